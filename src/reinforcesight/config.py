@@ -1,0 +1,186 @@
+"""Typed configuration: YAML files fill pydantic classes, and every mistake is named with the nearest valid key.
+
+A configuration class stands beside the function that it configures; this module only reads files, follows
+``extends:``, applies ``--set a.b=c`` and command-line flags, and explains what does not fit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reinforcesight.errors import ConfigError
+
+
+class StrictConfig(BaseModel):
+    """Base of all configuration classes: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+def load_config(
+    cls: type[ConfigT],
+    path: Path | None = None,
+    overrides: Sequence[str] = (),
+    flags: Mapping[str, object] | None = None,
+) -> ConfigT:
+    """Build a configuration from a file, ``--set`` overrides and command-line flags, the later winning.
+
+    Args:
+        cls: The configuration class to fill.
+        path: YAML file, which may say ``extends: other.yaml`` (relative to itself; base values come first).
+        overrides: Items such as ``"margins.picture_gap=0.2"``; the right side is read as YAML.
+        flags: Dotted key to value; ``None`` means that the flag was not given.
+
+    Raises:
+        ConfigError: A file can't be read, or a key or value does not fit.
+    """
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    if path is not None:
+        values = read_yaml(path, origin=origin)
+    for item in overrides:
+        key, sign, text = item.partition("=")
+        if not sign or not key.strip():
+            raise ConfigError(f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value")
+        try:
+            value = yaml.safe_load(text) if text.strip() else None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it") from error
+        _put(values, key.strip(), value, where=f"--set {item}", origin=origin)
+    for flag, flag_value in (flags or {}).items():
+        if flag_value is not None:
+            _put(values, flag, flag_value, where=f"--{flag.rpartition('.')[2]}", origin=origin)
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise _explain(cls, error, origin, path) from None
+
+
+def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read one YAML mapping with everything that it extends.
+
+    Args:
+        path: The file.
+        origin: Filled with dotted key to the file that set it, for error messages.
+
+    Raises:
+        ConfigError: The file is absent, is not a YAML mapping, or extends itself.
+    """
+    origin = {} if origin is None else origin
+    resolved = path.resolve()
+    if resolved in _seen:
+        raise ConfigError("a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'")
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such configuration file", where=str(path), fix="check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration can't be read: {error}", where=str(path), fix="check the file") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        raise ConfigError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="mend it") from error
+    if loaded is None:
+        loaded = {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(
+            f"expected a mapping of keys to values, got {type(loaded).__name__}", where=str(path), fix="see configs/"
+        )
+    base = loaded.pop("extends", None)
+    values: dict[str, Any] = {}
+    if base is not None:
+        bases = [base] if isinstance(base, str) else base
+        if not isinstance(bases, list) or not all(isinstance(b, str) for b in bases):
+            raise ConfigError("'extends' must be a file name or a list of them", where=str(path))
+        for name in bases:
+            values = _merge(values, read_yaml(path.parent / name, origin=origin, _seen=(*_seen, resolved)))
+    for key in _leaves(loaded):
+        origin[key] = str(path)
+    return _merge(values, loaded)
+
+
+def _merge(base: dict[str, Any], top: Mapping[Any, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(str(key))
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[str(key)] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _leaves(values: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+
+
+def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin: dict[str, str]) -> None:
+    parts = key.split(".")
+    node = values
+    for part in parts[:-1]:
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"{part!r} holds a single value and has no key {parts[-1]!r}", where=where)
+        node = child
+    node[parts[-1]] = value
+    origin[key] = where
+
+
+def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None) -> ConfigError:
+    """Turn pydantic's first complaint into one line; the rest are counted."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    loc = tuple(str(part) for part in first["loc"])
+    key = ".".join(loc) or "(top level)"
+    where = next((origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None)
+    where = where or (str(path) if path else "defaults")
+    fix: str | None = None
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {key!r}"
+        near = nearest_key(key, list(valid_keys(cls)))
+        fix = f"did you mean {near!r}?" if near else "see the documented keys in configs/"
+    elif first["type"] == "missing":
+        what, fix = f"the key {key!r} is required", "give it in the file or by a flag"
+    else:
+        what = f"{key}: {first['msg']}, got {first['input']!r}"
+        fix = "correct the value"
+    if len(problems) > 1:
+        what += f" (and {len(problems) - 1} more problem{'s' if len(problems) > 2 else ''})"
+    return ConfigError(what, where=where, fix=fix)
+
+
+def nearest_key(key: str, valid: Sequence[str]) -> str | None:
+    """The valid key most like a mistyped one: first by its whole path, then by its last part."""
+    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    last = {name.rpartition(".")[2]: name for name in reversed(valid)}
+    close = difflib.get_close_matches(key.rpartition(".")[2], list(last), n=1, cutoff=0.6)
+    return last[close[0]] if close else None
+
+
+def valid_keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All dotted keys that a configuration class accepts."""
+    for name, field in cls.model_fields.items():
+        yield prefix + name
+        for inner in _model_types(field.annotation):
+            yield from valid_keys(inner, f"{prefix}{name}.")
+
+
+def _model_types(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from _model_types(part)
