@@ -51,11 +51,15 @@ def load_config(
     for item in overrides:
         key, sign, text = item.partition("=")
         if not sign or not key.strip():
-            raise ConfigError(f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value")
+            raise ConfigError(
+                f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value"
+            )
         try:
             value = yaml.safe_load(text) if text.strip() else None
         except yaml.YAMLError as error:
-            raise ConfigError(f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it") from error
+            raise ConfigError(
+                f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it"
+            ) from error
         _put(values, key.strip(), value, where=f"--set {item}", origin=origin)
     for flag, flag_value in (flags or {}).items():
         if flag_value is not None:
@@ -66,7 +70,9 @@ def load_config(
         raise _explain(cls, error, origin, path) from None
 
 
-def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+def read_yaml(
+    path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()
+) -> dict[str, Any]:
     """Read one YAML mapping with everything that it extends.
 
     Args:
@@ -79,22 +85,30 @@ def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[
     origin = {} if origin is None else origin
     resolved = path.resolve()
     if resolved in _seen:
-        raise ConfigError("a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'")
+        raise ConfigError(
+            "a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'"
+        )
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError("no such configuration file", where=str(path), fix="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration can't be read: {error}", where=str(path), fix="check the file") from error
+        raise ConfigError(
+            f"the configuration can't be read: {error}", where=str(path), fix="check the file"
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        raise ConfigError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="mend it") from error
+        raise ConfigError(
+            f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="mend it"
+        ) from error
     if loaded is None:
         loaded = {}
     if not isinstance(loaded, dict):
         raise ConfigError(
-            f"expected a mapping of keys to values, got {type(loaded).__name__}", where=str(path), fix="see configs/"
+            f"expected a mapping of keys to values, got {type(loaded).__name__}",
+            where=str(path),
+            fix="see configs/",
         )
     base = loaded.pop("extends", None)
     values: dict[str, Any] = {}
@@ -137,13 +151,17 @@ def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin:
     origin[key] = where
 
 
-def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None) -> ConfigError:
+def _explain(
+    cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None
+) -> ConfigError:
     """Turn pydantic's first complaint into one line; the rest are counted."""
     problems = error.errors(include_url=False)
     first = problems[0]
     loc = tuple(str(part) for part in first["loc"])
     key = ".".join(loc) or "(top level)"
-    where = next((origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None)
+    where = next(
+        (origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None
+    )
     where = where or (str(path) if path else "defaults")
     fix: str | None = None
     if first["type"] == "extra_forbidden":

@@ -1,0 +1,196 @@
+"""What is where: the one record that every source produces and every later stage reads.
+
+Frames (OpenCV): picture in pixels, origin at the top-left corner, x right, y down, boxes ``[x0, y0, x1, y1]``
+half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down,
+z forward; depth is z, not ray length, in metres or in scene units (``depth_unit``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from reinforcesight.errors import InputError
+
+Vector = tuple[float, float, float]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Camera(_Record):
+    """Pinhole intrinsics in pixels, and where they come from."""
+
+    fx: Positive
+    fy: Positive
+    cx: float
+    cy: float
+    source: Literal["given", "exif", "model", "default"] = "given"
+
+
+class Floor(_Record):
+    """Whether a plausible floor plane was found. It never alters an answer in the camera frame.
+
+    Attributes:
+        found: A plane passed every test of plausibility.
+        normal: Unit normal, pointing up (away from gravity), camera frame.
+        offset: Signed distance of the camera from the plane along the normal, in depth units.
+        support: Share of the valid points that lie on the plane.
+        reason: Why no floor was accepted.
+    """
+
+    found: bool
+    normal: Vector | None = None
+    offset: float | None = None
+    support: Fraction = 0.0
+    reason: str | None = None
+
+
+class SceneObject(_Record):
+    """One thing in the picture.
+
+    Attributes:
+        id: Unique within the scene.
+        name: Noun phrase without an article, such as "red chair".
+        box: Picture box of the visible part, pixels, xyxy half-open.
+        category: Bare noun, such as "chair"; the name's last word group where unknown.
+        attributes: Words that the source knows of the object, such as its colour.
+        depth: Median z of the eroded mask, depth units.
+        depth_spread: Half the width of the central 68 % of these depths (one standard deviation, robustly).
+        depth_near: Fifth percentile of these depths: the nearest surface, robustly.
+        centre: Estimated centre in the camera frame: median surface point moved back by half the thickness.
+        thickness: Allowance for what can't be seen behind the visible surface: half the smaller of width and height.
+        valid_depth_fraction: Share of the mask's pixels with a depth reading.
+        visible_fraction: Visible share of the whole object, where the source knows it.
+        truncated: The picture's border cuts the object.
+        masked: The outline was known; otherwise depth was read from the box.
+        part_of: Id of the object that this one belongs to.
+    """
+
+    id: int | str
+    name: Annotated[str, Field(min_length=1)]
+    box: tuple[float, float, float, float]
+    category: str | None = None
+    attributes: tuple[str, ...] = ()
+    depth: Positive | None = None
+    depth_spread: NonNegative | None = None
+    depth_near: Positive | None = None
+    centre: Vector | None = None
+    thickness: NonNegative | None = None
+    valid_depth_fraction: Fraction | None = None
+    visible_fraction: Fraction | None = None
+    truncated: bool = False
+    masked: bool = False
+    part_of: int | str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _tidy_name(cls, name: str) -> str:
+        tidy = " ".join(name.split())
+        if not tidy:
+            raise ValueError("expected a name, got only white space")
+        return tidy
+
+    @field_validator("centre")
+    @classmethod
+    def _finite_centre(cls, centre: Vector | None) -> Vector | None:
+        if centre is not None and not all(math.isfinite(v) for v in centre):
+            raise ValueError(f"expected three finite numbers, got {centre}")
+        return centre
+
+    @model_validator(mode="after")
+    def _check_box(self) -> SceneObject:
+        x0, y0, x1, y1 = self.box
+        if not all(math.isfinite(v) for v in self.box) or x1 <= x0 or y1 <= y0:
+            raise ValueError(f"object {self.id!r}: expected a box x0 < x1, y0 < y1, got {list(self.box)}")
+        return self
+
+    @property
+    def noun(self) -> str:
+        """The bare noun of the object."""
+        return self.category or self.name
+
+
+class Scene(_Record):
+    """A picture's objects with what is known of their depth and position.
+
+    Attributes:
+        width: Picture width in pixels.
+        height: Picture height in pixels.
+        depth_unit: "m", "scene" (known up to a factor), or ``None`` where there is no depth.
+        camera: Intrinsics, or ``None`` where there is no depth.
+        objects: Every annotated or detected object, in the source's order.
+        surface_distances: Entry [i][j] is the least distance between the visible surfaces of objects i and j.
+        floor: Result of looking for a floor plane, where there is depth.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, a box leaves the picture, or an id occurs twice.
+    """
+
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    depth_unit: Literal["m", "scene"] | None = None
+    camera: Camera | None = None
+    objects: tuple[SceneObject, ...] = ()
+    surface_distances: tuple[tuple[NonNegative | None, ...], ...] | None = None
+    floor: Floor | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Scene:
+        seen: set[int | str] = set()
+        for item in self.objects:
+            if item.id in seen:
+                raise ValueError(f"object id {item.id!r} occurs twice")
+            seen.add(item.id)
+            x0, y0, x1, y1 = item.box
+            if x0 < 0 or y0 < 0 or x1 > self.width or y1 > self.height:
+                raise ValueError(
+                    f"object {item.id!r}: box {list(item.box)} leaves the picture of {self.width}x{self.height}"
+                )
+        count = len(self.objects)
+        table = self.surface_distances
+        if table is not None and (len(table) != count or any(len(row) != count for row in table)):
+            raise ValueError(f"surface_distances: expected {count} rows of {count}, as many as objects")
+        return self
+
+    def index_of(self, object_id: int | str) -> int:
+        """Position of an object in ``objects``.
+
+        Raises:
+            InputError: No object has this id.
+        """
+        for index, item in enumerate(self.objects):
+            if item.id == object_id:
+                return index
+        known = ", ".join(repr(item.id) for item in self.objects)
+        raise InputError(f"no object with id {object_id!r} in the scene", fix=f"known ids: {known or 'none'}")
+
+    def __getitem__(self, object_id: int | str) -> SceneObject:
+        return self.objects[self.index_of(object_id)]
+
+    def to_json(self) -> str:
+        """Compact JSON, the same bytes for the same scene on every machine."""
+        return self.model_dump_json(exclude_none=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes | Mapping[str, Any]) -> Scene:
+        """Read a stored scene.
+
+        Raises:
+            InputError: The text is not a valid scene.
+        """
+        try:
+            return cls.model_validate(text) if isinstance(text, Mapping) else cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "scene"
+            raise InputError(
+                f"not a valid scene: {first['msg']}", where=where, fix="see docs/data.md"
+            ) from None
