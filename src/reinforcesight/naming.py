@@ -23,7 +23,7 @@ _SYNONYMS = {
     "people": "person",
 }
 # "the person" may be the man; the man and the woman are told apart.
-_KIND_OF = {word: "person" for word in ("man", "woman", "boy", "girl", "child", "kid", "baby", "player")}
+_KIND_OF = dict.fromkeys(("man", "woman", "boy", "girl", "child", "kid", "baby", "player"), "person")
 _PHRASES = {
     ("trash", "can"): "bin",
     ("garbage", "can"): "bin",
@@ -78,8 +78,8 @@ def _may_mean_the_same(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     if not short:
         return False
     tail = long[-len(short) :]
-    general = tail[:-1] + (_KIND_OF.get(tail[-1], tail[-1]),)
-    return short in (tail, general) or tail == short[:-1] + (_KIND_OF.get(short[-1], short[-1]),)
+    general = (*tail[:-1], _KIND_OF.get(tail[-1], tail[-1]))
+    return short in (tail, general) or tail == (*short[:-1], _KIND_OF.get(short[-1], short[-1]))
 
 
 def with_article(name: str) -> str:

@@ -396,7 +396,10 @@ def _common_reasons(
 
 
 def _any(flags: BoolArray, involved: Sequence[IntArray]) -> BoolArray:
-    return np.logical_or.reduce([flags[index] for index in involved])
+    found = flags[involved[0]]
+    for index in involved[1:]:
+        found = found | flags[index]
+    return found
 
 
 def _contained(t: _ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
@@ -405,7 +408,8 @@ def _contained(t: _ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
     high = np.minimum(t.box[i, 2:], t.box[j, 2:])
     shared = np.clip(high - low, 0.0, None).prod(axis=1)
     area = (t.box[:, 2:] - t.box[:, :2]).prod(axis=1)
-    return shared / np.minimum(area[i], area[j])
+    share: FloatArray = shared / np.minimum(area[i], area[j])
+    return share
 
 
 _Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
@@ -442,7 +446,7 @@ def _depth_reasons(
     codes: IntArray, t: _ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, position: bool
 ) -> None:
     if position:
-        _give(codes, Reason.NO_POSITION, _any(np.isnan(t.centre).any(axis=1), involved))
+        _give(codes, Reason.NO_POSITION, _any(np.isnan(t.centre[:, 2]), involved))
     else:
         _give(codes, Reason.NO_DEPTH, _any(np.isnan(t.depth), involved))
     _give(codes, Reason.TOO_LITTLE_VALID_DEPTH, _any(t.valid < rules.min_valid_depth, involved))

@@ -1,0 +1,1 @@
+"""From depth and outlines to objects in the camera frame."""
