@@ -1,0 +1,1 @@
+"""Models: loading, processor, the one chat format, tiny models, asking and exporting."""

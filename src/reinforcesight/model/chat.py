@@ -1,0 +1,236 @@
+"""The chat format, written once: training, evaluation, asking and reinforcement all go through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from PIL import Image
+
+from reinforcesight.errors import ConfigError
+
+Message = Mapping[str, Any]
+
+# A sampled placeholder makes the next forward pass expect a picture that is not there.
+_PLACEHOLDERS = (
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|vision_pad|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<image>",
+    "<video>",
+    "<image_soft_token>",
+)
+_PLACEHOLDER_IDS = (
+    "image_token_id",
+    "image_token_index",
+    "video_token_id",
+    "video_token_index",
+    "vision_start_token_id",
+    "vision_end_token_id",
+)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generated completion.
+
+    Attributes:
+        text: Without special tokens.
+        token_count: Generated tokens, the end token included.
+        finished: Whether the model ended it, rather than the length limit.
+    """
+
+    text: str
+    token_count: int
+    finished: bool
+
+
+def user_message(prompt: str, *, with_image: bool = True) -> dict[str, Any]:
+    """A user turn: the picture first, then the text."""
+    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    return {"role": "user", "content": [*content, {"type": "text", "text": prompt}]}
+
+
+def structured(messages: Sequence[Message], *, with_image: bool = True) -> list[dict[str, Any]]:
+    """Messages whose contents are parts; a picture goes into the first user turn that is plain text."""
+    result: list[dict[str, Any]] = []
+    pending = with_image
+    for message in messages:
+        content = message["content"]
+        if not isinstance(content, str):
+            result.append(dict(message))
+            pending = pending and not any(part.get("type") == "image" for part in content)
+        elif message["role"] == "user":
+            result.append(user_message(content, with_image=pending))
+            pending = False
+        else:
+            result.append({"role": message["role"], "content": [{"type": "text", "text": content}]})
+    return result
+
+
+def chat_text(
+    processor: Any,
+    messages: Sequence[Message],
+    add_generation_prompt: bool = True,
+    *,
+    with_image: bool = True,
+) -> str:
+    """Render messages by the checkpoint's chat template; plain-string contents get the picture put in.
+
+    Raises:
+        ConfigError: The checkpoint has no chat template.
+    """
+    if not getattr(processor, "chat_template", None):
+        raise ConfigError(
+            "the checkpoint has no chat template",
+            fix="choose an instruction-tuned model, such as Qwen2.5-VL-Instruct",
+        )
+    text = processor.apply_chat_template(
+        structured(messages, with_image=with_image),
+        tokenize=False,
+        add_generation_prompt=add_generation_prompt,
+    )
+    return str(text)
+
+
+def training_texts(
+    processor: Any, prompt: Sequence[Message], completion: Sequence[Message], *, with_image: bool = True
+) -> tuple[str, str]:
+    """The rendered prompt, exactly as generation sees it, and the completion with the end of its turn."""
+    before = chat_text(processor, prompt, with_image=with_image)
+    whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
+    if not whole.startswith(before):
+        # Some reasoning templates open the thinking tag in the generation prompt; the common part counts.
+        before = "".join(
+            a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False))
+        )
+    return before, whole[len(before) :]
+
+
+def encode(
+    processor: Any, texts: Sequence[str], images: Sequence[Image.Image | None], padding_side: str = "left"
+) -> Any:
+    """Tensors for a batch of rendered texts, each with its picture or ``None``.
+
+    Returns:
+        A mapping with ``input_ids`` and ``attention_mask`` (B, T), and the pictures' tensors if there are any.
+    """
+    nested = [[image.convert("RGB")] if image is not None else [] for image in images]
+    return processor(
+        text=list(texts),
+        images=nested if any(nested) else None,
+        padding=True,
+        padding_side=padding_side,
+        add_special_tokens=False,  # the template has written them
+        return_tensors="pt",
+    )
+
+
+def suppressed_token_ids(processor_or_model: Any) -> list[int]:
+    """Ids of picture, video and vision tokens, which must never be sampled; takes a processor or a model."""
+    ids: set[int] = set()
+    config = getattr(processor_or_model, "config", None)
+    for holder in (processor_or_model, config):
+        for name in _PLACEHOLDER_IDS:
+            value = getattr(holder, name, None)
+            if isinstance(value, int):
+                ids.add(value)
+    tokenizer = getattr(processor_or_model, "tokenizer", None)
+    if tokenizer is not None:
+        vocabulary = tokenizer.get_vocab()
+        ids.update(vocabulary[token] for token in _PLACEHOLDERS if token in vocabulary)
+        ids.discard(tokenizer.eos_token_id)
+    return sorted(ids)
+
+
+def generate_text(
+    model: Any,
+    processor: Any,
+    prompts: Sequence[str],
+    images: Sequence[Image.Image | None],
+    max_new_tokens: int,
+    *,
+    batch_size: int = 16,
+    temperature: float = 0.0,
+    synced_gpus: bool | None = None,
+    on_batch: Callable[[int], object] | None = None,
+) -> list[Generation]:
+    """Answer user prompts, in batches; greedy unless a temperature is given.
+
+    Args:
+        model: In evaluation mode.
+        processor: The model's own.
+        prompts: What the user says; the chat format is applied here.
+        images: One picture per prompt, or ``None`` for a text-only prompt.
+        max_new_tokens: Where a completion is cut off.
+        batch_size: Prompts generated together.
+        temperature: Zero for greedy decoding.
+        synced_gpus: Needed where weights are sharded over processes.
+        on_batch: Called with the number of completions after each batch.
+    """
+    if len(prompts) != len(images):
+        raise ValueError(f"{len(prompts)} prompts but {len(images)} pictures")
+    results: list[Generation] = []
+    for rows in _batches(len(prompts), batch_size):
+        texts = [
+            chat_text(
+                processor, [user_message(prompts[i], with_image=images[i] is not None)], with_image=False
+            )
+            for i in rows
+        ]
+        batch = encode(processor, texts, [images[i] for i in rows])
+        results.extend(_generate(model, processor, batch, max_new_tokens, temperature, synced_gpus))
+        if on_batch is not None:
+            on_batch(len(results))
+    return results
+
+
+def _generate(
+    model: Any, processor: Any, batch: Any, max_new_tokens: int, temperature: float, synced_gpus: bool | None
+) -> list[Generation]:
+    import torch
+
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inputs = {
+        key: value.to(inner.device, inner.dtype if value.is_floating_point() else None)
+        for key, value in batch.items()
+    }
+    sampling: dict[str, Any] = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
+    greedy: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    with torch.inference_mode():
+        output = model.generate(
+            **inputs,
+            **(sampling if temperature > 0 else greedy),
+            max_new_tokens=max_new_tokens,
+            # Qwen's own files set 1.05, which distorts answers that restate the options.
+            repetition_penalty=1.0,
+            suppress_tokens=suppressed_token_ids(processor),
+            use_cache=True,
+            synced_gpus=synced_gpus,
+        )
+    new_ids = output[:, inputs["input_ids"].shape[1] :].tolist()
+    ends = end_token_ids(inner, processor)
+    return [_read(ids, ends, processor) for ids in new_ids]
+
+
+def _read(ids: list[int], ends: set[int], processor: Any) -> Generation:
+    stop = next((i for i, token in enumerate(ids) if token in ends), None)
+    kept = ids if stop is None else ids[:stop]
+    text = processor.tokenizer.decode(kept, skip_special_tokens=True)
+    return Generation(text, len(kept) + (stop is not None), stop is not None)
+
+
+def end_token_ids(model: Any, processor: Any) -> set[int]:
+    """All ids that end a completion."""
+    ids = model.generation_config.eos_token_id
+    known = set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
+    return known | {processor.tokenizer.eos_token_id}
+
+
+def _batches(count: int, size: int) -> Iterator[range]:
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))

@@ -1,0 +1,370 @@
+"""One place that loads a base model, an adapter or a merged checkpoint together with its processor."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.errors import ConfigError, InputError, require_module
+
+if TYPE_CHECKING:
+    import torch
+
+# Models that come with the package stand here, one sub-folder each, and are named by that sub-folder.
+EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
+
+_VERSIONED_PACKAGES = (
+    "reinforcesight",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "bitsandbytes",
+)
+
+
+class ModelOptions(StrictConfig):
+    """How a model is loaded, whichever it is."""
+
+    revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Weights' number format; auto: the checkpoint's own on a GPU, float32 on a CPU"
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="bitsandbytes quantisation of the base"
+    )
+    attn_implementation: str | None = Field(
+        None, description="eager, sdpa, flash_attention_2, ...; empty: the model's default"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    min_pixels: int | None = Field(
+        None, ge=1, description="Smaller pictures are enlarged to this many pixels"
+    )
+    max_pixels: int | None = Field(None, ge=1, description="Larger pictures are shrunk to this many pixels")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the model; needs a revision")
+
+    @model_validator(mode="after")
+    def _pixel_bounds_in_order(self) -> ModelOptions:
+        if self.min_pixels is not None and self.max_pixels is not None and self.min_pixels > self.max_pixels:
+            raise ValueError(f"min_pixels ({self.min_pixels}) exceeds max_pixels ({self.max_pixels})")
+        return self
+
+    def at(self, model_path: str) -> ModelConfig:
+        """These options for one model."""
+        return ModelConfig(model_path=model_path, **self.model_dump())
+
+
+class ModelConfig(ModelOptions):
+    """Which model is loaded, and how."""
+
+    model_path: str = Field(description="Folder or hub id of a base model, an adapter or a merged checkpoint")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode with its processor.
+
+    Attributes:
+        model: A ``PreTrainedModel``, or a ``PeftModel`` around one where an adapter was attached.
+        processor: Takes texts and PIL pictures.
+        description: What was loaded: paths, resolved revision, architecture, number format, versions.
+    """
+
+    model: Any
+    processor: Any
+    description: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where weights come from: the base, and the adapter on top of it if there is one."""
+
+    base: str
+    base_revision: str | None
+    adapter: str | None = None
+    adapter_revision: str | None = None
+
+    @property
+    def processor(self) -> str:
+        """Where the processor's files are looked for first."""
+        return self.adapter or self.base
+
+
+def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: bool = False) -> LoadedModel:
+    """Load a model with its processor.
+
+    Args:
+        config: What to load.
+        trainable: Keep an adapter trainable, and leave placement of unquantised weights to the trainer.
+        merge_adapter: Fold an adapter into the base's weights; not possible with quantised weights.
+
+    Raises:
+        ConfigError: The options don't go together.
+        InputError: The folder or hub repository can't be loaded.
+    """
+    require_module("torch", extra="train")
+    transformers = require_module("transformers", extra="train")
+    from reinforcesight.model.processor import load_processor
+
+    if merge_adapter and config.quantization != "none":
+        raise ConfigError("an adapter can't be merged into quantised weights", fix="use --quantization none")
+    source = find_source(config)
+    check_remote_code(config, source)
+    device = pick_device(config.device)
+    dtype = _pick_dtype(config, device)
+    arguments: dict[str, Any] = {
+        "dtype": dtype,
+        "revision": source.base_revision or "main",
+        "trust_remote_code": config.trust_remote_code,
+        "use_safetensors": True,
+    }
+    if config.attn_implementation is not None:
+        arguments["attn_implementation"] = config.attn_implementation
+    if config.quantization != "none":
+        arguments["quantization_config"] = _quantization_config(config, dtype)
+        arguments["device_map"] = {"": device}
+    try:
+        model = transformers.AutoModelForImageTextToText.from_pretrained(source.base, **arguments)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise _cannot_load(source.base, error) from error
+    if source.adapter is not None:
+        model = _attach(model, source, trainable=trainable)
+        if merge_adapter:
+            model = model.merge_and_unload()
+    if config.quantization == "none" and not trainable:
+        model = model.to(device)
+    model.train(trainable)
+    processor = load_processor(source, config)
+    # Generation pads with this token; a model without one prints a warning for each batch.
+    if model.generation_config.pad_token_id is None:
+        model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
+
+
+def resolve_path(model_path: str) -> str:
+    """The folder of an embedded model, or the path or hub id as given."""
+    embedded = EMBEDDED_DIRECTORY / model_path
+    if model_path.isidentifier() and (embedded / "config.json").is_file() and not Path(model_path).exists():
+        return str(embedded)
+    return model_path
+
+
+def find_source(config: ModelConfig) -> ModelSource:
+    """Tell a base model or merged checkpoint from an adapter, in a folder or on the hub.
+
+    Raises:
+        InputError: The folder holds no model, or the adapter does not name its base.
+    """
+    path = resolve_path(config.model_path)
+    folder = Path(path)
+    if folder.is_dir():
+        if not (folder / "adapter_config.json").is_file():
+            if not (folder / "config.json").is_file():
+                raise InputError("the folder holds no model", where=path, fix=_suggest_checkpoint(folder))
+            return ModelSource(path, None)
+        adapter = _read_json(folder / "adapter_config.json")
+        adapter_revision = None
+    else:
+        if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1:
+            raise InputError(
+                "no such model folder", where=path, fix="give a folder, a hub id (owner/name) or nano"
+            )
+        found = _hub_adapter_config(path, config.revision)
+        if found is None:
+            return ModelSource(path, config.revision)
+        adapter, adapter_revision = _read_json(Path(found)), config.revision
+    base = adapter.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise InputError("the adapter does not name its base model", where=f"{path}/adapter_config.json")
+    base = _locate_base(base, folder)
+    return ModelSource(base, adapter.get("revision"), path, adapter_revision)
+
+
+def _locate_base(base: str, adapter_folder: Path) -> str:
+    """A base given as a relative path counts from the working directory, else from the adapter's folder."""
+    base = resolve_path(base)
+    beside = adapter_folder / base
+    if not Path(base).is_dir() and beside.is_dir():
+        return str(beside)
+    return base
+
+
+def _suggest_checkpoint(folder: Path) -> str:
+    checkpoints = [p for p in folder.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
+    if checkpoints:
+        latest = max(checkpoints, key=lambda p: int(p.name.removeprefix("checkpoint-")))
+        return f"training has not finished here; rerun the command to continue it, or use {latest}"
+    return "expected config.json or adapter_config.json in it"
+
+
+def _hub_adapter_config(repository: str, revision: str | None) -> str | None:
+    from transformers.utils.peft_utils import find_adapter_config_file
+
+    try:
+        found = find_adapter_config_file(repository, revision=revision)
+    except OSError as error:
+        raise _cannot_load(repository, error) from error
+    return str(found) if found is not None else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the file can't be read as JSON: {error}", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise InputError(f"expected a JSON object, got {type(content).__name__}", where=str(path))
+    return content
+
+
+def check_remote_code(config: ModelConfig, source: ModelSource) -> None:
+    """Code from a repository runs only at a revision that the user has named.
+
+    Raises:
+        ConfigError: Remote code is on, the model comes from the hub, and no revision is given.
+    """
+    if config.trust_remote_code and config.revision is None and not Path(source.base).is_dir():
+        raise ConfigError(
+            "remote code may only run at a named revision",
+            where=f"trust_remote_code with {source.base}",
+            fix="give --revision with the commit that you have read",
+        )
+
+
+def pick_device(device: str) -> str:
+    """Resolve ``auto``: this process's GPU, Apple's GPU, else the CPU.
+
+    Raises:
+        ConfigError: A GPU is asked for and there is none.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("no CUDA GPU is visible to torch", where=f"device {device}", fix="use --device cpu")
+    return device
+
+
+def _pick_dtype(config: ModelConfig, device: str) -> torch.dtype | str:
+    import torch
+
+    if config.dtype != "auto":
+        return getattr(torch, config.dtype)  # type: ignore[no-any-return]
+    # bfloat16 arithmetic is several times slower than float32 on most CPUs.
+    return torch.float32 if device == "cpu" else "auto"
+
+
+def _quantization_config(config: ModelConfig, dtype: torch.dtype | str) -> Any:
+    require_module("bitsandbytes", extra="quantization")
+    # On a CPU it says at every single product that it works in float16 inside.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+    import torch
+
+    transformers = require_module("transformers", extra="train")
+
+    # The vision tower and the output layer stay as they are: they are small and lose the most by rounding.
+    skipped = ["visual", "vision_tower", "vision_model", "merger", "multi_modal_projector", "lm_head"]
+    if config.quantization == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype if isinstance(dtype, torch.dtype) else torch.bfloat16,
+        llm_int8_skip_modules=skipped,
+    )
+
+
+def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
+    peft = require_module("peft", extra="train")
+    try:
+        return peft.PeftModel.from_pretrained(
+            model, source.adapter, revision=source.adapter_revision, is_trainable=trainable
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _cannot_load(str(source.adapter), error) from error
+
+
+def _cannot_load(path: str, error: Exception) -> InputError:
+    # transformers explains itself over many lines; the first says what is wrong.
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return InputError(
+        f"the model can't be loaded: {reason[:300]}",
+        where=path,
+        fix="check the path, and for a hub id the connection; only safetensors weights are read",
+    )
+
+
+def describe_model(
+    model: Any, processor: Any, config: ModelConfig, source: ModelSource, *, torch_dtype: object
+) -> dict[str, Any]:
+    """What was loaded, for records and reports; plain JSON values."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    size = getattr(processor.image_processor, "size", None)
+    return {
+        "model_path": config.model_path,
+        "base_model": source.base,
+        "adapter": source.adapter,
+        "revision": getattr(inner.config, "_commit_hash", None) or source.base_revision,
+        "fingerprint": weights_fingerprint(source),
+        "architecture": type(inner).__name__,
+        "model_type": inner.config.model_type,
+        "parameters": sum(p.numel() for p in inner.parameters()),
+        "dtype": str(inner.dtype if torch_dtype == "auto" else torch_dtype).removeprefix("torch."),
+        "quantization": config.quantization,
+        "attn_implementation": getattr(inner.config, "_attn_implementation", None),
+        "picture_size": {key: value for key, value in dict(size).items() if value}
+        if size is not None
+        else None,
+        "versions": package_versions(),
+    }
+
+
+def weights_fingerprint(source: ModelSource) -> str | None:
+    """SHA-256 over names, sizes, and first and last MiB of the weight and configuration files of local folders.
+
+    Reading whole files of many gigabytes would cost more than loading them.
+    """
+    digest = hashlib.sha256()
+    files = [
+        file
+        for folder in (source.base, source.adapter)
+        if folder is not None and Path(folder).is_dir()
+        for file in sorted(Path(folder).iterdir())
+        if file.suffix == ".safetensors" or file.name in {"config.json", "adapter_config.json"}
+    ]
+    if not files:
+        return None
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(1 << 20))
+            stream.seek(max(0, size - (1 << 20)))
+            digest.update(stream.read())
+    return digest.hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that decide a result, those that are installed."""
+    versions = {}
+    for name in _VERSIONED_PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,180 @@
+"""Processors that need no torchvision: pictures and text only, never video.
+
+``Qwen2_5_VLProcessor`` and its relatives insist on a video processor, which insists on torchvision. The class
+made here takes the picture processor's PIL variant and the tokenizer alone, gives the same tensors, and writes
+files from which stock transformers builds its full processor on a host that has torchvision.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
+from transformers.models.auto import image_processing_auto, processing_auto
+
+from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.model.load import ModelOptions, ModelSource
+
+# transformers' top-level name is a placeholder without torchvision, although the class works without it.
+AutoImageProcessor: Any = image_processing_auto.AutoImageProcessor
+AutoProcessor: Any = processing_auto.AutoProcessor
+
+# The video section that stock transformers expects beside a picture processor, by processor class.
+_VIDEO_PROCESSORS = {
+    "Qwen2VLProcessor": "Qwen2VLVideoProcessor",
+    "Qwen2_5_VLProcessor": "Qwen2VLVideoProcessor",
+    "Qwen3VLProcessor": "Qwen3VLVideoProcessor",
+}
+_PROCESSOR_FILE = "processor_config.json"
+
+
+class _NoVideo(ProcessorMixin):
+    """Stands between a processor class and ``ProcessorMixin`` and drops the absent video processor."""
+
+    video_section: dict[str, Any] | None = None
+
+    def __init__(self, *parts: object, chat_template: str | None = None) -> None:
+        base: Any = super()
+        base.__init__(*(part for part in parts if part is not None), chat_template=chat_template)
+
+    def save_pretrained(
+        self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any
+    ) -> list[str]:
+        """Save in the form of the stock processor: its class names, and a video section."""
+        files: list[str] = super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+        path = Path(save_directory) / _PROCESSOR_FILE
+        content = json.loads(path.read_text(encoding="utf-8"))
+        pictures = content["image_processor"]
+        pictures["image_processor_type"] = pictures["image_processor_type"].removesuffix("Pil")
+        video_type = _VIDEO_PROCESSORS.get(type(self).__name__)
+        if self.video_section is not None:
+            content["video_processor"] = self.video_section
+        elif video_type is not None:
+            shared = ("patch_size", "temporal_patch_size", "merge_size", "size", "image_mean", "image_std")
+            section = {key: pictures[key] for key in shared if key in pictures}
+            content["video_processor"] = {"video_processor_type": video_type, **section}
+        path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        return files
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is made at run time, so data-loader workers that are spawned must make it anew.
+        state = (self.image_processor, self.tokenizer, self.chat_template, self.video_section)
+        return _rebuild, (type(self).__mro__[1], *state)
+
+
+def image_only_class(processor_class: type) -> type:
+    """A processor class of the same name that takes a picture processor and a tokenizer alone."""
+
+    def __init__(  # noqa: N807
+        self: Any,
+        image_processor: Any = None,
+        tokenizer: Any = None,
+        chat_template: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        processor_class.__init__(  # type: ignore[misc]
+            self,
+            image_processor=image_processor,
+            tokenizer=tokenizer,
+            video_processor=None,
+            chat_template=chat_template,
+        )
+
+    # The name is what gets saved, and what others look up when they load it.
+    return type(processor_class.__name__, (processor_class, _NoVideo), {"__init__": __init__})
+
+
+def _rebuild(
+    processor_class: type,
+    image_processor: Any,
+    tokenizer: Any,
+    chat_template: str | None,
+    video: dict[str, Any] | None,
+) -> Any:
+    processor = image_only_class(processor_class)(image_processor, tokenizer, chat_template=chat_template)
+    processor.video_section = video
+    return processor
+
+
+def make_processor(
+    processor_class: type, image_processor: Any, tokenizer: Any, chat_template: str | None
+) -> Any:
+    """A processor from its parts, for a model that is built rather than loaded."""
+    return _rebuild(processor_class, image_processor, tokenizer, chat_template, None)
+
+
+def load_processor(source: ModelSource, options: ModelOptions) -> Any:
+    """Load a checkpoint's processor, with the picture size bounds of the options.
+
+    The adapter's own processor files win over the base's, since training may have bounded the picture size.
+
+    Raises:
+        ConfigError: Bounds are given and the picture processor has none.
+        InputError: The files are missing or can't be read.
+    """
+    path, revision = source.base, source.base_revision
+    if source.adapter is not None and _has_processor(source.adapter):
+        path, revision = source.adapter, source.adapter_revision
+    common: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": options.trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(
+            source.base, revision=source.base_revision or "main", trust_remote_code=options.trust_remote_code
+        )
+        known: Any = processing_auto.PROCESSOR_MAPPING.get(type(config), None)
+        if known is not None and "video_processor" in inspect.signature(known).parameters:
+            processor = _load_image_only(known, path, common)
+        else:
+            processor = AutoProcessor.from_pretrained(path, **common)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        reason = next(
+            (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+        )
+        raise InputError(f"the processor can't be loaded: {reason[:300]}", where=path) from error
+    if getattr(processor, "tokenizer", None) is None or getattr(processor, "image_processor", None) is None:
+        raise InputError("the model takes no pictures", where=path, fix="choose an image-text-to-text model")
+    if processor.tokenizer.pad_token is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    _bound_pictures(processor.image_processor, options, path)
+    return processor
+
+
+def _load_image_only(processor_class: type, path: str, common: dict[str, Any]) -> Any:
+    image_processor = AutoImageProcessor.from_pretrained(path, backend="pil", **common)
+    tokenizer = AutoTokenizer.from_pretrained(path, **common)
+    settings, _ = processor_class.get_processor_dict(path, **common)  # type: ignore[attr-defined]
+    template = settings.get("chat_template") or tokenizer.chat_template
+    return _rebuild(processor_class, image_processor, tokenizer, template, settings.get("video_processor"))
+
+
+def _has_processor(path: str) -> bool:
+    folder = Path(path)
+    return folder.is_dir() and any(
+        (folder / n).is_file() for n in (_PROCESSOR_FILE, "preprocessor_config.json")
+    )
+
+
+def _bound_pictures(image_processor: Any, options: ModelOptions, path: str) -> None:
+    """Set the least and the most pixels of a resized picture (height x width, before patching)."""
+    if options.min_pixels is None and options.max_pixels is None:
+        return
+    size = dict(image_processor.size)
+    # Qwen's picture processors keep pixel counts under these two names; elsewhere they are edge lengths.
+    if not hasattr(image_processor, "merge_size") or not {"shortest_edge", "longest_edge"} <= size.keys():
+        raise ConfigError(
+            f"{type(image_processor).__name__} has no bounds in pixels",
+            where=path,
+            fix="leave min_pixels and max_pixels empty for this model",
+        )
+    low = options.min_pixels or int(size["shortest_edge"])
+    high = options.max_pixels or int(size["longest_edge"])
+    factor = image_processor.patch_size * image_processor.merge_size
+    if high < factor * factor:
+        raise ConfigError(
+            f"max_pixels {high} is less than one visual token",
+            where=path,
+            fix=f"use at least {factor * factor}",
+        )
+    image_processor.size = type(image_processor.size)(shortest_edge=min(low, high), longest_edge=high)
