@@ -1,0 +1,238 @@
+"""The ``reinforcesight`` command. A command's flags are the top-level fields of its configuration class.
+
+Nothing heavy is imported before a command is chosen, so that ``reinforcesight --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from reinforcesight import __version__
+from reinforcesight.errors import ReinforceSightError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """Where a command's configuration class and function stand.
+
+    Attributes:
+        module: Module of both.
+        config: Name of the configuration class.
+        function: Name of the function, which takes the configuration.
+        help: One line for the list of commands.
+        positional: Fields given by position instead of by a flag, in order.
+        function_module: Module of the function, where it is another one.
+    """
+
+    module: str
+    config: str
+    function: str
+    help: str
+    positional: tuple[str, ...] = ()
+    function_module: str | None = None
+
+
+COMMANDS = {
+    "generate": CommandSpec(
+        "reinforcesight.data_gen.generate_dataset",
+        "GenerateConfig",
+        "generate",
+        "Make a balanced, verified question set from pictures.",
+    ),
+    "audit": CommandSpec(
+        "reinforcesight.data_gen.audit",
+        "AuditConfig",
+        "audit",
+        "Check a data set: balance, labels, leakage, shortcuts.",
+        positional=("dataset",),
+    ),
+    "browse": CommandSpec(
+        "reinforcesight.data_gen.browse",
+        "BrowseConfig",
+        "browse",
+        "Look through a data set on a local web page.",
+        positional=("dataset",),
+    ),
+    "doctor": CommandSpec(
+        "reinforcesight.doctor", "DoctorConfig", "doctor", "Tell what this machine has and what is missing."
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """Lists its commands without importing them, and builds one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the story."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, its flags read from its configuration class."""
+        spec = COMMANDS.get(cmd_name)
+        return None if spec is None else _build(cmd_name, spec)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the specifications alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, spec.help) for name, spec in COMMANDS.items()])
+
+
+def _build(name: str, spec: CommandSpec) -> click.Command:
+    config_class: type[BaseModel] = getattr(import_module(spec.module), spec.config)
+    params: list[click.Parameter] = [
+        click.Option(
+            ["--config", "config_file"],
+            type=click.Path(path_type=Path),
+            help="YAML file with any of these settings; it may say 'extends: other.yaml'.",
+        ),
+        click.Option(
+            ["--set", "overrides"],
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set one (nested) key; may be repeated.",
+        ),
+    ]
+    hints = typing.get_type_hints(config_class)
+    fields: list[str] = []
+    for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
+        kind = _click_type(hints[field_name])
+        if kind is None:
+            continue
+        fields.append(field_name)
+        field = config_class.model_fields[field_name]
+        if field_name in spec.positional:
+            # Not required here: the value may come from the file. Pydantic says so if it does not.
+            params.append(click.Argument([field_name], type=kind.type, required=False))
+            continue
+        help_text = field.description or ""
+        if not field.is_required() and field.default not in (None, (), ""):
+            default = field.get_default(call_default_factory=True, validated_data={})
+            shown = default.value if isinstance(default, enum.Enum) else default
+            help_text += f" [default: {shown}]"
+        flag = f"--{field_name}"
+        if kind.is_bool:
+            params.append(
+                click.Option([f"{flag}/--no_{field_name}", field_name], default=None, help=help_text)
+            )
+        else:
+            params.append(
+                click.Option(
+                    [flag, field_name], type=kind.type, default=None, multiple=kind.many, help=help_text
+                )
+            )
+
+    def callback(config_file: Path | None, overrides: Sequence[str], **values: Any) -> int:
+        from reinforcesight.config import load_config
+
+        flags = {key: _flag_value(values[key]) for key in fields}
+        config = load_config(config_class, config_file, overrides, flags)
+        function: Callable[[Any], Any] = getattr(
+            import_module(spec.function_module or spec.module), spec.function
+        )
+        return int(getattr(function(config), "exit_code", 0) or 0)
+
+    return click.Command(name, params=params, callback=callback, help=spec.help, no_args_is_help=False)
+
+
+def _flag_value(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value) or None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    type: click.ParamType[Any] | None
+    is_bool: bool = False
+    many: bool = False
+
+
+def _click_type(annotation: Any) -> _Kind | None:
+    """The click type of a field, or ``None`` for a section that only ``--config`` and ``--set`` reach."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _click_type(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_click_type(part) for part in typing.get_args(annotation) if part is not type(None)]
+        known = [kind for kind in kinds if kind is not None]
+        if len(kinds) == 1:
+            return kinds[0]
+        # Several forms (such as an integer or "auto"): taken as text, which pydantic reads.
+        return _Kind(click.STRING) if known and len(known) == len(kinds) else None
+    if origin is Literal:
+        return _Kind(click.Choice([str(part) for part in typing.get_args(annotation)]))
+    if origin in (tuple, list):
+        inner = _click_type(typing.get_args(annotation)[0])
+        return None if inner is None or inner.many else _Kind(inner.type, many=True)
+    if not isinstance(annotation, type):
+        return None
+    if issubclass(annotation, bool):
+        return _Kind(click.BOOL, is_bool=True)
+    if issubclass(annotation, enum.Enum):
+        return _Kind(click.Choice([str(member.value) for member in annotation]))
+    if issubclass(annotation, Path):
+        return _Kind(click.Path(path_type=Path))
+    for plain, kind in ((int, click.INT), (float, click.FLOAT), (str, click.STRING)):
+        if issubclass(annotation, plain):
+            return _Kind(kind)
+    return None
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda token: token.replace("-", "_"),
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, prog_name="reinforcesight")
+def cli() -> None:
+    """Verified spatial questions from pictures, fine-tuning on them, and CV-Bench evaluation.
+
+    Every command takes --config FILE.yaml and --set key=value; flags are written with _ or -.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
+    """Run the command line and exit: 0 success, 1 the job failed, 2 the user must mend something."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        result = cli.main(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+    except ReinforceSightError as error:
+        return _complain(str(error))
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context is not None else ""
+        return _complain(f"{error.format_message()}{hint}")
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        return EXIT_INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> int:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return EXIT_USER_ERROR

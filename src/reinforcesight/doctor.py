@@ -1,0 +1,150 @@
+"""``reinforcesight doctor``: what this machine has, what is missing, and the pip command for each missing part."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass, field
+from importlib import metadata, util
+from pathlib import Path
+
+import click
+from pydantic import Field
+
+from reinforcesight import __version__
+from reinforcesight.config import StrictConfig
+
+# Extra -> (distribution, module) that it brings and what it is for.
+EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "rendered": ("rendered scenes", (("trimesh", "trimesh"), ("embreex", "embreex"))),
+    "train": (
+        "fine-tuning and evaluation with transformers",
+        (
+            ("torch", "torch"),
+            ("transformers", "transformers"),
+            ("trl", "trl"),
+            ("peft", "peft"),
+            ("accelerate", "accelerate"),
+        ),
+    ),
+    "quantization": ("8-bit and 4-bit models", (("bitsandbytes", "bitsandbytes"),)),
+    "gpu": ("perception models and exported processors", (("torchvision", "torchvision"),)),
+    "vllm": ("fast generation on a GPU", (("vllm", "vllm"),)),
+    "trackers": ("training curves in TensorBoard", (("tensorboard", "tensorboard"),)),
+}
+CORE = (
+    "datasets",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "pycocotools",
+    "pydantic",
+    "scikit-learn",
+    "scipy",
+    "statsmodels",
+)
+
+
+class DoctorConfig(StrictConfig):
+    """Settings of ``reinforcesight doctor``."""
+
+    json_output: bool = Field(False, description="Print JSON instead of text.")
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """What was found on this machine.
+
+    Attributes:
+        packages: Distribution to version, ``None`` where it is not installed.
+        missing: Extra to the pip command that brings it.
+        devices: One line for each accelerator; empty on a CPU.
+        problems: What keeps the core from working.
+    """
+
+    reinforcesight: str
+    python: str
+    system: str
+    cores: int
+    memory_gib: float
+    free_disk_gib: float
+    packages: dict[str, str | None] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    devices: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where the core install is broken, 0 otherwise; a missing extra is no failure."""
+        return 1 if self.problems else 0
+
+
+def diagnose() -> Diagnosis:
+    """Look at Python, packages, devices, memory and disk."""
+    import psutil
+
+    found = Diagnosis(
+        reinforcesight=__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        free_disk_gib=round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
+    )
+    for name in CORE:
+        found.packages[name] = _version(name)
+        if found.packages[name] is None:
+            found.problems.append(f"the core package {name} is missing: pip install reinforcesight")
+    for extra, (_, parts) in EXTRAS.items():
+        for distribution, _module in parts:
+            found.packages[distribution] = _version(distribution)
+        if any(util.find_spec(module) is None for _, module in parts):
+            found.missing[extra] = f'pip install "reinforcesight[{extra}]"'
+    if util.find_spec("torch") is not None:
+        found.devices = _devices()
+    return found
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    import torch
+
+    lines = []
+    for index in range(torch.cuda.device_count()):
+        device = torch.cuda.get_device_properties(index)
+        half = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        lines.append(f"cuda:{index} {device.name}, {device.total_memory / 2**30:.0f} GiB, {half}")
+    if torch.backends.mps.is_available():
+        lines.append("mps (Apple GPU)")
+    return lines
+
+
+def doctor(config: DoctorConfig) -> Diagnosis:
+    """Print the diagnosis."""
+    found = diagnose()
+    if config.json_output:
+        click.echo(json.dumps(asdict(found), indent=2))
+        return found
+    click.echo(f"reinforcesight {found.reinforcesight}, Python {found.python}, {found.system}")
+    click.echo(
+        f"{found.cores} cores, {found.memory_gib} GiB memory, {found.free_disk_gib} GiB free disk here"
+    )
+    click.echo("devices: " + ("; ".join(found.devices) or "no accelerator, CPU only"))
+    click.echo("packages:")
+    for name, version in found.packages.items():
+        click.echo(f"  {name:<16} {version or '-'}")
+    for extra, command in found.missing.items():
+        click.echo(f"not installed, needed for {EXTRAS[extra][0]}: {command}")
+    for problem in found.problems:
+        click.echo(f"problem: {problem}", err=True)
+    if not found.problems:
+        click.echo("the core works")
+    return found
