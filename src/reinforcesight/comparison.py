@@ -45,6 +45,7 @@ class ObjectTable:
 
     @staticmethod
     def of(scene: Scene) -> ObjectTable:
+        """The table of a scene."""
         items = scene.objects
         count = len(items)
 
@@ -87,6 +88,7 @@ def _give(codes: IntArray, reason: Reason, applies: BoolArray) -> None:
 def common_reasons(
     codes: IntArray, t: ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, marked: bool
 ) -> None:
+    """Mark pairs that no axis may compare: the same object, unclear names, tiny, hidden or belonging together."""
     same = np.zeros(len(codes), dtype=bool)
     part = np.zeros(len(codes), dtype=bool)
     for a in range(len(involved)):
@@ -130,22 +132,28 @@ Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
 def compare_in_picture(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, axis: Axis, rules: RelationRules
 ) -> Comparison:
+    """Signed shift in pixels (negative: the subject is left of or above the reference), margin and evidence.
+
+    Evidence: both box centres as shares of the picture, and the overlap along the axis as a share of the shorter
+    side.
+    """
     d = 0 if axis is Axis.HORIZONTAL else 1
     low_i, high_i, low_j, high_j = t.box[i, d], t.box[i, d + 2], t.box[j, d], t.box[j, d + 2]
     side_i, side_j = high_i - low_i, high_j - low_j
     shift = (low_i + high_i - low_j - high_j) / 2.0
     margin = np.abs(shift) / ((side_i + side_j) / 2.0)
     overlap = (np.minimum(high_i, high_j) - np.maximum(low_i, low_j)) / np.minimum(side_i, side_j)
-    # Where the border cuts an object it goes on outside: harmless where that strengthens the claim.
-    limit, near_border = t.size[d], 0.004 * t.size[d]
-    at_low, at_high = t.box[:, d] <= near_border, t.box[:, d + 2] >= limit - near_border
-    weaker = np.where(shift < 0, at_high[i] | at_low[j], at_low[i] | at_high[j])
+    # An object that the border cuts goes on outside, away from the other one: harmless. One that is cut without
+    # touching the border (so the source says) may go on anywhere.
+    limit, border = t.size[d], 0.004 * t.size
+    touches = (t.box[:, :2] <= border).any(axis=1) | (t.box[:, 2:] >= t.size - border).any(axis=1)
+    unclear = t.truncated & ~touches
     _give(codes, Reason.PART_OF_OTHER, _contained(t, i, j) >= rules.contained)
     _give(codes, Reason.OVERLAP, overlap > rules.picture_overlap)
     _give(
         codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit)
     )
-    _give(codes, Reason.TRUNCATED, (t.truncated[i] | t.truncated[j]) & weaker)
+    _give(codes, Reason.TRUNCATED, unclear[i] | unclear[j])
     evidence = {
         "subject": (low_i + high_i) / (2.0 * limit),
         "reference": (low_j + high_j) / (2.0 * limit),
@@ -168,6 +176,7 @@ def _depth_reasons(
 def compare_depth(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules
 ) -> Comparison:
+    """Signed depth gap (negative: the subject is nearer to the camera), margin and evidence in depth units."""
     _depth_reasons(codes, t, (i, j), rules, position=False)
     with np.errstate(invalid="ignore"):
         gap = t.depth[i] - t.depth[j]
@@ -197,6 +206,10 @@ def compare_depth(
 def compare_distance(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, rules: RelationRules
 ) -> Comparison:
+    """Signed gap of the distances to the anchor (negative: the subject is closer), margin and evidence.
+
+    Evidence: distances between centres and between surfaces, in depth units.
+    """
     _depth_reasons(codes, t, (i, j, k), rules, position=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         to_i = np.linalg.norm(t.centre[i] - t.centre[k], axis=1)

@@ -69,7 +69,7 @@ _TASK_OF = {
 
 
 class Reason(StrEnum):
-    """Why no relation may be claimed. The first that applies, in this order, is given."""
+    """Why no relation may be claimed. The first that is found is given."""
 
     SAME_OBJECT = "same_object"
     AMBIGUOUS_NAME = "ambiguous_name"
