@@ -33,6 +33,7 @@ _PHRASES = {
     ("television", "set"): "tv",
     ("cell", "phone"): "phone",
 }
+_IRREGULAR = {"buses": "bus", "knives": "knife", "shelves": "shelf", "mice": "mouse", "children": "child"}
 _NOT_PLURAL = ("ss", "us", "is", "as")
 
 
@@ -51,6 +52,8 @@ def canonical_words(name: str) -> tuple[str, ...]:
 
 
 def _singular(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if len(word) > 3 and word.endswith("s") and not word.endswith(_NOT_PLURAL):
         if word.endswith(("shes", "ches", "xes", "sses")):
             return word[:-2]

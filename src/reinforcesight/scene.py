@@ -65,7 +65,7 @@ class SceneObject(_Record):
         depth: Median z of the eroded mask, depth units.
         depth_spread: Half the width of the central 68 % of these depths (one standard deviation, robustly).
         depth_near: Fifth percentile of these depths: the nearest surface, robustly.
-        centre: Estimated centre in the camera frame: median surface point moved back by half the thickness.
+        centre: Estimated centre in the camera frame: median surface point, moved back into the object.
         thickness: Allowance for what can't be seen behind the visible surface: half the smaller of width and height.
         valid_depth_fraction: Share of the mask's pixels with a depth reading.
         visible_fraction: Visible share of the whole object, where the source knows it.

@@ -24,9 +24,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 # A phone's main camera sees about 65 to 75 degrees along its long side, a normal lens 55: the middle of these.
 DEFAULT_FOV_DEGREES = 60.0
-# How far the median visible point lies in front of the middle, in units of the thickness. A ball's is 0.71 (half of
-# its visible disc lies within r / sqrt 2), a box seen face-on has 1, one seen from above has less.
-CENTRE_BEHIND_SURFACE = 0.6
+# How far the median visible point lies in front of the middle, in units of the thickness (which is measured at that
+# point, so a little short): a ball's is 0.95, a box seen face-on has 1.1, things seen from above have less.
+CENTRE_BEHIND_SURFACE = 0.8
 _SAMPLES = 4096  # pixels looked at for one object; the quantiles no longer move beyond that
 _SURFACE_SAMPLES = 200  # points kept for the distance between two surfaces
 
@@ -239,6 +239,8 @@ def _foreground(z: npt.NDArray[np.float64]) -> BoolArray:
     chosen = np.ones(z.size, dtype=bool)
     for _ in range(2):
         values = np.log(z[chosen])
+        if float(np.ptp(values)) < 0.14:
+            break
         threshold = _otsu(values)
         near = values <= threshold
         share = float(near.mean())

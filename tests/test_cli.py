@@ -1,0 +1,68 @@
+"""The command line: light to start, one line for a user's mistake, flags with _ or -."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from reinforcesight.cli import COMMANDS, run
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--config" in out
+    assert "--set" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_unknown_flag_is_one_line_and_exit_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--no_such_flag", "1"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_unknown_key_is_one_line_and_exit_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--set", "no_such_key=1"]) == 2
+    err = capsys.readouterr().err
+    assert "no_such_key" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["--num_samples", "--num-samples"])
+def test_flags_with_either_sign(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generate", flag, "many"]) == 2
+    assert "num_samples" in capsys.readouterr().err.replace("-", "_")
+
+
+def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generat"]) == 2
+    assert "generat" in capsys.readouterr().err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from reinforcesight.cli import run\n"
+        "run(['--help'])\n"
+        "heavy = {'torch', 'transformers', 'trl', 'datasets', 'numpy', 'pydantic', 'pandas', 'trimesh'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    assert "the core works" in capsys.readouterr().out

@@ -1,0 +1,92 @@
+"""Every mistake in a configuration is named: file, key, what was expected, the nearest valid key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from reinforcesight.config import StrictConfig, load_config
+from reinforcesight.errors import ConfigError
+
+
+class Inner(StrictConfig):
+    gap: float = Field(0.5, gt=0)
+    names: tuple[str, ...] = ()
+
+
+class Outer(StrictConfig):
+    seed: int = 0
+    inner: Inner = Inner()
+    output: Path | None = None
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_file_overrides_and_flags_in_that_order(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", "seed: 1\ninner:\n  gap: 0.25\n  names: [x]\n")
+    config = load_config(Outer, file, ["inner.gap=0.75", "seed=2"], {"seed": 3, "output": None})
+    assert config.seed == 3
+    assert config.inner == Inner(gap=0.75, names=("x",))
+
+
+def test_extends_merges_deeply(tmp_path: Path) -> None:
+    write(tmp_path / "base.yaml", "seed: 5\ninner: {gap: 0.1, names: [a, b]}\n")
+    (tmp_path / "sub").mkdir()
+    file = write(tmp_path / "sub" / "top.yaml", "extends: ../base.yaml\ninner: {names: [c]}\n")
+    assert load_config(Outer, file) == Outer(seed=5, inner=Inner(gap=0.1, names=("c",)))
+
+
+def test_unknown_key_names_file_and_nearest(tmp_path: Path) -> None:
+    base = write(tmp_path / "base.yaml", "inner: {gpa: 0.1}\n")
+    file = write(tmp_path / "top.yaml", "extends: base.yaml\nseed: 1\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(Outer, file)
+    message = str(caught.value)
+    assert "'inner.gpa'" in message
+    assert "did you mean 'inner.gap'" in message
+    assert str(base) in message
+    assert "\n" not in message
+
+
+def test_ill_typed_value_says_what_was_expected(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", "seed: many\n")
+    with pytest.raises(ConfigError, match=r"seed: .*integer.*'many'.*a\.yaml"):
+        load_config(Outer, file)
+    with pytest.raises(ConfigError, match=r"inner\.gap: .*greater than 0.*--set"):
+        load_config(Outer, None, ["inner.gap=-1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2]", "expected a mapping"),
+        ("a: [", "not valid YAML"),
+        ("extends: [3]", "'extends' must be"),
+        ("extends: missing.yaml", "no such configuration file"),
+        ("extends: a.yaml", "extends itself"),
+    ],
+)
+def test_bad_files(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(Outer, write(tmp_path / "a.yaml", text))
+
+
+def test_missing_file() -> None:
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        load_config(Outer, Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize("item", ["seed", "=3", "seed.deep=1"])
+def test_bad_overrides(item: str) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load_config(Outer, None, ["seed=1", item])
+
+
+def test_yaml_cannot_build_objects(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(Outer, write(tmp_path / "a.yaml", "seed: !!python/object/apply:os.getcwd []\n"))
