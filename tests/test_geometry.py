@@ -64,7 +64,7 @@ def test_sphere_position_is_recovered() -> None:
     found = scene[1]
     assert found.centre is not None
     assert np.linalg.norm(np.array(found.centre) - truth) < 0.2 * radius
-    assert found.depth == pytest.approx(3.0 - 0.707 * radius, abs=0.05)
+    assert found.depth == pytest.approx(3.0 - 0.8 * radius, abs=0.05)
     assert found.depth_near is not None
     assert found.depth_near <= found.depth
     assert 0.3 < CENTRE_BEHIND_SURFACE < 1.0
