@@ -1,0 +1,1 @@
+"""Pictures to verified spatial questions: sources, perception, questions, audit, data set."""

@@ -1,0 +1,1 @@
+"""Where scenes come from: rendered, annotated, image folders, localized narratives."""

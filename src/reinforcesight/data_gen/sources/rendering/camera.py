@@ -1,0 +1,114 @@
+"""The pinhole camera of a rendered picture.
+
+World: metres, x right, y forward, z up, the floor at z = 0, the camera above the origin and looking along +y.
+Camera frame: x right, y down, z forward. Pixel (column, row) is sampled by the ray through
+(column + 0.5, row + 0.5); fx, fy, cx, cy are in pixels of that same frame, so the picture's centre is
+(width / 2, height / 2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PinholeCamera:
+    """Intrinsics in pixels and the pose.
+
+    Attributes:
+        fx: Focal length along x, pixels.
+        fy: Focal length along y, pixels.
+        cx: Principal point, pixels, with pixel centres at +0.5.
+        cy: Principal point, pixels, with pixel centres at +0.5.
+        width: Picture width, pixels.
+        height: Picture height, pixels.
+        metres_above_floor: Height of the camera.
+        pitch: Degrees, positive looks down.
+        roll: Degrees, positive lowers the camera's right side.
+        world_from_camera: (4, 4) rigid transform.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+    metres_above_floor: float
+    pitch: float
+    roll: float
+    world_from_camera: NDArray[np.float64]
+
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """(3, 3): columns are the camera's right, down and forward directions in the world."""
+        return self.world_from_camera[:3, :3]
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """(3,) in the world, metres."""
+        return self.world_from_camera[:3, 3]
+
+    def to_camera(self, world: NDArray[np.float64]) -> NDArray[np.float64]:
+        """World points (..., 3) in the camera frame."""
+        points: NDArray[np.float64] = (world - self.position) @ self.rotation
+        return points
+
+    def project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Camera-frame points (..., 3) with z > 0 to pixels (..., 2)."""
+        scale = np.array([self.fx, self.fy])
+        pixels: NDArray[np.float64] = points[..., :2] / points[..., 2:3] * scale + np.array(
+            [self.cx, self.cy]
+        )
+        return pixels
+
+    def directions(self, columns: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Rays (N, 3) through pixel positions, scaled to z = 1 so that ray length is depth."""
+        rays = np.ones((columns.size, 3), dtype=np.float32)
+        rays[:, 0] = (columns - self.cx) / self.fx
+        rays[:, 1] = (rows - self.cy) / self.fy
+        return rays
+
+    def pixel_directions(self) -> NDArray[np.float32]:
+        """Rays (height * width, 3) through all pixel centres in raster order."""
+        columns = np.tile(np.arange(self.width) + 0.5, self.height)
+        rows = np.repeat(np.arange(self.height) + 0.5, self.width)
+        return self.directions(columns, rows)
+
+    def world_point(self, column: float, depth: float, world_z: float) -> NDArray[np.float64]:
+        """The point in a pixel column, at a depth, that lies at a height above the floor."""
+        x = (column - self.cx) / self.fx * depth
+        right, down, forward = self.rotation.T
+        partial = self.position + x * right + depth * forward
+        return np.asarray(partial + (world_z - partial[2]) / down[2] * down)
+
+
+def make_camera(
+    size: tuple[int, int], metres_above_floor: float, pitch: float, roll: float, field_of_view: float
+) -> PinholeCamera:
+    """A camera with square pixels above the world's origin.
+
+    Args:
+        size: Width and height in pixels.
+        metres_above_floor: Height of the camera.
+        pitch: Degrees, positive looks down.
+        roll: Degrees, positive lowers the camera's right side.
+        field_of_view: Degrees, horizontal.
+    """
+    focal = size[0] / 2 / math.tan(math.radians(field_of_view) / 2)
+    p, r = math.radians(pitch), math.radians(roll)
+    level_right = np.array([1.0, 0.0, 0.0])
+    level_down = np.array([0.0, -math.sin(p), -math.cos(p)])
+    forward = np.array([0.0, math.cos(p), -math.sin(p)])
+    pose = np.eye(4)
+    pose[:3, 0] = math.cos(r) * level_right + math.sin(r) * level_down
+    pose[:3, 1] = -math.sin(r) * level_right + math.cos(r) * level_down
+    pose[:3, 2] = forward
+    pose[2, 3] = metres_above_floor
+    return PinholeCamera(
+        focal, focal, size[0] / 2, size[1] / 2, size[0], size[1], metres_above_floor, pitch, roll, pose
+    )
