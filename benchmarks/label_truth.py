@@ -28,11 +28,17 @@ import numpy as np
 from scipy.ndimage import zoom
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.sources.rendering import Distribution, RenderConfig, RenderedPicture, render_picture
+from reinforcesight.data_gen.sources.rendering import (
+    Distribution,
+    RenderConfig,
+    RenderedPicture,
+    render_picture,
+)
 from reinforcesight.relations import Axis, relate_all
 from reinforcesight.scene import Camera
 
 AXES = ("horizontal", "vertical", "depth", "distance")
+WHAT = ("clear", "claimed", "wrong", "claimed clear", "wrong clear")
 CONDITIONS: dict[str, tuple[float, dict[str, object]]] = {
     "exact depth": (0.0, {}),
     "5 % smooth noise": (0.05, {}),
@@ -40,7 +46,9 @@ CONDITIONS: dict[str, tuple[float, dict[str, object]]] = {
     "pitched 25 degrees": (0.0, {"pitch": 25.0}),
     "pitched, rolled 12 degrees": (0.0, {"pitch": 15.0, "roll": 12.0}),
     "a wall fills the view": (0.0, {"wall_fills_view": True}),
+    "boxes without outlines": (0.0, {}),
 }
+WITHOUT_OUTLINES = {"boxes without outlines"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,9 @@ def smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator)
     return np.clip(1.0 + sigma * field, 0.3, 3.0)
 
 
-def scene_of(picture: RenderedPicture, depth: np.ndarray) -> tuple[object, list[int]]:
+def scene_of(
+    picture: RenderedPicture, depth: np.ndarray, *, outlines: bool = True
+) -> tuple[object, list[int]]:
     """The pipeline's scene from masks and depth, and the positions of its objects among the picture's."""
     detections, kept = [], []
     for position, item in enumerate(picture.objects):
@@ -136,7 +146,9 @@ def scene_of(picture: RenderedPicture, depth: np.ndarray) -> tuple[object, list[
             continue
         rows, columns = np.nonzero(mask)
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-        detections.append(Detection(item.id, item.name, tuple(float(v) for v in box), mask))
+        detections.append(
+            Detection(item.id, item.name, tuple(float(v) for v in box), mask if outlines else None)
+        )
         kept.append(position)
     height, width = depth.shape
     c = picture.camera
@@ -145,7 +157,7 @@ def scene_of(picture: RenderedPicture, depth: np.ndarray) -> tuple[object, list[
 
 
 def count_one(
-    index: int, *, seed: int, sigma: float, size: tuple[int, int], options: dict[str, object]
+    index: int, *, seed: int, sigma: float, size: tuple[int, int], options: dict[str, object], outlines: bool
 ) -> Counter[tuple[str, str]]:
     """Counts of one picture: (axis, what) to number of pairs."""
     picture = render_picture(seed, index, Distribution.TRAIN, size, RenderConfig.model_validate(options))
@@ -153,7 +165,7 @@ def count_one(
     if sigma:
         depth *= smooth_noise(depth.shape, sigma, np.random.default_rng([seed, index, 77]))
     truth = truth_of(picture)
-    scene, kept = scene_of(picture, depth)
+    scene, kept = scene_of(picture, depth, outlines=outlines)
     by_id = {picture.objects[position].id: truth[position] for position in kept}
     counts: Counter[tuple[str, str]] = Counter()
     for axis, ids in _triples(list(by_id)):
@@ -191,7 +203,14 @@ def measure(
 ) -> Counter[tuple[str, str]]:
     """Counts over many pictures under one of ``CONDITIONS``."""
     sigma, options = CONDITIONS[condition]
-    work = partial(count_one, seed=seed, sigma=sigma, size=size, options=options)
+    work = partial(
+        count_one,
+        seed=seed,
+        sigma=sigma,
+        size=size,
+        options=options,
+        outlines=condition not in WITHOUT_OUTLINES,
+    )
     total: Counter[tuple[str, str]] = Counter()
     if workers <= 1:
         for index in range(pictures):
@@ -205,13 +224,17 @@ def measure(
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--height", type=int, default=336)
-    parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS))
+    parser.add_argument(
+        "--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS)
+    )
     parser.add_argument("--reasons", action="store_true", help="also print why pairs were left out")
     args = parser.parse_args()
     print("| condition | axis | clear: claimed | wrong | wrong % | kept % | all: claimed | wrong | wrong % |")
@@ -222,15 +245,12 @@ def main() -> None:
         )
         for axis in (*AXES, "all"):
             axes = AXES if axis == "all" else (axis,)
-
-            def number(what: str, axes: tuple[str, ...] = axes) -> int:
-                return sum(total[a, what] for a in axes)
-
-            claimed, clear, every = number("claimed clear"), number("clear"), number("claimed")
+            sums = {what: sum(total[a, what] for a in axes) for what in WHAT}
+            claimed, clear, every = sums["claimed clear"], sums["clear"], sums["claimed"]
             print(
-                f"| {condition} | {axis} | {claimed} | {number('wrong clear')} | "
-                f"{100 * number('wrong clear') / max(1, claimed):.3f} | {100 * claimed / max(1, clear):.1f} | "
-                f"{every} | {number('wrong')} | {100 * number('wrong') / max(1, every):.3f} |"
+                f"| {condition} | {axis} | {claimed} | {sums['wrong clear']} | "
+                f"{100 * sums['wrong clear'] / max(1, claimed):.3f} | {100 * claimed / max(1, clear):.1f} | "
+                f"{every} | {sums['wrong']} | {100 * sums['wrong'] / max(1, every):.3f} |"
             )
         if args.reasons:
             reasons = {f"{a}: {w}": n for (a, w), n in sorted(total.items()) if w.startswith("abstained")}

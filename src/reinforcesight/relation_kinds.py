@@ -108,7 +108,7 @@ class RelationRules(StrictConfig):
     ] = 0.35
     depth_gap: Annotated[
         float, Field(gt=0, lt=1, description="least relative depth gap: one minus near over far")
-    ] = 0.13
+    ] = 0.16
     depth_spreads: Annotated[float, Field(ge=0, description="depth gap in units of the joint spread")] = 1.0
     max_depth_spread: Annotated[
         float, Field(gt=0, description="largest spread of one object over its depth")
@@ -124,7 +124,7 @@ class RelationRules(StrictConfig):
     ] = 0.6
     distance_depth: Annotated[
         float, Field(ge=0, description="distance gap as a share of the mean depth: how far depth is trusted")
-    ] = 0.06
+    ] = 0.08
     truncated_factor: Annotated[
         float, Field(ge=1, description="how much wider the gap where an object is cut")
     ] = 1.5
