@@ -1,0 +1,324 @@
+"""Pictures with COCO annotations and, where given, depth maps: the source ``annotated``.
+
+What the files may hold, and what becomes of every defect, is written in ``docs/annotated-input.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.sources.coco import CocoImage, CocoIndex, find_annotation_file, read_coco
+from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside
+from reinforcesight.data_gen.sources.depth_files import (
+    DepthMap,
+    DepthRefusedError,
+    read_depth,
+    read_intrinsics,
+)
+from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
+from reinforcesight.data_gen.sources.object_names import (
+    look_attributes,
+    tidy_category,
+    tidy_phrase,
+    with_attributes,
+)
+from reinforcesight.data_gen.sources.outlines import BoolArray, box_of, box_overlap, mask_of
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture
+from reinforcesight.errors import InputError
+from reinforcesight.naming import ambiguous_names
+from reinforcesight.scene import Camera
+
+_CLIP_TOLERANCE = 1.0  # pixels by which boxes overshoot through rounding alone
+_LEAST_AGREEMENT = 0.5  # overlap of a box with its outline's box; below it one of them is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A usable annotation: its detection, and the words that may tell it apart."""
+
+    detection: Detection
+    attributes: tuple[str, ...]
+
+
+class AnnotatedSource:
+    """COCO boxes and outlines, with depth where the images name it.
+
+    Args:
+        path: The COCO JSON, or a folder that holds ``annotations.json`` or exactly one ``*.json``.
+        seed: Accepted as by every source; nothing here is drawn by chance.
+        image_root: Folder that file names are relative to; the annotation file's folder (or ``images`` in it) where
+            not given. No file outside it is ever opened.
+
+    Raises:
+        InputError: There is no annotation file, or it is not COCO.
+    """
+
+    name = "annotated"
+
+    def __init__(self, path: Path, *, seed: int = 0, image_root: Path | None = None) -> None:
+        self.annotation_file = find_annotation_file(Path(path))
+        self.root = Path(image_root) if image_root is not None else self.annotation_file.parent
+        self.seed = seed
+        self._index: CocoIndex | None = None
+        self._read()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker reads the file itself: that is cheaper than to send a large index through a pipe.
+        return {**self.__dict__, "_index": None}
+
+    def _read(self) -> CocoIndex:
+        if self._index is None:
+            self._index = read_coco(self.annotation_file)
+        return self._index
+
+    def count(self) -> int:
+        """Number of entries in ``images``, usable or not."""
+        return len(self._read().images)
+
+    def problems(self) -> tuple[Skipped, ...]:
+        """What belongs to no picture: annotations of unknown images, broken categories."""
+        return self._read().problems
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the annotation file and over name, size and both ends of each picture and depth map."""
+        digest = hashlib.sha256(self.annotation_file.read_bytes())
+        names: list[object] = []
+        for entry in self._read().images:
+            for key in ("file_name", "depth_file_name"):
+                if key in entry.record:
+                    names += [entry.record[key], f"images/{entry.record[key]}"]
+        digest.update(digest_files(self.root, names).encode())
+        return digest.hexdigest()
+
+    def load(self, index: int) -> SourcePicture:
+        """Picture ``index`` with its scene; annotations that can't be used are in ``skipped``.
+
+        Raises:
+            PictureRejected: The picture can't be used.
+        """
+        coco = self._read()
+        entry = coco.images[index]
+        if entry.refused is not None:
+            raise PictureRejected(*entry.refused, source_id=entry.source_id)
+        try:
+            path = self._file(entry.record["file_name"])
+        except InputError as error:
+            raise PictureRejected("path_leaves_folder", str(error), source_id=entry.source_id) from error
+        picture = read_picture(path, source_id=entry.source_id, expected=_expected_size(entry))
+        skipped: list[Skipped] = []
+        depth, camera = self._depth(entry.record, picture, skipped)
+        detections = _detections(entry.annotations(), coco.categories, picture, skipped)
+        scene = build_scene(
+            width=picture.width,
+            height=picture.height,
+            detections=detections,
+            depth=depth.z if depth else None,
+            camera=camera,
+            depth_unit=depth.unit if depth else None,
+        )
+        return SourcePicture(index, self.name, entry.source_id, scene, picture.data, tuple(skipped))
+
+    def _file(self, name: object) -> Path:
+        """A file by its name in the data: below the root, or below ``images`` in it."""
+        path = resolve_inside(self.root, name)
+        if not is_file(path):
+            other = resolve_inside(self.root, f"images/{name}")
+            return other if is_file(other) else path
+        return path
+
+    def _depth(
+        self, record: Mapping[str, object], picture: PictureBytes, skipped: list[Skipped]
+    ) -> tuple[DepthMap | None, Camera | None]:
+        if record.get("depth_file_name") is None:
+            return None, None
+        camera: Camera | None = None
+        try:
+            path = self._file(record["depth_file_name"])
+            depth = read_depth(
+                path,
+                width=picture.width,
+                height=picture.height,
+                scale=record.get("depth_scale"),
+                unit=record.get("depth_unit"),
+            )
+        except InputError as error:
+            skipped.append(Skipped("depth_path_leaves_folder", str(error)))
+            return None, None
+        except DepthRefusedError as error:
+            skipped.append(Skipped(error.reason, error.detail))
+            return None, None
+        if record.get("intrinsics") is not None:
+            try:
+                camera = read_intrinsics(record["intrinsics"])
+            except DepthRefusedError as error:
+                skipped.append(Skipped(error.reason, error.detail))
+        return depth, camera
+
+
+def _expected_size(entry: CocoImage) -> tuple[int, int] | None:
+    """Width and height that the annotations were drawn for; ``None`` where the entry does not say."""
+    record = entry.record
+    if record.get("width") is None and record.get("height") is None:
+        return None
+    width, height = as_number(record.get("width")), as_number(record.get("height"))
+    if width is None or height is None or width <= 0 or height <= 0 or width % 1 or height % 1:
+        given = f"{short(record.get('width'))}, {short(record.get('height'))}"
+        what = f"width and height: expected whole numbers, got {given}"
+        raise PictureRejected("bad_image_entry", what, source_id=entry.source_id)
+    return int(width), int(height)
+
+
+def _detections(
+    annotations: list[dict[str, Any]],
+    categories: Mapping[int | str, object],
+    picture: PictureBytes,
+    skipped: list[Skipped],
+) -> list[Detection]:
+    """The usable annotations of a picture, named; the others go to ``skipped``."""
+    named: list[_Named] = []
+    unseen: list[str] = []  # names of things that are in the picture but were left out
+    seen: dict[int | str, dict[str, Any]] = {}
+    for annotation in annotations:
+        given = as_id(annotation.get("id"))
+        item_id: int | str = given if given is not None else f"annotation-{annotation['number']}"
+        what = f"annotation {short(item_id)}"
+        name, category = _name_of(annotation, categories)
+        if item_id in seen:
+            skipped.append(Skipped("duplicate_annotation_id", f"{what} occurs more than once"))
+            if name is not None and not _same(annotation, seen[item_id]):
+                unseen.append(name)
+            continue
+        seen[item_id] = annotation
+        try:
+            item = _usable(annotation, item_id, name, category, picture, skipped)
+        except _UnusableError as error:
+            skipped.append(Skipped(error.reason, f"{what}: {error.detail}"))
+            if name is not None and error.in_picture:
+                unseen.append(name)
+            continue
+        named.append(item)
+    names = with_attributes([n.detection.name for n in named], [n.attributes for n in named])
+    detections = [replace(n.detection, name=name) for n, name in zip(named, names, strict=True)]
+    known = {d.id for d in detections}
+    detections = [
+        d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections
+    ]
+    return _without_doubtful_names(detections, unseen, skipped)
+
+
+def _without_doubtful_names(
+    detections: list[Detection], unseen: list[str], skipped: list[Skipped]
+) -> list[Detection]:
+    """Leave out what only seems to have a name of its own, because its namesake was left out."""
+    unseen = list(unseen)
+    while unseen and detections:
+        names = [d.name for d in detections]
+        alone = ambiguous_names(names)
+        together = ambiguous_names([*names, *unseen])
+        doubtful = [d for d, a, b in zip(detections, alone, together, strict=False) if b and not a]
+        if not doubtful:
+            break
+        for d in doubtful:
+            what = f"annotation {short(d.id)}: another annotation that {d.name!r} may mean was left out"
+            skipped.append(Skipped("name_shared_with_skipped", what))
+        gone = {d.id for d in doubtful}
+        detections = [d for d in detections if d.id not in gone]
+        unseen += [d.name for d in doubtful]
+    return detections
+
+
+class _UnusableError(Exception):
+    """One annotation is left out; ``in_picture``: the thing itself may well be in the picture."""
+
+    def __init__(self, reason: str, detail: str, *, in_picture: bool = True) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail, self.in_picture = reason, detail, in_picture
+
+
+def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    return all(first.get(key) == second.get(key) for key in ("category_id", "bbox", "name", "caption"))
+
+
+def _name_of(
+    annotation: Mapping[str, Any], categories: Mapping[int | str, object]
+) -> tuple[str | None, str | None]:
+    """Name and bare category: the annotation's own phrase where it has a usable one, else the category's name."""
+    category_id = as_id(annotation.get("category_id"))
+    category = tidy_category(categories.get(category_id)) if category_id is not None else None
+    own = tidy_phrase(annotation.get("name")) or tidy_phrase(annotation.get("caption"))
+    return own or category, category
+
+
+def _usable(
+    annotation: Mapping[str, Any],
+    item_id: int | str,
+    name: str | None,
+    category: str | None,
+    picture: PictureBytes,
+    skipped: list[Skipped],
+) -> _Named:
+    what = f"annotation {short(item_id)}"
+    if name is None:
+        category_id = annotation.get("category_id")
+        raise _UnusableError("unknown_category", f"no usable name; category_id {short(category_id)}")
+    if annotation.get("iscrowd"):
+        raise _UnusableError("crowd", f"a group of {name!r}, not one object")
+    mask: BoolArray | None = None
+    if annotation.get("segmentation"):
+        try:
+            mask = mask_of(annotation["segmentation"], picture.width, picture.height)
+        except ValueError as error:
+            skipped.append(Skipped("bad_segmentation", f"{what}: {error}; its box is used alone"))
+    box = _box(annotation, mask, picture, skipped, what)
+    attributes = look_attributes(annotation.get("attributes"))
+    detection = Detection(
+        id=item_id,
+        name=name,
+        box=box,
+        mask=mask,
+        category=category,
+        attributes=attributes,
+        part_of=as_id(annotation.get("part_of")),
+    )
+    return _Named(detection, attributes)
+
+
+def _box(
+    annotation: Mapping[str, Any],
+    mask: BoolArray | None,
+    picture: PictureBytes,
+    skipped: list[Skipped],
+    what: str,
+) -> tuple[float, float, float, float]:
+    """The annotation's box as xyxy inside the picture."""
+    if annotation.get("bbox") is None and mask is not None:
+        return box_of(mask)
+    numbers = as_numbers(annotation.get("bbox"), 4)
+    if numbers is None:
+        raise _UnusableError("bad_box", f"expected x, y, width, height, got {short(annotation.get('bbox'))}")
+    x, y, width, height = numbers
+    if width <= 0 or height <= 0:
+        raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
+    x0, y0 = max(x, 0.0), max(y, 0.0)
+    x1, y1 = min(x + width, float(picture.width)), min(y + height, float(picture.height))
+    if x1 <= x0 or y1 <= y0:
+        raise _UnusableError("box_outside_picture", f"box {short(list(numbers))}", in_picture=False)
+    beyond = max(x0 - x, y0 - y, x + width - x1, y + height - y1)
+    if beyond > _CLIP_TOLERANCE:
+        skipped.append(
+            Skipped("box_clipped", f"{what}: box {short(list(numbers))} was cut at the border and kept")
+        )
+    box = (round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
+    if box[2] <= box[0] or box[3] <= box[1]:
+        raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
+    if mask is not None and box_overlap(box, box_of(mask)) < _LEAST_AGREEMENT:
+        raise _UnusableError(
+            "box_and_outline_disagree", f"box {short(list(numbers))}, outline {list(box_of(mask))}"
+        )
+    return box

@@ -1,0 +1,217 @@
+"""COCO annotation files: read once, checked, and kept as one compact entry for each picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reinforcesight.data_gen.sources.base import Skipped
+from reinforcesight.data_gen.sources.json_values import as_id, short
+from reinforcesight.errors import InputError
+
+_IMAGE_KEYS = ("file_name", "width", "height", "depth_file_name", "depth_scale", "depth_unit", "intrinsics")
+_ANNOTATION_KEYS = (
+    "id",
+    "category_id",
+    "bbox",
+    "segmentation",
+    "iscrowd",
+    "name",
+    "caption",
+    "attributes",
+    "part_of",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CocoImage:
+    """One entry of ``images`` with its annotations, as found; values are checked when the picture is loaded.
+
+    Attributes:
+        source_id: The file name, or the entry's position where it has none.
+        record: The entry's keys that matter here.
+        packed: Its annotations as compact JSON: Python objects would take several times the memory.
+        refused: Why the picture can't be used, ``(reason, detail)``, where the index alone tells.
+    """
+
+    source_id: str
+    record: Mapping[str, object]
+    packed: bytes = b"[]"
+    refused: tuple[str, str] | None = None
+
+    def annotations(self) -> list[dict[str, object]]:
+        """The annotations of this picture, in the file's order."""
+        loaded: list[dict[str, object]] = json.loads(self.packed)
+        return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class CocoIndex:
+    """A whole annotation file.
+
+    Attributes:
+        images: One entry for each of the file's ``images``, in its order.
+        categories: Id to name as found.
+        problems: Annotations that belong to no picture, and broken categories.
+    """
+
+    images: tuple[CocoImage, ...]
+    categories: Mapping[int | str, object]
+    problems: tuple[Skipped, ...]
+
+
+def find_annotation_file(path: Path) -> Path:
+    """The annotation file itself: the path, or ``annotations.json`` or the only ``*.json`` in that folder.
+
+    Raises:
+        InputError: There is none, or several that could be meant.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise InputError("no such file or folder", where=str(path), fix="give a COCO JSON or its folder")
+    named = path / "annotations.json"
+    if named.is_file():
+        return named
+    found = sorted(path.glob("*.json"))
+    if len(found) == 1:
+        return found[0]
+    what = "no annotation file" if not found else f"{len(found)} JSON files and no annotations.json"
+    raise InputError(what, where=str(path), fix="name the COCO JSON itself")
+
+
+def read_coco(path: Path) -> CocoIndex:
+    """Read and group an annotation file.
+
+    Raises:
+        InputError: It can't be read, is not JSON, or lacks a key of COCO's.
+    """
+    data = _read_json(path)
+    if not isinstance(data, dict):
+        raise InputError(
+            f"expected a COCO mapping with 'images', 'annotations' and 'categories', got {type(data).__name__}",
+            where=str(path),
+            fix="see docs/annotated-input.md",
+        )
+    for key in ("images", "annotations", "categories"):
+        if key not in data:
+            raise InputError(
+                f"not COCO: the key {key!r} is missing", where=str(path), fix="see docs/annotated-input.md"
+            )
+        if not isinstance(data[key], list):
+            raise InputError(
+                f"not COCO: {key!r} should be a list, got {type(data[key]).__name__}",
+                where=str(path),
+                fix="see docs/annotated-input.md",
+            )
+    problems: list[Skipped] = []
+    categories = _categories(data["categories"], problems)
+    positions: dict[int | str, int] = {}
+    for position, image in enumerate(data["images"]):
+        image_id = as_id(image.get("id")) if isinstance(image, dict) else None
+        if image_id is not None:
+            positions.setdefault(image_id, position)
+    groups = _grouped(data["annotations"], positions, problems)
+    return CocoIndex(_entries(data["images"], groups), categories, tuple(problems))
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise InputError(
+            f"the annotations can't be read: {error}", where=str(path), fix="check the file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the annotations are not UTF-8", where=str(path), fix="save them as UTF-8"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"not valid JSON: {error}", where=str(path), fix="mend or export it again"
+        ) from error
+
+
+def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str, object]:
+    categories: dict[int | str, object] = {}
+    repeated: set[int | str] = set()
+    for position, category in enumerate(found):
+        category_id = as_id(category.get("id")) if isinstance(category, dict) else None
+        if not isinstance(category, dict) or category_id is None:
+            problems.append(Skipped("bad_category", f"categories[{position}] has no usable id"))
+        elif category_id in categories and categories[category_id] != category.get("name"):
+            repeated.add(category_id)
+            problems.append(Skipped("duplicate_category_id", f"category {short(category_id)} has two names"))
+        else:
+            categories[category_id] = category.get("name")
+    return {key: name for key, name in categories.items() if key not in repeated}
+
+
+def _grouped(
+    annotations: list[object], positions: Mapping[int | str, int], problems: list[Skipped]
+) -> dict[int, list[dict[str, object]]]:
+    """Annotations by the position of their picture."""
+    groups: dict[int, list[dict[str, object]]] = {}
+    for number, annotation in enumerate(annotations):
+        if not isinstance(annotation, dict):
+            problems.append(Skipped("bad_annotation", f"annotations[{number}] is not a mapping"))
+            continue
+        image_id = as_id(annotation.get("image_id"))
+        if image_id is None or image_id not in positions:
+            name = f"annotation {short(annotation.get('id', f'number {number}'))}"
+            problems.append(Skipped("unknown_image", f"{name}: no image {short(annotation.get('image_id'))}"))
+            continue
+        kept = {key: annotation[key] for key in _ANNOTATION_KEYS if key in annotation}
+        kept["number"] = number
+        groups.setdefault(positions[image_id], []).append(kept)
+    return groups
+
+
+def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]) -> tuple[CocoImage, ...]:
+    names = [_file_name(image) for image in images]
+    same_name: dict[str, list[int]] = {}
+    files_of_id: dict[int | str, set[str | None]] = {}
+    for position, (image, name) in enumerate(zip(images, names, strict=True)):
+        image_id = as_id(image.get("id")) if isinstance(image, dict) else None
+        if image_id is not None:
+            files_of_id.setdefault(image_id, set()).add(name)
+        if name is not None and image_id is not None:
+            same_name.setdefault(name, []).append(position)
+    entries: list[CocoImage] = []
+    for position, (image, name) in enumerate(zip(images, names, strict=True)):
+        place = f"images[{position}]"
+        if not isinstance(image, dict):
+            entries.append(CocoImage(place, {}, refused=("bad_image_entry", f"{place} is not a mapping")))
+            continue
+        image_id = as_id(image.get("id"))
+        refused: tuple[str, str] | None = None
+        if name is None:
+            refused = ("bad_image_entry", f"{place} has no file_name")
+        elif image_id is None:
+            refused = ("bad_image_entry", f"{place} ({short(name)}) has no usable id")
+        elif len(files_of_id[image_id]) > 1:
+            # Whose annotations they are can't be told.
+            refused = ("duplicate_image_id", f"{short(name)}: other images have the id {short(image_id)} too")
+        elif not _keeps(position, same_name[name], groups):
+            refused = ("duplicate_file_name", f"{short(name)} is listed more than once")
+        record = {key: image[key] for key in _IMAGE_KEYS if key in image}
+        packed = json.dumps(groups.get(position, []), separators=(",", ":")).encode()
+        entries.append(CocoImage(name or place, record, packed if refused is None else b"[]", refused))
+    return tuple(entries)
+
+
+def _file_name(image: object) -> str | None:
+    """The file name in one spelling, so that "./a.jpg" and "a.jpg" count as one picture."""
+    name = image.get("file_name") if isinstance(image, dict) else None
+    return PurePosixPath(name).as_posix() if isinstance(name, str) and name.strip() else None
+
+
+def _keeps(position: int, same: Sequence[int], groups: Mapping[int, list[dict[str, object]]]) -> bool:
+    """Whether this one of several entries for a file stands for it.
+
+    Where several have annotations, each holds a part of the objects, and none can say which name is unique.
+    """
+    annotated = [other for other in same if other in groups]
+    return len(annotated) <= 1 and position == [*annotated, *same][0]

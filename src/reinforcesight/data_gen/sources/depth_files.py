@@ -1,0 +1,147 @@
+"""Depth maps beside annotated pictures: 16-bit PNG or .npy, checked and brought to the picture's size."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reinforcesight.data_gen.sources.data_folder import is_file
+from reinforcesight.data_gen.sources.json_values import as_number, short
+from reinforcesight.data_gen.sources.picture_file import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
+from reinforcesight.scene import Camera
+
+# Units per metre where an image says nothing: millimetres for PNG, as most RGB-D sets have; metres for .npy.
+DEFAULT_PNG_SCALE = 1000.0
+DEFAULT_NPY_SCALE = 1.0
+
+
+class DepthRefusedError(Exception):
+    """This depth map (or these intrinsics) can't be used; the picture goes on without.
+
+    Args:
+        reason: Short snake_case word, counted in ``rejections.json``.
+        detail: What exactly.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class DepthMap:
+    """Depth along the optical axis: float32 (H, W), in ``unit``; 0 where there is no reading."""
+
+    z: npt.NDArray[np.float32]
+    unit: Literal["m", "scene"]
+
+
+def read_depth(path: Path, *, width: int, height: int, scale: object = None, unit: object = None) -> DepthMap:
+    """Read a depth map for a picture.
+
+    Args:
+        path: A 16-bit greyscale PNG, or a .npy array of numbers of shape (H, W).
+        width: Picture width, pixels; a map of the same aspect is resized to it (nearest neighbour).
+        height: Picture height, pixels.
+        scale: Stored units per metre (or per scene unit); ``None`` takes 1000 for PNG and 1 for .npy.
+        unit: "m", "scene" (known up to a factor), or ``None`` for "m".
+
+    Raises:
+        DepthRefusedError: bad_depth_scale, bad_depth_unit, missing_depth_file, unreadable_depth,
+            depth_shape_differs, or empty_depth.
+    """
+    is_npy = path.suffix.lower() == ".npy"
+    if scale is None:
+        scale = DEFAULT_NPY_SCALE if is_npy else DEFAULT_PNG_SCALE
+    units = as_number(scale)
+    if units is None or units <= 0:
+        raise DepthRefusedError(
+            "bad_depth_scale", f"depth_scale: expected a positive number, got {short(scale)}"
+        )
+    if unit not in (None, "m", "scene"):
+        raise DepthRefusedError("bad_depth_unit", f'depth_unit: expected "m" or "scene", got {short(unit)}')
+    if not is_file(path):
+        raise DepthRefusedError("missing_depth_file", f"no such file: {path.name}")
+    stored = _read_npy(path) if is_npy else _read_png(path)
+    if stored.shape != (height, width):
+        stored = _resized(stored, width, height, path.name)
+    with np.errstate(invalid="ignore", over="ignore"):
+        z = (stored.astype(np.float64) / units).astype(np.float32)
+        z = np.where(np.isfinite(z) & (z > 0), z, np.float32(0))
+    if not z.any():
+        raise DepthRefusedError("empty_depth", f"{path.name}: not one valid reading")
+    return DepthMap(z, "scene" if unit == "scene" else "m")
+
+
+def _read_npy(path: Path) -> npt.NDArray[np.generic]:
+    try:
+        # Memory-mapped, so that the shape is known before anything is read; pickled objects are refused.
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: {error}") from error
+    if not isinstance(stored, np.ndarray):
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: expected one array")
+    if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
+        stored = stored[0] if stored.shape[0] == 1 else stored[:, :, 0]
+    numeric = np.issubdtype(stored.dtype, np.integer) or np.issubdtype(stored.dtype, np.floating)
+    if stored.ndim != 2 or not numeric or not 0 < stored.size <= MAX_PIXELS:
+        what = f"expected numbers of shape (H, W), got {stored.dtype} of shape {stored.shape}"
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}")
+    return np.array(stored)
+
+
+def _read_png(path: Path) -> npt.NDArray[np.generic]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DepthRefusedError("unreadable_depth", f"{path.name}: larger than {MAX_BYTES} bytes")
+        with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as image:
+            if not image.mode.startswith("I") or image.width * image.height > MAX_PIXELS:
+                what = f"expected a 16-bit greyscale PNG, got mode {image.mode}, {image.width}x{image.height}"
+                raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}")
+            return np.array(image)
+    except (Image.DecompressionBombError, *BROKEN_PICTURE) as error:
+        raise DepthRefusedError(
+            "unreadable_depth", f"{path.name}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str) -> npt.NDArray[np.generic]:
+    rows, columns = stored.shape
+    # The same aspect, up to one pixel of rounding in the depth map.
+    if abs(columns * height - rows * width) > max(width, height):
+        what = f"depth of {columns}x{rows} for a picture of {width}x{height}: another aspect"
+        raise DepthRefusedError("depth_shape_differs", f"{name}: {what}")
+    pick_row = ((np.arange(height) + 0.5) * rows / height).astype(np.int64)
+    pick_column = ((np.arange(width) + 0.5) * columns / width).astype(np.int64)
+    return stored[pick_row[:, None], pick_column[None, :]]
+
+
+def read_intrinsics(values: object) -> Camera:
+    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of the picture.
+
+    Raises:
+        DepthRefusedError: bad_intrinsics.
+    """
+    names = ("fx", "fy", "cx", "cy")
+    if not isinstance(values, dict):
+        raise DepthRefusedError(
+            "bad_intrinsics", f"intrinsics: expected fx, fy, cx, cy, got {type(values).__name__}"
+        )
+    numbers: dict[str, float] = {}
+    for name in names:
+        value = as_number(values.get(name))
+        if value is None:
+            raise DepthRefusedError(
+                "bad_intrinsics", f"intrinsics: {name} should be a number, got {short(values.get(name))}"
+            )
+        numbers[name] = value
+    if numbers["fx"] <= 0 or numbers["fy"] <= 0:
+        raise DepthRefusedError("bad_intrinsics", "intrinsics: fx and fy should be positive")
+    return Camera(**numbers, source="given")
