@@ -494,7 +494,7 @@ def rgb():
         (b"", "unreadable_picture"),
         (b"hello", "unreadable_picture"),
         (encoded(rgb(), "JPEG")[:-200], "unreadable_picture"),
-        (encoded(rgb(), "PNG")[:150], "unreadable_picture"),
+        (encoded(rgb(), "PNG")[:100], "unreadable_picture"),
         (encoded(Image.fromarray(pixels()[:, :, 0].astype(np.uint16) * 200), "PNG"), "unsupported_mode"),
         (encoded(Image.fromarray(pixels()[:, :, 0].astype(np.float32)), "TIFF"), "unsupported_mode"),
         (encoded(rgb().resize((32, 24)), "PNG"), "size_mismatch"),
