@@ -1,0 +1,114 @@
+"""Find numerals, number words, units and coordinates in a text: reasoning must contain none of them.
+
+Used by the question writer, by the audit of a data set and by the training reward. The detector is strict: "one"
+counts as a number even where it is a pronoun ("the left one"), except in "one another" and "no one"; "second",
+"foot" and "yard" count although they have other meanings. "both", "pair", "single" and "each" do not count.
+Roman numerals and the letters of options are not looked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_CARDINALS = (
+    *(
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty"),
+    *("forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million", "billion"),
+    "dozen",
+)
+_ORDINALS = (
+    *(
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+    ),
+    *(
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+    ),
+    *("twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"),
+    *("hundredth", "thousandth", "firstly", "secondly", "thirdly"),
+)
+_FRACTIONS_AND_MULTIPLES = (
+    *("half", "halves", "quarter", "twice", "thrice", "double", "doubled", "triple", "tripled", "quadruple"),
+    *("twofold", "threefold", "fourfold", "fivefold", "tenfold"),
+)
+_PLURAL_NUMBERS = (
+    *("ones", "twos", "threes", "tens", "hundreds", "thousands", "millions", "dozens"),
+    *("thirds", "quarters", "fifths", "tenths", "hundredths"),
+)
+_UNITS = (
+    *("metre", "meter", "centimetre", "centimeter", "millimetre", "millimeter", "kilometre", "kilometer"),
+    *("inch", "foot", "yard", "mile", "pixel", "degree", "percent", "percentage", "radian"),
+)
+_UNIT_FORMS = (*_UNITS, *(f"{unit}s" for unit in _UNITS), "inches", "feet")
+_ABBREVIATIONS = ("cm", "mm", "km", "ft", "px", "deg", "pct")
+_COORDINATE_WORDS = ("coordinate", "coordinates")
+
+_WORDS = "|".join(
+    sorted(
+        {
+            *_CARDINALS,
+            *_ORDINALS,
+            *_FRACTIONS_AND_MULTIPLES,
+            *_PLURAL_NUMBERS,
+            *_UNIT_FORMS,
+            *_ABBREVIATIONS,
+            *_COORDINATE_WORDS,
+        },
+        key=lambda word: (-len(word), word),
+    )
+)
+_PRONOUN = r"(?<!\bno )(?<!\w)one(?! another\b)(?!\w)"
+_NUMBER = re.compile(
+    r"[\[(]\s*[-+]?\d[^\[\]()]*,[^\[\]()]*\d\s*[\])]"  # a pair or list of coordinates
+    r"|\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit in it: 3, 0.5, 12px, 2nd, 7up
+    r"|[%°‰]"
+    rf"|\b(?!one\b)(?:{_WORDS})\b"
+    rf"|{_PRONOUN}",
+    re.IGNORECASE,
+)
+
+
+def find_numbers(text: str, ignore: Sequence[str] = ()) -> list[str]:
+    """Every numeral, number word, unit and coordinate of a text, in order of appearance.
+
+    Args:
+        text: Any text; digits of every script and characters such as "½" or "²" are found.
+        ignore: Phrases (names of objects, say) whose own words don't count, whatever their case.
+    """
+    for phrase in sorted((p for p in ignore if p.strip()), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", "_", text, flags=re.IGNORECASE)
+    found = [(match.start(), match.group().strip()) for match in _NUMBER.finditer(text)]
+    # Characters with a numeric value that are not decimal digits: fractions, superscripts, Chinese numerals.
+    found += [(at, sign) for at, sign in enumerate(text) if sign.isnumeric() and not sign.isdecimal()]
+    return [words for _, words in sorted(found)]

@@ -1,0 +1,316 @@
+"""Write the reasoning of a question from its recorded evidence, without numbers and agreeing with the answer.
+
+A text is put together from parts: an opening that names what is compared, what is seen of each object, the
+comparison, where options are shown a look at them in their order, and a conclusion. Every text holds at least
+one claim in a phrase of :data:`~reinforcesight.data_gen.claims.CLAIM_PHRASES`. Nothing is said that the evidence
+does not carry.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reinforcesight.data_gen.claims import CLAIM_PHRASES, adverbs
+from reinforcesight.data_gen.english import Mention, fill
+from reinforcesight.data_gen.templates import Form
+from reinforcesight.relations import Axis, Relation
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when the reasoning is written.
+
+    Attributes:
+        form: The question form.
+        relation: The relation that holds of subject to reference.
+        subject: The object that the relation is about.
+        reference: The object that it is compared with.
+        anchor: The third object (closer and farther only).
+        names_answer: The answer is the subject's name; otherwise a relation word, or yes or no.
+        subject_first: The subject is option (A), or is to be looked at before the reference.
+        choices: The options, in their order.
+        answer_text: The right option.
+        values: The evidence: "subject" and "reference", and what else was compared.
+        margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
+    """
+
+    form: Form
+    relation: Relation
+    subject: Mention
+    reference: Mention
+    anchor: Mention | None
+    names_answer: bool
+    subject_first: bool
+    choices: tuple[str, ...]
+    answer_text: str
+    values: Mapping[str, float | None]
+    margin: float
+
+
+_OPENINGS: dict[Axis, tuple[str, ...]] = {
+    Axis.HORIZONTAL: (
+        "What counts is the position across the picture.",
+        "I compare where {x} and {y} are from side to side.",
+        "I look from the left edge of the picture to the right edge.",
+        "The question is about left and right in the picture.",
+    ),
+    Axis.VERTICAL: (
+        "What counts is the height in the picture.",
+        "I compare how high up {x} and {y} are in the picture.",
+        "I look from the upper edge of the picture to the lower edge.",
+        "The question is about up and down in the picture.",
+    ),
+    Axis.DEPTH: (
+        "What counts is how far each object is from the camera.",
+        "I compare the distance from the camera to {x} and to {y}.",
+        "I look from the camera into the scene.",
+        "The question is about depth, not about the place in the picture.",
+        "An object in front is closer to the camera than an object behind.",
+    ),
+    Axis.DISTANCE: (
+        "What counts is the real distance to {anchor}.",
+        "I compare how far {x} and {y} are from {anchor}.",
+        "I take {anchor} as the starting point.",
+        "The question is about real distances in the scene.",
+    ),
+}
+
+# Where a centre lies, by fifths of the picture: true of every centre within its band.
+_PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
+    Axis.HORIZONTAL: (
+        ("near the left edge", "at the far left of the picture"),
+        ("in the left part of the picture", "left of the middle"),
+        ("around the middle of the picture", "near the middle from side to side"),
+        ("in the right part of the picture", "right of the middle"),
+        ("near the right edge", "at the far right of the picture"),
+    ),
+    Axis.VERTICAL: (
+        ("near the upper edge", "close to the top of the picture"),
+        ("in the upper part of the picture", "higher than the middle"),
+        ("around middle height in the picture", "near the middle from top to bottom"),
+        ("in the lower part of the picture", "lower than the middle"),
+        ("near the lower edge", "close to the bottom of the picture"),
+    ),
+}
+# <x> and <y> stand for the places of {x} and {y}.
+_PLACED_APART = (
+    "{x} is <x>, and {y} is <y>.",
+    "{x} is <x>, while {y} is <y>.",
+    "{x} is <x>. {y} is <y>.",
+    "I find {x} <x> and {y} <y>.",
+    "I see {x} <x>; {y} is <y>.",
+)
+_PLACED_TOGETHER = (
+    "{x} and {y} are both <x>.",
+    "Both {x} and {y} are <x>.",
+    "I find both {x} and {y} <x>.",
+)
+_APART = {
+    Axis.HORIZONTAL: "They do not overlap from side to side.",
+    Axis.VERTICAL: "They do not overlap in height.",
+}
+_OVERLAP = {
+    Axis.HORIZONTAL: "They overlap a little from side to side, but their centres are apart.",
+    Axis.VERTICAL: "They overlap a little in height, but their centres are apart.",
+}
+# Of the nearer object {n} and the farther one {f}; the first list mentions {n} first.
+_DEPTHS = {
+    True: (
+        "{n} is the nearer object, and {f} is set farther back.",
+        "Looking into the scene, {n} comes before {f}.",
+        "The camera is nearer to {n}, while {f} is deeper in the scene.",
+        "The way from the camera to {n} is shorter than the way to {f}.",
+        "Going into the scene, I reach {n} sooner than {f}.",
+    ),
+    False: (
+        "{f} is set farther back, and {n} is the nearer object.",
+        "Looking into the scene, {f} comes after {n}.",
+        "{f} is deeper in the scene, while the camera is nearer to {n}.",
+        "The way from the camera to {f} is longer than the way to {n}.",
+        "Going into the scene, I reach {f} later than {n}.",
+    ),
+}
+_DISTANCES = {
+    True: (
+        "The way from {anchor} to {n} is shorter than the way to {f}.",
+        "Starting at {anchor}, {n} is reached sooner than {f}.",
+        "Between {anchor} and {n} there is less space than between {anchor} and {f}.",
+        "{n} has the shorter way to {anchor}, and {f} has the longer way.",
+    ),
+    False: (
+        "The way from {anchor} to {f} is longer than the way to {n}.",
+        "Starting at {anchor}, {f} is reached later than {n}.",
+        "Between {anchor} and {f} there is more space than between {anchor} and {n}.",
+        "{f} has the longer way to {anchor}, and {n} has the shorter way.",
+    ),
+}
+_WELL_APART = "They are well apart in depth."
+_GAP_AGREES = "The empty space between them and {anchor} shows the same order."
+
+_LEADS: dict[Axis, tuple[str, ...]] = {
+    Axis.HORIZONTAL: ("", "This means that ", "Across the picture, ", "From this I see that "),
+    Axis.VERTICAL: ("", "This means that ", "In the picture, ", "From this I see that "),
+    Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
+    Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
+}
+_LEADS_TOGETHER = ("Still, ", "Even so, ", "Within that part, ")
+
+_HENCE = ("So", "Therefore", "Hence", "Thus")
+_WORD_ENDINGS = ("{hence} the answer is {answer}.", "That makes the answer {answer}.", "{hence} {claim}.")
+_NAME_ENDINGS = ("{hence} the answer is {s}.", "That makes {s} the answer.", "{hence} {s} is {short}.")
+_YES_ENDINGS = (
+    "{hence} the statement is true, and the answer is yes.",
+    "This is what the question asks, so the answer is yes.",
+    "{hence} the question is answered with yes.",
+)
+_NO_ENDINGS = (
+    "{hence} the statement is false, and the answer is no.",
+    "The question asks the opposite, so the answer is no.",
+    "{hence} the question is answered with no.",
+)
+# What the right object is, in short, where the answer is a name.
+_SHORT: dict[Relation, str] = {
+    Relation.LEFT: "farther to the left",
+    Relation.RIGHT: "farther to the right",
+    Relation.ABOVE: "higher up",
+    Relation.BELOW: "lower down",
+    Relation.IN_FRONT: "closer to the camera",
+    Relation.BEHIND: "farther from the camera",
+    Relation.CLOSER: "closer to {anchor}",
+    Relation.FARTHER: "farther from {anchor}",
+}
+
+
+def write_reasoning(facts: Facts, rng: random.Random) -> str:
+    """The reasoning for a question: some 25 to 60 words, ending in the answer."""
+    axis = facts.relation.axis
+    x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
+    mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}
+    if facts.anchor is not None:
+        mentions["anchor"] = facts.anchor
+    together = False
+    parts: list[str] = []
+    if rng.random() < 0.6:
+        parts.append(rng.choice(_OPENINGS[axis]))
+    if axis in _PLACES:
+        seen, together = _places(facts, axis, rng)
+        parts += seen
+    else:
+        smaller = facts.relation is axis.relations[0]
+        near, far = (facts.subject, facts.reference) if smaller else (facts.reference, facts.subject)
+        mentions |= {"n": near, "f": far}
+        parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
+    yes_no = facts.form is Form.YES_NO
+    turned = not yes_no and rng.random() < 0.3
+    lead = rng.choice(_LEADS_TOGETHER if together else _LEADS[axis])
+    parts.append(f"{lead}{_claim(facts, rng, turned=turned, strength=_strength(facts))}.")
+    parts += _options(facts, rng)
+    parts.append(_ending(facts, rng, turned=turned))
+    return " ".join(fill(part, mentions) for part in parts)
+
+
+def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bool]:
+    """Where each object is in the picture, and whether both are in the same part of it."""
+    values = facts.values
+    at = [values["subject"], values["reference"]]
+    if not facts.subject_first:
+        at.reverse()
+    bands = [min(4, int(5 * (value or 0.0))) for value in at]
+    places = [rng.choice(_PLACES[axis][band]) for band in bands]
+    together = bands[0] == bands[1]
+    pattern = rng.choice(_PLACED_TOGETHER if together else _PLACED_APART)
+    parts = [pattern.replace("<x>", places[0]).replace("<y>", places[1])]
+    overlap = values.get("overlap")
+    if overlap is not None and rng.random() < 0.25:
+        if overlap == 0:
+            parts.append(_APART[axis])
+        elif overlap > 0.05:
+            parts.append(_OVERLAP[axis])
+    return parts, together
+
+
+def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
+    """Which object is reached sooner, from the camera or from the anchor."""
+    values = facts.values
+    if axis is Axis.DEPTH:
+        parts = [rng.choice(_DEPTHS[near_first])]
+        if _strength(facts) == 2 and rng.random() < 0.25:
+            parts.append(_WELL_APART)
+        return parts
+    parts = [rng.choice(_DISTANCES[near_first])]
+    gaps = values.get("subject_surface"), values.get("reference_surface")
+    if gaps[0] is not None and gaps[1] is not None and rng.random() < 0.25:
+        if (gaps[0] < gaps[1]) == (facts.relation is Relation.CLOSER) and gaps[0] != gaps[1]:
+            parts.append(_GAP_AGREES)
+    return parts
+
+
+# From which margin a claim is called clear, and from which strong. Picture margins count box sides between the
+# centres; the others are one minus the smaller over the larger value.
+_STRENGTHS = {
+    Axis.HORIZONTAL: (1.0, 2.5),
+    Axis.VERTICAL: (1.0, 2.5),
+    Axis.DEPTH: (0.25, 0.5),
+    Axis.DISTANCE: (0.45, 0.65),
+}
+# "far to the left" also needs this distance between the centres, as a share of the picture.
+_FAR_IN_PICTURE = 0.35
+
+
+def _strength(facts: Facts) -> int:
+    axis = facts.relation.axis
+    clear, strong = _STRENGTHS[axis]
+    level = int(facts.margin >= clear) + int(facts.margin >= strong)
+    if level == 2 and axis in _PLACES:
+        shift = abs((facts.values["subject"] or 0.0) - (facts.values["reference"] or 0.0))
+        level = 2 if shift >= _FAR_IN_PICTURE else 1
+    return level
+
+
+def _claim(facts: Facts, rng: random.Random, *, turned: bool, strength: int, with_word: bool = False) -> str:
+    """The relation as a clause: of the subject, or turned round, of the reference."""
+    relation = facts.relation.inverse if turned else facts.relation
+    phrases = CLAIM_PHRASES[relation]
+    if with_word:
+        phrases = tuple(
+            phrase for phrase in phrases if relation.value in phrase and not phrase.endswith(" than")
+        )
+    phrase = rng.choice(phrases)
+    adverb = rng.choice(adverbs(phrase, strength))
+    first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
+    clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
+    return f"{clause} is" if facts.anchor is not None else clause
+
+
+def _options(facts: Facts, rng: random.Random) -> list[str]:
+    """A look at the options in their order, where they are shown: it ties the words of the answer to its letter."""
+    if facts.form is Form.OPEN or rng.random() < 0.5:
+        return []
+    first, second = facts.choices
+    if facts.names_answer:
+        first, second = "{x}", "{y}"
+    return [f"Option A is {first}, and option B is {second}."]
+
+
+def _ending(facts: Facts, rng: random.Random, *, turned: bool) -> str:
+    hence = rng.choice(_HENCE)
+    if facts.form is Form.YES_NO:
+        endings = _YES_ENDINGS if facts.answer_text == "yes" else _NO_ENDINGS
+    elif facts.names_answer:
+        endings = _NAME_ENDINGS
+    else:
+        # After a claim about the reference, the claim about the subject is still to be drawn.
+        endings = _WORD_ENDINGS[-1:] if turned else _WORD_ENDINGS
+    text = rng.choice(endings)
+    claim = _claim(facts, rng, turned=False, strength=0, with_word=True) if "{claim}" in text else ""
+    replacements = {
+        "hence": hence,
+        "answer": facts.answer_text,
+        "claim": claim,
+        "short": _SHORT[facts.relation],
+    }
+    for key, value in replacements.items():
+        text = text.replace("{" + key + "}", value)
+    return text
