@@ -1,0 +1,76 @@
+"""The answer parser and the verdict: the one judge of data checks, training reward and evaluation.
+
+Rules, their order and examples: docs/judge.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from reinforcesight.judge.options import LETTERS, choice_texts, compile_options
+from reinforcesight.judge.parse import parse_answer
+from reinforcesight.judge.records import AnswerStatus, ParsedAnswer, Verdict
+
+__all__ = ["AnswerStatus", "ParsedAnswer", "Verdict", "judge", "parse_answer"]
+
+_GOLD_LETTER = re.compile(r"\s*(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])[.):]?)\s*(.*)", re.DOTALL)
+
+
+def judge(text: str, choices: Sequence[str], gold: str, *, question: str | None = None) -> Verdict:
+    """Hold an output against the gold answer.
+
+    Args:
+        text: Raw output, any string.
+        choices: The options in letter order.
+        gold: "(A)", "A", "a", "(A) left" or the text of an option.
+        question: The question as asked; see `parse_answer`.
+
+    Returns:
+        The verdict. A broken item (no choices, more than 26, gold not among them) is not scorable; nothing is raised.
+    """
+    answer = parse_answer(text, choices, question=question)
+    gold_letter, problem = _gold_letter(gold, choices)
+    if gold_letter is None:
+        return Verdict(
+            False, answer.letter, None, answer.status, answer.rule, False, f"not scorable: {problem}"
+        )
+    correct = answer.letter == gold_letter
+    if answer.letter is None:
+        explanation = f"no letter ({answer.status}, {answer.rule}); gold is {gold_letter}"
+    else:
+        explanation = f"{answer.letter} by {answer.rule}; gold is {gold_letter}"
+    return Verdict(correct, answer.letter, gold_letter, answer.status, answer.rule, True, explanation)
+
+
+def _gold_letter(gold: str, choices: Sequence[str]) -> tuple[str | None, str]:
+    """Letter of the gold answer, or None and what is wrong with the item."""
+    texts = choice_texts(choices)
+    if not texts:
+        return None, "the item has no choices"
+    if len(texts) > len(LETTERS):
+        return None, f"{len(texts)} choices, but only {len(LETTERS)} letters"
+    wanted = " ".join(str(gold).split()).casefold()
+    plain_texts = [" ".join(text.split()).casefold() for text in texts]
+    lettered = _GOLD_LETTER.fullmatch(str(gold))
+    if lettered:
+        index = LETTERS.find((lettered[1] or lettered[2]).upper())
+        rest = " ".join(lettered[3].split()).casefold()
+        if not rest and wanted not in plain_texts:
+            return (
+                (LETTERS[index], "") if index < len(texts) else (None, f"gold {gold!r} is beyond the choices")
+            )
+        if not rest:
+            # A choice may itself be a letter; the letter of the position is meant unless it isn't offered.
+            return (LETTERS[index], "") if index < len(texts) else (LETTERS[plain_texts.index(wanted)], "")
+        if index < len(texts) and rest == plain_texts[index]:
+            return LETTERS[index], ""
+    matches = [i for i, text in enumerate(plain_texts) if text == wanted]
+    if len(matches) == 1:
+        return LETTERS[matches[0]], ""
+    if matches:
+        return None, f"gold {gold!r} names {len(matches)} choices"
+    index_by_name = compile_options(texts, None).index_of(wanted)
+    if index_by_name is not None and index_by_name >= 0:
+        return LETTERS[index_by_name], ""
+    return None, f"gold {gold!r} is not among the choices"

@@ -1,0 +1,262 @@
+"""From a raw output to the plain text in which the answer must stand.
+
+Reasoning blocks go, the last complete answer block or ``\\boxed{}`` is chosen, markup and special tokens vanish.
+All patterns are bounded or scan with one character class, so the work grows linearly with the text; beyond `LIMIT`
+characters only the head and the tail of what is left after the tags is read.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# An answer stands at the head (direct answers) or the tail (conclusions) of a long output.
+HEAD = 4_000
+TAIL = 12_000
+LIMIT = HEAD + TAIL
+
+_BLANK = re.compile(r"[\W_]*\Z")
+_BLOCK_TAG = re.compile(
+    r"[<◁＜]\s{0,2}([/\\]{0,3})\s{0,2}"
+    r"(?:(think|thinking|thoughts?|reason|reasoning|analysis|scratchpad|reflection|summary|caption)"
+    r"|(answer|ans|final_?answer|conclusion))\s{0,2}[>▷＞]"
+    r"|\[(/?)(?:(THINK)|(ANSWER))\]",
+    re.IGNORECASE,
+)
+_END_OF_TEXT = re.compile(
+    r"</s>|<\|(?:im_end|endoftext|eot_id|end|endofchunk|end_of_text|eos)\|>|<(?:end_of_utterance|end_of_turn|eos|EOS)>"
+    r"|<｜end▁of▁sentence｜>"
+)
+_SPECIAL = re.compile(
+    r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:unk|pad|bos|eos|image|start_of_turn|end_of_turn|end_of_utterance)>"
+    r"|\[/?INST\]|<<?/?SYS>>?",
+    re.IGNORECASE,
+)
+_USER_TURN = re.compile(r"^[ \t#*]{0,8}(?:(user|human)|question|q)[ \t*]{0,3}:", re.IGNORECASE | re.MULTILINE)
+_ASSISTANT_TURN = re.compile(r"\b(?:assistant|gpt|answer|a)[ \t*]{0,3}:", re.IGNORECASE)
+_ASSISTANT_HEAD = re.compile(r"\s*(?:#{1,4}\s*)?(?:assistant|model|gpt|bot)\s{0,2}(?::|\n)\s*", re.IGNORECASE)
+_JSON_ANSWER = re.compile(
+    r"[\"']?\b(?:final[_ ]?)?(?:answer|choice|option|prediction|response|result|letter|label)[\"']\s{0,4}:\s{0,4}"
+    r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([\w.-]{1,40}))",
+    re.IGNORECASE,
+)
+
+_QUICK_PLAIN = re.compile(r"[A-Za-z0-9 .,;:!?()'\n-]*\Z")
+_CJK = re.compile(r"([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)")
+_TRANSLATE = {
+    **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"), None),
+    **dict.fromkeys(map(ord, "‘’‛′`´"), "'"),
+    **dict.fromkeys(map(ord, "“”„‟«»″"), '"'),
+    **dict.fromkeys(map(ord, "–—―−‒"), " - "),
+    **dict.fromkeys(map(ord, "•◦▪‣·●"), " "),
+    ord("。"): ". ",
+    ord("、"): ", ",
+    ord("【"): "(",
+    ord("】"): ")",
+    ord("「"): " ",
+    ord("」"): " ",
+    ord("🅰"): "A",
+    ord("🅱"): "B",
+}
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+_TABLE_ROW = re.compile(r"^[ \t]{0,8}\|[^\n]*", re.MULTILINE)
+_HTML = re.compile(r"<(/?[a-zA-Z][^<>\n]{0,80})>")
+_HTML_BREAK = re.compile(r"/?(?:br|p|li|div|h\d|tr)\b", re.IGNORECASE)
+_LATEX_COMMAND = re.compile(r"\\(?:n(?![a-z])|[a-zA-Z]{2,14}|[()\[\],;! ])")
+_EDGE_QUOTE = re.compile(r"(?<!\w)'|'(?!\w)")
+_SPACES = re.compile(r"[^\S\n]+")
+_MARKS = str.maketrans(
+    {"*": None, "`": None, "#": " ", "$": None, "{": " ", "}": " ", "_": " ", '"': None, ">": " "}
+)
+# "the table (highlighted by a blue box)": the words that CV-Bench's wording hangs on a name.
+_BOX_PHRASE = re.compile(
+    r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?(?:highlighted|annotated|marked|outlined|indicated|bounded|enclosed|shown|labell?ed)"
+    r" (?:by|with|in|using|as)(?: a| the| its)? (\w{3,10})(?: bounding| rectangular)? (?:box|rectangle|frame|outline)\)?"
+    r"|\s?\((?:in )?(?:the )?(\w{3,10})(?: bounding)? box\)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Plain text to read, where it came from, and whether the output broke off before it ended."""
+
+    text: str
+    source: str
+    cut: bool = False
+
+
+def is_blank(text: str) -> bool:
+    """No letter and no digit in it."""
+    return _BLANK.match(text) is not None
+
+
+def _cap(text: str) -> str:
+    return text if len(text) <= LIMIT else f"{text[:HEAD]}\n{text[-TAIL:]}"
+
+
+def _without_reasoning(text: str) -> tuple[str, str, bool]:
+    """Text outside reasoning blocks, the text inside the last one, and whether that one never ended."""
+    outside: list[str] = []
+    position, start_inside, inside = 0, 0, False
+    thought = ""
+    for tag in _BLOCK_TAG.finditer(text):
+        if not (tag[2] or tag[5]):
+            continue
+        if tag[1] or tag[4]:
+            if inside:
+                thought = text[start_inside : tag.start()]
+            else:
+                # A closing tag alone: the chat template had opened the block in the prompt.
+                thought = text[position : tag.start()]
+                outside.clear()
+            inside, position = False, tag.end()
+        elif not inside:
+            outside.append(text[position : tag.start()])
+            inside, start_inside = True, tag.end()
+    if inside:
+        thought = text[start_inside:]
+    else:
+        outside.append(text[position:])
+    return "\n".join(outside), thought, inside
+
+
+def _answer_block(text: str) -> tuple[str, str] | None:
+    """Content of the last complete answer block that isn't blank; else of the one left open; else None."""
+    found: str | None = None
+    opened = -1
+    first_close = -1
+    for tag in _BLOCK_TAG.finditer(text):
+        if not (tag[3] or tag[6]):
+            continue
+        if tag[1] or tag[4]:
+            if first_close < 0:
+                first_close = tag.start()
+            if opened >= 0 and not is_blank(text[opened : tag.start()]):
+                found = text[opened : tag.start()]
+            opened = -1
+        else:
+            opened = tag.end()
+    if found is not None:
+        return found, "answer_block"
+    if opened >= 0 and not is_blank(_SPECIAL.sub(" ", text[opened : opened + LIMIT])):
+        return text[opened:], "open_answer_block"
+    if opened < 0 and first_close >= 0 and not is_blank(text[:first_close]):
+        return text[:first_close], "answer_block"
+    return None
+
+
+def _boxed(text: str) -> str | None:
+    """Content of the last complete ``\\boxed{...}`` that isn't blank, braces balanced."""
+    end = len(text)
+    for _ in range(8):
+        start = text.rfind("\\boxed", 0, end)
+        if start < 0:
+            return None
+        end = start
+        brace = text.find("{", start, start + 10)
+        if brace < 0:
+            continue
+        depth = 0
+        for i in range(brace, min(len(text), brace + 400)):
+            if text[i] == "{":
+                depth += 1
+            elif text[i] == "}":
+                depth -= 1
+                if depth == 0:
+                    if not is_blank(text[brace + 1 : i]):
+                        return text[brace + 1 : i]
+                    break
+    return None
+
+
+def _first_turn(text: str) -> str:
+    """The model's own turn, where it went on to write the user's next one or repeated the prompt."""
+    head = _ASSISTANT_HEAD.match(text)
+    if head:
+        text = text[head.end() :]
+    turn = _USER_TURN.search(text)
+    if turn is None:
+        return text
+    before = text[: turn.start()]
+    if is_blank(before):
+        reply = _ASSISTANT_TURN.search(text, turn.end())
+        if reply and not is_blank(text[reply.end() :]):
+            following = _USER_TURN.search(text, reply.end())
+            return text[reply.end() : following.start() if following else len(text)]
+        return text
+    # "Question:" inside an explanation is no new turn; after a bare answer it is.
+    return before if turn[1] or len(before) < 60 else text
+
+
+def plain(text: str) -> str:
+    """Text without markup: NFKC, straight quotes, no markdown, LaTeX, HTML or table rows; lines are kept."""
+    if _QUICK_PLAIN.match(text):
+        return _EDGE_QUOTE.sub("", _SPACES.sub(" ", text)) if "'" in text else _SPACES.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_TRANSLATE)).translate(_TRANSLATE)[: 4 * LIMIT]
+        text = _CJK.sub(r" \1 ", text)
+    if "~~" in text:
+        text = _STRUCK.sub(" ", text)
+    if "|" in text:
+        rest = _TABLE_ROW.sub("", text)
+        text = text.replace("|", " ") if is_blank(rest) else rest.replace("|", " ")
+    if "<" in text:
+        text = _HTML.sub(lambda tag: "\n" if _HTML_BREAK.match(tag[1]) else " ", text)
+    if "\\" in text:
+        text = _LATEX_COMMAND.sub(lambda command: "\n" if command[0] == "\\n" else " ", text)
+    text = text.translate(_MARKS)
+    if "'" in text:
+        text = _EDGE_QUOTE.sub("", text)
+    return _SPACES.sub(" ", text)
+
+
+def without_box_phrases(text: str) -> str:
+    """Drop "(highlighted by a red box)" where it merely decorates a name."""
+    return _BOX_PHRASE.sub(_keep_unless_decoration, text) if "box" in text or "rect" in text else text
+
+
+def _keep_unless_decoration(phrase: re.Match[str]) -> str:
+    before = phrase.string[max(0, phrase.start() - 12) : phrase.start()].lower()
+    # "the object highlighted by the blue box" names its object by the box alone.
+    return phrase[0] if before.endswith(("object", "one", "item", "thing", "that", "objects")) else " "
+
+
+def answer_region(raw: str) -> Region:
+    """The plain text in which the answer of a raw output must stand."""
+    source, cut = "text", False
+    text = raw
+    if "_of_box|>" in text:
+        text = text.replace("<|begin_of_box|>", "<answer>").replace("<|end_of_box|>", "</answer>")
+    if "<" in text or "◁" in text or "＜" in text or "[" in text:
+        text, thought, cut = _without_reasoning(text)
+        block = _answer_block(text)
+        if block is None and thought and is_blank(_SPECIAL.sub(" ", _BLOCK_TAG.sub(" ", text))):
+            # Only reasoning: an answer block inside it still is the answer.
+            block = _answer_block(thought)
+            if block is None:
+                return Region("", "cut_reasoning" if cut else "only_reasoning", cut)
+        if block is not None:
+            text, source = block
+            cut = source == "open_answer_block"
+        else:
+            text = _BLOCK_TAG.sub(" ", text)
+        text = _cap(text)
+        for end in _END_OF_TEXT.finditer(text):
+            if not is_blank(_SPECIAL.sub(" ", text[: end.start()])):
+                text = text[: end.start()]
+                break
+        text = _SPECIAL.sub(" ", text)
+    text = _cap(text)
+    if ":" in text or "ssistant" in text:
+        text = _first_turn(text)
+    if "\\boxed" in text:
+        boxed = _boxed(text)
+        if boxed is not None:
+            text, source, cut = boxed, "boxed", False
+    if "{" in text:
+        values = [m for m in _JSON_ANSWER.finditer(text)]
+        if values:
+            text, source, cut = next(g for g in values[-1].groups() if g is not None), "json", False
+    return Region(plain(text), source, cut)

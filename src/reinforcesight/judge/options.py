@@ -1,0 +1,375 @@
+"""The choices of an item, compiled once: their letters, the words that name them, and the patterns to find them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from reinforcesight.judge.markup import plain
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
+_GAP = re.compile(r"[\s-]+")
+_COLOURS = "red blue green yellow orange purple pink black white brown grey gray cyan magenta"
+
+# Word forms of the eight relations, in the orders models write them. Guards keep "that's right" and "right answer" out.
+_RELATIONS: dict[str, str] = {
+    "left": r"left(?:[ -]?hand|most|wards?)?(?: side)?",
+    "right": r"(?<!that's )(?<!you're )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
+    r"(?! (?:answer|choice|option|letter|one|in front|next|beside|behind|above|below|now|here|there|at)\b)",
+    "above": r"above|on top|atop|over(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)|higher|upper|overhead",
+    "below": r"below|beneath|under(?:neath)?|lower|bottom",
+    "in front": r"in[ -]?front|front|closer|nearer|closest|nearest",
+    "behind": r"behind|in back of|at the back|farther|further|farthest|furthest|more distant",
+    "closer": r"closer|nearer|closest|nearest",
+    "farther": r"farther|further|farthest|furthest|more distant|most distant|more remote",
+}
+OPPOSITE = {
+    "left": "right", "right": "left", "above": "below", "below": "above",
+    "in front": "behind", "behind": "in front", "closer": "farther", "farther": "closer",
+}  # fmt: skip
+_RELATION_NAMES = {
+    "front": "in front", "in front of": "in front", "in back": "behind", "nearer": "closer", "further": "farther",
+    "farther away": "farther", "further away": "farther", "under": "below", "beneath": "below", "over": "above",
+    "on top": "above", "on top of": "above", "underneath": "below", "top": "above", "bottom": "below",
+}  # fmt: skip
+_RELATION_WRAP = re.compile(
+    r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?"
+)
+_SYNONYMS = (
+    ("tv", "television", "tv set", "television set"),
+    ("sofa", "couch"),
+    ("fridge", "refrigerator"),
+    ("bookcase", "bookshelf"),
+    ("bike", "bicycle"),
+    ("motorbike", "motorcycle"),
+    ("rug", "carpet"),
+    ("trash can", "garbage can", "dustbin", "bin"),
+    ("person", "man", "woman", "people"),
+    ("cellphone", "cell phone", "mobile phone", "phone"),
+)
+_IRREGULAR = {
+    "shelves": "shelf",
+    "knives": "knife",
+    "people": "person",
+    "men": "man",
+    "women": "woman",
+    "mice": "mouse",
+}
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_YES = ("yes", "yeah", "yep", "true")
+_NO = ("no", "nope", "false")
+
+_QUESTION_BOX = (
+    r"\b{name}\s?\((?:highlighted|annotated|marked|outlined|indicated) (?:by|with|in) (?:a|the) (\w+)"
+    r"(?: bounding)? box\)"
+)
+_QUESTION_RELATION = re.compile(
+    r"\bwhere (?:is|are) (?:the |a |an )?(.{1,80}?)(?: \([^()]{1,60}\))? (?:(?:located|positioned|placed|situated) )?"
+    r"(?:with respect to|relative to|in relation to|compared (?:to|with)) (?:the |a |an )?(.{1,80}?)"
+    r"(?: \([^()]{1,60}\))?(?:,[^?]{1,60})?[?.]",
+    re.IGNORECASE,
+)
+_AXES = (
+    (
+        re.compile(
+            r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE
+        ),
+        "far",
+    ),
+    (re.compile(r"\b(?:closer|closest|nearer|nearest|in front)\b", re.IGNORECASE), "near"),
+    (re.compile(r"\bleft(?:most)?\b", re.IGNORECASE), "left"),
+    (re.compile(r"\bright(?:most)?\b", re.IGNORECASE), "right"),
+    (re.compile(r"\b(?:above|higher|highest|on top)\b", re.IGNORECASE), "above"),
+    (re.compile(r"\b(?:below|lower|lowest|under|beneath)\b", re.IGNORECASE), "below"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Compiled choices.
+
+    Attributes:
+        count: How many letters the item offers.
+        kind: ``entity`` (things to choose between), ``label`` (things called by letters: "Point A"), ``relation``,
+            ``yes_no`` or ``number``.
+        names: Squeezed lower-case name to index; -1 where two choices share it.
+        pattern: Finds names, longest first, on word boundaries; group 0 squeezed is a key of `names`.
+        labels: Letter a thing is called by to index (kind ``label``).
+        axis: What the question asks for: near, far, left, right, above, below; "" where it can't be told.
+        recital: Finds the options listed with their letters.
+        relations: Relation of each choice (kind ``relation``).
+        subject, anchor: Names in "where is X with respect to Y", if the question was given.
+    """
+
+    count: int
+    kind: str
+    names: dict[str, int]
+    pattern: re.Pattern[str] | None
+    labels: dict[str, int] = field(default_factory=dict)
+    axis: str = "near"
+    recital: re.Pattern[str] | None = None
+    relations: tuple[str, ...] = ()
+    subject: re.Pattern[str] | None = None
+    anchor: re.Pattern[str] | None = None
+
+    def index_of(self, name: str) -> int | None:
+        """Index of the choice called so; -1 where several are; None where none is."""
+        return self.names.get(squeeze(name))
+
+
+def squeeze(name: str) -> str:
+    """Key of a name: lower case, no article, no spaces or hyphens ("night stand" is "nightstand")."""
+    return _GAP.sub("", _ARTICLE.sub("", name.strip().lower(), count=1))
+
+
+def _text(choice: str) -> str:
+    cleaned = " ".join(plain(choice[:400]).split()).strip(" .,:;!?\"'()[]").lower()
+    return cleaned or choice.strip().lower()[:400]
+
+
+def choice_texts(choices: Iterable[object]) -> tuple[str, ...]:
+    """Choices as strings, less a letter of their own position: "(B) right" as second choice is "right"."""
+    texts = []
+    for i, choice in enumerate(choices):
+        text = str(choice).strip()
+        if i < len(LETTERS):
+            own = re.match(rf"(?:\({LETTERS[i]}\)\s*|{LETTERS[i]}[.):]\s+)(?=\S)", text, re.IGNORECASE)
+            text = text[own.end() :] if own else text
+        texts.append(text)
+    return tuple(texts)
+
+
+def _cores(texts: list[str]) -> list[str] | None:
+    """What differs, where all choices share words around it: "A is closer", "B is closer" -> "a", "b"."""
+    tokens = [text.split() for text in texts]
+    shortest = min(len(words) for words in tokens)
+    head = tail = 0
+    while head < shortest - 1 and len({words[head] for words in tokens}) == 1:
+        head += 1
+    while tail < shortest - head - 1 and len({words[-1 - tail] for words in tokens}) == 1:
+        tail += 1
+    if head + tail == 0:
+        return None
+    shared = set(tokens[0][:head] + tokens[0][len(tokens[0]) - tail :])
+    cores = [" ".join(words[head : len(words) - tail]) for words in tokens]
+    carriers = {
+        "is",
+        "are",
+        "the",
+        "point",
+        "object",
+        "circle",
+        "box",
+        "marker",
+        "label",
+        "region",
+        "to",
+        "of",
+        "option",
+    }
+    if shared & carriers or all(core in _COLOURS.split() for core in cores):
+        return cores
+    return None
+
+
+def _forms(name: str) -> set[str]:
+    """Singular and plural spellings of a name, and its usual synonyms."""
+    out = {name}
+    head, _, last = name.rpartition(" ")
+    lead = f"{head} " if head else ""
+    out |= {lead + last + "s", lead + last + "es"}
+    if last in _IRREGULAR:
+        out.add(lead + _IRREGULAR[last])
+    out |= {lead + plural for plural, single in _IRREGULAR.items() if single == last}
+    if last.endswith("s") and not last.endswith("ss") and len(last) > 3:
+        out.add(lead + last[:-1])
+        if last.endswith(("shes", "ches", "xes", "sses")):
+            out.add(lead + last[:-2])
+    return out
+
+
+def _entity_names(texts: list[str]) -> dict[str, int]:
+    """Names of things, most literal first; a looser name counts only where it means one choice alone."""
+    names: dict[str, int] = {}
+    levels: list[list[tuple[str, int]]] = [[(text, i) for i, text in enumerate(texts)]]
+    cores = _cores(texts)
+    if cores:
+        levels.append([(core, i) for i, core in enumerate(cores)])
+    base = [_ARTICLE.sub("", text, count=1) for text in texts]
+    if all(len(core) > 1 for core in cores or ()):
+        base = [_ARTICLE.sub("", core, count=1) for core in cores or base]
+    levels.append([(form, i) for i, text in enumerate(base) for form in _forms(text)])
+    levels.append(
+        [(form, i) for i, text in enumerate(base) for group in _SYNONYMS if text in group for form in group]
+    )
+    # "the plant" for "potted plant", unless another choice contains that word too.
+    words = [set(re.findall(r"\w+", text)) for text in base]
+    short = []
+    for i, text in enumerate(base):
+        last = text.split()[-1] if " " in text else ""
+        if len(last) > 2 and not any(last in other for j, other in enumerate(words) if j != i):
+            short += [(form, i) for form in _forms(last)]
+    levels.append(short)
+    for level in levels:
+        fresh: dict[str, int] = {}
+        for name, i in level:
+            key = squeeze(name)
+            if key and key not in names:
+                fresh[key] = i if fresh.get(key, i) == i else -1
+        names.update(fresh)
+    return names
+
+
+def _spelling(key_source: str) -> str:
+    """Pattern of a name: its words may be joined by a space, a hyphen or nothing."""
+    return r"[ -]?".join(re.escape(word) for word in re.split(r"[ -]+", key_source))
+
+
+def _bounded(alternatives: Iterable[str]) -> re.Pattern[str] | None:
+    ordered = sorted(set(alternatives), key=lambda text: (-len(text), text))
+    if not ordered:
+        return None
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(ordered)})(?![^\W_])", re.IGNORECASE)
+
+
+def _relation(text: str) -> str | None:
+    wrapped = _RELATION_WRAP.fullmatch(text)
+    name = wrapped[1] if wrapped else text
+    name = _RELATION_NAMES.get(name, name)
+    return name if name in _RELATIONS else None
+
+
+def _recital(texts: list[str]) -> re.Pattern[str] | None:
+    if not 2 <= len(texts) <= 12:
+        return None
+    parts = [
+        rf"\(?\b{LETTERS[i]}\b\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}"
+        for i, text in enumerate(texts)
+    ]
+    return re.compile(r"[\W]{1,8}(?:(?:and|or)\s)?[(]?".join(parts), re.IGNORECASE)
+
+
+def _name_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\b(?:{'|'.join(sorted(map(_spelling, _forms(name.lower())), key=len, reverse=True))})\b", re.I
+    )
+
+
+@lru_cache(maxsize=4096)
+def compile_options(texts: tuple[str, ...], question: str | None) -> Options:
+    """Compile stripped choices (see `choice_texts`) and the optional question."""
+    count = min(len(texts), len(LETTERS))
+    clean = [_text(text) for text in texts[:count]]
+    recital = _recital(clean)
+    relations = [_relation(text) for text in clean]
+    named = [relation for relation in relations if relation]
+    if len(named) == count and len(set(named)) == count:
+        return _relation_options(clean, named, recital, question)
+    if (
+        count == 2
+        and {text in _YES for text in clean} == {True, False}
+        and any(text in _NO for text in clean)
+    ):
+        names = {word: i for i, text in enumerate(clean) for word in (_YES if text in _YES else _NO)}
+        return Options(count, "yes_no", names, _bounded(names), recital=recital)
+    if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
+        return _number_options(clean, recital)
+    question_text = plain(question[:4000]) if question else ""
+    axis = "near"
+    if question_text:
+        axis = next((name for pattern, name in _AXES if pattern.search(question_text)), "")
+    cores = _cores(clean) or clean
+    if (
+        all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores)
+        and len(set(cores)) == count
+    ):
+        names = {squeeze(text): i for i, text in enumerate(clean) if len(text) > 1}
+        labels = {core.upper(): i for i, core in enumerate(cores)}
+        texts_pattern = [
+            _spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)
+        ]
+        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital)
+    names = _entity_names(clean)
+    spellings = _entity_spellings(clean, names)
+    for i, text in enumerate(clean):
+        mark = re.search(_QUESTION_BOX.format(name=re.escape(text)), question_text, re.IGNORECASE)
+        if mark:
+            for phrase in _box_names(mark[1].lower()):
+                if squeeze(phrase) not in names:
+                    names[squeeze(phrase)] = i
+                    spellings.append(_spelling(phrase))
+    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital)
+
+
+def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
+    sources = {text for text in clean}
+    sources |= {_ARTICLE.sub("", text, count=1) for text in clean}
+    for core in _cores(clean) or ():
+        sources.add(core)
+    for text in list(sources):
+        sources |= _forms(text)
+        for group in _SYNONYMS:
+            if text in group:
+                sources |= set(group) | {form for word in group for form in _forms(word)}
+        if " " in text:
+            sources |= _forms(text.split()[-1])
+    return [_spelling(source) for source in sources if squeeze(source) in names]
+
+
+def _box_names(colour: str) -> list[str]:
+    shapes = ("box", "bounding box", "rectangle", "frame", "outline")
+    phrases = [f"{colour} {shape}" for shape in shapes] + [
+        f"{colour} boxed",
+        f"{colour} one",
+        f"{colour} object",
+    ]
+    return [*phrases, colour]
+
+
+def _relation_options(
+    clean: list[str], named: list[str], recital: re.Pattern[str] | None, question: str | None
+) -> Options:
+    names = {squeeze(text): i for i, text in enumerate(clean)}
+    names |= {squeeze(name): i for i, name in enumerate(named)}
+    # Named groups would cost a lookup for each; the word found is looked up by `relation_of` instead.
+    pattern = _bounded(_RELATIONS[name] for name in named)
+    subject = anchor = None
+    if question:
+        asked = _QUESTION_RELATION.search(plain(question[:4000]))
+        if asked and asked[1].lower() != asked[2].lower():
+            subject, anchor = _name_pattern(asked[1]), _name_pattern(asked[2])
+    for i, name in enumerate(named):
+        for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
+            names.setdefault(squeeze(word), i)
+    return Options(len(clean), "relation", names, pattern, {}, "", recital, tuple(named), subject, anchor)
+
+
+# Every string that `_RELATIONS` can match, less joiners, so that a match can be looked up.
+_RELATION_WORDS = {
+    "left": "left,lefthand,leftmost,leftward,leftwards,left side,left hand side",
+    "right": "right,righthand,rightmost,rightward,rightwards,right side,right hand side",
+    "above": "above,on top,atop,over,higher,upper,overhead",
+    "below": "below,beneath,under,underneath,lower,bottom",
+    "in front": "in front,front,closer,nearer,closest,nearest",
+    "behind": "behind,in back of,at the back,farther,further,farthest,furthest,more distant",
+    "closer": "closer,nearer,closest,nearest",
+    "farther": "farther,further,farthest,furthest,more distant,most distant,more remote",
+}
+
+
+def _number_options(clean: list[str], recital: re.Pattern[str] | None) -> Options:
+    names: dict[str, int] = {}
+    spellings = []
+    for i, text in enumerate(clean):
+        names[text] = i if text not in names else -1
+        spellings.append(rf"(?<!\.){text}(?!\.\d)")
+        if int(text) < len(_NUMBER_WORDS):
+            word = _NUMBER_WORDS[int(text)]
+            names[word] = names[text]
+            # "the one", "one of them" are pronouns.
+            guard = r"(?<!the )(?<!this )(?<!that )(?<!other )(?<!each )(?<!no )"
+            spellings.append(rf"{guard}one(?! (?:of|is|on|in|at)\b)" if word == "one" else word)
+    return Options(len(clean), "number", names, _bounded(spellings), recital=recital)
