@@ -153,6 +153,10 @@ def compare_in_picture(
     _give(
         codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit)
     )
+    # The hidden share of an object may lie on any side of what is seen.
+    unseen = np.where(np.isnan(t.visible), 0.0, 1.0 / np.clip(t.visible, 1e-3, 1.0) - 1.0) / 2.0
+    hidden = side_i * unseen[i] + side_j * unseen[j]
+    _give(codes, Reason.OCCLUDED, np.abs(shift) <= hidden)
     _give(codes, Reason.TRUNCATED, unclear[i] | unclear[j])
     evidence = {
         "subject": (low_i + high_i) / (2.0 * limit),

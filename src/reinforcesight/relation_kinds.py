@@ -93,7 +93,7 @@ class RelationRules(StrictConfig):
         float, Field(ge=0, description="least box side, as a share of the picture's short side")
     ] = 0.03
     min_area: Annotated[float, Field(ge=0, description="least box area, as a share of the picture")] = 0.0008
-    min_visible: Annotated[float, Field(ge=0, le=1, description="least visible share of an object")] = 0.4
+    min_visible: Annotated[float, Field(ge=0, le=1, description="least visible share of an object")] = 0.5
     contained: Annotated[
         float, Field(gt=0, le=1, description="box share inside another that makes it a part")
     ] = 0.9
