@@ -1,0 +1,1 @@
+"""Forwards ``python -m src.eval.evaluate`` to the package."""

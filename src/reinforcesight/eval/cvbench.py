@@ -1,0 +1,395 @@
+"""Read CV-Bench, our own data sets, and any file in CV-Bench's columns into benchmark items.
+
+CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with pictures
+inside, as ``test_2d.jsonl`` and ``test_3d.jsonl`` beside a folder of pictures, and in an older layout as one
+``test.parquet`` or ``test.jsonl``. All of them load here, from the hub or from disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reinforcesight.errors import ConfigError, InputError, require_module
+from reinforcesight.eval.config import CV_BENCH_REVISION
+from reinforcesight.eval.items import (
+    Benchmark,
+    BrokenRow,
+    Item,
+    content_hash,
+    gold_letter,
+    relation_of,
+    strip_instruction,
+    type_of,
+)
+from reinforcesight.protocol import LETTERS, option_lines, with_options
+
+HUB_ID = "nyu-visionx/CV-Bench"
+_NOT_QUALITATIVE = "Count"
+
+_REQUIRED = ("question", "choices", "answer", "task")
+_OPTIONAL = (
+    *("id", "idx", "type", "prompt", "image", "filename", "source", "source_dataset", "source_filename"),
+    *("source_id", "relation", "form", "scene", "evidence"),
+)
+_BATCH_ROWS = 64
+
+
+def load_benchmark(
+    where: str,
+    *,
+    tasks: Sequence[str] | None = None,
+    limit: int | None = None,
+    split: str = "test",
+    revision: str = CV_BENCH_REVISION,
+    seed: int = 0,
+) -> Benchmark:
+    """Read a benchmark.
+
+    Args:
+        where: ``cv-bench`` (from the hub), ``owner/name@revision`` (another hub data set), or a folder or file.
+        tasks: Tasks to keep; None keeps all but Count, which is not qualitative.
+        limit: Keep so many items, spread over the tasks and chosen by content and seed; a smaller limit gives a subset.
+        split: Split of one of our own data sets.
+        revision: Commit of CV-Bench on the hub.
+        seed: Seed of the choice under ``limit``.
+
+    Raises:
+        InputError: Files, columns or tasks are missing, or a file is cut off.
+    """
+    name, pinned, root = _locate(where, revision)
+    files, used_split = _find_files(root, split)
+    reader = _Reader(root if root.is_dir() else root.parent, tasks)
+    for file in files:
+        reader.read(file)
+    items, broken = reader.finish()
+    if not items and not broken:
+        known = ", ".join(sorted({task for _, task in reader.available})) or "none"
+        raise InputError(
+            f"no rows of the tasks asked for ({', '.join(tasks) if tasks else 'all but Count'})",
+            where=str(root),
+            fix=f"the benchmark has: {known}; choose with --tasks",
+        )
+    if limit is not None:
+        items = _spread(items, limit, seed)
+    fingerprint = content_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
+    return Benchmark(
+        name=name,
+        revision=pinned,
+        split=used_split,
+        items=tuple(items),
+        broken=tuple(broken),
+        available=dict(reader.available),
+        files={file.name: _file_hash(file) for file in files},
+        fingerprint=fingerprint,
+        notes=tuple(reader.notes),
+    )
+
+
+def parse_tasks(text: str | None) -> tuple[str, ...] | None:
+    """Read ``--tasks``: names with commas between them, ``all``, or None for the qualitative tasks.
+
+    Raises:
+        ConfigError: The list is empty.
+    """
+    if text is None:
+        return None
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise ConfigError(
+            "no task is named", where="--tasks", fix="write --tasks Relation,Depth or --tasks all"
+        )
+    return names
+
+
+def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
+    """Name, hub revision (None on disk) and local folder or file of a benchmark."""
+    path = Path(where)
+    if path.exists():
+        return path.name, None, path
+    if where.lower() in ("cv-bench", HUB_ID.lower()):
+        return "CV-Bench", revision, _download(HUB_ID, revision)
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)@(\w+)", where)
+    if match:
+        return match.group(1), match.group(2), _download(match.group(1), match.group(2))
+    raise InputError(
+        "no such benchmark",
+        where=where,
+        fix="give 'cv-bench', a folder, a .parquet or .jsonl file, or owner/name@revision on the hub",
+    )
+
+
+def _download(repository: str, revision: str) -> Path:
+    hub = require_module("huggingface_hub", extra="train")
+    try:
+        folder = hub.snapshot_download(
+            repository, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "data/*.parquet"]
+        )
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # the hub's errors derive from OSError (httpx) or ValueError (names)
+        raise InputError(
+            f"the benchmark can't be downloaded: {type(error).__name__}",
+            where=f"{repository}@{revision}",
+            fix="check the network, or download it elsewhere and give its folder as --benchmark",
+        ) from error
+    return Path(folder)
+
+
+def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
+    """The files to read and, for a data set with splits, the split."""
+    if root.is_file():
+        if root.suffix not in (".parquet", ".jsonl"):
+            raise InputError(
+                f"a benchmark file is .parquet or .jsonl, not {root.suffix!r}",
+                where=str(root),
+                fix="convert it",
+            )
+        return [root], None
+    data = root / "data"
+    if data.is_dir():
+        files = sorted(data.glob(f"{split}-*.parquet"))
+        if files:
+            return files, split
+        found = sorted({p.name.split("-")[0] for p in data.glob("*-*.parquet")})
+        if found:
+            raise InputError(
+                f"the data set has no split {split!r}, only {', '.join(found)}",
+                where=str(data),
+                fix="choose with --split",
+            )
+    for pattern in ("test*.parquet", "test*.jsonl", "*.parquet", "*.jsonl"):
+        files = sorted(p for p in root.glob(pattern) if p.is_file())
+        if files:
+            return files, None
+    raise InputError(
+        "the folder holds no benchmark",
+        where=str(root),
+        fix="expected test*.parquet, test*.jsonl, or data/test-*.parquet",
+    )
+
+
+class _Reader:
+    """Turns rows into items, keeps what is broken apart, and shares the bytes of a picture used twice."""
+
+    def __init__(self, root: Path, tasks: Sequence[str] | None) -> None:
+        self._root = root.resolve()
+        self._tasks = tasks
+        self._items: list[Item] = []
+        self._broken: list[BrokenRow] = []
+        self._pictures: dict[str, bytes] = {}
+        self._row = 0
+        self.available: Counter[tuple[str, str]] = Counter()
+        self.notes: list[str] = []
+
+    def read(self, file: Path) -> None:
+        """Read one file."""
+        rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
+        for number, row in enumerate(rows):
+            if number == 0:
+                self._note_missing(file, row)
+            task, source = _text(row.get("task")), _text(row.get("source"))
+            self.available[source, task] += 1
+            if self._wanted(task):
+                self._take(row, task, source)
+            self._row += 1
+
+    def finish(self) -> tuple[list[Item], list[BrokenRow]]:
+        """Items and broken rows, with identifiers made unique by content where a file repeats them."""
+        if self._tasks and "all" not in self._tasks:
+            unknown = set(self._tasks) - {task for _, task in self.available}
+            if unknown:
+                known = ", ".join(sorted({task for _, task in self.available}))
+                raise InputError(
+                    f"the benchmark has no task {', '.join(sorted(unknown))}",
+                    where="--tasks",
+                    fix=f"it has: {known}",
+                )
+        counts = Counter(item.id for item in self._items)
+        if any(n > 1 for n in counts.values()):
+            self.notes.append("some ids occur more than once; a hash of the content was added to them")
+        items = [
+            item if counts[item.id] == 1 else _with_id(item, f"{item.id}-{item.item_key[:8]}")
+            for item in self._items
+        ]
+        return items, self._broken
+
+    def _wanted(self, task: str) -> bool:
+        if self._tasks is None:
+            return task != _NOT_QUALITATIVE
+        return "all" in self._tasks or task in self._tasks
+
+    def _note_missing(self, file: Path, row: Mapping[str, Any]) -> None:
+        for column, lost in (
+            ("source", "figures per source and official figures"),
+            ("task", "figures per task"),
+        ):
+            if column not in row:
+                self.notes.append(f"{file.name} has no column {column!r}: no {lost}")
+
+    def _take(self, row: Mapping[str, Any], task: str, source: str) -> None:
+        identifier = _text(row.get("id")) or _text(row.get("idx")) or f"row-{self._row}"
+        try:
+            self._items.append(self._item(row, identifier, task, source))
+        except _Broken as broken:
+            self._broken.append(BrokenRow(identifier, self._row, task, source, broken.problem, broken.detail))
+
+    def _item(self, row: Mapping[str, Any], identifier: str, task: str, source: str) -> Item:
+        question = _text(row.get("question"))
+        if not question:
+            raise _Broken("no question", "the question is empty")
+        raw = row.get("choices")
+        choices = (
+            tuple(str(choice) for choice in raw)
+            if isinstance(raw, Sequence) and not isinstance(raw, str)
+            else ()
+        )
+        if not choices or any(not choice.strip() for choice in choices):
+            raise _Broken("empty choice list", f"choices: {raw!r}")
+        if len(choices) > len(LETTERS):
+            raise _Broken("too many choices", f"{len(choices)} choices, at most {len(LETTERS)}")
+        gold = gold_letter(row.get("answer"), choices)
+        if gold is None:
+            raise _Broken(
+                "gold letter outside the choices", f"answer {row.get('answer')!r} with {len(choices)} choices"
+            )
+        picture = self._picture(row)
+        sha = hashlib.sha256(picture).hexdigest()
+        prompt = _prompt(row.get("prompt"), question, choices)
+        text = choices[LETTERS.index(gold)]
+        return Item(
+            id=identifier,
+            row=self._row,
+            prompt=prompt,
+            question=question,
+            choices=choices,
+            gold=gold,
+            task=task,
+            type=_text(row.get("type")) or type_of(task),
+            source=source,
+            source_dataset=_text(row.get("source_dataset")),
+            relation=_text(row.get("relation")) or relation_of(task, text),
+            form=_text(row.get("form")) or "cvbench",
+            picture=self._pictures.setdefault(sha, picture),
+            picture_sha=sha,
+            cluster=_text(row.get("source_id")) or _text(row.get("source_filename")) or sha,
+            shows_options=option_lines(choices) in prompt,
+            scene=_text(row.get("scene")) or None,
+            evidence=_text(row.get("evidence")) or None,
+        )
+
+    def _picture(self, row: Mapping[str, Any]) -> bytes:
+        value = row.get("image")
+        if isinstance(value, Mapping):
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, bytes) and value:
+            return value
+        name = value if isinstance(value, str) and value else row.get("filename")
+        if not isinstance(name, str) or not name:
+            raise _Broken("no picture", "the row has neither picture bytes nor a file name")
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root):
+            raise _Broken("picture outside the data folder", f"file name {name!r}")
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise _Broken("picture file missing", f"{name}: {error.strerror}") from error
+
+
+class _Broken(Exception):  # noqa: N818  (not an error of the program: it carries a reason to the caller)
+    """A row can't be scored."""
+
+    def __init__(self, problem: str, detail: str) -> None:
+        super().__init__(problem)
+        self.problem, self.detail = problem, detail
+
+
+def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
+    """Question with options: as stored (CV-Bench's text, or the user turn of our data sets), or made from the parts."""
+    if isinstance(stored, Sequence) and not isinstance(stored, str):
+        turns = [turn for turn in stored if isinstance(turn, Mapping) and turn.get("role") == "user"]
+        stored = turns[-1].get("content") if turns else None
+    if isinstance(stored, str) and stored.strip():
+        return strip_instruction(stored)
+    return with_options(question, choices)
+
+
+def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with pq.ParquetFile(file) as parquet:
+            names = parquet.schema_arrow.names
+            _check_columns(file, names)
+            columns = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
+            for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"the Parquet file can't be read: {str(error).splitlines()[0]}",
+            where=str(file),
+            fix="it may be cut off: download or generate it again",
+        ) from error
+
+
+def _jsonl_rows(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(
+                    f"not valid JSON: {error.msg}", where=f"{file}, line {number}", fix="mend it"
+                ) from error
+            if not isinstance(row, dict):
+                raise InputError(
+                    "each line must be a JSON object", where=f"{file}, line {number}", fix="mend it"
+                )
+            if number == 1:
+                _check_columns(file, list(row))
+            yield row
+
+
+def _check_columns(file: Path, names: Sequence[str]) -> None:
+    missing = [name for name in _REQUIRED if name not in names]
+    if "image" not in names and "filename" not in names:
+        missing.append("image (or filename)")
+    if missing:
+        raise InputError(
+            f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; found {', '.join(names)}",
+            where=str(file),
+            fix="give a file in CV-Bench's columns or one of our data sets (see docs/evaluation.md)",
+        )
+
+
+def _spread(items: list[Item], limit: int, seed: int) -> list[Item]:
+    """Choose items by turns from each task, in an order that content and seed alone decide."""
+    by_task: dict[str, list[Item]] = {}
+    for item in sorted(items, key=lambda item: content_hash([seed, item.item_key])):
+        by_task.setdefault(item.task, []).append(item)
+    turns = [(turn, task, item) for task, group in by_task.items() for turn, item in enumerate(group)]
+    chosen = sorted(turns, key=lambda entry: (entry[0], entry[1]))[:limit]
+    return sorted((item for _, _, item in chosen), key=lambda item: item.row)
+
+
+def _with_id(item: Item, identifier: str) -> Item:
+    fields = {name: getattr(item, name) for name in Item.__dataclass_fields__}
+    return Item(**{**fields, "id": identifier})
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _file_hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,178 @@
+"""The vLLM engine, for a GPU host: written against vllm 0.31 (``LLM``, ``SamplingParams``, ``LoRARequest``).
+
+The prompt is rendered by the same chat template and code as for transformers, so that the two engines differ in
+arithmetic alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinforcesight.errors import ConfigError, InputError, require_module
+from reinforcesight.eval.answers import Reply
+from reinforcesight.eval.config import VllmConfig
+from reinforcesight.eval.engines import Decoding, Unreadable, model_identity
+from reinforcesight.eval.items import Question, open_picture
+
+if TYPE_CHECKING:
+    from reinforcesight.model.load import ModelConfig, ModelSource
+
+# vLLM batches by itself; answers reach the disk after each such round, so a kill loses at most one.
+_ROUND = 256
+# vLLM clips a bias to this; it is far below any logit that could win.
+_NEVER = -100.0
+# Ranks that vLLM 0.31 accepts as an upper bound.
+_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+class VllmEngine:
+    """Generation with vLLM's offline ``LLM``."""
+
+    name = "vllm"
+    by_id = False
+
+    def __init__(self, config: ModelConfig, options: VllmConfig, decoding: Decoding) -> None:
+        vllm = require_module("vllm", extra="vllm")
+        from reinforcesight.model.chat import suppressed_token_ids
+        from reinforcesight.model.load import check_remote_code, find_source
+        from reinforcesight.model.processor import load_processor
+
+        source = find_source(config)
+        check_remote_code(config, source)
+        self._processor = load_processor(source, config)
+        self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
+        self._sampling = vllm.SamplingParams(
+            **sampling_arguments(decoding, suppressed_token_ids(self._processor))
+        )
+        self._adapter = None
+        if source.adapter is not None:
+            lora = require_module("vllm.lora.request", extra="vllm")
+            self._adapter = lora.LoRARequest("adapter", 1, source.adapter)
+        self.description = describe(config, source, options, str(vllm.__version__))
+        self.identity = model_identity(self.description)
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
+        """Yield replies round by round."""
+        for start in range(0, len(questions), _ROUND):
+            asked: list[int] = []
+            prompts: list[dict[str, Any]] = []
+            for index in range(start, min(start + _ROUND, len(questions))):
+                try:
+                    prompts.append(self._prompt(questions[index]))
+                    asked.append(index)
+                except InputError as error:
+                    yield index, Unreadable(error.what)
+            outputs = self._llm.generate(
+                prompts,
+                self._sampling,
+                use_tqdm=False,
+                lora_request=self._adapter,
+                tokenization_kwargs={"add_special_tokens": False},  # the template has written them
+            )
+            for index, output in zip(asked, outputs, strict=True):
+                completion = output.outputs[0]
+                yield (
+                    index,
+                    Reply(
+                        completion.text,
+                        truncated=completion.finish_reason == "length",
+                        tokens=len(completion.token_ids),
+                    ),
+                )
+
+    def _prompt(self, question: Question) -> dict[str, Any]:
+        from reinforcesight.model.chat import chat_text, user_message
+
+        data = question.picture
+        picture = None if data is None else open_picture(data)
+        message = user_message(question.text, with_image=picture is not None)
+        prompt: dict[str, Any] = {"prompt": chat_text(self._processor, [message], with_image=False)}
+        if picture is not None:
+            prompt["multi_modal_data"] = {"image": picture}
+        return prompt
+
+
+def engine_arguments(
+    config: ModelConfig, source: ModelSource, options: VllmConfig, decoding: Decoding
+) -> dict[str, Any]:
+    """Arguments of ``vllm.LLM``.
+
+    Raises:
+        ConfigError: vLLM has no such quantisation.
+    """
+    if config.quantization == "8bit":
+        raise ConfigError(
+            "vLLM does not load 8-bit bitsandbytes weights",
+            where="model.quantization",
+            fix="use 4bit or none, or --engine transformers",
+        )
+    arguments: dict[str, Any] = {
+        "model": source.base,
+        "revision": source.base_revision,
+        "tokenizer": source.base,
+        "tokenizer_revision": source.base_revision,
+        "trust_remote_code": config.trust_remote_code,
+        "dtype": config.dtype,
+        "seed": decoding.seed,
+        "limit_mm_per_prompt": {"image": 1, "video": 0},
+        **options.model_dump(exclude_none=True),
+    }
+    if config.quantization == "4bit":
+        arguments["quantization"] = "bitsandbytes"
+    pixels = {"min_pixels": config.min_pixels, "max_pixels": config.max_pixels}
+    given = {name: value for name, value in pixels.items() if value is not None}
+    if given:
+        arguments["mm_processor_kwargs"] = given
+    if source.adapter is not None:
+        arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(source.adapter)}
+    return arguments
+
+
+def sampling_arguments(decoding: Decoding, suppressed: Sequence[int]) -> dict[str, Any]:
+    """Arguments of ``vllm.SamplingParams``: greedy, with picture tokens out of reach."""
+    return {
+        "temperature": 0.0,
+        "max_tokens": decoding.max_new_tokens,
+        "repetition_penalty": 1.0,
+        "logit_bias": dict.fromkeys(suppressed, _NEVER),
+        "skip_special_tokens": True,
+    }
+
+
+def describe(config: ModelConfig, source: ModelSource, options: VllmConfig, version: str) -> dict[str, Any]:
+    """What answers, in words, for the results and for the keys of the answers."""
+    return {
+        "model_path": config.model_path,
+        "base_model": source.base,
+        "adapter": source.adapter,
+        "revision": source.base_revision,
+        "dtype": config.dtype,
+        "quantization": config.quantization,
+        "picture_size": {"min_pixels": config.min_pixels, "max_pixels": config.max_pixels},
+        "versions": {"vllm": version},
+        "vllm": options.model_dump(mode="json"),
+    }
+
+
+def _lora_rank(adapter: str) -> int:
+    """The smallest bound of vLLM's that the adapter's rank fits."""
+    path = Path(adapter) / "adapter_config.json"
+    try:
+        rank = int(json.loads(path.read_text(encoding="utf-8"))["r"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "the adapter's rank can't be read",
+            where=str(path),
+            fix="download the adapter and give its folder",
+        ) from error
+    bound = next((bound for bound in _LORA_RANKS if rank <= bound), None)
+    if bound is None:
+        raise ConfigError(
+            f"vLLM takes adapters up to rank {_LORA_RANKS[-1]}, this one has {rank}",
+            where=str(path),
+            fix="merge it: reinforcesight export --to merged-model",
+        )
+    return bound

@@ -1,0 +1,303 @@
+"""Engines put questions to a model: transformers here, vLLM in its own module, and a replay of logged answers.
+
+An engine yields each reply as soon as it has it, in any order, so that no finished work waits in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PIL import Image
+
+from reinforcesight.errors import InputError, ReinforceSightError
+from reinforcesight.eval.answers import Reply
+from reinforcesight.eval.items import Question, Variant, content_hash, open_picture
+
+if TYPE_CHECKING:
+    from reinforcesight.model.load import LoadedModel, ModelConfig
+
+_log = logging.getLogger(__name__)
+
+# Logged answers of other tools: the first of these keys that a line has.
+_ID_KEYS = ("id", "idx")
+_TEXT_KEYS = ("response", "text", "output", "prediction")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """The picture of a question can't be decoded; no other picture takes its place."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are generated: greedily, up to a number of tokens."""
+
+    max_new_tokens: int
+    seed: int = 0
+
+
+class Engine(Protocol):
+    """Answers questions.
+
+    Attributes:
+        name: Stored with the results.
+        identity: Hash of what answers: weights, adapter, number format, picture size.
+        description: The same in words, for ``results.json``.
+        by_id: Whether an answer belongs to an item's id instead of to its content alone.
+    """
+
+    name: str
+    identity: str
+    description: dict[str, Any]
+    by_id: bool
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
+        """Yield (index into ``questions``, reply) in any order; an index may stay away where there is no answer."""
+        ...
+
+
+class TransformersEngine:
+    """Batched generation with transformers: left padding, longest first, and half the batch when memory runs out."""
+
+    name = "transformers"
+    by_id = False
+
+    def __init__(self, loaded: LoadedModel, decoding: Decoding, batch_size: int) -> None:
+        self._model, self._processor = loaded.model, loaded.processor
+        self._decoding = decoding
+        self._batch_size = batch_size
+        self.description = loaded.description
+        self.identity = model_identity(loaded.description)
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
+        """Yield replies batch by batch. The next batch is decoded and tokenised while this one is generated."""
+        # Longest first: memory runs out at once if it does, and neighbours need little padding.
+        order = sorted(range(len(questions)), key=lambda i: (-_length(questions[i]), i))
+        pending = deque(_chunks(order, self._batch_size))
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ahead = pool.submit(self._prepare, questions, pending[0]) if pending else None
+            while pending and ahead is not None:
+                chunk, prepared = pending.popleft(), ahead.result()
+                ahead = pool.submit(self._prepare, questions, pending[0]) if pending else None
+                replies = self._generate(prepared)
+                if replies is None:
+                    pending, ahead = self._halve(questions, chunk, pending, pool)
+                    continue
+                yield from prepared.unreadable
+                yield from zip(prepared.indices, replies, strict=True)
+
+    def _prepare(self, questions: Sequence[Question], chunk: Sequence[int]) -> _Prepared:
+        from reinforcesight.model.chat import chat_text, encode, user_message
+
+        indices, texts, pictures, unreadable = [], [], [], []
+        for index in chunk:
+            question = questions[index]
+            data = question.picture
+            try:
+                picture = None if data is None else open_picture(data)
+            except InputError as error:
+                unreadable.append((index, Unreadable(error.what)))
+                continue
+            message = user_message(question.text, with_image=picture is not None)
+            indices.append(index)
+            texts.append(chat_text(self._processor, [message], with_image=False))
+            pictures.append(picture)
+        batch = encode(self._processor, texts, pictures) if texts else None
+        return _Prepared(indices, unreadable, batch)
+
+    def _generate(self, prepared: _Prepared) -> list[Reply] | None:
+        """Replies of a batch, or None when memory ran out and the batch can still be halved."""
+        import torch
+
+        from reinforcesight.model import chat
+
+        if prepared.batch is None:
+            return []
+        try:
+            generations = chat._generate(
+                self._model,
+                self._processor,
+                prepared.batch,
+                self._decoding.max_new_tokens,
+                temperature=0.0,
+                synced_gpus=None,
+            )
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if len(prepared.indices) == 1:
+                raise ReinforceSightError(
+                    "memory ran out on a single question",
+                    where=f"{self.name}, {self.description.get('model_path')}",
+                    fix="set model.max_pixels, or use --set model.quantization=4bit",
+                ) from error
+            return None
+        return [Reply(g.text, truncated=not g.finished, tokens=g.token_count) for g in generations]
+
+    def _halve(
+        self,
+        questions: Sequence[Question],
+        chunk: Sequence[int],
+        pending: deque[list[int]],
+        pool: ThreadPoolExecutor,
+    ) -> tuple[deque[list[int]], Future[_Prepared]]:
+        import torch
+
+        # Outside the except clause: the error's frames held the tensors of the failed batch.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._batch_size = max(1, len(chunk) // 2)
+        _log.warning(
+            "memory ran out with %d questions at once; going on with %d", len(chunk), self._batch_size
+        )
+        rest = [*chunk, *(index for other in pending for index in other)]
+        again = deque(_chunks(rest, self._batch_size))
+        return again, pool.submit(self._prepare, questions, again[0])
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A batch ready for the model, the questions it holds, and those whose picture can't be read."""
+
+    indices: list[int]
+    unreadable: list[tuple[int, Unreadable]]
+    batch: Any
+
+
+class ReplayEngine:
+    """Scores answers that were logged before, by this program or another."""
+
+    name = "replay"
+    by_id = True
+
+    def __init__(self, path: Path) -> None:
+        self._answers, self._truncated = _read_log(path)
+        digest = _hash_file(path)
+        self.identity = content_hash(["replay", digest])
+        self.description = {"model_path": path.name, "answers_sha256": digest}
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
+        """Yield the logged answers. Pictures are decoded all the same, so that every engine scores the same items."""
+        known = [i for i, q in enumerate(questions) if (q.item.id, q.variant) in self._answers]
+        with ThreadPoolExecutor() as pool:
+            for index, problem in zip(known, pool.map(_check, (questions[i] for i in known)), strict=True):
+                name = (questions[index].item.id, questions[index].variant)
+                yield index, problem or Reply(self._answers[name], truncated=self._truncated.get(name))
+
+
+def load_transformers(config: ModelConfig, decoding: Decoding, batch_size: int) -> TransformersEngine:
+    """Load a model and wrap it.
+
+    Raises:
+        InputError: The model can't be loaded.
+    """
+    from reinforcesight.model.load import load_model
+
+    return TransformersEngine(load_model(config), decoding, batch_size)
+
+
+def model_identity(description: dict[str, Any]) -> str:
+    """Hash of what decides an answer: weights, adapter, number format, quantisation, attention, picture size.
+
+    Local weights count by their whole content, because two checkpoints of one run share most of their bytes.
+    """
+    weights: dict[str, str] = {}
+    for role in ("base_model", "adapter"):
+        folder = Path(str(description.get(role) or ""))
+        if description.get(role) and folder.is_dir():
+            for file in sorted(folder.iterdir()):
+                if file.suffix in (".safetensors", ".json", ".jinja"):
+                    weights[f"{role}/{file.name}"] = _hash_file(file)
+        elif description.get(role):
+            weights[role] = f"{description[role]}@{description.get('revision')}"
+    parts = ("dtype", "quantization", "attn_implementation", "picture_size", "architecture")
+    return content_hash([weights, {part: description.get(part) for part in parts}])
+
+
+def _check(question: Question) -> Unreadable | None:
+    try:
+        open_picture(question.item.picture)
+    except InputError as error:
+        return Unreadable(error.what)
+    return None
+
+
+def _length(question: Question) -> float:
+    """Rough number of tokens: a Qwen2-VL picture token covers 28 x 28 pixels, a text token some four characters."""
+    tokens = len(question.text) / 4
+    if question.picture is not None:
+        try:
+            with Image.open(io.BytesIO(question.picture)) as picture:  # reads the header alone
+                tokens += picture.width * picture.height / 28**2
+        except (OSError, SyntaxError, ValueError):
+            pass  # named when the batch is prepared
+    return tokens
+
+
+def _chunks(indices: Sequence[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(indices), size):
+        yield list(indices[start : start + size])
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_log(path: Path) -> tuple[dict[tuple[str, Variant], str], dict[tuple[str, Variant], bool]]:
+    """Logged answers by item and variant: JSON lines with ``id`` or ``idx`` and the response text."""
+    answers: dict[tuple[str, Variant], str] = {}
+    truncated: dict[tuple[str, Variant], bool] = {}
+    fix = f"each line needs {' or '.join(_ID_KEYS)}, and {' or '.join(_TEXT_KEYS)}"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the logged answers can't be read: {error}", where=str(path), fix="check --answers"
+        ) from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"not valid JSON: {error.msg}", where=where, fix=fix) from error
+        if not isinstance(row, dict):
+            raise InputError("expected a JSON object", where=where, fix=fix)
+        identifier = next((row[key] for key in _ID_KEYS if key in row), None)
+        text = next((row[key] for key in _TEXT_KEYS if isinstance(row.get(key), str)), None)
+        if identifier is None or text is None:
+            raise InputError("a logged answer without id or text", where=where, fix=fix)
+        try:
+            name = (str(identifier), Variant(row.get("variant", Variant.PLAIN)))
+        except ValueError as error:
+            raise InputError(
+                f"unknown variant {row['variant']!r}", where=where, fix="plain, blind or swapped"
+            ) from error
+        if answers.setdefault(name, text) != text:
+            raise InputError(
+                f"two different answers for id {identifier!r}", where=where, fix="keep one of them"
+            )
+        if isinstance(row.get("truncated"), bool):
+            truncated[name] = row["truncated"]
+    if not answers:
+        raise InputError("the file holds no answers", where=str(path), fix=fix)
+    return answers, truncated

@@ -1,0 +1,215 @@
+"""What is evaluated: one benchmark item, a benchmark, and the variants in which an item is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from PIL import Image, UnidentifiedImageError
+
+from reinforcesight.errors import InputError
+from reinforcesight.protocol import LETTERS, Protocol, letter, option_lines, with_instruction
+
+# A picture larger than this is refused by Pillow as a decompression bomb; the same bound as Pillow's own default.
+_MAX_PIXELS = 178_956_970
+
+_TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
+_RELATION_WORDS = frozenset({"left", "right", "above", "below"})
+_INVERSE = {
+    "left": "right",
+    "right": "left",
+    "above": "below",
+    "below": "above",
+    "in front": "behind",
+    "behind": "in front",
+    "closer": "farther",
+    "farther": "closer",
+}
+
+
+class Variant(StrEnum):
+    """How an item is put to the model."""
+
+    PLAIN = "plain"
+    BLIND = "blind"  # no picture: what the wording and the options alone give away
+    SWAPPED = "swapped"  # options in reverse order
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question of a benchmark.
+
+    Attributes:
+        id: Unique in its benchmark.
+        row: Zero-based position in the benchmark as read.
+        prompt: Question with its options (where they are shown), without any instruction.
+        gold: Letter of the right choice.
+        picture: Encoded picture file.
+        cluster: Key of the source picture; questions on one picture are not independent.
+        relation: The relation that is true, or None where the task has none (Count).
+        form: Question form of our own data sets; ``cvbench`` elsewhere.
+        shows_options: Whether the prompt lists the choices with their letters.
+        scene, evidence: JSON text of our own data sets, for metrics that look behind the answer.
+    """
+
+    id: str
+    row: int
+    prompt: str
+    question: str
+    choices: tuple[str, ...]
+    gold: str
+    task: str
+    type: str
+    source: str
+    source_dataset: str
+    relation: str | None
+    form: str
+    picture: bytes = field(repr=False)
+    picture_sha: str
+    cluster: str
+    shows_options: bool
+    scene: str | None = field(default=None, repr=False)
+    evidence: str | None = field(default=None, repr=False)
+
+    @property
+    def item_key(self) -> str:
+        """Hash of question, choices, gold and picture: the same item in any run of any model."""
+        return content_hash([self.prompt, list(self.choices), self.gold, self.picture_sha])
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A benchmark row that can't be scored, and why. It counts neither as right nor as wrong."""
+
+    id: str
+    row: int
+    task: str
+    source: str
+    problem: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was read.
+
+    Attributes:
+        items: In the order of the files.
+        broken: Rows of the selected tasks that can't be scored.
+        available: Rows per (source, task) in the files before any selection; official figures need all of them.
+        files: File name to SHA-256 of its bytes.
+        fingerprint: SHA-256 over the content of the selected rows.
+        notes: Remarks a reader of the numbers should see.
+    """
+
+    name: str
+    revision: str | None
+    split: str | None
+    items: tuple[Item, ...]
+    broken: tuple[BrokenRow, ...]
+    available: dict[tuple[str, str], int]
+    files: dict[str, str]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """An item in one variant, ready to be put to an engine.
+
+    Attributes:
+        text: Full user text: question, options, instruction.
+        choices: In the order in which they are shown here.
+        gold: Letter of the right choice in this order.
+    """
+
+    item: Item
+    variant: Variant
+    text: str
+    choices: tuple[str, ...]
+    gold: str
+
+    @property
+    def picture(self) -> bytes | None:
+        """Encoded picture, or None in the blind variant."""
+        return None if self.variant is Variant.BLIND else self.item.picture
+
+
+def content_hash(value: object) -> str:
+    """SHA-256 of a JSON value in a canonical spelling."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def ask(item: Item, variant: Variant, protocol: Protocol) -> Question | None:
+    """Put an item into a variant.
+
+    Returns:
+        None where the variant has no meaning for the item: options that are not shown can't be swapped.
+    """
+    prompt, choices, gold = item.prompt, item.choices, item.gold
+    if variant is Variant.SWAPPED:
+        shown = option_lines(choices)
+        if not item.shows_options or len(choices) < 2 or prompt.count(shown) != 1:
+            return None
+        choices = choices[::-1]
+        gold = letter(len(choices) - 1 - LETTERS.index(gold))
+        prompt = prompt.replace(shown, option_lines(choices))
+    return Question(item, variant, with_instruction(prompt, protocol), choices, gold)
+
+
+def strip_instruction(prompt: str) -> str:
+    """A stored prompt without the instruction of any protocol, so that one protocol's wording serves all items."""
+    for protocol in Protocol:
+        prompt = prompt.removesuffix(protocol.instruction).rstrip("\n")
+    return prompt
+
+
+def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
+    """Letter of a stored answer such as ``(A)`` or ``A``, or None where it is no letter of these choices."""
+    if not isinstance(answer, str):
+        return None
+    match = re.fullmatch(r"\s*\(?([A-Z])\)?\s*", answer)
+    if match is None or LETTERS.index(match.group(1)) >= len(choices):
+        return None
+    return match.group(1)
+
+
+def relation_of(task: str, answer_text: str) -> str | None:
+    """The relation behind a CV-Bench row: the gold word for Relation; both 3D tasks ask which object is closer."""
+    if task == "Relation":
+        word = answer_text.strip().lower()
+        return word if word in _RELATION_WORDS else None
+    return {"Depth": "in front", "Distance": "closer"}.get(task)
+
+
+def inverse(relation: str) -> str | None:
+    """The relation with subject and object exchanged, which is also the other choice of a two-choice question."""
+    return _INVERSE.get(relation)
+
+
+def type_of(task: str) -> str:
+    """CV-Bench's ``type`` of a task: 2D or 3D."""
+    return _TYPE_OF_TASK.get(task, "")
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Decode a picture fully, as RGB.
+
+    Raises:
+        InputError: The bytes are no picture, are cut off, or are too large.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > _MAX_PIXELS:
+                raise InputError(
+                    f"the picture has {picture.width} x {picture.height} pixels", fix="shrink it"
+                )
+            return picture.convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the picture can't be decoded: {error}", fix="replace the file") from error

@@ -1,0 +1,37 @@
+"""One process or several: who does which share, and when all are done."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from reinforcesight.errors import require_module
+
+
+class Processes:
+    """This process among those that ``accelerate launch`` or ``torchrun`` started.
+
+    Attributes:
+        rank: Zero-based number of this process.
+        world: Number of processes.
+    """
+
+    def __init__(self) -> None:
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0")) if self.world > 1 else 0
+        self._state: Any = None
+        if self.world > 1:
+            accelerate = require_module("accelerate", extra="train")
+            # A share may take hours longer than another; the default of ten minutes would end the run.
+            self._state = accelerate.PartialState(timeout=timedelta(days=7))
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process merges and writes."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Return when all processes have come here."""
+        if self._state is not None:
+            self._state.wait_for_everyone()

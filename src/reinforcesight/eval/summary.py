@@ -1,0 +1,238 @@
+"""From scored answers to figures: cells with intervals, chance, CV-Bench's official aggregate, pairs, swaps."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from reinforcesight.eval.answers import Answer
+from reinforcesight.eval.items import Benchmark, Item, inverse
+from reinforcesight.eval.results import Cell, Chance, Official, Paired, Results, Summary, Swapped
+from reinforcesight.eval.statistics import (
+    Interval,
+    clustered_interval,
+    paired_test,
+    stratified_accuracy,
+    wilson,
+)
+from reinforcesight.protocol import LETTERS
+
+# CV-Bench: 2D is the mean of the COCO and ADE20K accuracies, 3D is the Omni3D accuracy, CV-Bench is their mean
+# (evaluation script of the hub repository).
+_OFFICIAL_2D = (("ADE20K", "Count"), ("ADE20K", "Relation"), ("COCO", "Count"), ("COCO", "Relation"))
+_OFFICIAL_3D = (("Omni3D", "Depth"), ("Omni3D", "Distance"))
+_OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
+
+
+def summarise(answers: Sequence[Answer], *, seed: int) -> Summary:
+    """All figures of one variant.
+
+    Single cells carry Wilson's interval; micro and macro a bootstrap over pictures. An answer that could not be read
+    counts as not right, and is shown apart under ``parse_status``.
+    """
+    return Summary(
+        micro=_aggregate(answers, lambda a: "all", seed),
+        macro=_aggregate(answers, lambda a: a.task, seed),
+        per_task=_cells(answers, lambda a: a.task),
+        per_source=_cells(answers, lambda a: a.source or "unnamed"),
+        per_source_dataset=_cells((a for a in answers if a.source_dataset), lambda a: a.source_dataset),
+        per_relation=_cells((a for a in answers if a.relation), lambda a: a.relation or ""),
+        per_form=_cells(answers, lambda a: a.form),
+        per_letter=_cells(answers, lambda a: a.gold),
+        letters_given=_counts(a.letter or "none" for a in answers),
+        parse_rate=_cell([a.letter is not None for a in answers]),
+        parse_status=_counts(a.status for a in answers),
+        parse_rules=_counts(a.rule for a in answers),
+        truncated=sum(a.truncated is True for a in answers),
+        confusion=_confusion(answers),
+        metrics=_mean_metrics(answers),
+    )
+
+
+def chance(items: Sequence[Item]) -> Chance:
+    """Expected accuracy of a random choice, and accuracy of always giving the commonest letter of each task."""
+    by_task: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        by_task[item.task].append(item)
+    random = {
+        task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in sorted(by_task.items())
+    }
+    top = {
+        task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in sorted(by_task.items())
+    }
+    total = max(len(items), 1)
+    return Chance(
+        random=sum(random[task] * len(group) for task, group in sorted(by_task.items())) / total,
+        majority=sum(top.values()) / total,
+        random_per_task=random,
+        majority_per_task={task: top[task] / len(by_task[task]) for task in top},
+    )
+
+
+def official(benchmark: Benchmark, answers: Sequence[Answer], *, seed: int) -> Official:
+    """CV-Bench's own figures, each only where every row of every part was scored."""
+    scored = Counter((a.source, a.task) for a in answers)
+    missing: list[str] = []
+
+    def complete(parts: tuple[tuple[str, str], ...]) -> bool:
+        whole = True
+        for part in parts:
+            have, want = scored[part], benchmark.available.get(part, 0)
+            if want == 0 or have < want:
+                missing.append(f"{part[0]} {part[1]}: {have} of {want or 'no'} rows scored")
+                whole = False
+        return whole
+
+    two_d = complete(_OFFICIAL_2D)
+    three_d = complete(_OFFICIAL_3D)
+    picked_2d = [a for a in answers if (a.source, a.task) in _OFFICIAL_2D]
+    picked_3d = [a for a in answers if (a.source, a.task) in _OFFICIAL_3D]
+    per_source = {
+        source: stratified_accuracy([a.correct for a in picked], ["all"] * len(picked))
+        for source, ok in (("ADE20K", two_d), ("COCO", two_d), ("Omni3D", three_d))
+        if ok and (picked := [a for a in (*picked_2d, *picked_3d) if a.source == source])
+    }
+    cell_2d = _aggregate(picked_2d, lambda a: a.source, seed) if two_d else None
+    cell_3d = _aggregate(picked_3d, lambda a: a.source, seed) if three_d else None
+    both = None
+    if cell_2d and cell_3d and cell_2d.accuracy is not None and cell_3d.accuracy is not None:
+        spread = _aggregate([*picked_2d, *picked_3d], lambda a: a.source, seed, _OFFICIAL_WEIGHTS)
+        both = spread.model_copy(update={"accuracy": (cell_2d.accuracy + cell_3d.accuracy) / 2})
+    return Official(
+        two_d=cell_2d, three_d=cell_3d, cv_bench=both, per_source=per_source, missing=tuple(missing)
+    )
+
+
+def swapped(plain: Sequence[Answer], other: Sequence[Answer], *, not_swappable: int, seed: int) -> Swapped:
+    """Figures over both orders of the options, on the items asked in both."""
+    here, there = _numbered(plain), _numbered(other)
+    pairs = [(here[name], there[name]) for name in here if name in there]
+    same = [_chosen(a) is not None and _chosen(a) == _chosen(b) for a, b in pairs]
+    return Swapped(
+        consistency=_cell(same),
+        both_orders=_aggregate([answer for pair in pairs for answer in pair], lambda a: "all", seed),
+        both_correct=_cell([a.correct and b.correct for a, b in pairs]),
+        not_swappable=not_swappable,
+        summary=summarise(other, seed=seed),
+    )
+
+
+def paired(
+    plain: Sequence[Answer],
+    theirs: Sequence[Answer],
+    baseline: Results,
+    path: str,
+    *,
+    same_protocol: bool,
+    seed: int,
+) -> Paired:
+    """This run against a baseline on the items that both answered, matched by content."""
+    here, there = _numbered(plain), _numbered(theirs)
+    common = [name for name in here if name in there]
+    return Paired(
+        title=baseline.title,
+        path=path,
+        same_protocol=same_protocol,
+        only_here=len(here) - len(common),
+        only_there=len(there) - len(common),
+        test=paired_test(
+            [here[name].cluster for name in common],
+            [here[name].correct for name in common],
+            [there[name].correct for name in common],
+            seed=seed,
+        ),
+    )
+
+
+def _numbered(answers: Sequence[Answer]) -> dict[tuple[str, int], Answer]:
+    """Answers by item and by how often the item came before: a benchmark may hold the same question twice."""
+    seen: Counter[str] = Counter()
+    numbered = {}
+    for answer in answers:
+        numbered[answer.item, seen[answer.item]] = answer
+        seen[answer.item] += 1
+    return numbered
+
+
+def _chosen(answer: Answer) -> str | None:
+    return None if answer.letter is None else answer.choices[LETTERS.index(answer.letter)]
+
+
+def _cell(right: Sequence[bool]) -> Cell:
+    return _make_cell(sum(right), len(right), wilson(sum(right), len(right)))
+
+
+def _make_cell(correct: int, n: int, interval: Interval | None) -> Cell:
+    return Cell(
+        accuracy=correct / n if n else None,
+        correct=correct,
+        n=n,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        method=interval.method if interval else "none",
+    )
+
+
+def _cells(answers: Iterable[Answer], group: Callable[[Answer], str]) -> dict[str, Cell]:
+    right: dict[str, list[bool]] = defaultdict(list)
+    for answer in answers:
+        right[group(answer)].append(answer.correct)
+    return {name: _cell(right[name]) for name in sorted(right)}
+
+
+def _aggregate(
+    answers: Sequence[Answer],
+    stratum: Callable[[Answer], str],
+    seed: int,
+    weights: Mapping[str, float] | None = None,
+) -> Cell:
+    """Mean over strata of the accuracy in each, with the interval that resamples pictures."""
+    right = [a.correct for a in answers]
+    strata = [stratum(a) for a in answers]
+    clusters = [a.cluster for a in answers]
+    interval = clustered_interval(clusters, strata, right, seed=seed, weights=weights)
+    one = len(set(strata)) <= 1
+    return Cell(
+        accuracy=stratified_accuracy(right, strata, weights) if answers else None,
+        correct=sum(right) if one else None,
+        n=len(answers),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        method=interval.method if interval else "none",
+    )
+
+
+def _confusion(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
+    """True relation to the relation that the answer amounts to; ``unreadable`` where none could be read.
+
+    The other choice of a two-choice question is the inverse relation, whatever its words are.
+    """
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    for answer in answers:
+        if answer.relation is None:
+            continue
+        if answer.letter is None:
+            given = "unreadable"
+        elif answer.correct:
+            given = answer.relation
+        else:
+            other = inverse(answer.relation) if len(answer.choices) == 2 else None
+            given = other or (_chosen(answer) or "unreadable")
+        table[answer.relation][given] += 1
+    return {true: _counts_of(table[true]) for true in sorted(table)}
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    return _counts_of(Counter(values))
+
+
+def _counts_of(counter: Mapping[str, int]) -> dict[str, int]:
+    return {name: counter[name] for name in sorted(counter)}
+
+
+def _mean_metrics(answers: Sequence[Answer]) -> dict[str, float]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for answer in answers:
+        for name, value in answer.metrics.items():
+            values[name].append(value)
+    return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
