@@ -101,7 +101,7 @@ def build_tiny(
         "num_key_value_heads": max(1, heads // 2),
         "max_position_embeddings": 2048,
         "rope_parameters": _rope(architecture, width // heads),
-        "bos_token_id": ids[END_OF_TEXT],
+        "bos_token_id": None,
         "eos_token_id": ids["<|im_end|>"],
         "pad_token_id": ids[END_OF_TEXT],
         **({"head_dim": width // heads} if architecture == "qwen3_vl" else {}),
@@ -122,7 +122,7 @@ def build_tiny(
         torch.manual_seed(seed)
         model = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.float32)
     model.generation_config = transformers.GenerationConfig(
-        bos_token_id=ids[END_OF_TEXT], eos_token_id=ids["<|im_end|>"], pad_token_id=ids[END_OF_TEXT]
+        eos_token_id=ids["<|im_end|>"], pad_token_id=ids[END_OF_TEXT]
     )
     side = 2 * patch_size
     image_processor = Qwen2VLImageProcessorPil(

@@ -1,0 +1,113 @@
+"""Model cards made from run records: data, recipe, scores; nothing that was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reinforcesight.model.load import EMBEDDED_DIRECTORY
+from reinforcesight.run_record import RunRecord, write_text
+
+CARD_NAME = "README.md"
+
+_RECIPE_KEYS = (
+    "tuning",
+    "train_parts",
+    "learning_rate",
+    "lr_scheduler_type",
+    "num_train_epochs",
+    "max_steps",
+    "questions_per_step",
+    "precision",
+    "seed",
+)
+
+
+def write_model_card(record: RunRecord | None, folder: Path, *, base_model: str | None = None) -> Path:
+    """Write ``README.md`` for a model folder.
+
+    Args:
+        record: The run that made the model; ``None`` where there is no record of it.
+        folder: Where the model is.
+        base_model: Named in the card where the record is absent.
+
+    Returns:
+        The card.
+    """
+    content = record.content if record is not None else {}
+    base = content.get("model", {}).get("base_model") or base_model
+    header: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}
+    # The hub links base models by id; a folder of this machine would be a dead link.
+    if base and not Path(base).is_dir():
+        header["base_model"] = base
+    header["tags"] = ["spatial-reasoning", "reinforcesight", *([content["command"]] if content else [])]
+    shown_base = _shown_base(str(base)) if base else "not recorded"
+    lines = [
+        "---",
+        yaml.safe_dump(header, sort_keys=False).strip(),
+        "---",
+        f"# {folder.resolve().name}",
+        "",
+        "Answers qualitative spatial questions about a picture (left, right, above, below, in front, behind, closer,",
+        "farther) with short reasoning and without numbers, as",
+        "`<think>…</think><answer>(A) left</answer>`. Made with ReinforceSight.",
+        "",
+        f"- Base model: {shown_base}",
+    ]
+    lines += _sections(content) if content else ["- Training: no run record was found with the weights"]
+    path = folder / CARD_NAME
+    write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def _shown_base(base: str) -> str:
+    path = Path(base)
+    embedded = path.is_dir() and path.resolve().parent == EMBEDDED_DIRECTORY.resolve()
+    return path.name if embedded else base
+
+
+def _sections(content: Mapping[str, Any]) -> list[str]:
+    data, recipe = content.get("data", {}), content.get("recipe", {})
+    results, model = content.get("results", {}), content.get("model", {})
+    lines = [
+        f"- Base revision: {model.get('revision') or 'local folder'} (fingerprint {model.get('fingerprint')})",
+        f"- Training: {content.get('command')}, code at commit {content.get('source', {}).get('commit')}",
+        "",
+        "## Data",
+        "",
+        f"- {data.get('path')}, SHA-256 {data.get('fingerprint')}",
+        *[f"- {name}: {count} questions" for name, count in data.get("questions", {}).items()],
+        "",
+        "## Recipe",
+        "",
+        *[f"- {key}: {recipe[key]}" for key in _RECIPE_KEYS if key in recipe],
+        *[
+            f"- lora {key}: {value}"
+            for key, value in recipe.get("lora", {}).items()
+            if recipe.get("tuning") == "lora"
+        ],
+        f"- quantisation while training: {model.get('quantization')}",
+        "",
+        "## Scores",
+        "",
+    ]
+    if results.get("accuracy") is None:
+        lines.append("No scores were measured during training.")
+    else:
+        lines += [
+            "Of generated answers on a fixed part of the validation split, during training:",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| accuracy | {results['accuracy']:.3f} |",
+            *[
+                f"| accuracy, {task} | {value:.3f} |"
+                for task, value in results.get("accuracy_by_task", {}).items()
+            ],
+            f"| answers that could be read | {results['parse_rate']:.3f} |",
+        ]
+    versions = model.get("versions", {})
+    return [*lines, "", "## Versions", "", *[f"- {name} {version}" for name, version in versions.items()]]
