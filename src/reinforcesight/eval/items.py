@@ -18,6 +18,9 @@ from reinforcesight.protocol import LETTERS, Protocol, letter, option_lines, wit
 # A picture larger than this is refused by Pillow as a decompression bomb; the same bound as Pillow's own default.
 _MAX_PIXELS = 178_956_970
 
+# For a question whose options are not shown, CV-Bench's closing line would ask for a letter that isn't there.
+DIRECT_OPEN_INSTRUCTION = "Answer with a single word or phrase directly."
+
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
 _RELATION_WORDS = frozenset({"left", "right", "above", "below"})
 _INVERSE = {
@@ -160,13 +163,17 @@ def ask(item: Item, variant: Variant, protocol: Protocol) -> Question | None:
         choices = choices[::-1]
         gold = letter(len(choices) - 1 - LETTERS.index(gold))
         prompt = prompt.replace(shown, option_lines(choices))
-    return Question(item, variant, with_instruction(prompt, protocol), choices, gold)
+    if protocol is Protocol.DIRECT and not item.shows_options:
+        text = f"{prompt}\n{DIRECT_OPEN_INSTRUCTION}"
+    else:
+        text = with_instruction(prompt, protocol)
+    return Question(item, variant, text, choices, gold)
 
 
 def strip_instruction(prompt: str) -> str:
     """A stored prompt without the instruction of any protocol, so that one protocol's wording serves all items."""
-    for protocol in Protocol:
-        prompt = prompt.removesuffix(protocol.instruction).rstrip("\n")
+    for instruction in (*(protocol.instruction for protocol in Protocol), DIRECT_OPEN_INSTRUCTION):
+        prompt = prompt.removesuffix(instruction).rstrip("\n")
     return prompt
 
 

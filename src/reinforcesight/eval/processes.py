@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from reinforcesight.errors import require_module
+from reinforcesight.errors import ConfigError, require_module
 
 
 class Processes:
@@ -23,8 +23,17 @@ class Processes:
         self._state: Any = None
         if self.world > 1:
             accelerate = require_module("accelerate", extra="train")
+            torch = require_module("torch", extra="train")
             # A share may take hours longer than another; the default of ten minutes would end the run.
-            self._state = accelerate.PartialState(timeout=timedelta(days=7))
+            self._state = accelerate.PartialState(
+                cpu=not torch.cuda.is_available(), timeout=timedelta(days=7)
+            )
+            if self._state.num_processes != self.world:
+                raise ConfigError(
+                    f"{self.world} processes were announced, {self._state.num_processes} met",
+                    where="WORLD_SIZE",
+                    fix="start them with 'accelerate launch', or unset WORLD_SIZE",
+                )
 
     @property
     def is_main(self) -> bool:

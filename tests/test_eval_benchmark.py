@@ -1,0 +1,183 @@
+"""The benchmark loader: published layouts, checked columns, broken rows named and kept apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from eval_samples import bench_rows, write_parquet, write_published
+
+from reinforcesight.errors import InputError
+from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
+from reinforcesight.eval.items import Variant, ask, open_picture
+from reinforcesight.protocol import REASON_INSTRUCTION, Protocol, with_instruction, with_options
+
+
+@pytest.mark.parametrize("layout", ["split", "single", "jsonl"])
+def test_every_published_layout_gives_the_same_items(tmp_path: Path, layout: str) -> None:
+    rows = bench_rows()
+    benchmark = load_benchmark(str(write_published(tmp_path / layout, rows, layout)), tasks=["all"])
+    assert [item.id for item in benchmark.items] == [str(row["idx"]) for row in rows]
+    assert [item.picture for item in benchmark.items] == [row["image"]["bytes"] for row in rows]
+    assert [item.prompt for item in benchmark.items] == [row["prompt"] for row in rows]
+    reference = load_benchmark(str(write_published(tmp_path / "again", rows, "single")), tasks=["all"])
+    assert benchmark.fingerprint == reference.fingerprint
+
+
+def test_the_qualitative_tasks_are_the_default(tmp_path: Path) -> None:
+    folder = str(write_published(tmp_path, bench_rows(), "split"))
+    assert {item.task for item in load_benchmark(folder).items} == {"Relation", "Depth", "Distance"}
+    assert {item.task for item in load_benchmark(folder, tasks=["Count"]).items} == {"Count"}
+    assert load_benchmark(folder).available["COCO", "Count"] == 4
+    assert parse_tasks("Relation, Depth") == ("Relation", "Depth")
+    with pytest.raises(InputError, match="no task Size"):
+        load_benchmark(folder, tasks=["Size"])
+
+
+def test_the_relation_comes_from_the_gold_answer(tmp_path: Path) -> None:
+    for item in load_benchmark(str(write_published(tmp_path, bench_rows(), "split")), tasks=["all"]).items:
+        gold = item.choices["ABCDEFG".index(item.gold)]
+        expected = {"Relation": gold, "Depth": "in front", "Distance": "closer", "Count": None}[item.task]
+        assert item.relation == expected
+
+
+def test_fingerprint_follows_content_and_not_the_file_name(tmp_path: Path) -> None:
+    rows = bench_rows()
+    first = load_benchmark(str(write_parquet(tmp_path / "a.parquet", rows)))
+    assert load_benchmark(str(write_parquet(tmp_path / "b.parquet", rows))).fingerprint == first.fingerprint
+    rows[-1] = {**rows[-1], "answer": "(B)" if rows[-1]["answer"] == "(A)" else "(A)"}
+    assert load_benchmark(str(write_parquet(tmp_path / "c.parquet", rows))).fingerprint != first.fingerprint
+
+
+def test_limit_is_spread_over_tasks_and_nested(tmp_path: Path) -> None:
+    folder = str(write_published(tmp_path, bench_rows(12, 12), "split"))
+    small = load_benchmark(folder, limit=6).items
+    assert sorted(item.task for item in small) == ["Depth"] * 2 + ["Distance"] * 2 + ["Relation"] * 2
+    assert {item.id for item in small} < {item.id for item in load_benchmark(folder, limit=9).items}
+    assert {item.id for item in small} != {item.id for item in load_benchmark(folder, limit=6, seed=1).items}
+
+
+@pytest.mark.parametrize("column", ["question", "choices", "answer", "task", "image"])
+def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
+    rows = [{k: v for k, v in row.items() if k not in (column, "filename")} for row in bench_rows()]
+    with pytest.raises(InputError, match=f"missing column.* {column}"):
+        load_benchmark(str(write_parquet(tmp_path / "b.parquet", rows)))
+
+
+def test_broken_rows_are_named_and_apart(tmp_path: Path) -> None:
+    rows = [row for row in bench_rows() if row["task"] == "Relation"]
+    rows[0] = {**rows[0], "choices": []}
+    rows[1] = {**rows[1], "answer": "(C)"}
+    rows[2] = {**rows[2], "answer": None}
+    rows[3] = {**rows[3], "question": ""}
+    rows[4] = {**rows[4], "image": {"bytes": None, "path": "../../etc/passwd"}}
+    rows[5] = {**rows[5], "image": {"bytes": b"", "path": None}, "filename": None}
+    benchmark = load_benchmark(str(write_parquet(tmp_path / "b.parquet", rows)))
+    assert [b.problem for b in benchmark.broken] == [
+        "empty choice list",
+        "gold letter outside the choices",
+        "gold letter outside the choices",
+        "no question",
+        "picture outside the data folder",
+        "no picture",
+    ]
+    assert [b.id for b in benchmark.broken] == [str(row["idx"]) for row in rows[:6]]
+    assert len(benchmark.items) == len(rows) - 6
+
+
+def test_files_that_are_no_benchmark(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "b.parquet", bench_rows())
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match="can't be read"):
+        load_benchmark(str(path))
+    lines = tmp_path / "b.jsonl"
+    lines.write_text(
+        '{"question": "q", "choices": ["a"], "answer": "(A)", "task": "T", "filename": "x.png"}\n{"quest'
+    )
+    with pytest.raises(InputError, match="line 2"):
+        load_benchmark(str(lines))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no benchmark"):
+        load_benchmark(str(tmp_path / "empty"))
+    with pytest.raises(InputError, match="no such benchmark"):
+        load_benchmark(str(tmp_path / "nowhere"))
+
+
+def test_repeated_ids_become_unique(tmp_path: Path) -> None:
+    rows = [{**row, "idx": 7} for row in bench_rows(2, 2)]
+    benchmark = load_benchmark(str(write_parquet(tmp_path / "b.parquet", rows)), tasks=["all"])
+    assert len({item.id for item in benchmark.items}) == len(rows)
+    assert benchmark.notes
+
+
+def own_row(form: str, question: str, choices: list[str], prompt: str, number: int) -> dict[str, object]:
+    """A row in the columns of our own data sets."""
+    source = bench_rows()[-1]
+    return {
+        "id": f"r-{number}",
+        "image": source["image"],
+        "prompt": [{"role": "user", "content": prompt}],
+        "question": question,
+        "choices": choices,
+        "answer": "(A)",
+        "relation": "left",
+        "task": "Relation",
+        "form": form,
+        "scene": json.dumps({"objects": []}),
+        "evidence": "{}",
+        "source": "rendered",
+        "source_id": "scene-1",
+    }
+
+
+def test_own_data_sets_and_their_splits(tmp_path: Path) -> None:
+    shown = with_instruction(with_options("Where is the cup?", ["left", "right"]), Protocol.REASON)
+    hidden = with_instruction("Is the cup left or right of the lamp?", Protocol.REASON)
+    rows = [
+        own_row("cvbench", "Where is the cup?", ["left", "right"], shown, 0),
+        own_row("open", "Is the cup left or right of the lamp?", ["left", "right"], hidden, 1),
+    ]
+    write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", rows)
+    write_parquet(tmp_path / "data" / "train-00000-of-00001.parquet", rows[:1])
+    benchmark = load_benchmark(str(tmp_path))
+    assert benchmark.split == "test"
+    listed, open_form = benchmark.items
+    assert listed.prompt == with_options("Where is the cup?", ["left", "right"])
+    assert listed.shows_options
+    assert not open_form.shows_options
+    assert open_form.prompt == "Is the cup left or right of the lamp?"
+    assert listed.relation == "left"
+    assert listed.cluster == "scene-1"
+    with pytest.raises(InputError, match="no split 'validation', only test, train"):
+        load_benchmark(str(tmp_path), split="validation")
+
+    question = ask(open_form, Variant.PLAIN, Protocol.REASON)
+    assert question is not None
+    assert question.text.count(REASON_INSTRUCTION) == 1
+    direct = ask(open_form, Variant.PLAIN, Protocol.DIRECT)
+    assert direct is not None
+    assert "letter" not in direct.text  # there are no letters to choose from
+    assert ask(open_form, Variant.SWAPPED, Protocol.REASON) is None
+
+
+def test_swapping_moves_options_and_gold_together(tmp_path: Path) -> None:
+    for item in load_benchmark(str(write_published(tmp_path, bench_rows(), "split")), tasks=["all"]).items:
+        plain, swapped = (
+            ask(item, Variant.PLAIN, Protocol.DIRECT),
+            ask(item, Variant.SWAPPED, Protocol.DIRECT),
+        )
+        assert plain is not None
+        assert swapped is not None
+        assert swapped.choices == plain.choices[::-1]
+        assert swapped.choices["ABCDEFG".index(swapped.gold)] == plain.choices["ABCDEFG".index(plain.gold)]
+        for place, choice in enumerate(swapped.choices):
+            assert f"({'ABCDEFG'[place]}) {choice}" in swapped.text
+        assert swapped.text.startswith(item.question)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", None])
+def test_a_broken_picture_is_an_error(data: bytes | None) -> None:
+    cut_off = bench_rows()[0]["image"]["bytes"]
+    with pytest.raises(InputError, match="can't be decoded"):
+        open_picture(cut_off[: len(cut_off) // 2] if data is None else data)
