@@ -1,0 +1,44 @@
+"""Write requirements.txt: the exact versions that `make env` installs, resolved from pyproject.toml.
+
+    python scripts/lock.py
+
+Nothing is installed; pip only resolves. The versions of torch, transformers and TRL go together (docs/training.md).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# The newest set known to work together; transformers stays where vLLM still takes it.
+PINS = ["torch==2.13.0", "transformers==5.17.0", "trl==1.16.0", "peft==0.21.2", "accelerate==1.15.0", "datasets==5.2.0"]
+# What builds the editable install without a network in between.
+BUILD = ["hatchling", "editables"]
+HEADER = """\
+# Exact versions for the CPU and for the tests, made by `python scripts/lock.py`; do not edit by hand.
+# torch: the CPU build is enough. On a GPU machine see docs/training.md.
+"""
+
+
+def main() -> None:
+    """Resolve and write."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
+        subprocess.run([*command, "--report", str(report), f"{ROOT}[dev]", *PINS, *BUILD], check=True)
+        items = json.loads(report.read_text(encoding="utf-8"))["install"]
+    lines = []
+    for item in items:
+        name, version = item["metadata"]["name"], item["metadata"]["version"]
+        if name != "reinforcesight":
+            # A local label such as +cpu names one build; the lock holds for all of them.
+            lines.append(f"{name.lower().replace('_', '-')}=={version.partition('+')[0]}")
+    (ROOT / "requirements.txt").write_text(HEADER + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
