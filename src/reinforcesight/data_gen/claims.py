@@ -27,7 +27,7 @@ CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
 # Adverbs by strength (a plain claim, a clear one, a strong one), for positions and for comparatives.
 ADVERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "position": (("",), ("clearly", "plainly"), ("far", "well")),
-    "comparative": (("",), ("clearly", "noticeably"), ("much", "a good deal")),
+    "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
 }
 _READ_ADVERBS = sorted(
     {word for kind in ADVERBS.values() for group in kind for word in group if word}, key=len

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from reinforcesight.data_gen.drawing import Box
@@ -49,6 +50,7 @@ __all__ = [
 ObjectId = int | str
 ALL_FORMS = frozenset(Form)
 _BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
+_COINCIDING = 0.7  # intersection over union from which two drawn boxes are hard to tell apart
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def find_candidates(
             abstained.append(result)
             continue
         forms = _BOXES_ONLY if any(ambiguous[i] for i in involved if i is not None) else ALL_FORMS
-        if involved & unboxable:
+        if involved & unboxable or _boxes_coincide([scene[i].box for i in involved if i is not None]):
             forms = forms - _BOXES_ONLY
         if forms:
             candidates.append(
@@ -158,6 +160,18 @@ def find_candidates(
                 )
             )
     return candidates, abstained
+
+
+def _boxes_coincide(boxes: list[Box]) -> bool:
+    """Whether two drawn outlines would lie on each other, so that a reader could not tell whose is whose."""
+    for first, second in combinations(boxes, 2):
+        width = min(first[2], second[2]) - max(first[0], second[0])
+        height = min(first[3], second[3]) - max(first[1], second[1])
+        shared = max(0.0, width) * max(0.0, height)
+        areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+        if shared > _COINCIDING * (sum(areas) - shared):
+            return True
+    return False
 
 
 def compose(
@@ -221,6 +235,7 @@ def compose(
         answer_text=answer_text,
         values=values,
         margin=candidate.margin,
+        alike=any(ambiguous_names([*cast.names.values()])),
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)
@@ -309,13 +324,17 @@ class _Cast:
 
     @property
     def mentions(self) -> dict[str, Mention]:
-        """How each object is written in a sentence; its box, where one is drawn, is part of that."""
+        """How each object is written in a sentence.
+
+        A drawn box is named at the first mention, and later on as well where the names alone don't tell apart.
+        """
+        alike = dict(zip(self.names, ambiguous_names([*self.names.values()]), strict=True))
         result = {}
         for role, name in self.names.items():
-            text = f"the {name}"
+            text, later = f"the {name}", None
             if role in self.colours:
-                text += f" in the {self.colours[role]} box"
-            result[role] = Mention(text, is_plural(name))
+                text, later = f"the {name} in the {self.colours[role]} box", None if alike[role] else text
+            result[role] = Mention(text, is_plural(name), later)
         return result
 
     def option(self, role: str) -> str:

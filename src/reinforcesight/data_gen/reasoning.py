@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from reinforcesight.data_gen.claims import CLAIM_PHRASES, adverbs
 from reinforcesight.data_gen.english import Mention, fill
 from reinforcesight.data_gen.templates import Form
+from reinforcesight.protocol import letter
 from reinforcesight.relations import Axis, Relation
 
 
@@ -34,6 +35,7 @@ class Facts:
         answer_text: The right option.
         values: The evidence: "subject" and "reference", and what else was compared.
         margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
+        alike: Names are alike, so that every mention has to name its box: the text is kept short.
     """
 
     form: Form
@@ -47,6 +49,7 @@ class Facts:
     answer_text: str
     values: Mapping[str, float | None]
     margin: float
+    alike: bool = False
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -134,20 +137,20 @@ _DEPTHS = {
 }
 _DISTANCES = {
     True: (
-        "The way from {anchor} to {n} is shorter than the way to {f}.",
-        "Starting at {anchor}, {n} is reached sooner than {f}.",
+        "It is a shorter way from {anchor} to {n} than to {f}.",
+        "Going out from {anchor}, I reach {n} sooner than {f}.",
         "Between {anchor} and {n} there is less space than between {anchor} and {f}.",
-        "{n} has the shorter way to {anchor}, and {f} has the longer way.",
+        "Measured from {anchor}, {n} is the nearer object, and {f} is farther away.",
     ),
     False: (
-        "The way from {anchor} to {f} is longer than the way to {n}.",
-        "Starting at {anchor}, {f} is reached later than {n}.",
+        "It is a longer way from {anchor} to {f} than to {n}.",
+        "Going out from {anchor}, I reach {f} later than {n}.",
         "Between {anchor} and {f} there is more space than between {anchor} and {n}.",
-        "{f} has the longer way to {anchor}, and {n} has the shorter way.",
+        "Measured from {anchor}, {f} is farther away, and {n} is the nearer object.",
     ),
 }
 _WELL_APART = "They are well apart in depth."
-_GAP_AGREES = "The empty space between them and {anchor} shows the same order."
+_GAP_AGREES = "The gaps between their surfaces show the same order."
 
 _LEADS: dict[Axis, tuple[str, ...]] = {
     Axis.HORIZONTAL: ("", "This means that ", "Across the picture, ", "From this I see that "),
@@ -155,20 +158,26 @@ _LEADS: dict[Axis, tuple[str, ...]] = {
     Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
     Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
 }
+_ECHOES = ("picture", "camera")
 _LEADS_TOGETHER = ("Still, ", "Even so, ", "Within that part, ")
 
 _HENCE = ("So", "Therefore", "Hence", "Thus")
-_WORD_ENDINGS = ("{hence} the answer is {answer}.", "That makes the answer {answer}.", "{hence} {claim}.")
-_NAME_ENDINGS = ("{hence} the answer is {s}.", "That makes {s} the answer.", "{hence} {s} is {short}.")
-_YES_ENDINGS = (
+_WORD_ENDINGS: tuple[str, ...] = ("{hence} the answer is {answer}.", "{hence} {claim}.")
+_AFTER_OPTIONS = "{hence} the answer is option {letter}: {answer}."
+_NAME_ENDINGS: tuple[str, ...] = (
+    "{hence} the answer is {s}.",
+    "That makes {s} the answer.",
+    "{hence} {s} is {short}.",
+)
+_YES_ENDINGS: tuple[str, ...] = (
     "{hence} the statement is true, and the answer is yes.",
     "This is what the question asks, so the answer is yes.",
-    "{hence} the question is answered with yes.",
+    "{hence} the answer to the question is yes.",
 )
-_NO_ENDINGS = (
+_NO_ENDINGS: tuple[str, ...] = (
     "{hence} the statement is false, and the answer is no.",
     "The question asks the opposite, so the answer is no.",
-    "{hence} the question is answered with no.",
+    "{hence} the answer to the question is no.",
 )
 # What the right object is, in short, where the answer is a name.
 _SHORT: dict[Relation, str] = {
@@ -192,7 +201,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         mentions["anchor"] = facts.anchor
     together = False
     parts: list[str] = []
-    if rng.random() < 0.6:
+    if not facts.alike and rng.random() < 0.6:
         parts.append(rng.choice(_OPENINGS[axis]))
     if axis in _PLACES:
         seen, together = _places(facts, axis, rng)
@@ -202,13 +211,24 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         near, far = (facts.subject, facts.reference) if smaller else (facts.reference, facts.subject)
         mentions |= {"n": near, "f": far}
         parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
-    yes_no = facts.form is Form.YES_NO
-    turned = not yes_no and rng.random() < 0.3
-    lead = rng.choice(_LEADS_TOGETHER if together else _LEADS[axis])
-    parts.append(f"{lead}{_claim(facts, rng, turned=turned, strength=_strength(facts))}.")
-    parts += _options(facts, rng)
-    parts.append(_ending(facts, rng, turned=turned))
-    return " ".join(fill(part, mentions) for part in parts)
+    turned = facts.form is not Form.YES_NO and rng.random() < 0.3
+    phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
+    leads = _LEADS_TOGETHER if together else _LEADS[axis]
+    fitting = [lead for lead in leads if not any(word in lead and word in phrase for word in _ECHOES)]
+    adverb = rng.choice(adverbs(phrase, _strength(facts)))
+    parts.append(f"{rng.choice(fitting)}{_claim(facts, phrase, adverb, turned=turned)}.")
+    listed = not facts.alike and facts.form is not Form.OPEN and rng.random() < 0.5
+    if listed:
+        parts.append(_options(facts))
+    parts.append(_ending(facts, rng, phrase=phrase, turned=turned, listed=listed))
+    return fill(" ".join(parts), mentions)
+
+
+def _claim(facts: Facts, phrase: str, adverb: str = "", *, turned: bool = False) -> str:
+    """A clause that relates the subject to the reference, or turned round, the reference to the subject."""
+    first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
+    clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
+    return f"{clause} is" if facts.anchor is not None else clause
 
 
 def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bool]:
@@ -241,8 +261,9 @@ def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: 
         return parts
     parts = [rng.choice(_DISTANCES[near_first])]
     gaps = values.get("subject_surface"), values.get("reference_surface")
-    if gaps[0] is not None and gaps[1] is not None and rng.random() < 0.25:
-        if (gaps[0] < gaps[1]) == (facts.relation is Relation.CLOSER) and gaps[0] != gaps[1]:
+    if gaps[0] is not None and gaps[1] is not None and gaps[0] != gaps[1]:
+        agrees = (gaps[0] < gaps[1]) == (facts.relation is Relation.CLOSER)
+        if agrees and rng.random() < 0.25:
             parts.append(_GAP_AGREES)
     return parts
 
@@ -269,46 +290,36 @@ def _strength(facts: Facts) -> int:
     return level
 
 
-def _claim(facts: Facts, rng: random.Random, *, turned: bool, strength: int, with_word: bool = False) -> str:
-    """The relation as a clause: of the subject, or turned round, of the reference."""
-    relation = facts.relation.inverse if turned else facts.relation
-    phrases = CLAIM_PHRASES[relation]
-    if with_word:
-        phrases = tuple(
-            phrase for phrase in phrases if relation.value in phrase and not phrase.endswith(" than")
-        )
-    phrase = rng.choice(phrases)
-    adverb = rng.choice(adverbs(phrase, strength))
-    first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
-    clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
-    return f"{clause} is" if facts.anchor is not None else clause
-
-
-def _options(facts: Facts, rng: random.Random) -> list[str]:
-    """A look at the options in their order, where they are shown: it ties the words of the answer to its letter."""
-    if facts.form is Form.OPEN or rng.random() < 0.5:
-        return []
-    first, second = facts.choices
+def _options(facts: Facts) -> str:
+    """The options in their order: it ties the words of the answer to its letter."""
     if facts.names_answer:
-        first, second = "{x}", "{y}"
-    return [f"Option A is {first}, and option B is {second}."]
+        return "Option A names {x}, and option B names {y}."
+    first, second = facts.choices
+    return f"Option A says {first}, and option B says {second}."
 
 
-def _ending(facts: Facts, rng: random.Random, *, turned: bool) -> str:
-    hence = rng.choice(_HENCE)
+def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:
+    """The conclusion. It does not repeat the claim before it word for word, which had ``phrase``."""
+    comparative = phrase.endswith(" than")
     if facts.form is Form.YES_NO:
         endings = _YES_ENDINGS if facts.answer_text == "yes" else _NO_ENDINGS
     elif facts.names_answer:
-        endings = _NAME_ENDINGS
-    else:
+        endings = _NAME_ENDINGS if turned or not comparative else _NAME_ENDINGS[:-1]
+    elif turned:
         # After a claim about the reference, the claim about the subject is still to be drawn.
-        endings = _WORD_ENDINGS[-1:] if turned else _WORD_ENDINGS
+        endings = _WORD_ENDINGS[-1:]
+    else:
+        endings = _WORD_ENDINGS if comparative else _WORD_ENDINGS[:-1]
+    if listed and not turned:
+        endings = (*endings, _AFTER_OPTIONS)
     text = rng.choice(endings)
-    claim = _claim(facts, rng, turned=False, strength=0, with_word=True) if "{claim}" in text else ""
+    word = facts.relation.value
+    with_word = [p for p in CLAIM_PHRASES[facts.relation] if word in p and not p.endswith(" than")]
     replacements = {
-        "hence": hence,
-        "answer": facts.answer_text,
-        "claim": claim,
+        "hence": rng.choice(_HENCE),
+        "answer": "{s}" if facts.names_answer else facts.answer_text,
+        "letter": letter(facts.choices.index(facts.answer_text)),
+        "claim": _claim(facts, rng.choice(with_word)) if "{claim}" in text else "",
         "short": _SHORT[facts.relation],
     }
     for key, value in replacements.items():

@@ -38,7 +38,10 @@ CVBENCH_RELATION = (
     "Considering the relative positions of the {subject}{subject_mark} and the {reference}{reference_mark} in the "
     "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
 )
-CVBENCH_DEPTH = "Which object is {compare} the camera taking this photo, the {first}{first_mark} or the {second}{second_mark}?"
+CVBENCH_DEPTH = (
+    "Which object is {compare} the camera taking this photo, "
+    "the {first}{first_mark} or the {second}{second_mark}?"
+)
 CVBENCH_DISTANCE = (
     "Estimate the real-world distances between objects in this image. Which object is {compare} the "
     "{anchor}{anchor_mark}, the {first}{first_mark} or the {second}{second_mark}?"
@@ -59,14 +62,17 @@ _OPEN_KEYS = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH, Relation.CLOSER, Relat
 _POLARITY: dict[Relation, str] = {
     Relation.LEFT: r"left|leftmost|left-hand",
     Relation.RIGHT: r"right|rightmost|right-hand",
-    Relation.ABOVE: r"above|higher|highest|upper|over",
-    Relation.BELOW: r"below|lower|lowest|under|beneath",
+    Relation.ABOVE: r"above|higher|highest|upper",
+    Relation.BELOW: r"below|lower|lowest|beneath",
     Relation.IN_FRONT: r"in front|front|closer|nearer|less far",
     Relation.BEHIND: r"behind|farther|further|deeper|back",
     Relation.CLOSER: r"closer|nearer|shorter|smaller|less",
     Relation.FARTHER: r"farther|further|longer|larger|more",
 }
-# "further to the left" asks for left; "further" tells the polarity of depth and distance alone.
+# The object that a wording asks about stands beside the verb: "is {subject} ...", "{subject} lies ...".
+_ASKED_ABOUT = re.compile(
+    r"\b(?:is|are|does|do) \{(\w+)\}|\{(\w+)\} (?:is|are|lies|appears)\b", re.IGNORECASE
+)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -249,7 +255,7 @@ def _check_polarity(form: Form, key: Axis | Relation, text: str, name: str, wher
     plain = _PLACEHOLDER.sub("_", text).casefold()
     asked = key.relations if isinstance(key, Axis) else (key,)
     for relation in Relation:
-        says = re.search(rf"\b(?:{_POLARITY[relation]})\b", _neutral(plain, relation)) is not None
+        says = re.search(rf"\b(?:{_POLARITY[relation]})\b", plain) is not None
         if relation in asked and not says:
             raise ConfigError(
                 f"{name}: {text!r} does not ask for {relation.value!r}",
@@ -262,11 +268,10 @@ def _check_polarity(form: Form, key: Axis | Relation, text: str, name: str, wher
                 where=where,
                 fix="move it to its own key",
             )
-
-
-def _neutral(text: str, relation: Relation) -> str:
-    """Without phrases that hold a relation's word and don't mean it."""
-    text = re.sub(r"\b(?:right|left) (?:answer|option|word)\b", " ", text)
-    if relation in (Relation.IN_FRONT, Relation.BEHIND):
-        text = re.sub(r"\bno (?:farther|further|closer|nearer)\b", " ", text)
-    return text
+    about = _ASKED_ABOUT.search(text)
+    if about is not None and "reference" in about.groups():
+        raise ConfigError(
+            f"{name}: {text!r} asks about {{reference}}; a key says what is asked of {{subject}}",
+            where=where,
+            fix="exchange the placeholders",
+        )
