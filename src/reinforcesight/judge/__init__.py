@@ -70,7 +70,7 @@ def _gold_letter(gold: str, choices: Sequence[str]) -> tuple[str | None, str]:
         return LETTERS[matches[0]], ""
     if matches:
         return None, f"gold {gold!r} names {len(matches)} choices"
-    index_by_name = compile_options(texts, None).index_of(wanted)
+    index_by_name = compile_options(tuple(texts), None).index_of(wanted)
     if index_by_name is not None and index_by_name >= 0:
         return LETTERS[index_by_name], ""
     return None, f"gold {gold!r} is not among the choices"

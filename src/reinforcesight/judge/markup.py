@@ -71,8 +71,10 @@ _MARKS = str.maketrans(
 )
 # "the table (highlighted by a blue box)": the words that CV-Bench's wording hangs on a name.
 _BOX_PHRASE = re.compile(
-    r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?(?:highlighted|annotated|marked|outlined|indicated|bounded|enclosed|shown|labell?ed)"
-    r" (?:by|with|in|using|as)(?: a| the| its)? (\w{3,10})(?: bounding| rectangular)? (?:box|rectangle|frame|outline)\)?"
+    r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?"
+    r"(?:highlighted|annotated|marked|outlined|indicated|bounded|enclosed|shown|labell?ed)"
+    r" (?:by|with|in|using|as)(?: a| the| its)? (\w{3,10})"
+    r"(?: bounding| rectangular)? (?:box|rectangle|frame|outline)\)?"
     r"|\s?\((?:in )?(?:the )?(\w{3,10})(?: bounding)? box\)",
     re.IGNORECASE,
 )
@@ -243,10 +245,12 @@ def answer_region(raw: str) -> Region:
         else:
             text = _BLOCK_TAG.sub(" ", text)
         text = _cap(text)
+        start = 0
         for end in _END_OF_TEXT.finditer(text):
-            if not is_blank(_SPECIAL.sub(" ", text[: end.start()])):
+            if not is_blank(_SPECIAL.sub(" ", text[start : end.start()])):
                 text = text[: end.start()]
                 break
+            start = end.end()
         text = _SPECIAL.sub(" ", text)
     text = _cap(text)
     if ":" in text or "ssistant" in text:
@@ -256,7 +260,7 @@ def answer_region(raw: str) -> Region:
         if boxed is not None:
             text, source, cut = boxed, "boxed", False
     if "{" in text:
-        values = [m for m in _JSON_ANSWER.finditer(text)]
+        values = list(_JSON_ANSWER.finditer(text))
         if values:
             text, source, cut = next(g for g in values[-1].groups() if g is not None), "json", False
     return Region(plain(text), source, cut)

@@ -58,7 +58,10 @@ _IRREGULAR = {
     "women": "woman",
     "mice": "mouse",
 }
-_NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
 _YES = ("yes", "yeah", "yep", "true")
 _NO = ("no", "nope", "false")
 
@@ -101,6 +104,7 @@ class Options:
         axis: What the question asks for: near, far, left, right, above, below; "" where it can't be told.
         recital: Finds the options listed with their letters.
         relations: Relation of each choice (kind ``relation``).
+        question_words: Words of the question, if it was given.
         subject, anchor: Names in "where is X with respect to Y", if the question was given.
     """
 
@@ -112,6 +116,7 @@ class Options:
     axis: str = "near"
     recital: re.Pattern[str] | None = None
     relations: tuple[str, ...] = ()
+    question_words: frozenset[str] = frozenset()
     subject: re.Pattern[str] | None = None
     anchor: re.Pattern[str] | None = None
 
@@ -259,8 +264,9 @@ def _name_pattern(name: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=4096)
-def compile_options(texts: tuple[str, ...], question: str | None) -> Options:
-    """Compile stripped choices (see `choice_texts`) and the optional question."""
+def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
+    """Compile the choices and the optional question; every item of a benchmark is compiled once."""
+    texts = choice_texts(choices)
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
     recital = _recital(clean)
@@ -281,6 +287,7 @@ def compile_options(texts: tuple[str, ...], question: str | None) -> Options:
     axis = "near"
     if question_text:
         axis = next((name for pattern, name in _AXES if pattern.search(question_text)), "")
+    asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
     cores = _cores(clean) or clean
     if (
         all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores)
@@ -291,7 +298,7 @@ def compile_options(texts: tuple[str, ...], question: str | None) -> Options:
         texts_pattern = [
             _spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)
         ]
-        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital)
+        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, (), asked)
     names = _entity_names(clean)
     spellings = _entity_spellings(clean, names)
     for i, text in enumerate(clean):
@@ -301,11 +308,11 @@ def compile_options(texts: tuple[str, ...], question: str | None) -> Options:
                 if squeeze(phrase) not in names:
                     names[squeeze(phrase)] = i
                     spellings.append(_spelling(phrase))
-    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital)
+    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital, (), asked)
 
 
 def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
-    sources = {text for text in clean}
+    sources = set(clean)
     sources |= {_ARTICLE.sub("", text, count=1) for text in clean}
     for core in _cores(clean) or ():
         sources.add(core)
@@ -344,7 +351,9 @@ def _relation_options(
     for i, name in enumerate(named):
         for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
             names.setdefault(squeeze(word), i)
-    return Options(len(clean), "relation", names, pattern, {}, "", recital, tuple(named), subject, anchor)
+    return Options(
+        len(clean), "relation", names, pattern, {}, "", recital, tuple(named), frozenset(), subject, anchor
+    )
 
 
 # Every string that `_RELATIONS` can match, less joiners, so that a match can be looked up.

@@ -6,17 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reinforcesight.judge.comparison import read_sentence
 from reinforcesight.judge.markup import Region, answer_region, is_blank, without_box_phrases
-from reinforcesight.judge.options import LETTERS, Options, choice_texts, compile_options, squeeze
+from reinforcesight.judge.options import LETTERS, Options, compile_options, squeeze
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
-from reinforcesight.judge.wording import Reading, read_sentence, sentences
+from reinforcesight.judge.wording import Reading, sentences
 
 # What a declaration can give beside a zero-based index.
 _OUT, _SEVERAL, _CLASH, _MISSING = -1, -2, -3, -4
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
-_REPEATED = re.compile(r"\W*(?:([A-Za-z])\1{3,}|([A-Za-z])\W+(?:\2\W+)*\2?)\W*\Z")
-_LETTERS_ONLY = re.compile(r"\W*[A-Za-z](?:[\W_]+(?:and[\W_]+|or[\W_]+)?[A-Za-z])+[\W_]*\Z")
 
 _FILL = (
     r"[\s:=\"'\[-]*(?:(?:that|likely|probably|definitely|clearly|simply|most|option|choice|letter|is|as follows|be|"
@@ -26,13 +25,15 @@ _CUE = re.compile(
     r"\b(?:"
     r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|risposta|resposta|ответ|odpowiedź)"
     r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|es|é|è)\b)"
+    r"|(?:output|prediction|result|choose|final|correct)\s{0,2}:"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say)\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|answer(?= \(?[A-Z]\b)"
     r")"
-    r"|(?:答案|正确答案|答え|正解|선택|정답)(?: (?:是|为|應為|应为|は|は、))?\s?(?:是|为)?\s?:?|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
+    r"|(?:答案|正确答案|答え|正解|선택|정답)(?: (?:是|为|應為|应为|は))?\s?(?:是|为)?\s?:?"
+    r"|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
@@ -62,7 +63,8 @@ _FOREIGN_LABEL = re.compile(
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
     r"\s{1,2}(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
-    r"(?:correct|right (?:answer|choice|option|one)|best (?:answer|choice|option)|(?:final )?answer\b|most (?:accurate|appropriate))",
+    r"(?:correct|right (?:answer|choice|option|one)|best (?:answer|choice|option)|(?:final )?answer\b"
+    r"|most (?:accurate|appropriate))",
     re.IGNORECASE,
 )
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
@@ -79,7 +81,7 @@ _LINE_LETTER = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _YES_NO = re.compile(
-    r"\W*(?:sure|okay|ok|well)?\W*\b(?:(yes|yeah|yep|true)|(no|nope|false))\b"
+    r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?(?:(yes|yeah|yep|true)|(no|nope|false))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )
@@ -117,13 +119,13 @@ def parse_answer(text: str, choices: Sequence[str], *, question: str | None = No
     Returns:
         The letter with status ``answered``, or no letter and the reason. Never raises for any text.
     """
-    texts = choice_texts(choices)
-    if not texts:
+    count = min(len(choices), len(LETTERS))
+    if not count:
         return ParsedAnswer(None, AnswerStatus.NONE, "no_choices")
     bare = _BARE_LETTER.match(text)
     if bare:
-        return _of_value(_letter_value(bare[1], len(texts)), "bare_letter")
-    options = compile_options(texts, question)
+        return _of_value(_letter_value(bare[1], count), "bare_letter")
+    options = compile_options(tuple(map(str, choices)), question)
     region = answer_region(text)
     value, rule = _read_region(region, options)
     if region.source in ("answer_block", "open_answer_block", "boxed", "json"):
@@ -168,18 +170,36 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
         rest = options.recital.sub("\n", text)
         if rest != text:
             if is_blank(rest):
-                return _MISSING, "options_only"
+                return _SEVERAL, "options_only"
             text = rest
-    repeated = _REPEATED.match(text)
-    if repeated:
-        return _letter_value(repeated[1] or repeated[2], options.count), "repeated_letter"
-    if _LETTERS_ONLY.match(text):
-        return _SEVERAL, "several_letters"
+    letters = _only_letters(text)
+    if letters:
+        if len(letters) > 1:
+            return _SEVERAL, "several_letters"
+        return _letter_value(letters.pop(), options.count), "repeated_letter"
     text = without_box_phrases(text)
     declarations = _declarations(text, options)
     if declarations:
         return _from_declarations(text, declarations, options)
     return _from_sentences(text, options)
+
+
+def _only_letters(text: str) -> set[str]:
+    """The letters of a text that holds nothing else: "(A) (A)", "BBBB", "A or B"; empty for any other text."""
+    characters = set(text)
+    named = {char for char in characters if char.isalnum()}
+    if len(named) == 1:
+        (char,) = named
+        return named if char in LETTERS or (char.upper() in LETTERS and char * 2 not in text) else set()
+    if len(text) > 400:
+        return set()
+    words = re.findall(r"[^\W_]+", text)
+    letters = {word for word in words if len(word) == 1}
+    if all(char in LETTERS for char in letters) and all(
+        len(word) == 1 or word in ("and", "or") for word in words
+    ):
+        return letters
+    return set()
 
 
 # --- declared answers -------------------------------------------------------------------------------------------
@@ -345,7 +365,13 @@ def _from_declarations(text: str, declarations: list[_Declaration], options: Opt
 
 def _claims(text: str, options: Options) -> tuple[set[int], list[Reading]]:
     """Choices that sentences make the answer (outright ones if any), and the readings."""
-    readings = [read_sentence(sentence, options) for sentence in sentences(text)]
+    readings: list[Reading] = []
+    previous: int | None = None
+    for sentence in sentences(text):
+        reading = read_sentence(sentence, options, previous)
+        readings.append(reading)
+        named = {mention.index for mention in reading.mentions}
+        previous = named.pop() if len(named) == 1 else None
     claims = [claim for reading in readings for claim in reading.claims if claim[0] >= 0]
     outright = {index for index, strength in claims if strength == 2}
     return outright or {index for index, _ in claims}, readings

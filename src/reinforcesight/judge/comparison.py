@@ -1,0 +1,276 @@
+"""From the row of tokens of a sentence to the choices that it makes the answer.
+
+"X is closer (than Y)", "the closer one is X", "X is behind Y", "Y is right of X".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reinforcesight.judge import lexicon
+from reinforcesight.judge.options import OPPOSITE, Options
+from reinforcesight.judge.wording import (
+    Mention,
+    Reading,
+    Token,
+    drop_denied,
+    drop_pairs,
+    is_bare,
+    mentions,
+    read_words,
+    word_tokens,
+)
+
+
+@dataclass(slots=True)
+class _State:
+    """What a clause may refer back to, and whether the sentence still leaves the answer open."""
+
+    subject: int | None = None
+    last: int | None = None
+    open_question: bool = False
+    relative: bool = False
+
+
+def read_sentence(sentence: str, options: Options, previous: int | None = None) -> Reading:
+    """Read one sentence of plain text; `previous` is the choice that an opening "it" stands for."""
+    reading = Reading()
+    words = read_words(sentence)
+    rows = word_tokens(sentence, words, options)
+    found, reading.clash = mentions(sentence, words, options)
+    reading.asking = sentence.endswith("?") and len(words) > 3
+    head = [kind for _, end, kind, _ in rows if end < 60]
+    reading.concludes = "done" in head
+    reading.turns = "turn" in head
+    reading.tie = any(kind == "tie" for _, _, kind, _ in rows)
+    reading.bare = is_bare(sentence, words, found)
+    found = drop_pairs(sentence, found, reading, rows)
+    found = drop_denied(sentence, found, rows, reading)
+    reading.mentions = found
+    if reading.asking:
+        return reading
+    if options.kind == "relation":
+        _relation_claims(sentence, found, rows, options, reading)
+    elif options.kind in ("entity", "label"):
+        if any(kind in ("comparative", "place", "weak", "space") for _, _, kind, _ in rows):
+            state = _State(previous if lexicon.REFERS_BACK.match(sentence) else None)
+            _comparison_claims(sentence, found, rows, options, reading, state)
+    elif options.kind == "number" and not reading.hedge:
+        named = {m.index for m in found if m.index >= 0}
+        if len(named) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
+            reading.claims = [(named.pop(), 2)]
+    return reading
+
+
+def _comparison_claims(
+    sentence: str,
+    found: list[Mention],
+    rows: list[Token],
+    options: Options,
+    reading: Reading,
+    state: _State,
+) -> None:
+    tokens: list[Token] = [*rows, *((m.start, m.end, "name", m.index) for m in found)]
+    tokens.sort()
+    clause: list[Token] = []
+    between = False
+    for i, token in enumerate(tokens):
+        kind = token[2]
+        if kind == "between":
+            between = True
+            continue
+        if kind in ("cut", "which", "turn", "done"):
+            comma = sentence[token[0]] in ",;:" or kind == "turn"
+            upcoming = tokens[i + 1][2] if i + 1 < len(tokens) else ""
+            if sentence[token[0]] == "," and upcoming == "than":
+                continue
+            if sentence[token[0]] == ":" and upcoming == "name" and _only_compares(clause):
+                continue  # "closer to the camera: the table"
+            if between and sentence[token[0] : token[1]].lower() == "and":
+                between = False  # "between the camera and the table"
+                continue
+            _read_clause(sentence, clause, options, reading, state)
+            clause = []
+            if comma:
+                state.open_question = False
+            state.relative = kind == "which"
+        else:
+            clause.append(token)
+    _read_clause(sentence, clause, options, reading, state)
+
+
+def _only_compares(clause: list[Token]) -> bool:
+    kinds = {token[2] for token in clause}
+    return bool(kinds) and kinds <= {"comparative", "weak", "place"}
+
+
+def _read_clause(
+    sentence: str, clause: list[Token], options: Options, reading: Reading, state: _State
+) -> None:
+    """Add the claims of one clause and note what later clauses may refer back to."""
+    if not clause:
+        return
+    kinds = [token[2] for token in clause]
+    if "ask" in kinds:
+        state.open_question = True
+    names = [token for token in clause if token[2] == "name"]
+    if "versus" in kinds:
+        # "compared to the chair": a standard of comparison, never the subject.
+        pivot = next(token for token in clause if token[2] == "versus")
+        later = [token for token in names if token[0] > pivot[0]]
+        if later:
+            clause = [token for token in clause if token is not later[0]]
+            names.remove(later[0])
+    if not state.open_question and "tie" not in kinds and "both" not in kinds:
+        for i, token in enumerate(clause):
+            if token[2] in ("comparative", "weak"):
+                _comparative(
+                    sentence, clause, i, options, reading, state, token[3], 1 if token[2] == "weak" else 2
+                )
+            elif token[2] == "place":
+                _place(sentence, clause, i, options, reading, state)
+            elif token[2] in ("small", "large") and "space" in kinds and options.axis in ("near", "far"):
+                polarity = token[3] if token[2] == "small" else -token[3]
+                _comparative(sentence, clause, i, options, reading, state, polarity, 2)
+    if names:
+        if not state.relative:
+            state.subject = names[0][3]
+        state.last = names[-1][3]
+
+
+def _other(index: int, options: Options) -> int | None:
+    return 1 - index if options.count == 2 and index >= 0 else None
+
+
+def _claim(reading: Reading, index: int | None, strength: int) -> None:
+    if index is not None:
+        reading.claims.append((index, strength))
+
+
+def _inherited(state: _State) -> int | None:
+    return state.last if state.relative else state.subject
+
+
+def _comparative(
+    sentence: str,
+    clause: list[Token],
+    at: int,
+    options: Options,
+    reading: Reading,
+    state: _State,
+    polarity: int,
+    strength: int,
+) -> None:
+    """ "X is closer (than Y)", "the closer one is X", "X is farther (than Y)"."""
+    end = clause[at][1]
+    before = [token for token in clause[:at] if token[2] == "name"]
+    after = [token for token in clause[at + 1 :] if token[2] == "name"]
+    denied = any(token[2] == "not" for token in clause[:at])
+    than = next((token for token in clause[at + 1 :] if token[2] == "than"), None)
+    if (
+        after
+        and (than is None or after[0][0] < than[0])
+        and lexicon.REACH_GAP.match(sentence[end : after[0][0]])
+    ):
+        return  # "closer to the table": the table is what the distance is measured to
+    if options.question_words:
+        reach = lexicon.REACH.match(sentence, end)
+        if reach:
+            target = set(reach[1].lower().split())
+            if not (target & lexicon.VIEWER or target & options.question_words):
+                return  # "closer to the tree", where the question is about the camera
+    if than is not None:
+        standard = next((token[3] for token in after if token[0] > than[0]), None)
+        if len({token[3] for token in before}) > 1:
+            return
+        subject = before[-1][3] if before else _inherited(state)
+        if subject is None and standard is not None:
+            subject = _other(standard, options)
+        if subject is None or subject == standard:
+            return
+        if options.count > 2 or (denied and standard is None):
+            return
+        if standard is None and not re.match(r"\s*(?:the )?other", sentence[than[1] :]):
+            return  # closer than something that isn't offered
+        if denied:
+            polarity = -polarity
+        _claim(reading, subject if polarity > 0 else _other(subject, options), strength)
+        return
+    if denied:
+        return
+    named = {token[3] for token in before}
+    if len(named) > 1:
+        return
+    if named:
+        subject = named.pop()
+    elif after:
+        if len({token[3] for token in after}) > 1:
+            return
+        subject = after[0][3]
+    else:
+        subject, strength = _inherited(state), 1
+    if subject is not None:
+        _claim(reading, subject if polarity > 0 else _other(subject, options), strength)
+
+
+def _place(
+    sentence: str, clause: list[Token], at: int, options: Options, reading: Reading, state: _State
+) -> None:
+    """ "X is in front of Y", "X is behind Y", "X is behind"."""
+    _, end, _, polarity = clause[at]
+    before = [token for token in clause[:at] if token[2] == "name"]
+    following = next((token for token in clause[at + 1 :] if token[2] == "name"), None)
+    if any(token[2] == "not" for token in clause[:at]):
+        return
+    strength = 2 if before else 1
+    subject = before[-1][3] if before else _inherited(state)
+    standard = None
+    if following and following[0] - end < 40 and lexicon.OBJECT_GAP.match(sentence[end : following[0]]):
+        standard = following[3]
+    elif lexicon.PRONOUN.match(sentence, end):
+        standard = _other(subject, options) if subject is not None else None
+    elif lexicon.OTHER_NOUN.match(sentence, end) and not lexicon.BEFORE_VIEWER.match(sentence, end):
+        return
+    if subject is None and standard is not None:
+        subject = _other(standard, options)
+        strength = 1
+    if subject is None or subject == standard:
+        return
+    if options.count > 2 and standard is not None:
+        return
+    _claim(reading, subject if polarity > 0 else _other(subject, options), strength)
+
+
+def _relation_claims(
+    sentence: str, found: list[Mention], rows: list[Token], options: Options, reading: Reading
+) -> None:
+    """Relation words; with the question known, "Y is right of X" answers for X."""
+    if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
+        return
+    both = [start for start, _, kind, _ in rows if kind == "both"]
+    names: list[tuple[int, int, bool]] = []
+    if options.subject is not None and options.anchor is not None:
+        names = [(m.start(), m.end(), True) for m in options.subject.finditer(sentence)]
+        names += [(m.start(), m.end(), False) for m in options.anchor.finditer(sentence)]
+        names.sort()
+    edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
+    for mention in found:
+        if mention.index < 0 or any(start < mention.start for start in both):
+            continue
+        flipped = False
+        if not mention.by_letter and names:
+            after = next((n for n in names if 0 <= n[0] - mention.end < 16), None)
+            opened = max((edge for edge in edges if edge <= mention.start), default=0)
+            before = [n for n in names if opened <= n[0] and n[1] <= mention.start]
+            if after and lexicon.RELATION_OBJECT_GAP.fullmatch(sentence, mention.end, after[0]):
+                flipped = after[2]
+            elif before:
+                flipped = not before[-1][2]
+            elif names[0][1] <= mention.start:
+                flipped = not names[0][2]
+        index: int | None = mention.index
+        if flipped:
+            opposite = OPPOSITE.get(options.relations[mention.index], "")
+            index = options.relations.index(opposite) if opposite in options.relations else None
+        _claim(reading, index, 2)

@@ -1,0 +1,127 @@
+"""The words that decide what a sentence says about the choices."""
+
+from __future__ import annotations
+
+import re
+
+
+def words(text: str) -> frozenset[str]:
+    """Set of the words of a space-separated list."""
+    return frozenset(text.split())
+
+
+# Kind of each deciding word. "ask" opens a clause that leaves the answer open, "cut" ends a clause.
+WORD_KINDS: dict[str, str] = {
+    word: kind
+    for kind, listed in {
+        "than": "than",
+        "versus": "compared comparison relative versus vs",
+        "ask": "whether if what who how determine decide unable unclear impossible difficult uncertain unsure cannot "
+        "can't couldn't assume assuming suppose supposing initially comparing compare question",
+        "tie": "same equal equally equidistant",
+        "both": "both either neither",
+        "not": "not never unlike nor without wrong incorrect",
+        "done": "therefore thus hence so consequently overall ultimately conclusion final finally summary answer",
+        "turn": "however but actually wait instead although yet",
+        "cut": ", ; : while whereas because since though and making when",
+        "space": "distance depth",
+        "between": "between",
+        "small": "shorter smaller less lower lesser",
+        "large": "greater larger longer higher more",
+    }.items()
+    for word in listed.split()
+} | {" - ": "cut"}
+
+# Words that say the object has more (+1) or less (-1) of what the first name of the axis asks for.
+_DEPTH = {
+    **dict.fromkeys(words("closer nearer closest nearest"), ("comparative", 1)),
+    **dict.fromkeys(words("farther further farthest furthest farer distant"), ("comparative", -1)),
+    "foreground": ("weak", 1),
+    "background": ("weak", -1),
+    "front": ("place", 1),
+    "behind": ("place", -1),
+}
+_LEFT = {
+    **dict.fromkeys(words("left leftmost"), ("place", 1)),
+    **dict.fromkeys(words("right rightmost"), ("place", -1)),
+}
+_ABOVE = {
+    **dict.fromkeys(words("above over atop"), ("place", 1)),
+    **dict.fromkeys(words("below under beneath underneath"), ("place", -1)),
+    **dict.fromkeys(words("higher highest"), ("comparative", 1)),
+    **dict.fromkeys(words("lower lowest"), ("comparative", -1)),
+}
+_NOTHING: dict[str, tuple[str, int]] = {}
+AXIS_WORDS = {
+    "near": (_DEPTH, 1),
+    "far": (_DEPTH, -1),
+    "left": (_LEFT, 1),
+    "right": (_LEFT, -1),
+    "above": (_ABOVE, 1),
+    "below": (_ABOVE, -1),
+    "": (_NOTHING, 1),
+}
+
+# A capital letter is an option (or a thing called so) before these words; elsewhere "A" is the article.
+AFTER_LETTER = words(
+    "is was appears appear seems seem looks look lies sits stands has and or than would being because since as are "
+    "should must in at due with"
+)
+BEFORE_LETTER = words(
+    "option options choice object point circle letter label labeled labelled marked marker item dot spot location "
+    "region points circles objects than"
+)
+# "closer look", "further details": no comparison of things.
+NO_COMPARISON_BEFORE = words(
+    "look looks inspection examination view attention analysis together details detail information context evidence "
+    "observation examine inspect explanation up consider"
+)
+# What "closer to ..." may name for the camera, where the question asks about the camera.
+VIEWER = words(
+    "camera cameras viewer viewers observer photographer photographers us me you lens foreground front bottom eye eyes "
+    "viewpoint perspective screen point lower edge photo image picture frame it center centre"
+)
+# Words that leave a bare name bare: "I think it is the table", "that would be the chair".
+FILLER = words(
+    "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
+    "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
+    "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
+    "located positioned isn't also just only actually most instead letter them other highlighted by"
+)
+
+# What may stand between two words for them to belong together.
+OBJECT_GAP = re.compile(
+    r"\s*(?:of\s+|than\s+)?(?:(?:the|a|an|point|object|option|circle|that)\s+){0,2}(?:[a-z]+\s+){0,2}\(?\Z",
+    re.IGNORECASE,
+)
+REACH_GAP = re.compile(r"\s*(?:away\s+)?(?:to|from)\s+(?:(?:the|a|an|point|object)\s+)?\(?\Z", re.IGNORECASE)
+REACH = re.compile(
+    r"\s*(?:away\s+)?(?:to|from)\s+(?:the\s+|a\s+|an\s+|our\s+|this\s+|my\s+)?([^\W_]+(?:[ -][^\W_]+){0,2})",
+    re.IGNORECASE,
+)
+PRONOUN = re.compile(
+    r"\s*(?:of\s+)?(?:it|them|that one|this one|the other)\b(?!\s+(?:is|was)\b)", re.IGNORECASE
+)
+BEFORE_VIEWER = re.compile(
+    r"\s*(?:of\s+)?(?:the\s+)?(?:camera|viewer|photographer|observer|us|others?|scene|frame|image|picture|photo)\b",
+    re.IGNORECASE,
+)
+OTHER_NOUN = re.compile(r"\s*(?:of\s+)?(?:the|a|an|some|another|his|her|my)\s+\w", re.IGNORECASE)
+PAIR_GAP = re.compile(
+    r"\s*(and|or|&|/|,\s?or|,\s?and|,)\s*(?:(?:the|a|an|point|object|option|circle|choice)\s+){0,2}\(?\Z",
+    re.IGNORECASE,
+)
+MERGE_GAP = re.compile(r"[\s).:,(-]{0,5}(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
+NOT_GAP = re.compile(
+    r"\s*(?:(?:the|a|an|be|is|it|than|of|option|choice|object|point|on|to|in|from)\s+){0,3}\(?\Z",
+    re.IGNORECASE,
+)
+IS_WRONG = re.compile(
+    r"\s+is\s+(?:wrong|incorrect|not\b\s*(?:correct|right|the answer|it\b|\W*$))", re.IGNORECASE
+)
+RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
+REFERS_BACK = re.compile(
+    r"\s*(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b", re.IGNORECASE
+)
+EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
+RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IGNORECASE)
