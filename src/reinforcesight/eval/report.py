@@ -276,19 +276,20 @@ def split_response(text: str) -> tuple[str, str]:
 
 
 def scene_boxes(item: Item) -> tuple[Box, ...]:
-    """Boxes of the objects that the question names, from the scene that our own data sets carry."""
+    """Boxes of the objects that a question of our own data sets is about; none where the picture shows them itself."""
     if not item.scene:
         return ()
     try:
-        objects = json.loads(item.scene)["objects"]
-        named = [(str(o["name"]), [float(v) for v in o["box"]]) for o in objects]
-    except (ValueError, KeyError, TypeError):
-        return ()
-    text = " ".join([item.question, *item.choices]).lower()
-    asked = [entry for entry in named if entry[0].lower() in text] or named
+        objects = {o["id"]: (str(o["name"]), [float(v) for v in o["box"]]) for o in json.loads(item.scene)["objects"]}
+        evidence = json.loads(item.evidence or "{}")
+        roles = [evidence.get(role) for role in ("subject", "reference", "anchor")]
+        drawn = {box["object"] for box in evidence.get("boxes") or ()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()  # a scene of another program: the picture is shown without boxes
+    named = [objects[role] for role in roles if role in objects and role not in drawn]
     return tuple(
         Box(name, _BOX_COLOURS[i % len(_BOX_COLOURS)], box[0], box[1], box[2] - box[0], box[3] - box[1])
-        for i, (name, box) in enumerate(asked)
+        for i, (name, box) in enumerate(named)
         if len(box) == 4
     )
 
