@@ -41,6 +41,7 @@ class ObjectTable:
     truncated: BoolArray
     masked: BoolArray
     ambiguous: BoolArray
+    shared: BoolArray  # depth that may be another object's
     part_of: IntArray  # (N,) position of the whole, -1 where none
 
     @staticmethod
@@ -73,6 +74,7 @@ class ObjectTable:
             truncated=np.array([item.truncated for item in items], dtype=bool),
             masked=np.array([item.masked for item in items], dtype=bool),
             ambiguous=np.array(ambiguous_names([item.name for item in items]), dtype=bool),
+            shared=np.array([item.depth_shared_with is not None for item in items], dtype=bool),
             part_of=np.array(
                 [position.get(item.part_of, -1) if item.part_of is not None else -1 for item in items],
                 dtype=np.int64,
@@ -173,8 +175,10 @@ def _depth_reasons(
         _give(codes, Reason.NO_POSITION, _any(np.isnan(t.centre[:, 2]), involved))
     else:
         _give(codes, Reason.NO_DEPTH, _any(np.isnan(t.depth), involved))
+    _give(codes, Reason.OVERLAP, _any(t.shared, involved))
     _give(codes, Reason.TOO_LITTLE_VALID_DEPTH, _any(t.valid < rules.min_valid_depth, involved))
-    _give(codes, Reason.DEPTH_SPREAD_TOO_WIDE, _any(t.spread > rules.max_depth_spread * t.depth, involved))
+    widest = np.where(t.masked, rules.max_depth_spread, rules.boxed_depth_spread)
+    _give(codes, Reason.DEPTH_SPREAD_TOO_WIDE, _any(t.spread > widest * t.depth, involved))
 
 
 def compare_depth(
@@ -192,12 +196,11 @@ def compare_depth(
         reach = np.where(gap < 0, t.thickness[i], t.thickness[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])
+        least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
         # Without outlines, depth inside nested boxes can't be told apart.
         _give(codes, Reason.PART_OF_OTHER, inside & (boxed | (np.abs(gap) <= joint)))
-        _give(
-            codes, Reason.NEAR_TIE, (margin < rules.depth_gap) | (np.abs(gap) < rules.depth_spreads * joint)
-        )
-        _give(codes, Reason.TRUNCATED, (margin < rules.depth_gap * cut))
+        _give(codes, Reason.NEAR_TIE, (margin < least) | (np.abs(gap) < rules.depth_spreads * joint))
+        _give(codes, Reason.TRUNCATED, margin < least * cut)
         known_near = ~np.isnan(t.near[i]) & ~np.isnan(t.near[j])
         against_near = known_near & ((t.near[i] - t.near[j]) * gap <= 0)
         length = np.linalg.norm(t.centre, axis=1)
@@ -224,12 +227,14 @@ def compare_distance(
         depth = (t.centre[i, 2] + t.centre[j, 2] + t.centre[k, 2]) / 3.0
         needed = rules.distance_thickness * (t.thickness[i] + t.thickness[j]) + rules.distance_depth * depth
         boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
+        trust = np.where(boxed, rules.boxed_factor, 1.0)
+        least, needed = rules.distance_gap * trust, needed * trust
         inside = np.zeros(len(codes), dtype=bool)
         for first, second in ((i, j), (i, k), (j, k)):
             inside |= _contained(t, first, second) >= rules.contained
         _give(codes, Reason.PART_OF_OTHER, inside & boxed)
-        _give(codes, Reason.NEAR_TIE, ~(margin >= rules.distance_gap) | (np.abs(gap) < needed))
-        _give(codes, Reason.TRUNCATED, (margin < rules.distance_gap * cut) | (np.abs(gap) < needed * cut))
+        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | (np.abs(gap) < needed))
+        _give(codes, Reason.TRUNCATED, (margin < least * cut) | (np.abs(gap) < needed * cut))
         near_i, near_j = t.surface[i, k], t.surface[j, k]
         known = ~np.isnan(near_i) & ~np.isnan(near_j)
         near_margin = 1.0 - np.minimum(near_i, near_j) / np.maximum(near_i, near_j)

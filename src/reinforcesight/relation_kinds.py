@@ -125,6 +125,16 @@ class RelationRules(StrictConfig):
     distance_depth: Annotated[
         float, Field(ge=0, description="distance gap as a share of the mean depth: how far depth is trusted")
     ] = 0.08
+    boxed_depth_spread: Annotated[
+        float,
+        Field(
+            gt=0, description="as max_depth_spread, where the outline is unknown and depth is read in a box"
+        ),
+    ] = 0.1
+    boxed_factor: Annotated[
+        float,
+        Field(ge=1, description="how much wider the gaps in depth and distance where an outline is unknown"),
+    ] = 1.5
     truncated_factor: Annotated[
         float, Field(ge=1, description="how much wider the gap where an object is cut")
     ] = 1.5

@@ -71,6 +71,8 @@ class SceneObject(_Record):
         visible_fraction: Visible share of the whole object, where the source knows it.
         truncated: The picture's border cuts the object.
         masked: The outline was known; otherwise depth was read from the box.
+        depth_shared_with: Id of an object whose box covers much of this one's at the same depth, where there is no
+            outline to tell whose surface was read.
         part_of: Id of the object that this one belongs to.
     """
 
@@ -88,6 +90,7 @@ class SceneObject(_Record):
     visible_fraction: Fraction | None = None
     truncated: bool = False
     masked: bool = False
+    depth_shared_with: int | str | None = None
     part_of: int | str | None = None
 
     @field_validator("name")

@@ -27,6 +27,9 @@ DEFAULT_FOV_DEGREES = 60.0
 # How far the median visible point lies in front of the middle, in units of the thickness (which is measured at that
 # point, so a little short): a ball's is 0.95, a box seen face-on has 1.1, things seen from above have less.
 CENTRE_BEHIND_SURFACE = 0.8
+SHARED_BOX_REST = 0.35  # least share of a box that must remain after leaving out what a larger box covers
+SHARED_BOX_COVER = 0.25  # share of a box under another box from which the depth may be the other's ...
+SHARED_BOX_DEPTH = 0.15  # ... where the two depths differ by less than this, as a logarithm of their ratio
 _SAMPLES = 4096  # pixels looked at for one object; the quantiles no longer move beyond that
 _SURFACE_SAMPLES = 200  # points kept for the distance between two surfaces
 
@@ -112,6 +115,7 @@ def build_scene(
     camera = camera or default_camera(width, height)
     valid = valid_depth(depth)
     built = [_solid_object(d, detections, depth, valid, camera) for d in detections]
+    objects = _mark_shared_depth([item for item, _ in built])
     floor: Floor | None = None
     if look_for_floor:
         rows, columns = _background_pixels(detections, valid)
@@ -121,7 +125,7 @@ def build_scene(
         height=height,
         depth_unit=depth_unit or "m",
         camera=camera,
-        objects=tuple(item for item, _ in built),
+        objects=objects,
         surface_distances=_surface_distances([points for _, points in built]),
         floor=floor,
     )
@@ -191,6 +195,26 @@ def _solid_object(
     return item, calm
 
 
+def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
+    """Mark boxed objects whose depth may be that of another object which covers them: an occluder, or a support."""
+    marked = []
+    for item in objects:
+        partner = None
+        if not item.masked and item.depth is not None:
+            area = (item.box[2] - item.box[0]) * (item.box[3] - item.box[1])
+            for other in objects:
+                if other.id == item.id or other.depth is None:
+                    continue
+                shared_x = min(item.box[2], other.box[2]) - max(item.box[0], other.box[0])
+                shared_y = min(item.box[3], other.box[3]) - max(item.box[1], other.box[1])
+                covers = shared_x > 0 and shared_y > 0 and shared_x * shared_y >= SHARED_BOX_COVER * area
+                if covers and abs(math.log(item.depth / other.depth)) < SHARED_BOX_DEPTH:
+                    partner = other.id
+                    break
+        marked.append(item if partner is None else item.model_copy(update={"depth_shared_with": partner}))
+    return tuple(marked)
+
+
 def _own_pixels(
     d: Detection, all_detections: Sequence[Detection], width: int, height: int
 ) -> tuple[BoolArray, tuple[int, int]]:
@@ -205,13 +229,19 @@ def _own_pixels(
     margin_y, margin_x = int(0.15 * inner.shape[0]), int(0.15 * inner.shape[1])
     inner[margin_y : inner.shape[0] - margin_y, margin_x : inner.shape[1] - margin_x] = True
     area = (x1 - x0) * (y1 - y0)
-    for other in all_detections:
-        ox0, oy0, ox1, oy1 = other.box
-        if other.id == d.id or (ox1 - ox0) * (oy1 - oy0) >= area:
-            continue
-        r0, r1 = max(int(oy0) - top, 0), max(math.ceil(oy1) - top, 0)
-        c0, c1 = max(int(ox0) - left, 0), max(math.ceil(ox1) - left, 0)
-        inner[r0:r1, c0:c1] = False
+    for larger in (False, True):
+        for other in all_detections:
+            ox0, oy0, ox1, oy1 = other.box
+            if other.id == d.id or ((ox1 - ox0) * (oy1 - oy0) >= area) is not larger:
+                continue
+            rest = inner.copy()
+            r0, r1 = max(int(oy0) - top, 0), max(math.ceil(oy1) - top, 0)
+            c0, c1 = max(int(ox0) - left, 0), max(math.ceil(ox1) - left, 0)
+            rest[r0:r1, c0:c1] = False
+            # What a larger box shares may belong to either: left out while enough remains (a cup on a table has
+            # no pixels outside the table's box).
+            if not larger or rest.sum() >= SHARED_BOX_REST * inner.sum():
+                inner = rest
     return inner, (top, left)
 
 
