@@ -280,7 +280,9 @@ def scene_boxes(item: Item) -> tuple[Box, ...]:
     if not item.scene:
         return ()
     try:
-        objects = {o["id"]: (str(o["name"]), [float(v) for v in o["box"]]) for o in json.loads(item.scene)["objects"]}
+        objects = {
+            o["id"]: (str(o["name"]), [float(v) for v in o["box"]]) for o in json.loads(item.scene)["objects"]
+        }
         evidence = json.loads(item.evidence or "{}")
         roles = [evidence.get(role) for role in ("subject", "reference", "anchor")]
         drawn = {box["object"] for box in evidence.get("boxes") or ()}
