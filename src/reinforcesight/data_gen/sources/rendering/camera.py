@@ -66,14 +66,14 @@ class PinholeCamera:
         )
         return pixels
 
-    def directions(self, columns: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    def directions(self, columns: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rays (N, 3) through pixel positions, scaled to z = 1 so that ray length is depth."""
-        rays = np.ones((columns.size, 3), dtype=np.float32)
+        rays = np.ones((columns.size, 3))
         rays[:, 0] = (columns - self.cx) / self.fx
         rays[:, 1] = (rows - self.cy) / self.fy
         return rays
 
-    def pixel_directions(self) -> NDArray[np.float32]:
+    def pixel_directions(self) -> NDArray[np.float64]:
         """Rays (height * width, 3) through all pixel centres in raster order."""
         columns = np.tile(np.arange(self.width) + 0.5, self.height)
         rows = np.repeat(np.arange(self.height) + 0.5, self.width)

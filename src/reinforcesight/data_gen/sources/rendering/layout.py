@@ -85,6 +85,8 @@ def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dic
     home = Home.ROOM if setting == "room" else Home.GROUND
     # A chosen set of kinds is used everywhere; the full catalogue only where each kind belongs by nature.
     kinds = config.kinds or tuple(kind for kind in KINDS if home in CATALOGUE[kind].home)
+    if config.wall_fills_view and config.kinds is None:
+        kinds = tuple(kind for kind in kinds if CATALOGUE[kind].seats != Seat.FLOOR)
     pool: dict[str, tuple[str, ...]] = {}
     for kind, colour in pairs(distribution, kinds, config.colours or COLOURS):
         pool[kind] = (*pool.get(kind, ()), colour)
@@ -116,18 +118,21 @@ def compose(
     if setting == "any":
         setting = "room" if rng.random() < 0.5 else "ground"
     camera = _draw_camera(rng, distribution, size, config)
-    if setting == "room":
-        surroundings = make_room(rng, camera.metres_above_floor, config.wall_fills_view)
-    else:
-        surroundings = make_ground(rng)
+    indoors = setting == "room"
+    surroundings = make_room(rng, camera, config.wall_fills_view) if indoors else make_ground(rng)
     furnish(surroundings, camera, rng, extra=1 if shifted else 0)
     more = EXTRA_OBJECTS[distribution]
     count = int(rng.integers(config.objects_min + more, config.objects_max + more + 1))
-    names = _draw_names(rng, _pool(distribution, config, setting), count, config)
+    pool = _pool(distribution, config, setting)
     placer = _Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
-    # Those that can carry others come first, so that their tops are there to be used.
-    for kind, colour in sorted(names, key=lambda name: CATALOGUE[name[0]].top == 0):
-        placer.place(CATALOGUE[kind], colour)
+    names: list[tuple[str, str]] = []
+    # What finds no place is replaced by something else, for a few rounds.
+    for _ in range(4):
+        drawn = _draw_names(rng, pool, count - len(names), names, config)
+        # Those that can carry others come first, so that their tops are there to be used.
+        for kind, colour in sorted(drawn, key=lambda name: CATALOGUE[name[0]].top == 0):
+            if placer.place(CATALOGUE[kind], colour):
+                names.append((kind, colour))
     order = rng.permutation(len(placer.placed))
     return Layout(setting, camera, surroundings, tuple(placer.placed[int(i)] for i in order))
 
@@ -152,25 +157,28 @@ def _draw_camera(
 
 
 def _draw_names(
-    rng: Generator, pool: dict[str, tuple[str, ...]], count: int, config: RenderConfig
+    rng: Generator,
+    pool: dict[str, tuple[str, ...]],
+    count: int,
+    present: list[tuple[str, str]],
+    config: RenderConfig,
 ) -> list[tuple[str, str]]:
     """Kind-colour pairs: mostly all kinds differ, at times one kind comes in two colours or a pair comes twice."""
-    names: list[tuple[str, str]] = []
+    names = list(present)
     for _ in range(count):
         chance = rng.random()
-        used_kinds = [kind for kind, _ in names]
         if names and chance < config.same_name:
             names.append(names[int(rng.integers(len(names)))])
             continue
-        fresh = [kind for kind in pool if kind not in used_kinds]
-        if names and (chance < config.same_name + config.same_kind or not fresh):
-            kind = used_kinds[int(rng.integers(len(names)))]
-        else:
-            kind = fresh[int(rng.integers(len(fresh)))]
+        used = [kind for kind, _ in names]
+        fresh = [kind for kind in pool if kind not in used]
+        again = names and (chance < config.same_name + config.same_kind or not fresh)
+        choice = used if again else fresh
+        kind = choice[int(rng.integers(len(choice)))]
         colours = [colour for colour in pool[kind] if (kind, colour) not in names]
         if colours:
             names.append((kind, colours[int(rng.integers(len(colours)))]))
-    return names
+    return names[len(present) :]
 
 
 class _Placer:
@@ -191,8 +199,22 @@ class _Placer:
         self.crowding = crowding
         self.placed: list[Placed] = []
         self.supports = list(surroundings.supports)
+        self._nearest = self._nearest_floor()
         self._solids = [solid.box for solid in surroundings.solids]
         self._views: list[tuple[float, NDArray[np.float64]]] = []
+        for box in self._solids:
+            corners = camera.to_camera(box.corners())
+            if corners[:, 2].min() > 0.2:
+                self._views.append((float(corners[:, 2].mean()), _extent(camera.project(corners))))
+
+    def _nearest_floor(self) -> float:
+        """Least depth to use: where the floor enters the frame, for what hangs as for what stands."""
+        camera = self.camera
+        sight = camera.rotation @ np.array([0.0, (camera.height - camera.cy) / camera.fy, 1.0])
+        if sight[2] > -1e-3:
+            return _NEAREST
+        floor = camera.metres_above_floor / -float(sight[2])
+        return min(max(_NEAREST, 0.9 * floor), 0.6 * self.surroundings.reach)
 
     def place(self, kind: Kind, colour: str) -> bool:
         """Place one object, or leave it out when there is no room for it."""
@@ -218,7 +240,7 @@ class _Placer:
             open_seats = [seat for seat in open_seats if seat is not Seat.SUPPORT]
         if not self.surroundings.walls:
             open_seats = [seat for seat in open_seats if seat is not Seat.WALL]
-        weight = {Seat.FLOOR: 1.0, Seat.SUPPORT: 1.2, Seat.WALL: 3.0, Seat.AIR: 2.0}
+        weight = {Seat.FLOOR: 1.0, Seat.SUPPORT: 2.5, Seat.WALL: 1.2, Seat.AIR: 1.4}
         order = [(float(self.rng.exponential(1 / weight[seat])), seat.value, seat) for seat in open_seats]
         return [seat for _, _, seat in sorted(order, key=lambda item: item[:2])]
 
@@ -228,7 +250,7 @@ class _Placer:
         if seat is Seat.WALL:
             return self._on_wall(kind, shape)
         camera, rng = self.camera, self.rng
-        depth = math.exp(rng.uniform(math.log(_NEAREST), math.log(self.surroundings.reach)))
+        depth = math.exp(rng.uniform(math.log(self._nearest), math.log(self.surroundings.reach)))
         column = rng.uniform(0.04, 0.96) * camera.width
         scale = self._scale(kind, shape, depth)
         if scale is None:
@@ -238,9 +260,12 @@ class _Placer:
             spot = camera.world_point(column, depth, half)
             low = 0.0
         else:
-            row = rng.uniform(0.06, 0.94) * camera.height
-            x, y = (column - camera.cx) / camera.fx * depth, (row - camera.cy) / camera.fy * depth
-            spot = camera.rotation @ np.array([x, y, depth]) + camera.position
+            if rng.random() < 0.65:
+                row = rng.uniform(0.06, 0.94) * camera.height
+                x, y = (column - camera.cx) / camera.fx * depth, (row - camera.cy) / camera.fy * depth
+                spot = camera.rotation @ np.array([x, y, depth]) + camera.position
+            else:
+                spot = camera.world_point(column, depth, half + rng.uniform(0.05, 1.2))
             low = float(spot[2]) - half
             if low < 0.05 or low + 2 * half > self.surroundings.ceiling - 0.05:
                 return None
@@ -294,7 +319,6 @@ class _Placer:
         if depth <= 0.3:
             return None
         pixels = self.camera.fx * float(shape.size.max()) / depth
-        # Measured against the square root of the area, tall and wide kinds are treated alike.
         least = max(kind.scale[0], self.config.min_extent * self.camera.width / pixels)
         greatest = min(kind.scale[1], _LARGEST * self.camera.width / pixels, most)
         if least > greatest:
@@ -321,8 +345,7 @@ class _Placer:
         depth = float(corners[:, 2].mean())
         if corners[:, 2].min() < 0.4:
             return False
-        pixels = self.camera.project(corners)
-        view = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+        view = _extent(self.camera.project(corners))
         frame = np.array([0.0, 0.0, self.camera.width, self.camera.height])
         if _shared(view, frame) < 0.62 * _area(view):
             return False
@@ -335,6 +358,11 @@ class _Placer:
         self._solids.append(box)
         self._views.append((depth, view))
         return True
+
+
+def _extent(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bounding box x0, y0, x1, y1 of projected points."""
+    return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
 
 
 def _area(box: NDArray[np.float64]) -> float:

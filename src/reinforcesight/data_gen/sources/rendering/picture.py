@@ -107,9 +107,10 @@ def render_picture(
     camera = layout.camera
     triangles, own = gather(layout)
     scene = RayScene(triangles.vertices, triangles.faces)
-    directions = camera.pixel_directions()
+    exact_directions = camera.pixel_directions()
+    directions = exact_directions.astype(np.float32)
     hits = scene.first_hits(directions)
-    depth = exact_depth(hits, directions, triangle_planes(triangles.vertices, triangles.faces))
+    depth = exact_depth(hits, exact_directions, triangle_planes(triangles.vertices, triangles.faces))
     colour = shade(layout, triangles, scene, directions, hits, config.shadows)
     if config.antialias > 1:
         _smooth_edges(layout, triangles, scene, hits, colour, config)
@@ -150,7 +151,7 @@ def _smooth_edges(
     steps = (np.arange(k) + 0.5) / k
     x = (columns[:, None, None] + steps[None, None, :]).repeat(k, axis=1).reshape(-1)
     y = (rows[:, None, None] + steps[None, :, None]).repeat(k, axis=2).reshape(-1)
-    directions = camera.directions(x, y)
+    directions = camera.directions(x, y).astype(np.float32)
     samples = shade(layout, triangles, scene, directions, scene.first_hits(directions), config.shadows)
     np.minimum(samples, 1, out=samples)
     colour[rows * camera.width + columns] = samples.reshape(-1, k * k, 3).mean(axis=1)

@@ -62,7 +62,9 @@ def triangle_planes(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> 
     return planes
 
 
-def exact_depth(hits: Hits, directions: Float32, planes: NDArray[np.float64]) -> NDArray[np.float64]:
+def exact_depth(
+    hits: Hits, directions: NDArray[np.float64], planes: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Depth (N,) of first hits of rays from the origin with z = 1, by double-precision plane intersection.
 
     Embree works in single precision; its own distance is kept where a ray grazes a plane, and 0 marks no hit.

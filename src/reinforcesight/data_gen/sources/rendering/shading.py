@@ -32,6 +32,7 @@ class Triangles:
         albedo: (F, 3) linear.
         instance: (F,) object index or -1.
         surface: (F,) index of a patterned surface or -1.
+        curved: (F,) true where the normals differ between the corners.
         part: (F,) a number of its own for each primitive, where edges are smoothed.
     """
 
@@ -41,6 +42,7 @@ class Triangles:
     albedo: Float32
     instance: NDArray[np.int16]
     surface: NDArray[np.int32]
+    curved: NDArray[np.bool_]
     part: NDArray[np.int32]
 
 
@@ -82,14 +84,16 @@ def gather(layout: Layout) -> tuple[Triangles, list[NDArray[np.float64]]]:
         count += len(points)
         parts_so_far += int(shape.part[-1]) + 1
     sizes = [size for size, _, _ in labels]
+    corner_normals = np.concatenate(normals).astype(np.float32)
     return (
         Triangles(
             np.concatenate(vertices),
             np.concatenate(faces),
-            np.concatenate(normals).astype(np.float32),
+            corner_normals,
             np.concatenate(albedo),
             np.repeat(np.array([label[1] for label in labels], dtype=np.int16), sizes),
             np.repeat(np.array([label[2] for label in labels], dtype=np.int32), sizes),
+            np.abs(corner_normals - corner_normals[:, :1]).max(axis=(1, 2)) > 1e-3,
             np.concatenate(parts),
         ),
         own,
@@ -126,13 +130,13 @@ def shade(
     albedo = triangles.albedo[triangle]
     normal = np.ascontiguousarray(triangles.normals[:, 0])[triangle]
     surface = triangles.surface[triangle]
-    curved = np.flatnonzero(surface < 0)
+    curved = np.flatnonzero(triangles.curved[triangle])
     corner = triangles.normals[triangle[curved]]
     a, b = u[curved, None], v[curved, None]
     smooth = (1 - a - b) * corner[:, 0] + a * corner[:, 1] + b * corner[:, 2]
     normal[curved] = smooth / np.maximum(np.sqrt(_dot(smooth, smooth)), np.float32(1e-6))[:, None]
     _paint_surfaces(layout, surface, points, normal, albedo)
-    light = _light(layout, points, normal, d, scene, shadows)
+    light = _light(layout, points, normal, d, triangles.curved[triangle], scene, shadows)
     result = albedo * light[:, None]
     if index is None:
         return result
@@ -171,7 +175,13 @@ def _paint_surfaces(
 
 
 def _light(
-    layout: Layout, points: Float32, normal: Float32, d: Float32, scene: RayScene, shadows: bool
+    layout: Layout,
+    points: Float32,
+    normal: Float32,
+    d: Float32,
+    curved: NDArray[np.bool_],
+    scene: RayScene,
+    shadows: bool,
 ) -> Float32:
     """Light (N,) that falls on points from the lamp or sun and from all around."""
     camera = layout.camera
@@ -182,17 +192,23 @@ def _light(
     sun, lamp = layout.surroundings.sun, layout.surroundings.lamp
     if lamp is not None:
         to_light: Float32 = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
-        facing = _dot(normal, to_light) / np.sqrt(_dot(to_light, to_light))
+        facing: Float32 = np.asarray(
+            _dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32
+        )
         limit = 0.999
     else:
         assert sun is not None
-        to_light = np.broadcast_to((sun @ camera.rotation).astype(np.float32), points.shape)
+        to_light = np.asarray(np.broadcast_to(sun @ camera.rotation, points.shape), dtype=np.float32)
         facing = _dot(normal, to_light)
         limit = 100.0
     lit = np.maximum(facing, 0)
     if shadows:
         check = np.flatnonzero(lit > 0)
-        away = np.float32(2e-3) + np.float32(2e-5) * points[check, 2]
+        # Rays from round bodies start further out, or their flat facets would shade the smooth turn of light.
+        away = (
+            np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3))
+            + np.float32(2e-5) * points[check, 2]
+        )
         start = points[check] + normal[check] * away[:, None]
         dark = scene.blocked(start, np.ascontiguousarray(to_light[check]), limit)
         lit[check[dark]] = 0

@@ -20,6 +20,8 @@ from reinforcesight.data_gen.sources.rendering.primitives import Shape, ShapeBui
 
 Rect = tuple[float, float, float, float]
 
+_LARGEST_SOLID = 0.17  # greatest share of the frame that one piece of furnishing may cover
+
 _WALL_TONES: tuple[Rgb, ...] = (
     (0.86, 0.82, 0.74),
     (0.78, 0.83, 0.86),
@@ -127,12 +129,20 @@ def _pick(rng: Generator, count: int) -> int:
     return int(rng.integers(count))
 
 
-def make_room(rng: Generator, camera_height: float, wall_fills_view: bool) -> Surroundings:
-    """A rectangular room around the camera, with a door, a window or a rug in places."""
+def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> Surroundings:
+    """A rectangular room around the camera, with a door, a window or a rug in places.
+
+    Args:
+        rng: The picture's random stream.
+        camera: Stands inside the room.
+        wall_fills_view: Bring the front wall so near that neither floor nor other walls come into view.
+    """
+    camera_height = camera.metres_above_floor
     if wall_fills_view:
         turn = math.radians(rng.uniform(-8, 8))
-        front, left, right = rng.uniform(2.3, 2.9), rng.uniform(3.0, 5.0), rng.uniform(3.0, 5.0)
-        ceiling = camera_height + rng.uniform(1.8, 2.2)
+        front = min(rng.uniform(2.8, 3.4), 0.85 * _floor_distance(camera))
+        left, right = rng.uniform(3.0, 5.0), rng.uniform(3.0, 5.0)
+        ceiling = camera_height + rng.uniform(1.9, 2.3)
     else:
         turn = math.radians(rng.uniform(-32, 32))
         front, left, right = rng.uniform(4.0, 8.0), rng.uniform(1.8, 4.5), rng.uniform(1.8, 4.5)
@@ -183,10 +193,20 @@ def make_room(rng: Generator, camera_height: float, wall_fills_view: bool) -> Su
         surfaces.append(surface)
         if index < 3:
             walls.append(Wall(surface, turn + inward, tuple(rect for rect, _, _ in panels)))
+    if wall_fills_view:
+        walls = walls[:1]
     lamp = at(rng.uniform(-0.5, 0.5) * min(left, right), rng.uniform(0.15, 0.6) * front, ceiling - 0.15)
     limits = (-left, right, -back, front)
     reach = front / max(c, 0.8) + 0.5
     return Surroundings("room", surfaces, turn, limits, ceiling, reach, lamp, None, _SKIES[0], walls)
+
+
+def _floor_distance(camera: PinholeCamera) -> float:
+    """Metres on the ground to the nearest floor that any ray of the frame meets."""
+    corners = np.array([[x, y] for x in (0, camera.width) for y in (0, camera.height)], dtype=np.float64)
+    rays = camera.directions(corners[:, 0], corners[:, 1]) @ camera.rotation.T
+    steepest = float((-rays[:, 2] / np.maximum(rays[:, 1], 1e-3)).max())
+    return camera.metres_above_floor / max(steepest, 1e-3)
 
 
 def _panels(rng: Generator, width: float, ceiling: float) -> tuple[tuple[Rect, str, Rgb], ...]:
@@ -225,22 +245,30 @@ def make_ground(rng: Generator) -> Surroundings:
 def furnish(surroundings: Surroundings, camera: PinholeCamera, rng: Generator, extra: int) -> None:
     """Add shelves, pedestals and masonry; ``extra`` raises their number."""
     if surroundings.setting == "room":
-        for _ in range(_pick(rng, 3) + extra):
-            _add_shelf(surroundings, rng)
-    wanted = _pick(rng, 3) + extra
+        # Before a wall that fills the view, hardly anything that stands on the floor is seen.
+        near_wall = len(surroundings.walls) == 1
+        for _ in range(8 if near_wall else _pick(rng, 3) + extra):
+            _add_shelf(surroundings, camera, rng, in_view=near_wall)
+    wanted = 1 + _pick(rng, 3) + extra
+    built = False
     for _ in range(wanted * 4):
         if wanted == 0:
             break
-        masonry = surroundings.setting == "ground" and rng.random() < 0.5
+        masonry = surroundings.setting == "ground" and not built and rng.random() < 0.4
         shape = _masonry(rng) if masonry else _pedestal(rng)
-        depth = math.exp(rng.uniform(math.log(1.9), math.log(max(2.0, surroundings.reach * 0.8))))
+        # A wall of bricks near the camera would hide most of the scene.
+        nearest = 2.6 if masonry else 1.6
+        depth = math.exp(rng.uniform(math.log(nearest), math.log(max(nearest, surroundings.reach * 0.8))))
         spot = camera.world_point(rng.uniform(0.05, 0.95) * camera.width, depth, shape.size[2])
         turn = surroundings.turn if not masonry else rng.uniform(-0.6, 0.6)
-        if _add_solid(surroundings, shape, float(spot[0]), float(spot[1]), 0.0, turn):
+        if _add_solid(surroundings, shape, float(spot[0]), float(spot[1]), 0.0, turn, camera):
             wanted -= 1
+            built = built or masonry
 
 
-def _add_solid(s: Surroundings, shape: Shape, x: float, y: float, z: float, turn: float) -> bool:
+def _add_solid(
+    s: Surroundings, shape: Shape, x: float, y: float, z: float, turn: float, camera: PinholeCamera
+) -> bool:
     box = UprightBox(
         x, y, float(shape.size[0]) / 2, float(shape.size[1]) / 2, turn, z, z + float(shape.size[2])
     )
@@ -248,16 +276,27 @@ def _add_solid(s: Surroundings, shape: Shape, x: float, y: float, z: float, turn
         return False
     if any(box.overlaps(other.box, 0.05) for other in s.solids):
         return False
+    corners = camera.to_camera(box.corners())
+    if corners[:, 2].min() > 0.2:
+        frame = np.array([camera.width, camera.height])
+        pixels = np.clip(camera.project(corners), 0, frame)
+        if np.prod(pixels.max(axis=0) - pixels.min(axis=0)) > _LARGEST_SOLID * np.prod(frame):
+            return False
     s.solids.append(Solid(shape, box))
     s.supports.append(Support(x, y, box.high, box.half_x * 0.94, box.half_y * 0.94, turn))
     return True
 
 
-def _add_shelf(s: Surroundings, rng: Generator) -> None:
+def _add_shelf(s: Surroundings, camera: PinholeCamera, rng: Generator, in_view: bool) -> None:
     wall = s.walls[_pick(rng, len(s.walls))]
     width, depth = rng.uniform(0.8, 1.6), rng.uniform(0.28, 0.36)
     height = rng.uniform(0.6, min(1.9, s.ceiling - 0.6))
     u = rng.uniform(width / 2 + 0.05, max(width / 2 + 0.06, wall.surface.width - width / 2 - 0.05))
+    if in_view:
+        middle = wall.surface.width / 2 + rng.uniform(-1.2, 1.2)
+        centre_u = float((camera.position - wall.surface.origin) @ wall.surface.along)
+        u, width = centre_u + middle - wall.surface.width / 2, min(width, 1.0)
+        height = min(max(0.4, camera.metres_above_floor + rng.uniform(-0.8, 0.6)), s.ceiling - 0.6)
     rect = (u - width / 2, height - 0.2, u + width / 2, height + 0.4)
     if any(rect[0] < b[2] and b[0] < rect[2] and rect[1] < b[3] and b[1] < rect[3] for b in wall.taken):
         return
@@ -268,12 +307,12 @@ def _add_shelf(s: Surroundings, rng: Generator) -> None:
         builder.box((0.03, depth * 0.7, 0.02), (side * width * 0.36, depth * 0.13, 0.10), METAL)
     inward = np.cross(wall.surface.along, wall.surface.up)
     spot = wall.surface.origin + u * wall.surface.along + inward * (depth / 2 + 0.002)
-    _add_solid(s, builder.finish(), float(spot[0]), float(spot[1]), height - 0.15, wall.turn)
+    _add_solid(s, builder.finish(), float(spot[0]), float(spot[1]), height - 0.15, wall.turn, camera)
 
 
 def _pedestal(rng: Generator) -> Shape:
     """A stone column between two slabs."""
-    width, height = rng.uniform(0.42, 0.60), rng.uniform(0.45, 1.25)
+    width, height = rng.uniform(0.42, 0.60), rng.uniform(0.5, 1.6)
     stone: Rgb = ((0.80, 0.79, 0.76), (0.74, 0.70, 0.64))[_pick(rng, 2)]
     builder = ShapeBuilder(Paints(stone, stone, stone))
     builder.box((width, width, 0.07), (0, 0, 0.035))

@@ -108,23 +108,14 @@ def vase(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def book(b: ShapeBuilder, rng: Generator) -> None:
-    """A thick book that stands half open: two covers with pages between."""
-    height, width = rng.uniform(0.34, 0.40), rng.uniform(0.24, 0.28)
+    """A thick closed book that stands upright: covers and spine around pale pages, a title on the front."""
+    height, width, thick = rng.uniform(0.34, 0.40), rng.uniform(0.25, 0.29), rng.uniform(0.055, 0.08)
     for side in (-1, 1):
-        turn = side * 24.0
-        reach = width / 2
-        b.box(
-            (width, 0.014, height),
-            (side * reach * cos(turn * pi / 180), -abs(reach * sin(turn * pi / 180)), height / 2),
-            turn=(0, 0, -turn),
-        )
-        inner = (
-            side * reach * 0.96 * cos(turn * pi / 180),
-            -abs(reach * sin(turn * pi / 180)) - 0.022,
-            height / 2,
-        )
-        b.box((width * 0.92, 0.03, height * 0.93), inner, PALE, turn=(0, 0, -turn))
-    b.box((0.05, 0.02, height), (0, 0.004, height / 2), b.paints.dark)
+        b.box((width, 0.018, height), (0, side * thick / 2, height / 2))
+    b.box((0.02, thick, height), (-width / 2 + 0.01, 0, height / 2), b.paints.dark)
+    b.box((width - 0.03, thick - 0.01, height - 0.03), (-0.005, 0, height / 2), PALE)
+    b.box((width * 0.62, 0.01, height * 0.14), (0.01, -thick / 2 - 0.008, height * 0.72), b.paints.contrast)
+    b.box((width * 0.40, 0.01, height * 0.05), (0.01, -thick / 2 - 0.008, height * 0.26), b.paints.contrast)
 
 
 def rubber_duck(b: ShapeBuilder, rng: Generator) -> None:
