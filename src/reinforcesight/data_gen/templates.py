@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -146,10 +146,10 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     for sections, appends in ((top, False), (added, True)):
         prefix = "add." if appends else ""
         for form, by_key in sections.items():
-            _known(form, [*_FORMS], str(path), prefix)
+            _known(form, _FORMS, str(path), prefix)
             keys = _OPEN_KEYS if form == Form.OPEN else _PAIR_KEYS
             for key, texts in _mapping(by_key or {}, str(path), f"{prefix}{form}").items():
-                _known(key, [*keys], str(path), f"{prefix}{form}.")
+                _known(key, keys, str(path), f"{prefix}{form}.")
                 if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                     raise ConfigError(
                         f"{prefix}{form}.{key}: expected a list of wordings",
@@ -172,7 +172,8 @@ def _mapping(value: object, where: str, key: str) -> dict[str, Any]:
 _SEE = "see configs/templates.yaml"
 
 
-def _known(key: str, valid: list[str], where: str, prefix: str) -> None:
+def _known(key: str, keys: Sequence[StrEnum], where: str, prefix: str) -> None:
+    valid = [known.value for known in keys]
     if key not in valid:
         near = nearest_key(key, valid)
         fix = f"did you mean {near!r}?" if near else f"use one of: {', '.join(valid)}"

@@ -1,0 +1,187 @@
+"""Reasoning: no numbers, true in every claim and every place it names, agreeing with the answer, varied."""
+
+import random
+import re
+import statistics
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from question_scenes import random_question, truth
+
+from reinforcesight.data_gen.claims import CLAIM_PHRASES, Claim, read_claims
+from reinforcesight.data_gen.number_words import find_numbers
+from reinforcesight.data_gen.questions import Form
+from reinforcesight.relations import Relation
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def made(seed, **options):
+    return random_question(random.Random(seed), **options)
+
+
+def mentions_of(scene, q):
+    """How the objects of a question may be written, each to its id."""
+    roles = [i for i in (q.subject, q.reference, q.anchor) if i is not None]
+    colours = {mark["object"]: mark["colour"] for mark in q.evidence["boxes"]}
+    texts = {f"{scene[i].name} in the {colours[i]} box": i for i in roles if i in colours}
+    return texts | {
+        scene[i].name: i for i in roles if [scene[j].name for j in roles].count(scene[i].name) == 1
+    }
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeds)
+def test_no_numbers_and_both_objects_named(seed):
+    scene, _, q, _ = made(seed)
+    assert find_numbers(q.reasoning) == []
+    for object_id in {q.subject, q.reference, q.anchor} - {None}:
+        assert scene[object_id].name in q.reasoning.lower()
+    assert "<" not in q.reasoning
+    assert "{" not in q.reasoning
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeds)
+def test_every_claim_is_true_and_the_right_one_is_there(seed):
+    scene, _, q, _ = made(seed)
+    claims = read_claims(q.reasoning, mentions_of(scene, q))
+    assert claims
+    for claim in claims:
+        assert truth(scene, claim.relation.value, claim.subject, claim.reference, claim.anchor), claim
+    pairs = {(c.relation, c.subject, c.reference) for c in claims}
+    own = (q.relation, q.subject, q.reference)
+    assert own in pairs or (q.relation.inverse, q.reference, q.subject) in pairs
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeds)
+def test_it_ends_in_the_answer_and_not_in_the_other_option(seed):
+    scene, _, q, _ = made(seed)
+    last = re.split(r"(?<=\.) ", q.reasoning)[-1].lower()
+    if q.form is Form.YES_NO:
+        assert q.answer_text in re.findall(r"\w+", last)
+        other = ({"yes", "no"} - {q.answer_text}).pop()
+        assert other not in re.findall(r"\w+", last)
+        assert ("true" in last) <= (q.answer_text == "yes")
+        assert ("false" in last) <= (q.answer_text == "no")
+        return
+    if q.choices[0] in {r.value for r in Relation}:
+        wrong = ({*q.choices} - {q.answer_text}).pop()
+        assert re.search(rf"\b{q.answer_text}\b", last)
+        assert not re.search(rf"\b{wrong}\b", last)
+        return
+    before_anchor = last if q.anchor is None else re.split(r" (?:closer to|farther from) ", last)[0]
+    assert scene[q.subject].name in before_anchor
+    letter = re.search(r"\boption (\w):", last)
+    assert letter is None or f"({letter.group(1).upper()})" == q.answer
+
+
+# Every phrase for a place, with the part of the picture where it may be said.
+_PLACES = {
+    "near the left edge": (0, 0.2),
+    "at the far left of the picture": (0, 0.2),
+    "in the left part of the picture": (0.2, 0.4),
+    "left of the middle": (0.2, 0.4),
+    "around the middle of the picture": (0.4, 0.6),
+    "near the middle from side to side": (0.4, 0.6),
+    "in the right part of the picture": (0.6, 0.8),
+    "right of the middle": (0.6, 0.8),
+    "near the right edge": (0.8, 1),
+    "at the far right of the picture": (0.8, 1),
+    "near the upper edge": (0, 0.2),
+    "close to the top of the picture": (0, 0.2),
+    "in the upper part of the picture": (0.2, 0.4),
+    "higher than the middle": (0.2, 0.4),
+    "around middle height in the picture": (0.4, 0.6),
+    "near the middle from top to bottom": (0.4, 0.6),
+    "in the lower part of the picture": (0.6, 0.8),
+    "lower than the middle": (0.6, 0.8),
+    "near the lower edge": (0.8, 1),
+    "close to the bottom of the picture": (0.8, 1),
+}
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeds)
+def test_places_in_the_picture_are_where_the_boxes_are(seed):
+    scene, _, q, _ = made(seed)
+    names = mentions_of(scene, q)
+    either = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+    d = 0 if q.relation in (Relation.LEFT, Relation.RIGHT) else 1
+    size = (scene.width, scene.height)[d]
+    for place, (low, high) in _PLACES.items():
+        for match in re.finditer(rf"\b({either}) (?:(?:is|are) )?{place}", q.reasoning, re.IGNORECASE):
+            box = scene[names[match.group(1).lower()]].box
+            assert low - 1e-3 <= (box[d] + box[d + 2]) / 2 / size <= high + 1e-3, q.reasoning
+    if "overlap" in q.reasoning:
+        overlap = q.evidence["values"]["overlap"]
+        assert (overlap == 0) if "do not overlap" in q.reasoning else (0 < overlap <= 0.35)
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeds)
+def test_strong_words_only_for_wide_margins(seed):
+    _, _, q, _ = made(seed)
+    if re.search(
+        r"\b(far|well|much|considerably) (to the|left|right|above|below|in front|behind|closer)", q.reasoning
+    ):
+        assert q.margin >= 0.5
+    if q.task == "Relation" and re.search(
+        r"(?<!the )\bfar (to the (left|right) of|left of|right of|above|below)", q.reasoning
+    ):
+        assert abs(q.evidence["values"]["subject"] - q.evidence["values"]["reference"]) >= 0.35
+
+
+@pytest.mark.parametrize("relation", list(Relation))
+def test_at_least_thirty_wordings_for_each_relation(relation):
+    rng = random.Random(str(relation))
+    seen, shortened = set(), set()
+    for _ in range(150):
+        scene, _, q, asked = random_question(rng, axis=relation.axis, doubles=False)
+        if asked["relation"] is not relation:
+            continue
+        text = q.reasoning.lower()
+        for role in ("subject", "reference", "anchor"):
+            object_id = getattr(q, role)
+            if object_id is not None:
+                text = text.replace(scene[object_id].name, role)
+        text = re.sub(r" in the (red|blue|green) box", "", text)
+        seen.add(text)
+        # Beside differences of names, places and strength, the sentences themselves must vary.
+        shortened.add(re.sub(r"\b(clearly|plainly|noticeably|much|considerably|far|well)\b ?", "", text))
+    assert len(seen) >= 30
+    assert len(shortened) >= 30
+
+
+def test_length_stays_readable():
+    rng = random.Random(5)
+    lengths = [len(random_question(rng)[2].reasoning.split()) for _ in range(400)]
+    assert 35 <= statistics.median(lengths) <= 60
+    assert min(lengths) >= 20
+    assert max(lengths) <= 110
+    assert sum(length > 75 for length in lengths) < 0.06 * len(lengths)
+
+
+def test_claims_are_read_back_from_any_wording():
+    names = {"red chair": 1, "table": 2, "dog": 3, "chair in the red box": 4}
+    assert read_claims("The red chair is far to the left of the table.", names) == [
+        Claim(Relation.LEFT, 1, 2)
+    ]
+    assert read_claims("So the dog sits behind the chair in the red box.", names) == [
+        Claim(Relation.BEHIND, 3, 4)
+    ]
+    text = "The dog is much further from the table than the red chair is, and the table is above the dog."
+    assert read_claims(text, names) == [Claim(Relation.FARTHER, 3, 1, 2), Claim(Relation.ABOVE, 2, 3)]
+    assert read_claims("It is not true that the dog is behind the table.", names) == []
+    assert read_claims("The cat is behind the tablecloth.", names) == []
+    assert read_claims("nothing", {}) == []
+
+
+def test_claim_phrases_are_unambiguous():
+    phrases = [phrase for group in CLAIM_PHRASES.values() for phrase in group]
+    assert len(phrases) == len(set(phrases))
+    assert set(CLAIM_PHRASES) == set(Relation)
+    for relation, group in CLAIM_PHRASES.items():
+        assert all(("{anchor}" in phrase) == (relation.task == "Distance") for phrase in group)
