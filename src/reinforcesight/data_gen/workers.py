@@ -1,0 +1,226 @@
+"""Worker processes that may die: whose task it was is known, and the others go on.
+
+Processes are spawned, not forked, so that no lock or thread of the parent is copied. A task and its result travel
+over a pipe of its own; a worker whose parent is gone meets the pipe's end and leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from reinforcesight.errors import ReinforceSightError
+
+ContextT = TypeVar("ContextT")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+# One process per core is the parallelism; threads of numerical libraries would only get in its way.
+_SINGLE_THREADED = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+
+
+def default_workers() -> int:
+    """As many workers as this process may use cores."""
+    with contextlib.suppress(AttributeError):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[TaskT, ResultT]):
+    """What became of a task: its result, or how its worker died.
+
+    Attributes:
+        task: The task.
+        result: What the function returned; ``None`` where the worker died.
+        crash: How the worker died, such as "killed by SIGKILL"; ``None`` where it did not.
+    """
+
+    task: TaskT
+    result: ResultT | None
+    crash: str | None = None
+
+
+class WorkerError(RuntimeError):
+    """A function failed in a worker in a way that is a defect of the program; carries its traceback."""
+
+
+@dataclass(slots=True)
+class _Worker(Generic[TaskT]):
+    process: SpawnProcess
+    connection: Connection
+    task: TaskT | None = None
+    ready: bool = False
+
+
+class WorkerPool(Generic[ContextT, TaskT, ResultT]):
+    """Runs one function on many tasks in worker processes, which are started when first needed.
+
+    Args:
+        function: Top-level function of context and task.
+        context: Sent once to each worker.
+        workers: Number of processes.
+    """
+
+    def __init__(
+        self, function: Callable[[ContextT, TaskT], ResultT], context: ContextT, *, workers: int
+    ) -> None:
+        self._function, self._context, self._size = function, context, max(1, workers)
+        self._workers: list[_Worker[TaskT]] = []
+        self._again: deque[TaskT] = deque()
+
+    def again(self, task: TaskT) -> None:
+        """Add a task while :meth:`run` is under way, to be done before the others."""
+        self._again.append(task)
+
+    def run(self, tasks: Iterable[TaskT]) -> Iterator[Outcome[TaskT, ResultT]]:
+        """Yield the outcomes in the order in which they come. Tasks are drawn only as workers get free.
+
+        Raises:
+            ReinforceSightError: The function raised it.
+            WorkerError: The function raised anything else.
+        """
+        waiting = iter(tasks)
+        exhausted = False
+        while True:
+            while self._again or not exhausted:
+                worker = self._idle_worker()
+                if worker is None:
+                    break
+                if self._again:
+                    task = self._again.popleft()
+                else:
+                    try:
+                        task = next(waiting)
+                    except StopIteration:
+                        exhausted = True
+                        continue
+                worker.task = task
+                with contextlib.suppress(BrokenPipeError):  # it died while idle: seen below as a crash
+                    worker.connection.send(task)
+            busy = [worker for worker in self._workers if worker.task is not None]
+            if not busy:
+                if exhausted and not self._again:
+                    return
+                continue
+            ready = wait([worker.connection for worker in busy])
+            for worker in busy:
+                if worker.connection in ready:
+                    outcome = self._receive(worker)
+                    if outcome is not None:
+                        yield outcome
+
+    def _idle_worker(self) -> _Worker[TaskT] | None:
+        for worker in self._workers:
+            if worker.task is None:
+                return worker
+        return self._start() if len(self._workers) < self._size else None
+
+    def _start(self) -> _Worker[TaskT]:
+        spawn = multiprocessing.get_context("spawn")
+        here, there = spawn.Pipe()
+        process = spawn.Process(target=_worker_main, args=(there, self._function, self._context), daemon=True)
+        with _environment(_SINGLE_THREADED):
+            process.start()
+        there.close()
+        worker: _Worker[TaskT] = _Worker(process, here)
+        self._workers.append(worker)
+        return worker
+
+    def _receive(self, worker: _Worker[TaskT]) -> Outcome[TaskT, ResultT] | None:
+        try:
+            kind, value = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return self._bury(worker)
+        if kind == "ready":
+            worker.ready = True
+            return None
+        if kind == "user_error":
+            raise value
+        if kind == "defect":
+            raise WorkerError(f"a worker process failed:\n{value}")
+        task, worker.task = worker.task, None
+        assert task is not None
+        return Outcome(task, value)
+
+    def _bury(self, worker: _Worker[TaskT]) -> Outcome[TaskT, ResultT]:
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        how = f"exit status {code}"
+        if code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        if not worker.ready:
+            raise ReinforceSightError(
+                f"a worker process could not start: {how}",
+                fix="see its message above; a script that calls generate() needs 'if __name__ == \"__main__\":'",
+            )
+        self._workers.remove(worker)
+        worker.connection.close()
+        assert worker.task is not None
+        return Outcome(worker.task, None, crash=how)
+
+    def close(self) -> None:
+        """End all workers at once; what they had not finished is lost."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(timeout=5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the processes started inside: libraries read them when they are imported."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _worker_main(
+    connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT
+) -> None:
+    # A terminal sends its interrupt to every process of the group: the parent decides what happens then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
+        connection.send(("ready", None))
+        while True:
+            task = connection.recv()
+            try:
+                answer: tuple[str, object] = ("result", function(context, task))
+            except ReinforceSightError as error:
+                answer = ("user_error", error)
+            except Exception:  # noqa: BLE001 - handed on whole to the parent, which raises it
+                answer = ("defect", traceback.format_exc())
+            connection.send(answer)
