@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from question_scenes import random_question, truth
 
-from reinforcesight.data_gen.claims import CLAIM_PHRASES, Claim, read_claims
+from reinforcesight.data_gen.claims import CLAIM_PHRASES, Claim, claim_mentions, read_claims
 from reinforcesight.data_gen.number_words import find_numbers
 from reinforcesight.data_gen.questions import Form
 from reinforcesight.relations import Relation
@@ -23,12 +23,8 @@ def made(seed, **options):
 
 def mentions_of(scene, q):
     """How the objects of a question may be written, each to its id."""
-    roles = [i for i in (q.subject, q.reference, q.anchor) if i is not None]
-    colours = {mark["object"]: mark["colour"] for mark in q.evidence["boxes"]}
-    texts = {f"{scene[i].name} in the {colours[i]} box": i for i in roles if i in colours}
-    return texts | {
-        scene[i].name: i for i in roles if [scene[j].name for j in roles].count(scene[i].name) == 1
-    }
+    names = {i: scene[i].name for i in (q.subject, q.reference, q.anchor) if i is not None}
+    return claim_mentions(names, {mark["object"]: mark["colour"] for mark in q.evidence["boxes"]})
 
 
 @settings(max_examples=120, deadline=None)

@@ -85,6 +85,7 @@ YES_LEFT = "extends: default\nadd: {yes_no: {left: [%s]}}"
 MISTAKES = {
     "opposite": (YES_LEFT % '"Is {subject} to the right of {reference}?"', "does not ask for 'left'"),
     "both": (YES_LEFT % '"Is {subject} left, not right, of {reference}?"', "asks for 'right', the opposite"),
+    "negated": (YES_LEFT % '"Isn\'t {subject} to the left of {reference}?"', "negation"),
     "exchanged": (YES_LEFT % '"Is {reference} to the left of {subject}?"', "exchange the placeholders"),
     "missing": (YES_LEFT % '"Is {subject} to the left?"', "lacks {reference}"),
     "unknown": (YES_LEFT % '"Is {subjekt} left of {reference}?"', "did you mean {subject}?"),

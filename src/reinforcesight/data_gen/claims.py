@@ -6,10 +6,12 @@ A claim is ``{subject} [is] [adverb] PHRASE {reference}``, as in "the red chair 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from reinforcesight.data_gen.english import bare_name
 from reinforcesight.relations import Relation
 
 # ``{anchor}`` stands for the third object. Phrases that end in "than" are comparative and take other adverbs.
@@ -52,6 +54,19 @@ class Claim(Generic[Id]):
 def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
     """Adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
     return ADVERBS["comparative" if phrase.endswith(" than") else "position"][strength]
+
+
+def claim_mentions(names: Mapping[Id, str], colours: Mapping[Id, str]) -> dict[str, Id]:
+    """How the objects of a question may be written in its reasoning, for :func:`read_claims`.
+
+    Args:
+        names: Object id to name: subject, reference and anchor of the question.
+        colours: Object id to the colour of the box drawn around it ("boxes" of the question's evidence).
+    """
+    bare = {object_id: bare_name(name) for object_id, name in names.items()}
+    mentions = {f"{bare[object_id]} in the {colour} box": object_id for object_id, colour in colours.items()}
+    counts = Counter(name.casefold() for name in bare.values())
+    return mentions | {name: object_id for object_id, name in bare.items() if counts[name.casefold()] == 1}
 
 
 def read_claims(text: str, mentions: Mapping[str, Id]) -> list[Claim[Id]]:
