@@ -44,11 +44,12 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
     reading.concludes = "done" in head
     reading.turns = "turn" in head
     reading.tie = any(kind == "tie" for _, _, kind, _ in rows)
-    reading.bare = is_bare(sentence, words, found)
+    named = found
     found = drop_pairs(sentence, found, reading, rows)
     found = drop_denied(sentence, found, rows, reading)
     reading.mentions = found
     if reading.asking:
+        reading.bare = is_bare(words, named)
         return reading
     if options.kind == "relation":
         _relation_claims(sentence, found, rows, options, reading)
@@ -57,9 +58,13 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             state = _State(previous if lexicon.REFERS_BACK.match(sentence) else None)
             _comparison_claims(sentence, found, rows, options, reading, state)
     elif options.kind == "number" and not reading.hedge:
-        named = {m.index for m in found if m.index >= 0}
-        if len(named) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
-            reading.claims = [(named.pop(), 2)]
+        numbers = {m.index for m in found if m.index >= 0}
+        if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
+            reading.claims = [(numbers.pop(), 2)]
+    if reading.claims and lexicon.LEFT_OPEN.search(sentence):
+        reading.claims, reading.hedge = [], True
+    # Bare names count only where nothing is claimed.
+    reading.bare = not reading.claims and is_bare(words, named)
     return reading
 
 
@@ -201,7 +206,11 @@ def _comparative(
         return
     named = {token[3] for token in before}
     if len(named) > 1:
-        return
+        # "A is closer B is closer": what stands since the last comparison.
+        last = max((t[1] for t in clause[:at] if t[2] in ("comparative", "weak", "place")), default=-1)
+        named = {token[3] for token in before if token[0] > last >= 0}
+        if len(named) != 1:
+            return
     if named:
         subject = named.pop()
     elif after:

@@ -86,8 +86,19 @@ FILLER = words(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead letter them other highlighted by"
+    "located positioned isn't also just only actually most instead them other highlighted by"
 )
+
+# An answer is declared nowhere without one of these.
+CUE_WORDS = sorted(
+    words(
+        "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse respuesta "
+        "antwort risposta resposta output prediction result final correct therefore thus hence so say guess think "
+        "believe corresponds opt"
+    )
+    | {"go with", "going with", "it would be"}
+)
+THINGS = words("object one thing item point circle")
 
 # What may stand between two words for them to belong together.
 OBJECT_GAP = re.compile(
@@ -124,4 +135,16 @@ REFERS_BACK = re.compile(
     r"\s*(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b", re.IGNORECASE
 )
 EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
+# "The chair could be closer, or the table could be."
+LEFT_OPEN = re.compile(
+    r"\b(?:could|might|may)\b[^.]{0,80}\bor\b(?! more)[^.]{0,80}\b(?:could|might|may)\b", re.IGNORECASE
+)
+# What may follow "near" or "far" as a statement about a thing: "A is near, B is far".
+NEAR_ENDS = re.compile(
+    r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|(?:to )?(?:the )?(?:camera|viewer|observer)\b)", re.IGNORECASE
+)
+FAR_ENDS = re.compile(
+    r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|away\b|from (?:the )?(?:camera|viewer|observer|it)\b)",
+    re.IGNORECASE,
+)
 RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IGNORECASE)

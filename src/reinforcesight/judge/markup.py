@@ -35,7 +35,7 @@ _SPECIAL = re.compile(
 )
 _USER_TURN = re.compile(r"^[ \t#*]{0,8}(?:(user|human)|question|q)[ \t*]{0,3}:", re.IGNORECASE | re.MULTILINE)
 _ASSISTANT_TURN = re.compile(r"\b(?:assistant|gpt|answer|a)[ \t*]{0,3}:", re.IGNORECASE)
-_ASSISTANT_HEAD = re.compile(r"\s*(?:#{1,4}\s*)?(?:assistant|model|gpt|bot)\s{0,2}(?::|\n)\s*", re.IGNORECASE)
+_ASSISTANT_HEAD = re.compile(r"[\s*#]{0,8}(?:assistant|model|gpt|bot)[ *]{0,3}(?::|\n)\s*", re.IGNORECASE)
 _JSON_ANSWER = re.compile(
     r"[\"']?\b(?:final[_ ]?)?(?:answer|choice|option|prediction|response|result|letter|label)[\"']\s{0,4}:\s{0,4}"
     r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([\w.-]{1,40}))",

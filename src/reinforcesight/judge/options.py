@@ -248,13 +248,27 @@ def _relation(text: str) -> str | None:
 
 
 def _recital(texts: list[str]) -> re.Pattern[str] | None:
+    """As many lettered options in a row as the item has, in any order; see `without_recital`."""
     if not 2 <= len(texts) <= 12:
         return None
-    parts = [
-        rf"\(?\b{LETTERS[i]}\b\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}"
+    parts = "|".join(
+        rf"{LETTERS[i]}\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}(?![^\W_])"
         for i, text in enumerate(texts)
-    ]
-    return re.compile(r"[\W]{1,8}(?:(?:and|or)\s)?[(]?".join(parts), re.IGNORECASE)
+    )
+    one = rf"\(?(?<![^\W_])(?:{parts})"
+    return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}", re.IGNORECASE)
+
+
+def without_recital(text: str, options: Options) -> str:
+    """Text less the options listed with their letters, every one of them."""
+    if options.recital is None:
+        return text
+
+    def cut(match: re.Match[str]) -> str:
+        named = set(re.findall(r"(?<![^\W_])[A-Z](?=[\s).:,-])", match[0].upper()))
+        return "\n" if all(LETTERS[i] in named for i in range(options.count)) else match[0]
+
+    return options.recital.sub(cut, text)
 
 
 def _name_pattern(name: str) -> re.Pattern[str]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reinforcesight.judge import lexicon
 from reinforcesight.judge.comparison import read_sentence
 from reinforcesight.judge.markup import Region, answer_region, is_blank, without_box_phrases
-from reinforcesight.judge.options import LETTERS, Options, compile_options, squeeze
+from reinforcesight.judge.options import LETTERS, Options, compile_options, squeeze, without_recital
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
 from reinforcesight.judge.wording import Reading, sentences
 
@@ -16,6 +17,9 @@ from reinforcesight.judge.wording import Reading, sentences
 _OUT, _SEVERAL, _CLASH, _MISSING = -1, -2, -3, -4
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
+
+_NOT_APPLICABLE = re.compile(r"\W{0,8}n\s?/\s?a\W{0,8}", re.IGNORECASE)
+_WORD_INSIDE = re.compile(r"[a-z]{4}")
 
 _FILL = (
     r"[\s:=\"'\[-]*(?:(?:that|likely|probably|definitely|clearly|simply|most|option|choice|letter|is|as follows|be|"
@@ -25,7 +29,8 @@ _CUE = re.compile(
     r"\b(?:"
     r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|risposta|resposta|ответ|odpowiedź)"
     r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|es|é|è)\b)"
-    r"|(?:output|prediction|result|choose|final|correct)\s{0,2}:"
+    r"|(?:output|prediction|result|choose|final|correct|guess)\s{0,2}(?::|\bis\b)"
+    r"|corresponds? to\b|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say)\b"
@@ -67,6 +72,9 @@ _POST = re.compile(
     r"|most (?:accurate|appropriate))",
     re.IGNORECASE,
 )
+_POST_WORDS = ("correct", "right", "best", "answer", "most a")
+# "The chair is closer. (A)"
+_CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
 _LEAD = re.compile(
     r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes)\W{1,2})?(?:(?:option|choice|answer|object)\s)?"
@@ -166,12 +174,11 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     lettered = options.kind != "entity" and text.lstrip().startswith("A ")
     if exact is not None and not options.labels and not lettered:
         return (exact, "option_text") if exact >= 0 else (_SEVERAL, "equal_choices")
-    if options.recital is not None:
-        rest = options.recital.sub("\n", text)
-        if rest != text:
-            if is_blank(rest):
-                return _SEVERAL, "options_only"
-            text = rest
+    rest = without_recital(text, options)
+    if rest != text:
+        if is_blank(rest):
+            return _SEVERAL, "options_only"
+        text = rest
     letters = _only_letters(text)
     if letters:
         if len(letters) > 1:
@@ -186,6 +193,8 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
 
 def _only_letters(text: str) -> set[str]:
     """The letters of a text that holds nothing else: "(A) (A)", "BBBB", "A or B"; empty for any other text."""
+    if _WORD_INSIDE.search(text) or _NOT_APPLICABLE.fullmatch(text):
+        return set()
     characters = set(text)
     named = {char for char in characters if char.isalnum()}
     if len(named) == 1:
@@ -207,12 +216,16 @@ def _only_letters(text: str) -> set[str]:
 
 def _declarations(text: str, options: Options) -> list[_Declaration]:
     found = []
-    for cue in _CUE.finditer(text):
-        declared = _declared_value(text, cue.end(), options)
-        if declared is not None:
-            value, end = declared
-            found.append(_Declaration(cue.start(), end, value, "declared"))
-    found += _post_declarations(text, options)
+    lower = text.lower()
+    # Most outputs hold none of these words, and looking for words is far faster than looking for the pattern.
+    if not text.isascii() or any(word in lower for word in lexicon.CUE_WORDS):
+        for cue in _CUE.finditer(text):
+            declared = _declared_value(text, cue.end(), options)
+            if declared is not None:
+                value, end = declared
+                found.append(_Declaration(cue.start(), end, value, "declared"))
+    if any(word in lower for word in _POST_WORDS):
+        found += _post_declarations(text, options)
     foreign = _FOREIGN_LABEL.match(text) if options.labels else None
     if foreign and (foreign[1] or foreign[2]).upper() not in options.labels:
         found.append(_Declaration(0, foreign.end(), _OUT, "foreign_label"))
@@ -226,6 +239,11 @@ def _declarations(text: str, options: Options) -> list[_Declaration]:
         # One line for each option: a list, not an answer.
         leads = []
     found += leads
+    closing = _CLOSING_LETTER.search(text[-24:])
+    if closing and not (found and found[-1].end >= len(text) - 24 + closing.start(1)):
+        value = _letter_value(closing[1] or closing[2], options.count)
+        if value >= 0:
+            found.append(_Declaration(len(text) - 1, len(text), value, "closing_letter"))
     found.sort(key=lambda d: (d.start, d.end))
     return found
 
@@ -353,11 +371,30 @@ def _from_declarations(text: str, declarations: list[_Declaration], options: Opt
                 last = _Declaration(last.start, last.end, last.value, "concluded_last")
                 break
             return _CLASH, "declared_twice"
-    if last.value >= 0 and not is_blank(text[last.end :]):
-        said = _claims(text[last.end :], options)[0]
-        if said and last.value not in said:
+    if last.value >= 0:
+        if not is_blank(text[last.end :]):
+            said = _claims(text[last.end :], options)[0]
+            if said and last.value not in said:
+                return _CLASH, "letter_against_text"
+        before = text[: last.start]
+        before = before[: 1 + max(before.rfind(mark) for mark in ".!?;,:\n")]
+        if _last_claim(before, options) not in (None, last.value):
             return _CLASH, "letter_against_text"
     return last.value, last.rule
+
+
+def _last_claim(text: str, options: Options) -> int | None:
+    """What the text before a declaration said last and outright, unless it then turned."""
+    if len(text) < 8:
+        return None
+    for sentence in reversed(sentences(text[-1000:])):
+        reading = read_sentence(sentence, options)
+        if reading.turns:
+            return None
+        outright = {index for index, strength in reading.claims if strength == 2}
+        if outright:
+            return outright.pop() if len(outright) == 1 else None
+    return None
 
 
 # --- answers in sentences ---------------------------------------------------------------------------------------

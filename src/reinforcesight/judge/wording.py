@@ -90,7 +90,10 @@ def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int
         designated = before in lexicon.BEFORE_LETTER and (char.isupper() or before not in ("than",))
         closes = not text[end:].strip(" .!)") or text[end : end + 1] in (",", ";", ":", ")")
         if char in "Aa" or char.islower() or char == "I":
-            speaks = after in lexicon.AFTER_LETTER and (
+            follower = (
+                after if not (options.labels and after in ("closer", "nearer")) else _past(words, i + 2)
+            )
+            speaks = follower in lexicon.AFTER_LETTER and (
                 char == "A" or (options.labels and after in ("is", "appears", "seems"))
             )
             if not (designated or speaks or (closes and char.isupper() and char != "I")):
@@ -111,6 +114,11 @@ def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int
     return index if 0 <= index < options.count else None
 
 
+def _past(words: list[re.Match[str]], i: int) -> str:
+    """For "A closer": as if "A is", where no noun follows."""
+    return "is" if i >= len(words) or words[i][0].lower() in ("to", "than", ",") else ""
+
+
 def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[Mention], bool]:
     """Choices named in a sentence, letters merged with the names beside them; True where such two differ."""
     found: list[Mention] = []
@@ -121,7 +129,7 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
                 found.append(Mention(match.start(), match.end(), index))
     letters: list[Mention] = []
     for i, word in enumerate(words):
-        if len(word[0]) == 1 and word[0].isalpha() and word[0].isascii():
+        if word.end() - word.start() == 1 and word[0].isalpha() and word[0].isascii():
             index = _letter_mention(words, i, options)
             if index is not None and not any(m.start <= word.start() < m.end for m in found):
                 letters.append(Mention(word.start(), word.end(), index, True))
@@ -184,13 +192,14 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
     axis_words, sign = lexicon.AXIS_WORDS[options.axis]
     in_depth = "closer" in axis_words
     rows: list[Token] = []
-    for i, word in enumerate(words):
-        text = word[0].lower()
+    spelled = [word[0].lower() for word in words]
+    for i, text in enumerate(spelled):
+        word = words[i]
         known = axis_words.get(text)
         if known:
             kind, polarity = known
-            after = words[i + 1][0].lower() if i + 1 < len(words) else ""
-            before = words[i - 1][0].lower() if i else ""
+            after = spelled[i + 1] if i + 1 < len(spelled) else ""
+            before = spelled[i - 1] if i else ""
             if after in lexicon.NO_COMPARISON_BEFORE or (text == "further" and (i == 0 or after == ",")):
                 continue
             if text == "distant" and before == "less":
@@ -200,13 +209,24 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
             rows.append((word.start(), word.end(), kind, polarity * sign))
             continue
         if text in ("close", "near") and in_depth:
-            if i and words[i - 1][0].lower() == "more":
+            if i and spelled[i - 1] == "more":
                 rows.append((word.start(), word.end(), "comparative", sign))
-            elif i and words[i - 1][0].lower() in ("as", "equally"):
+                continue
+            if i and spelled[i - 1] in ("as", "equally"):
                 rows.append((word.start(), word.end(), "tie", 0))
-            elif i + 1 < len(words) and words[i + 1][0].lower() == "to":
+                continue
+            if i + 1 < len(spelled) and spelled[i + 1] == "to":
                 rows.append((word.start(), word.end(), "weak", sign))
+                continue
+        if in_depth and text in ("near", "far", "nearby"):
+            ends = lexicon.FAR_ENDS if text == "far" else lexicon.NEAR_ENDS
+            if ends.match(sentence, word.end()) and (
+                i == 0 or spelled[i - 1] not in ("how", "as", "so", "more")
+            ):
+                rows.append((word.start(), word.end(), "weak", -sign if text == "far" else sign))
             continue
+        if text == "which" and i and spelled[i - 1] in lexicon.THINGS:
+            continue  # "the object which is closer"
         if text == "which":
             relative = lexicon.RELATIVE.search(sentence[max(0, word.start() - 3) : word.end()])
             rows.append((word.start(), word.end(), "which" if relative else "ask", 0))
@@ -215,18 +235,18 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
         if kind_only is None:
             if text.endswith("n't"):
                 rows.append((word.start(), word.end(), "not", 0))
-            elif text == "rather" and i + 1 < len(words) and words[i + 1][0].lower() == "than":
+            elif text == "rather" and i + 1 < len(spelled) and spelled[i + 1] == "than":
                 rows.append((word.start(), words[i + 1].end(), "not", 0))
             continue
         if kind_only == "than" and rows and rows[-1][1] == word.end():
             continue  # part of "rather than"
-        if text == "instead" and i + 1 < len(words) and words[i + 1][0].lower() == "of":
+        if text == "instead" and i + 1 < len(spelled) and spelled[i + 1] == "of":
             kind_only = "not"
         rows.append((word.start(), word.end(), kind_only, sign))
     return rows
 
 
-def is_bare(sentence: str, words: list[re.Match[str]], found: list[Mention]) -> bool:
+def is_bare(words: list[re.Match[str]], found: list[Mention]) -> bool:
     """Only names of choices and words that add nothing."""
     if not found or len(words) > 40:
         return False

@@ -1,0 +1,46 @@
+"""How many outputs a second the answer parser reads on one core, over the test corpus.
+
+Run: ``python benchmarks/judge_speed.py [--seconds 3]``. Nothing is remembered between outputs except the compiled
+choices, as in an evaluation or a training reward.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+
+from reinforcesight.judge import parse_answer
+
+CORPUS = Path(__file__).parent.parent / "tests" / "data" / "judge_corpus.jsonl"
+
+
+def main() -> None:
+    """Print the rate over the whole corpus and over its short and long halves, in processor time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="processor seconds for each figure")
+    seconds = parser.parse_args().seconds
+    rows = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
+    groups = {
+        "all": rows,
+        "up to 40 characters": [row for row in rows if len(row["text"]) <= 40],
+        "longer": [row for row in rows if len(row["text"]) > 40],
+    }
+    print(f"Python {platform.python_version()}, {platform.machine()}")
+    for name, group in groups.items():
+        done = 0
+        start = time.process_time()
+        while (spent := time.process_time() - start) < seconds:
+            for row in group:
+                parse_answer(row["text"], row["choices"], question=row.get("question"))
+            done += len(group)
+        mean = sum(len(row["text"]) for row in group) / len(group)
+        print(
+            f"{name}: {len(group)} outputs, {mean:.0f} characters on average, {done / spent:,.0f} outputs/s"
+        )
+
+
+if __name__ == "__main__":
+    main()
