@@ -62,6 +62,26 @@ COMMANDS = {
         "Check a data set: balance, labels, leakage, shortcuts.",
         positional=("dataset",),
     ),
+    "sft": CommandSpec(
+        "reinforcesight.sft.config",
+        "SftConfig",
+        "train_sft",
+        "Fine-tune a vision-language model on a data set (LoRA or full).",
+        function_module="reinforcesight.sft.trainer",
+    ),
+    "evaluate": CommandSpec(
+        "reinforcesight.eval.config",
+        "EvaluateConfig",
+        "evaluate",
+        "Score a model on CV-Bench or a data set, with intervals and a report.",
+        function_module="reinforcesight.eval.evaluate",
+    ),
+    "export": CommandSpec(
+        "reinforcesight.export",
+        "ExportConfig",
+        "export",
+        "Write a data set or checkpoint in the form of another tool.",
+    ),
     "browse": CommandSpec(
         "reinforcesight.data_gen.browse",
         "BrowseConfig",
