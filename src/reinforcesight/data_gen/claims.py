@@ -32,7 +32,7 @@ ADVERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
 }
 _READ_ADVERBS = sorted(
-    {word for kind in ADVERBS.values() for group in kind for word in group if word}, key=len
+    {word for kind in ADVERBS.values() for group in kind for word in group if word}, key=lambda w: (len(w), w)
 )[::-1]
 # Words that may be written for others by authors of other texts.
 _SPELLINGS = {"farther": "(?:farther|further)", "nearer": "(?:nearer|closer)"}

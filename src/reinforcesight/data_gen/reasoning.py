@@ -68,7 +68,7 @@ _OPENINGS: dict[Axis, tuple[str, ...]] = {
     Axis.DEPTH: (
         "What counts is how far each object is from the camera.",
         "I compare the distance from the camera to {x} and to {y}.",
-        "I look from the camera into the scene.",
+        "I judge the depth, starting at the camera.",
         "The question is about depth, not about the place in the picture.",
         "An object in front is closer to the camera than an object behind.",
     ),
@@ -154,11 +154,16 @@ _GAP_AGREES = "The gaps between their surfaces show the same order."
 
 _LEADS: dict[Axis, tuple[str, ...]] = {
     Axis.HORIZONTAL: ("", "This means that ", "Across the picture, ", "From this I see that "),
-    Axis.VERTICAL: ("", "This means that ", "In the picture, ", "From this I see that "),
+    Axis.VERTICAL: ("", "This means that ", "Going by their places, ", "From this I see that "),
     Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
     Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
 }
-_ECHOES = ("picture", "camera")
+# A beginning is not used where these words stand before it or in its own claim.
+_ECHOES: dict[str, str] = {
+    "Across the picture, ": "across the picture",
+    "Seen from the camera, ": "camera",
+    "In the scene, ": "in the scene",
+}
 _LEADS_TOGETHER = ("Still, ", "Even so, ", "Within that part, ")
 
 _HENCE = ("So", "Therefore", "Hence", "Thus")
@@ -214,7 +219,8 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     turned = facts.form is not Form.YES_NO and rng.random() < 0.3
     phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
     leads = _LEADS_TOGETHER if together else _LEADS[axis]
-    fitting = [lead for lead in leads if not any(word in lead and word in phrase for word in _ECHOES)]
+    said = " ".join((*parts, phrase)).lower()
+    fitting = [lead for lead in leads if lead not in _ECHOES or _ECHOES[lead] not in said]
     adverb = rng.choice(adverbs(phrase, _strength(facts)))
     parts.append(f"{rng.choice(fitting)}{_claim(facts, phrase, adverb, turned=turned)}.")
     listed = not facts.alike and facts.form is not Form.OPEN and rng.random() < 0.5
