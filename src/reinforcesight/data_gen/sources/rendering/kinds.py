@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
 
-import numpy as np
 from numpy.random import Generator
 
 from reinforcesight.data_gen.sources.rendering import furniture, outdoors, things
@@ -104,7 +103,7 @@ _CATALOGUE = (
     Kind("teapot", things.teapot, (0.8, 2.0), turn=60, seats=_SMALL),
     Kind("bottle", things.bottle, (0.7, 1.8), seats=_SMALL),
     Kind("vase", things.vase, (0.6, 1.7), seats=_SMALL),
-    Kind("book", things.book, (0.7, 1.7), turn=60, seats=_SMALL),
+    Kind("book", things.book, (0.8, 1.9), turn=60, seats=_SMALL),
     Kind("rubber duck", things.rubber_duck, (0.7, 2.0), turn=75, seats=_SMALL),
     Kind("hat", things.hat, (0.8, 2.0), seats=_SMALL),
     Kind("balloon", things.balloon, (0.6, 1.5), seats=Seat.AIR | Seat.FLOOR | Seat.SUPPORT),
@@ -138,4 +137,4 @@ def build_shape(kind: str, colour: str, rng: Generator) -> Shape:
 
 def uniform(rng: Generator, span: tuple[float, float]) -> float:
     """One draw between two limits."""
-    return float(rng.uniform(span[0], span[1])) if span[1] > span[0] else float(np.float64(span[0]))
+    return float(rng.uniform(span[0], span[1])) if span[1] > span[0] else span[0]

@@ -46,6 +46,7 @@ from reinforcesight.errors import ConfigError
 _NEAREST = 1.3  # metres: the least depth at which objects are placed
 _GAP = 0.04  # metres between the boxes of neighbours
 _TRIES = 24  # places tried for one object on one kind of seat
+_STRETCH = 1.6  # how far a kind's range of sizes gives way to the place
 _LARGEST = 0.62  # greatest extent of an object over the picture's width
 
 
@@ -319,11 +320,16 @@ class _Placer:
         if depth <= 0.3:
             return None
         pixels = self.camera.fx * float(shape.size.max()) / depth
-        least = max(kind.scale[0], self.config.min_extent * self.camera.width / pixels)
-        greatest = min(kind.scale[1], _LARGEST * self.camera.width / pixels, most)
+        smallest = self.config.min_extent * self.camera.width / pixels
+        largest = min(_LARGEST * self.camera.width / pixels, most)
+        least, greatest = max(kind.scale[0], smallest), min(kind.scale[1], largest)
         if least > greatest:
-            return None
-        return math.exp(self.rng.uniform(math.log(least), math.log(greatest)))
+            # Stretching the range a little spares the place, or small kinds would never be far nor large ones near.
+            least, greatest = max(kind.scale[0] / _STRETCH, smallest), min(kind.scale[1] * _STRETCH, largest)
+            if least > greatest:
+                return None
+            least = greatest = min(max(kind.scale[0], least), greatest)
+        return math.exp(uniform(self.rng, (math.log(least), math.log(greatest))))
 
     def _turn(self, kind: Kind, spot: NDArray[np.float64]) -> float:
         """A turn about the vertical, within the kind's limit from facing the camera."""

@@ -108,14 +108,21 @@ def vase(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def book(b: ShapeBuilder, rng: Generator) -> None:
-    """A thick closed book that stands upright: covers and spine around pale pages, a title on the front."""
-    height, width, thick = rng.uniform(0.34, 0.40), rng.uniform(0.25, 0.29), rng.uniform(0.055, 0.08)
+    """A thick closed book that stands upright: overhanging covers, ribbed spine, pale pages, a framed front."""
+    height, width, thick = rng.uniform(0.34, 0.40), rng.uniform(0.25, 0.29), rng.uniform(0.08, 0.10)
     for side in (-1, 1):
-        b.box((width, 0.018, height), (0, side * thick / 2, height / 2))
+        b.box((width, 0.014, height), (0, side * thick / 2, height / 2))
     b.box((0.02, thick, height), (-width / 2 + 0.01, 0, height / 2), b.paints.dark)
-    b.box((width - 0.03, thick - 0.01, height - 0.03), (-0.005, 0, height / 2), PALE)
-    b.box((width * 0.62, 0.01, height * 0.14), (0.01, -thick / 2 - 0.008, height * 0.72), b.paints.contrast)
-    b.box((width * 0.40, 0.01, height * 0.05), (0.01, -thick / 2 - 0.008, height * 0.26), b.paints.contrast)
+    for share in (0.12, 0.32, 0.68, 0.88):
+        b.box((0.012, thick + 0.008, 0.016), (-width / 2, 0, height * share), b.paints.contrast)
+    b.box((width - 0.045, thick - 0.01, height - 0.05), (-0.012, 0, height / 2), (0.98, 0.96, 0.90))
+    front = -thick / 2 - 0.008
+    for side in (-1, 1):
+        b.box((0.010, 0.006, height * 0.84), (side * width * 0.40, front, height / 2), b.paints.contrast)
+        at = (0, front, height / 2 + side * height * 0.42)
+        b.box((width * 0.80, 0.006, 0.010), at, b.paints.contrast)
+    for share, wide in ((0.74, 0.50), (0.66, 0.36)):
+        b.box((width * wide, 0.006, height * 0.035), (0, front, height * share), b.paints.contrast)
 
 
 def rubber_duck(b: ShapeBuilder, rng: Generator) -> None:
