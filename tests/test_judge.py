@@ -106,7 +106,9 @@ def test_the_question_turns_the_polarity():
 
 
 def test_box_colours_need_the_question():
-    question = "Which is closer, the chair (highlighted by a red box) or the table (highlighted by a blue box)?"
+    question = (
+        "Which is closer, the chair (highlighted by a red box) or the table (highlighted by a blue box)?"
+    )
     assert read("The object in the blue box is closer.", question=question) == "B"
     assert read("The object in the blue box is closer.") == "none"
 
@@ -209,14 +211,12 @@ def test_reciting_every_option_pays_nothing():
 # --- properties -------------------------------------------------------------------------------------------------
 
 ANY_TEXT = st.text(st.characters(), max_size=200)  # includes NUL and lone surrogates
-PIECES = st.lists(
-    st.sampled_from(
-        "A B C (A) (B) a b . , : ? ! \n chair table the is closer farther than not or and behind in front of answer "
-        "Answer: <think> </think> <//think> <answer> </answer> \\boxed{ } ** $ { \" ' | ~~ </s> <|im_end|> both same "
-        "which it left right yes no therefore however （Ａ） 答案 🅱️ \ud800 \x00".split(" ")
-    ),
-    max_size=30,
-).map(" ".join)
+WORDS = (
+    "A B C (A) (B) a b . , : ? ! \n chair table the is closer farther than not or and behind in front of answer "
+    "Answer: <think> </think> <//think> <answer> </answer> \\boxed{ } ** $ { \" ' | ~~ </s> <|im_end|> both same "
+    "which it left right yes no therefore however （Ａ） 答案 🅱️ \ud800 \x00"
+)
+PIECES = st.lists(st.sampled_from(WORDS.split(" ")), max_size=30).map(" ".join)
 NAMES = st.lists(
     st.sampled_from(
         ["chair", "table", "coffee table", "night stand", "left", "right", "yes", "3", "Ä", "A", "the lamp"]
@@ -266,19 +266,25 @@ ANSWERS = st.sampled_from(
 )
 WRAPPERS = st.sampled_from(
     [
-        "**{}**", "__{}__", "`{}`", "  {}\n", "<answer>{}</answer>", "<think>hm</think>{}", "<s> {}</s>", "{}<|im_end|>",
-        "\\boxed{{{}}}", "$\\boxed{{\\text{{{}}}}}$", "> {}", "- {}", "<b>{}</b>", "\u200b{}\u200b", '"{}"', "“{}”",
-        "<think>(A) or (B)?</think>\n<answer>{}</answer>", "```\n{}\n```", "ASSISTANT: {}", "### {}",
+        "**{}**", "__{}__", "`{}`", "  {}\n", "<answer>{}</answer>", "<think>hm</think>{}", "<s> {}</s>",
+        "{}<|im_end|>", "\\boxed{{{}}}", "$\\boxed{{\\text{{{}}}}}$", "> {}", "- {}", "<b>{}</b>", "\u200b{}\u200b", '"{}"',
+        "“{}”", "<think>(A) or (B)?</think>\n<answer>{}</answer>", "```\n{}\n```", "### {}",
     ]
 )  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)
-@given(form=ANSWERS, wrappers=st.lists(WRAPPERS, max_size=2), index=st.integers(0, 1))
-def test_markup_around_an_answer_changes_nothing(form, wrappers, index):
+@given(
+    form=ANSWERS,
+    wrappers=st.lists(WRAPPERS, max_size=2),
+    index=st.integers(0, 1),
+    role=st.sampled_from(["", "ASSISTANT: ", "### Assistant:\n", "**Assistant:** "]),
+)
+def test_markup_around_an_answer_changes_nothing(form, wrappers, index, role):
     text = form.format(letter(index), PAIR[index])
     for wrapper in wrappers:
         text = wrapper.format(text)
+    text = role + text
     assert read(text) == letter(index), text
 
 
@@ -322,9 +328,9 @@ def test_other_spaces_and_nfkc_change_nothing(text, spaces):
 # --- size -------------------------------------------------------------------------------------------------------
 
 SHAPES = [
-    "A", "A ", "\n", "(A) ", "<", "<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "{", "*", "answer ", "answer:\n",
-    "chair ", "the chair is closer, ", "not the chair ", "~~", "$", "'", '"answer":', "</s>", "<|im_end|>", "中", "\ufdfa", "\ud800",
-    "User: ", "A\n", "chair and table ", "(highlighted by a ", "B is correct ", "|\n",
+    "A", "A ", "\n", "(A) ", "<", "<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "{", "*", "answer ",
+    "answer:\n", "chair ", "the chair is closer, ", "not the chair ", "~~", "$", "'", '"answer":', "</s>", "<|im_end|>",
+    "中", "\ufdfa", "\ud800", "User: ", "A\n", "chair and table ", "(highlighted by a ", "B is correct ", "|\n",
 ]  # fmt: skip
 
 

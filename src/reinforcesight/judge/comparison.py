@@ -30,6 +30,7 @@ class _State:
     subject: int | None = None
     last: int | None = None
     open_question: bool = False
+    concessive: bool = False
     relative: bool = False
 
 
@@ -85,7 +86,7 @@ def _comparison_claims(
         if kind == "between":
             between = True
             continue
-        if kind in ("cut", "which", "turn", "done"):
+        if kind in ("cut", "which", "turn", "done") and sentence[token[0] : token[1]].lower() != "actually":
             comma = sentence[token[0]] in ",;:" or kind == "turn"
             upcoming = tokens[i + 1][2] if i + 1 < len(tokens) else ""
             if sentence[token[0]] == "," and upcoming == "than":
@@ -100,6 +101,11 @@ def _comparison_claims(
             if comma:
                 state.open_question = False
             state.relative = kind == "which"
+            if kind in ("cut", "turn"):
+                opener = sentence[token[0] : token[1]].lower()
+                state.concessive = opener in ("although", "though") or (
+                    state.concessive and opener not in ",;but"
+                )
         else:
             clause.append(token)
     _read_clause(sentence, clause, options, reading, state)
@@ -120,6 +126,7 @@ def _read_clause(
     if "ask" in kinds:
         state.open_question = True
     names = [token for token in clause if token[2] == "name"]
+    standard: int | None = None
     if "versus" in kinds:
         # "compared to the chair": a standard of comparison, never the subject.
         pivot = next(token for token in clause if token[2] == "versus")
@@ -127,6 +134,10 @@ def _read_clause(
         if later:
             clause = [token for token in clause if token is not later[0]]
             names.remove(later[0])
+            standard = later[0][3]
+    # "Although X seems closer", "X may look closer": yields to anything said outright.
+    yields = state.concessive or "may" in kinds
+    made = len(reading.claims)
     if not state.open_question and "tie" not in kinds and "both" not in kinds:
         for i, token in enumerate(clause):
             if token[2] in ("comparative", "weak"):
@@ -138,10 +149,14 @@ def _read_clause(
             elif token[2] in ("small", "large") and "space" in kinds and options.axis in ("near", "far"):
                 polarity = token[3] if token[2] == "small" else -token[3]
                 _comparative(sentence, clause, i, options, reading, state, polarity, 2)
+    if yields:
+        reading.claims[made:] = [(index, 1) for index, _ in reading.claims[made:]]
     if names:
         if not state.relative:
             state.subject = names[0][3]
         state.last = names[-1][3]
+    if standard is not None:
+        state.last = standard
 
 
 def _other(index: int, options: Options) -> int | None:
@@ -207,8 +222,12 @@ def _comparative(
     named = {token[3] for token in before}
     if len(named) > 1:
         # "A is closer B is closer": what stands since the last comparison.
-        last = max((t[1] for t in clause[:at] if t[2] in ("comparative", "weak", "place")), default=-1)
-        named = {token[3] for token in before if token[0] > last >= 0}
+        rel = next((t for t in reversed(clause[:at]) if t[2] in ("comparative", "weak", "place")), None)
+        if rel is None:
+            return
+        # "X in front of Y ... closer" is still about X.
+        named = {t[3] for t in before if (t[0] < rel[0] if rel[2] == "place" else t[0] > rel[0])}
+        strength = 1 if rel[2] == "place" else strength
         if len(named) != 1:
             return
     if named:

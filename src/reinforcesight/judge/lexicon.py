@@ -26,6 +26,7 @@ WORD_KINDS: dict[str, str] = {
         "cut": ", ; : while whereas because since though and making when",
         "space": "distance depth",
         "between": "between",
+        "may": "may might could",
         "small": "shorter smaller less lower lesser",
         "large": "greater larger longer higher more",
     }.items()
@@ -86,15 +87,15 @@ FILLER = words(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead them other highlighted by"
+    "located positioned isn't also just only actually most instead them other highlighted by with box"
 )
 
 # An answer is declared nowhere without one of these.
 CUE_WORDS = sorted(
     words(
-        "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse respuesta "
-        "antwort risposta resposta output prediction result final correct therefore thus hence so say guess think "
-        "believe corresponds opt"
+        "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse "
+        "respuesta antwort risposta resposta output prediction result final correct therefore thus hence so say "
+        "guess think believe corresponds opt vote"
     )
     | {"go with", "going with", "it would be"}
 )
@@ -132,7 +133,9 @@ IS_WRONG = re.compile(
 )
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 REFERS_BACK = re.compile(
-    r"\s*(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b", re.IGNORECASE
+    r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"
+    r"(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b",
+    re.IGNORECASE,
 )
 EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
 # "The chair could be closer, or the table could be."

@@ -205,7 +205,8 @@ def plain(text: str) -> str:
         rest = _TABLE_ROW.sub("", text)
         text = text.replace("|", " ") if is_blank(rest) else rest.replace("|", " ")
     if "<" in text:
-        text = _HTML.sub(lambda tag: "\n" if _HTML_BREAK.match(tag[1]) else " ", text)
+        untagged = _HTML.sub(lambda tag: "\n" if _HTML_BREAK.match(tag[1]) else " ", text)
+        text = text.replace("<", " ") if is_blank(untagged) and len(text) < 12 else untagged
     if "\\" in text:
         text = _LATEX_COMMAND.sub(lambda command: "\n" if command[0] == "\\n" else " ", text)
     text = text.translate(_MARKS)
@@ -222,7 +223,8 @@ def without_box_phrases(text: str) -> str:
 def _keep_unless_decoration(phrase: re.Match[str]) -> str:
     before = phrase.string[max(0, phrase.start() - 12) : phrase.start()].lower()
     # "the object highlighted by the blue box" names its object by the box alone.
-    return phrase[0] if before.endswith(("object", "one", "item", "thing", "that", "objects")) else " "
+    naming = ("object", "one", "item", "thing", "that", "objects", " is", " are")
+    return phrase[0] if before.endswith(naming) else " "
 
 
 def answer_region(raw: str) -> Region:

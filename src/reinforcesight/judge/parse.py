@@ -31,20 +31,20 @@ _CUE = re.compile(
     r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|es|é|è)\b)"
     r"|(?:output|prediction|result|choose|final|correct|guess)\s{0,2}(?::|\bis\b)"
     r"|corresponds? to\b|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
-    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection)"
+    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say)\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|answer(?= \(?[A-Z]\b)"
     r")"
-    r"|(?:答案|正确答案|答え|正解|선택|정답)(?: (?:是|为|應為|应为|は))?\s?(?:是|为)?\s?:?"
+    r"|(?:答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
     r"|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]|([A-Za-z])(?=[).:,;\]/!?](?!\w)|\.[A-Z]|\)\w|\s-|\s*\Z|\s*\n|\s*\()"
     r"|([B-HJ-Z])(?![^\W_]|')"
-    r"|(A)(?=\s+(?:(?:because|since|as|and|or|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W])))"
+    r"|(A)(?=\s+(?:(?:because|since|as|and|or|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
 )
 _FILL_RE = re.compile(_FILL, re.IGNORECASE)
 _NEGATED = re.compile(r"\s*(?:is\s+)?(?:not|neither|never|unlikely|isn't|n't)\b", re.IGNORECASE)
@@ -80,7 +80,7 @@ _LEAD = re.compile(
     r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes)\W{1,2})?(?:(?:option|choice|answer|object)\s)?"
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]"
     r"|([A-Za-z])(?:(?=\)|[.:](?!\w*[.:])|,\s|;|\s-\s|\s*\(|\s*\n|\s*\Z))"
-    r"|([B-HJ-Z])(?=\s(?!is\b|appears\b|seems\b|looks\b|or\b|and\b)[a-z])"
+    r"|([B-HJ-Z])(?=\s(?!is\b|appears\b|seems\b|looks\b|or\b|and\b)[a-z\u3040-\ud7af])"
     r"|(A)(?=\s+(?:because|since|as it|due)\b))",
     re.IGNORECASE,
 )

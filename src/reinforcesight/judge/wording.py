@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from reinforcesight.judge import lexicon
 from reinforcesight.judge.options import LETTERS, Options, squeeze
 
+# "The chair is highlighted" says something of the chair; "the chair is" answers a question.
+_IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)
 _LONGEST = 1_000
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:/&()]| - ")
 _SENTENCE_END = re.compile(r"[.!?]+(?=\s|\)|$)|(?<=[a-z)])[.!?](?=[A-Z])|\n+")
@@ -248,7 +250,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
 
 def is_bare(words: list[re.Match[str]], found: list[Mention]) -> bool:
     """Only names of choices and words that add nothing."""
-    if not found or len(words) > 40:
+    if not found or len(words) > 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
         return False
     for word in words:
         inside = any(m.start <= word.start() < m.end for m in found)
