@@ -267,8 +267,8 @@ ANSWERS = st.sampled_from(
 WRAPPERS = st.sampled_from(
     [
         "**{}**", "__{}__", "`{}`", "  {}\n", "<answer>{}</answer>", "<think>hm</think>{}", "<s> {}</s>",
-        "{}<|im_end|>", "\\boxed{{{}}}", "$\\boxed{{\\text{{{}}}}}$", "> {}", "- {}", "<b>{}</b>", "\u200b{}\u200b", '"{}"',
-        "“{}”", "<think>(A) or (B)?</think>\n<answer>{}</answer>", "```\n{}\n```", "### {}",
+        "{}<|im_end|>", "\\boxed{{{}}}", "$\\boxed{{\\text{{{}}}}}$", "> {}", "- {}", "<b>{}</b>", '"{}"',
+        "\u200b{}\u200b", "“{}”", "<think>(A) or (B)?</think>\n<answer>{}</answer>", "```\n{}\n```", "### {}",
     ]
 )  # fmt: skip
 

@@ -87,7 +87,8 @@ FILLER = words(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead them other highlighted by with box"
+    "located positioned isn't also just only actually most instead them other"
+    "highlighted by with box between two objects"
 )
 
 # An answer is declared nowhere without one of these.

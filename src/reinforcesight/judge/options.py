@@ -125,6 +125,7 @@ class Options:
         return self.names.get(squeeze(name))
 
 
+@lru_cache(maxsize=8192)
 def squeeze(name: str) -> str:
     """Key of a name: lower case, no article, no spaces or hyphens ("night stand" is "nightstand")."""
     return _GAP.sub("", _ARTICLE.sub("", name.strip().lower(), count=1))

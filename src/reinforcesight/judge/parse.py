@@ -81,7 +81,7 @@ _LEAD = re.compile(
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]"
     r"|([A-Za-z])(?:(?=\)|[.:](?!\w*[.:])|,\s|;|\s-\s|\s*\(|\s*\n|\s*\Z))"
     r"|([B-HJ-Z])(?=\s(?!is\b|appears\b|seems\b|looks\b|or\b|and\b)[a-z\u3040-\ud7af])"
-    r"|(A)(?=\s+(?:because|since|as it|due)\b))",
+    r"|(A)(?=\s+(?:because|since|as it|due|I think|I guess|I believe)\b))",
     re.IGNORECASE,
 )
 _LINE_LETTER = re.compile(
@@ -169,7 +169,7 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     bare = _BARE_LETTER.match(text)
     if bare:
         return _letter_value(bare[1], options.count), "bare_letter"
-    exact = options.index_of(text.strip(" \n\t.,:;!()[]'-"))
+    exact = options.index_of(text.strip(" \n\t.,:;!()[]'-")) if len(text) <= 500 else None
     # "A left": no article goes before such words, so "A" is a letter there.
     lettered = options.kind != "entity" and text.lstrip().startswith("A ")
     if exact is not None and not options.labels and not lettered:
@@ -447,7 +447,8 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     if len(set(named)) > 1 or any(reading.hedge and not reading.asking for reading in readings):
         return _SEVERAL, "several_named"
     if any(reading.bare for reading in readings):
-        return _MISSING if any(reading.denied for reading in readings) else _SEVERAL, "denied_only"
+        denied = any(reading.denied for reading in readings)
+        return (_MISSING, "denied_only") if denied else (_SEVERAL, "several_named")
     return _MISSING, _why_none(text)
 
 

@@ -195,6 +195,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
     in_depth = "closer" in axis_words
     rows: list[Token] = []
     spelled = [word[0].lower() for word in words]
+    awaits_as = False
     for i, text in enumerate(spelled):
         word = words[i]
         known = axis_words.get(text)
@@ -214,6 +215,17 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
             if i and spelled[i - 1] == "more":
                 rows.append((word.start(), word.end(), "comparative", sign))
                 continue
+            if (
+                i > 1
+                and spelled[i - 1] in ("as", "so")
+                and (spelled[i - 2] == "not" or spelled[i - 2].endswith("n't"))
+            ):
+                # "X is not as close as Y"
+                while rows and rows[-1][2] in ("not", "done"):
+                    rows.pop()
+                rows.append((word.start(), word.end(), "comparative", -sign))
+                awaits_as = True
+                continue
             if i and spelled[i - 1] in ("as", "equally"):
                 rows.append((word.start(), word.end(), "tie", 0))
                 continue
@@ -232,6 +244,10 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
         if text == "which":
             relative = lexicon.RELATIVE.search(sentence[max(0, word.start() - 3) : word.end()])
             rows.append((word.start(), word.end(), "which" if relative else "ask", 0))
+            continue
+        if awaits_as and text == "as":
+            rows.append((word.start(), word.end(), "than", 0))
+            awaits_as = False
             continue
         kind_only = lexicon.WORD_KINDS.get(text)
         if kind_only is None:
