@@ -293,6 +293,8 @@ def _relation_claims(
             before = [n for n in names if opened <= n[0] and n[1] <= mention.start]
             if after and lexicon.RELATION_OBJECT_GAP.fullmatch(sentence, mention.end, after[0]):
                 flipped = after[2]
+            elif before and sentence.startswith("'s", before[-1][1]):
+                flipped = before[-1][2]  # "on the dog's left"
             elif before:
                 flipped = not before[-1][2]
             elif names[0][1] <= mention.start:
