@@ -21,12 +21,11 @@ HAS_VLLM = importlib.util.find_spec("vllm") is not None
 
 def test_engine_arguments_follow_the_configuration(tmp_path: Path) -> None:
     source = ModelSource("org/base", "abc123")
-    config = ModelConfig(model_path="org/base", dtype="bfloat16", quantization="4bit", max_pixels=1000000)
+    config = ModelConfig(model_path="org/base", dtype="bfloat16", max_pixels=1000000)
     arguments = engine_arguments(config, source, VllmConfig(tensor_parallel_size=2), Decoding(64, seed=5))
     assert arguments["model"] == "org/base"
     assert arguments["revision"] == arguments["tokenizer_revision"] == "abc123"
     assert arguments["dtype"] == "bfloat16"
-    assert arguments["quantization"] == "bitsandbytes"
     assert arguments["mm_processor_kwargs"] == {"max_pixels": 1000000}
     assert arguments["tensor_parallel_size"] == 2
     assert arguments["trust_remote_code"] is False
@@ -45,9 +44,9 @@ def test_adapters_get_the_smallest_rank_that_fits(tmp_path: Path, rank: int, bou
 
 def test_what_vllm_cannot_do_is_said_before_it_starts(tmp_path: Path) -> None:
     source = ModelSource("org/base", None, adapter=str(tmp_path))
-    eight = ModelConfig(model_path="org/base", quantization="8bit")
-    with pytest.raises(ConfigError, match="8-bit"):
-        engine_arguments(eight, source, VllmConfig(), Decoding(64))
+    small = ModelConfig(model_path="org/base", quantization="4bit")
+    with pytest.raises(ConfigError, match="bitsandbytes"):
+        engine_arguments(small, source, VllmConfig(), Decoding(64))
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 1000}))
     with pytest.raises(ConfigError, match=r"up to rank 512.*merged-model"):
         engine_arguments(ModelConfig(model_path=str(tmp_path)), source, VllmConfig(), Decoding(64))
@@ -79,7 +78,7 @@ def test_arguments_fit_the_installed_vllm() -> None:
 
     known = set(inspect.signature(vllm.LLM).parameters) | set(inspect.signature(EngineArgs).parameters)
     source = ModelSource("org/base", None)
-    config = ModelConfig(model_path="org/base", quantization="4bit", max_pixels=1000000)
+    config = ModelConfig(model_path="org/base", max_pixels=1000000)
     options = VllmConfig(max_model_len=4096)
     assert engine_arguments(config, source, options, Decoding(64)).keys() <= known
     vllm.SamplingParams(**sampling_arguments(Decoding(64), [5]))

@@ -101,13 +101,14 @@ def engine_arguments(
     """Arguments of ``vllm.LLM``.
 
     Raises:
-        ConfigError: vLLM has no such quantisation.
+        ConfigError: A quantisation is asked for that vLLM has not.
     """
-    if config.quantization == "8bit":
+    if config.quantization != "none":
+        # Removed from vLLM's own methods before 0.31 (vllm/model_executor/layers/quantization/__init__.py).
         raise ConfigError(
-            "vLLM does not load 8-bit bitsandbytes weights",
-            where="model.quantization",
-            fix="use 4bit or none, or --engine transformers",
+            "vLLM does not load bitsandbytes weights",
+            where=f"model.quantization={config.quantization}",
+            fix="use none, or --engine transformers",
         )
     arguments: dict[str, Any] = {
         "model": source.base,
@@ -120,8 +121,6 @@ def engine_arguments(
         "limit_mm_per_prompt": {"image": 1, "video": 0},
         **options.model_dump(exclude_none=True),
     }
-    if config.quantization == "4bit":
-        arguments["quantization"] = "bitsandbytes"
     pixels = {"min_pixels": config.min_pixels, "max_pixels": config.max_pixels}
     given = {name: value for name, value in pixels.items() if value is not None}
     if given:

@@ -142,6 +142,8 @@ def html(
             if len(cells) > 1
         ],
         letters=letters(results),
+        # Said only of a benchmark that has some of the parts: elsewhere the official figure means nothing.
+        missing_parts=results.official.missing if _has_official_part(results) else (),
         confusion=_in_order(results.confusion),
         columns=list(_in_order(dict.fromkeys(given for row in results.confusion.values() for given in row))),
         entries=entries,
@@ -327,6 +329,10 @@ def _with_interval(cell: Cell | None) -> str:
 def _shade(count: int, row: Mapping[str, int]) -> str:
     """Opacity of a cell of the confusion table: its share of the row."""
     return f"{0.75 * count / max(1, sum(row.values())):.3f}"
+
+
+def _has_official_part(results: Results) -> bool:
+    return bool({"COCO", "ADE20K", "Omni3D"} & results.per_source.keys())
 
 
 def _cell_text(text: str) -> str:
