@@ -26,13 +26,16 @@ _RECIPE_KEYS = (
 )
 
 
-def write_model_card(record: RunRecord | None, folder: Path, *, base_model: str | None = None) -> Path:
+def write_model_card(
+    record: RunRecord | None, folder: Path, *, base_model: str | None = None, name: str | None = None
+) -> Path:
     """Write ``README.md`` for a model folder.
 
     Args:
         record: The run that made the model; ``None`` where there is no record of it.
         folder: Where the model is.
         base_model: Named in the card where the record is absent.
+        name: Heading; the folder's name by default.
 
     Returns:
         The card.
@@ -49,7 +52,7 @@ def write_model_card(record: RunRecord | None, folder: Path, *, base_model: str 
         "---",
         yaml.safe_dump(header, sort_keys=False).strip(),
         "---",
-        f"# {folder.resolve().name}",
+        f"# {name or folder.resolve().name}",
         "",
         "Answers qualitative spatial questions about a picture (left, right, above, below, in front, behind, closer,",
         "farther) with short reasoning and without numbers, as",
@@ -90,6 +93,7 @@ def _sections(content: Mapping[str, Any]) -> list[str]:
             if recipe.get("tuning") == "lora"
         ],
         f"- quantisation while training: {model.get('quantization')}",
+        f"- bounds of a picture's pixels while training: {model.get('picture_size')}",
         "",
         "## Scores",
         "",

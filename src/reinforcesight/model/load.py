@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 # Models that come with the package stand here, one sub-folder each, and are named by that sub-folder.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
+
+# The first says at every single product on a CPU that it works in float16 inside; the second, as soon as peft
+# imports it, that a faster kernel could be downloaded.
+for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 _VERSIONED_PACKAGES = (
     "reinforcesight",
@@ -114,6 +120,7 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
         InputError: The folder or hub repository can't be loaded.
     """
     require_module("torch", extra="train")
+    quiet_libraries()
     transformers = require_module("transformers", extra="train")
     from reinforcesight.model.processor import load_processor
 
@@ -150,6 +157,13 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' progress bars to terminals; elsewhere they fill the log."""
+    if not sys.stderr.isatty():
+        require_module("transformers", extra="train").logging.disable_progress_bar()
+        require_module("datasets", extra="train").disable_progress_bars()
 
 
 def resolve_path(model_path: str) -> str:
@@ -270,8 +284,6 @@ def _pick_dtype(config: ModelConfig, device: str) -> torch.dtype | str:
 
 def _quantization_config(config: ModelConfig, dtype: torch.dtype | str) -> Any:
     require_module("bitsandbytes", extra="quantization")
-    # On a CPU it says at every single product that it works in float16 inside.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     import torch
 
     transformers = require_module("transformers", extra="train")

@@ -116,6 +116,8 @@ def build_tiny(
         "vision_start_token_id": ids["<|vision_start|>"],
         "vision_end_token_id": ids["<|vision_end|>"],
         "tie_word_embeddings": True,
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids[END_OF_TEXT],
     }
     config = transformers.CONFIG_MAPPING[architecture](**settings)
     with torch.random.fork_rng():

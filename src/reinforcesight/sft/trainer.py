@@ -26,7 +26,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
 from reinforcesight.model.card import write_model_card
-from reinforcesight.model.load import LoadedModel, load_model, resolve_path
+from reinforcesight.model.load import LoadedModel, load_model, quiet_libraries, resolve_path
 from reinforcesight.run_record import RunRecord, differences, hardware, memory_peak, source_state, write_text
 from reinforcesight.sft.accuracy import accuracy_metrics, as_lines, judge_generated
 from reinforcesight.sft.config import SftConfig
@@ -108,6 +108,12 @@ class AnswerTrainer(_Trainer):  # type: ignore[misc]
         self.stop = stop
         super().__init__(*args, **kwargs)
 
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """As ever, but without a trace in the random numbers of training: how often is a matter of taste."""
+        devices = [self.args.device] if self.args.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            return super().evaluate(*args, **kwargs)
+
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
         """The loss as ever, and the accuracy of generated answers in the same metrics."""
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
@@ -144,6 +150,7 @@ def train_sft(config: SftConfig) -> SftResult:
         InputError: The data set or the model can't be used; a broken picture is named by its row.
         OutputError: The folder holds another run, or memory ran out.
     """
+    quiet_libraries()
     output = Path(config.output)
     processes = PartialState()
     data = load_training_data(config.dataset)
@@ -209,6 +216,9 @@ def _load(config: SftConfig) -> LoadedModel:
         # Small updates to weights kept in bfloat16 are rounded away; the arithmetic may still be in bfloat16.
         options = options.model_copy(update={"dtype": "float32"})
     loaded = load_model(options.at(config.model_path), trainable=True, merge_adapter=config.tuning == "full")
+    # transformers aligns these at the start of training, with a warning.
+    loaded.model.config.eos_token_id = loaded.processor.tokenizer.eos_token_id
+    loaded.model.config.pad_token_id = loaded.processor.tokenizer.pad_token_id
     if config.tuning == "full":
         freeze_for_full_tuning(loaded.model, config)
     return loaded

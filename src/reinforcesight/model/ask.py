@@ -1,0 +1,282 @@
+"""``reinforcesight ask``: one question about one picture, or a file of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import Field, model_validator
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.errors import InputError, ReinforceSightError
+from reinforcesight.model.load import LoadedModel, ModelOptions, load_model
+from reinforcesight.protocol import Protocol, with_instruction
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# CV-Bench's colours, in the order in which its questions name objects.
+COLOURS = ("red", "blue", "green")
+
+Box = tuple[float, float, float, float]
+
+
+class AskConfig(StrictConfig):
+    """A question, or a file of questions, for a model."""
+
+    image: Path | None = Field(None, description="Picture")
+    question: str | None = Field(None, description="Question; options may follow as (A) ... (B) ...")
+    model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
+    box: tuple[str, ...] = Field(
+        (), description='Box to draw around a named object, "name=x0,y0,x1,y1" in pixels; at most three'
+    )
+    batch: Path | None = Field(
+        None, description='JSONL file of {"image": ..., "question": ..., "box": [...]}; answers come as JSONL'
+    )
+    image_root: Path | None = Field(None, description="Folder of a batch's pictures; default: the file's own")
+    batch_size: int = Field(8, ge=1, description="Questions of a batch answered together")
+    max_new_tokens: int = Field(256, ge=1, description="Where an answer is cut off")
+    model: ModelOptions = Field(default_factory=ModelOptions)
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> AskConfig:
+        if self.batch is None and (self.image is None or self.question is None):
+            raise ValueError("give IMAGE and question, or --batch FILE.jsonl")
+        if self.batch is not None and (self.image is not None or self.question is not None or self.box):
+            raise ValueError("--batch brings its own pictures, questions and boxes")
+        return self
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's answer, taken apart.
+
+    Attributes:
+        reasoning: What stands in the thinking tags; empty where there are none.
+        answer: What stands in the answer tags, or the text without its reasoning.
+        text: The whole output.
+        finished: Whether the model ended it, rather than the length limit.
+    """
+
+    reasoning: str
+    answer: str
+    text: str
+    finished: bool
+
+
+@dataclass(frozen=True)
+class AskResult:
+    """All answers, ``None`` for a line of a batch that could not be asked."""
+
+    answers: tuple[Answer | None, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class _Question:
+    line: int
+    image: Path
+    prompt: str
+    boxes: tuple[tuple[Box, str], ...]
+
+
+def ask(config: AskConfig) -> AskResult:
+    """Answer, and print reasoning and answer; a batch prints one JSON object per line of its file.
+
+    Raises:
+        InputError: The picture, a box, the file or the model can't be used. In a batch, a bad line is reported in
+            its place and the others are still answered; the exit status is then 1.
+    """
+    if config.batch is None:
+        assert config.image is not None
+        assert config.question is not None
+        question = make_question(1, config.image, config.question, parse_boxes(config.box))
+        picture = open_picture(question)
+        [answer] = answer_questions(
+            load_model(config.model.at(config.model_path)), [question], [picture], config
+        )
+        if answer.reasoning:
+            click.echo(answer.reasoning)
+        click.echo(f"Answer: {answer.answer}")
+        if not answer.finished:
+            click.echo(f"(cut off after {config.max_new_tokens} tokens)", err=True)
+        return AskResult((answer,), 0)
+    return _ask_batch(config, config.batch)
+
+
+def _ask_batch(config: AskConfig, path: Path) -> AskResult:
+    lines = list(read_batch(path, config.image_root or path.parent))
+    loaded = load_model(config.model.at(config.model_path))
+    answers: list[Answer | None] = []
+    for start in range(0, len(lines), config.batch_size):
+        part = lines[start : start + config.batch_size]
+        ready: dict[int, tuple[_Question, Image.Image]] = {}
+        problems: dict[int, str] = {}
+        for number, item in part:
+            try:
+                if isinstance(item, ReinforceSightError):
+                    raise item
+                ready[number] = (item, open_picture(item))
+            except ReinforceSightError as error:
+                problems[number] = str(error)
+        asked = answer_questions(
+            loaded, [q for q, _ in ready.values()], [p for _, p in ready.values()], config
+        )
+        by_line = dict(zip(ready, asked, strict=True))
+        for number, _ in part:
+            found = by_line.get(number)
+            answers.append(found)
+            shown: dict[str, Any] = {"line": number}
+            if found is None:
+                shown["error"] = problems[number]
+            else:
+                question = ready[number][0]
+                shown |= {"image": str(question.image), "question": question.prompt}
+                shown |= {"reasoning": found.reasoning, "answer": found.answer, "finished": found.finished}
+            click.echo(json.dumps(shown, ensure_ascii=False))
+    return AskResult(tuple(answers), int(any(answer is None for answer in answers)))
+
+
+def answer_questions(
+    loaded: LoadedModel, questions: Sequence[_Question], pictures: Sequence[Image.Image], config: AskConfig
+) -> list[Answer]:
+    """Generate greedily and take the outputs apart."""
+    if not questions:
+        return []
+    from reinforcesight.model.chat import generate_text
+
+    outputs = generate_text(
+        loaded.model,
+        loaded.processor,
+        [with_instruction(question.prompt, Protocol.REASON) for question in questions],
+        pictures,
+        config.max_new_tokens,
+        batch_size=config.batch_size,
+    )
+    return [take_apart(output.text, finished=output.finished) for output in outputs]
+
+
+def take_apart(text: str, *, finished: bool = True) -> Answer:
+    """Split an output into reasoning and answer; a missing end tag is tolerated."""
+    before, opened, rest = text.partition("<think>")
+    thought, closed, after = rest.partition("</think>")
+    if opened and not closed:
+        # Cut off while thinking, or the tag is missing before the answer.
+        thought, tag, answer = rest.partition("<answer>")
+        after = tag + answer
+    remaining = (before + after) if opened else text
+    marked = re.findall(r"<answer>(.*?)(?:</answer>|$)", remaining, flags=re.DOTALL)
+    answer = marked[-1] if marked else remaining
+    return Answer(thought.strip() if opened else "", answer.strip(), text, finished)
+
+
+def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
+    """Read ``name=x0,y0,x1,y1`` items.
+
+    Raises:
+        InputError: An item is not of this form, or there are more than three.
+    """
+    if len(items) > len(COLOURS):
+        raise InputError(f"{len(items)} boxes, at most {len(COLOURS)} have a colour", where="--box")
+    boxes = []
+    for item in items:
+        name, _, numbers = item.rpartition("=")
+        try:
+            x0, y0, x1, y1 = (float(number) for number in numbers.split(","))
+        except ValueError as error:
+            raise InputError(
+                f"expected name=x0,y0,x1,y1, got {item!r}",
+                where="--box",
+                fix='such as --box "red chair=10,20,90,140"',
+            ) from error
+        if not name.strip() or x1 <= x0 or y1 <= y0:
+            raise InputError(f"the box {item!r} has no name or no area", where="--box")
+        boxes.append((name.strip(), (x0, y0, x1, y1)))
+    return boxes
+
+
+def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
+    """Mention each box beside the first mention of its object, as CV-Bench's questions do.
+
+    Raises:
+        InputError: The question does not name a boxed object.
+    """
+    coloured = []
+    for (name, box), colour in zip(boxes, COLOURS, strict=False):
+        mention = re.search(
+            rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE
+        )
+        if mention is None and not re.search(rf"\b{re.escape(name)}\b", question, re.IGNORECASE):
+            raise InputError(
+                f"the question does not name {name!r}", where="--box", fix="use the question's own words"
+            )
+        if mention is not None and f"{colour} box)" not in question:
+            question = (
+                f"{question[: mention.end()]} (highlighted by a {colour} box){question[mention.end() :]}"
+            )
+        coloured.append((box, colour))
+    return _Question(line, image, question, tuple(coloured))
+
+
+def open_picture(question: _Question) -> Image.Image:
+    """The picture in RGB with the question's boxes drawn on it.
+
+    Raises:
+        InputError: It is missing or broken, or a box lies outside it.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(question.image) as opened:
+            picture = opened.convert("RGB")
+    except FileNotFoundError as error:
+        raise InputError("no such picture", where=str(question.image), fix="check the path") from error
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise InputError(f"the picture can't be read: {error}", where=str(question.image)) from error
+    if not question.boxes:
+        return picture
+    from reinforcesight.data_gen.drawing import draw_boxes
+
+    return draw_boxes(picture, question.boxes)
+
+
+def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:
+    """Line numbers with their questions, or with what is wrong with them.
+
+    Raises:
+        InputError: The file can't be read or has no lines.
+    """
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the batch can't be read: {error}", where=str(path)) from error
+    numbered = [(number, text) for number, text in enumerate(texts, start=1) if text.strip()]
+    if not numbered:
+        raise InputError("the batch has no lines", where=str(path))
+    for number, text in numbered:
+        try:
+            yield number, _parse_line(number, text, root)
+        except InputError as error:
+            yield number, InputError(error.what, where=f"{path}, line {number}", fix=error.fix)
+
+
+def _parse_line(number: int, text: str, root: Path) -> _Question:
+    try:
+        item = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"not JSON: {error}") from error
+    if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "question")):
+        raise InputError('expected an object with the texts "image" and "question"')
+    boxes = item.get("box", [])
+    if not isinstance(boxes, list) or not all(isinstance(box, str) for box in boxes):
+        raise InputError('"box" must be a list of "name=x0,y0,x1,y1"')
+    image = root / item["image"]
+    # A file of questions may come from elsewhere, so it reaches no picture outside its own folder.
+    if not image.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"the picture {item['image']!r} lies outside {root}", fix="give --image_root")
+    return make_question(number, image, item["question"], parse_boxes(boxes))

@@ -1,0 +1,1 @@
+"""Forwards ``python -m src.sft.trainer`` to the package."""
