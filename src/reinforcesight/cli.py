@@ -76,6 +76,13 @@ COMMANDS = {
         "Score a model on CV-Bench or a data set, with intervals and a report.",
         function_module="reinforcesight.eval.evaluate",
     ),
+    "ask": CommandSpec(
+        "reinforcesight.model.ask",
+        "AskConfig",
+        "ask",
+        "Ask a model a question about a picture.",
+        positional=("image", "question"),
+    ),
     "export": CommandSpec(
         "reinforcesight.export",
         "ExportConfig",
