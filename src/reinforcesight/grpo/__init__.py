@@ -1,0 +1,1 @@
+"""Rewards and training with GRPO (group relative policy optimisation)."""

@@ -1,0 +1,250 @@
+"""Hold the claims of a reasoning against the stored scene, and derive the answer that follows from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from reinforcesight.data_gen.claims import Claim, claim_mentions
+from reinforcesight.data_gen.english import bare_name
+from reinforcesight.errors import InputError
+from reinforcesight.grpo.claim_reader import UNCLEAR, MentionTable, ReadClaim, Words, read_claims_in
+from reinforcesight.naming import ambiguous_names
+from reinforcesight.protocol import LETTERS
+from reinforcesight.relation_kinds import Axis, Relation, RelationRules
+from reinforcesight.relations import relate
+from reinforcesight.scene import Scene
+
+ObjectId = int | str
+_CONCLUSION = re.compile(
+    r"\banswer(?: to the question)? (?:is|must be|should be)\b:?([^.?!\n]{1,120})", re.IGNORECASE
+)
+_OPTION_LETTER = re.compile(r"\s*(?:option\s+\(?|\()([A-Z])\b")
+
+
+class ClaimVerdict(StrEnum):
+    """What the scene says about a claim."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNKNOWN = "unknown"  # too close to a tie, no depth, or hidden
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedClaim:
+    """A claim of a reasoning, and what became of it.
+
+    Attributes:
+        claim: Relation and ids of the objects.
+        verdict: What the scene says.
+        start, end: Where it stands in the completion, in characters.
+        counted: The first of its kind; the same claim again, also turned round, counts for nothing.
+        as_asked: The relation that it claims of the question's subject to its reference; ``None`` for a claim about
+            other objects, another axis or another anchor.
+    """
+
+    claim: Claim[ObjectId]
+    verdict: ClaimVerdict
+    start: int
+    end: int
+    counted: bool
+    as_asked: Relation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The comparison that a question is about: positions of the objects, and what holds of subject to reference."""
+
+    axis: Axis
+    subject: int
+    reference: int
+    anchor: int | None
+    relation: Relation
+
+
+class Checker:
+    """Reads and checks claims about one question. Verdicts are remembered, since rollouts repeat claims."""
+
+    def __init__(
+        self, scene: Scene | None, asked: Asked | None, mentions: MentionTable, rules: RelationRules
+    ) -> None:
+        self.asked = asked
+        self._scene = scene
+        self._mentions = mentions
+        self._rules = rules
+        self._verdicts: dict[tuple[Axis, int, int, int | None], Relation | None] = {}
+
+    @property
+    def mentions(self) -> MentionTable:
+        """How objects may be written."""
+        return self._mentions
+
+    def check(self, words: Words, offset: int = 0) -> tuple[CheckedClaim, ...]:
+        """All claims of a text that starts at ``offset`` in the completion."""
+        if self._scene is None:
+            return ()
+        checked: list[CheckedClaim] = []
+        seen: set[tuple[Relation, int, int, int | None]] = set()
+        for claim in read_claims_in(words):
+            key = _canonical(claim)
+            checked.append(
+                CheckedClaim(
+                    self._with_ids(claim),
+                    self._verdict(key),
+                    offset + claim.start,
+                    offset + claim.end,
+                    key not in seen,
+                    self._as_asked(claim),
+                )
+            )
+            seen.add(key)
+        return tuple(checked)
+
+    def _with_ids(self, claim: ReadClaim) -> Claim[ObjectId]:
+        assert self._scene is not None
+        ids = [item.id for item in self._scene.objects]
+        anchor = None if claim.anchor is None else ids[claim.anchor]
+        return Claim(claim.relation, ids[claim.subject], ids[claim.reference], anchor)
+
+    def _as_asked(self, claim: ReadClaim) -> Relation | None:
+        asked = self.asked
+        if asked is None or claim.relation.axis is not asked.axis or claim.anchor != asked.anchor:
+            return None
+        if (claim.subject, claim.reference) == (asked.subject, asked.reference):
+            return claim.relation
+        if (claim.reference, claim.subject) == (asked.subject, asked.reference):
+            return claim.relation.inverse
+        return None
+
+    def _verdict(self, key: tuple[Relation, int, int, int | None]) -> ClaimVerdict:
+        relation, subject, reference, anchor = key
+        place = (relation.axis, subject, reference, anchor)
+        if place not in self._verdicts:
+            self._verdicts[place] = self._holds(*place)
+        holds = self._verdicts[place]
+        if holds is None:
+            return ClaimVerdict.UNKNOWN
+        return ClaimVerdict.SUPPORTED if holds is relation else ClaimVerdict.CONTRADICTED
+
+    def _holds(self, axis: Axis, subject: int, reference: int, anchor: int | None) -> Relation | None:
+        assert self._scene is not None
+        objects = self._scene.objects
+        third = None if anchor is None else objects[anchor].id
+        # Mentions are resolved already, so a name that occurs twice does no harm.
+        result = relate(
+            self._scene,
+            objects[subject].id,
+            objects[reference].id,
+            axis,
+            anchor=third,
+            marked=True,
+            rules=self._rules,
+        )
+        return result.relation
+
+
+def _canonical(claim: ReadClaim) -> tuple[Relation, int, int, int | None]:
+    """The same key for "X left of Y" and "Y right of X"."""
+    if claim.subject <= claim.reference:
+        return claim.relation, claim.subject, claim.reference, claim.anchor
+    return claim.relation.inverse, claim.reference, claim.subject, claim.anchor
+
+
+def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:
+    """What a reasoning claims of the subject to the reference asked about, and whether it contradicts itself.
+
+    Returns:
+        The relation, ``None`` where none or both are claimed; and whether both are.
+    """
+    found = {item.as_asked for item in claims if item.as_asked is not None}
+    return (next(iter(found)) if len(found) == 1 else None), len(found) > 1
+
+
+def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
+    """Letter of the answer that the reasoning itself announces last ("so the answer is left"), where it does."""
+    last = None
+    for last in _CONCLUSION.finditer(reasoning):
+        pass
+    if last is None:
+        return None
+    text = last[1]
+    lettered = _OPTION_LETTER.match(text)
+    if lettered:
+        return lettered[1]
+    said = bare_name(" ".join(text.split()).strip(" ,;:'\"").lower())
+    for index, choice in enumerate(choices[:26]):
+        if said == bare_name(" ".join(choice.split()).lower()):
+            return LETTERS[index]
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
+    """A stored scene and which of its names are ambiguous; ``None`` where the text is no scene."""
+    try:
+        scene = Scene.from_json(text)
+    except (InputError, RecursionError):
+        return None
+    return scene, tuple(ambiguous_names([item.name for item in scene.objects]))
+
+
+def make_checker(scene_json: str | None, evidence_json: str | None, rules: RelationRules) -> Checker:
+    """The checker for a question; columns that are absent or can't be read leave every claim unread."""
+    read = _read_scene(scene_json) if scene_json else None
+    if read is None:
+        return Checker(None, None, MentionTable({}), rules)
+    scene, ambiguous = read
+    evidence = _read_evidence(evidence_json)
+    asked, boxes = _asked(scene, evidence)
+    return Checker(scene, asked, MentionTable(_mentions(scene, ambiguous, asked, boxes)), rules)
+
+
+def _read_evidence(text: str | None) -> Mapping[str, Any]:
+    try:
+        evidence = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return evidence if isinstance(evidence, dict) else {}
+
+
+def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Asked | None, dict[int, str]]:
+    """What the evidence says is compared, and the colour of the box drawn around each object."""
+    try:
+        relation = Relation(evidence["relation"])
+        anchor_id = evidence.get("anchor")
+        anchor = None if anchor_id is None else scene.index_of(anchor_id)
+        asked = Asked(
+            relation.axis,
+            scene.index_of(evidence["subject"]),
+            scene.index_of(evidence["reference"]),
+            anchor if relation.axis is Axis.DISTANCE else None,
+            relation,
+        )
+        boxes = {scene.index_of(box["object"]): str(box["colour"]) for box in evidence.get("boxes") or ()}
+    except (KeyError, ValueError, TypeError, AttributeError, InputError):
+        return None, {}
+    return asked, boxes
+
+
+def _mentions(
+    scene: Scene, ambiguous: Sequence[bool], asked: Asked | None, boxes: Mapping[int, str]
+) -> dict[str, int]:
+    """How each object may be written: in the question's own way, others by a name that fits no other object."""
+    names = {index: bare_name(item.name).lower() for index, item in enumerate(scene.objects)}
+    found = {name: UNCLEAR if ambiguous[index] else index for index, name in names.items()}
+    if asked is not None:
+        roles = [asked.subject, asked.reference] + ([] if asked.anchor is None else [asked.anchor])
+        own = {index: names[index] for index in roles}
+        for index in roles:
+            found[names[index]] = UNCLEAR
+        found |= claim_mentions(own, {index: colour for index, colour in boxes.items() if index in own})
+        for index, colour in boxes.items():
+            name = names[index]
+            for written in (f"{name} ({colour} box)", f"object in the {colour} box", f"{colour} box"):
+                found.setdefault(written, index)
+    return found

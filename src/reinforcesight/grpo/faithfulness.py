@@ -1,0 +1,99 @@
+"""Whether an answer follows from its own reasoning, and whether that reasoning agrees with the scene.
+
+For evaluation, where nothing is gated: pass :func:`faithfulness_metrics` as the ``metrics`` of
+``reinforcesight.eval.evaluate.evaluate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reinforcesight.grpo.claims_check import ClaimVerdict, claimed_relation
+from reinforcesight.grpo.reward import RewardConfig, score_completion
+
+_CONFIG = RewardConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """What the claims of an output are worth.
+
+    Attributes:
+        consistent: The answer is the one that the claims about the pair asked about lead to; False also where they
+            contradict each other. ``None`` where no answer can be read, nothing is claimed of the pair, or the item
+            has no scene.
+        grounded: No claim is contradicted by the scene; ``None`` where the scene can tell of none.
+        supported, contradicted, unknown: Number of different claims by what the scene says about them.
+        number_free: The reasoning holds no number; ``None`` where there is no reasoning.
+    """
+
+    consistent: bool | None
+    grounded: bool | None
+    supported: int
+    contradicted: int
+    unknown: int
+    number_free: bool | None
+
+    def as_metrics(self) -> dict[str, float]:
+        """The values that apply, for averaging."""
+        values = {
+            "consistent": self.consistent,
+            "grounded": self.grounded,
+            "number_free": self.number_free,
+        }
+        return {name: float(value) for name, value in values.items() if value is not None} | {
+            "claims_supported": float(self.supported),
+            "claims_contradicted": float(self.contradicted),
+        }
+
+
+def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
+    """Read and check the claims of an output; ``row`` as for :func:`~reinforcesight.grpo.reward.score_completion`."""
+    parts = score_completion(text, row, _CONFIG)
+    counts = {
+        verdict: sum(item.counted and item.verdict is verdict for item in parts.claims)
+        for verdict in ClaimVerdict
+    }
+    claimed, clash = claimed_relation(parts.claims)
+    told = parts.letter is not None and (claimed is not None or clash)
+    checkable = counts[ClaimVerdict.SUPPORTED] + counts[ClaimVerdict.CONTRADICTED]
+    start, end = parts.reasoning
+    return Faithfulness(
+        consistent=parts.consistent == 1.0 if told and parts.consistent is not None else None,
+        grounded=counts[ClaimVerdict.CONTRADICTED] == 0 if checkable else None,
+        supported=counts[ClaimVerdict.SUPPORTED],
+        contradicted=counts[ClaimVerdict.CONTRADICTED],
+        unknown=counts[ClaimVerdict.UNKNOWN],
+        number_free=not parts.numbers if text[start:end].strip() else None,
+    )
+
+
+class EvaluatedItem(Protocol):
+    """What is read of a benchmark item (``reinforcesight.eval.items.Item`` has it)."""
+
+    @property
+    def question(self) -> str: ...  # noqa: D102
+    @property
+    def choices(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def gold(self) -> str: ...  # noqa: D102
+    @property
+    def scene(self) -> str | None: ...  # noqa: D102
+    @property
+    def evidence(self) -> str | None: ...  # noqa: D102
+
+
+def faithfulness_metrics(item: EvaluatedItem, text: str) -> Mapping[str, float]:
+    """Metrics of one answer for evaluation; empty for items without a scene."""
+    if item.scene is None or item.evidence is None:
+        return {}
+    row = {
+        "question": item.question,
+        "choices": item.choices,
+        "answer": item.gold,
+        "scene": item.scene,
+        "evidence": item.evidence,
+    }
+    return faithfulness(text, row).as_metrics()

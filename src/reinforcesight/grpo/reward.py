@@ -1,0 +1,386 @@
+"""The reward of a completion: named parts, their gated total, and both as functions with TRL's signature.
+
+Definitions, formulae, weights and the reasons for them: ``docs/rewards.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from reinforcesight.errors import InputError
+from reinforcesight.grpo.claims_check import (
+    CheckedClaim,
+    Checker,
+    ClaimVerdict,
+    claimed_relation,
+    concluded_letter,
+    make_checker,
+)
+from reinforcesight.grpo.formatting import Layout, read_layout
+from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
+from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
+from reinforcesight.judge import AnswerStatus, judge, parse_answer
+from reinforcesight.protocol import LETTERS
+
+__all__ = [
+    "PART_NAMES",
+    "Gate",
+    "RewardConfig",
+    "RewardFunction",
+    "RewardParts",
+    "RewardWeights",
+    "make_reward_functions",
+    "reward_weights",
+    "score_completion",
+]
+
+PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
+_DEFAULT = RewardConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class RewardParts:
+    """Everything that a completion earns, and why.
+
+    Attributes:
+        accuracy: 1 where the judge finds the answer right, else 0; ``None`` where the row itself can't be scored.
+        format: 1 where the blocks asked for are there and nothing else, else 0.
+        qualitative: 1 where the reasoning has words and no number, else 0; ``None`` without thinking.
+        grounded: Claims the scene supports less those it contradicts, from -1 to 1; ``None`` without thinking, or
+            where scene or evidence are missing.
+        consistent: 1 where the answer is the one that the reasoning's claims lead to, else 0; ``None`` as above.
+        over_length: Penalty, from -1 to 0; ``None`` without thinking.
+        repetition: Penalty, from -1 to 0; ``None`` without thinking.
+        total: The gated, weighted sum; ``None`` where the row can't be scored.
+        paid: The answer is paid for: the gate is open to accuracy.
+        letter: The answer that the judge reads.
+        status: How the answer reads.
+        claims: The claims of the reasoning with their verdicts and positions in the completion.
+        numbers: Numbers, units and coordinates found in the reasoning.
+        reasoning: First and last character of the reasoning in the completion.
+    """
+
+    accuracy: float | None
+    format: float
+    qualitative: float | None
+    grounded: float | None
+    consistent: float | None
+    over_length: float | None
+    repetition: float | None
+    total: float | None
+    paid: bool
+    letter: str | None
+    status: AnswerStatus
+    claims: tuple[CheckedClaim, ...]
+    numbers: tuple[str, ...]
+    reasoning: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The columns of a question that the reward reads."""
+
+    question: str | None
+    choices: tuple[str, ...]
+    answer: str
+    scene: str | None
+    evidence: str | None
+
+    @staticmethod
+    def of(row: Mapping[str, Any]) -> _Row:
+        missing = [name for name in ("choices", "answer") if row.get(name) is None]
+        if missing:
+            raise InputError(
+                f"the reward needs the columns 'choices' and 'answer', and got no {' and no '.join(missing)}",
+                where="row of the data set",
+                fix="keep these columns (remove_unused_columns=False), or use a data set made by generate",
+            )
+        return _Row(
+            _text(row.get("question")),
+            tuple(map(str, row["choices"])),
+            str(row["answer"]),
+            _text(row.get("scene")),
+            _text(row.get("evidence")),
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def score_completion(text: str, row: Mapping[str, Any], config: RewardConfig = _DEFAULT) -> RewardParts:
+    """Score one completion.
+
+    Args:
+        text: The completion, any string.
+        row: The question's columns: ``choices`` and ``answer``; for accuracy as evaluated also ``question``; for
+            grounding and consistency ``scene`` and ``evidence``, both JSON text.
+        config: Weights, gate, caps and lengths.
+
+    Raises:
+        InputError: The row has no choices or no answer. No text makes it raise.
+    """
+    return _scorer(config).score(text, _Row.of(row))
+
+
+@lru_cache(maxsize=8)
+def _scorer(config: RewardConfig) -> _Scorer:
+    return _Scorer(config)
+
+
+class _Scorer:
+    """Scores under one configuration; remembers the last completions, which several functions are asked about."""
+
+    def __init__(self, config: RewardConfig) -> None:
+        self.config = config
+        self.score = lru_cache(maxsize=8192)(self._score)
+        self._checker = lru_cache(maxsize=4096)(self._make_checker)
+
+    def _make_checker(self, scene: str | None, evidence: str | None) -> Checker:
+        return make_checker(scene, evidence, self.config.rules)
+
+    def _score(self, text: str, row: _Row) -> RewardParts:
+        config = self.config
+        layout = read_layout(text, thinking=config.thinking, max_answer_words=config.max_answer_words)
+        verdict = judge(text, row.choices, row.answer, question=row.question)
+        letter, status = verdict.letter, verdict.status
+        if len(layout.answers) > 1 and not _blocks_agree(layout, row):
+            letter, status = None, AnswerStatus.AMBIGUOUS
+        accuracy = float(letter is not None and letter == verdict.gold) if verdict.scorable else None
+        formed = float(layout.well_formed)
+        if not config.thinking:
+            total = None if accuracy is None else _total_without_thinking(accuracy, formed, config)
+            paid = config.gate is Gate.OFF or layout.well_formed
+            return RewardParts(
+                accuracy, formed, None, None, None, None, None, total, paid, letter, status, (), (), (0, 0)
+            )
+        checker = self._checker(row.scene, row.evidence)
+        words = checker.mentions.split(layout.reasoning)
+        numbers = numbers_in(layout.reasoning, words, checker.mentions)
+        length = count_words(words)
+        qualitative = float(length > 0 and not numbers)
+        claims = checker.check(words, layout.offset)
+        long = over_length(length, config.soft_words, config.max_words)
+        repeated = repeated_share(words, config.ngram)
+        repetition = _repetition(repeated, config)
+        grounded = consistent = None
+        speaks = True
+        if checker.asked is not None:
+            grounded = grounding(claims, config.max_claims)
+            claimed, _ = claimed_relation(claims)
+            speaks = claimed is not None
+            consistent = float(_follows(letter, verdict.gold, layout.reasoning, row, claims, checker))
+        paid = config.gate is not Gate.REASONING or (
+            qualitative == 1.0
+            and consistent in (None, 1.0)
+            and long < 1.0
+            and repeated < config.repetition_limit
+        )
+        paid = paid and (layout.well_formed or config.gate is Gate.OFF)
+        parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
+        total = None if accuracy is None else _total(parts, paid=paid, speaks=speaks, config=config)
+        span = (layout.offset, layout.offset + len(layout.reasoning))
+        return RewardParts(*parts, total, paid, letter, status, claims, numbers, span)
+
+
+def _blocks_agree(layout: Layout, row: _Row) -> bool:
+    """Whether several answer blocks all give one letter."""
+    letters = {
+        parse_answer(block, row.choices, question=row.question).letter for block in layout.answers[:20]
+    }
+    return len(letters) == 1
+
+
+def _repetition(share: float, config: RewardConfig) -> float:
+    """Penalty from 0 to 1 for a share of repeated sequences beyond what ordinary text has."""
+    return max(0.0, (share - config.repetition_allowed) / (1.0 - config.repetition_allowed))
+
+
+def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
+    """Supported claims (``most`` at most) less contradicted ones, over ``most``; from -1 to 1.
+
+    Each claim counts once, also when it is turned round. Without a supported claim that relates the two objects
+    asked about, the rest can't earn anything: the value is at most 0.
+    """
+    counted = [item for item in claims if item.counted]
+    supported = sum(item.verdict is ClaimVerdict.SUPPORTED for item in counted)
+    contradicted = sum(item.verdict is ClaimVerdict.CONTRADICTED for item in counted)
+    value = max(-1.0, (min(supported, most) - contradicted) / most)
+    central = any(item.as_asked is not None and item.verdict is ClaimVerdict.SUPPORTED for item in counted)
+    return value if central else min(0.0, value)
+
+
+def implied_letter(
+    claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int
+) -> str | None:
+    """The answer that follows from the claims about the pair asked about; ``None`` where none does.
+
+    The relation on record leads to the gold answer, so its inverse leads to the other one of two options.
+    """
+    claimed, _ = claimed_relation(claims)
+    if claimed is None or checker.asked is None or gold is None:
+        return None
+    if claimed is checker.asked.relation:
+        return gold
+    return LETTERS[1 - LETTERS.index(gold)] if count == 2 else None
+
+
+def _follows(
+    letter: str | None,
+    gold: str | None,
+    reasoning: str,
+    row: _Row,
+    claims: Sequence[CheckedClaim],
+    checker: Checker,
+) -> bool:
+    """Whether the answer given follows from the reasoning: its claims, and the answer it announces, if any."""
+    implied = implied_letter(claims, checker, gold, len(row.choices))
+    return (
+        letter is not None
+        and implied == letter
+        and concluded_letter(reasoning, row.choices) in (None, letter)
+    )
+
+
+_Parts = tuple[float | None, float, float, float | None, float | None, float, float]
+
+
+def _total(parts: _Parts, *, paid: bool, speaks: bool, config: RewardConfig) -> float:
+    """The weighted sum under the gate of the configuration."""
+    accuracy, formed, qualitative, grounded, consistent, over, repetition = (part or 0.0 for part in parts)
+    w = config.weights
+    reasons = w.grounded * grounded + w.consistent * consistent
+    penalties = w.over_length * over + w.repetition * repetition
+    if config.gate is Gate.OFF:
+        return w.accuracy * accuracy + w.format * formed + w.qualitative * qualitative + reasons + penalties
+    earned = w.format + w.qualitative * qualitative * speaks
+    if paid:
+        earned += accuracy * (w.accuracy + reasons)
+    return formed * earned + penalties
+
+
+def _total_without_thinking(accuracy: float, formed: float, config: RewardConfig) -> float:
+    w = config.weights
+    if config.gate is Gate.OFF:
+        return w.accuracy * accuracy + w.format * formed
+    return formed * (w.format + w.accuracy * accuracy)
+
+
+def completion_text(completion: object) -> str:
+    """Text of a completion as TRL hands it over: a string, or messages, of which the assistant's are joined."""
+    if isinstance(completion, str):
+        return completion
+    if isinstance(completion, Mapping):
+        return completion_text(completion.get("text", completion.get("content")))
+    if isinstance(completion, Sequence):
+        return "\n".join(
+            completion_text(part)
+            for part in completion
+            if not (isinstance(part, Mapping) and part.get("role", "assistant") != "assistant")
+        )
+    return ""
+
+
+@dataclass(frozen=True)
+class RewardFunction:
+    """One part of the reward, or the total, with the signature of TRL's GRPOTrainer.
+
+    Called with ``prompts``, ``completions`` (strings or messages) and the data set's columns as lists, it returns
+    one number per completion, ``None`` where the part does not apply. All parts of a batch are computed once.
+
+    Attributes:
+        name: "total" or one of ``PART_NAMES``.
+        config: Weights, gate, caps and lengths.
+    """
+
+    name: str
+    config: RewardConfig = _DEFAULT
+
+    def __post_init__(self) -> None:
+        if self.name != "total" and self.name not in PART_NAMES:
+            raise InputError(
+                f"no part of the reward is called {self.name!r}", fix=f"use total, {', '.join(PART_NAMES)}"
+            )
+
+    @property
+    def __name__(self) -> str:
+        """The name under which TRL logs the values."""
+        return f"{self.name}_reward" if self.name != "total" else "reward_total"
+
+    def __call__(
+        self,
+        prompts: Sequence[object],
+        completions: Sequence[object],
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        *,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """Values for a batch.
+
+        Raises:
+            InputError: The columns ``choices`` and ``answer`` are not there.
+        """
+        parts = score_batch(completions, columns, self.config)
+        if self.name == "total" and parts:
+            _log(parts, log_extra, log_metric)
+        return [getattr(item, self.name) for item in parts]
+
+
+def score_batch(
+    completions: Sequence[object], columns: Mapping[str, Any], config: RewardConfig = _DEFAULT
+) -> list[RewardParts]:
+    """Score completions against columns, which are lists of the same length."""
+    used = {
+        name: columns[name]
+        for name in ("question", "choices", "answer", "scene", "evidence")
+        if columns.get(name) is not None
+    }
+    scorer = _scorer(config)
+    return [
+        scorer.score(completion_text(completion), _Row.of({name: used[name][at] for name in used}))
+        for at, completion in enumerate(completions)
+    ]
+
+
+def _log(
+    parts: Sequence[RewardParts],
+    log_extra: Callable[[str, list[Any]], None] | None,
+    log_metric: Callable[[str, float], None] | None,
+) -> None:
+    """Rates for the training log, and what was read for the table of completions."""
+    if log_extra is not None:
+        log_extra("answer_read", [item.letter or item.status.value for item in parts])
+        log_extra(
+            "claims",
+            [
+                "; ".join(f"{c.claim.relation.value}: {c.verdict.value}" for c in item.claims)
+                for item in parts
+            ],
+        )
+    if log_metric is not None:
+        count = len(parts)
+        log_metric("reward/answer_readable", sum(item.letter is not None for item in parts) / count)
+        log_metric("reward/answer_paid_for", sum(item.paid for item in parts) / count)
+        for verdict in ClaimVerdict:
+            said = sum(claim.verdict is verdict for item in parts for claim in item.claims)
+            log_metric(f"reward/claims_{verdict.value}", said / count)
+
+
+def make_reward_functions(config: RewardConfig = _DEFAULT) -> list[RewardFunction]:
+    """The functions for ``GRPOTrainer(reward_funcs=...)``: the gated total, then every part that applies.
+
+    TRL adds up weighted functions and knows no gate, so the total alone carries weight and the parts are there to
+    be logged: pass :func:`reward_weights` as ``GRPOConfig(reward_weights=...)``.
+    """
+    names = PART_NAMES if config.thinking else ("accuracy", "format")
+    return [RewardFunction(name, config) for name in ("total", *names)]
+
+
+def reward_weights(config: RewardConfig = _DEFAULT) -> list[float]:
+    """Weights for TRL that go with :func:`make_reward_functions`: one for the total, none for the parts."""
+    return [1.0] + [0.0] * (len(make_reward_functions(config)) - 1)

@@ -1,0 +1,66 @@
+"""What is checked in the words of a reasoning: numbers, also in disguise; length; repetition."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from reinforcesight.data_gen.number_words import find_numbers
+from reinforcesight.grpo.claim_reader import MentionTable, Words
+
+# "t w o", "t-w-o": single letters kept apart.
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_](?![^\W_])){2,}")
+_LATIN = re.compile(r"[A-Za-z]")
+_OTHER_ALPHABET = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
+# A text without spaces would be one word: so many characters count as a word at least.
+_CHARACTERS_PER_WORD = 12
+
+
+def numbers_in(reasoning: str, words: Words, mentions: MentionTable) -> tuple[str, ...]:
+    """Numerals, number words, units and coordinates outside the names of objects, and attempts to disguise them.
+
+    Disguises that are seen: invisible characters inside a word, look-alikes of other scripts (NFKC, or Greek and
+    Cyrillic letters among Latin ones), and letters kept apart by spaces or signs.
+    """
+    disguised: list[str] = []
+    if not reasoning.isascii():
+        visible = "".join(char for char in reasoning if unicodedata.category(char) != "Cf")
+        words = mentions.split(unicodedata.normalize("NFKC", visible))
+        disguised += [w for w in words.words if _OTHER_ALPHABET.search(w) and _LATIN.search(w)]
+    plain = " ".join(words.words)
+    for run in _SPACED.finditer(plain):
+        disguised += find_numbers("".join(char for char in run[0] if char.isalpha()))
+    return (*find_numbers(plain), *disguised)
+
+
+def count_words(words: Words) -> int:
+    """Words of a text, each mention of an object counting as one, signs not at all."""
+    characters = words.ends[-1] - words.starts[0] if words.ends else 0
+    named = sum(
+        end - start
+        for target, start, end in zip(words.targets, words.starts, words.ends, strict=True)
+        if target != -1
+    )
+    return max(len(_spoken(words)), (characters - named) // _CHARACTERS_PER_WORD)
+
+
+def over_length(length: int, soft: int, most: int) -> float:
+    """0 up to ``soft`` words, 1 from ``most`` words, linear between (as DAPO's soft punishment, arXiv:2503.14476)."""
+    return min(1.0, max(0.0, (length - soft) / (most - soft)))
+
+
+def repeated_share(words: Words, size: int) -> float:
+    """Share of the word sequences of a length that occurred before in the same text."""
+    spoken = _spoken(words)
+    # Mentions of different objects differ: "the _ is left of the _" is no repetition of itself about other objects.
+    sequences = list(zip(*(spoken[shift:] for shift in range(size)), strict=False))
+    return 1.0 - len(set(sequences)) / len(sequences) if sequences else 0.0
+
+
+def _spoken(words: Words) -> list[str | int]:
+    """The words without signs; a mention stands as its object's number."""
+    return [
+        word if target == -1 else target
+        for word, target in zip(words.words, words.targets, strict=True)
+        if target != -1 or word[0].isalnum()
+    ]
