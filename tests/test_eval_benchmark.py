@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,31 @@ def test_a_broken_picture_is_an_error(data: bytes | None) -> None:
     cut_off = bench_rows()[0]["image"]["bytes"]
     with pytest.raises(InputError, match="can't be decoded"):
         open_picture(cut_off[: len(cut_off) // 2] if data is None else data)
+
+
+def test_the_hub_is_asked_for_the_pinned_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    folder = write_published(tmp_path, bench_rows(), "split")
+    asked: list[tuple[str, str]] = []
+
+    def download(repository: str, *, revision: str, **_: object) -> str:
+        asked.append((repository, revision))
+        return str(folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    benchmark = load_benchmark("cv-bench")
+    assert asked == [("nyu-visionx/CV-Bench", benchmark.revision)]
+    assert re.fullmatch("[0-9a-f]{40}", str(benchmark.revision))
+    assert load_benchmark("someone/bench@v1.2").revision == "v1.2"
+    assert asked[1] == ("someone/bench", "v1.2")
+
+
+def test_without_a_network_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, httpx = pytest.importorskip("huggingface_hub"), pytest.importorskip("httpx")
+
+    def download(*_: object, **__: object) -> str:
+        raise httpx.ConnectError("name or service not known")
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    with pytest.raises(InputError, match=r"can't be downloaded.*give its folder as --benchmark"):
+        load_benchmark("cv-bench")

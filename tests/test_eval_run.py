@@ -15,7 +15,7 @@ import pytest
 from eval_samples import bench_rows, write_answers, write_parquet, write_published
 
 from reinforcesight.config import load_config
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import ConfigError, InputError, OutputError
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 
@@ -66,7 +66,7 @@ def test_results_do_not_depend_on_batch_size(
     assert without_run(tmp_path / "one.json") == without_run(tmp_path / "many.json")
 
 
-@pytest.mark.parametrize("damage", ["half", "torn", "shuffled", "rubbish"])
+@pytest.mark.parametrize("damage", ["half", "torn", "shuffled", "rubbish", "parts"])
 def test_resume_by_content(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]], damage: str) -> None:
     folder, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", rows, right=0.7)
@@ -78,16 +78,15 @@ def test_resume_by_content(tmp_path: Path, bench: tuple[Path, list[dict[str, Any
         "torn": [*lines[:5], lines[5][:70]],
         "shuffled": lines[::-1],
         "rubbish": [b"\x00\xff\n", *lines[3:6], b"{}\n"],
+        "parts": lines[:2],
     }[damage]
     (tmp_path / "again.jsonl").write_bytes(b"".join(left))
+    if damage == "parts":  # left by a run over several processes that was killed
+        (tmp_path / "again.rank-00001.jsonl").write_bytes(b"".join(lines[1:6]) + lines[6][:10])
     results = evaluate(replay(folder, answers, tmp_path / "again.json"))
-    expected = {
-        "half": len(lines) - len(lines[::2]),
-        "torn": len(lines) - 5,
-        "shuffled": 0,
-        "rubbish": len(lines) - 3,
-    }
-    assert results.run["new_answers"] == expected[damage]
+    known = {"half": len(lines[::2]), "torn": 5, "shuffled": len(lines), "rubbish": 3, "parts": 6}
+    assert not list(tmp_path.glob("*.rank-*"))
+    assert results.run["new_answers"] == len(lines) - known[damage]
     assert (tmp_path / "again.jsonl").read_bytes() == whole
     assert without_run(tmp_path / "again.json") == without_run(tmp_path / "whole.json")
 
@@ -267,9 +266,9 @@ def test_errors_come_before_any_work(tmp_path: Path, bench: tuple[Path, list[dic
         evaluate(replay(folder, answers, tmp_path / "r.json", baseline=tmp_path / "other.json"))
     with pytest.raises(ConfigError, match="own baseline"):
         evaluate(replay(folder, answers, tmp_path / "r.json", baseline=tmp_path / "r.json"))
-    with pytest.raises(ConfigError, match="needs --answers"):
+    with pytest.raises(ConfigError, match="needs logged answers"):
         load_config(EvaluateConfig, flags={"engine": "replay"})
-    with pytest.raises(ConfigError, match="--model_path is required"):
+    with pytest.raises(ConfigError, match="no model is named"):
         load_config(EvaluateConfig)
     (tmp_path / "bad.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(InputError, match="line 1"):
@@ -305,3 +304,12 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, rows = bench
+    answers = write_answers(tmp_path / "a.jsonl", rows, right=1)
+    (tmp_path / "r.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"No space left.*continues where it stopped"):
+        evaluate(replay(folder, answers, tmp_path / "r.json"))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
+from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import ModelOptions
 from reinforcesight.protocol import Protocol
 
@@ -66,14 +67,23 @@ class EvaluateConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _engine_has_its_input(self) -> EvaluateConfig:
+        # Raised as they are: pydantic would fold a ValueError into its own wording.
         if self.engine == "replay" and self.answers is None:
-            raise ValueError("--engine replay needs --answers FILE.jsonl")
+            raise ConfigError(
+                "the replay engine needs logged answers", where="--engine replay", fix="give --answers"
+            )
         if self.engine != "replay" and self.answers is not None:
-            raise ValueError("--answers goes with --engine replay")
+            raise ConfigError(
+                "logged answers are for the replay engine", where="--answers", fix="add --engine replay"
+            )
         if self.engine != "replay" and self.model_path is None:
-            raise ValueError("--model_path is required")
+            raise ConfigError("no model is named", where="--model_path", fix="give a folder or a hub id")
         if self.output.suffix != ".json":
-            raise ValueError("--output is a .json file; the answers go into the .jsonl beside it")
+            raise ConfigError(
+                f"the results go into a .json file, not {self.output.suffix or 'one without ending'}",
+                where=f"--output {self.output}",
+                fix="end it in .json; answers and report go beside it",
+            )
         return self
 
     @property

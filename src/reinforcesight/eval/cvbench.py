@@ -117,7 +117,7 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
         return path.name, None, path
     if where.lower() in ("cv-bench", HUB_ID.lower()):
         return "CV-Bench", revision, _download(HUB_ID, revision)
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)@(\w+)", where)
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)@([\w.-]+)", where)
     if match:
         return match.group(1), match.group(2), _download(match.group(1), match.group(2))
     raise InputError(
@@ -129,14 +129,12 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
 
 def _download(repository: str, revision: str) -> Path:
     hub = require_module("huggingface_hub", extra="train")
+    http = require_module("httpx", extra="train")  # what the hub's client raises when there is no network
     try:
         folder = hub.snapshot_download(
             repository, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "data/*.parquet"]
         )
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # the hub's errors derive from OSError (httpx) or ValueError (names)
+    except (OSError, ValueError, http.HTTPError) as error:
         raise InputError(
             f"the benchmark can't be downloaded: {type(error).__name__}",
             where=f"{repository}@{revision}",
