@@ -130,11 +130,12 @@ def _features() -> dict[str, Any]:
 
 def card_features() -> list[dict[str, Any]]:
     """The features in the short notation of a dataset card's ``dataset_info``."""
-    message = [{"name": "role", "dtype": "string"}, {"name": "content", "dtype": "string"}]
     special: dict[str, dict[str, Any]] = {
         "image": {"dtype": "image"},
-        "prompt": {"list": message},
-        "completion": {"list": message},
+        **{
+            name: {"list": [{"name": part, "dtype": "string"} for part in ("role", "content")]}
+            for name in _MESSAGES
+        },
         "choices": {"list": "string"},
         "margin": {"dtype": "float64"},
     }

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-CHUNK_PICTURES = 32
 # Enough to choose from; a picture with many objects has thousands of triples for the distance axis.
 _CANDIDATES_PER_AXIS = 24
 _SAMPLES_PER_REASON = 4
@@ -200,19 +199,20 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     report = ChunkReport()
     crashed = dict(task.crashed)
     compression = {name: "NONE" if name == "image" else "ZSTD" for name in schema.names}
-    with atomic_file(chunk_path(context.folder, task.chunk)) as stream:
-        with pq.ParquetWriter(stream, schema, compression=compression, use_dictionary=False) as writer:
-            for index in range(task.start, task.stop):
-                report.pictures += 1
-                if index in crashed:
-                    name = f"picture {index}"
-                    report.rejected.append(Rejected(name, "worker_crashed", crashed[index]))
-                    continue
-                row = _scan_picture(context, index, report)
-                if row is not None:
-                    writer.write_table(pa.Table.from_pylist([row], schema=schema))
-            about = {"identity": context.identity, "report": report.to_json()}
-            writer.add_key_value_metadata({_METADATA_KEY: json.dumps(about)})
+    with (
+        atomic_file(chunk_path(context.folder, task.chunk)) as stream,
+        pq.ParquetWriter(stream, schema, compression=compression, use_dictionary=False) as writer,
+    ):
+        for index in range(task.start, task.stop):
+            report.pictures += 1
+            if index in crashed:
+                report.rejected.append(Rejected(f"picture {index}", "worker_crashed", crashed[index]))
+                continue
+            row = _scan_picture(context, index, report)
+            if row is not None:
+                writer.write_table(pa.Table.from_pylist([row], schema=schema))
+        about = {"identity": context.identity, "report": report.to_json()}
+        writer.add_key_value_metadata({_METADATA_KEY: json.dumps(about)})
     return report.pictures
 
 

@@ -26,10 +26,9 @@ TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
 # One process per core is the parallelism; threads of numerical libraries would only get in its way.
-_SINGLE_THREADED = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+_SINGLE_THREADED = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
 
 
 def default_workers() -> int:
@@ -162,7 +161,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         how = f"exit status {code}"
         if code < 0:
             how = f"killed by {signal.Signals(-code).name}"
-        if not worker.ready:
+        if not worker.ready and code >= 0:
             raise ReinforceSightError(
                 f"a worker process could not start: {how}",
                 fix="see its message above; a script that calls generate() needs 'if __name__ == \"__main__\":'",

@@ -7,14 +7,14 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from reinforcesight.data_gen.atomic import atomic_file
+from reinforcesight.data_gen.atomic import atomic_file, write_json
 from reinforcesight.data_gen.drawing import draw_boxes
 from reinforcesight.data_gen.questions import Question, compose
 from reinforcesight.data_gen.records import Row, arrow_schema
@@ -43,12 +43,14 @@ class WriteContext:
         data: Folder of the Parquet files.
         seed: Seed of the data set.
         templates: File with question wordings; ``None`` for the packaged ones.
+        identity: Digest of the job.
     """
 
     work: Path
     data: Path
     seed: int
     templates: Path | None
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +142,22 @@ def plan_files(
 def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     """Compose and write the questions of one file.
 
+    A file that an earlier run wrote for the same task is kept.
+
     Raises:
         OutputError: The file can't be written, or a work file can't be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = context.data / task.name
+    record = context.work / f"{task.name}.json"
+    task_digest = sha256(f"{context.identity} {task!r}".encode()).hexdigest()
+    earlier = _read_record(record, task_digest)
+    if earlier is not None and path.is_file() and path.stat().st_size == earlier.bytes:
+        return earlier
     schema = arrow_schema()
     templates = load_templates(context.templates)
-    path = context.data / task.name
     memory_bytes = 0
     with atomic_file(path) as stream:
         options = {
@@ -162,18 +171,23 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
                 table = pa.Table.from_pylist(group, schema=schema)
                 memory_bytes += table.nbytes
                 writer.write_table(table)
-    return describe_file(path, task, memory_bytes)
-
-
-def describe_file(path: Path, task: WriteTask, memory_bytes: int) -> WrittenFile:
-    """Size and digest of a finished file."""
     digest = sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
-    return WrittenFile(
-        path.name, task.split, task.rows, path.stat().st_size, digest.hexdigest(), memory_bytes
-    )
+    size = path.stat().st_size
+    written = WrittenFile(path.name, task.split, task.rows, size, digest.hexdigest(), memory_bytes)
+    write_json(record, {"task": task_digest, "file": asdict(written)})
+    return written
+
+
+def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
+    """What an earlier run noted of the file that it wrote for this task."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return WrittenFile(**noted["file"]) if noted["task"] == task_digest else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:

@@ -1,0 +1,264 @@
+"""The steps of ``reinforcesight generate`` in their order."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reinforcesight import __version__
+from reinforcesight.data_gen.balance import Cell
+from reinforcesight.data_gen.card import write_card
+from reinforcesight.data_gen.fitting import Fit, Pictures, SelectionRules, choose, fit
+from reinforcesight.data_gen.generate_dataset import GenerateConfig, GenerateReport
+from reinforcesight.data_gen.interruption import Stopped, stop_on_signals
+from reinforcesight.data_gen.job import Job
+from reinforcesight.data_gen.manifest import Manifest, build_manifest, write_manifest, write_rejections
+from reinforcesight.data_gen.progress import Progress
+from reinforcesight.data_gen.records import SPLITS
+from reinforcesight.data_gen.scan import ScanContext, read_contents, read_summaries
+from reinforcesight.data_gen.scanning import (
+    CHUNK_PICTURES,
+    chunk_count,
+    missing_chunks,
+    read_reports,
+    scan_pictures,
+)
+from reinforcesight.data_gen.selection import Selection
+from reinforcesight.data_gen.sources.base import Source
+from reinforcesight.data_gen.summary import print_summary
+from reinforcesight.data_gen.templates import load_templates
+from reinforcesight.data_gen.workers import WorkerPool, default_workers
+from reinforcesight.data_gen.writer import WriteContext, WriteTask, WrittenFile, plan_files, write_file
+from reinforcesight.errors import ConfigError, InputError
+
+# Belongs to the identity of a job: raise it when the same settings give another result.
+FORMAT = 1
+# Rendered pictures beyond those that would do if each gave all its questions.
+_SPARE_PICTURES = 1.2
+_MOST_WAVES = 8
+
+
+def run_pipeline(config: GenerateConfig) -> GenerateReport:
+    """Run all steps that are still to be done. See :func:`~reinforcesight.data_gen.generate_dataset.generate`."""
+    started = time.monotonic()
+    source = build_source(config)
+    job = Job(config.output, job_identity(config, source))
+    if job.open(overwrite=config.overwrite):
+        click.echo(f"{config.output}: finished already, nothing to do")
+        return GenerateReport(config.output, "already_finished")
+    try:
+        with stop_on_signals():
+            report = _run(config, source, job, started)
+    except Stopped as stop:
+        click.echo("stopped; finished work is kept: run the same command to go on", err=True)
+        return GenerateReport(
+            config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code
+        )
+    return report
+
+
+def build_source(config: GenerateConfig) -> Source:
+    """The source that the configuration names.
+
+    Raises:
+        ConfigError: This version has no such source.
+        InputError: Its input can't be read.
+        MissingDependencyError: A package that it needs is absent.
+    """
+    if config.source == "rendered":
+        from reinforcesight.data_gen.sources.rendered import RenderedSource
+
+        return RenderedSource(config.seed, config.distribution, config.picture_size, config.rendering)
+    if config.source == "annotated":
+        from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+
+        assert config.input is not None
+        return AnnotatedSource(config.input, seed=config.seed)
+    raise ConfigError(
+        f"the source {config.source!r} is not part of this version",
+        where="source",
+        fix="use rendered, or annotated (pictures with COCO boxes, and depth where there is any)",
+    )
+
+
+def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
+    """Everything that decides the bytes of the data set, JSON-able."""
+    if config.templates is not None:
+        load_templates(config.templates)  # says what is wrong with it before hours of work
+        wordings = config.templates.read_bytes()
+    else:
+        wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
+    settings = ("source", "num_samples", "seed", "max_questions_per_picture", "rows_per_file")
+    identity: dict[str, Any] = {"format": FORMAT, "version": __version__}
+    identity |= {name: getattr(config, name) for name in settings}
+    if config.source == "rendered":
+        identity["distribution"] = config.distribution
+        identity["picture_size"] = list(config.picture_size)
+        identity["rendering"] = config.rendering.model_dump(mode="json")
+    identity["forms"] = {form.value: weight for form, weight in config.forms.items()}
+    identity["splits"] = config.splits.model_dump(mode="json")
+    identity["rules"] = config.rules.model_dump(mode="json")
+    identity["templates_digest"] = sha256(wordings).hexdigest()
+    identity["input_digest"] = source.fingerprint()
+    return identity
+
+
+def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
+    context = ScanContext(source, config.rules, config.seed, job.work, job.digest)
+    workers = config.workers or default_workers()
+    rules = SelectionRules(
+        samples=config.num_samples,
+        fractions={name: getattr(config.splits, name) for name in SPLITS},
+        forms=config.forms,
+        limit=config.max_questions_per_picture,
+        seed=config.seed,
+    )
+    endless = source.count() is None
+    pictures = source.count() or _pictures_for(rules)
+    scan_pictures(context, pictures, workers=workers, shard=config.own_shard)
+    missing = missing_chunks(context, pictures)
+    if missing:
+        click.echo(
+            f"shard {config.shard} is done; {len(missing)} of {chunk_count(pictures)} chunks are missing: run the "
+            f"other shards into this folder (or copy their {job.work.name} folders into it)"
+        )
+        return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
+    with job.finishing() as mine:
+        if not mine:
+            click.echo(f"{config.output}: another process is writing this data set")
+            return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
+        pictures, plan = _fit_with_waves(context, rules, pictures, endless=endless, workers=workers)
+        if sum(plan.taken.values()) == 0:
+            raise InputError(_why_empty(context, pictures), where=str(config.input or config.source))
+        tally = _Tally()
+        files = _write(config, job, plan, tally, _scanned(context, pictures), rules, workers)
+        manifest = build_manifest(
+            config=config,
+            identity=dict(job.identity),
+            plan=plan,
+            cells=tally.cells,
+            pictures_used=tally.pictures,
+            pictures_read=pictures,
+            files=files,
+            source=source,
+        )
+        _finish(config, job, manifest, context, pictures, source)
+    seconds = time.monotonic() - started
+    print_summary(manifest, seconds)
+    return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
+
+
+def _pictures_for(rules: SelectionRules) -> int:
+    """Pictures of an endless source that will probably do, in whole chunks; at least ten, so that splits can be."""
+    wanted = max(10, math.ceil(rules.samples / rules.limit * _SPARE_PICTURES))
+    return chunk_count(wanted) * CHUNK_PICTURES
+
+
+def _scanned(context: ScanContext, pictures: int) -> Pictures:
+    chunks = range(chunk_count(pictures))
+    return Pictures(
+        summaries=lambda: read_summaries(context.folder, chunks),
+        contents=lambda: read_contents(context.folder, chunks),
+    )
+
+
+def _fit_with_waves(
+    context: ScanContext, rules: SelectionRules, pictures: int, *, endless: bool, workers: int
+) -> tuple[int, Fit]:
+    """Fit the choice to the pictures; an endless source is asked for more until nothing is missing."""
+    from reinforcesight.data_gen.scanning import Shard
+
+    for _ in range(_MOST_WAVES if endless else 0):
+        plan = fit(_scanned(context, pictures), rules, adapt=False)
+        if plan.missing == 0:
+            return pictures, plan
+        more = max(pictures // 8, math.ceil(2 * plan.missing / rules.limit))
+        pictures = chunk_count(pictures + more) * CHUNK_PICTURES
+        scan_pictures(context, pictures, workers=workers, shard=Shard())
+    return pictures, fit(_scanned(context, pictures), rules, adapt=True)
+
+
+def _why_empty(context: ScanContext, pictures: int) -> str:
+    reasons: Counter[str] = Counter()
+    example = ""
+    for report in read_reports(context, pictures):
+        reasons.update(entry.reason for entry in report.rejected)
+        reasons.update(report.abstained)
+        if report.rejected and not example:
+            example = f"; first: {report.rejected[0].source_id}: {report.rejected[0].detail}"
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
+    return f"no question can be asked about these {pictures} pictures ({told}{example})"
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts of what was chosen, taken while it is written."""
+
+    cells: dict[str, Counter[Cell]] = field(default_factory=dict)
+    pictures: Counter[str] = field(default_factory=Counter)
+
+    def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
+        for selection in selections:
+            self.pictures[selection.split] += 1
+            self.cells.setdefault(selection.split, Counter()).update(pick.cell for pick in selection.picks)
+            yield selection
+
+
+def _write(
+    config: GenerateConfig,
+    job: Job,
+    plan: Fit,
+    tally: _Tally,
+    scanned: Pictures,
+    rules: SelectionRules,
+    workers: int,
+) -> list[WrittenFile]:
+    selections = tally.counting(choose(scanned, plan.borders, plan.quotas, plan.supply, rules))
+    tasks = plan_files(selections, plan.taken, config.rows_per_file)
+    context = WriteContext(job.work, job.data, config.seed, config.templates, job.digest)
+    files: list[WrittenFile] = []
+    tried: Counter[str] = Counter()
+    pool: WorkerPool[WriteContext, WriteTask, WrittenFile] = WorkerPool(write_file, context, workers=workers)
+    with Progress("questions written", sum(plan.taken.values())) as progress, pool:
+        for outcome in pool.run(tasks):
+            if outcome.result is None:
+                progress.say(f"a worker died ({outcome.crash}) over {outcome.task.name}")
+                tried[outcome.task.name] += 1
+                if tried[outcome.task.name] > 2:
+                    raise InputError(
+                        f"workers keep dying ({outcome.crash})",
+                        where=outcome.task.name,
+                        fix="give fewer --workers or a smaller rows_per_file, or look for a lack of memory",
+                    )
+                pool.again(outcome.task)
+                continue
+            files.append(outcome.result)
+            progress.advance(outcome.result.rows)
+    return sorted(files, key=lambda file: (SPLITS.index(file.split), file.name))
+
+
+def _finish(
+    config: GenerateConfig, job: Job, manifest: Manifest, context: ScanContext, pictures: int, source: Source
+) -> None:
+    from reinforcesight.data_gen.gallery import write_gallery
+
+    names = {file.name for file in manifest.files}
+    for path in Path(job.data).glob("*.parquet"):
+        if path.name not in names:
+            path.unlink()
+    write_rejections(job.folder, read_reports(context, pictures), source)
+    write_card(job.folder, manifest)
+    write_gallery(job.folder, samples=config.gallery.samples, seed=config.seed)
+    # Last: a folder with a manifest is a finished data set.
+    write_manifest(job.folder, manifest)
+    if not config.keep_work:
+        job.remove_work()
