@@ -180,7 +180,7 @@ def write_report(report: AuditReport, path: Path) -> None:
     if path.suffix.lower() == ".json":
         write_json(path, report.to_json())
         return
-    from reinforcesight.data_gen.cards import pages
+    from reinforcesight.data_gen.question_cards import pages
 
     write_text(path, pages().get_template("audit.html.j2").render(report=report, rules=RULES))
 

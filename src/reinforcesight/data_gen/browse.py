@@ -199,7 +199,7 @@ class DatasetPages:
 
     def overview(self, query: Mapping[str, str]) -> str:
         """The page of cards for a query."""
-        from reinforcesight.data_gen.cards import make_card, pages
+        from reinforcesight.data_gen.question_cards import make_card, pages
         from reinforcesight.data_gen.stored_rows import StoredRow
 
         indices = self.select(query)
@@ -243,7 +243,7 @@ class DatasetPages:
 
     def detail(self, index: int, stored: StoredRow) -> str:
         """The page of one row, with everything that is stored of it."""
-        from reinforcesight.data_gen.cards import make_card, pages
+        from reinforcesight.data_gen.question_cards import make_card, pages
 
         row = stored.row
         raw = [("Prompt", row.prompt), ("Completion", row.completion)]

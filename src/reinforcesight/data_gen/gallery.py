@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.atomic import write_text
-from reinforcesight.data_gen.cards import ROLES, Card, Overlay, make_card, overlay, pages, thumbnail
+from reinforcesight.data_gen.question_cards import ROLES, Card, Overlay, make_card, overlay, pages, thumbnail
 from reinforcesight.data_gen.records import SPLITS
 from reinforcesight.data_gen.stored_rows import (
     RowPlace,
