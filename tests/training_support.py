@@ -17,25 +17,40 @@ from PIL import Image, ImageDraw
 
 from reinforcesight import protocol
 
-COLOURS = {"red": (220, 30, 30), "blue": (30, 60, 220), "green": (20, 160, 40), "yellow": (230, 210, 20)}
+COLOURS = {
+    "red": (220, 30, 30),
+    "blue": (30, 60, 220),
+    "green": (20, 160, 40),
+    "yellow": (230, 210, 20),
+    "purple": (130, 40, 160),
+    "orange": (240, 140, 20),
+    "black": (10, 10, 10),
+}
+# All ordered pairs, so that the first 42 rows of a data set ask 42 different questions.
+PAIRS = [
+    (a, b)
+    for gap in range(1, len(COLOURS))
+    for a, b in zip(COLOURS, [*COLOURS][gap:] + [*COLOURS][:gap], strict=True)
+]
 
 
-def two_squares(rng: np.random.Generator, side: int = 56) -> tuple[Image.Image, str, str, str]:
+def two_squares(index: int, rng: np.random.Generator, side: int) -> tuple[Image.Image, str, str, str]:
     """A picture of two coloured squares; their names, and which side of the second the first is on."""
-    first, second = (str(c) for c in rng.permutation(list(COLOURS))[:2])
+    first, second = PAIRS[index % len(PAIRS)]
     relation = str(rng.choice(["left", "right"]))
     image = Image.new("RGB", (side, side), (235, 235, 235))
     draw = ImageDraw.Draw(image)
     for colour, on_left in ((first, relation == "left"), (second, relation == "right")):
-        x, y = int(rng.integers(2, 8)) + (0 if on_left else side // 2), int(rng.integers(4, side // 2))
-        draw.rectangle((x, y, x + 14, y + 14), fill=COLOURS[colour])
+        size = side // 2 - 6
+        x, y = int(rng.integers(0, 6)) + (0 if on_left else side // 2), int(rng.integers(0, side // 2))
+        draw.rectangle((x, y, x + size, y + size), fill=COLOURS[colour])
     return image, first, second, relation
 
 
-def row(index: int, rng: np.random.Generator, side: int = 56) -> dict[str, Any]:
+def row(index: int, rng: np.random.Generator, side: int = 56, *, shuffled: bool = True) -> dict[str, Any]:
     """One row of a data set, in exactly the published columns."""
-    image, first, second, relation = two_squares(rng, side)
-    choices = [str(c) for c in rng.permutation(["left", "right"])]
+    image, first, second, relation = two_squares(index, rng, side)
+    choices = [str(c) for c in rng.permutation(["left", "right"])] if shuffled else ["left", "right"]
     letter = protocol.letter(choices.index(relation))
     question = f"Where is the {first} square located with respect to the {second} square?"
     prompt = protocol.with_instruction(protocol.with_options(question, choices), protocol.Protocol.REASON)

@@ -100,6 +100,8 @@ def build_tiny(
         "num_attention_heads": heads,
         "num_key_value_heads": max(1, heads // 2),
         "max_position_embeddings": 2048,
+        # The usual 0.02 suits widths of thousands; here it would leave attention uniform for hundreds of steps.
+        "initializer_range": width**-0.5,
         "rope_parameters": _rope(architecture, width // heads),
         "bos_token_id": None,
         "eos_token_id": ids["<|im_end|>"],
@@ -158,6 +160,7 @@ def _vision(
     architecture: Architecture, out: int, width: int, layers: int, heads: int, patch_size: int, temporal: int
 ) -> dict[str, Any]:
     common = {
+        "initializer_range": width**-0.5,
         "depth": layers,
         "num_heads": heads,
         "patch_size": patch_size,

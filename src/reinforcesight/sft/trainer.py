@@ -107,6 +107,10 @@ class AnswerTrainer(_Trainer):  # type: ignore[misc]
         self.questions = questions
         self.stop = stop
         super().__init__(*args, **kwargs)
+        # TRL computes the loss itself and can divide by all the step's tokens. Qwen's classes say that their own
+        # loss can't, from which the trainer concludes to average over parts of the batch, which weighs tokens by
+        # how the batch happens to be cut up.
+        self.model_accepts_loss_kwargs = True
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """As ever, but without a trace in the random numbers of training: how often is a matter of taste."""
