@@ -17,9 +17,9 @@ from small_dataset import change, make_picture, make_rows, write_dataset
 
 from reinforcesight.data_gen.audit import AuditConfig, audit, rules_of
 from reinforcesight.data_gen.audit_pictures import perceptual_hash, plain_stem
-from reinforcesight.data_gen.audit_report import RULES
+from reinforcesight.data_gen.audit_report import RULES, Findings
 from reinforcesight.data_gen.audit_rows import Understood, asked_in_words, mask_names, reads_reference_first
-from reinforcesight.data_gen.audit_text import TextItem, guess_from_text
+from reinforcesight.data_gen.audit_text import Guess, TextItem, guess_from_text, judge_guesses
 from reinforcesight.data_gen.records import COLUMNS, arrow_schema
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.relations import Axis, Relation
@@ -361,9 +361,9 @@ def test_the_manifest_is_compared(tmp_path, splits):
 
 def test_the_rules_of_the_data_set_are_used(tmp_path):
     assert rules_of(tmp_path).depth_gap == rules_of(tmp_path / "absent").depth_gap
-    (tmp_path / "manifest.json").write_text(json.dumps({"config": {"rules": {"depth_gap": 0.5}}}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"job": {"rules": {"depth_gap": 0.5}}}))
     assert rules_of(tmp_path).depth_gap == 0.5
-    for text in ("{", "[]", '{"config": {"rules": {"depth_gap": 7}}}', '{"config": 3}'):
+    for text in ("{", "[]", '{"job": {"rules": {"depth_gap": 7}}}', '{"job": 3}'):
         (tmp_path / "manifest.json").write_text(text)
         assert rules_of(tmp_path).depth_gap < 0.5
 
@@ -423,7 +423,7 @@ def test_a_text_prior_is_measured():
     assert guesses([]) == guesses([])
 
 
-def test_a_text_prior_fails_the_audit(tmp_path, rows):
+def test_a_text_prior_is_a_finding(tmp_path, rows):
     # Keep the questions whose answer follows the alphabet: the text alone then tells it.
     def follows(row):
         evidence, scene = json.loads(row.evidence), Scene.from_json(row.scene)
@@ -433,9 +433,28 @@ def test_a_text_prior_fails_the_audit(tmp_path, rows):
 
     write_dataset(tmp_path, {"train": [row for row in rows if follows(row)]})
     report = audit(AuditConfig(dataset=tmp_path, quiet=True))
-    finding = next(f for f in report.findings if f.rule == "text_shortcut")
-    assert "order" in finding.examples[0]
-    assert report.exit_code == 1
+    finding = next(f for f in report.findings if f.rule == "text_hint")
+    assert "order (all)" in finding.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "pictures", "accuracy", "rule"),
+    [
+        ("order", 500, 0.9, "text_shortcut"),
+        ("order", 500, 0.6, "text_hint"),
+        ("order", 500, 0.53, None),
+        ("order", 20, 0.9, "text_hint"),  # few photographs are as they are
+        ("letter", 20, 0.9, "text_shortcut"),
+        ("truth", 500, 0.3, None),
+    ],
+)
+def test_how_bad_a_text_prior_is(what, pictures, accuracy, rule):
+    findings = Findings()
+    guess = Guess(what, "all", 1000, pictures, accuracy, error=0.02)
+    table, numbers = judge_guesses([guess, Guess("truth", "depth", 3, 1, None)], findings)
+    assert [f.rule for f in findings.all()] == ([rule] if rule else [])
+    assert table.rows[1][4] == "too few"
+    assert numbers[0]["accuracy"] == accuracy
 
 
 # Reading a question's words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +52,6 @@ def audit(config: AuditConfig) -> AuditReport:
         ConfigError: The report's name has an unknown suffix.
     """
     from rich.console import Console
-    from tqdm import tqdm
 
     from reinforcesight.data_gen.audit_balance import Balance
     from reinforcesight.data_gen.audit_pictures import PictureChecks, read_hash_list, read_name_list
@@ -64,7 +64,8 @@ def audit(config: AuditConfig) -> AuditReport:
     )
     from reinforcesight.data_gen.audit_rows import RowChecks
     from reinforcesight.data_gen.audit_text import TextSample, guess_from_text, judge_guesses
-    from reinforcesight.data_gen.stored_rows import BadRow, find_files, iterate_rows
+    from reinforcesight.data_gen.progress import Progress
+    from reinforcesight.data_gen.stored_rows import BadRow, count_rows, find_files, iterate_rows
 
     if config.report is not None:
         check_report_path(config.report)
@@ -77,17 +78,21 @@ def audit(config: AuditConfig) -> AuditReport:
     pictures = PictureChecks(findings, distance=config.near_distance, most=config.max_pictures)
     balance, texts = Balance(), TextSample(config.max_texts, config.seed)
     count = 0
-    reading = iterate_rows(readable, on_broken=lambda _, error: findings.add("damaged_file", str(error)))
-    for stored in tqdm(reading, desc="audit", unit="question", disable=True if config.quiet else None):
-        count += 1
-        if isinstance(stored, BadRow):
-            findings.add("bad_row", f"{stored.where}: {stored.problem}")
-            continue
-        known = rows.check(stored)
-        pictures.check(stored, known)
-        balance.add(stored, known)
-        if known is not None:
-            texts.add(stored.row, known)
+    with contextlib.ExitStack() as stack:
+        total = sum(count_rows(file) for file in readable)
+        progress = None if config.quiet else stack.enter_context(Progress("questions audited", total))
+        for stored in iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e))):
+            count += 1
+            if progress is not None:
+                progress.advance()
+            if isinstance(stored, BadRow):
+                findings.add("bad_row", f"{stored.where}: {stored.problem}")
+                continue
+            known = rows.check(stored)
+            pictures.check(stored, known)
+            balance.add(stored, known)
+            if known is not None:
+                texts.add(stored.row, known)
     pictures.finish()
     if names or hashes is not None:
         import numpy as np
@@ -210,7 +215,7 @@ def rules_of(dataset: Path) -> RelationRules:
     from reinforcesight.relation_kinds import DEFAULT_RULES, RelationRules
 
     found = _manifest(dataset)
-    settings = found.get("config") or found
+    settings = found.get("job")
     rules = settings.get("rules") if isinstance(settings, dict) else None
     if not isinstance(rules, dict):
         return DEFAULT_RULES

@@ -101,6 +101,16 @@ def open_file(file: SplitFile) -> pq.ParquetFile:
         raise broken(file, error) from error
 
 
+def count_rows(file: SplitFile) -> int:
+    """Number of rows, from the footer alone.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    with open_file(file) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
 def broken(file: SplitFile, error: Exception) -> InputError:
     """The error of a file that can't be read, or only in part."""
     what = " ".join(str(error).split()).rstrip(".")
