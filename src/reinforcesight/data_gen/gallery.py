@@ -270,9 +270,9 @@ def _example(
         return Rejected(words or _pair_in_words(sample), source_id)
     overlays = []
     for role in ROLES:
-        # Samples name an object by its id, or by its name.
+        # Samples name an object by its id or its name; of two with one name it can't be told which is meant.
         fits = [o for o in scene.objects if sample.get(role) is not None and sample[role] in (o.id, o.name)]
-        overlays += [overlay(role, item) for item in fits[:1]]
+        overlays += [overlay(role, item) for item in fits if len(fits) == 1]
     return Rejected(
         words=_pair_in_words(sample),
         source_id=source_id,
