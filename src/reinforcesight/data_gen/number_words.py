@@ -113,5 +113,6 @@ def find_numbers(text: str, ignore: Sequence[str] = ()) -> list[str]:
         return []
     found = [(match.start(), match.group().strip()) for match in _NUMBER.finditer(text)]
     # Characters with a numeric value that are not decimal digits: fractions, superscripts, Chinese numerals.
-    found += [(at, sign) for at, sign in enumerate(text) if sign.isnumeric() and not sign.isdecimal()]
+    if not text.isascii():
+        found += [(at, sign) for at, sign in enumerate(text) if sign.isnumeric() and not sign.isdecimal()]
     return [words for _, words in sorted(found)]

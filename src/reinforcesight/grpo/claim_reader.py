@@ -17,8 +17,7 @@ from reinforcesight.data_gen.claims import ADVERBS, CLAIM_PHRASES
 from reinforcesight.relation_kinds import Relation
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-NAME = "_"  # stands for the mention of an object in Words.words
-_NOT_AN_OBJECT, UNCLEAR = -1, -2
+NOT_AN_OBJECT, UNCLEAR = -1, -2
 
 _MORE_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.LEFT: ("on the left of", "on the left side of", "to the left side of", "more to the left than"),
@@ -81,6 +80,8 @@ _UNCLAIMED = frozenset(
             "imagine",
             "either",
             "neither",
+        "or",
+        "nor",
         ),
         *("maybe", "perhaps", "possibly", "could", "might", "may", "would", "asks", "asked", "opposite"),
     )
@@ -111,14 +112,13 @@ _PHRASES = _phrase_table()
 
 @dataclass(frozen=True, slots=True)
 class ReadClaim:
-    """A claim as read: positions of objects in the scene, and where in the text it stands (characters)."""
+    """A claim as read: positions of objects in the scene, and the tokens (first, one after last) that make it."""
 
     relation: Relation
     subject: int
     reference: int
     anchor: int | None
-    start: int
-    end: int
+    tokens: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +126,16 @@ class Words:
     """A text as words and signs, each mention of an object taken as one word.
 
     Attributes:
-        words: Lower case; ``NAME`` for a mention.
-        targets: Position of the mentioned object in the scene, ``UNCLEAR`` where a name fits several objects, and
-            another negative number for ordinary words.
-        starts, ends: Where each stands in the text.
+        words: Lower case; for a mention, a made-up word of the object's own that starts with ``_q``.
+        targets: Position of the mentioned object in the scene, ``UNCLEAR`` where a name fits several objects,
+            ``NOT_AN_OBJECT`` for all other words.
+        tokens: For each mention, by its position in ``words``, the first token of the text and the one after its
+            last: :func:`character_spans` gives the characters.
     """
 
     words: list[str]
     targets: list[int]
-    starts: list[int]
-    ends: list[int]
+    tokens: dict[int, tuple[int, int]]
 
 
 class MentionTable:
@@ -146,37 +146,64 @@ class MentionTable:
     """
 
     def __init__(self, mentions: Mapping[str, int]) -> None:
-        first: dict[str, list[tuple[list[str], int]]] = {}
-        for name, target in sorted(
-            mentions.items(), key=lambda item: (-len(_TOKEN.findall(item[0])), item[0])
-        ):
+        first: dict[str, list[tuple[list[str], int, str]]] = {}
+        for name in sorted(mentions, key=lambda name: (-len(_TOKEN.findall(name)), name)):
             tokens = _TOKEN.findall(name.lower())
             if tokens:
-                first.setdefault(tokens[0], []).append((tokens, target))
+                target = mentions[name]
+                first.setdefault(tokens[0], []).append((tokens, target, _stand_in(target)))
         self._first = first
 
     def split(self, text: str) -> Words:
         """Take a text apart. Longer names win over shorter ones."""
-        matches = list(_TOKEN.finditer(text))
-        tokens = [match[0].lower() for match in matches]
+        # Plain lists of strings: positions are worked out where a claim is found, which keeps rollouts fast.
+        tokens = _TOKEN.findall(text.lower())
         first = self._first
         words: list[str] = []
         targets: list[int] = []
-        starts: list[int] = []
-        ends: list[int] = []
-        position, count = 0, len(tokens)
-        while position < count:
-            word, target, width = tokens[position], _NOT_AN_OBJECT, 1
-            for name, named in first.get(word, ()):
-                if tokens[position : position + len(name)] == name:
-                    word, target, width = NAME, named, len(name)
+        mentioned: dict[int, tuple[int, int]] = {}
+        position = 0
+        for at in [at for at, token in enumerate(tokens) if token in first]:
+            if at < position:
+                continue
+            for name, target, stand_in in first[tokens[at]]:
+                end = at + len(name)
+                if tokens[at:end] == name:
+                    words += tokens[position:at]
+                    targets += [NOT_AN_OBJECT] * (at - position)
+                    mentioned[len(words)] = (at, end)
+                    words.append(stand_in)
+                    targets.append(target)
+                    position = end
                     break
-            words.append(word)
-            targets.append(target)
-            starts.append(matches[position].start())
-            ends.append(matches[position + width - 1].end())
-            position += width
-        return Words(words, targets, starts, ends)
+        words += tokens[position:]
+        targets += [NOT_AN_OBJECT] * (len(tokens) - position)
+        return Words(words, targets, mentioned)
+
+
+def character_spans(
+    text: str, token_spans: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Characters that stretches of tokens (first, one after last) take up in a text."""
+    wanted = list(token_spans)
+    firsts = {first: 0 for first, _ in wanted}
+    lasts = {end - 1: 0 for _, end in wanted}
+    # As in MentionTable.split; a letter that becomes two when lowered stays within its word.
+    for at, match in enumerate(_TOKEN.finditer(text)):
+        if at in firsts:
+            firsts[at] = match.start()
+        if at in lasts:
+            lasts[at] = match.end()
+    return {(first, end): (firsts[first], lasts[end - 1]) for first, end in wanted}
+
+
+def _stand_in(target: int) -> str:
+    """A word for an object that no number word or unit can be read in."""
+    letters = ""
+    while target >= 0:
+        letters += chr(ord("a") + target % 26)
+        target = target // 26 - 1
+    return f"_q{letters}"
 
 
 def read_claims_in(text: Words) -> list[ReadClaim]:
@@ -211,8 +238,7 @@ def read_claims_in(text: Words) -> list[ReadClaim]:
                     targets[subject],
                     targets[reference],
                     anchor,
-                    text.starts[subject],
-                    text.ends[reference],
+                    (text.tokens[subject][0], text.tokens[reference][1]),
                 )
                 found.append(claim)
             last_reference = reference

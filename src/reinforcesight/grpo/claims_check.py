@@ -13,7 +13,13 @@ from typing import Any
 from reinforcesight.data_gen.claims import Claim, claim_mentions
 from reinforcesight.data_gen.english import bare_name
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.claim_reader import UNCLEAR, MentionTable, ReadClaim, Words, read_claims_in
+from reinforcesight.grpo.claim_reader import (
+    UNCLEAR,
+    MentionTable,
+    ReadClaim,
+    Words,
+    read_claims_in,
+)
 from reinforcesight.naming import ambiguous_names
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relation_kinds import Axis, Relation, RelationRules
@@ -42,7 +48,7 @@ class CheckedClaim:
     Attributes:
         claim: Relation and ids of the objects.
         verdict: What the scene says.
-        start, end: Where it stands in the completion, in characters.
+        tokens: Where it stands in the reasoning: first token, and the one after its last.
         counted: The first of its kind; the same claim again, also turned round, counts for nothing.
         as_asked: The relation that it claims of the question's subject to its reference; ``None`` for a claim about
             other objects, another axis or another anchor.
@@ -50,8 +56,7 @@ class CheckedClaim:
 
     claim: Claim[ObjectId]
     verdict: ClaimVerdict
-    start: int
-    end: int
+    tokens: tuple[int, int]
     counted: bool
     as_asked: Relation | None
 
@@ -75,6 +80,7 @@ class Checker:
     ) -> None:
         self.asked = asked
         self._scene = scene
+        self._ids: list[ObjectId] = [item.id for item in scene.objects] if scene is not None else []
         self._mentions = mentions
         self._rules = rules
         self._verdicts: dict[tuple[Axis, int, int, int | None], Relation | None] = {}
@@ -84,32 +90,26 @@ class Checker:
         """How objects may be written."""
         return self._mentions
 
-    def check(self, words: Words, offset: int = 0) -> tuple[CheckedClaim, ...]:
-        """All claims of a text that starts at ``offset`` in the completion."""
+    def check(self, words: Words) -> tuple[CheckedClaim, ...]:
+        """All claims of a text."""
         if self._scene is None:
             return ()
         checked: list[CheckedClaim] = []
         seen: set[tuple[Relation, int, int, int | None]] = set()
         for claim in read_claims_in(words):
             key = _canonical(claim)
+            anchor = None if claim.anchor is None else self._ids[claim.anchor]
             checked.append(
                 CheckedClaim(
-                    self._with_ids(claim),
+                    Claim(claim.relation, self._ids[claim.subject], self._ids[claim.reference], anchor),
                     self._verdict(key),
-                    offset + claim.start,
-                    offset + claim.end,
+                    claim.tokens,
                     key not in seen,
                     self._as_asked(claim),
                 )
             )
             seen.add(key)
         return tuple(checked)
-
-    def _with_ids(self, claim: ReadClaim) -> Claim[ObjectId]:
-        assert self._scene is not None
-        ids = [item.id for item in self._scene.objects]
-        anchor = None if claim.anchor is None else ids[claim.anchor]
-        return Claim(claim.relation, ids[claim.subject], ids[claim.reference], anchor)
 
     def _as_asked(self, claim: ReadClaim) -> Relation | None:
         asked = self.asked
@@ -167,12 +167,10 @@ def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, b
 
 def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
     """Letter of the answer that the reasoning itself announces last ("so the answer is left"), where it does."""
-    last = None
-    for last in _CONCLUSION.finditer(reasoning):
-        pass
-    if last is None:
+    found = _CONCLUSION.findall(reasoning) if "answer" in reasoning else []
+    if not found:
         return None
-    text = last[1]
+    text = found[-1]
     lettered = _OPTION_LETTER.match(text)
     if lettered:
         return lettered[1]

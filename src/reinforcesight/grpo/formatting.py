@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_BOTH = re.compile(r"\s*<think>([^<>]*)</think>\s*<answer>([^<>]*)</answer>\s*\Z")
-_ANSWER_ONLY = re.compile(r"\s*<answer>([^<>]*)</answer>\s*\Z")
+# No further tag inside, in whatever brackets the judge would also read one.
+_INSIDE = "[^<>◁▷＜＞]*"
+_BOTH = re.compile(rf"\s*<think>({_INSIDE})</think>\s*<answer>({_INSIDE})</answer>\s*\Z")
+_ANSWER_ONLY = re.compile(rf"\s*<answer>({_INSIDE})</answer>\s*\Z")
+_SQUARE_TAG = re.compile(r"\[/?(?:THINK|ANSWER)\]", re.IGNORECASE)
 _ANSWER_BLOCK = re.compile(r"<answer>([^<>]*)</answer>", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 # Reasoning is read up to here; far shorter texts already get the full penalty for length.
 READ_LIMIT = 20_000
+_MOST_BLOCKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Layout:
         well_formed: The blocks that are asked for, each with at least one word, and nothing outside.
         reasoning: Text of the reasoning, also of completions that are not well formed; at most ``READ_LIMIT`` long.
         offset: Where the reasoning starts in the completion, in characters.
-        answers: Text of every complete answer block.
+        answers: Text of the complete answer blocks (the first twenty).
     """
 
     well_formed: bool
@@ -33,9 +37,9 @@ class Layout:
 def read_layout(text: str, *, thinking: bool = True, max_answer_words: int = 20) -> Layout:
     """Find the blocks of a completion. Tags are lower case; white space around them is free."""
     match = (_BOTH if thinking else _ANSWER_ONLY).match(text)
-    if match is None:
+    if match is None or ("[" in text and _SQUARE_TAG.search(text)):
         reasoning, offset = _loose_reasoning(text)
-        return Layout(False, reasoning, offset, tuple(_ANSWER_BLOCK.findall(text)))
+        return Layout(False, reasoning, offset, tuple(_ANSWER_BLOCK.findall(text)[:_MOST_BLOCKS]))
     answer = match[match.lastindex or 1]
     well_formed = 0 < len(_WORD.findall(answer)) <= max_answer_words
     if not thinking:

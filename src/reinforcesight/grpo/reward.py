@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
+from reinforcesight.grpo.answers import read_answer
+from reinforcesight.grpo.claim_reader import character_spans
 from reinforcesight.grpo.claims_check import (
     CheckedClaim,
     Checker,
@@ -19,10 +21,10 @@ from reinforcesight.grpo.claims_check import (
     concluded_letter,
     make_checker,
 )
-from reinforcesight.grpo.formatting import Layout, read_layout
+from reinforcesight.grpo.formatting import read_layout
 from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
-from reinforcesight.judge import AnswerStatus, judge, parse_answer
+from reinforcesight.judge import AnswerStatus
 from reinforcesight.protocol import LETTERS
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "RewardFunction",
     "RewardParts",
     "RewardWeights",
+    "claim_spans",
     "make_reward_functions",
     "reward_weights",
     "score_completion",
@@ -39,6 +42,7 @@ __all__ = [
 
 PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
 _DEFAULT = RewardConfig()
+_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class RewardParts:
         paid: The answer is paid for: the gate is open to accuracy.
         letter: The answer that the judge reads.
         status: How the answer reads.
-        claims: The claims of the reasoning with their verdicts and positions in the completion.
+        claims: The claims of the reasoning with their verdicts; :func:`claim_spans` says where they stand.
         numbers: Numbers, units and coordinates found in the reasoning.
         reasoning: First and last character of the reasoning in the completion.
     """
@@ -132,24 +136,31 @@ def _scorer(config: RewardConfig) -> _Scorer:
 
 
 class _Scorer:
-    """Scores under one configuration; remembers the last completions, which several functions are asked about."""
+    """Scores under one configuration; remembers questions and the last batch."""
 
     def __init__(self, config: RewardConfig) -> None:
         self.config = config
-        self.score = lru_cache(maxsize=8192)(self._score)
         self._checker = lru_cache(maxsize=4096)(self._make_checker)
+        self._last: tuple[list[str], dict[str, list[Any]], list[RewardParts]] | None = None
+
+    def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
+        """Score a batch; asked for the same one again, as each function of TRL's list asks, it is not computed anew."""
+        texts = [completion_text(completion) for completion in completions]
+        used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
+        if self._last is None or self._last[0] != texts or self._last[1] != used:
+            rows = [_Row.of({name: used[name][at] for name in used}) for at in range(len(texts))]
+            scored = [self.score(text, row) for text, row in zip(texts, rows, strict=True)]
+            self._last = texts, used, scored
+        return self._last[2]
 
     def _make_checker(self, scene: str | None, evidence: str | None) -> Checker:
         return make_checker(scene, evidence, self.config.rules)
 
-    def _score(self, text: str, row: _Row) -> RewardParts:
+    def score(self, text: str, row: _Row) -> RewardParts:
         config = self.config
         layout = read_layout(text, thinking=config.thinking, max_answer_words=config.max_answer_words)
-        verdict = judge(text, row.choices, row.answer, question=row.question)
-        letter, status = verdict.letter, verdict.status
-        if len(layout.answers) > 1 and not _blocks_agree(layout, row):
-            letter, status = None, AnswerStatus.AMBIGUOUS
-        accuracy = float(letter is not None and letter == verdict.gold) if verdict.scorable else None
+        letter, gold, status = read_answer(text, layout, row.choices, row.answer, row.question)
+        accuracy = None if gold is None else float(letter == gold)
         formed = float(layout.well_formed)
         if not config.thinking:
             total = None if accuracy is None else _total_without_thinking(accuracy, formed, config)
@@ -162,7 +173,7 @@ class _Scorer:
         numbers = numbers_in(layout.reasoning, words, checker.mentions)
         length = count_words(words)
         qualitative = float(length > 0 and not numbers)
-        claims = checker.check(words, layout.offset)
+        claims = checker.check(words)
         long = over_length(length, config.soft_words, config.max_words)
         repeated = repeated_share(words, config.ngram)
         repetition = _repetition(repeated, config)
@@ -172,7 +183,7 @@ class _Scorer:
             grounded = grounding(claims, config.max_claims)
             claimed, _ = claimed_relation(claims)
             speaks = claimed is not None
-            consistent = float(_follows(letter, verdict.gold, layout.reasoning, row, claims, checker))
+            consistent = float(_follows(letter, gold, layout.reasoning, row, claims, checker))
         paid = config.gate is not Gate.REASONING or (
             qualitative == 1.0
             and consistent in (None, 1.0)
@@ -186,12 +197,11 @@ class _Scorer:
         return RewardParts(*parts, total, paid, letter, status, claims, numbers, span)
 
 
-def _blocks_agree(layout: Layout, row: _Row) -> bool:
-    """Whether several answer blocks all give one letter."""
-    letters = {
-        parse_answer(block, row.choices, question=row.question).letter for block in layout.answers[:20]
-    }
-    return len(letters) == 1
+def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedClaim]]:
+    """Where the claims of a scored completion stand in it (first character, one after the last), to be marked."""
+    start, end = parts.reasoning
+    found = character_spans(text[start:end], [item.tokens for item in parts.claims])
+    return [(start + found[c.tokens][0], start + found[c.tokens][1], c) for c in parts.claims]
 
 
 def _repetition(share: float, config: RewardConfig) -> float:
@@ -273,8 +283,14 @@ def completion_text(completion: object) -> str:
     """Text of a completion as TRL hands it over: a string, or messages, of which the assistant's are joined."""
     if isinstance(completion, str):
         return completion
+    if isinstance(completion, dict):
+        content = completion.get("content")
+        if isinstance(content, str):
+            return content
     if isinstance(completion, Mapping):
         return completion_text(completion.get("text", completion.get("content")))
+    if isinstance(completion, list) and len(completion) == 1:
+        return completion_text(completion[0])
     if isinstance(completion, Sequence):
         return "\n".join(
             completion_text(part)
@@ -335,16 +351,7 @@ def score_batch(
     completions: Sequence[object], columns: Mapping[str, Any], config: RewardConfig = _DEFAULT
 ) -> list[RewardParts]:
     """Score completions against columns, which are lists of the same length."""
-    used = {
-        name: columns[name]
-        for name in ("question", "choices", "answer", "scene", "evidence")
-        if columns.get(name) is not None
-    }
-    scorer = _scorer(config)
-    return [
-        scorer.score(completion_text(completion), _Row.of({name: used[name][at] for name in used}))
-        for at, completion in enumerate(completions)
-    ]
+    return list(_scorer(config).batch(completions, columns))
 
 
 def _log(

@@ -35,13 +35,9 @@ def numbers_in(reasoning: str, words: Words, mentions: MentionTable) -> tuple[st
 
 def count_words(words: Words) -> int:
     """Words of a text, each mention of an object counting as one, signs not at all."""
-    characters = words.ends[-1] - words.starts[0] if words.ends else 0
-    named = sum(
-        end - start
-        for target, start, end in zip(words.targets, words.starts, words.ends, strict=True)
-        if target != -1
-    )
-    return max(len(_spoken(words)), (characters - named) // _CHARACTERS_PER_WORD)
+    spoken = _spoken(words)
+    characters = sum(map(len, spoken))
+    return max(len(spoken), characters // _CHARACTERS_PER_WORD)
 
 
 def over_length(length: int, soft: int, most: int) -> float:
@@ -52,15 +48,10 @@ def over_length(length: int, soft: int, most: int) -> float:
 def repeated_share(words: Words, size: int) -> float:
     """Share of the word sequences of a length that occurred before in the same text."""
     spoken = _spoken(words)
-    # Mentions of different objects differ: "the _ is left of the _" is no repetition of itself about other objects.
     sequences = list(zip(*(spoken[shift:] for shift in range(size)), strict=False))
     return 1.0 - len(set(sequences)) / len(sequences) if sequences else 0.0
 
 
-def _spoken(words: Words) -> list[str | int]:
-    """The words without signs; a mention stands as its object's number."""
-    return [
-        word if target == -1 else target
-        for word, target in zip(words.words, words.targets, strict=True)
-        if target != -1 or word[0].isalnum()
-    ]
+def _spoken(words: Words) -> list[str]:
+    """The words without signs; mentions of different objects are different words."""
+    return [word for word in words.words if word[0].isalnum() or word[0] == "_"]
