@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from reinforcesight.errors import OutputError
 
 PART_SUFFIX = ".part"
@@ -78,6 +80,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what interrupted writes left in a folder. Only for a folder that no other process writes to."""
-    for part in folder.glob(f".*{PART_SUFFIX}"):
-        part.unlink(missing_ok=True)
+    """Remove what writes of killed processes of this machine left in a folder; other machines may be writing still."""
+    for part in folder.glob(f".*.{socket.gethostname()}.*{PART_SUFFIX}"):
+        process = part.name.removesuffix(PART_SUFFIX).rpartition(".")[2]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            part.unlink(missing_ok=True)

@@ -57,7 +57,12 @@ class GenerateConfig(StrictConfig):
     distribution: Literal["train", "held_out", "shifted"] = Field(
         "train", description="family of rendered scenes"
     )
-    max_questions_per_picture: int = Field(4, ge=1, le=64, description="most questions of one picture")
+    max_questions_per_picture: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="most questions of one picture; 0: 4, and up to 20 where a fixed number of pictures needs it",
+    )
     rows_per_file: int = Field(500, ge=1, description="questions in one Parquet file")
     templates: Path | None = Field(None, description="question wordings; by default those of the package")
     overwrite: bool = Field(False, description="replace the data set of another job in the output folder")

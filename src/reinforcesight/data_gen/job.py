@@ -78,6 +78,8 @@ class Job:
             return True
         try:
             self.work.mkdir(parents=True, exist_ok=True)
+            for folder in (self.work, self.data):
+                remove_parts(folder)
         except OSError as error:
             raise cannot_write(self.work, error) from error
         if not (self.work / "job.json").is_file():
@@ -150,8 +152,6 @@ class Job:
                 return
             except OSError:
                 pass  # a file system without locks: writes are atomic all the same
-            if self.data.is_dir():
-                remove_parts(self.data)
             yield True
 
 

@@ -44,6 +44,7 @@ class Manifest:
         pictures_read: Pictures that were read.
         pictures_usable: Pictures with at least one clear pair.
         asked: Questions that were wanted.
+        questions_per_picture: Most questions of one picture.
         counts: For each of relation, task, form, answer, and answer of yes/no questions: value to number.
         cells: By split: number of questions of each "relation | form | letter", "(yes)" or "(no)" where asked.
         shortfalls: In words, where the balance or the number is not what was wanted.
@@ -58,6 +59,7 @@ class Manifest:
     pictures_read: int
     pictures_usable: int
     asked: int
+    questions_per_picture: int
     counts: dict[str, dict[str, int]]
     cells: dict[str, dict[str, int]]
     shortfalls: list[str]
@@ -70,6 +72,7 @@ def build_manifest(
     config: GenerateConfig,
     identity: dict[str, Any],
     plan: Fit,
+    limit: int,
     cells: Mapping[str, Counter[Cell]],
     pictures_used: Mapping[str, int],
     pictures_read: int,
@@ -90,11 +93,12 @@ def build_manifest(
         pictures_read=pictures_read,
         pictures_usable=plan.pictures,
         asked=config.num_samples,
+        questions_per_picture=limit,
         counts=counts,
         cells={
             name: {_cell_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits
         },
-        shortfalls=_shortfalls(config, counts, splits, total.total()),
+        shortfalls=_shortfalls(config, plan, limit, counts, splits),
         files=list(files),
         software=_software(),
     )
@@ -144,22 +148,26 @@ def _cell_name(cell: Cell) -> str:
 
 
 def _shortfalls(
-    config: GenerateConfig, counts: Mapping[str, Mapping[str, int]], splits: Sequence[str], total: int
+    config: GenerateConfig,
+    plan: Fit,
+    limit: int,
+    counts: Mapping[str, Mapping[str, int]],
+    splits: Sequence[str],
 ) -> list[str]:
     """What is not as it was wanted. A difference of a single question can't be avoided and is not told."""
     told = []
-    if total < config.num_samples:
-        limit = config.max_questions_per_picture
-        told.append(
-            f"{total} of {config.num_samples} questions: the pictures give no more at {limit} a picture with "
-            "an even choice"
-        )
     relations = counts["relation"]
-    absent = [relation.value for relation in Relation if relation.value not in relations]
-    if absent:
+    total = sum(relations.values())
+    if total < config.num_samples:
         told.append(
-            f"no question about {', '.join(absent)}: no pair of objects is clear enough, or there is no depth"
+            f"{total} of {config.num_samples} questions: no more with an even choice, at most {limit} a picture "
+            f"(pictures with a clear pair: {plan.pictures})"
         )
+    absent = [relation for relation in Relation if relation.value not in relations]
+    for reason, hopeless in (("no clear pair, or no depth", True), ("too few pictures", False)):
+        names = [r.value for r in absent if hopeless != any(s.pairs[r.axis] for s in plan.supply.values())]
+        if names:
+            told.append(f"no question about {', '.join(names)}: {reason}")
     told += _uneven("relation", relations)
     wanted = sum(config.forms.values())
     expected = {form.value: weight / wanted for form, weight in config.forms.items()}

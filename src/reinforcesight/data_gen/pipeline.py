@@ -35,13 +35,17 @@ from reinforcesight.data_gen.scanning import (
 from reinforcesight.data_gen.selection import Selection
 from reinforcesight.data_gen.sources.base import Source
 from reinforcesight.data_gen.summary import print_summary
+from reinforcesight.data_gen.tasks import TaskContext, TaskPool, do_task
 from reinforcesight.data_gen.templates import load_templates
 from reinforcesight.data_gen.workers import WorkerPool, default_workers
-from reinforcesight.data_gen.writer import WriteContext, WriteTask, WrittenFile, plan_files, write_file
+from reinforcesight.data_gen.writer import WriteContext, WriteTask, WrittenFile, plan_files
 from reinforcesight.errors import ConfigError, InputError
 
 # Belongs to the identity of a job: raise it when the same settings give another result.
 FORMAT = 1
+# Questions of one picture, where the user leaves it open: few, so that the pictures differ; more where there are no
+# more pictures.
+_FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Rendered pictures beyond those that would do if each gave all its questions.
 _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
@@ -113,18 +117,21 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
 
 
 def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
-    context = ScanContext(source, config.rules, config.seed, job.work, job.digest)
-    workers = config.workers or default_workers()
-    rules = SelectionRules(
-        samples=config.num_samples,
-        fractions={name: getattr(config.splits, name) for name in SPLITS},
-        forms=config.forms,
-        limit=config.max_questions_per_picture,
-        seed=config.seed,
+    context = TaskContext(
+        ScanContext(source, config.rules, config.seed, job.work, job.digest),
+        WriteContext(job.work, job.data, config.seed, config.templates, job.digest),
     )
+    pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or default_workers())
+    with pool:
+        return _steps(config, source, job, context.scan, pool, started)
+
+
+def _steps(
+    config: GenerateConfig, source: Source, job: Job, context: ScanContext, pool: TaskPool, started: float
+) -> GenerateReport:
     endless = source.count() is None
-    pictures = source.count() or _pictures_for(rules)
-    scan_pictures(context, pictures, workers=workers, shard=config.own_shard)
+    pictures = source.count() or _pictures_for(config)
+    scan_pictures(context, pictures, pool=pool, shard=config.own_shard)
     missing = missing_chunks(context, pictures)
     if missing:
         click.echo(
@@ -136,15 +143,17 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
         if not mine:
             click.echo(f"{config.output}: another process is writing this data set")
             return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
-        pictures, plan = _fit_with_waves(context, rules, pictures, endless=endless, workers=workers)
+        rules = _selection_rules(config, context, pictures, endless=endless)
+        pictures, plan = _fit_with_waves(context, rules, pictures, endless=endless, pool=pool)
         if sum(plan.taken.values()) == 0:
             raise InputError(_why_empty(context, pictures), where=str(config.input or config.source))
         tally = _Tally()
-        files = _write(config, job, plan, tally, _scanned(context, pictures), rules, workers)
+        files = _write(config, plan, tally, _scanned(context, pictures), rules, pool)
         manifest = build_manifest(
             config=config,
             identity=dict(job.identity),
             plan=plan,
+            limit=rules.limit,
             cells=tally.cells,
             pictures_used=tally.pictures,
             pictures_read=pictures,
@@ -157,10 +166,30 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
     return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
 
 
-def _pictures_for(rules: SelectionRules) -> int:
+def _pictures_for(config: GenerateConfig) -> int:
     """Pictures of an endless source that will probably do, in whole chunks; at least ten, so that splits can be."""
-    wanted = max(10, math.ceil(rules.samples / rules.limit * _SPARE_PICTURES))
+    limit = config.max_questions_per_picture or _FEW_QUESTIONS
+    wanted = max(10, math.ceil(config.num_samples / limit * _SPARE_PICTURES))
     return chunk_count(wanted) * CHUNK_PICTURES
+
+
+def _selection_rules(
+    config: GenerateConfig, context: ScanContext, pictures: int, *, endless: bool
+) -> SelectionRules:
+    limit = config.max_questions_per_picture
+    if limit == 0 and endless:
+        limit = _FEW_QUESTIONS
+    elif limit == 0:
+        usable = sum(1 for _ in _scanned(context, pictures).contents())
+        needed = math.ceil(config.num_samples / max(1, usable) * _SPARE_PICTURES)
+        limit = min(max(needed, _FEW_QUESTIONS), _MANY_QUESTIONS)
+    return SelectionRules(
+        samples=config.num_samples,
+        fractions={name: getattr(config.splits, name) for name in SPLITS},
+        forms=config.forms,
+        limit=limit,
+        seed=config.seed,
+    )
 
 
 def _scanned(context: ScanContext, pictures: int) -> Pictures:
@@ -172,7 +201,7 @@ def _scanned(context: ScanContext, pictures: int) -> Pictures:
 
 
 def _fit_with_waves(
-    context: ScanContext, rules: SelectionRules, pictures: int, *, endless: bool, workers: int
+    context: ScanContext, rules: SelectionRules, pictures: int, *, endless: bool, pool: TaskPool
 ) -> tuple[int, Fit]:
     """Fit the choice to the pictures; an endless source is asked for more until nothing is missing."""
     from reinforcesight.data_gen.scanning import Shard
@@ -183,7 +212,7 @@ def _fit_with_waves(
             return pictures, plan
         more = max(pictures // 8, math.ceil(2 * plan.missing / rules.limit))
         pictures = chunk_count(pictures + more) * CHUNK_PICTURES
-        scan_pictures(context, pictures, workers=workers, shard=Shard())
+        scan_pictures(context, pictures, pool=pool, shard=Shard())
     return pictures, fit(_scanned(context, pictures), rules, adapt=True)
 
 
@@ -215,22 +244,20 @@ class _Tally:
 
 def _write(
     config: GenerateConfig,
-    job: Job,
     plan: Fit,
     tally: _Tally,
     scanned: Pictures,
     rules: SelectionRules,
-    workers: int,
+    pool: TaskPool,
 ) -> list[WrittenFile]:
     selections = tally.counting(choose(scanned, plan.borders, plan.quotas, plan.supply, rules))
     tasks = plan_files(selections, plan.taken, config.rows_per_file)
-    context = WriteContext(job.work, job.data, config.seed, config.templates, job.digest)
     files: list[WrittenFile] = []
     tried: Counter[str] = Counter()
-    pool: WorkerPool[WriteContext, WriteTask, WrittenFile] = WorkerPool(write_file, context, workers=workers)
-    with Progress("questions written", sum(plan.taken.values())) as progress, pool:
+    with Progress("questions written", sum(plan.taken.values())) as progress:
         for outcome in pool.run(tasks):
-            if outcome.result is None:
+            assert isinstance(outcome.task, WriteTask)
+            if not isinstance(outcome.result, WrittenFile):
                 progress.say(f"a worker died ({outcome.crash}) over {outcome.task.name}")
                 tried[outcome.task.name] += 1
                 if tried[outcome.task.name] > 2:

@@ -201,7 +201,9 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     compression = {name: "NONE" if name == "image" else "ZSTD" for name in schema.names}
     with (
         atomic_file(chunk_path(context.folder, task.chunk)) as stream,
-        pq.ParquetWriter(stream, schema, compression=compression, use_dictionary=False) as writer,
+        pq.ParquetWriter(
+            stream, schema, compression=compression, use_dictionary=False, write_statistics=False
+        ) as writer,
     ):
         for index in range(task.start, task.stop):
             report.pictures += 1

@@ -13,9 +13,8 @@ from reinforcesight.data_gen.scan import (
     ScanTask,
     chunk_path,
     read_report,
-    scan_chunk,
 )
-from reinforcesight.data_gen.workers import WorkerPool
+from reinforcesight.data_gen.tasks import TaskPool
 from reinforcesight.errors import InputError
 
 # Small enough that little is lost with a worker and small jobs use all workers, large enough that files stay few.
@@ -69,7 +68,7 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
         yield report
 
 
-def scan_pictures(context: ScanContext, pictures: int, *, workers: int, shard: Shard) -> None:
+def scan_pictures(context: ScanContext, pictures: int, *, pool: TaskPool, shard: Shard) -> None:
     """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
 
     A worker that dies (out of memory, a crash in a library) is reported; its chunk is tried once more, and then its
@@ -88,12 +87,12 @@ def scan_pictures(context: ScanContext, pictures: int, *, workers: int, shard: S
         if shard.has(task.chunk)
     )
     done = mine - sum(task.stop - task.start for task in tasks)
-    pool: WorkerPool[ScanContext, ScanTask, int] = WorkerPool(scan_chunk, context, workers=workers)
     probed: Counter[int] = Counter()
     crashed: dict[int, list[tuple[int, str]]] = {}
-    with Progress("pictures", mine, done=done) as progress, pool:
+    with Progress("pictures", mine, done=done) as progress:
         for outcome in pool.run(tasks):
             task = outcome.task
+            assert isinstance(task, ScanTask)
             whole = _task(task.chunk, pictures)
             if outcome.crash is not None:
                 where = f"pictures {task.start} to {task.stop - 1}"

@@ -19,7 +19,7 @@ import numpy as np
 from reinforcesight.data_gen.balance import AXES, FORMS, Cell, Quota, Supply
 from reinforcesight.data_gen.scan import Option, PictureSummary
 from reinforcesight.data_gen.templates import Form
-from reinforcesight.relation_kinds import Axis
+from reinforcesight.relation_kinds import Axis, Relation
 
 # Split borders are read off so many pictures: exact for small data sets, precise enough for large ones.
 _BORDER_SAMPLE = 4096
@@ -185,12 +185,29 @@ class _SplitState:
         self.pictures, self.pictures_seen = supply.pictures, 0
         self.total, self.taken = quota.total, 0
         self.even = _Evenness()
+        self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
     def allowance(self, limit: int) -> int:
         """Most questions from the next picture, so that all pictures contribute alike and the last ones need not."""
         pace = 1.0 if self.pictures < 20 else 0.95
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
         return max(0, min(limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
+
+    def take(self, option: Option, form: Form, rng: random.Random) -> Cell:
+        """The cell of a chosen pair: one that is lacking most, and among equals one that evens the axis out."""
+        axis = option.axis
+        cells = self.cells[axis, form]
+        most = max(cells.values())
+        equals = [cell for cell, count in cells.items() if count == most]
+        rng.shuffle(equals)
+        cell = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
+        cells[cell] -= 1
+        self._asked.update((cell.relation, (axis, cell.answer_index)))
+        self.left[axis, form] -= 1
+        self.axis_left[axis] -= 1
+        self.taken += 1
+        self.even.add(option)
+        return cell
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
@@ -243,14 +260,7 @@ def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit
         if found is None:
             break
         option, form = found
-        cells = state.cells[option.axis, form]
-        most = max(cells.values())
-        cell = rng.choice([cell for cell, count in cells.items() if count == most])
-        cells[cell] -= 1
-        state.left[option.axis, form] -= 1
-        state.axis_left[option.axis] -= 1
-        state.taken += 1
-        state.even.add(option)
+        cell = state.take(option, form, rng)
         options.remove(option)
         by_axis[option.axis] += 1
         used_objects.update(option.objects)

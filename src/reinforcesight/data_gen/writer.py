@@ -165,6 +165,7 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
             "compression_level": _COMPRESSION_LEVEL,
             "use_dictionary": ["relation", "task", "form", "answer", "source", "source_id"],
             "data_page_size": _PAGE_BYTES,
+            "write_statistics": False,
         }
         with pq.ParquetWriter(stream, schema, **options) as writer:
             for group in _groups(_rows(context, task, templates)):
