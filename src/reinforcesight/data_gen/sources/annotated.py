@@ -13,7 +13,7 @@ from typing import Any
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
-from reinforcesight.data_gen.sources.coco import CocoImage, CocoIndex, find_annotation_file, read_coco
+from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside
 from reinforcesight.data_gen.sources.depth_files import (
     DepthMap,
@@ -65,31 +65,21 @@ class AnnotatedSource:
         self.annotation_file = find_annotation_file(Path(path))
         self.root = Path(image_root) if image_root is not None else self.annotation_file.parent
         self.seed = seed
-        self._index: CocoIndex | None = None
-        self._read()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A worker reads the file itself: that is cheaper than to send a large index through a pipe.
-        return {**self.__dict__, "_index": None}
-
-    def _read(self) -> CocoIndex:
-        if self._index is None:
-            self._index = read_coco(self.annotation_file)
-        return self._index
+        self._index = read_coco(self.annotation_file)
 
     def count(self) -> int:
         """Number of entries in ``images``, usable or not."""
-        return len(self._read().images)
+        return len(self._index.images)
 
     def problems(self) -> tuple[Skipped, ...]:
         """What belongs to no picture: annotations of unknown images, broken categories."""
-        return self._read().problems
+        return self._index.problems
 
     def fingerprint(self) -> str:
         """SHA-256 over the annotation file and over name, size and both ends of each picture and depth map."""
         digest = hashlib.sha256(self.annotation_file.read_bytes())
         names: list[object] = []
-        for entry in self._read().images:
+        for entry in self._index.images:
             for key in ("file_name", "depth_file_name"):
                 if key in entry.record:
                     names += [entry.record[key], f"images/{entry.record[key]}"]
@@ -102,7 +92,7 @@ class AnnotatedSource:
         Raises:
             PictureRejected: The picture can't be used.
         """
-        coco = self._read()
+        coco = self._index
         entry = coco.images[index]
         if entry.refused is not None:
             raise PictureRejected(*entry.refused, source_id=entry.source_id)
