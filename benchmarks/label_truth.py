@@ -46,8 +46,10 @@ CONDITIONS: dict[str, tuple[float, dict[str, object]]] = {
     "pitched 25 degrees": (0.0, {"pitch": 25.0}),
     "pitched, rolled 12 degrees": (0.0, {"pitch": 15.0, "roll": 12.0}),
     "a wall fills the view": (0.0, {"wall_fills_view": True}),
+    "hidden share unknown": (0.0, {}),
     "boxes without outlines": (0.0, {}),
 }
+HIDDEN_UNKNOWN = {"hidden share unknown", "boxes without outlines"}
 WITHOUT_OUTLINES = {"boxes without outlines"}
 
 
@@ -136,7 +138,7 @@ def smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator)
 
 
 def scene_of(
-    picture: RenderedPicture, depth: np.ndarray, *, outlines: bool = True
+    picture: RenderedPicture, depth: np.ndarray, *, outlines: bool = True, hidden: bool = True
 ) -> tuple[object, list[int]]:
     """The pipeline's scene from masks and depth, and the positions of its objects among the picture's."""
     detections, kept = [], []
@@ -147,7 +149,14 @@ def scene_of(
         rows, columns = np.nonzero(mask)
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         detections.append(
-            Detection(item.id, item.name, tuple(float(v) for v in box), mask if outlines else None)
+            Detection(
+                item.id,
+                item.name,
+                tuple(float(v) for v in box),
+                mask if outlines else None,
+                visible_fraction=item.visible_fraction if hidden else None,
+                truncated=item.truncated if hidden else None,
+            )
         )
         kept.append(position)
     height, width = depth.shape
@@ -157,7 +166,14 @@ def scene_of(
 
 
 def count_one(
-    index: int, *, seed: int, sigma: float, size: tuple[int, int], options: dict[str, object], outlines: bool
+    index: int,
+    *,
+    seed: int,
+    sigma: float,
+    size: tuple[int, int],
+    options: dict[str, object],
+    outlines: bool,
+    hidden: bool,
 ) -> Counter[tuple[str, str]]:
     """Counts of one picture: (axis, what) to number of pairs."""
     picture = render_picture(seed, index, Distribution.TRAIN, size, RenderConfig.model_validate(options))
@@ -165,7 +181,7 @@ def count_one(
     if sigma:
         depth *= smooth_noise(depth.shape, sigma, np.random.default_rng([seed, index, 77]))
     truth = truth_of(picture)
-    scene, kept = scene_of(picture, depth, outlines=outlines)
+    scene, kept = scene_of(picture, depth, outlines=outlines, hidden=hidden)
     by_id = {picture.objects[position].id: truth[position] for position in kept}
     counts: Counter[tuple[str, str]] = Counter()
     for axis, ids in _triples(list(by_id)):
@@ -210,6 +226,7 @@ def measure(
         size=size,
         options=options,
         outlines=condition not in WITHOUT_OUTLINES,
+        hidden=condition not in HIDDEN_UNKNOWN,
     )
     total: Counter[tuple[str, str]] = Counter()
     if workers <= 1:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from label_truth import CONDITIONS, measure
+from label_truth import CONDITIONS, HIDDEN_UNKNOWN, measure
 
 pytest.importorskip("embreex")
 
+# Without outlines, or where nobody says how much of an object is hidden, a few labels about hidden parts may be wrong.
+SURE = [name for name, (sigma, _) in CONDITIONS.items() if sigma == 0 and name not in HIDDEN_UNKNOWN]
 PICTURES = 20
 SIZE = (256, 192)
 
@@ -22,7 +24,7 @@ def sums(condition: str, pictures: int = PICTURES) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("condition", [name for name, (sigma, _) in CONDITIONS.items() if sigma == 0])
+@pytest.mark.parametrize("condition", SURE)
 def test_no_wrong_label_without_noise(condition: str) -> None:
     found = sums(condition)
     assert found["claimed"] > 300
@@ -39,3 +41,11 @@ def test_few_wrong_labels_under_noise(condition: str, most: float) -> None:
 def test_most_clear_pairs_are_kept_with_exact_depth() -> None:
     found = sums("exact depth")
     assert found["claimed clear"] >= 0.8 * found["clear"]
+
+
+@pytest.mark.parametrize("condition", sorted(HIDDEN_UNKNOWN))
+def test_few_wrong_labels_where_less_is_known(condition: str) -> None:
+    found = sums(condition)
+    assert found["claimed"] > 200
+    assert found.get("wrong", 0) <= 0.01 * found["claimed"]
+    assert found.get("wrong clear", 0) <= 0.005 * found["claimed clear"]

@@ -119,9 +119,13 @@ class TestAbstaining:
         assert relate(scene(cut_left, cut_inside), 1, 2, "horizontal").reason is Reason.TRUNCATED
 
     def test_truncated_needs_a_wider_depth_gap(self) -> None:
-        near = thing(1, "chair", (100, 200, 200, 480), 2.0, truncated=True)
-        s = scene(near, thing(2, "bed", (300, 200, 400, 300), 2.4))
-        self.check(s, "depth", Reason.TRUNCATED)
+        far = thing(1, "chair", (100, 200, 200, 480), 2.5, truncated=True)
+        other = thing(2, "bed", (300, 200, 400, 300), 2.0)
+        self.check(scene(far, other), "depth", Reason.TRUNCATED)
+        # The nearer object stays nearer, however it goes on beyond the border.
+        near = far.model_copy(update={"depth": 2.0, "centre": (-0.5, 0.1, 2.0)})
+        behind = thing(2, "bed", (300, 200, 400, 300), 2.6)
+        assert relate(scene(near, behind), 1, 2, "depth").relation is Relation.IN_FRONT
 
     def test_tiny(self) -> None:
         s = scene(thing(1, "button", (10, 10, 14, 14)), thing(2, "bed", (300, 300, 400, 400)))

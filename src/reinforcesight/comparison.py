@@ -44,6 +44,12 @@ class ObjectTable:
     shared: BoolArray  # depth that may be another object's
     part_of: IntArray  # (N,) position of the whole, -1 where none
 
+    @property
+    def unseen_thickness(self) -> FloatArray:
+        """How far the centre may lie from where it is estimated, (N,): more where much of an object is hidden."""
+        shown = np.where(np.isnan(self.visible), 1.0, np.clip(self.visible, 0.1, 1.0))
+        return self.thickness / shown
+
     @staticmethod
     def of(scene: Scene) -> ObjectTable:
         """The table of a scene."""
@@ -191,9 +197,14 @@ def compare_depth(
         nearer, farther = np.minimum(t.depth[i], t.depth[j]), np.maximum(t.depth[i], t.depth[j])
         margin = 1.0 - nearer / farther
         joint = np.hypot(t.spread[i], t.spread[j])
-        cut = np.where(t.truncated[i] | t.truncated[j], rules.truncated_factor, 1.0)
-        # What is hidden behind the nearer surface may reach back by its thickness: it must not reach the other.
-        reach = np.where(gap < 0, t.thickness[i], t.thickness[j])
+        # The farther object may begin where the picture ends; the nearer one stays nearer however it goes on.
+        farther_cut = np.where(gap > 0, t.truncated[i], t.truncated[j])
+        cut = np.where(farther_cut, rules.truncated_factor, 1.0)
+        unseen = t.unseen_thickness
+        # The nearer object must not reach back to the other one: neither by what is seen (its 95th percentile of
+        # depth, if the spread were normal) nor by what its surface hides.
+        back = np.maximum(unseen, 1.65 * t.spread)
+        reach = np.where(gap < 0, back[i], back[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])
         least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
@@ -225,7 +236,8 @@ def compare_distance(
         margin = 1.0 - np.minimum(to_i, to_j) / np.maximum(to_i, to_j)
         cut = np.where(t.truncated[i] | t.truncated[j] | t.truncated[k], rules.truncated_factor, 1.0)
         depth = (t.centre[i, 2] + t.centre[j, 2] + t.centre[k, 2]) / 3.0
-        needed = rules.distance_thickness * (t.thickness[i] + t.thickness[j]) + rules.distance_depth * depth
+        unseen = t.unseen_thickness
+        needed = rules.distance_thickness * (unseen[i] + unseen[j] + unseen[k]) + rules.distance_depth * depth
         boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
         trust = np.where(boxed, rules.boxed_factor, 1.0)
         least, needed = rules.distance_gap * trust, needed * trust

@@ -93,7 +93,7 @@ class RelationRules(StrictConfig):
         float, Field(ge=0, description="least box side, as a share of the picture's short side")
     ] = 0.03
     min_area: Annotated[float, Field(ge=0, description="least box area, as a share of the picture")] = 0.0008
-    min_visible: Annotated[float, Field(ge=0, le=1, description="least visible share of an object")] = 0.5
+    min_visible: Annotated[float, Field(ge=0, le=1, description="least visible share of an object")] = 0.7
     contained: Annotated[
         float, Field(gt=0, le=1, description="box share inside another that makes it a part")
     ] = 0.9
@@ -108,7 +108,7 @@ class RelationRules(StrictConfig):
     ] = 0.35
     depth_gap: Annotated[
         float, Field(gt=0, lt=1, description="least relative depth gap: one minus near over far")
-    ] = 0.16
+    ] = 0.18
     depth_spreads: Annotated[float, Field(ge=0, description="depth gap in units of the joint spread")] = 1.0
     max_depth_spread: Annotated[
         float, Field(gt=0, description="largest spread of one object over its depth")
@@ -120,7 +120,7 @@ class RelationRules(StrictConfig):
         float, Field(gt=0, lt=1, description="least relative gap of the distances to the anchor")
     ] = 0.3
     distance_thickness: Annotated[
-        float, Field(ge=0, description="distance gap in units of the joint thickness of the two objects")
+        float, Field(ge=0, description="distance gap in units of the joint thickness of the three objects")
     ] = 0.6
     distance_depth: Annotated[
         float, Field(ge=0, description="distance gap as a share of the mean depth: how far depth is trusted")
