@@ -126,8 +126,9 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
 
     if merge_adapter and config.quantization != "none":
         raise ConfigError("an adapter can't be merged into quantised weights", fix="use --quantization none")
+    check_remote_code(config, resolve_path(config.model_path))
     source = find_source(config)
-    check_remote_code(config, source)
+    check_remote_code(config, source.base)
     device = pick_device(config.device)
     dtype = _pick_dtype(config, device)
     arguments: dict[str, Any] = {
@@ -242,16 +243,16 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_remote_code(config: ModelConfig, source: ModelSource) -> None:
+def check_remote_code(config: ModelConfig, path: str) -> None:
     """Code from a repository runs only at a revision that the user has named.
 
     Raises:
         ConfigError: Remote code is on, the model comes from the hub, and no revision is given.
     """
-    if config.trust_remote_code and config.revision is None and not Path(source.base).is_dir():
+    if config.trust_remote_code and config.revision is None and not Path(path).is_dir():
         raise ConfigError(
             "remote code may only run at a named revision",
-            where=f"trust_remote_code with {source.base}",
+            where=f"trust_remote_code with {path}",
             fix="give --revision with the commit that you have read",
         )
 
@@ -288,8 +289,10 @@ def _quantization_config(config: ModelConfig, dtype: torch.dtype | str) -> Any:
 
     transformers = require_module("transformers", extra="train")
 
-    # The vision tower and the output layer stay as they are: they are small and lose the most by rounding.
-    skipped = ["visual", "vision_tower", "vision_model", "merger", "multi_modal_projector", "lm_head"]
+    # The vision tower and the output layer stay as they are: they are small and lose the most by rounding. The
+    # names are matched as expressions from the start of a module's full name.
+    whole = ("visual", "vision_tower", "vision_model", "multi_modal_projector", "connector", "lm_head")
+    skipped = [rf"(.*\.)?{name}(\.|$)" for name in whole]
     if config.quantization == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
     return transformers.BitsAndBytesConfig(

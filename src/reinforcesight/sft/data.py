@@ -21,6 +21,9 @@ from reinforcesight.run_record import fingerprint_files
 
 _Collator: Any = DataCollatorForVisionLanguageModeling
 
+# Qwen's picture processor refuses anything narrower, in words that don't say which picture it was.
+_LARGEST_RATIO = 200
+
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
 ANSWER_COLUMNS = (*TRAINING_COLUMNS, "choices", "answer", "task")
 
@@ -137,11 +140,16 @@ def decode_picture(row: Mapping[str, Any]) -> Image.Image:
             "the picture is missing", where=f"row {row.get('id')}", fix="generate the data set again"
         )
     try:
-        return Image.open(io.BytesIO(content)).convert("RGB")
+        picture = Image.open(io.BytesIO(content)).convert("RGB")
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise InputError(
             f"the picture is broken: {error}", where=f"row {row.get('id')}", fix="generate the data set again"
         ) from error
+    if max(picture.size) > _LARGEST_RATIO * min(picture.size):
+        raise InputError(
+            f"a picture of {picture.size} pixels is too narrow for a model", where=f"row {row.get('id')}"
+        )
+    return picture
 
 
 class SpatialCollator(_Collator):  # type: ignore[misc]
