@@ -155,7 +155,9 @@ def _explain(
     cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None
 ) -> ConfigError:
     """Turn pydantic's first complaint into one line; the rest are counted."""
-    problems = error.errors(include_url=False)
+    # A mistyped key explains a missing one, so it comes first.
+    urgency = {"extra_forbidden": 0, "missing": 2}
+    problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
     first = problems[0]
     loc = tuple(str(part) for part in first["loc"])
     key = ".".join(loc) or "(top level)"
@@ -169,7 +171,8 @@ def _explain(
         near = nearest_key(key, list(valid_keys(cls)))
         fix = f"did you mean {near!r}?" if near else "see the documented keys in configs/"
     elif first["type"] == "missing":
-        what, fix = f"the key {key!r} is required", "give it in the file or by a flag"
+        what = f"the key {key!r} is required"
+        fix = f"give --{key} or set it in a file" if len(loc) == 1 else "set it in a file"
     else:
         what = f"{key}: {first['msg']}, got {first['input']!r}"
         fix = "correct the value"

@@ -134,7 +134,7 @@ class RelationRules(StrictConfig):
     boxed_factor: Annotated[
         float,
         Field(ge=1, description="how much wider the gaps in depth and distance where an outline is unknown"),
-    ] = 1.5
+    ] = 1.25
     truncated_factor: Annotated[
         float, Field(ge=1, description="how much wider the gap where an object is cut")
     ] = 1.5
