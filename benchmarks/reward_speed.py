@@ -127,7 +127,7 @@ def make_batches(
     """Batches as TRL makes them: the completions of a question stand together, as messages."""
     rng = random.Random(epoch)
     flat = [
-        ([{"role": "assistant", "content": vary(row["completion"], rng, f"{epoch} {copy}")}], row)
+        ([{"role": "assistant", "content": vary(row, rng, f"{epoch} {copy}")}], row)
         for row in rows
         for copy in range(generations)
     ]
@@ -139,13 +139,16 @@ def make_batches(
     return batches
 
 
-def vary(completion: str, rng: random.Random, mark: str) -> str:
-    """A completion unlike the others: a word more in it, other letters, missing tags, numbers."""
+def vary(row: dict[str, Any], rng: random.Random, mark: str) -> str:
+    """A completion unlike the others: words more in it, the other answer, missing tags, numbers."""
+    completion, choices = row["completion"], row["choices"]
     text = completion.replace("</think>", f" Look {mark.replace(' ', 'x')}.</think>", 1)
-    text = text if rng.random() < 0.3 else text.translate(str.maketrans("0123456789", "abcdefghij"))
+    text = text if rng.random() < 0.1 else text.translate(str.maketrans("0123456789", "abcdefghij"))
     kind = rng.random()
     if kind < 0.3:
-        return text.replace("(A)", "(B)") if "(A)" in text else text.replace("(B)", "(A)")
+        head, tag, _ = text.rpartition("<answer>")
+        other = 1 - "AB".index(row["answer"][1])
+        return f"{head}{tag}({'AB'[other]}) {choices[other]}</answer>"
     if kind < 0.35:
         return text.replace("</think>", "")
     if kind < 0.4:

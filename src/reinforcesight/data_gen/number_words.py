@@ -91,8 +91,9 @@ _SIGN = re.compile(r"[\d%]")
 _ANY_WORD = re.compile(r"\w+")
 _PRONOUN = r"(?<!\bno )(?<!\w)one(?! another\b)(?!\w)"
 _NUMBER = re.compile(
-    r"[\[(]\s*[-+]?\d[^\[\]()]*,[^\[\]()]*\d\s*[\])]"  # a pair or list of coordinates
-    r"|\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit in it: 3, 0.5, 12px, 2nd, 7up
+    # Lengths are bounded and words entered at their start alone, so that the work grows linearly with the text.
+    r"[\[(]\s{0,9}[-+]?\d[^\[\]()]{0,120},[^\[\]()]{0,120}\d\s{0,9}[\])]"  # a pair or list of coordinates
+    r"|(?<!\w)\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit in it: 3, 0.5, 12px, 2nd, 7up
     r"|[%°‰]"
     rf"|\b(?!one\b)(?:{_WORDS})\b"
     rf"|{_PRONOUN}",

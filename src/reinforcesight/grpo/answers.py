@@ -9,7 +9,8 @@ from reinforcesight.grpo.formatting import Layout
 from reinforcesight.judge import AnswerStatus, judge, parse_answer
 from reinforcesight.protocol import LETTERS
 
-_LETTERED = re.compile(r"\s*\(([A-Z])\) ([^()]*?)\s*")
+_LETTERED = re.compile(r"\(([A-Z])\) (.*)")
+_PLAIN_CHOICE = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]+)*(?: \([a-z]+ box\))?")
 _GOLD = re.compile(r"\(([A-Z])\)")
 _OPTION_LETTER = re.compile(r"\(\s?([A-Z])\s?\)")
 _HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|either|both|unsure|unclear)\b", re.IGNORECASE)
@@ -40,23 +41,24 @@ def read_answer(
 def _written_as_asked(
     layout: Layout, choices: Sequence[str], gold: str
 ) -> tuple[str, str, AnswerStatus] | None:
-    """The verdict on "(A) left" in a well-formed completion: what the judge says, many times faster.
+    """The verdict on "(A) left" or "left" in a well-formed completion: what the judge says, many times faster.
 
     Most completions of a trained policy are of this form. ``None`` leaves all others to the judge.
     """
     if not layout.well_formed:
         return None
-    match, right = _LETTERED.fullmatch(layout.answers[0]), _GOLD.fullmatch(gold)
-    if match is None or right is None or len(set(choices)) < len(choices):
+    block, right = layout.answers[0].strip(), _GOLD.fullmatch(gold)
+    if right is None or len(set(choices)) < len(choices) or gold in choices:
         return None
-    index = LETTERS.index(match[1])
-    if index >= len(choices) or LETTERS.index(right[1]) >= len(choices):
+    lettered = _LETTERED.fullmatch(block)
+    text = lettered[2] if lettered else block
+    if text not in choices or LETTERS.index(right[1]) >= len(choices):
         return None
-    text = choices[index]
-    # Choices that hold letters or marks of their own are for the judge to read.
-    if match[2] != text or not text.replace(" ", "").isalpha() or len(text) < 2 or gold in choices:
+    letter = LETTERS[choices.index(text)]
+    # Choices with letters or marks of their own, and answers that contradict themselves, are for the judge.
+    if not _PLAIN_CHOICE.fullmatch(text) or (lettered and lettered[1] != letter):
         return None
-    return match[1], right[1], AnswerStatus.ANSWERED
+    return letter, right[1], AnswerStatus.ANSWERED
 
 
 def _several(layout: Layout, choices: Sequence[str], question: str | None) -> bool:

@@ -80,10 +80,9 @@ _UNCLAIMED = frozenset(
             "imagine",
             "either",
             "neither",
-        "or",
-        "nor",
         ),
-        *("maybe", "perhaps", "possibly", "could", "might", "may", "would", "asks", "asked", "opposite"),
+        *("or", "nor", "maybe", "perhaps", "possibly", "could", "might", "may", "would"),
+        *("asks", "asked", "opposite"),
     )
 )
 _AUXILIARIES = frozenset(
@@ -157,7 +156,7 @@ class MentionTable:
     def split(self, text: str) -> Words:
         """Take a text apart. Longer names win over shorter ones."""
         # Plain lists of strings: positions are worked out where a claim is found, which keeps rollouts fast.
-        tokens = _TOKEN.findall(text.lower())
+        tokens = _TOKEN.findall(_lower(text))
         first = self._first
         words: list[str] = []
         targets: list[int] = []
@@ -181,6 +180,14 @@ class MentionTable:
         return Words(words, targets, mentioned)
 
 
+def _lower(text: str) -> str:
+    """Lower case of the same length: the few letters that would become two (such as İ) stay as they are."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
 def character_spans(
     text: str, token_spans: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], tuple[int, int]]:
@@ -188,8 +195,7 @@ def character_spans(
     wanted = list(token_spans)
     firsts = {first: 0 for first, _ in wanted}
     lasts = {end - 1: 0 for _, end in wanted}
-    # As in MentionTable.split; a letter that becomes two when lowered stays within its word.
-    for at, match in enumerate(_TOKEN.finditer(text)):
+    for at, match in enumerate(_TOKEN.finditer(_lower(text))):
         if at in firsts:
             firsts[at] = match.start()
         if at in lasts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from reinforcesight.errors import InputError
@@ -147,7 +148,7 @@ class _Scorer:
         """Score a batch; asked for the same one again, as each function of TRL's list asks, it is not computed anew."""
         texts = [completion_text(completion) for completion in completions]
         used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
-        if self._last is None or self._last[0] != texts or self._last[1] != used:
+        if self._last is None or self._last[0] != texts or not _same_values(self._last[1], used):
             rows = [_Row.of({name: used[name][at] for name in used}) for at in range(len(texts))]
             scored = [self.score(text, row) for text, row in zip(texts, rows, strict=True)]
             self._last = texts, used, scored
@@ -195,6 +196,13 @@ class _Scorer:
         total = None if accuracy is None else _total(parts, paid=paid, speaks=speaks, config=config)
         span = (layout.offset, layout.offset + len(layout.reasoning))
         return RewardParts(*parts, total, paid, letter, status, claims, numbers, span)
+
+
+def _same_values(first: Mapping[str, list[Any]], second: Mapping[str, list[Any]]) -> bool:
+    """Whether columns hold the very same objects (they are kept alive, so identity is proof, and fast)."""
+    return first.keys() == second.keys() and all(
+        len(first[name]) == len(second[name]) and all(map(is_, first[name], second[name])) for name in first
+    )
 
 
 def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedClaim]]:
@@ -284,19 +292,11 @@ def completion_text(completion: object) -> str:
     if isinstance(completion, str):
         return completion
     if isinstance(completion, dict):
-        content = completion.get("content")
-        if isinstance(content, str):
-            return content
-    if isinstance(completion, Mapping):
-        return completion_text(completion.get("text", completion.get("content")))
-    if isinstance(completion, list) and len(completion) == 1:
-        return completion_text(completion[0])
-    if isinstance(completion, Sequence):
-        return "\n".join(
-            completion_text(part)
-            for part in completion
-            if not (isinstance(part, Mapping) and part.get("role", "assistant") != "assistant")
-        )
+        if completion.get("role", "assistant") != "assistant":
+            return ""
+        return completion_text(completion.get("content", completion.get("text")))
+    if isinstance(completion, list | tuple):
+        return "\n".join(filter(None, map(completion_text, completion)))
     return ""
 
 
@@ -324,7 +324,7 @@ class RewardFunction:
     @property
     def __name__(self) -> str:
         """The name under which TRL logs the values."""
-        return f"{self.name}_reward" if self.name != "total" else "reward_total"
+        return self.name
 
     def __call__(
         self,
