@@ -22,6 +22,7 @@ from reinforcesight.relation_kinds import RelationRules
 
 if TYPE_CHECKING:
     from reinforcesight.data_gen.scanning import Shard
+    from reinforcesight.data_gen.sources.base import Source
 
 _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
 
@@ -136,8 +137,13 @@ class GenerateReport:
     exit_code: int = 0
 
 
-def generate(config: GenerateConfig) -> GenerateReport:
+def generate(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
     """Make a data set, or go on with one.
+
+    Args:
+        config: Settings.
+        source: A source of one's own; by default the one that the settings name. It is sent to worker processes, so
+            its class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
 
     Raises:
         ConfigError: The source does not exist, or a file of wordings is wrong.
@@ -148,7 +154,7 @@ def generate(config: GenerateConfig) -> GenerateReport:
     # What only a run needs is imported here: the command line reads this module for its help.
     from reinforcesight.data_gen.pipeline import run_pipeline
 
-    return run_pipeline(config)
+    return run_pipeline(config, source)
 
 
 if __name__ == "__main__":

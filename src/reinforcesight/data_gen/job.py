@@ -135,24 +135,26 @@ class Job:
             path.unlink()
 
     def remove_work(self) -> None:
-        """Remove the work files."""
-        if self.work.is_dir():
-            shutil.rmtree(self.work)
+        """Remove the work files; one that a dying worker of an earlier run adds meanwhile does no harm."""
+        shutil.rmtree(self.work, ignore_errors=True)
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[bool]:
         """Hold the right to write the data set; ``False`` where another process on this folder has it."""
         import fcntl
 
-        with (self.work / "lock").open("w") as stream:
+        with contextlib.ExitStack() as stack:
             try:
+                stream = stack.enter_context((self.work / "lock").open("w"))
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                free = True
             except BlockingIOError:
-                yield False
-                return
+                free = False
+            except FileNotFoundError:
+                free = False  # the other process has just finished and removed the work files
             except OSError:
-                pass  # a file system without locks: writes are atomic all the same
-            yield True
+                free = True  # a file system without locks: writes are atomic all the same
+            yield free and not self.finished()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

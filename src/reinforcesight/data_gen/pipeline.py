@@ -51,10 +51,10 @@ _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
 
 
-def run_pipeline(config: GenerateConfig) -> GenerateReport:
+def run_pipeline(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
     """Run all steps that are still to be done. See :func:`~reinforcesight.data_gen.generate_dataset.generate`."""
     started = time.monotonic()
-    source = build_source(config)
+    source = source or build_source(config)
     job = Job(config.output, job_identity(config, source))
     if job.open(overwrite=config.overwrite):
         click.echo(f"{config.output}: finished already, nothing to do")
@@ -101,10 +101,10 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
-    settings = ("source", "num_samples", "seed", "max_questions_per_picture", "rows_per_file")
-    identity: dict[str, Any] = {"format": FORMAT, "version": __version__}
+    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file")
+    identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
-    if config.source == "rendered":
+    if source.name == "rendered":
         identity["distribution"] = config.distribution
         identity["picture_size"] = list(config.picture_size)
         identity["rendering"] = config.rendering.model_dump(mode="json")
