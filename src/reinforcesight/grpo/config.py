@@ -54,7 +54,9 @@ class GenerationOptions(StrictConfig):
 class DifficultyOptions(StrictConfig):
     """Pass rate of the start model, by which questions are left out before training."""
 
-    enabled: bool = Field(True, description="Leave out questions that the start model always or never gets right")
+    enabled: bool = Field(
+        True, description="Leave out questions that the start model always or never gets right"
+    )
     samples: int = Field(8, ge=2, description="Answers sampled for each question")
     min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Questions at or below this are left out")
     max_pass_rate: float = Field(1.0, gt=0, le=1, description="Questions at or above this are left out")
@@ -76,6 +78,7 @@ class DifficultyOptions(StrictConfig):
 class ValidationOptions(EvaluationOptions):
     """Held-out questions answered and judged during training."""
 
+    max_new_tokens: int = Field(256, ge=1, description="Where a generated answer is cut off")
     patience: int | None = Field(
         3,
         ge=1,
@@ -173,7 +176,9 @@ class GrpoConfig(StrictConfig):
         if self.max_steps == 0 or self.max_steps < -1:
             raise ValueError("max_steps is -1 or at least 1")
         if self.tuning == "full" and quantization != "none":
-            raise ValueError("quantised weights can't be trained: use tuning lora, or model.quantization none")
+            raise ValueError(
+                "quantised weights can't be trained: use tuning lora, or model.quantization none"
+            )
         if vllm and quantization == "8bit":
             raise ValueError(
                 "vLLM can't take 8-bit weights: it gets the trained weights anew each step and has no 8-bit form "

@@ -1,0 +1,1 @@
+"""Forwards ``python -m src.grpo.trainer`` to the package."""

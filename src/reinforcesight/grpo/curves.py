@@ -1,0 +1,66 @@
+"""The curves of a GRPO run, drawn into ``report.html`` as it goes."""
+
+from __future__ import annotations
+
+from reinforcesight.grpo.reward import RewardFunction
+from reinforcesight.training.report import Chart
+
+
+def _part(name: str) -> str:
+    """The name under which TRL logs the mean of a part of the reward."""
+    return f"rewards/{RewardFunction(name).__name__}/mean"
+
+
+CHARTS = (
+    Chart("Reward", {"reward": "sampled", "eval_reward": "held-out", "reward_std": "spread, sampled"}),
+    Chart(
+        "Parts of the reward: the answer",
+        {_part("accuracy"): "accuracy", _part("format"): "format", _part("qualitative"): "number-free"},
+    ),
+    Chart(
+        "Parts of the reward: the reasoning",
+        {_part("grounded"): "grounded", _part("consistent"): "consistent"},
+    ),
+    Chart(
+        "Parts of the reward: penalties",
+        {_part("over_length"): "over length", _part("repetition"): "repetition"},
+    ),
+    Chart(
+        "Held-out accuracy",
+        {
+            "eval_accuracy": "accuracy",
+            "eval_parse_rate": "readable",
+            "eval_right_and_faithful": "and faithful",
+        },
+    ),
+    Chart(
+        "Held-out faithfulness",
+        {
+            "eval_faithful": "faithful",
+            "eval_consistent": "consistent",
+            "eval_grounded": "grounded",
+            "eval_qualitative": "number-free",
+        },
+    ),
+    Chart(
+        "Completion length, tokens",
+        {
+            "completions/mean_length": "mean",
+            "completions/min_length": "shortest",
+            "completions/max_length": "longest",
+        },
+    ),
+    Chart("Completions cut off", {"completions/clipped_ratio": "share"}),
+    Chart("Entropy, nats a token", {"entropy": "entropy"}),
+    Chart("KL divergence from the start, nats a token", {"kl": "KL"}),
+    Chart(
+        "Groups without spread of rewards",
+        {
+            "frac_reward_zero_std": "all draws",
+            "resampling/zero_variance_share": "first draw",
+            "resampling/zero_variance_share_after": "left in the step",
+        },
+    ),
+    Chart("Loss", {"loss": "loss"}),
+    Chart("Learning rate", {"learning_rate": "learning rate"}),
+)

@@ -1,0 +1,160 @@
+"""Questions for GRPO: read lazily, decoded where a group is sampled, with their options in another order each pass."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Image as ImageFeature
+from PIL import Image
+
+from reinforcesight.errors import InputError
+from reinforcesight.protocol import LETTERS, REASON_INSTRUCTION, letter, option_lines
+from reinforcesight.sft.data import decode_picture
+
+# What rewards, validation and the page of groups read; the last three are there in generated data sets only.
+_COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
+
+# The instruction of the variant without thinking: the answer block alone.
+ANSWER_INSTRUCTION = "Give the final answer alone, inside <answer> </answer> tags."
+
+
+def question_rows(rows: Any) -> Any:
+    """The columns that GRPO reads, with pictures left encoded."""
+    kept = [name for name in _COLUMNS if name in rows.column_names]
+    return rows.select_columns(kept).cast_column("image", ImageFeature(decode=False))
+
+
+def chosen_rows(rows: Any, count: int, seed: int) -> Any:
+    """A fixed random subset, in the order of the data set."""
+    order = np.random.default_rng([seed]).permutation(len(rows))[:count]
+    return question_rows(rows.select(sorted(int(i) for i in order)))
+
+
+class QuestionView:
+    """A split seen as a sequence of rows, each as the model is to be asked; nothing is decoded or kept."""
+
+    def __init__(self, rows: Any, *, thinking: bool) -> None:
+        self._rows = rows
+        self._thinking = thinking
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all rows, read without their pictures."""
+        return [str(name) for name in self._rows["id"]]
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row: dict[str, Any] = self._rows[index]
+        return row if self._thinking else without_thinking(row)
+
+
+def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with an instruction that asks for the answer alone.
+
+    Raises:
+        InputError: The prompt does not end with the instruction that generated data sets have.
+    """
+    text = str(row["prompt"][-1]["content"])
+    if not text.endswith(REASON_INSTRUCTION):
+        raise InputError(
+            "the prompt does not end with the instruction to think first",
+            where=f"row {row.get('id')}",
+            fix="use rewards.thinking true, or a data set made by generate",
+        )
+    return _with_prompt(row, text.removesuffix(REASON_INSTRUCTION) + ANSWER_INSTRUCTION)
+
+
+def permuted(row: Mapping[str, Any], *, passes: int, seed: int) -> dict[str, Any]:
+    """The row with its options in another order, and prompt, choices and answer to match.
+
+    In pass 0 the row is as stored. From pass to pass the right answer moves on by one letter, so that over as many
+    passes as there are options it has had each letter once; the other options fall in by chance of ``seed``. A row
+    whose prompt does not show its options once, as that of an open question, stays as it is.
+    """
+    choices = [str(choice) for choice in row["choices"]]
+    text = str(row["prompt"][-1]["content"])
+    shown = option_lines(choices)
+    if passes == 0 or len(choices) < 2 or text.count(shown) != 1:
+        return dict(row)
+    gold = gold_index(row)
+    order = [index for index in range(len(choices)) if index != gold]
+    # Python's own hash of a text differs between processes.
+    rng = np.random.default_rng([seed, passes, zlib.crc32(str(row["id"]).encode())])
+    rng.shuffle(order)
+    order.insert((gold + passes) % len(choices), gold)
+    moved = [choices[index] for index in order]
+    changed = _with_prompt(row, text.replace(shown, option_lines(moved)))
+    changed.pop("completion", None)  # its letter is that of the stored order
+    return {**changed, "choices": moved, "answer": f"({letter(order.index(gold))})"}
+
+
+def gold_index(row: Mapping[str, Any]) -> int:
+    """Position of the right option.
+
+    Raises:
+        InputError: The answer is not the letter of an option.
+    """
+    found = LETTERS.find(str(row["answer"]).strip("() ") or "?")
+    if not 0 <= found < len(row["choices"]):
+        raise InputError(
+            f"the answer {row['answer']!r} is not the letter of one of {len(row['choices'])} options",
+            where=f"row {row.get('id')}",
+            fix="generate the data set again",
+        )
+    return found
+
+
+def _with_prompt(row: Mapping[str, Any], text: str) -> dict[str, Any]:
+    *before, last = row["prompt"]
+    return {**row, "prompt": [*before, {**last, "content": text}]}
+
+
+class Presenter:
+    """Turns stored rows into what TRL's trainer asks the model: permuted, and with the picture decoded.
+
+    Args:
+        thinking: Whether reasoning is asked for.
+        permute: Whether options change their order between passes.
+        seed: Of the orders.
+        processor: Where given, pictures are brought to the size that it would give them. For vLLM, whose own copy of
+            the processor does not know the bounds of ``model.min_pixels`` and ``model.max_pixels``.
+    """
+
+    def __init__(self, *, thinking: bool, permute: bool, seed: int, processor: Any | None = None) -> None:
+        self._thinking = thinking
+        self._permute = permute
+        self._seed = seed
+        self._processor = processor
+
+    def present(self, rows: Sequence[Mapping[str, Any]], *, passes: int) -> list[dict[str, Any]]:
+        """Rows of groups; the copies of a question share one decoded picture."""
+        ready: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if row["id"] not in ready:
+                shown = permuted(row, passes=passes, seed=self._seed) if self._permute else dict(row)
+                if not self._thinking:
+                    shown = without_thinking(shown)
+                shown["image"] = self._fit(decode_picture(row))
+                ready[row["id"]] = shown
+        # Copies, since the trainer may write into a row.
+        return [dict(ready[row["id"]]) for row in rows]
+
+    def _fit(self, picture: Image.Image) -> Image.Image:
+        pictures = getattr(self._processor, "image_processor", None)
+        if pictures is None or not hasattr(pictures, "merge_size"):
+            return picture
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+        height, width = smart_resize(
+            picture.height,
+            picture.width,
+            factor=pictures.patch_size * pictures.merge_size,
+            min_pixels=pictures.size["shortest_edge"],
+            max_pixels=pictures.size["longest_edge"],
+        )
+        return picture.resize((width, height), Image.Resampling.BICUBIC)

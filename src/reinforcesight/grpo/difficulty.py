@@ -1,0 +1,259 @@
+"""Pass rates of the start model, by which questions that teach nothing are left out before training.
+
+The file has one JSON object a line: first what the rates depend on, then one line per question. Lines are added block
+by block, so that a kill costs one block; another run with the same model, data and sampling reads the file instead.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from reinforcesight.errors import InputError, OutputError
+from reinforcesight.grpo.config import DifficultyOptions
+from reinforcesight.grpo.data import QuestionView
+from reinforcesight.judge import judge
+from reinforcesight.model.chat import generate_text
+from reinforcesight.run_record import differences, write_text
+from reinforcesight.sft.data import decode_picture
+
+FILE_NAME = "difficulty.jsonl"
+
+
+@dataclass(frozen=True)
+class PassRate:
+    """How often the start model got a question right.
+
+    Attributes:
+        id: Of the question.
+        right: Answers that the judge found right.
+        readable: Answers in which one could be read.
+        samples: Answers sampled.
+    """
+
+    id: str
+    right: int
+    readable: int
+    samples: int
+
+    @property
+    def rate(self) -> float:
+        """Share of right answers."""
+        return self.right / self.samples
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which questions are trained on.
+
+    Attributes:
+        kept: Positions in the split, ascending.
+        counts: Questions rated, kept, and left out at either end.
+    """
+
+    kept: tuple[int, ...]
+    counts: dict[str, float]
+
+
+def rate_questions(
+    model: Any,
+    processor: Any,
+    rows: QuestionView,
+    options: DifficultyOptions,
+    *,
+    path: Path,
+    depends_on: Mapping[str, Any],
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+    stopped: Callable[[], bool] = lambda: False,
+    on_block: Callable[[int, int], object] = lambda done, total: None,
+) -> dict[str, PassRate] | None:
+    """Sample answers to all rows and judge them, or read what was judged before.
+
+    Args:
+        model: In evaluation mode, on its device.
+        processor: The model's own.
+        rows: Questions as the model is to be asked.
+        options: Samples and batches.
+        path: File of the rates; made where it is not there, continued where it is not complete.
+        depends_on: What identifies model and data; the sampling's own settings are added.
+        temperature: Of sampling.
+        max_new_tokens: Where an answer is cut off.
+        seed: Of sampling.
+        stopped: Whether to stop after the current block.
+        on_block: Told the number of rated questions, and of all.
+
+    Returns:
+        Rates by question, or ``None`` where it was stopped.
+
+    Raises:
+        OutputError: The file was made with another model, data set or sampling.
+    """
+    header = {
+        "schema": 1,
+        **depends_on,
+        "samples": options.samples,
+        "temperature": temperature,
+        "max_new_tokens": max_new_tokens,
+        "seed": seed,
+    }
+    processes = PartialState()
+    if processes.is_main_process:
+        _prepare_file(path, header)
+    processes.wait_for_everyone()
+    rates = read_rates(path)
+    missing = [at for at, name in enumerate(rows.ids) if name not in rates]
+    world, per_block = processes.num_processes, max(1, options.batch_size // options.samples)
+    for start in range(0, len(missing), per_block * world):
+        block = missing[start : start + per_block * world]
+        # The same number everywhere, for sharded weights are gathered by all processes together.
+        share = -(-len(block) // world)
+        first = processes.process_index * share
+        own = [rows[block[i % len(block)]] for i in range(first, first + share)]
+        found = _rate_block(model, processor, own, options, temperature, max_new_tokens, seed, world)
+        results = gather_object([(rate, stopped()) for rate in found])
+        fresh = {rate.id: rate for rate, _ in results}
+        rates |= fresh
+        if processes.is_main_process:
+            _append(path, list(fresh.values()))
+        on_block(len(rates), len(rows))
+        if any(flag for _, flag in results):
+            return None
+    processes.wait_for_everyone()
+    return rates
+
+
+def _rate_block(
+    model: Any,
+    processor: Any,
+    rows: Sequence[Mapping[str, Any]],
+    options: DifficultyOptions,
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+    world: int,
+) -> list[PassRate]:
+    repeated = [row for row in rows for _ in range(options.samples)]
+    pictures = [picture for row in rows for picture in [decode_picture(row)] * options.samples]
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
+        texts = generate_text(
+            model,
+            processor,
+            [row["prompt"][-1]["content"] for row in repeated],
+            pictures,
+            max_new_tokens,
+            batch_size=options.batch_size,
+            temperature=temperature,
+            synced_gpus=world > 1,
+        )
+    verdicts = [
+        judge(text.text, row["choices"], row["answer"]) for text, row in zip(texts, repeated, strict=True)
+    ]
+    rates = []
+    for at, row in enumerate(rows):
+        own = verdicts[at * options.samples : (at + 1) * options.samples]
+        right = sum(bool(verdict.correct) for verdict in own)
+        readable = sum(verdict.letter is not None for verdict in own)
+        rates.append(PassRate(row["id"], right, readable, options.samples))
+    return rates
+
+
+def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
+    """Make the file, or check an old one and drop a line that a kill cut short."""
+    header = json.loads(json.dumps(header))
+    if not path.is_file():
+        write_text(path, json.dumps(header) + "\n")
+        return
+    found, lines = _read(path)
+    changed = differences(found, header)
+    if changed:
+        raise OutputError(
+            f"these pass rates are of another model, data set or sampling: {'; '.join(changed[:3])}",
+            where=str(path),
+            fix="name another difficulty.file, or remove this one",
+        )
+    write_text(path, "".join(json.dumps(line) + "\n" for line in [found, *lines]))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines()
+        header = json.loads(texts[0])
+    except (OSError, ValueError, IndexError) as error:
+        raise OutputError(
+            f"the pass rates can't be read: {error}", where=str(path), fix="remove the file"
+        ) from error
+    lines = []
+    for text in texts[1:]:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and line.keys() >= {"id", "right", "readable", "samples"}:
+            lines.append(line)
+    if not isinstance(header, dict):
+        raise OutputError("the first line is not a JSON object", where=str(path), fix="remove the file")
+    return header, lines
+
+
+def read_rates(path: Path) -> dict[str, PassRate]:
+    """The pass rates in a file.
+
+    Raises:
+        OutputError: It is missing or can't be read.
+    """
+    _, lines = _read(path)
+    return {
+        line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines
+    }
+
+
+def _append(path: Path, rates: Sequence[PassRate]) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            for rate in rates:
+                line = {
+                    "id": rate.id,
+                    "right": rate.right,
+                    "readable": rate.readable,
+                    "samples": rate.samples,
+                }
+                stream.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise OutputError(
+            f"can't write: {error}", where=str(path), fix="check space and permissions"
+        ) from error
+
+
+def select_questions(
+    ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions
+) -> Selection:
+    """Keep the questions between the two bounds.
+
+    Raises:
+        InputError: Nothing would be left.
+    """
+    rated = [(at, rates[name].rate) for at, name in enumerate(ids) if name in rates]
+    kept = tuple(at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate)
+    low = sum(rate <= options.min_pass_rate for _, rate in rated)
+    high = sum(rate >= options.max_pass_rate for _, rate in rated)
+    if not kept:
+        raise InputError(
+            f"none of {len(rated)} questions is left: {low} are too hard for the start model, {high} too easy",
+            where="difficulty",
+            fix="take harder or easier questions, more difficulty.samples, or difficulty.enabled false",
+        )
+    counts = {"rated": len(rated), "kept": len(kept), "too_hard": low, "too_easy": high}
+    mean = sum(rate for _, rate in rated) / len(rated)
+    return Selection(kept, {**counts, "mean_pass_rate": round(mean, 4)})

@@ -1,0 +1,110 @@
+"""New questions for groups whose completions all earn the same, since such a group gives no gradient.
+
+TRL's trainer counts these groups and keeps them. Here they are exchanged, within a bounded number of further rounds of
+sampling (as in DAPO, arXiv:2503.14476, which goes on without bound).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+
+_LEFT_PADDED = {"prompt_ids", "prompt_mask"}
+_OVER_PROMPT_AND_COMPLETION = {"token_type_ids", "mm_token_type_ids"}
+# Rewards are sums of a few rounded weights; what lies below this is rounding.
+_SAME = 1e-6
+
+
+def groups_without_spread(rewards: torch.Tensor, size: int) -> list[int]:
+    """Positions of the groups (``size`` neighbouring values each) that all earn the same, or can't be scored."""
+    groups = rewards.detach().float().cpu().view(-1, size)
+    flat = []
+    for position, group in enumerate(groups):
+        known = group[~torch.isnan(group)]
+        if known.numel() < 2 or float(known.max() - known.min()) <= _SAME:
+            flat.append(position)
+    return flat
+
+
+def draw_questions(total: int, count: int, *, used: Collection[int], key: Sequence[int]) -> list[int]:
+    """Positions of ``count`` questions that are not in use, all different where there are enough of them.
+
+    The same ``key`` gives the same questions, on every process and after a resumption.
+    """
+    order = [int(i) for i in np.random.default_rng(list(key)).permutation(total)]
+    fresh = [i for i in order if i not in used] or order
+    return [fresh[i % len(fresh)] for i in range(count)]
+
+
+def exchange_groups(
+    batch: Mapping[str, Any],
+    fresh: Mapping[str, Any],
+    exchanges: Mapping[int, int],
+    *,
+    size: int,
+    pad_token_id: int,
+) -> dict[str, Any]:
+    """Put groups of a freshly sampled batch in the place of others.
+
+    Args:
+        batch: What TRL's trainer makes of one round of sampling: tensors with one row per completion.
+        fresh: The same of another round; it may have another number of rows and other lengths.
+        exchanges: Position of a group of ``batch`` to the position of the group of ``fresh`` that takes its place.
+        size: Completions in a group.
+        pad_token_id: Fills up prompts and completions.
+
+    Returns:
+        The batch, with ``num_items_in_batch`` still that of the first round.
+    """
+    rows = batch["prompt_ids"].size(0)
+    order = list(range(rows))
+    for old, new in exchanges.items():
+        order[old * size : (old + 1) * size] = range(rows + new * size, rows + (new + 1) * size)
+    first: dict[str, Any] = split_pixel_values_by_grid(dict(batch))
+    second: dict[str, Any] = split_pixel_values_by_grid(dict(fresh))
+    prompt = max(first["prompt_ids"].size(1), second["prompt_ids"].size(1))
+    completion = max(first["completion_ids"].size(1), second["completion_ids"].size(1))
+    merged: dict[str, Any] = {}
+    for name, value in first.items():
+        other = second[name]
+        if isinstance(value, list):
+            together = [*value, *other]
+            merged[name] = [together[i] for i in order]
+        elif value is None or value.ndim == 0:
+            merged[name] = value
+        else:
+            fill = pad_token_id if name in {"prompt_ids", "completion_ids"} else 0
+            parts = [
+                _align(
+                    name,
+                    part[name],
+                    part["prompt_ids"].size(1),
+                    prompt=prompt,
+                    completion=completion,
+                    fill=fill,
+                )
+                for part in (first, second)
+            ]
+            merged[name] = torch.cat(parts)[order]
+    return dict(unsplit_pixel_values_by_grid(merged))
+
+
+def _align(
+    name: str, value: torch.Tensor, own_prompt: int, *, prompt: int, completion: int, fill: int
+) -> torch.Tensor:
+    """Pad a tensor of tokens (B, T) to common lengths; values that are one per completion stay as they are."""
+    if value.ndim != 2 or value.size(1) == 1:
+        return value
+    if name in _LEFT_PADDED:
+        return _pad(value, prompt - value.size(1), 0, fill)
+    if name in _OVER_PROMPT_AND_COMPLETION:
+        return _pad(value, prompt - own_prompt, completion - (value.size(1) - own_prompt), fill)
+    return _pad(value, 0, completion - value.size(1), fill)
+
+
+def _pad(value: torch.Tensor, left: int, right: int, fill: int) -> torch.Tensor:
+    return torch.nn.functional.pad(value, (left, right), value=fill)
