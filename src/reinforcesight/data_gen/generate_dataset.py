@@ -30,9 +30,15 @@ _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
 class SplitFractions(StrictConfig):
     """Shares of the splits, by picture. A share of zero leaves the split out."""
 
-    train: float = Field(0.9, gt=0, description="share of the training split")
+    train: float = Field(0.9, ge=0, description="share of the training split")
     validation: float = Field(0.05, ge=0, description="share of the validation split")
     test: float = Field(0.05, ge=0, description="share of the test split")
+
+    @model_validator(mode="after")
+    def _any_split(self) -> SplitFractions:
+        if self.train + self.validation + self.test <= 0:
+            raise ValueError("at least one split needs a share above zero")
+        return self
 
 
 class GalleryOptions(StrictConfig):
@@ -155,11 +161,3 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
     from reinforcesight.data_gen.pipeline import run_pipeline
 
     return run_pipeline(config, source)
-
-
-if __name__ == "__main__":
-    import sys
-
-    from reinforcesight.cli import main
-
-    main(["generate", *sys.argv[1:]])
