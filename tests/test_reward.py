@@ -76,7 +76,7 @@ def test_broken_row_is_not_scored():
     st.sampled_from(["{} {}", "{0}", "{1}", " {1} ", "{0} {1}.", "{0}  {1}", "{0} the {1}"]),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_quick_answer_is_the_judges(seed, pattern, right):
     data, _ = random_row(seed)
     index = "AB".index(data["answer"][1]) ^ (not right)
@@ -270,7 +270,7 @@ def test_repetition():
 
 
 @given(seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_own_reasoning_is_neither_long_nor_repetitive(seed):
     data, question = random_row(seed)
     parts = score_completion(question.completion, data)
@@ -313,7 +313,7 @@ def test_total_without_thinking():
 
 
 @given(seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_data_sets_own_completion_earns_all(seed):
     data, question = random_row(seed)
     assert score_completion(question.completion, data).total == pytest.approx(1.7)

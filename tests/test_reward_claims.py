@@ -77,7 +77,7 @@ def test_nothing_claimed(text):
 
 
 @given(seeds)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_reads_what_the_data_set_reads(seed):
     data, question = random_row(seed)
     scene = Scene.from_json(data["scene"])
@@ -90,7 +90,7 @@ def test_reads_what_the_data_set_reads(seed):
 
 
 @given(seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_own_reasoning_is_supported(seed):
     data, question = random_row(seed)
     claims = score_completion(question.completion, data).claims
@@ -111,6 +111,15 @@ def test_verdicts():
     assert verdicts("The cat is farther from the dog than the black bird is.") == ["contradicted"]
     assert verdicts("The cat is left of the cat.") == ["unknown"]
     assert verdicts("The cat is closer to the cat than the dog.") == ["unknown"]
+
+
+def test_the_label_on_record_counts_where_margins_are_stricter_now():
+    depth = row(relation="in front")
+    assert verdicts("The cat is in front of the dog.", depth) == ["supported"]
+    assert verdicts("The cat is behind the dog.", depth) == ["contradicted"]
+    turned = row("dog", "cat", "behind")
+    assert verdicts("The cat is in front of the dog.", turned) == ["supported"]
+    assert verdicts("The cat is right of the dog.", turned) == ["contradicted"]
 
 
 def test_names_that_fit_several_objects_are_not_read():

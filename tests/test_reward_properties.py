@@ -79,7 +79,7 @@ WEIGHTS = RewardWeights()
 
 
 @given(texts, st.sampled_from(["(A)", "(B)"]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_no_text_raises_and_only_right_answers_with_reasons_are_paid(text, answer):
     parts = score_completion(text, row(answer=answer, relation="left" if answer == "(A)" else "right"))
     assert -WEIGHTS.over_length - WEIGHTS.repetition <= parts.total <= 1.7 + 1e-9
@@ -89,7 +89,7 @@ def test_no_text_raises_and_only_right_answers_with_reasons_are_paid(text, answe
 
 
 @given(texts, st.sampled_from(list(Gate)), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_text_raises_in_any_setting(text, gate, thinking):
     config = RewardConfig(gate=gate, thinking=thinking)
     columns = {name: [value] for name, value in row().items()}
@@ -100,7 +100,7 @@ def test_no_text_raises_in_any_setting(text, gate, thinking):
 
 
 @given(st.lists(st.text(max_size=20), max_size=4), st.text(max_size=20), st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_row_of_strings_raises(choices, answer, question):
     data = row() | {"choices": choices, "answer": answer, "question": question}
     score_completion(says("The cat is left of the dog.", answer), data)
@@ -132,7 +132,7 @@ def test_long_texts_end(text):
 
 
 @given(seeds, st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_order_of_options_changes_nothing(seed, kind):
     data, question = random_row(seed)
     completion = spoilt(question.completion, data, kind)
@@ -159,7 +159,7 @@ NEW_NAMES = (
 
 
 @given(seeds, st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_names_of_objects_change_nothing(seed, kind):
     data, question = random_row(seed, doubles=False)
     completion = spoilt(question.completion, data, kind)

@@ -84,6 +84,12 @@ class Checker:
         self._mentions = mentions
         self._rules = rules
         self._verdicts: dict[tuple[Axis, int, int, int | None], Relation | None] = {}
+        if asked is not None:
+            # The label itself is on record; the data set may have been made with other margins than these.
+            holds, first, second, third = _canonical(
+                asked.relation, asked.subject, asked.reference, asked.anchor
+            )
+            self._verdicts[holds.axis, first, second, third] = holds
 
     @property
     def mentions(self) -> MentionTable:
@@ -97,7 +103,7 @@ class Checker:
         checked: list[CheckedClaim] = []
         seen: set[tuple[Relation, int, int, int | None]] = set()
         for claim in read_claims_in(words):
-            key = _canonical(claim)
+            key = _canonical(claim.relation, claim.subject, claim.reference, claim.anchor)
             anchor = None if claim.anchor is None else self._ids[claim.anchor]
             checked.append(
                 CheckedClaim(
@@ -148,11 +154,13 @@ class Checker:
         return result.relation
 
 
-def _canonical(claim: ReadClaim) -> tuple[Relation, int, int, int | None]:
+def _canonical(
+    relation: Relation, subject: int, reference: int, anchor: int | None
+) -> tuple[Relation, int, int, int | None]:
     """The same key for "X left of Y" and "Y right of X"."""
-    if claim.subject <= claim.reference:
-        return claim.relation, claim.subject, claim.reference, claim.anchor
-    return claim.relation.inverse, claim.reference, claim.subject, claim.anchor
+    if subject <= reference:
+        return relation, subject, reference, anchor
+    return relation.inverse, reference, subject, anchor
 
 
 def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:
