@@ -85,11 +85,12 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
         adapt: Lower the quotas until they are filled. Otherwise they stay, and what is missing tells how many
             pictures more are needed.
     """
-    borders = split_borders(pictures.contents(), rules.fractions, seed=rules.seed)
+    fractions = {split: share for split, share in rules.fractions.items() if share > 0}
+    borders = split_borders(pictures.contents(), fractions, seed=rules.seed)
     supply = count_supply(
         pictures.summaries(), borders, limit=rules.limit, axis_limit=rules.axis_limit, forms=rules.used_forms
     )
-    wanted = split_samples(rules.samples, rules.fractions)
+    wanted = split_samples(rules.samples, fractions)
     samples = dict(wanted)
     capped = {split: Supply(s.pictures, s.capacity, +s.pairs, +s.named) for split, s in supply.items()}
     cycle = form_cycle(rules.forms)
