@@ -126,6 +126,12 @@ def _only_letters(text: str) -> set[str]:
     return set()
 
 
+# "(A) left or maybe (B) right": a second letter offered in the same breath takes the answer back.
+_OR_OTHER = re.compile(
+    r"[^.!?;:\n()]{0,40}?\bor(?: (?:maybe|possibly|perhaps|probably|even|rather))?(?: option| choice)? ?\(([A-Z])\)"
+)
+
+
 def _from_declarations(text: str, declarations: list[Declaration], options: Options) -> tuple[int, str]:
     last = declarations[-1]
     for earlier in reversed(declarations[:-1]):
@@ -136,6 +142,9 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
                 break
             return CLASH, "declared_twice"
     if last.value >= 0:
+        other = _OR_OTHER.match(text, last.end, last.end + 100)
+        if other and letter_value(other[1], options.count) not in (last.value, OUT):
+            return SEVERAL, "hedged"
         if not is_blank(text[last.end :]):
             said = _claims(text[last.end :], options)[0]
             if said and last.value not in said:
