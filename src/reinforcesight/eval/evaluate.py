@@ -38,6 +38,7 @@ from reinforcesight.eval.items import Benchmark, Item, Question, Variant, ask, c
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.progress import Progress
 from reinforcesight.eval.results import Broken, Compared, Paired, Results, answers_path, read_results
+from reinforcesight.grpo.faithfulness import faithfulness_metrics
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
 
@@ -59,12 +60,13 @@ _VERSIONED = (
 )
 
 
-def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = None) -> Results:
+def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_metrics) -> Results:
     """Evaluate a model and write ``results.json``, ``results.jsonl`` and the report.
 
     Args:
         config: What is evaluated, on what, and how.
-        metrics: Computed for each plain answer from the item and the response text; means go into the results.
+        metrics: Computed for each plain answer from the item and the response text; means go into the results. By
+            default, faithfulness of the reasoning where the item has a scene.
 
     Returns:
         The results; ``exit_code`` is 1 when rows could not be scored, which are counted apart and named.
