@@ -42,6 +42,10 @@ LIGHT = [
     "reinforcesight.data_gen.browse",
     "reinforcesight.eval.config",
     "reinforcesight.sft.config",
+    "reinforcesight.grpo.config",
+    "reinforcesight.grpo.reward_config",
+    "reinforcesight.model.ask",
+    "reinforcesight.export",
 ]
 
 

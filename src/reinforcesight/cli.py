@@ -69,6 +69,13 @@ COMMANDS = {
         "Fine-tune a vision-language model on a data set (LoRA or full).",
         function_module="reinforcesight.sft.trainer",
     ),
+    "grpo": CommandSpec(
+        "reinforcesight.grpo.config",
+        "GrpoConfig",
+        "train_grpo",
+        "Reinforce a fine-tuned model with rewards that check its reasoning.",
+        function_module="reinforcesight.grpo.trainer",
+    ),
     "evaluate": CommandSpec(
         "reinforcesight.eval.config",
         "EvaluateConfig",
