@@ -24,10 +24,11 @@ from training_support import write_dataset
 
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.tiny import build_tiny
+from reinforcesight.sft.answer_trainer import AnswerTrainer
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.data import SpatialCollator, load_training_data, training_rows
 from reinforcesight.sft.parts import lora_config
-from reinforcesight.sft.trainer import AnswerTrainer, train_sft
+from reinforcesight.sft.trainer import train_sft
 
 WARM_UP = 4
 

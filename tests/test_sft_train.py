@@ -13,9 +13,10 @@ from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.tiny import build_tiny
 from reinforcesight.run_record import RunRecord, read_metrics
+from reinforcesight.sft.answer_trainer import AnswerTrainer
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.data import decode_picture, load_training_data
-from reinforcesight.sft.trainer import AnswerTrainer, train_sft
+from reinforcesight.sft.trainer import train_sft
 from reinforcesight.training.checkpoints import complete_checkpoints
 
 

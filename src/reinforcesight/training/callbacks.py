@@ -13,7 +13,13 @@ from typing import Any
 import click
 import torch
 from accelerate import PartialState
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from reinforcesight.run_record import RunRecord
 from reinforcesight.training.checkpoints import checkpoint_folder, mark_complete, remove_old
@@ -114,6 +120,15 @@ class StopOnSignal(TrainerCallback):
         """
         if self.received is not None and PartialState().num_processes == 1:
             raise TrainingStoppedError
+
+
+class StopWithoutProgress(EarlyStoppingCallback):
+    """Early stopping whose best checkpoint is published from disk, so that nothing need be loaded at the end."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Nothing: the original warns that the best model is not loaded."""
 
 
 class RecordMetrics(TrainerCallback):
