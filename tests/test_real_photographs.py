@@ -23,7 +23,12 @@ FROM_LEFT = [
     ["blue mug"],
 ]
 FROM_TOP = [["globe"], ["striped cushion"], ["purple magazine", "blue mug", "toy airplane"], ["yellow chair"]]
-FROM_CAMERA = [["red office chair"], ["yellow chair", "yellow dice"], ["striped cushion"], ["shopping bag"]]
+FROM_CAMERA = [
+    ["red office chair"],
+    ["yellow chair", "yellow dice"],
+    ["striped cushion", "purple magazine", "toy airplane"],
+    ["shopping bag"],
+]
 # Anchor, what is surely closer to it, what is surely farther from it (real distances on and around the desk).
 DISTANCES = [
     ("blue mug", "toy airplane", "purple magazine"),

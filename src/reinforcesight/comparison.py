@@ -197,13 +197,15 @@ def compare_depth(
         nearer, farther = np.minimum(t.depth[i], t.depth[j]), np.maximum(t.depth[i], t.depth[j])
         margin = 1.0 - nearer / farther
         joint = np.hypot(t.spread[i], t.spread[j])
-        # The farther object may begin where the picture ends; the nearer one stays nearer however it goes on.
+        # The farther object may begin where the picture ends. The nearer one stays nearer however it goes on, but
+        # what is seen of it says less about its middle.
         farther_cut = np.where(gap > 0, t.truncated[i], t.truncated[j])
         cut = np.where(farther_cut, rules.truncated_factor, 1.0)
         unseen = t.unseen_thickness
         # The nearer object must not reach back to the other one: neither by what is seen (its 95th percentile of
         # depth, if the spread were normal) nor by what its surface hides.
         back = np.maximum(unseen, 1.65 * t.spread)
+        back = back * np.where(t.truncated, rules.truncated_factor, 1.0)
         reach = np.where(gap < 0, back[i], back[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])

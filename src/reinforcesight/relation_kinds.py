@@ -121,7 +121,7 @@ class RelationRules(StrictConfig):
     ] = 0.3
     distance_thickness: Annotated[
         float, Field(ge=0, description="distance gap in units of the joint thickness of the three objects")
-    ] = 0.6
+    ] = 0.8
     distance_depth: Annotated[
         float, Field(ge=0, description="distance gap as a share of the mean depth: how far depth is trusted")
     ] = 0.08
