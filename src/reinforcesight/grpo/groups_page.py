@@ -93,7 +93,7 @@ def _view(group: SampledGroup) -> dict[str, Any]:
 
 
 def _shown(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
+    return "none" if value is None else f"{value + 0.0:.3g}"  # minus zero is zero
 
 
 def marked_pieces(text: str, parts: RewardParts) -> list[tuple[str, str | None]]:

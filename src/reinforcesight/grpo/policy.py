@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
+from torch.utils.data import Sampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reinforcesight.errors import ConfigError
@@ -26,6 +30,43 @@ _Trainer: Any = GRPOTrainer
 
 # Keeps the draws of resampling apart from other uses of the seed.
 _RESAMPLING = 7
+
+
+class KeepPlace(TrainerCallback):
+    """Where a run goes on, sampling keeps its place in the order of questions.
+
+    TRL counts forward passes from zero in each session, and samples when the count comes round.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Count from the step at which the run goes on."""
+        self.trainer._step = state.global_step * args.gradient_accumulation_steps
+
+
+class PassSampler(Sampler[int]):
+    """TRL's sampler with an order for each pass.
+
+    TRL's draws the orders one after the other, so that a run which goes on in its second pass would get the first
+    pass's order again.
+    """
+
+    def __init__(self, sampler: Any, seed: int, current_pass: Callable[[], int]) -> None:
+        self.sampler = sampler
+        self.seed = seed
+        self.current_pass = current_pass
+
+    def __iter__(self) -> Iterator[int]:
+        state = np.random.SeedSequence([self.seed, self.current_pass()]).generate_state(1)
+        self.sampler.generator.manual_seed(int(state[0]))
+        yield from self.sampler
+
+    def __len__(self) -> int:
+        return len(self.sampler)
 
 
 class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
@@ -58,6 +99,7 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
         self._sampled: tuple[list[Any], list[Any], torch.Tensor] | None = None
         self._paged_step: int | None = None
         super().__init__(*args, **kwargs)
+        self.add_callback(KeepPlace(self))
         local = self.args.generation_batch_size // self.accelerator.num_processes
         if config.resample_rounds and local % self.num_generations:
             raise ConfigError(
@@ -67,16 +109,19 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
                 "or use --resample_rounds 0",
             )
 
-    def get_train_dataloader(self) -> Any:
-        """As ever; and where a run goes on, sampling keeps its place in the order of questions."""
-        # TRL counts forward passes from zero in each session and samples anew when the count comes round.
-        self._step = self.state.global_step * self.args.gradient_accumulation_steps
-        return super().get_train_dataloader()
+    def _current_pass(self) -> int:
+        """How many times the questions have been gone through; the same on all processes and after a resumption."""
+        # The trainer counts passes in steps; at the end of one, division may leave it a hair short.
+        return int((self.state.epoch or 0.0) + 1e-6)
+
+    def _get_train_sampler(self, dataset: Any = None) -> PassSampler:
+        """As TRL's, but in an order that a run which goes on in a later pass finds again."""
+        return PassSampler(super()._get_train_sampler(dataset), self.args.seed, self._current_pass)
 
     # Sampling
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        passes = int(self.state.epoch or 0)
+        passes = self._current_pass()
         batch: dict[str, Any] = super()._generate_and_score_completions(
             self.presenter.present(inputs, passes=passes)
         )
@@ -217,12 +262,15 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
         Saved, it would stand in a folder of its own, and on resumption be loaded in place of the trained one.
         """
         adapters = getattr(self.model, "peft_config", {})
-        reference = adapters.pop("ref", None)
-        try:
+        if "ref" not in adapters:
             super()._save(output_dir, state_dict)
+            return
+        reference = adapters.pop("ref")
+        weights = self.model.state_dict() if state_dict is None else state_dict
+        try:
+            super()._save(output_dir, {name: w for name, w in weights.items() if ".ref." not in name})
         finally:
-            if reference is not None:
-                adapters["ref"] = reference
+            adapters["ref"] = reference
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None per checkpoint; the finished model gets one made from the run record."""
