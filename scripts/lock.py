@@ -15,7 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The newest set known to work together; transformers stays where vLLM still takes it.
-PINS = ["torch==2.13.0", "transformers==5.17.0", "trl==1.16.0", "peft==0.21.2", "accelerate==1.15.0", "datasets==5.2.0"]
+PINS = [
+    "torch==2.13.0",
+    "transformers==5.17.0",
+    "trl==1.16.0",
+    "peft==0.21.2",
+    "accelerate==1.15.0",
+    "datasets==5.2.0",
+]
 # What builds the editable install without a network in between.
 BUILD = ["hatchling", "editables"]
 HEADER = """\

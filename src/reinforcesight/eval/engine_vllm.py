@@ -41,7 +41,7 @@ class VllmEngine:
         from reinforcesight.model.processor import load_processor
 
         source = find_source(config)
-        check_remote_code(config, source)
+        check_remote_code(config, source.base)
         self._processor = load_processor(source, config)
         self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
         self._sampling = vllm.SamplingParams(

@@ -125,7 +125,7 @@ class TransformersEngine:
         if prepared.batch is None:
             return []
         try:
-            generations = chat._generate(
+            generations = chat.generate_encoded(
                 self._model,
                 self._processor,
                 prepared.batch,

@@ -183,15 +183,16 @@ def generate_text(
             for i in rows
         ]
         batch = encode(processor, texts, [images[i] for i in rows])
-        results.extend(_generate(model, processor, batch, max_new_tokens, temperature, synced_gpus))
+        results.extend(generate_encoded(model, processor, batch, max_new_tokens, temperature, synced_gpus))
         if on_batch is not None:
             on_batch(len(results))
     return results
 
 
-def _generate(
+def generate_encoded(
     model: Any, processor: Any, batch: Any, max_new_tokens: int, temperature: float, synced_gpus: bool | None
 ) -> list[Generation]:
+    """Generate for one batch that :func:`encode` made; ``temperature`` 0 is greedy. Placeholders are suppressed."""
     import torch
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model

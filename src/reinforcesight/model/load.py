@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Models that come with the package stand here, one sub-folder each, and are named by that sub-folder.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
+EMBEDDED_MODEL = "nano"
 
 # The first says at every single product on a CPU that it works in float16 inside; the second, as soon as peft
 # imports it, that a faster kernel could be downloaded.
@@ -183,6 +184,12 @@ def find_source(config: ModelConfig) -> ModelSource:
     """
     path = resolve_path(config.model_path)
     folder = Path(path)
+    if path == EMBEDDED_MODEL and not folder.exists():
+        raise InputError(
+            f"the embedded model {path!r} is not part of this version",
+            where="model_path",
+            fix="give a folder, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct",
+        )
     if folder.is_dir():
         if not (folder / "adapter_config.json").is_file():
             if not (folder / "config.json").is_file():

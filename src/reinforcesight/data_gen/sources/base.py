@@ -42,7 +42,7 @@ class SourcePicture:
     skipped: tuple[Skipped, ...] = field(default=())
 
 
-class PictureRejected(Exception):
+class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not a failure of the program
     """This picture can't be used; the pipeline counts the reason, reports it by name and goes on.
 
     Args:

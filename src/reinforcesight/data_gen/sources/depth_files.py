@@ -120,7 +120,8 @@ def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str
         raise DepthRefusedError("depth_shape_differs", f"{name}: {what}")
     pick_row = ((np.arange(height) + 0.5) * rows / height).astype(np.int64)
     pick_column = ((np.arange(width) + 0.5) * columns / width).astype(np.int64)
-    return stored[pick_row[:, None], pick_column[None, :]]
+    resized: npt.NDArray[np.generic] = stored[pick_row[:, None], pick_column[None, :]]
+    return resized
 
 
 def read_intrinsics(values: object) -> Camera:
