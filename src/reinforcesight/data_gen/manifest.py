@@ -24,7 +24,7 @@ from reinforcesight.protocol import letter
 from reinforcesight.relation_kinds import Relation
 
 if TYPE_CHECKING:
-    from reinforcesight.data_gen.generate_dataset import GenerateConfig
+    from reinforcesight.data_gen.generate_config import GenerateConfig
 
 # All rejected pictures are named up to this number for each reason; of pairs and annotations a few examples do.
 _NAMED_PICTURES = 1000

@@ -18,7 +18,7 @@ from reinforcesight import __version__
 from reinforcesight.data_gen.balance import Cell
 from reinforcesight.data_gen.card import write_card
 from reinforcesight.data_gen.fitting import Fit, Pictures, SelectionRules, choose, fit
-from reinforcesight.data_gen.generate_dataset import GenerateConfig, GenerateReport
+from reinforcesight.data_gen.generate_config import GenerateConfig, GenerateReport
 from reinforcesight.data_gen.interruption import Stopped, stop_on_signals
 from reinforcesight.data_gen.job import Job
 from reinforcesight.data_gen.manifest import Manifest, build_manifest, write_manifest, write_rejections
