@@ -1,4 +1,4 @@
-"""Data, models and settings for the tests of GRPO: two squares with their true scene, and models of a few thousand weights."""
+"""Data, models and settings for the tests of GRPO: two squares with their true scene, and the smallest of models."""
 
 from __future__ import annotations
 

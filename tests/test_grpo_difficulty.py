@@ -105,5 +105,5 @@ def test_all_right_and_all_wrong_are_left_out():
 
 
 def test_nothing_left_is_said():
-    with pytest.raises(InputError, match="none of 2 questions is left: 1 are too hard .* 1 too easy"):
+    with pytest.raises(InputError, match=r"none of 2 questions is left: 1 are too hard .* 1 too easy"):
         select_questions(["q0", "q1"], rated(0, 8), DifficultyOptions())

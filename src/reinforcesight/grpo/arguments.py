@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def training_arguments(config: GrpoConfig, processor: Any, *, has_validation: bo
             "this GPU has no bfloat16 arithmetic", where="precision", fix="use --precision float32"
         )
     sampling = config.generation
-    if sampling.use_vllm:
+    vllm = uses_vllm(config)
+    if vllm:
         require_module("vllm", extra="vllm")
     try:
         return TrlConfig(
@@ -69,7 +71,7 @@ def training_arguments(config: GrpoConfig, processor: Any, *, has_validation: bo
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             generation_kwargs=_never_sampled(config, processor),
-            use_vllm=sampling.use_vllm,
+            use_vllm=vllm,
             vllm_mode=sampling.vllm_mode,
             vllm_gpu_memory_utilization=sampling.vllm_gpu_memory_utilization,
             vllm_enable_sleep_mode=sampling.vllm_enable_sleep_mode,
@@ -101,10 +103,17 @@ def training_arguments(config: GrpoConfig, processor: Any, *, has_validation: bo
         raise ConfigError(f"the training options don't fit: {' '.join(str(error).split())[:300]}") from error
 
 
+def uses_vllm(config: GrpoConfig) -> bool:
+    """Whether vLLM samples: as configured, or else where it can."""
+    if config.generation.use_vllm is not None:
+        return config.generation.use_vllm
+    return torch.cuda.is_available() and find_spec("vllm") is not None and config.model.quantization != "8bit"
+
+
 def _never_sampled(config: GrpoConfig, processor: Any) -> dict[str, Any]:
     """Keeps picture, video and vision tokens out of completions, in the words of each engine."""
     ids = suppressed_token_ids(processor)
-    if not config.generation.use_vllm:
+    if not uses_vllm(config):
         return {"suppress_tokens": ids}
     if config.generation.vllm_mode == "colocate":
         return {"logit_bias": dict.fromkeys(ids, _NEVER)}

@@ -36,7 +36,9 @@ class GenerationOptions(StrictConfig):
     temperature: float = Field(1.0, gt=0, description="Of sampling; 1 samples from the model as it is")
     top_p: float = Field(1.0, gt=0, le=1, description="Share of probability that is sampled from")
     top_k: int = Field(0, ge=0, description="Most probable tokens that are sampled from; 0: all")
-    use_vllm: bool = Field(False, description="Sample with vLLM, which must be installed; else transformers")
+    use_vllm: bool | None = Field(
+        None, description="Sample with vLLM, or with transformers; empty: vLLM where it and a GPU are there"
+    )
     vllm_mode: Literal["colocate", "server"] = Field(
         "colocate", description="On the training GPUs, or by `trl vllm-serve` on others"
     )
@@ -172,7 +174,7 @@ class GrpoConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _options_go_together(self) -> GrpoConfig:
-        quantization, vllm = self.model.quantization, self.generation.use_vllm
+        quantization, vllm = self.model.quantization, self.generation.use_vllm is True
         if self.max_steps == 0 or self.max_steps < -1:
             raise ValueError("max_steps is -1 or at least 1")
         if self.tuning == "full" and quantization != "none":
@@ -184,8 +186,8 @@ class GrpoConfig(StrictConfig):
                 "vLLM can't take 8-bit weights: it gets the trained weights anew each step and has no 8-bit form "
                 "to put them in. Use model.quantization none or 4bit, or generation.use_vllm false"
             )
-        if self.generation.vllm_server_base_url is not None and not vllm:
-            raise ValueError("generation.vllm_server_base_url needs generation.use_vllm true")
+        if self.generation.vllm_mode == "server" and not vllm:
+            raise ValueError("generation.vllm_mode server needs generation.use_vllm true")
         return self
 
     def recipe(self, *, processes: int) -> dict[str, Any]:

@@ -321,6 +321,7 @@ def build_trainer(
             where="per_device_train_batch_size x gradient_accumulation_steps / num_generations",
             fix="use smaller steps or more questions",
         )
+    record.content["sampled_with"] = "vllm" if arguments.use_vllm else "transformers"
     callbacks: list[Any] = [CheckpointKeeper(Path(config.output), config.keep_checkpoints)]
     callbacks.append(RecordMetrics(record, CHARTS))
     if run.held_out is not None:
@@ -329,7 +330,7 @@ def build_trainer(
         thinking=config.rewards.thinking,
         permute=config.permute_options,
         seed=config.seed,
-        processor=loaded.processor if config.generation.use_vllm else None,
+        processor=loaded.processor if arguments.use_vllm else None,
     )
     trainer = SpatialGrpoTrainer(
         loaded.model,
