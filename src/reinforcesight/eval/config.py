@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import ConfigError
-from reinforcesight.model.load import ModelOptions
+from reinforcesight.model.options import ModelOptions
 from reinforcesight.protocol import Protocol
 
 # The newest commit of nyu-visionx/CV-Bench when this was written (separate 2D and 3D files).

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 from transformers.models.auto import image_processing_auto, processing_auto
 
 from reinforcesight.errors import ConfigError, InputError
-from reinforcesight.model.load import ModelOptions, ModelSource
+from reinforcesight.model.options import ModelOptions, ModelSource
 
 # transformers' top-level name is a placeholder without torchvision, although the class works without it.
 AutoImageProcessor: Any = image_processing_auto.AutoImageProcessor

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.model.load import ModelOptions
+from reinforcesight.model.options import ModelOptions
 
 # What may change between the sessions of one run: it decides how fast or how talkative, not what comes out.
 _FREE_TO_CHANGE = {

@@ -1,0 +1,62 @@
+"""Which model is loaded and how, and where its weights come from. Imports fast: every stage's settings hold these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from reinforcesight.config import StrictConfig
+
+
+class ModelOptions(StrictConfig):
+    """How a model is loaded, whichever it is."""
+
+    revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Weights' number format; auto: the checkpoint's own on a GPU, float32 on a CPU"
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="bitsandbytes quantisation of the base"
+    )
+    attn_implementation: str | None = Field(
+        None, description="eager, sdpa, flash_attention_2, ...; empty: the model's default"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    min_pixels: int | None = Field(
+        None, ge=1, description="Smaller pictures are enlarged to this many pixels"
+    )
+    max_pixels: int | None = Field(None, ge=1, description="Larger pictures are shrunk to this many pixels")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the model; needs a revision")
+
+    @model_validator(mode="after")
+    def _pixel_bounds_in_order(self) -> ModelOptions:
+        if self.min_pixels is not None and self.max_pixels is not None and self.min_pixels > self.max_pixels:
+            raise ValueError(f"min_pixels ({self.min_pixels}) exceeds max_pixels ({self.max_pixels})")
+        return self
+
+    def at(self, model_path: str) -> ModelConfig:
+        """These options for one model."""
+        return ModelConfig(model_path=model_path, **self.model_dump())
+
+
+class ModelConfig(ModelOptions):
+    """Which model is loaded, and how."""
+
+    model_path: str = Field(description="Folder or hub id of a base model, an adapter or a merged checkpoint")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where weights come from: the base, and the adapter on top of it if there is one."""
+
+    base: str
+    base_revision: str | None
+    adapter: str | None = None
+    adapter_revision: str | None = None
+
+    @property
+    def processor(self) -> str:
+        """Where the processor's files are looked for first."""
+        return self.adapter or self.base
