@@ -1,0 +1,143 @@
+"""Results of model calls on disk, found by their content: picture, model and settings.
+
+One compressed ``.npz`` a result, without pickle. A file is whole or absent; one that was damaged later counts as
+absent. Nothing is ever removed: the folder may be deleted at any time, at the cost of computing again.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.data_gen.atomic import atomic_file
+from reinforcesight.data_gen.perception.protocols import (
+    DepthKind,
+    DepthPrediction,
+    GroundedBox,
+    SegmentedMask,
+)
+
+# Raise it when what a stage stores changes its meaning.
+FORMAT = 1
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+def result_key(stage: str, picture: bytes, identity: str, inputs: object = None) -> str:
+    """Digest of everything that decides a result.
+
+    Args:
+        stage: Name of the stage.
+        picture: The encoded picture.
+        identity: The model's.
+        inputs: What else the model was given, JSON-able.
+    """
+    text = json.dumps([FORMAT, stage, sha256(picture).hexdigest(), identity, inputs], sort_keys=True)
+    return sha256(text.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCache:
+    """A folder of results. Several processes may use it at once: equal keys have equal content."""
+
+    folder: Path
+
+    def path(self, stage: str, key: str) -> Path:
+        """Where a result lies, or would."""
+        return self.folder / stage / key[:2] / f"{key}.npz"
+
+    def read(self, stage: str, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
+        """A result, or ``None`` where there is none that can be read."""
+        try:
+            with np.load(self.path(stage, key), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def write(self, stage: str, key: str, arrays: Arrays) -> None:
+        """Store a result.
+
+        Raises:
+            OutputError: The disk is full, or the folder can't be written to.
+        """
+        with atomic_file(self.path(stage, key)) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
+
+
+def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:
+    """A depth map as arrays, exactly."""
+    focal = np.array([] if result.focal is None else [result.focal], dtype=np.float64)
+    return {"values": result.values, "kind": np.array(result.kind), "focal": focal}
+
+
+def unpack_depth(arrays: Arrays) -> DepthPrediction:
+    """The reverse of :func:`pack_depth`.
+
+    Raises:
+        KeyError: An array is missing.
+        ValueError: The kind is unknown.
+    """
+    kinds: dict[str, DepthKind] = {"metric": "metric", "scale": "scale", "inverse": "inverse"}
+    kind = str(arrays["kind"])
+    if kind not in kinds:
+        raise ValueError(f"unknown kind of depth {kind!r}")
+    focal = np.asarray(arrays["focal"], dtype=np.float64)
+    values = np.asarray(arrays["values"], dtype=np.float32)
+    return DepthPrediction(values, kinds[kind], float(focal[0]) if focal.size else None)
+
+
+def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generic]]:
+    """Boxes as arrays, exactly."""
+    return {
+        "phrases": np.array([found.phrase for found in result], dtype=np.int64),
+        "boxes": np.array([found.box for found in result], dtype=np.float64).reshape(-1, 4),
+        "scores": np.array([found.score for found in result], dtype=np.float64),
+    }
+
+
+def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
+    """The reverse of :func:`pack_boxes`.
+
+    Raises:
+        KeyError: An array is missing.
+    """
+    boxes = np.asarray(arrays["boxes"], dtype=np.float64)
+    rows = zip(np.asarray(arrays["phrases"]), boxes, np.asarray(arrays["scores"]), strict=True)
+    return [
+        GroundedBox(int(phrase), (float(b[0]), float(b[1]), float(b[2]), float(b[3])), float(score))
+        for phrase, b, score in rows
+    ]
+
+
+def pack_masks(result: Sequence[SegmentedMask]) -> dict[str, npt.NDArray[np.generic]]:
+    """Masks as arrays, one bit a pixel before compression."""
+    shape = result[0].mask.shape if result else (0, 0)
+    masks = np.array([found.mask for found in result], dtype=bool).reshape(len(result), *shape)
+    return {
+        "shape": np.array(masks.shape, dtype=np.int64),
+        "bits": np.packbits(masks),
+        "scores": np.array([found.score for found in result], dtype=np.float64),
+    }
+
+
+def unpack_masks(arrays: Arrays) -> list[SegmentedMask]:
+    """The reverse of :func:`pack_masks`.
+
+    Raises:
+        KeyError: An array is missing.
+    """
+    shape = tuple(int(side) for side in np.asarray(arrays["shape"]))
+    bits = np.unpackbits(np.asarray(arrays["bits"], dtype=np.uint8), count=int(np.prod(shape)))
+    masks = bits.astype(bool).reshape(shape)
+    return [
+        SegmentedMask(mask, float(score))
+        for mask, score in zip(masks, np.asarray(arrays["scores"]), strict=True)
+    ]

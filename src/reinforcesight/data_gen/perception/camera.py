@@ -1,0 +1,81 @@
+"""Intrinsics of a photograph from the focal length that the camera wrote into its EXIF block."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from PIL import Image
+
+from reinforcesight.scene import Camera
+
+_EXIF_BLOCK = 0x8769
+_FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
+_PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
+_EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
+# EXIF 2.32, tag FocalPlaneResolutionUnit: inch, centimetre; millimetre and micrometre are common extensions.
+_MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+_DIAGONAL_35MM = math.hypot(36.0, 24.0)
+# Field of view along the long side outside which a value is taken for a mistake: long telephoto lenses, fisheyes.
+MIN_FOV_DEGREES, MAX_FOV_DEGREES = 4.0, 125.0
+_ASPECT_TOLERANCE = 0.02  # beyond it the picture was cropped, and its field of view is not the lens's
+
+
+def camera_from_exif(path: Path, width: int, height: int) -> Camera | None:
+    """Intrinsics of a picture file, or ``None`` where EXIF does not tell.
+
+    The 35 mm equivalent is read as CIPA DCG-001 defines it, over the diagonal; otherwise focal length in millimetres
+    with the resolution of the focal plane. The principal point is the middle. A picture whose aspect differs from
+    the one that EXIF records was cropped, and gets none.
+
+    Args:
+        path: The picture file. It must be one that opens.
+        width: Pixels of the upright picture.
+        height: Pixels of the upright picture.
+    """
+    try:
+        with Image.open(path) as image:
+            tags = image.getexif().get_ifd(_EXIF_BLOCK)
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+        return None
+    return camera_from_tags(dict(tags), width, height)
+
+
+def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera | None:
+    """Intrinsics from the tags of the EXIF block, see :func:`camera_from_exif`."""
+    long_side, short_side = max(width, height), min(width, height)
+    recorded = [_positive(tags.get(tag)) for tag in (_EXIF_WIDTH, _EXIF_HEIGHT)]
+    recorded_long = None
+    if recorded[0] is not None and recorded[1] is not None:
+        recorded_long, recorded_short = max(recorded[0], recorded[1]), min(recorded[0], recorded[1])
+        aspect = (recorded_long / recorded_short) / (long_side / short_side)
+        if abs(aspect - 1.0) > _ASPECT_TOLERANCE:
+            return None
+    focal = None
+    equivalent = _positive(tags.get(_FOCAL_35MM))
+    if equivalent is not None:
+        focal = equivalent * math.hypot(width, height) / _DIAGONAL_35MM
+    else:
+        millimetres = _positive(tags.get(_FOCAL_MM))
+        resolution = _positive(tags.get(_PLANE_X_RESOLUTION))
+        unit = _positive(tags.get(_PLANE_UNIT)) or 2
+        if millimetres and resolution and recorded_long and unit in _MM_PER_UNIT:
+            # Pixels per unit of the picture as taken; it may have been scaled since.
+            focal = millimetres / _MM_PER_UNIT[int(unit)] * resolution * long_side / recorded_long
+    if focal is None:
+        return None
+    fov = math.degrees(2.0 * math.atan(long_side / 2.0 / focal))
+    if not MIN_FOV_DEGREES <= fov <= MAX_FOV_DEGREES:
+        return None
+    return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="exif")
+
+
+def _positive(value: object) -> float | None:
+    """A finite number above zero; EXIF holds rationals, whose denominator may be zero, and anything else."""
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None

@@ -1,0 +1,84 @@
+"""Settings of perception: which models, how sure they must be, and where their results are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reinforcesight.config import StrictConfig
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+# What is looked for in pictures that come without words: things that are usually whole and one by one. Nouns that
+# detectors mix up (mug and cup, sofa and couch) appear once.
+DEFAULT_VOCABULARY: tuple[str, ...] = (
+    *("person", "dog", "cat", "bird", "horse", "cow", "sheep"),
+    *(
+        "car",
+        "bus",
+        "truck",
+        "train",
+        "bicycle",
+        "motorcycle",
+        "boat",
+        "bench",
+        "traffic light",
+        "fire hydrant",
+    ),
+    *("chair", "sofa", "bed", "table", "desk", "cabinet", "bookshelf", "door", "window", "mirror", "lamp"),
+    *("television", "computer monitor", "laptop", "keyboard", "computer mouse", "telephone", "clock", "fan"),
+    *("refrigerator", "oven", "microwave", "sink", "toilet", "bathtub", "washing machine"),
+    *("bottle", "cup", "bowl", "plate", "vase", "potted plant", "book", "bag", "suitcase", "umbrella"),
+    *("pillow", "towel", "box", "basket", "bin", "picture frame", "guitar", "ball", "toy", "hat"),
+)
+
+
+class GateRules(StrictConfig):
+    """When a detection is trusted. All are shares or scores from zero to one."""
+
+    min_score: Share = Field(0.35, description="least score of a detection that is used")
+    doubt_score: Share = Field(
+        0.2,
+        description="a detection between this and min_score is not used, but its name is no longer unique",
+    )
+    same_box: Share = Field(0.6, description="overlap of two boxes of one name that makes them one thing")
+    nested: Share = Field(0.85, description="share of a box inside another of its name that makes it a part")
+    other_name: Share = Field(0.75, description="overlap of boxes of two names that makes them one thing")
+    fills_picture: Share = Field(0.9, description="share of the picture that no single thing covers")
+    min_visited: Share = Field(0.3, description="least share of a phrase's trace inside its box")
+    min_mask_score: Share = Field(0.6, description="least quality that the segmenter expects of its mask")
+    mask_box: Share = Field(0.6, description="least overlap of a box with its mask's box")
+    same_mask: Share = Field(0.7, description="overlap of two masks that makes them one thing")
+    min_valid_depth: Share = Field(0.5, description="least share of a picture with depth")
+    max_objects: int = Field(40, ge=1, description="detections of one picture that are looked at, best first")
+
+
+class PerceptionConfig(StrictConfig):
+    """Models and settings. Names are hub ids or local folders; weights are read from safetensors alone."""
+
+    depth_model: str | None = Field(
+        "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf", description="depth model; none: no depth"
+    )
+    depth_revision: str = Field("main", description="hub revision of the depth model")
+    grounding_model: str = Field(
+        "IDEA-Research/grounding-dino-tiny", description="open-vocabulary detector (GroundingDINO, OWLv2)"
+    )
+    grounding_revision: str = Field("main", description="hub revision of the detector")
+    segmentation_model: str | None = Field(
+        "facebook/sam2.1-hiera-small", description="segmenter (SAM 2); none: boxes alone"
+    )
+    segmentation_revision: str = Field("main", description="hub revision of the segmenter")
+    vocabulary: tuple[str, ...] = Field(
+        DEFAULT_VOCABULARY, min_length=1, description="nouns looked for in pictures without words"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU that has it, float32 elsewhere"
+    )
+    batch_size: int = Field(4, ge=1, description="pictures in one call of a model")
+    chunk_size: int = Field(16, ge=1, description="pictures that one model sees before the next one")
+    keep_loaded: bool = Field(True, description="keep all models in memory between chunks")
+    cache: Path | None = Field(None, description="folder of intermediate results; none: nothing is kept")
+    gates: GateRules = GateRules()

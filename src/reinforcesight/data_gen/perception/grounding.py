@@ -1,0 +1,206 @@
+"""Boxes for noun phrases by open-vocabulary detectors: GroundingDINO (also MM-GroundingDINO) and OWLv2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.data_gen.perception.batches import batches_of_one_size
+from reinforcesight.data_gen.perception.model_files import (
+    find_model,
+    pick_device,
+    pick_dtype,
+    run_dtype,
+    wrong_kind,
+)
+from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, Picture
+from reinforcesight.errors import InputError
+
+_FAMILIES = {
+    "grounding-dino": "dino",
+    "mm-grounding-dino": "dino",
+    "owlv2": "owl",
+    "owlvit": "owl",
+}
+# GroundingDINO reads at most 256 tokens; detection is better with fewer phrases at once.
+_PHRASES_AT_ONCE = 20
+_OWL_PROMPT = "a photo of a {}"
+
+
+class TransformersGrounder:
+    """A detector of ``AutoModelForZeroShotObjectDetection``.
+
+    A GroundingDINO box gets, for each phrase, the mean probability over the phrase's own tokens, so that "red chair"
+    needs red and chair; an OWLv2 box its class probability. A box is given to its best phrase alone.
+
+    Args:
+        model: Folder or hub id.
+        revision: Hub revision.
+        floor: Boxes below this score are not given at all.
+        device: "auto", "cpu", "cuda", ...
+        dtype: "auto", "float32" or "bfloat16".
+        batch_size: Pictures in one forward pass.
+
+    Raises:
+        InputError: There is no such model, or it is of another family.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str = "main",
+        floor: float = 0.2,
+        device: str = "auto",
+        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        batch_size: int = 4,
+    ) -> None:
+        self.name = model
+        self._files = find_model(model, revision)
+        self._floor, self._device, self._dtype, self._batch_size = floor, device, dtype, batch_size
+        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
+        family = _FAMILIES.get(str(config.get("model_type")))
+        if family is None:
+            raise InputError(
+                f"expected an open-vocabulary detector, got the model family {config.get('model_type')!r}",
+                where=model,
+                fix="use GroundingDINO, MM-GroundingDINO or OWLv2",
+            )
+        self._family = family
+        self._loaded: tuple[Any, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_loaded": None}
+
+    @property
+    def identity(self) -> str:
+        """Weights, precision and least score."""
+        dtype = run_dtype(self._dtype, self._device)
+        return f"grounding {self._files.identity} {dtype} {self._floor} {_PHRASES_AT_ONCE}"
+
+    def release(self) -> None:
+        """Give the model's memory back."""
+        self._loaded = None
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            import transformers
+
+            device = pick_device(self._device)
+            auto_processor: Any = transformers.AutoProcessor
+            try:
+                processor = auto_processor.from_pretrained(self._files.folder)
+                model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
+                    self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
+                )
+            except (ValueError, OSError, ImportError) as error:
+                raise wrong_kind(self.name, "a zero-shot object detection model", error) from error
+            self._loaded = processor, model.to(device).eval()
+        return self._loaded
+
+    def ground(
+        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
+    ) -> list[list[GroundedBox]]:
+        """All boxes of each picture's phrases above the floor, best first."""
+        found: list[list[GroundedBox]] = [[] for _ in pictures]
+        # Pictures with the same phrases (the fixed vocabulary) share a forward pass.
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for position, asked in enumerate(phrases):
+            groups.setdefault(tuple(asked), []).append(position)
+        for asked, members in groups.items():
+            for first, part in _parts(asked):
+                for batch in batches_of_one_size([pictures[m] for m in members], self._batch_size):
+                    positions = [members[b] for b in batch]
+                    probabilities, boxes = self._detect([pictures[p] for p in positions], part)
+                    for row, position in enumerate(positions):
+                        height, width = pictures[position].shape[:2]
+                        found[position] += self._boxes(
+                            probabilities[row], boxes[row], first, width=width, height=height
+                        )
+        return [sorted(boxes, key=lambda b: (-b.score, b.phrase, b.box)) for boxes in found]
+
+    def _boxes(
+        self,
+        probabilities: npt.NDArray[np.float32],
+        boxes: npt.NDArray[np.float32],
+        first: int,
+        *,
+        width: int,
+        height: int,
+    ) -> Iterator[GroundedBox]:
+        """Boxes of one picture from probabilities (Q, P) and relative boxes (Q, 4) as centre and size."""
+        # OWLv2 pads the picture to a square at the right and at the bottom.
+        side = max(width, height)
+        scale_x, scale_y = (side, side) if self._family == "owl" else (width, height)
+        best = probabilities.argmax(axis=1)
+        scores = probabilities[np.arange(len(best)), best]
+        for query in np.flatnonzero(scores >= self._floor):
+            x, y, w, h = (float(v) for v in boxes[query])
+            box: Box = (
+                (x - w / 2) * scale_x,
+                (y - h / 2) * scale_y,
+                (x + w / 2) * scale_x,
+                (y + h / 2) * scale_y,
+            )
+            yield GroundedBox(first + int(best[query]), box, float(scores[query]))
+
+    def _detect(
+        self, pictures: list[Picture], phrases: Sequence[str]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
+        import torch
+
+        processor, model = self._load()
+        if self._family == "owl":
+            texts: Any = [[_OWL_PROMPT.format(phrase) for phrase in phrases]] * len(pictures)
+            inputs = processor(images=pictures, text=texts, return_tensors="pt")
+            spans = None
+        else:
+            caption, spans = _caption(phrases)
+            inputs = processor(images=pictures, text=[caption] * len(pictures), return_tensors="pt")
+        inputs = inputs.to(model.device)
+        inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
+        with torch.inference_mode():
+            outputs = model(**inputs)
+        scores = outputs.logits.float().sigmoid().cpu().numpy()  # (B, Q, phrases or tokens)
+        boxes = outputs.pred_boxes.float().cpu().numpy()
+        if spans is not None:
+            encoded = processor.tokenizer(caption, return_offsets_mapping=True)
+            tokens = _tokens_of(encoded["offset_mapping"], spans)
+            scores = np.stack([scores[..., own].mean(axis=-1) for own in tokens], axis=-1)
+        return scores[..., : len(phrases)], boxes
+
+
+def _parts(phrases: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    for start in range(0, len(phrases), _PHRASES_AT_ONCE):
+        yield start, phrases[start : start + _PHRASES_AT_ONCE]
+
+
+def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """GroundingDINO's prompt "red chair. table." and where in it each phrase stands."""
+    text, spans = "", []
+    for phrase in phrases:
+        # A full stop ends a phrase for the model.
+        clean = phrase.replace(".", " ").strip().lower()
+        spans.append((len(text), len(text) + len(clean)))
+        text += clean + ". "
+    return text.rstrip(), spans
+
+
+def _tokens_of(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Token positions of each phrase, by the characters that tokens and phrases cover.
+
+    Raises:
+        InputError: A phrase has no token of its own.
+    """
+    tokens = []
+    for start, stop in spans:
+        own = [i for i, (a, b) in enumerate(offsets) if a < b and a >= start and b <= stop]
+        if not own:
+            raise InputError("a phrase can't be read by the detector's tokenizer", fix="use plain words")
+        tokens.append(own)
+    return tokens
