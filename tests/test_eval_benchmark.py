@@ -11,7 +11,7 @@ from eval_samples import bench_rows, write_parquet, write_published
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
-from reinforcesight.eval.items import Variant, ask, open_picture
+from reinforcesight.eval.items import Variant, ask, open_picture, relation_of
 from reinforcesight.protocol import REASON_INSTRUCTION, Protocol, with_instruction, with_options
 
 
@@ -210,3 +210,27 @@ def test_without_a_network_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(hub, "snapshot_download", download)
     with pytest.raises(InputError, match=r"can't be downloaded.*give its folder as --benchmark"):
         load_benchmark("cv-bench")
+
+
+@pytest.mark.parametrize(
+    ("task", "gold", "question", "relation"),
+    [
+        ("Relation", "Left", "where is the cup?", "left"),
+        (
+            "Depth",
+            "cup",
+            "Which object is closer to the camera taking this photo, the cup or the pan?",
+            "in front",
+        ),
+        (
+            "Depth",
+            "cup",
+            "Which object is farther from the camera taking this photo, the cup or the pan?",
+            "behind",
+        ),
+        ("Distance", "cup", "Which object is farther from the tree, the cup or the pan?", "farther"),
+        ("Count", "2", "How many cups?", None),
+    ],
+)
+def test_relation_of_a_row(task, gold, question, relation):
+    assert relation_of(task, gold, question) == relation

@@ -275,7 +275,7 @@ class _Reader:
             type=_text(row.get("type")) or type_of(task),
             source=source,
             source_dataset=_text(row.get("source_dataset")),
-            relation=_text(row.get("relation")) or relation_of(task, text),
+            relation=_text(row.get("relation")) or relation_of(task, text, question),
             form=_text(row.get("form")) or "cvbench",
             picture=self._pictures.setdefault(sha, picture),
             picture_sha=sha,

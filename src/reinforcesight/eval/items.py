@@ -187,12 +187,17 @@ def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
     return match.group(1)
 
 
-def relation_of(task: str, answer_text: str) -> str | None:
-    """The relation behind a CV-Bench row: the gold word for Relation; both 3D tasks ask which object is closer."""
+def relation_of(task: str, answer_text: str, question: str = "") -> str | None:
+    """The relation behind a row in CV-Bench's columns: the gold word for Relation; else which way the question asks.
+
+    CV-Bench's own 3D questions all ask which object is closer; data sets exported to its columns also ask which is
+    farther.
+    """
     if task == "Relation":
         word = answer_text.strip().lower()
         return word if word in _RELATION_WORDS else None
-    return {"Depth": "in front", "Distance": "closer"}.get(task)
+    nearer = {"Depth": "in front", "Distance": "closer"}.get(task)
+    return _INVERSE[nearer] if nearer and "farther from" in question else nearer
 
 
 def inverse(relation: str) -> str | None:
