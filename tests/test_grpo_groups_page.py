@@ -1,4 +1,4 @@
-"""Pages of sampled groups: whole texts, claims marked where they stand, nothing of a model's output let through as HTML."""
+"""Pages of sampled groups: whole texts, claims marked where they stand, no HTML of a model's own."""
 
 from __future__ import annotations
 

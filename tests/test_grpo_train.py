@@ -121,6 +121,12 @@ def test_prompts_are_those_of_evaluation_and_no_vision_token_is_sampled(dataset,
     assert batch["prompt_ids"][0].tolist() == expected["input_ids"][0].tolist()
     length = len(expected["pixel_values"])
     assert torch.equal(batch["pixel_values"][:length], expected["pixel_values"])
+    # In a batch of prompts of several lengths, the kinds of tokens lie where the tokens do.
+    mixed = trainer._generate_and_score_completions([rows[at] for at in range(8)])
+    assert len(set(mixed["prompt_mask"].sum(dim=1).tolist())) > 1
+    tokens = torch.cat([mixed["prompt_ids"], mixed["completion_ids"]], dim=1)
+    picture = loaded.processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    assert torch.equal(mixed["mm_token_type_ids"] == 1, tokens == picture)
     sampled = set(batch["completion_ids"].flatten().tolist())
     ends = {loaded.processor.tokenizer.pad_token_id, loaded.processor.tokenizer.eos_token_id}
     # 400 tokens of a model that gives all of its 400 about the same chance.

@@ -122,9 +122,7 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         passes = self._current_pass()
-        batch: dict[str, Any] = super()._generate_and_score_completions(
-            self.presenter.present(inputs, passes=passes)
-        )
+        batch = self._sample(self.presenter.present(inputs, passes=passes))
         self._write_page(batch)
         flat = self._groups_without_spread()
         groups = len(inputs) // self.num_generations
@@ -137,7 +135,7 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
             if wanted == 0:
                 break
             rows = self._draw(inputs, wanted, rounds)
-            fresh = super()._generate_and_score_completions(self.presenter.present(rows, passes=passes))
+            fresh = self._sample(self.presenter.present(rows, passes=passes))
             rounds += 1
             drawn += wanted
             dull = set(self._groups_without_spread())
@@ -165,6 +163,17 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
         }
         for name, value in values.items():
             self._metrics["train"][f"resampling/{name}"].append(value)
+        return batch
+
+    def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """TRL's round of sampling and scoring."""
+        # It pads prompts on the left itself, and takes for granted that the processor, from which it has the kind of
+        # each token, does so too. Else pictures are looked for beside their place, in prompts shorter than others.
+        before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"
+        try:
+            batch: dict[str, Any] = super()._generate_and_score_completions(rows)
+        finally:
+            self._tokenizer.padding_side = before
         return batch
 
     def _calculate_rewards(
