@@ -2,9 +2,9 @@
 
     python benchmarks/grpo_step_time.py [--steps 12] [--rounds 3]
 
-The bare trainer is TRL's own class with the same arguments on the same rows, decoded by `datasets` as it usually is; it
-has the same rewards, writes its metrics and does nothing else. Ours permutes options, decodes late and writes record and
-curves. What TRL lacks costs extra where it is wanted (resampling, validation, pages) and is off here. The two take
+The bare trainer is TRL's own class with the same arguments on the same rows, decoded by `datasets` as it usually is;
+it has the same rewards, writes its metrics and does nothing else. Ours permutes options, decodes late and writes record
+and curves. What TRL lacks costs extra where it is wanted (resampling, validation, pages) and is off here. The two take
 turns, so that a busy machine slows both. Target: at most 1.05 times the bare step.
 """
 
