@@ -1,0 +1,67 @@
+"""Any folder of photographs, understood by depth, grounding and segmentation models: the source ``image_folder``.
+
+What is done and what its scenes are worth is written in ``docs/perception.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from reinforcesight.data_gen.perception.config import PerceptionConfig
+from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.protocols import PerceptionModels
+from reinforcesight.data_gen.sources.data_folder import digest_files
+from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWithQueries
+from reinforcesight.data_gen.sources.photographs import list_photographs, read_photograph
+
+
+class ImageFolderSource(PerceivedSource):
+    """JPEG, PNG and WebP files below a folder, in the order of their names.
+
+    Args:
+        folder: The folder.
+        config: Models, vocabulary and settings.
+        models: Models of one's own in place of those that the configuration names.
+
+    Raises:
+        InputError: There is no picture, or a model can't be had.
+        MissingDependencyError: torch or transformers is absent.
+    """
+
+    name = "image_folder"
+
+    def __init__(
+        self,
+        folder: Path,
+        config: PerceptionConfig | None = None,
+        *,
+        models: PerceptionModels | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._names = list_photographs(self.folder)
+        super().__init__(config or PerceptionConfig(), models)
+        self._queries = tuple(Query(noun, noun) for noun in dict.fromkeys(self.config.vocabulary))
+
+    def count(self) -> int:
+        """Number of picture files, usable or not."""
+        return len(self._names)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files (name, size and both ends), the vocabulary, the models and the gates."""
+        parts = [
+            digest_files(self.folder, self._names),
+            json.dumps(self.config.vocabulary),
+            self.perception_identity(),
+        ]
+        return sha256("\n".join(parts).encode()).hexdigest()
+
+    def picture(self, index: int) -> PictureWithQueries:
+        """Picture ``index`` upright; every noun of the vocabulary is looked for.
+
+        Raises:
+            PictureRejected: The file can't be used.
+        """
+        name = self._names[index]
+        return PictureWithQueries(name, read_photograph(self.folder, name), self._queries)

@@ -1,0 +1,141 @@
+"""What the sources with perception share: pictures are perceived a chunk at a time and handed out one by one."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from reinforcesight.data_gen.perception.cache import ResultCache
+from reinforcesight.data_gen.perception.config import PerceptionConfig
+from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
+from reinforcesight.data_gen.perception.protocols import PerceptionModels
+from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.sources.photographs import Photograph
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWithQueries:
+    """A picture and what is to be looked for in it.
+
+    Attributes:
+        source_id: Its name.
+        photograph: The picture.
+        queries: Phrases.
+        unseen: Names of things that are in it and not looked for.
+        skipped: What was left out before.
+    """
+
+    source_id: str
+    photograph: Photograph
+    queries: tuple[Query, ...]
+    unseen: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+class PerceivedSource(ABC):
+    """A source whose scenes come from models.
+
+    Loading one picture perceives the whole chunk that it lies in, so that each model sees a chunk at a time; ask for
+    pictures in order. Models are loaded by the process that first needs them.
+
+    Args:
+        config: Models and settings.
+        models: Models of one's own in place of those that the configuration names.
+
+    Raises:
+        InputError: A model can't be had, or is of another kind.
+        MissingDependencyError: torch or transformers is absent.
+    """
+
+    def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:
+        if models is None:
+            from reinforcesight.data_gen.perception.models import build_models
+
+            models = build_models(config)
+        self.config = config
+        self.models = models
+        self._held: tuple[int, dict[int, SourcePicture | PictureRejected]] | None = None
+
+    name: str
+
+    @abstractmethod
+    def count(self) -> int:
+        """Number of pictures, usable or not."""
+
+    @abstractmethod
+    def picture(self, index: int) -> PictureWithQueries:
+        """Picture ``index`` before perception.
+
+        Raises:
+            PictureRejected: It can't be used.
+        """
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_held": None}
+
+    def perception_identity(self) -> str:
+        """Everything of perception that decides scenes: models and gates."""
+        models = (self.models.depth, self.models.grounder, self.models.segmenter)
+        parts = [model.identity if model is not None else "none" for model in models]
+        return "\n".join([*parts, self.config.gates.model_dump_json()])
+
+    def load(self, index: int) -> SourcePicture:
+        """Picture ``index`` with its scene; detections that are not trusted are in ``skipped``.
+
+        Raises:
+            PictureRejected: The picture can't be used.
+            OutputError: An intermediate result can't be stored.
+        """
+        chunk = index // self.config.chunk_size
+        if self._held is None or self._held[0] != chunk:
+            self._held = None  # frees the pictures of the last chunk before the next ones are read
+            self._held = chunk, self._perceive(chunk)
+        outcome = self._held[1][index]
+        if isinstance(outcome, PictureRejected):
+            raise PictureRejected(outcome.reason, outcome.detail, source_id=outcome.source_id)
+        return outcome
+
+    def _perceive(self, chunk: int) -> dict[int, SourcePicture | PictureRejected]:
+        outcomes: dict[int, SourcePicture | PictureRejected] = {}
+        pictures: dict[int, PictureWithQueries] = {}
+        start = chunk * self.config.chunk_size
+        for index in range(start, min(start + self.config.chunk_size, self.count())):
+            try:
+                picture = self.picture(index)
+            except PictureRejected as error:
+                outcomes[index] = error
+                continue
+            if picture.queries:
+                pictures[index] = picture
+            else:
+                detail = "no words for a thing that could be looked for"
+                outcomes[index] = PictureRejected("nothing_named", detail, source_id=picture.source_id)
+        results = perceive(
+            [_task(picture) for picture in pictures.values()],
+            self.models,
+            rules=self.config.gates,
+            cache=ResultCache(self.config.cache) if self.config.cache is not None else None,
+            batch_size=self.config.batch_size,
+            keep_loaded=self.config.keep_loaded,
+        )
+        for (index, picture), result in zip(pictures.items(), results, strict=True):
+            encoded = picture.photograph.picture.data
+            outcomes[index] = SourcePicture(
+                index, self.name, picture.source_id, result.scene, encoded, result.skipped
+            )
+        return outcomes
+
+
+def _task(picture: PictureWithQueries) -> PerceptionTask:
+    encoded = picture.photograph.picture.data
+    with Image.open(io.BytesIO(encoded)) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    return PerceptionTask(
+        encoded, pixels, picture.queries, picture.unseen, picture.photograph.camera, picture.skipped
+    )
