@@ -33,6 +33,7 @@ class ObjectTable:
     depth: FloatArray  # (N,)
     spread: FloatArray
     near: FloatArray
+    far: FloatArray
     thickness: FloatArray
     valid: FloatArray
     visible: FloatArray
@@ -72,6 +73,7 @@ class ObjectTable:
             depth=column("depth"),
             spread=np.nan_to_num(column("depth_spread"), nan=0.0),
             near=column("depth_near"),
+            far=column("depth_far"),
             thickness=np.nan_to_num(column("thickness"), nan=0.0),
             valid=column("valid_depth_fraction"),
             visible=column("visible_fraction"),
@@ -203,9 +205,9 @@ def compare_depth(
         cut = np.where(farther_cut, rules.truncated_factor, 1.0)
         unseen = t.unseen_thickness
         # The nearer object must not reach back to the other one: neither by what is seen (its 95th percentile of
-        # depth, if the spread were normal) nor by what its surface hides.
-        back = np.maximum(unseen, 1.65 * t.spread)
-        back = back * np.where(t.truncated, rules.truncated_factor, 1.0)
+        # depth; 1.65 spreads where that is unknown, as if it were normal) nor by what its surface hides.
+        seen_back = np.where(np.isnan(t.far), 1.65 * t.spread, t.far - t.depth)
+        back = np.maximum(unseen, seen_back) * np.where(t.truncated, rules.truncated_factor, 1.0)
         reach = np.where(gap < 0, back[i], back[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])

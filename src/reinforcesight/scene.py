@@ -65,6 +65,7 @@ class SceneObject(_Record):
         depth: Median z of the eroded mask, depth units.
         depth_spread: Half the width of the central 68 % of these depths (one standard deviation, robustly).
         depth_near: Fifth percentile of these depths: the nearest surface, robustly.
+        depth_far: Ninety-fifth percentile of these depths: the farthest visible surface, robustly.
         centre: Estimated centre in the camera frame: median surface point, moved back into the object.
         thickness: Allowance for what can't be seen behind the visible surface: half the smaller of width and height.
         valid_depth_fraction: Share of the mask's pixels with a depth reading.
@@ -84,6 +85,7 @@ class SceneObject(_Record):
     depth: Positive | None = None
     depth_spread: NonNegative | None = None
     depth_near: Positive | None = None
+    depth_far: Positive | None = None
     centre: Vector | None = None
     thickness: NonNegative | None = None
     valid_depth_fraction: Fraction | None = None

@@ -173,7 +173,7 @@ def _solid_object(
     if d.mask is None:
         chosen = _foreground(z)
         rows, columns, z = rows[chosen], columns[chosen], z[chosen]
-    low, sixteenth, middle, high = (float(v) for v in np.percentile(z, (5, 16, 50, 84)))
+    low, sixteenth, middle, high, far = (float(v) for v in np.percentile(z, (5, 16, 50, 84, 95)))
     points = unproject(columns, rows, z, camera)
     x0, y0, x1, y1 = d.box
     thickness = 0.5 * min((x1 - x0) / camera.fx, (y1 - y0) / camera.fy) * middle
@@ -184,6 +184,7 @@ def _solid_object(
             "depth": middle,
             "depth_spread": (high - sixteenth) / 2.0,
             "depth_near": low,
+            "depth_far": far,
             "centre": (float(centre[0]), float(centre[1]), float(centre[2])),
             "thickness": thickness,
             "valid_depth_fraction": fraction,
