@@ -16,11 +16,14 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Image as ImageFeature
+from transformers import ProgressCallback
+from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -53,10 +56,10 @@ def timed(trainer_class: Any, marks: Marks) -> Any:
 
 
 def seconds(marks: Marks) -> tuple[float, float]:
-    """Mean wall and processor seconds of a step after the warm-up; the last step is left out, as it has no end."""
-    first, last = marks[WARM_UP], marks[-1]
-    steps = len(marks) - 1 - WARM_UP
-    return (last[0] - first[0]) / steps, (last[1] - first[1]) / steps
+    """Median wall and processor seconds from one step's start to the next one's, after the warm-up."""
+    pairs = list(pairwise(marks[WARM_UP:]))
+    wall, processor = ([after[i] - before[i] for before, after in pairs] for i in (0, 1))
+    return statistics.median(wall), statistics.median(processor)
 
 
 def bare_run(config: GrpoConfig) -> tuple[float, float]:
@@ -75,6 +78,8 @@ def bare_run(config: GrpoConfig) -> tuple[float, float]:
             processing_class=loaded.processor,
             peft_config=lora_config(loaded.model, config),  # type: ignore[arg-type]
         )
+        for callback in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(callback)
         trainer.train()
     finally:
         GRPOTrainer.training_step = whole
