@@ -87,7 +87,7 @@ class Reason(StrEnum):
 
 
 class RelationRules(StrictConfig):
-    """Thresholds of the relations; all are ratios. ``docs/data.md`` shows what each costs and saves."""
+    """Thresholds of the relations; all are ratios. ``docs/relations.md`` says what each is for."""
 
     min_side: Annotated[
         float, Field(ge=0, description="least box side, as a share of the picture's short side")
