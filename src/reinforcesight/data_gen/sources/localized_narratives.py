@@ -1,0 +1,81 @@
+"""Pictures with spoken descriptions and pointer traces: the source ``localized_narratives``.
+
+The description says what is looked for and gives the names; the traces are weak evidence of where it is: a check on
+what the detector finds, never an outline. What is done is written in ``docs/perception.md``.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from reinforcesight.data_gen.perception.config import PerceptionConfig
+from reinforcesight.data_gen.perception.protocols import PerceptionModels
+from reinforcesight.data_gen.sources.base import PictureRejected, Skipped
+from reinforcesight.data_gen.sources.narrative_files import open_narratives
+from reinforcesight.data_gen.sources.narratives import Narrative, narrated_queries, read_narrative
+from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWithQueries
+
+
+class LocalizedNarrativesSource(PerceivedSource):
+    """Narrated pictures of JSON lines, Parquet files or the hub.
+
+    Args:
+        given: As :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives` takes it.
+        config: Models and settings; the vocabulary is not used.
+        models: Models of one's own in place of those that the configuration names.
+
+    Raises:
+        InputError: There are no narratives, or a model can't be had.
+        MissingDependencyError: torch, transformers or huggingface_hub is absent.
+    """
+
+    name = "localized_narratives"
+
+    def __init__(
+        self,
+        given: str | Path,
+        config: PerceptionConfig | None = None,
+        *,
+        models: PerceptionModels | None = None,
+    ) -> None:
+        self._files = open_narratives(given)
+        super().__init__(config or PerceptionConfig(), models)
+
+    def count(self) -> int:
+        """Number of narrated pictures, usable or not."""
+        return self._files.count()
+
+    def problems(self) -> tuple[Skipped, ...]:
+        """Lines that belong to no picture."""
+        return self._files.problems()
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files, the models and the gates."""
+        return sha256(f"{self._files.fingerprint()}\n{self.perception_identity()}".encode()).hexdigest()
+
+    def picture(self, index: int) -> PictureWithQueries:
+        """Picture ``index`` with the phrases of all its narratives.
+
+        Raises:
+            PictureRejected: The picture, or every narrative of it, can't be used.
+        """
+        narrated = self._files.read(index)
+        narratives: list[Narrative] = []
+        skipped = list(narrated.skipped)
+        for record in narrated.records:
+            try:
+                narratives.append(read_narrative(record))
+            except ValueError as error:
+                skipped.append(Skipped("bad_narrative", f"{narrated.source_id}: {error}"))
+        if not narratives:
+            detail = skipped[0].detail if skipped else "no narrative"
+            raise PictureRejected("bad_narrative", detail, source_id=narrated.source_id)
+        asked = narrated_queries(narratives)
+        return PictureWithQueries(
+            narrated.source_id,
+            narrated.photograph,
+            asked.queries,
+            asked.unseen,
+            (*skipped, *asked.skipped),
+        )

@@ -1,0 +1,377 @@
+"""Where localized narratives lie: Google's JSON lines beside a folder of pictures, or Parquet with the pictures in it.
+
+Parquet may be local or on the Hugging Face hub; there only the row groups that are asked for are fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from reinforcesight.data_gen.sources.base import PictureRejected, Skipped
+from reinforcesight.data_gen.sources.data_folder import digest_files
+from reinforcesight.data_gen.sources.photographs import Photograph, list_photographs, read_photograph
+from reinforcesight.errors import InputError, require_module
+
+HUB_PREFIX = "hub:"
+# The data set's own loading script is refused by datasets 4 and later; the hub keeps a conversion here.
+HUB_REVISION = "refs/convert/parquet"
+HUB_CONFIG, HUB_SPLIT = "OpenImages", "train"
+TEXT_COLUMNS = ("image_id", "caption", "timed_caption", "traces")
+_ID = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
+_COCO_DIGITS = 12  # COCO's files are named by the id, filled up with zeros
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NarratedPicture:
+    """One picture and what was said about it.
+
+    Attributes:
+        source_id: Its id in the data.
+        photograph: The picture.
+        records: Narratives as stored, one an annotator.
+        skipped: Narratives that can't be read.
+    """
+
+    source_id: str
+    photograph: Photograph
+    records: tuple[Record, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class NarrativeFiles(Protocol):
+    """Narrated pictures by position."""
+
+    def count(self) -> int:
+        """Number of pictures."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Digest of the files."""
+        ...
+
+    def problems(self) -> tuple[Skipped, ...]:
+        """What belongs to no picture."""
+        ...
+
+    def read(self, index: int) -> NarratedPicture:
+        """One picture with its narratives.
+
+        Raises:
+            PictureRejected: The picture can't be used.
+        """
+        ...
+
+
+def open_narratives(given: str | Path) -> NarrativeFiles:
+    """The narratives of ``--input``.
+
+    Args:
+        given: A ``.jsonl`` file or a folder with such files (and the pictures, anywhere below it); a ``.parquet`` file
+            or a folder of them; or ``hub:owner/name`` or ``hub:owner/name/config/split``.
+
+    Raises:
+        InputError: There is nothing of the kind.
+        MissingDependencyError: huggingface_hub is absent (hub only).
+    """
+    text = str(given)
+    if text.startswith(HUB_PREFIX):
+        return _from_hub(text.removeprefix(HUB_PREFIX))
+    path = Path(given)
+    if path.is_dir():
+        lines = sorted(p for p in path.rglob("*.jsonl") if p.is_file())
+        tables = sorted(p for p in path.rglob("*.parquet") if p.is_file())
+        if bool(lines) == bool(tables):
+            what = "both .jsonl and .parquet files" if lines else "neither .jsonl nor .parquet files"
+            raise InputError(
+                f"the folder holds {what}", where=text, fix="give the file or a folder of one kind"
+            )
+        return JsonLineNarratives(path, lines) if lines else _local_tables(path, tables)
+    if path.is_file() and path.suffix == ".jsonl":
+        return JsonLineNarratives(path.parent, [path])
+    if path.is_file() and path.suffix == ".parquet":
+        return _local_tables(path.parent, [path])
+    raise InputError(
+        "expected localized narratives",
+        where=text,
+        fix="give a .jsonl or .parquet file, a folder, or hub:owner/name",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    file: int
+    offset: int
+    length: int
+
+
+class JsonLineNarratives:
+    """JSON lines, one a picture and annotator; a picture's lines are taken together.
+
+    Only the place of each line is kept in memory. Pictures are found below the folder by their name without suffix:
+    the id, or the id filled up with zeros to twelve digits.
+
+    Raises:
+        InputError: There is no line with an image_id, or no picture below the folder.
+    """
+
+    def __init__(self, folder: Path, files: list[Path]) -> None:
+        self.folder, self.files = folder, files
+        self._pictures: dict[str, str] = {}
+        for name in list_photographs(folder):
+            self._pictures.setdefault(PurePosixPath(name).stem, name)
+        self._problems: list[Skipped] = []
+        by_id: dict[str, list[_Line]] = {}
+        for number, path in enumerate(files):
+            with path.open("rb") as stream:
+                offset = 0
+                for row, line in enumerate(stream, start=1):
+                    if line.strip():
+                        found = _ID.search(line)
+                        if found is None:
+                            self._problems.append(Skipped("line_without_image_id", f"{path.name} line {row}"))
+                        else:
+                            image_id = str(json.loads(found[1]))
+                            by_id.setdefault(image_id, []).append(_Line(number, offset, len(line)))
+                    offset += len(line)
+        if not by_id:
+            raise InputError("no line has an image_id", where=str(files[0]), fix="give localized narratives")
+        self._entries = list(by_id.items())
+
+    def count(self) -> int:
+        """Number of pictures that are spoken about."""
+        return len(self._entries)
+
+    def problems(self) -> tuple[Skipped, ...]:
+        """Lines without an id."""
+        return tuple(self._problems)
+
+    def fingerprint(self) -> str:
+        """Digest of all lines, and of name, size and both ends of the pictures."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        names = [self._name_of(image_id) for image_id, _ in self._entries]
+        digest.update(digest_files(self.folder, [name for name in names if name is not None]).encode())
+        return digest.hexdigest()
+
+    def _name_of(self, image_id: str) -> str | None:
+        return self._pictures.get(image_id) or self._pictures.get(image_id.zfill(_COCO_DIGITS))
+
+    def read(self, index: int) -> NarratedPicture:
+        """A picture with the narratives of all its annotators, see :class:`NarrativeFiles`."""
+        image_id, lines = self._entries[index]
+        name = self._name_of(image_id)
+        if name is None:
+            detail = f"no picture file {image_id[:80]}.jpg (.png, .webp) below {self.folder.name}"
+            raise PictureRejected("missing_file", detail, source_id=image_id)
+        records: list[Record] = []
+        skipped: list[Skipped] = []
+        for line in lines:
+            with self.files[line.file].open("rb") as stream:
+                stream.seek(line.offset)
+                raw = stream.read(line.length)
+            where = f"{self.files[line.file].name}, byte {line.offset}"
+            try:
+                record = json.loads(raw)
+            except ValueError as error:
+                skipped.append(Skipped("bad_narrative", f"{where}: {error}"))
+                continue
+            if isinstance(record, dict):
+                records.append(record)
+            else:
+                skipped.append(Skipped("bad_narrative", f"{where}: expected a JSON object"))
+        try:
+            photograph = read_photograph(self.folder, name)
+        except PictureRejected as error:
+            raise PictureRejected(error.reason, error.detail, source_id=image_id) from error
+        return NarratedPicture(image_id, photograph, tuple(records), tuple(skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    file: int
+    group: int
+    rows: tuple[int, ...]
+    source_id: str
+
+
+@dataclass
+class ParquetNarratives:
+    """Parquet with narratives and pictures; rows of one picture in one row group are taken together.
+
+    Args:
+        files: Names of the files.
+        opener: Gives a ``pyarrow.parquet.ParquetFile`` for a name.
+        digest: Digest of the files.
+        folder: Where pictures lie that are given by path; ``None`` where there are none.
+    """
+
+    files: list[str]
+    opener: Callable[[str], Any]
+    digest: str
+    folder: Path | None = None
+    _entries: list[_Rows] = field(default_factory=list)
+    _open: dict[int, Any] = field(default_factory=dict)
+    _group: tuple[int, int, Any] | None = None
+
+    def __post_init__(self) -> None:
+        seen: dict[str, int] = {}
+        for number, name in enumerate(self.files):
+            table = self._file(number)
+            missing = {"image", *TEXT_COLUMNS} - set(table.schema_arrow.names)
+            if missing:
+                raise InputError(
+                    f"columns are missing: {', '.join(sorted(missing))}",
+                    where=name,
+                    fix="give localized narratives",
+                )
+            for group in range(table.num_row_groups):
+                ids = table.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
+                by_id: dict[str, list[int]] = {}
+                for row, image_id in enumerate(ids):
+                    by_id.setdefault(str(image_id), []).append(row)
+                for image_id, rows in by_id.items():
+                    seen[image_id] = seen.get(image_id, 0) + 1
+                    again = f"#{seen[image_id]}" if seen[image_id] > 1 else ""
+                    self._entries.append(_Rows(number, group, tuple(rows), image_id + again))
+        self._open = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}, "_group": None}
+
+    def _file(self, number: int) -> Any:
+        if number not in self._open:
+            import pyarrow as pa
+
+            try:
+                self._open = {number: self.opener(self.files[number])}
+            except (OSError, pa.ArrowException) as error:
+                raise InputError(
+                    f"can't be read as Parquet: {error}", where=self.files[number], fix="fetch it again"
+                ) from error
+        return self._open[number]
+
+    def count(self) -> int:
+        """Number of pictures."""
+        return len(self._entries)
+
+    def problems(self) -> tuple[Skipped, ...]:
+        """None: each row has its picture."""
+        return ()
+
+    def fingerprint(self) -> str:
+        """Digest of the files."""
+        return self.digest
+
+    def read(self, index: int) -> NarratedPicture:
+        """A picture with its narratives, see :class:`NarrativeFiles`."""
+        import pyarrow as pa
+
+        entry = self._entries[index]
+        if self._group is None or self._group[:2] != (entry.file, entry.group):
+            self._group = None
+            try:
+                columns = ["image", *TEXT_COLUMNS]
+                table = self._file(entry.file).read_row_group(entry.group, columns=columns)
+            except (OSError, pa.ArrowException) as error:
+                detail = f"{self.files[entry.file]}, row group {entry.group}: {error}"
+                raise PictureRejected("unreadable_row_group", detail, source_id=entry.source_id) from error
+            self._group = entry.file, entry.group, table
+        table = self._group[2]
+        records = [table.slice(row, 1).to_pylist()[0] for row in entry.rows]
+        photograph = self._photograph(records[0].get("image"), entry.source_id)
+        return NarratedPicture(entry.source_id, photograph, tuple(records))
+
+    def _photograph(self, image: object, source_id: str) -> Photograph:
+        content = image.get("bytes") if isinstance(image, Mapping) else image
+        path = image.get("path") if isinstance(image, Mapping) else None
+        try:
+            if isinstance(content, bytes):
+                # One reader for all pictures, and it reads files.
+                with tempfile.TemporaryDirectory() as folder:
+                    (Path(folder) / "picture").write_bytes(content)
+                    return read_photograph(Path(folder), "picture")
+            if isinstance(path, str) and self.folder is not None:
+                return read_photograph(self.folder, path)
+        except PictureRejected as error:
+            raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
+        raise PictureRejected("missing_file", "the row holds no picture", source_id=source_id)
+
+
+def _local_tables(folder: Path, paths: list[Path]) -> ParquetNarratives:
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return ParquetNarratives(names, LocalOpener(folder), digest_files(folder, names), folder)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOpener:
+    """Opens Parquet files below a folder."""
+
+    folder: Path
+
+    def __call__(self, name: str) -> Any:
+        """A ``ParquetFile``."""
+        import pyarrow.parquet as pq
+
+        return pq.ParquetFile(self.folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class HubOpener:
+    """Opens Parquet files of a data set on the hub, of which only what is asked for is fetched."""
+
+    root: str
+
+    def __call__(self, name: str) -> Any:
+        """A ``ParquetFile`` over range requests."""
+        import pyarrow.parquet as pq
+        from huggingface_hub import HfFileSystem
+
+        return pq.ParquetFile(HfFileSystem().open(f"{self.root}/{name}", "rb"))
+
+
+def _from_hub(name: str) -> ParquetNarratives:
+    require_module("huggingface_hub", extra="train")
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    parts = name.strip("/").split("/")
+    if len(parts) not in (2, 3, 4):
+        raise InputError("expected hub:owner/name", where=name, fix="or hub:owner/name/config/split")
+    repository = "/".join(parts[:2])
+    config, split = [*parts[2:], *(HUB_CONFIG, HUB_SPLIT)[len(parts) - 2 :]]
+    try:
+        info = HfApi().dataset_info(repository, revision=HUB_REVISION)
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).strip().splitlines()
+        raise InputError(
+            f"the data set can't be had from the hub: {reason[0] if reason else type(error).__name__}",
+            where=f"{repository}@{HUB_REVISION}",
+            fix="check name and network, or download its Parquet files and give their folder",
+        ) from error
+    held = sorted(sibling.rfilename for sibling in info.siblings or [])
+    # "OpenImages/train/0000.parquet"; long splits are converted in part only ("partial-train").
+    wanted = [
+        file
+        for file in held
+        if file.endswith(".parquet") and file.startswith((f"{config}/{split}/", f"{config}/partial-{split}/"))
+    ]
+    if not wanted:
+        folders = sorted({file.rpartition("/")[0] for file in held if file.endswith(".parquet")})
+        raise InputError(
+            f"no Parquet files of {config}/{split}",
+            where=f"{repository}@{HUB_REVISION}",
+            fix=f"there are: {', '.join(folders[:8]) or 'none'}",
+        )
+    digest = hashlib.sha256("\n".join([repository, str(info.sha), *wanted]).encode()).hexdigest()
+    return ParquetNarratives(wanted, HubOpener(f"datasets/{repository}@{info.sha}"), digest)

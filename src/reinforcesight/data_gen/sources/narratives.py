@@ -1,0 +1,237 @@
+"""A localized narrative: when each phrase was spoken, and where the pointer was meanwhile.
+
+The schema is that of Localized Narratives (Pont-Tuset et al., 2020): ``caption``, ``timed_caption`` (utterances with
+times in seconds) and ``traces`` (segments of points; x and y as shares of the picture, which may lie outside it).
+Sequences of records may come as lists of dicts or as dicts of lists; both are read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
+from reinforcesight.data_gen.sources.base import Skipped
+from reinforcesight.data_gen.sources.noun_phrases import Mention, NounPhrase, noun_phrases, tokens
+from reinforcesight.naming import canonical_words
+
+# Pointer and voice are only loosely aligned: the window is widened, and stray points at its ends are cut off.
+WINDOW_PADDING = 0.4  # seconds on both sides
+PERCENTILES = (10.0, 90.0)
+BOX_PADDING = 0.03  # shares of the picture, on each side of the box
+MIN_POINTS = 4
+_MAX_POINTS = 64  # kept of one mention, evenly spread
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of speech: text, and seconds from the start."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """A point of the pointer's trace: shares of the picture (not clipped), and seconds."""
+
+    x: float
+    y: float
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """One annotator's description of one picture."""
+
+    caption: str
+    utterances: tuple[Utterance, ...]
+    points: tuple[TracePoint, ...]
+
+
+def read_narrative(record: Mapping[str, object]) -> Narrative:
+    """A narrative of a record in either shape. Utterances without words or times, and broken points, are left out.
+
+    Raises:
+        ValueError: There is no caption, or a field has another shape than the schema's.
+    """
+    caption = record.get("caption")
+    if not isinstance(caption, str) or not caption.strip():
+        raise ValueError(f"caption: expected a text, got {str(caption)[:60]!r}")
+    utterances = []
+    for entry in _records(record.get("timed_caption"), "timed_caption"):
+        text, start, end = (
+            entry.get("utterance"),
+            _number(entry.get("start_time")),
+            _number(entry.get("end_time")),
+        )
+        if isinstance(text, str) and text.strip() and start is not None and end is not None and start <= end:
+            utterances.append(Utterance(text, start, end))
+    points = []
+    for entry in _trace_points(record.get("traces")):
+        x, y, t = (_number(entry.get(key)) for key in ("x", "y", "t"))
+        if x is not None and y is not None and t is not None:
+            points.append(TracePoint(x, y, t))
+    return Narrative(caption, tuple(utterances), tuple(points))
+
+
+def _records(value: object, field: str) -> Iterator[Mapping[str, object]]:
+    """Records of a sequence that is a list of dicts or a dict of lists."""
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        columns = {str(name): column for name, column in value.items()}
+        if not all(
+            isinstance(column, Sequence) and not isinstance(column, str) for column in columns.values()
+        ):
+            raise ValueError(f"{field}: expected lists under its keys")
+        if len({len(column) for column in columns.values()}) > 1:
+            raise ValueError(f"{field}: expected lists of one length under its keys")
+        for row in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, row, strict=True))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for entry in value:
+            if not isinstance(entry, Mapping):
+                raise ValueError(f"{field}: expected records, got {str(entry)[:60]!r}")
+            yield entry
+    else:
+        raise ValueError(f"{field}: expected a list, got {str(value)[:60]!r}")
+
+
+def _trace_points(value: object) -> Iterator[Mapping[str, object]]:
+    """Points of all segments; a segment is a list of points or a dict of lists, and so may all segments be."""
+    if isinstance(value, Mapping):
+        # {"x": [[...], [...]], ...}: one list a segment under each key.
+        for segment in _records(value, "traces"):
+            if all(isinstance(column, Sequence) for column in segment.values()):
+                yield from _records(segment, "traces")
+            else:
+                yield segment
+        return
+    if value is None:
+        return
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"traces: expected a list, got {str(value)[:60]!r}")
+    for segment in value:
+        if segment is None:
+            continue
+        if isinstance(segment, Mapping) and all(_number(v) is not None for v in segment.values()):
+            yield segment  # a single segment without its list
+        else:
+            yield from _records(segment, "traces")
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tuple[float, float] | None]:
+    """Seconds (start, end) of the utterances that hold each phrase; ``None`` where they can't be found.
+
+    Caption and utterances have the same words but for corrections: they are aligned as sequences of words.
+    """
+    spoken: list[str] = []
+    times: list[tuple[float, float]] = []
+    for utterance in narrative.utterances:
+        for word in tokens(utterance.text.lower()):
+            if word[0].isalnum():
+                spoken.append(word)
+                times.append((utterance.start, utterance.end))
+    written = [
+        (place, word) for place, word in enumerate(tokens(narrative.caption.lower())) if word[0].isalnum()
+    ]
+    matcher = difflib.SequenceMatcher(None, [word for _, word in written], spoken, autojunk=False)
+    time_of: dict[int, tuple[float, float]] = {}
+    for block in matcher.get_matching_blocks():
+        for offset in range(block.size):
+            time_of[written[block.a + offset][0]] = times[block.b + offset]
+    found: list[tuple[float, float] | None] = []
+    for phrase in phrases:
+        # The head must be among the words that were found: an adjective alone may be anybody's.
+        own = [time_of[place] for place in range(phrase.start, phrase.stop) if place in time_of]
+        if phrase.stop - 1 in time_of and own:
+            found.append((min(start for start, _ in own), max(end for _, end in own)))
+        else:
+            found.append(None)
+    return found
+
+
+def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> TraceEvidence | None:
+    """Where the pointer was between two times (seconds), or ``None`` where it was hardly anywhere.
+
+    Points outside the picture are moved to its border. The box spans the central 80 % of them along each axis, padded
+    by 3 % of the picture.
+    """
+    chosen = [p for p in points if start - WINDOW_PADDING <= p.t <= end + WINDOW_PADDING]
+    if len(chosen) < MIN_POINTS:
+        return None
+    if len(chosen) > _MAX_POINTS:
+        chosen = [chosen[int(i)] for i in np.linspace(0, len(chosen) - 1, _MAX_POINTS)]
+    places = np.clip(np.array([(p.x, p.y) for p in chosen], dtype=np.float64), 0.0, 1.0)  # (N, 2)
+    low, high = np.percentile(places, PERCENTILES, axis=0)
+    low, high = np.clip(low - BOX_PADDING, 0.0, 1.0), np.clip(high + BOX_PADDING, 0.0, 1.0)
+    x, y = np.median(places, axis=0)
+    return TraceEvidence(
+        points=tuple((float(px), float(py)) for px, py in places),
+        box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        centre=(float(x), float(y)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NarratedQueries:
+    """What a picture's narratives ask to be looked for.
+
+    Attributes:
+        queries: One a name, with the traces of all its mentions.
+        unseen: Names of groups and other things that are there and are not looked for.
+        skipped: Phrases left out, with reasons.
+    """
+
+    queries: tuple[Query, ...]
+    unseen: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
+    """Phrases of all narratives of one picture, as things to look for and as names that are not alone.
+
+    A phrase that occurs again is taken for another mention of the same thing (whether there are two is the
+    detector's to say), "another cup" and "cups" for a sign that there are more.
+    """
+    queries: dict[tuple[str, ...], Query] = {}
+    unseen: dict[tuple[str, ...], str] = {}
+    skipped: list[Skipped] = []
+    for narrative in narratives:
+        phrases = noun_phrases(narrative.caption)
+        for phrase, times in zip(phrases, phrase_times(narrative, phrases), strict=True):
+            words = canonical_words(phrase.text)
+            if not words:
+                continue
+            if phrase.mention is Mention.MANY:
+                skipped.append(Skipped("phrase_of_many", f"{phrase.text!r} names more than one thing"))
+                unseen[words] = phrase.text
+                continue
+            if phrase.mention is Mention.UNCLEAR:
+                skipped.append(
+                    Skipped("phrase_without_article", f"{phrase.text!r}: one thing or a substance")
+                )
+                continue
+            evidence = trace_evidence(narrative.points, *times) if times is not None else None
+            if evidence is None:
+                what = "no time in timed_caption" if times is None else "hardly any trace meanwhile"
+                skipped.append(
+                    Skipped("phrase_without_trace", f"{phrase.text!r}: {what}; it is looked for all the same")
+                )
+            before = queries.get(words, Query(phrase.text, phrase.head))
+            traces = before.traces if evidence is None else (*before.traces, evidence)
+            queries[words] = Query(before.phrase, before.category, traces)
+    return NarratedQueries(tuple(queries.values()), tuple(unseen.values()), tuple(skipped))
