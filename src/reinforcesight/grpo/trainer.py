@@ -280,9 +280,9 @@ def _prepare(
         start = validation_metrics(answers)
         if PartialState().is_main_process:
             write_answers(record.folder, 0, answers)
-            record.add_metrics({"step": 0, **start})
             record.content["start"] = start
             record.save()
+            record.add_metrics({"step": 0, **start})
     return PreparedRun(questions, held_out, start)
 
 
