@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from perception_support import KnownScenes, save_depth_anything, save_grounding_dino, save_sam2
+from perception_support import KnownScenes, save_depth_anything, save_grounding_dino, save_owlv2, save_sam2
 from PIL import Image
 from small_dataset import make_picture
 
@@ -17,7 +21,7 @@ from reinforcesight.data_gen.perception.config import GateRules, PerceptionConfi
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.sources.base import PictureRejected
 from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
-from reinforcesight.data_gen.sources.photographs import list_photographs, read_photograph
+from reinforcesight.data_gen.sources.photographs import list_photographs, read_photograph, shrunk
 from reinforcesight.errors import InputError
 
 REAL = Path(__file__).parents[1] / ".." / "shared" / "real_inputs" / "indoor_boxes" / "images"
@@ -182,6 +186,18 @@ def test_pictures_are_the_same_in_any_order_and_process(tmp_path: Path) -> None:
     assert ImageFolderSource(tmp_path, config, models=truth.models()).fingerprint() != before
 
 
+def test_large_pictures_are_stored_smaller_with_their_lens(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", (600, 400), focal35=36)
+    photograph = read_photograph(tmp_path, "a.jpg")
+    assert shrunk(photograph, 600) is photograph
+    small = shrunk(photograph, 300)
+    with Image.open(io.BytesIO(small.picture.data)) as image:
+        assert image.size == (small.picture.width, small.picture.height) == (300, 200)
+        assert image.format == "JPEG"
+    assert small.camera is not None
+    assert (small.camera.fx, small.camera.cx) == (pytest.approx(300), 150)
+
+
 def test_folder_to_questions(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     truth, config = known_folder(tmp_path / "in", 12)
@@ -228,3 +244,41 @@ def test_real_photographs_with_tiny_models_run_to_the_end(tmp_path: Path) -> Non
     again = ImageFolderSource(REAL, config)
     assert again.fingerprint() == source.fingerprint()
     assert [again.load(index) for index in range(15)] == pictures
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real photographs are not here")
+def test_the_command_takes_a_folder_of_photographs(tmp_path: Path) -> None:
+    """Random weights again: from files and models on the disk to a data set."""
+    pytest.importorskip("transformers")
+    photographs = tmp_path / "in"
+    photographs.mkdir()
+    for path in sorted(REAL.iterdir())[:6]:
+        (photographs / path.name).write_bytes(path.read_bytes())
+    gates = "min_score=0 doubt_score=0 other_name=1 min_mask_score=0 mask_box=0 same_mask=1 fills_picture=1"
+    settings = {
+        "depth_model": save_depth_anything(tmp_path / "depth", metric=True),
+        "grounding_model": save_owlv2(tmp_path / "owl"),
+        "segmentation_model": save_sam2(tmp_path / "sam"),
+        "vocabulary": "[chair, table, lamp, dog, bottle, sofa, cat, bird]",
+        "device": "cpu",
+        "cache": tmp_path / "cache",
+        **{f"gates.{gate.split('=')[0]}": gate.split("=")[1] for gate in gates.split()},
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "reinforcesight",
+        "generate",
+        "--source",
+        "image_folder",
+        "--workers",
+        "1",
+    ]
+    command += ["--input", str(photographs), "--output", str(tmp_path / "out"), "--num_samples", "8"]
+    for key, value in settings.items():
+        command += ["--set", f"perception.{key}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert sum(manifest["rows"].values()) > 0
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 3 * 6

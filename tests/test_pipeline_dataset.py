@@ -273,9 +273,10 @@ def test_wrong_settings_are_explained(tmp_path):
     refused("rows_per_fil", **{"rows_per_fil": 3})
     config = load_config(GenerateConfig, None, (), {"output": tmp_path, "forms": ["open", "cvbench"]})
     assert list(config.forms.values()) == [1.0, 1.0]
+    (tmp_path / "empty").mkdir()
     for source in ("image_folder", "localized_narratives"):
-        with pytest.raises(ConfigError, match="not part of this version"):
-            make(tmp_path / "out", source=source, input=tmp_path)
+        with pytest.raises(InputError, match=r"in the folder|the folder holds"):
+            make(tmp_path / "out", source=source, input=tmp_path / "empty")
 
 
 def test_the_main_configuration_is_valid(tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
+from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.sources.rendering.config import RenderConfig
 from reinforcesight.data_gen.templates import Form
 from reinforcesight.relation_kinds import RelationRules
@@ -76,6 +77,7 @@ class GenerateConfig(StrictConfig):
     splits: SplitFractions = SplitFractions()
     rules: RelationRules = RelationRules()
     rendering: RenderConfig = RenderConfig()
+    perception: PerceptionConfig = PerceptionConfig()
     gallery: GalleryOptions = GalleryOptions()
 
     @field_validator("forms", mode="before")

@@ -27,8 +27,8 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
             its class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
 
     Raises:
-        ConfigError: The source does not exist, or a file of wordings is wrong.
-        InputError: The input can't be read, or gives no question at all.
+        ConfigError: A file of wordings is wrong.
+        InputError: The input can't be read, a model can't be had, or there is no question at all.
         OutputError: The folder belongs to another job, or can't be written to. Finished work is kept.
         MissingDependencyError: A package that the source needs is absent.
     """

@@ -20,7 +20,7 @@ from reinforcesight.data_gen.card import write_card
 from reinforcesight.data_gen.fitting import Fit, Pictures, SelectionRules, choose, fit
 from reinforcesight.data_gen.generate_config import GenerateConfig, GenerateReport
 from reinforcesight.data_gen.interruption import Stopped, stop_on_signals
-from reinforcesight.data_gen.job import Job
+from reinforcesight.data_gen.job import WORK_FOLDER, Job
 from reinforcesight.data_gen.manifest import Manifest, build_manifest, write_manifest, write_rejections
 from reinforcesight.data_gen.progress import Progress
 from reinforcesight.data_gen.records import SPLITS
@@ -39,7 +39,7 @@ from reinforcesight.data_gen.tasks import TaskContext, TaskPool, do_task
 from reinforcesight.data_gen.templates import load_templates
 from reinforcesight.data_gen.workers import WorkerPool, default_workers
 from reinforcesight.data_gen.writer import WriteContext, WriteTask, WrittenFile, plan_files
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import InputError
 
 # Belongs to the identity of a job: raise it when the same settings give another result.
 FORMAT = 1
@@ -74,8 +74,7 @@ def build_source(config: GenerateConfig) -> Source:
     """The source that the configuration names.
 
     Raises:
-        ConfigError: This version has no such source.
-        InputError: Its input can't be read.
+        InputError: Its input can't be read, or a model can't be had.
         MissingDependencyError: A package that it needs is absent.
     """
     if config.source == "rendered":
@@ -87,11 +86,18 @@ def build_source(config: GenerateConfig) -> Source:
 
         assert config.input is not None
         return AnnotatedSource(config.input, seed=config.seed)
-    raise ConfigError(
-        f"the source {config.source!r} is not part of this version",
-        where="source",
-        fix="use rendered, or annotated (pictures with COCO boxes, and depth where there is any)",
-    )
+    assert config.input is not None
+    perception = config.perception
+    if perception.cache is None:
+        # Beside the work files: an interrupted run repeats no model call, and a finished one leaves nothing behind.
+        perception = perception.model_copy(update={"cache": config.output / WORK_FOLDER / "perception"})
+    if config.source == "image_folder":
+        from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
+
+        return ImageFolderSource(config.input, perception)
+    from reinforcesight.data_gen.sources.localized_narratives import LocalizedNarrativesSource
+
+    return LocalizedNarrativesSource(config.input, perception)
 
 
 def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
@@ -121,9 +127,17 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
         ScanContext(source, config.rules, config.seed, job.work, job.digest),
         WriteContext(job.work, job.data, config.seed, config.templates, job.digest),
     )
-    pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or default_workers())
+    pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))
     with pool:
         return _steps(config, source, job, context.scan, pool, started)
+
+
+def _workers_for(source: Source) -> int:
+    """One worker a core, but fewer where the source says so: each loads the models that it needs."""
+    from reinforcesight.data_gen.sources.perceived import PerceivedSource
+
+    few = source.default_workers() if isinstance(source, PerceivedSource) else None
+    return few or default_workers()
 
 
 def _steps(

@@ -77,6 +77,11 @@ class PerceptionConfig(StrictConfig):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on a GPU that has it, float32 elsewhere"
     )
+    max_side: int = Field(
+        1600,
+        ge=64,
+        description="longest side in pixels; larger pictures are stored and perceived at this size",
+    )
     batch_size: int = Field(4, ge=1, description="pictures in one call of a model")
     chunk_size: int = Field(16, ge=1, description="pictures that one model sees before the next one")
     keep_loaded: bool = Field(True, description="keep all models in memory between chunks")

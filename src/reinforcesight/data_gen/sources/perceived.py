@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from reinforcesight.data_gen.perception.gates import Query
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
-from reinforcesight.data_gen.sources.photographs import Photograph
+from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,18 @@ class PerceivedSource(ABC):
         return self.__dict__ | {"_held": None}
 
     def perception_identity(self) -> str:
-        """Everything of perception that decides scenes: models and gates."""
+        """Everything of perception that decides scenes: models, gates and picture size."""
         models = (self.models.depth, self.models.grounder, self.models.segmenter)
         parts = [model.identity if model is not None else "none" for model in models]
-        return "\n".join([*parts, self.config.gates.model_dump_json()])
+        return "\n".join([*parts, self.config.gates.model_dump_json(), str(self.config.max_side)])
+
+    def default_workers(self) -> int | None:
+        """Worker processes that suit the models: few where they share a GPU, ``None`` where any number does."""
+        if self.config.device == "cpu":
+            return None
+        from reinforcesight.data_gen.perception.model_files import pick_device
+
+        return 2 if pick_device(self.config.device).type == "cuda" else None
 
     def load(self, index: int) -> SourcePicture:
         """Picture ``index`` with its scene; detections that are not trusted are in ``skipped``.
@@ -112,7 +120,8 @@ class PerceivedSource(ABC):
                 outcomes[index] = error
                 continue
             if picture.queries:
-                pictures[index] = picture
+                small = shrunk(picture.photograph, self.config.max_side)
+                pictures[index] = replace(picture, photograph=small)
             else:
                 detail = "no words for a thing that could be looked for"
                 outcomes[index] = PictureRejected("nothing_named", detail, source_id=picture.source_id)

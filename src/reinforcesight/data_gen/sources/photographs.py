@@ -92,3 +92,21 @@ def _turned_upright(path: Path, name: str) -> PictureBytes:
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
     return PictureBytes(buffer.getvalue(), clean.width, clean.height, turned=True)
+
+
+def shrunk(photograph: Photograph, max_side: int) -> Photograph:
+    """The same where no side is longer than ``max_side`` pixels, otherwise a JPEG of that size, with its camera."""
+    picture, camera = photograph.picture, photograph.camera
+    scale = max_side / max(picture.width, picture.height)
+    if scale >= 1:
+        return photograph
+    width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    with Image.open(io.BytesIO(picture.data)) as image:
+        small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=95, subsampling=0)
+    if camera is not None:
+        across, down = width / picture.width, height / picture.height
+        values = {"fx": across, "cx": across, "fy": down, "cy": down}
+        camera = camera.model_copy(update={k: getattr(camera, k) * v for k, v in values.items()})
+    return Photograph(PictureBytes(buffer.getvalue(), width, height, turned=picture.turned), camera)
