@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig, load_config
 from reinforcesight.errors import ConfigError
@@ -14,6 +14,17 @@ from reinforcesight.errors import ConfigError
 class Inner(StrictConfig):
     gap: float = Field(0.5, gt=0)
     names: tuple[str, ...] = ()
+
+
+class Paired(StrictConfig):
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Paired:
+        if self.low > self.high:
+            raise ValueError("low must not exceed high")
+        return self
 
 
 class Outer(StrictConfig):
@@ -90,3 +101,9 @@ def test_bad_overrides(item: str) -> None:
 def test_yaml_cannot_build_objects(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_config(Outer, write(tmp_path / "a.yaml", "seed: !!python/object/apply:os.getcwd []\n"))
+
+
+def test_a_rule_over_several_keys_speaks_for_itself() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(Paired, None, ["low=3"])
+    assert str(caught.value) == "low must not exceed high"

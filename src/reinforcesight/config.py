@@ -164,7 +164,7 @@ def _explain(
     where = next(
         (origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None
     )
-    where = where or (str(path) if path else "defaults")
+    where = where or (str(path) if path else None)
     fix: str | None = None
     if first["type"] == "extra_forbidden":
         what = f"unknown key {key!r}"
@@ -173,8 +173,11 @@ def _explain(
     elif first["type"] == "missing":
         what = f"the key {key!r} is required"
         fix = f"give --{key} or set it in a file" if len(loc) == 1 else "set it in a file"
+    elif not loc:
+        # A rule over several keys, whose text says what is expected.
+        what = first["msg"].removeprefix("Value error, ")
     else:
-        what = f"{key}: {first['msg']}, got {first['input']!r}"
+        what = f"{key}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
         fix = "correct the value"
     if len(problems) > 1:
         what += f" (and {len(problems) - 1} more problem{'s' if len(problems) > 2 else ''})"
