@@ -61,6 +61,24 @@ def save_depth_anything(folder: Path, *, metric: bool) -> Path:
     return folder
 
 
+def save_depth_pro(folder: Path) -> Path:
+    """A Depth Pro of a hundred thousand parameters that sees squares of 128 pixels."""
+    import torch
+    from transformers import DepthProConfig, DepthProForDepthEstimation
+
+    torch.manual_seed(0)
+    encoder = {"model_type": "dinov2", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    encoder |= {"patch_size": 8, "image_size": 32}
+    config = DepthProConfig(
+        fusion_hidden_size=16, patch_size=32, intermediate_hook_ids=[1, 0], intermediate_feature_dims=[16, 16],
+        scaled_images_ratios=[0.25, 0.5, 1], scaled_images_overlap_ratios=[0.0, 0.5, 0.25],
+        scaled_images_feature_dims=[16, 16, 16], merge_padding_value=1, use_fov_model=True,
+        image_model_config=encoder, patch_model_config=encoder, fov_model_config=encoder,
+    )  # fmt: skip
+    DepthProForDepthEstimation(config).save_pretrained(folder)
+    return folder
+
+
 def save_grounding_dino(folder: Path) -> Path:
     """A GroundingDINO of a few ten thousand parameters, with a word-level BERT vocabulary."""
     import torch

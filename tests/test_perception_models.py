@@ -8,12 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from perception_support import save_depth_anything, save_grounding_dino, save_owlv2, save_sam2
+from perception_support import (
+    save_depth_anything,
+    save_depth_pro,
+    save_grounding_dino,
+    save_owlv2,
+    save_sam2,
+)
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from reinforcesight.data_gen.perception.depth import TransformersDepth
+from reinforcesight.data_gen.perception.depth_pro import depth_of
 from reinforcesight.data_gen.perception.grounding import TransformersGrounder
 from reinforcesight.data_gen.perception.model_files import find_model
 from reinforcesight.data_gen.perception.protocols import SegmentPrompt
@@ -37,6 +44,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "metric": save_depth_anything(root / "metric", metric=True),
         "relative": save_depth_anything(root / "relative", metric=False),
+        "depth_pro": save_depth_pro(root / "depth_pro"),
         "dino": save_grounding_dino(root / "dino"),
         "owl": save_owlv2(root / "owl"),
         "sam": save_sam2(root / "sam"),
@@ -65,6 +73,32 @@ def test_depth_in_bfloat16_is_near_float32(models: dict[str, Path], pictures: li
     assert exact.identity != rough.identity
     first, second = exact.estimate(pictures[:1])[0].values, rough.estimate(pictures[:1])[0].values
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.98
+
+
+def test_depth_pro_gives_metres_and_its_lens(models: dict[str, Path], pictures: list[np.ndarray]) -> None:
+    adapter = TransformersDepth(str(models["depth_pro"]), batch_size=2)
+    assert adapter.kind == "metric"
+    results = adapter.estimate(pictures)
+    for picture, result in zip(pictures, results, strict=True):
+        assert result.values.ndim == 2
+        assert (result.values > 0).all()
+        assert result.focal is not None
+        assert result.focal > 0
+        alone = adapter.estimate([picture])[0]
+        assert alone.focal == pytest.approx(result.focal, rel=1e-3)
+        assert np.allclose(alone.values, result.values, rtol=5e-3)
+
+
+def test_depth_pro_reads_inverse_depth_through_the_lens() -> None:
+    canonical = np.array([[0.5, 0.25]], dtype=np.float32)
+    # 90 degrees: f is half the width, so that inverse depth doubles.
+    z, kind, focal = depth_of(canonical, 90.0, 640)
+    assert kind == "metric"
+    assert focal == pytest.approx(320)
+    assert z == pytest.approx(np.array([[1.0, 2.0]]))
+    z, kind, focal = depth_of(canonical, None, 640)
+    assert (kind, focal) == ("scale", None)
+    assert z[0, 1] / z[0, 0] == pytest.approx(2)
 
 
 @pytest.mark.parametrize("name", ["dino", "owl"])

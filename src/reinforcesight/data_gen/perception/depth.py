@@ -1,13 +1,15 @@
-"""Monocular depth by a transformers model: Depth Anything V2 (relative, metric), and others with its interface."""
+"""Monocular depth by a transformers model: Depth Anything V2 (relative, metric), Depth Pro, DPT."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
+from reinforcesight.data_gen.perception import depth_pro
 from reinforcesight.data_gen.perception.batches import batches_of_one_size
 from reinforcesight.data_gen.perception.model_files import (
     find_model,
@@ -21,7 +23,6 @@ from reinforcesight.errors import InputError
 
 # What the numbers of a model family are. Families whose output is not known here are refused, not guessed:
 # depth read upside down would turn every answer round.
-_METRIC_FAMILIES = ("zoedepth", "prompt_depth_anything")
 _INVERSE_FAMILIES = ("dpt",)
 
 
@@ -53,6 +54,7 @@ class TransformersDepth:
         self._device, self._dtype, self._batch_size = device, dtype, batch_size
         config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
         self.kind = _kind_of(config, model)
+        self._depth_pro = config.get("model_type") == "depth_pro"
         self._loaded: tuple[Any, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class TransformersDepth:
             device = pick_device(self._device)
             auto_processor: Any = AutoImageProcessor
             try:
-                processor = auto_processor.from_pretrained(self._files.folder)
+                processor = None if self._depth_pro else auto_processor.from_pretrained(self._files.folder)
                 model = AutoModelForDepthEstimation.from_pretrained(
                     self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
                 )
@@ -93,6 +95,12 @@ class TransformersDepth:
         processor, model = self._load()
         results: dict[int, DepthPrediction] = {}
         for positions in batches_of_one_size(pictures, self._batch_size):
+            if self._depth_pro:
+                for position, made in zip(
+                    positions, depth_pro.predictions(model, [pictures[p] for p in positions]), strict=True
+                ):
+                    results[position] = replace(made, values=_rounded(made.values))
+                continue
             inputs = processor(images=[pictures[p] for p in positions], return_tensors="pt")
             values = inputs["pixel_values"].to(model.device, model.dtype)
             with torch.inference_mode():
@@ -114,12 +122,12 @@ def _kind_of(config: dict[str, Any], name: str) -> DepthKind:
     if family == "depth_anything":
         # "metric" models end in a scaled sigmoid (metres), "relative" ones in disparity.
         return "metric" if config.get("depth_estimation_type") == "metric" else "inverse"
-    if family in _METRIC_FAMILIES:
-        return "metric"
+    if family == "depth_pro":
+        return "metric" if config.get("use_fov_model") else "scale"
     if family in _INVERSE_FAMILIES:
         return "inverse"
     raise InputError(
         f"whether the model family {family!r} gives depth or its inverse is not known here",
         where=name,
-        fix="use Depth Anything V2 (relative or metric), ZoeDepth or DPT",
+        fix="use Depth Anything V2 (relative or metric), Depth Pro or DPT",
     )

@@ -1,0 +1,73 @@
+"""Depth Pro (Bochkovskii et al., 2024): metric depth with the lens's field of view, by transformers' model.
+
+Pictures are prepared here as Depth Pro's own processor does (mean and deviation of one half, then a square, bilinear
+without antialiasing), so that torchvision, which that processor requires, is not needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
+
+if TYPE_CHECKING:
+    import torch
+
+# Depth is cut off there by the model's own post-processing.
+_LEAST_INVERSE, _MOST_INVERSE = 1e-4, 1e4
+
+
+def side_of(model: Any) -> int:
+    """Pixels of the square that a Depth Pro model sees: its patches at the largest scale, without overlap."""
+    patch = model.config.patch_size
+    side = int(patch if isinstance(patch, int) else patch[0])
+    return side * round(1.0 / float(min(model.config.scaled_images_ratios)))
+
+
+def prepared(pictures: list[Picture], side: int) -> torch.Tensor:
+    """uint8 pictures (H, W, 3) of one size as float32 (B, 3, side, side), from -1 to 1."""
+    import torch
+
+    values = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
+    return torch.nn.functional.interpolate(
+        (values - 0.5) / 0.5, size=(side, side), mode="bilinear", align_corners=False, antialias=False
+    )
+
+
+def depth_of(
+    canonical: FloatMap, fov_degrees: float | None, width: int
+) -> tuple[FloatMap, DepthKind, float | None]:
+    """z, its kind and the focal length in pixels, of canonical inverse depth (h, w).
+
+    The model tells inverse depth as a camera with f = width would see it: times width / f gives 1/m. A model without
+    its field-of-view head leaves the factor unknown.
+    """
+    if fov_degrees is None or not 0 < fov_degrees < 180:
+        return 1.0 / np.clip(canonical, _LEAST_INVERSE, _MOST_INVERSE), "scale", None
+    focal = 0.5 * width / math.tan(math.radians(fov_degrees) / 2)
+    return (
+        1.0 / np.clip(canonical * np.float32(width / focal), _LEAST_INVERSE, _MOST_INVERSE),
+        "metric",
+        focal,
+    )
+
+
+def predictions(model: Any, pictures: list[Picture]) -> list[DepthPrediction]:
+    """Depth of pictures of one size."""
+    import torch
+
+    width = pictures[0].shape[1]
+    pixels = prepared(pictures, side_of(model)).to(model.device, model.dtype)
+    with torch.inference_mode():
+        outputs = model(pixel_values=pixels)
+    maps = outputs.predicted_depth.float().cpu().numpy()  # (B, h, w)
+    fields = outputs.field_of_view
+    angles = [None] * len(maps) if fields is None else fields.float().reshape(-1).cpu().tolist()
+    results = []
+    for canonical, angle in zip(maps, angles, strict=True):
+        z, kind, focal = depth_of(canonical, angle, width)
+        results.append(DepthPrediction(z, kind, focal))
+    return results
