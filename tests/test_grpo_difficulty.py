@@ -41,20 +41,20 @@ def test_rates_are_kept_gone_on_with_and_used_again(asked, tmp_path):
     path = tmp_path / "rates.jsonl"
     blocks = []
     state = torch.get_rng_state()
-    rates = rate(asked, path, on_block=lambda done, total: blocks.append((done, total)))
+    rates = rate(asked, path, on_block=blocks.append)
     assert torch.equal(state, torch.get_rng_state()), "training's random numbers are untouched"
-    assert blocks == [(2, 8), (4, 8), (6, 8), (8, 8)]
+    assert blocks == [2, 4, 6, 8]
     assert set(rates) == set(asked[1].ids)
     whole = path.read_text()
     # A kill in the middle of a line costs that line's block.
     lines = whole.splitlines(keepends=True)
     path.write_text("".join(lines[:5]) + lines[5][:9])
     blocks.clear()
-    assert rate(asked, path, on_block=lambda done, total: blocks.append((done, total))) == rates
-    assert blocks == [(6, 8), (8, 8)]
+    assert rate(asked, path, on_block=blocks.append) == rates
+    assert blocks == [6, 8]
     assert path.read_text() == whole
     blocks.clear()
-    assert rate(asked, path, on_block=lambda done, total: blocks.append((done, total))) == rates
+    assert rate(asked, path, on_block=blocks.append) == rates
     assert blocks == []
     assert read_rates(path) == rates
 

@@ -106,7 +106,8 @@ def test_eight_bit_base_with_transformers(dataset, tiny, tmp_path):
 
 def test_prompts_are_those_of_evaluation_and_no_vision_token_is_sampled(dataset, tiny, tmp_path):
     from reinforcesight.grpo.data import Presenter, question_rows
-    from reinforcesight.grpo.trainer import PreparedRun, build_trainer
+    from reinforcesight.grpo.preparation import PreparedRun
+    from reinforcesight.grpo.trainer import build_trainer
     from reinforcesight.sft.data import load_training_data
     from reinforcesight.training.callbacks import StopOnSignal
 

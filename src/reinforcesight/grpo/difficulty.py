@@ -75,7 +75,7 @@ def rate_questions(
     max_new_tokens: int,
     seed: int,
     stopped: Callable[[], bool] = lambda: False,
-    on_block: Callable[[int, int], object] = lambda done, total: None,
+    on_block: Callable[[int], object] = lambda done: None,
 ) -> dict[str, PassRate] | None:
     """Sample answers to all rows and judge them, or read what was judged before.
 
@@ -90,7 +90,7 @@ def rate_questions(
         max_new_tokens: Where an answer is cut off.
         seed: Of sampling.
         stopped: Whether to stop after the current block.
-        on_block: Told the number of rated questions, and of all.
+        on_block: Told the number of rated questions.
 
     Returns:
         Rates by question, or ``None`` where it was stopped.
@@ -125,7 +125,7 @@ def rate_questions(
         rates |= fresh
         if processes.is_main_process:
             _append(path, list(fresh.values()))
-        on_block(len(rates), len(rows))
+        on_block(len(rates))
         if any(flag for _, flag in results):
             return None
     processes.wait_for_everyone()

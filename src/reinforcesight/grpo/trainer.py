@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 # TRL reports each run to its makers unless told not to; nothing leaves the machine without the user's wish.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import click
 import torch
 from accelerate import PartialState
 from transformers import ProgressCallback
@@ -24,17 +23,11 @@ from reinforcesight.errors import ConfigError, OutputError, ReinforceSightError
 from reinforcesight.grpo.arguments import training_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.curves import CHARTS
-from reinforcesight.grpo.data import Presenter, QuestionView, chosen_rows, question_rows
-from reinforcesight.grpo.difficulty import FILE_NAME, rate_questions, select_questions
-from reinforcesight.grpo.policy import SpatialGrpoTrainer, read_answers, write_answers
+from reinforcesight.grpo.data import Presenter
+from reinforcesight.grpo.policy import SpatialGrpoTrainer, read_answers
+from reinforcesight.grpo.preparation import PreparedRun, prepare
 from reinforcesight.grpo.reward import make_reward_functions
-from reinforcesight.grpo.validation import (
-    BEST_METRIC,
-    StopOnFall,
-    compare_with_start,
-    validate,
-    validation_metrics,
-)
+from reinforcesight.grpo.validation import BEST_METRIC, StopOnFall, compare_with_start
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, load_model, quiet_libraries, resolve_path
 from reinforcesight.run_record import RunRecord, differences, hardware, memory_peak, source_state
@@ -111,7 +104,7 @@ def train_grpo(config: GrpoConfig) -> GrpoResult:
         output, config, {**config.recipe(processes=processes.num_processes), **identity}, data, loaded
     )
     if record.content["status"] == "finished":
-        return _finished_result(record)
+        return _told(_finished_result(record))
     processes.wait_for_everyone()
     if processes.is_main_process:
         output.mkdir(parents=True, exist_ok=True)
@@ -128,7 +121,7 @@ def train_grpo(config: GrpoConfig) -> GrpoResult:
         step = step_of(last) if last else 0
         trainer: SpatialGrpoTrainer | None = None
         try:
-            run = _prepare(config, loaded, data, record, stop, identity)
+            run = prepare(config, loaded, data, record, stop, identity)
             trainer = build_trainer(config, loaded, run, record, stop)
             record.content["model"]["trainable"] = trainable_summary(trainer.model)
             failure = _train(trainer, last)
@@ -150,12 +143,20 @@ def train_grpo(config: GrpoConfig) -> GrpoResult:
                 write_report(record, CHARTS)
             if failure is not None:
                 raise failure
-            return GrpoResult(status, output, step, None, {}, {}, exit_code=128 + (stop.received or 0))
+            code = 128 + (stop.received or 0)
+            return _told(GrpoResult(status, output, step, None, {}, {}, exit_code=code))
     if trainer.is_world_process_zero():
         _finish(record, trainer, facts)
     processes.wait_for_everyone()
     reloaded = RunRecord.load(output)
-    return _finished_result(reloaded if reloaded is not None else record)
+    return _told(_finished_result(reloaded if reloaded is not None else record))
+
+
+def _told(result: GrpoResult) -> GrpoResult:
+    """Say how the run ended, once."""
+    if PartialState().is_main_process:
+        click.echo(str(result))
+    return result
 
 
 def _load(config: GrpoConfig) -> LoadedModel:
@@ -217,91 +218,6 @@ def _open_record(
         )
     old.content["config"] = config.model_dump(mode="json")
     return old
-
-
-@dataclass(frozen=True)
-class PreparedRun:
-    """What training starts from: the questions, the held-out ones, and how the start model does on these."""
-
-    questions: Any
-    held_out: QuestionView | None
-    start: dict[str, float]
-
-
-def _prepare(
-    config: GrpoConfig,
-    loaded: LoadedModel,
-    data: TrainingData,
-    record: RunRecord,
-    stop: StopOnSignal,
-    identity: dict[str, Any],
-) -> PreparedRun:
-    """Leave out questions that teach nothing, and validate the start model; both once per run."""
-    thinking = config.rewards.thinking
-    questions = question_rows(data.train)
-    if config.difficulty.questions is not None:
-        questions = chosen_rows(data.train, config.difficulty.questions, config.seed)
-    held_out = None
-    if data.validation is not None:
-        options = config.evaluation
-        held_out = QuestionView(
-            chosen_rows(data.validation, options.samples, options.seed), thinking=thinking
-        )
-    if config.difficulty.enabled:
-        with _start_model(config, loaded) as model:
-            rates = rate_questions(
-                model,
-                loaded.processor,
-                QuestionView(questions, thinking=thinking),
-                config.difficulty,
-                path=config.difficulty.file or Path(config.output) / FILE_NAME,
-                depends_on={**identity, "thinking": thinking},
-                temperature=config.generation.temperature,
-                max_new_tokens=config.generation.max_completion_length,
-                seed=config.seed,
-                stopped=lambda: stop.received is not None,
-            )
-        if rates is None:
-            raise TrainingStoppedError
-        selection = select_questions(list(questions["id"]), rates, config.difficulty)
-        record.content["data"]["difficulty"] = selection.counts
-        questions = questions.select(selection.kept)
-    start: dict[str, float] = record.content.get("start", {})
-    if held_out is not None and not start:
-        with _start_model(config, loaded) as model:
-            answers = validate(
-                model,
-                loaded.processor,
-                held_out,
-                config.evaluation,
-                config.rewards,
-                on_batch=lambda _: stop.check(),
-            )
-        start = validation_metrics(answers)
-        if PartialState().is_main_process:
-            write_answers(record.folder, 0, answers)
-            record.content["start"] = start
-            record.save()
-            record.add_metrics({"step": 0, **start})
-    return PreparedRun(questions, held_out, start)
-
-
-@contextlib.contextmanager
-def _start_model(config: GrpoConfig, loaded: LoadedModel) -> Iterator[Any]:
-    """The model on its device and in evaluation mode, outside the trainer, with random numbers put back afterwards."""
-    model, device = loaded.model, PartialState().device
-    if config.model.quantization == "none":
-        model.to(device)
-    half = torch.cuda.is_available() and config.precision != "float32" and torch.cuda.is_bf16_supported()
-    model.eval()
-    try:
-        with (
-            torch.random.fork_rng([device] if device.type == "cuda" else []),
-            torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
-        ):
-            yield model
-    finally:
-        model.train()
 
 
 def build_trainer(
