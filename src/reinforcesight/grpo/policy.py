@@ -124,17 +124,19 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
         passes = self._current_pass()
         batch = self._sample(self.presenter.present(inputs, passes=passes))
         self._write_page(batch)
-        flat = self._groups_without_spread()
-        groups = len(inputs) // self.num_generations
         if not self.grpo_config.resample_rounds:
             return batch
+        flat = self._groups_without_spread()
+        groups = len(inputs) // self.num_generations
+        asked = list(inputs)
         drawn = exchanged = rounds = 0
         share = self._mean_share(len(flat), groups)
         while rounds < self.grpo_config.resample_rounds:
             wanted = max(gather_object([len(flat)]))
             if wanted == 0:
                 break
-            rows = self._draw(inputs, wanted, rounds)
+            rows = self._draw(asked, wanted, rounds)
+            asked += rows
             fresh = self._sample(self.presenter.present(rows, passes=passes))
             rounds += 1
             drawn += wanted
@@ -188,17 +190,15 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
     def _groups_without_spread(self) -> list[int]:
         """Of this process's last round of sampling."""
         assert self._sampled is not None
-        rewards = self._sampled[2]
-        whole = rewards[: len(rewards) // self.num_generations * self.num_generations]
-        return groups_without_spread(whole, self.num_generations)
+        return groups_without_spread(self._sampled[2], self.num_generations)
 
     def _mean_share(self, flat: int, groups: int) -> float:
         shares = gather_object([flat / groups])
         return float(sum(shares) / len(shares))
 
-    def _draw(self, inputs: list[dict[str, Any]], count: int, round_number: int) -> list[dict[str, Any]]:
-        """Rows of new questions for this process, each as often as a group is large."""
-        used_ids = {name for names in gather_object([[row["id"] for row in inputs]]) for name in names}
+    def _draw(self, asked: list[dict[str, Any]], count: int, round_number: int) -> list[dict[str, Any]]:
+        """Rows of questions not yet asked in this step, each as often as a group is large, for this process."""
+        used_ids = {name for names in gather_object([[row["id"] for row in asked]]) for name in names}
         within_step = self._step % self.args.gradient_accumulation_steps
         key = (self.args.seed, _RESAMPLING, self.state.global_step, within_step, round_number)
         used = {at for at, name in enumerate(self._question_ids()) if name in used_ids}
