@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import logging
 import os
 import sys
 from dataclasses import dataclass, field
@@ -39,11 +38,6 @@ __all__ = [
 # Models that come with the package stand here, one sub-folder each, and are named by that sub-folder.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
 EMBEDDED_MODEL = "nano"
-
-# The first says at every single product on a CPU that it works in float16 inside; the second, as soon as peft
-# imports it, that a faster kernel could be downloaded.
-for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
 _VERSIONED_PACKAGES = (
     "reinforcesight",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
+
+# The first says at every single product on a CPU that it works in float16 inside; the second, as soon as peft
+# imports it, that a faster kernel could be downloaded. This module is imported before either.
+for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class ModelOptions(StrictConfig):
