@@ -15,6 +15,7 @@ from reinforcesight.data_gen.perception.model_files import (
     find_model,
     pick_device,
     pick_dtype,
+    quiet_loading,
     run_dtype,
     wrong_kind,
 )
@@ -79,10 +80,13 @@ class TransformersDepth:
             device = pick_device(self._device)
             auto_processor: Any = AutoImageProcessor
             try:
-                processor = None if self._depth_pro else auto_processor.from_pretrained(self._files.folder)
-                model = AutoModelForDepthEstimation.from_pretrained(
-                    self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                )
+                with quiet_loading():
+                    processor = (
+                        None if self._depth_pro else auto_processor.from_pretrained(self._files.folder)
+                    )
+                    model = AutoModelForDepthEstimation.from_pretrained(
+                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
+                    )
             except (ValueError, OSError, ImportError) as error:
                 raise wrong_kind(self.name, "a depth estimation model", error) from error
             self._loaded = processor, model.to(device).eval()

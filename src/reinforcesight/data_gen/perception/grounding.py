@@ -14,6 +14,7 @@ from reinforcesight.data_gen.perception.model_files import (
     find_model,
     pick_device,
     pick_dtype,
+    quiet_loading,
     run_dtype,
     wrong_kind,
 )
@@ -93,10 +94,11 @@ class TransformersGrounder:
             device = pick_device(self._device)
             auto_processor: Any = transformers.AutoProcessor
             try:
-                processor = auto_processor.from_pretrained(self._files.folder)
-                model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
-                    self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                )
+                with quiet_loading():
+                    processor = auto_processor.from_pretrained(self._files.folder)
+                    model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
+                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
+                    )
             except (ValueError, OSError, ImportError) as error:
                 raise wrong_kind(self.name, "a zero-shot object detection model", error) from error
             self._loaded = processor, model.to(device).eval()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from reinforcesight.data_gen.sources.data_folder import digest_files
 from reinforcesight.errors import InputError, ReinforceSightError, require_module
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
     if folder.is_dir():
         files = sorted(p.name for p in folder.iterdir() if any(p.match(pattern) for pattern in _PATTERNS))
         _check(folder, files, name)
-        return ModelFiles(folder.resolve(), f"local:{digest_files(folder, files)}")
+        return ModelFiles(folder.resolve(), f"local:{_digest(folder, files)}")
     if not _HUB_ID.fullmatch(name) or name.startswith((".", "~")):
         raise InputError("no such model folder", where=name, fix="give a folder or a hub id (owner/name)")
     require_module("huggingface_hub", extra="train")
@@ -61,6 +63,15 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
     _check(stored, [p.name for p in stored.iterdir()], name)
     # The folder of a snapshot is named after its commit.
     return ModelFiles(stored, f"hub:{name}@{stored.name}")
+
+
+def _digest(folder: Path, files: list[str]) -> str:
+    """SHA-256 over names and whole contents: what one layer changes must not be taken for the same model."""
+    digest = hashlib.sha256()
+    for name in files:
+        with (folder / name).open("rb") as stream:
+            digest.update(f"{name}\n{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def _check(folder: Path, files: list[str], name: str) -> None:
@@ -97,6 +108,21 @@ def pick_dtype(name: Literal["auto", "float32", "bfloat16"], device: torch.devic
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Without transformers' bar of loaded weights, which would run through the progress of the pictures."""
+    from transformers import utils
+
+    logging: Any = utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def wrong_kind(name: str, expected: str, error: Exception) -> ReinforceSightError:

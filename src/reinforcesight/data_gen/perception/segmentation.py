@@ -14,6 +14,7 @@ from reinforcesight.data_gen.perception.model_files import (
     find_model,
     pick_device,
     pick_dtype,
+    quiet_loading,
     run_dtype,
     wrong_kind,
 )
@@ -79,9 +80,10 @@ class Sam2Segmenter:
 
             device = pick_device(self._device)
             try:
-                model: Any = Sam2Model.from_pretrained(
-                    self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                )
+                with quiet_loading():
+                    model: Any = Sam2Model.from_pretrained(
+                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
+                    )
             except (ValueError, OSError, ImportError) as error:
                 raise wrong_kind(self.name, "SAM 2", error) from error
             side = model.config.prompt_encoder_config.image_size
