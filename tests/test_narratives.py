@@ -115,6 +115,7 @@ def as_nested_columns(given: dict[str, object]) -> dict[str, object]:
         ("In the background there is a building, grass and sky.", [("building", "one")]),
         ("This picture shows a couple of bottles and coffee.", [("bottles", "many"), ("coffee", "unclear")]),
         ("The woman is standing.", [("woman", "one")]),
+        ("This is a black and white image of a plate full of rice.", [("plate", "one"), ("rice", "unclear")]),
         ("a a the", []),
         ("", []),
     ],

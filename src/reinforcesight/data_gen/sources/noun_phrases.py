@@ -36,7 +36,7 @@ _BREAKS = _words(
     "behind beside besides near along across around upon inside outside towards toward beneath underneath next "
     "up down out off not no very too just only quite almost maybe probably like than "
     "wears holds sits stands stand sit lies lie hangs made placed kept taken covered filled attached fixed called "
-    "each every any"
+    "each every any full"
 )
 # Things of pictures and places, not things in pictures.
 _NOT_THINGS = _words(
@@ -46,6 +46,11 @@ _NOT_THINGS = _words(
     "colours sky ground floor land grass water wall walls ceiling road street surface air sea ocean snow sand weather "
     "day night time something someone anything everything thing things people others text name logo design half "
     "rest bit lot number group couple bunch pair set row collection pile"
+)
+# Words of look, which end a phrase only where its noun did not come ("a black and white image").
+_LOOKS = _words(
+    "black white red green blue yellow brown grey gray orange pink purple silver golden dark bright colourful colorful "
+    "small big large huge little tiny long short tall old new young round wooden metal plastic glassy beautiful"
 )
 # Nouns in -ing and -ed; any other such word after a noun is taken for a verb ("a man sitting").
 _ING_ED_NOUNS = _words(
@@ -143,7 +148,7 @@ def _phrase(words: list[str], start: int, stop: int, mention: Mention) -> NounPh
         if word.endswith(("'s", "s'")):
             own = own[place + 1 :]
             break
-    if not own or own[-1] in _NOT_THINGS or any(word in _NOT_THINGS for word in own[:-1]):
+    if not own or own[-1] in _LOOKS or not _NOT_THINGS.isdisjoint(own):
         return None
     head = own[-1]
     text = tidy_phrase(" ".join(own))
