@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reinforcesight.cli import COMMANDS, run
 
@@ -66,3 +69,41 @@ def test_help_imports_nothing_heavy() -> None:
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     assert "the core works" in capsys.readouterr().out
+
+
+ABSENT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "transformers", "trl", "peft", "accelerate", "trimesh", "embreex"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from reinforcesight.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["sft", "--dataset", "d", "--output", "o"], "train"),
+        (["grpo", "--dataset", "d", "--output", "o"], "train"),
+        (["evaluate", "--model_path", "m", "--benchmark", "b"], "train"),
+        (["generate", "--output", "o", "--num_samples", "8"], "rendered"),
+    ],
+)
+def test_missing_extras_are_named_with_the_pip_command(
+    arguments: list[str], extra: str, tmp_path: Path
+) -> None:
+    (tmp_path / "b").mkdir()
+    row = {"question": "q", "choices": ["a", "b"], "answer": "(A)", "task": "Depth", "filename": "p.png"}
+    (tmp_path / "b" / "test.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    Image.new("RGB", (32, 32)).save(tmp_path / "b" / "p.png")
+    done = subprocess.run(
+        [sys.executable, "-c", ABSENT, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert f'pip install "reinforcesight[{extra}]"' in done.stderr
+    assert "Traceback" not in done.stderr

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from reinforcesight import __version__
-from reinforcesight.errors import ReinforceSightError
+from reinforcesight.errors import ReinforceSightError, require_module
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -176,12 +176,26 @@ def _build(name: str, spec: CommandSpec) -> click.Command:
 
         flags = {key: _flag_value(values[key]) for key in fields}
         config = load_config(config_class, config_file, overrides, flags)
+        return int(getattr(_function(spec)(config), "exit_code", 0) or 0)
+
+    return click.Command(name, params=params, callback=callback, help=spec.help, no_args_is_help=False)
+
+
+def _function(spec: CommandSpec) -> Callable[[Any], Any]:
+    """The command's function; a heavy package that its module needs and that is absent is named with its extra."""
+    try:
         function: Callable[[Any], Any] = getattr(
             import_module(spec.function_module or spec.module), spec.function
         )
-        return int(getattr(function(config), "exit_code", 0) or 0)
+    except ModuleNotFoundError as error:
+        from reinforcesight.doctor import EXTRAS
 
-    return click.Command(name, params=params, callback=callback, help=spec.help, no_args_is_help=False)
+        absent = (error.name or "").partition(".")[0]
+        for extra, (_, parts) in EXTRAS.items():
+            if absent in {module for _, module in parts}:
+                require_module(absent, extra=extra)
+        raise
+    return function
 
 
 def _flag_value(value: object) -> object:
