@@ -57,6 +57,13 @@ class TestClaims:
         assert relate(s, 2, 1, "distance", anchor=3).relation is Relation.CLOSER
         assert relate(s, 1, 2, "closer", anchor=3).relation is Relation.FARTHER
 
+    def test_objects_may_be_given_instead_of_ids(self) -> None:
+        s = scene(LEFT_NEAR, RIGHT_FAR, MIDDLE)
+        assert relate(s, LEFT_NEAR, RIGHT_FAR, "left") == relate(s, 1, 2, "horizontal")
+        assert relate(s, RIGHT_FAR, LEFT_NEAR, "closer", anchor=MIDDLE) == relate(
+            s, 2, 1, "distance", anchor=3
+        )
+
     def test_margin_is_scale_free_and_meaningful(self) -> None:
         s = scene(LEFT_NEAR, RIGHT_FAR)
         assert relate(s, 1, 2, "depth").margin == pytest.approx(0.5)

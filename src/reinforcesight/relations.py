@@ -25,7 +25,7 @@ from reinforcesight.comparison import (
 )
 from reinforcesight.errors import InputError
 from reinforcesight.relation_kinds import DEFAULT_RULES, Axis, Reason, Relation, RelationRules
-from reinforcesight.scene import Scene
+from reinforcesight.scene import Scene, SceneObject
 
 __all__ = [
     "DEFAULT_RULES",
@@ -74,11 +74,11 @@ class RelationResult:
 
 def relate(
     scene: Scene,
-    subject: int | str,
-    reference: int | str,
+    subject: int | str | SceneObject,
+    reference: int | str | SceneObject,
     axis: Axis | Relation | str,
     *,
-    anchor: int | str | None = None,
+    anchor: int | str | SceneObject | None = None,
     marked: bool = False,
     rules: RelationRules = DEFAULT_RULES,
 ) -> RelationResult:
@@ -86,10 +86,10 @@ def relate(
 
     Args:
         scene: The scene.
-        subject: Id of the object that the relation is about.
-        reference: Id of the other object.
+        subject: The object that the relation is about, or its id.
+        reference: The other object, or its id.
         axis: "horizontal", "vertical", "depth" or "distance"; or a relation, which stands for its axis.
-        anchor: Id of the object that distances are measured to (axis "distance" only).
+        anchor: The object that distances are measured to, or its id (axis "distance" only).
         marked: The objects are marked by drawn boxes, so that a name that occurs twice does no harm.
         rules: The margins.
 
@@ -97,15 +97,19 @@ def relate(
         InputError: An id is unknown, the axis is unknown, or an anchor is missing or superfluous.
     """
     axis = _as_axis(axis)
-    i, j = scene.index_of(subject), scene.index_of(reference)
+    i, j = scene.index_of(_id(subject)), scene.index_of(_id(reference))
     if (axis is Axis.DISTANCE) != (anchor is not None):
         raise InputError(
             "an anchor object belongs to the axis 'distance' and to no other", where=f"axis {axis.value!r}"
         )
-    k = scene.index_of(anchor) if anchor is not None else None
+    k = scene.index_of(_id(anchor)) if anchor is not None else None
     third = None if k is None else np.array([k], dtype=np.int64)
     first, second = np.array([i], dtype=np.int64), np.array([j], dtype=np.int64)
     return relate_pairs(scene, first, second, axis, anchors=third, marked=marked, rules=rules)[0]
+
+
+def _id(item: int | str | SceneObject) -> int | str:
+    return item.id if isinstance(item, SceneObject) else item
 
 
 def _as_axis(axis: Axis | Relation | str) -> Axis:
