@@ -12,9 +12,9 @@ from typing import Any
 from reinforcesight.run_record import RunRecord, write_text
 
 REPORT_NAME = "report.html"
-_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
-_WIDTH, _HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 34
+_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
+_WIDTH, _HEIGHT = 640, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 34, 34
 
 _STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -119,7 +119,7 @@ def draw_chart(chart: Chart, metrics: Sequence[Mapping[str, Any]]) -> str:
                 f'<circle cx="{x}" cy="{y}" r="2.4" fill="{colour}"/>' for x, y in (at(*p) for p in points)
             ]
         label_x = _LEFT + 8 + 150 * index
-        parts.append(f'<text x="{label_x}" y="{_TOP + 12}" style="fill:{colour}">{html.escape(label)}</text>')
+        parts.append(f'<text x="{label_x}" y="{_TOP - 12}" style="fill:{colour}">{html.escape(label)}</text>')
     parts.append("</svg>")
     return "".join(parts)
 
