@@ -10,15 +10,15 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 
-DATA_TARGETS = ("trl", "llama-factory", "ms-swift", "cv-bench")
+DATA_TARGETS = ("trl", "llama-factory", "ms-swift", "r1_vlm", "easyr1", "cv-bench")
 
 
 class ExportConfig(StrictConfig):
     """What is exported, and where to."""
 
-    to: Literal["trl", "llama-factory", "ms-swift", "cv-bench", "lmms-eval", "merged-model"] = Field(
-        description="Target form"
-    )
+    to: Literal[
+        "trl", "llama-factory", "ms-swift", "r1_vlm", "easyr1", "cv-bench", "lmms-eval", "merged-model"
+    ] = Field(description="Target form")
     dataset: Path | None = Field(
         None, description="Data set made by generate (data targets; a benchmark for lmms-eval)"
     )
@@ -65,11 +65,14 @@ def export(config: ExportConfig) -> object:
             click.echo(f"can't be scored: {row}", err=True)
         return done
     from reinforcesight.data_gen import training_formats
+    from reinforcesight.grpo.export import to_easyr1, to_r1_vlm
 
     writer = {
         "trl": training_formats.to_trl,
         "llama-factory": training_formats.to_llama_factory,
         "ms-swift": training_formats.to_ms_swift,
+        "r1_vlm": to_r1_vlm,
+        "easyr1": to_easyr1,
     }[config.to]
     for path in writer(config.dataset, config.output):
         click.echo(f"wrote {path}")

@@ -79,9 +79,9 @@ def to_trl(dataset: Path, output: Path) -> list[Path]:
     )
     written = []
     for split, files in parquet_files(dataset).items():
-        path = _made(output / "data") / f"{split}-00000-of-00001.parquet"
-        with _writing(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for chunk in _chunked(rows_of(files)):
+        path = folder_made(output / "data") / f"{split}-00000-of-00001.parquet"
+        with writing(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for chunk in chunked(rows_of(files)):
                 rows = [{**row, "images": [row["image"]]} for row in chunk]
                 table = pa.Table.from_pylist(
                     [{k: row[k] for k in schema.names} for row in rows], schema=schema
@@ -110,8 +110,8 @@ def to_llama_factory(dataset: Path, output: Path) -> list[Path]:
     info: dict[str, Any] = {}
     written = []
     for split, files in parquet_files(dataset).items():
-        path = _made(output) / f"reinforcesight_{split}.json"
-        with _writing(path), path.open("w", encoding="utf-8") as out:
+        path = folder_made(output) / f"reinforcesight_{split}.json"
+        with writing(path), path.open("w", encoding="utf-8") as out:
             # Written row by row: json.dump of a list would hold all of it in memory.
             for number, row in enumerate(rows_of(files)):
                 out.write("[\n" if number == 0 else ",\n")
@@ -130,7 +130,7 @@ def to_llama_factory(dataset: Path, output: Path) -> list[Path]:
         }
         written.append(path)
     declared = output / "dataset_info.json"
-    with _writing(declared):
+    with writing(declared):
         declared.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     return [*written, declared]
 
@@ -139,8 +139,8 @@ def to_ms_swift(dataset: Path, output: Path) -> list[Path]:
     """One JSON-lines file a split with ``messages`` and ``images``; each picture stands as ``<image>`` in the text."""
     written = []
     for split, files in parquet_files(dataset).items():
-        path = _made(output) / f"{split}.jsonl"
-        with _writing(path), path.open("w", encoding="utf-8") as out:
+        path = folder_made(output) / f"{split}.jsonl"
+        with writing(path), path.open("w", encoding="utf-8") as out:
             for row in rows_of(files):
                 out.write(json.dumps(_with_picture_file(row, output), ensure_ascii=False) + "\n")
         written.append(path)
@@ -154,8 +154,8 @@ def _with_picture_file(row: Mapping[str, Any], output: Path) -> dict[str, Any]:
     name = f"images/{hashlib.sha256(data).hexdigest()[:24]}.{ending}"
     target = output / name
     if not target.exists():
-        _made(target.parent)
-        with _writing(target):
+        folder_made(target.parent)
+        with writing(target):
             target.write_bytes(data)
     prompt = "\n".join(message["content"] for message in row["prompt"])
     completion = "\n".join(message["content"] for message in row["completion"])
@@ -171,7 +171,8 @@ def _with_picture_file(row: Mapping[str, Any], output: Path) -> dict[str, Any]:
     }
 
 
-def _chunked(rows: Iterator[dict[str, Any]], size: int = _BATCH) -> Iterator[list[dict[str, Any]]]:
+def chunked(rows: Iterator[dict[str, Any]], size: int = _BATCH) -> Iterator[list[dict[str, Any]]]:
+    """Rows in lists of at most ``size``, in order."""
     chunk: list[dict[str, Any]] = []
     for row in rows:
         chunk.append(row)
@@ -182,13 +183,18 @@ def _chunked(rows: Iterator[dict[str, Any]], size: int = _BATCH) -> Iterator[lis
         yield chunk
 
 
-def _made(folder: Path) -> Path:
-    with _writing(folder):
+def folder_made(folder: Path) -> Path:
+    """The folder, made if it was not there.
+
+    Raises:
+        OutputError: It can't be made.
+    """
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-class _writing:  # noqa: N801 - reads as a word in "with _writing(path)"
+class writing:  # noqa: N801 - reads as a word in "with writing(path)"
     """Turns an operating system's refusal to write into an error that names the file."""
 
     def __init__(self, path: Path) -> None:
