@@ -44,7 +44,7 @@ class GalleryOptions(StrictConfig):
 class GenerateConfig(StrictConfig):
     """Settings of ``reinforcesight generate``."""
 
-    source: Literal["rendered", "annotated", "image_folder", "localized_narratives"] = Field(
+    source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
         "rendered", description="where pictures and scenes come from"
     )
     input: Path | None = Field(None, description="what the source reads; nothing for rendered")

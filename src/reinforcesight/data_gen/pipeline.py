@@ -88,6 +88,10 @@ def build_source(config: GenerateConfig) -> Source:
         return AnnotatedSource(config.input, seed=config.seed)
     assert config.input is not None
     perception = config.perception
+    if config.source == "vqasynth":
+        from reinforcesight.data_gen.sources.vqasynth import VqasynthSource
+
+        return VqasynthSource(config.input, perception.gates)
     if perception.cache is None:
         # Beside the work files: an interrupted run repeats no model call, and a finished one leaves nothing behind.
         perception = perception.model_copy(update={"cache": config.output / WORK_FOLDER / "perception"})

@@ -215,7 +215,7 @@ def _perceived(
         scene = build_scene(width=width, height=height, detections=detections)
         return Perceived(scene, tuple(skipped))
     ordered_only = depth.kind == "inverse"
-    z = _fitted(depth_in_scene_units(depth.values) if ordered_only else depth.values, width, height)
+    z = fitted_depth(depth_in_scene_units(depth.values) if ordered_only else depth.values, width, height)
     camera = task.camera
     if camera is None and depth.focal is not None:
         camera = Camera(fx=depth.focal, fy=depth.focal, cx=width / 2.0, cy=height / 2.0, source="model")
@@ -264,7 +264,7 @@ def without_positions(scene: Scene) -> Scene:
     )
 
 
-def _fitted(values: FloatMap, width: int, height: int) -> FloatMap:
+def fitted_depth(values: FloatMap, width: int, height: int) -> FloatMap:
     """A depth map at the picture's size; pixels next to one without depth get none rather than a mixture."""
     if values.shape == (height, width):
         return values

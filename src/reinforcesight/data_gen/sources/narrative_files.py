@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,12 @@ from typing import Any, Protocol
 
 from reinforcesight.data_gen.sources.base import PictureRejected, Skipped
 from reinforcesight.data_gen.sources.data_folder import digest_files
-from reinforcesight.data_gen.sources.photographs import Photograph, list_photographs, read_photograph
+from reinforcesight.data_gen.sources.photographs import (
+    Photograph,
+    list_photographs,
+    photograph_of_cell,
+    read_photograph,
+)
 from reinforcesight.errors import InputError, require_module
 
 HUB_PREFIX = "hub:"
@@ -289,23 +293,10 @@ class ParquetNarratives:
             self._group = entry.file, entry.group, table
         table = self._group[2]
         records = [table.slice(row, 1).to_pylist()[0] for row in entry.rows]
-        photograph = self._photograph(records[0].get("image"), entry.source_id)
+        photograph = photograph_of_cell(
+            records[0].get("image"), folder=self.folder, source_id=entry.source_id
+        )
         return NarratedPicture(entry.source_id, photograph, tuple(records))
-
-    def _photograph(self, image: object, source_id: str) -> Photograph:
-        content = image.get("bytes") if isinstance(image, Mapping) else image
-        path = image.get("path") if isinstance(image, Mapping) else None
-        try:
-            if isinstance(content, bytes):
-                # One reader for all pictures, and it reads files.
-                with tempfile.TemporaryDirectory() as folder:
-                    (Path(folder) / "picture").write_bytes(content)
-                    return read_photograph(Path(folder), "picture")
-            if isinstance(path, str) and self.folder is not None:
-                return read_photograph(self.folder, path)
-        except PictureRejected as error:
-            raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
-        raise PictureRejected("missing_file", "the row holds no picture", source_id=source_id)
 
 
 def _local_tables(folder: Path, paths: list[Path]) -> ParquetNarratives:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +77,34 @@ def read_photograph(folder: Path, name: str) -> Photograph:
         # The file opens and is within all limits; only whose coordinates it has was unclear, and there are none here.
         picture = _turned_upright(path, name)
     return Photograph(picture, camera_from_exif(path, picture.width, picture.height))
+
+
+def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> Photograph:
+    """One picture of a table: encoded bytes, ``{"bytes", "path"}`` as datasets stores it, or a list of which the first.
+
+    Args:
+        cell: The table's entry.
+        folder: Where pictures lie that are given by path; ``None`` where there are none.
+        source_id: Name of the picture in messages.
+
+    Raises:
+        PictureRejected: As :func:`read_photograph`, and missing_file where the entry holds no picture.
+    """
+    if isinstance(cell, list):
+        cell = cell[0] if cell else None
+    content = cell.get("bytes") if isinstance(cell, Mapping) else cell
+    path = cell.get("path") if isinstance(cell, Mapping) else None
+    try:
+        if isinstance(content, bytes):
+            # One reader for all pictures, and it reads files.
+            with tempfile.TemporaryDirectory() as place:
+                (Path(place) / "picture").write_bytes(content)
+                return read_photograph(Path(place), "picture")
+        if isinstance(path, str) and folder is not None:
+            return read_photograph(folder, path)
+    except PictureRejected as error:
+        raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
+    raise PictureRejected("missing_file", "the row holds no picture", source_id=source_id)
 
 
 def _turned_upright(path: Path, name: str) -> PictureBytes:
