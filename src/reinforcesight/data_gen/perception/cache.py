@@ -7,6 +7,7 @@ absent. Nothing is ever removed: the folder may be deleted at any time, at the c
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -96,7 +97,9 @@ def unpack_depth(arrays: Arrays) -> DepthPrediction:
 
 def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generic]]:
     """Boxes as arrays, exactly."""
+    nowhere = (math.nan, math.nan)
     return {
+        "points": np.array([found.point or nowhere for found in result], dtype=np.float64).reshape(-1, 2),
         "phrases": np.array([found.phrase for found in result], dtype=np.int64),
         "boxes": np.array([found.box for found in result], dtype=np.float64).reshape(-1, 4),
         "scores": np.array([found.score for found in result], dtype=np.float64),
@@ -110,10 +113,18 @@ def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
         KeyError: An array is missing.
     """
     boxes = np.asarray(arrays["boxes"], dtype=np.float64)
-    rows = zip(np.asarray(arrays["phrases"]), boxes, np.asarray(arrays["scores"]), strict=True)
+    # Results of detectors that were stored before there were points have none.
+    absent = np.full((len(boxes), 2), math.nan)
+    points = np.asarray(arrays.get("points", absent), dtype=np.float64)
+    rows = zip(np.asarray(arrays["phrases"]), boxes, np.asarray(arrays["scores"]), points, strict=True)
     return [
-        GroundedBox(int(phrase), (float(b[0]), float(b[1]), float(b[2]), float(b[3])), float(score))
-        for phrase, b, score in rows
+        GroundedBox(
+            int(phrase),
+            (float(b[0]), float(b[1]), float(b[2]), float(b[3])),
+            float(score),
+            None if math.isnan(point[0]) else (float(point[0]), float(point[1])),
+        )
+        for phrase, b, score, point in rows
     ]
 
 

@@ -59,11 +59,13 @@ class PerceptionConfig(StrictConfig):
     """Models and settings. Names are hub ids or local folders; weights are read from safetensors alone."""
 
     depth_model: str | None = Field(
-        "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf", description="depth model; none: no depth"
+        "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
+        description="depth model (Depth Anything V2, Depth Pro, DPT, VGGT); none: no depth",
     )
     depth_revision: str = Field("main", description="hub revision of the depth model")
     grounding_model: str = Field(
-        "IDEA-Research/grounding-dino-tiny", description="open-vocabulary detector (GroundingDINO, OWLv2)"
+        "IDEA-Research/grounding-dino-tiny",
+        description="what finds named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
     )
     grounding_revision: str = Field("main", description="hub revision of the detector")
     segmentation_model: str | None = Field(

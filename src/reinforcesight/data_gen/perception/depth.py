@@ -133,5 +133,5 @@ def _kind_of(config: dict[str, Any], name: str) -> DepthKind:
     raise InputError(
         f"whether the model family {family!r} gives depth or its inverse is not known here",
         where=name,
-        fix="use Depth Anything V2 (relative or metric), Depth Pro or DPT",
+        fix="use Depth Anything V2 (relative or metric), Depth Pro, DPT or VGGT",
     )

@@ -6,6 +6,7 @@ out takes the uniqueness from its name ("the chair" is not clear beside a chair 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -97,7 +98,9 @@ def gate_boxes(
         query = queries[raw.phrase]
         box = _clipped(raw.box, width, height)
         item = Found(query.phrase, query.category, box or raw.box, raw.score)
-        if box is None:
+        if all(map(math.isnan, raw.box)):
+            gated.drop(item, "unreadable_answer", "what the model said can't be read", in_picture=True)
+        elif box is None:
             gated.drop(item, "bad_box", "empty or outside the picture", in_picture=False)
         elif number >= rules.max_objects:
             gated.drop(item, "too_many_boxes", f"beyond the best {rules.max_objects}", in_picture=True)
@@ -126,6 +129,42 @@ def gate_boxes(
         )
         gated.drop(item, "low_score", f"below {rules.min_score}", in_picture=not again)
     return gated
+
+
+def boxes_of_points(
+    boxes: Sequence[GroundedBox],
+    masks: Sequence[SegmentedMask],
+    queries: Sequence[Query],
+    rules: GateRules,
+) -> tuple[list[GroundedBox], Gated]:
+    """Boxes in place of points, around the outlines that the segmenter found for them.
+
+    Args:
+        boxes: Boxes and points of a picture.
+        masks: One for each point among them, in order.
+        queries: What was asked.
+        rules: Thresholds.
+
+    Returns:
+        Boxes alone, and the points that were left out: no outline, or not a sure one.
+    """
+    made = iter(masks)
+    kept: list[GroundedBox] = []
+    gated = Gated([], [], [])
+    for raw in boxes:
+        if raw.point is None:
+            kept.append(raw)
+            continue
+        outline, query = next(made), queries[raw.phrase]
+        item = Found(query.phrase, query.category, raw.box, raw.score)
+        if not outline.mask.any():
+            gated.drop(item, "empty_mask", "the segmenter found nothing at the point", in_picture=True)
+        elif outline.score < rules.min_mask_score:
+            gated.drop(item, "low_mask_score", f"expected quality {outline.score:.2f}", in_picture=True)
+        else:
+            x0, y0, x1, y1 = box_of(outline.mask)
+            kept.append(GroundedBox(raw.phrase, (float(x0), float(y0), float(x1), float(y1)), raw.score))
+    return kept, gated
 
 
 def _one_box_a_thing(

@@ -69,7 +69,7 @@ class TransformersGrounder:
             raise InputError(
                 f"expected an open-vocabulary detector, got the model family {config.get('model_type')!r}",
                 where=model,
-                fix="use GroundingDINO, MM-GroundingDINO or OWLv2",
+                fix="use GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2",
             )
         self._family = family
         self._loaded: tuple[Any, Any] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +64,25 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
     _check(stored, [p.name for p in stored.iterdir()], name)
     # The folder of a snapshot is named after its commit.
     return ModelFiles(stored, f"hub:{name}@{stored.name}")
+
+
+def read_config(name: str, revision: str = "main") -> dict[str, Any]:
+    """config.json of a model, which tells its family.
+
+    Raises:
+        InputError: There is no such model, or the file is no JSON object.
+    """
+    folder = Path(name).expanduser()
+    path = (folder if folder.is_dir() else find_model(name, revision).folder) / "config.json"
+    if not path.is_file():
+        raise InputError("expected config.json", where=str(folder), fix="give another model folder")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"config.json can't be read: {error}", where=str(path)) from error
+    if not isinstance(config, dict):
+        raise InputError(f"expected a JSON object, got {type(config).__name__}", where=str(path))
+    return config
 
 
 def _digest(folder: Path, files: list[str]) -> str:

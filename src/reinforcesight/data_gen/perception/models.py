@@ -4,38 +4,27 @@ from __future__ import annotations
 
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.depth import TransformersDepth
+from reinforcesight.data_gen.perception.florence import Florence2Grounder
 from reinforcesight.data_gen.perception.grounding import TransformersGrounder
-from reinforcesight.data_gen.perception.protocols import PerceptionModels
+from reinforcesight.data_gen.perception.model_files import read_config
+from reinforcesight.data_gen.perception.molmo import Molmo2Pointer
+from reinforcesight.data_gen.perception.protocols import DepthEstimator, Grounder, PerceptionModels
 from reinforcesight.data_gen.perception.segmentation import Sam2Segmenter
-from reinforcesight.errors import require_module
+from reinforcesight.data_gen.perception.vggt import VggtDepth, is_vggt
+from reinforcesight.errors import InputError, require_module
 
 
 def build_models(config: PerceptionConfig) -> PerceptionModels:
     """Adapters of the named models. Their files are found (or downloaded) now, weights are loaded when needed.
 
     Raises:
-        InputError: A model can't be had, or is of another kind.
+        InputError: A model can't be had, or is of another kind; or points have no segmenter to go to.
         MissingDependencyError: torch or transformers is absent.
     """
     for module in ("torch", "transformers"):
         require_module(module, extra="train")
-    depth = segmenter = None
-    if config.depth_model is not None:
-        depth = TransformersDepth(
-            config.depth_model,
-            revision=config.depth_revision,
-            device=config.device,
-            dtype=config.dtype,
-            batch_size=config.batch_size,
-        )
-    grounder = TransformersGrounder(
-        config.grounding_model,
-        revision=config.grounding_revision,
-        floor=min(config.gates.doubt_score, config.gates.min_score),
-        device=config.device,
-        dtype=config.dtype,
-        batch_size=config.batch_size,
-    )
+    depth = None if config.depth_model is None else _depth(config, config.depth_model)
+    segmenter = None
     if config.segmentation_model is not None:
         segmenter = Sam2Segmenter(
             config.segmentation_model,
@@ -43,4 +32,41 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
             device=config.device,
             dtype=config.dtype,
         )
+    grounder = _grounder(config)
+    if segmenter is None and isinstance(grounder, Molmo2Pointer):
+        raise InputError(
+            "a model that points gives no boxes, and there is no segmenter to find outlines",
+            where=f"grounding_model {config.grounding_model}",
+            fix="set perception.segmentation_model",
+        )
     return PerceptionModels(grounder, depth, segmenter)
+
+
+def _depth(config: PerceptionConfig, name: str) -> DepthEstimator:
+    adapter = VggtDepth if is_vggt(read_config(name, config.depth_revision)) else TransformersDepth
+    return adapter(
+        name,
+        revision=config.depth_revision,
+        device=config.device,
+        dtype=config.dtype,
+        batch_size=config.batch_size,
+    )
+
+
+_GROUNDERS: dict[str, type[Florence2Grounder] | type[Molmo2Pointer]] = {
+    "florence2": Florence2Grounder,
+    "molmo2": Molmo2Pointer,
+}
+
+
+def _grounder(config: PerceptionConfig) -> Grounder:
+    family = read_config(config.grounding_model, config.grounding_revision).get("model_type")
+    adapter = _GROUNDERS.get(str(family), TransformersGrounder)
+    return adapter(
+        config.grounding_model,
+        revision=config.grounding_revision,
+        floor=min(config.gates.doubt_score, config.gates.min_score),
+        device=config.device,
+        dtype=config.dtype,
+        batch_size=config.batch_size,
+    )

@@ -30,6 +30,7 @@ from reinforcesight.data_gen.perception.gates import (
     Found,
     Gated,
     Query,
+    boxes_of_points,
     depth_fault,
     gate_boxes,
     gate_masks,
@@ -45,6 +46,7 @@ from reinforcesight.data_gen.perception.protocols import (
     SegmentPrompt,
 )
 from reinforcesight.data_gen.sources.base import Skipped
+from reinforcesight.errors import InputError
 from reinforcesight.scene import Camera, Scene
 
 ResultT = TypeVar("ResultT")
@@ -113,7 +115,7 @@ def perceive(
 
     Raises:
         OutputError: A result can't be stored.
-        InputError: A model can't be loaded.
+        InputError: A model can't be loaded, or gives points where there is no segmenter.
     """
     rules = rules or GateRules()
 
@@ -167,29 +169,48 @@ def perceive(
         pack_boxes,
         unpack_boxes,
     )
-    gated = [
-        _with_unseen(
-            gate_boxes(
-                found, task.queries, width=task.picture.shape[1], height=task.picture.shape[0], rules=rules
-            ),
-            task.unseen,
-        )
-        for task, found in zip(tasks, boxes, strict=True)
-    ]
-    if models.segmenter is not None:
+
+    def outlines(prompts: Sequence[Sequence[SegmentPrompt]]) -> list[list[SegmentedMask]]:
         segmenter = models.segmenter
-        prompts = [[SegmentPrompt(item.box) for item in result.found] for result in gated]
+        if segmenter is None:
+            raise InputError(
+                "the grounding model gives points, and there is no segmenter to find outlines",
+                fix="give a segmenter, or a grounding model that gives boxes",
+            )
 
         def outline(batch: list[int]) -> list[list[SegmentedMask]]:
             return segmenter.segment([tasks[p].picture for p in batch], [prompts[p] for p in batch])
 
-        masks = run(
+        return run(
             _Stage("segmentation", segmenter.identity, segmenter.release),
-            [[list(item.box) for item in result.found] for result in gated],
+            [[_told(prompt) for prompt in asked] for asked in prompts],
             outline,
             pack_masks,
             unpack_masks,
         )
+
+    lost: list[Gated] = [Gated([], [], []) for _ in tasks]
+    if any(item.point is not None for found in boxes for item in found):
+        pointed = outlines(
+            [[SegmentPrompt(point=item.point) for item in found if item.point is not None] for found in boxes]
+        )
+        made = [
+            boxes_of_points(found, masks, task.queries, rules)
+            for task, found, masks in zip(tasks, boxes, pointed, strict=True)
+        ]
+        boxes, lost = [found for found, _ in made], [left_out for _, left_out in made]
+    gated = [
+        _with_lost(
+            gate_boxes(
+                found, task.queries, width=task.picture.shape[1], height=task.picture.shape[0], rules=rules
+            ),
+            left_out,
+            task.unseen,
+        )
+        for task, found, left_out in zip(tasks, boxes, lost, strict=True)
+    ]
+    if models.segmenter is not None:
+        masks = outlines([[SegmentPrompt(item.box) for item in result.found] for result in gated])
         gated = [gate_masks(result, made, rules) for result, made in zip(gated, masks, strict=True)]
     return [
         _perceived(task, gate_names(result), depth, rules)
@@ -197,8 +218,14 @@ def perceive(
     ]
 
 
-def _with_unseen(gated: Gated, names: Sequence[str]) -> Gated:
-    gated.unseen.extend(names)
+def _told(prompt: SegmentPrompt) -> list[float]:
+    """What a prompt says, as it is part of a result's key: four numbers for a box, two for a point."""
+    return [float(value) for value in (*(prompt.box or ()), *(prompt.point or ()))]
+
+
+def _with_lost(gated: Gated, lost: Gated, names: Sequence[str]) -> Gated:
+    gated.skipped[:0] = lost.skipped
+    gated.unseen.extend([*lost.unseen, *names])
     return gated
 
 

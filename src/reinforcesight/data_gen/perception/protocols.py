@@ -7,6 +7,7 @@ first call; an adapter that was not called yet is cheap to build, compare and se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -44,13 +45,25 @@ class GroundedBox:
 
     Attributes:
         phrase: Position of the phrase among those asked for.
-        box: Where.
+        box: Where. Four NaN: what the model said about the phrase can't be read, so that the thing may be there.
         score: From zero to one.
+        point: (x, y) on the thing, from models that point. The box then has no extent and is the segmenter's to find.
     """
 
     phrase: int
     box: Box
     score: float
+    point: tuple[float, float] | None = None
+
+    @staticmethod
+    def at(phrase: int, point: tuple[float, float], score: float) -> GroundedBox:
+        """A thing that is pointed at, before its outline is known."""
+        return GroundedBox(phrase, (*point, *point), score, point)
+
+    @staticmethod
+    def unreadable(phrase: int) -> GroundedBox:
+        """An answer about a phrase that can't be read: nothing is found, and nothing is known to be absent."""
+        return GroundedBox(phrase, (math.nan, math.nan, math.nan, math.nan), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class Grounder(_Model, Protocol):
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
     ) -> list[list[GroundedBox]]:
-        """All boxes of each picture's phrases, also doubtful ones; best first."""
+        """All boxes or points of each picture's phrases, also doubtful ones; best first."""
         ...
 
 
