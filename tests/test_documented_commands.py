@@ -68,8 +68,8 @@ def test_scripts_hand_flags_on(script: str) -> None:
 
 CONFIGS = {
     "config.yaml": "generate",
-    "quickstart.yaml": "generate",
-    "quickstart_benchmark.yaml": "generate",
+    "quickstart.yaml": "run",
+    "full_run.yaml": "run",
     "eval_config.yaml": "evaluate",
     "sft_config.yaml": "sft",
     "sft_config_24gb.yaml": "sft",

@@ -27,6 +27,7 @@ LAYERS = [
     ("grpo",),
     ("eval",),
     ("export", "doctor"),
+    ("story",),
     ("cli",),
     ("__main__",),
 ]
@@ -46,6 +47,8 @@ LIGHT = [
     "reinforcesight.grpo.reward_config",
     "reinforcesight.model.ask",
     "reinforcesight.export",
+    "reinforcesight.story.run",
+    "reinforcesight.story.worker",
 ]
 
 

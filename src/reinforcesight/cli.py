@@ -83,6 +83,20 @@ COMMANDS = {
         "Score a model on CV-Bench or a data set, with intervals and a report.",
         function_module="reinforcesight.eval.evaluate",
     ),
+    "run": CommandSpec(
+        "reinforcesight.story.config",
+        "RunConfig",
+        "run",
+        "The whole story: generate, audit, SFT, GRPO, evaluate, report.",
+        function_module="reinforcesight.story.run",
+    ),
+    "pretrain-nano": CommandSpec(
+        "reinforcesight.model.nano.config",
+        "PretrainConfig",
+        "pretrain_nano",
+        "Pretrain the embedded model on rendered scenes, from random weights.",
+        function_module="reinforcesight.model.nano.pretrain",
+    ),
     "ask": CommandSpec(
         "reinforcesight.model.ask",
         "AskConfig",
@@ -143,13 +157,14 @@ def _build(name: str, spec: CommandSpec) -> click.Command:
         ),
     ]
     hints = typing.get_type_hints(config_class)
-    fields: list[str] = []
+    # Name in Python to the flag's, which may be a word that Python keeps for itself.
+    fields: dict[str, str] = {}
     for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
         kind = _click_type(hints[field_name])
         if kind is None:
             continue
-        fields.append(field_name)
         field = config_class.model_fields[field_name]
+        fields[field_name] = field.alias or field_name
         if field_name in spec.positional:
             # Not required here: the value may come from the file. Pydantic says so if it does not.
             params.append(click.Argument([field_name], type=kind.type, required=False))
@@ -159,10 +174,10 @@ def _build(name: str, spec: CommandSpec) -> click.Command:
             default = field.get_default(call_default_factory=True, validated_data={})
             shown = default.value if isinstance(default, enum.Enum) else default
             help_text += f" [default: {shown}]"
-        flag = f"--{field_name}"
+        flag = f"--{fields[field_name]}"
         if kind.is_bool:
             params.append(
-                click.Option([f"{flag}/--no_{field_name}", field_name], default=None, help=help_text)
+                click.Option([f"{flag}/--no_{fields[field_name]}", field_name], default=None, help=help_text)
             )
         else:
             params.append(
@@ -174,7 +189,7 @@ def _build(name: str, spec: CommandSpec) -> click.Command:
     def callback(config_file: Path | None, overrides: Sequence[str], **values: Any) -> int:
         from reinforcesight.config import load_config
 
-        flags = {key: _flag_value(values[key]) for key in fields}
+        flags = {key: _flag_value(values[name]) for name, key in fields.items()}
         config = load_config(config_class, config_file, overrides, flags)
         return int(getattr(_function(spec)(config), "exit_code", 0) or 0)
 

@@ -37,7 +37,8 @@ def load_config(
 
     Args:
         cls: The configuration class to fill.
-        path: YAML file, which may say ``extends: other.yaml`` (relative to itself; base values come first).
+        path: YAML file, which may say ``extends: other.yaml`` (relative to itself; base values come first). So may
+            a section in it, whose keys then come from a file of their own.
         overrides: Items such as ``"margins.picture_gap=0.2"``; the right side is read as YAML.
         flags: Dotted key to value; ``None`` means that the flag was not given.
 
@@ -118,9 +119,29 @@ def read_yaml(
             raise ConfigError("'extends' must be a file name or a list of them", where=str(path))
         for name in bases:
             values = _merge(values, read_yaml(path.parent / name, origin=origin, _seen=(*_seen, resolved)))
+    from_sections: dict[str, str] = {}
+    for key, value in loaded.items():
+        if isinstance(value, dict) and "extends" in value:
+            loaded[key] = _extended_section(path, str(key), value, from_sections, (*_seen, resolved))
     for key in _leaves(loaded):
-        origin[key] = str(path)
+        origin[key] = from_sections.get(key, str(path))
     return _merge(values, loaded)
+
+
+def _extended_section(
+    path: Path, key: str, section: dict[Any, Any], origin: dict[str, str], seen: tuple[Path, ...]
+) -> dict[str, Any]:
+    """A section that says ``extends: other.yaml``: the other file's keys, and its own over them."""
+    own = dict(section)
+    name = own.pop("extends")
+    if not isinstance(name, str):
+        raise ConfigError("'extends' in a section must be a file name", where=f"{path}, {key}")
+    theirs: dict[str, str] = {}
+    base = read_yaml(path.parent / name, origin=theirs, _seen=seen)
+    origin.update({f"{key}.{inner}": source for inner, source in theirs.items()})
+    for inner in _leaves(own):
+        origin[f"{key}.{inner}"] = str(path)
+    return _merge(base, own)
 
 
 def _merge(base: dict[str, Any], top: Mapping[Any, Any]) -> dict[str, Any]:

@@ -51,6 +51,8 @@ _FEATURES = {
         "_type": "List",
     },
 }
+# Columns beyond CV-Bench's, by which our own evaluation checks reasoning against the scene.
+_SCENE_COLUMNS = ("scene", "evidence")
 _ROWS_PER_GROUP = 256
 
 
@@ -75,11 +77,19 @@ class CvBenchExport:
         return 1 if self.broken else 0
 
 
-def to_cv_bench(dataset: Path, output: Path, *, split: str = "test") -> CvBenchExport:
+def to_cv_bench(
+    dataset: Path, output: Path, *, split: str = "test", scenes: bool = False
+) -> CvBenchExport:
     """Write one of our data sets in CV-Bench's columns and its newer layout, ``test_2d`` and ``test_3d``.
 
     The same data set gives the same bytes. ``target_class``, ``target_size`` and ``bbox`` are null: they describe
     CV-Bench's own annotation.
+
+    Args:
+        dataset: The data set's folder.
+        output: Folder to write.
+        split: The split that becomes the benchmark.
+        scenes: Add the columns ``scene`` and ``evidence``, which evaluation reads to check the reasoning.
 
     Raises:
         InputError: The data set can't be read, or no row has CV-Bench's form.
@@ -102,6 +112,9 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test") -> CvBenchE
             "no row lists its options, as CV-Bench does", where=str(dataset), fix="generate other forms"
         )
     rows = [_row(number, item, encoding) for number, (item, encoding) in enumerate(listed)]
+    if scenes:
+        for row, (item, _) in zip(rows, listed, strict=True):
+            row |= {name: getattr(item, name) for name in _SCENE_COLUMNS}
     try:
         output.mkdir(parents=True, exist_ok=True)
         for kind in ("2D", "3D"):
@@ -194,8 +207,11 @@ def _row(number: int, item: Item, encoding: str) -> dict[str, Any]:
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:
-    metadata = {"huggingface": json.dumps({"info": {"features": _FEATURES}})}
-    schema = pa.schema(list(_COLUMNS.items()), metadata=metadata)
+    extra = [name for name in _SCENE_COLUMNS if rows and name in rows[0]]
+    features = {**_FEATURES, **{name: {"dtype": "string", "_type": "Value"} for name in extra}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    columns = [*_COLUMNS.items(), *((name, pa.string()) for name in extra)]
+    schema = pa.schema(columns, metadata=metadata)
     temporary = path.with_name(f".{path.name}.tmp")
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, row_group_size=_ROWS_PER_GROUP)
     temporary.replace(path)

@@ -1,0 +1,150 @@
+"""The start model of a GRPO run, and the rating of questions by it: before training, or as a step of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from accelerate import PartialState
+
+from reinforcesight.data_gen.progress import Progress
+from reinforcesight.grpo.config import GrpoConfig
+from reinforcesight.grpo.data import QuestionView, chosen_rows, question_rows
+from reinforcesight.grpo.difficulty import FILE_NAME, PassRate, rate_questions, select_questions
+from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.sft.data import TrainingData, load_training_data
+from reinforcesight.sft.parts import load_to_train
+from reinforcesight.training.callbacks import StopOnSignal
+
+
+@dataclass(frozen=True)
+class RatingResult:
+    """How a rating ended.
+
+    Attributes:
+        file: The pass rates.
+        counts: Questions rated, kept and left out at either end; empty where it was stopped.
+        exit_code: 0, or 128 + the signal that stopped it.
+    """
+
+    file: Path
+    counts: dict[str, float]
+    exit_code: int = 0
+
+    def __str__(self) -> str:
+        if not self.counts:
+            return f"{self.file}: stopped; run the same command to continue"
+        return (
+            f"{self.file}: {self.counts['kept']} of {self.counts['rated']} questions kept, "
+            f"{self.counts['too_hard']} never right, {self.counts['too_easy']} always right"
+        )
+
+
+def rate_difficulty(config: GrpoConfig) -> RatingResult:
+    """Rate the questions that a GRPO run would train on, into the file that this run reads.
+
+    Raises:
+        InputError: The data set or the model can't be used, or no question would be left.
+        OutputError: The file was made with another model, data set or sampling.
+    """
+    quiet_libraries()
+    data = load_training_data(config.dataset)
+    loaded = load_to_train(config)
+    file = rates_file(config)
+    with StopOnSignal() as stop:
+        questions = questions_of(config, data)
+        rates = rate(config, loaded, questions, stop, start_identity(data, loaded))
+        if rates is None:
+            result = RatingResult(file, {}, exit_code=128 + (stop.received or 0))
+        else:
+            result = RatingResult(
+                file, select_questions(list(questions["id"]), rates, config.difficulty).counts
+            )
+    if PartialState().is_main_process:
+        click.echo(str(result))
+    return result
+
+
+def rates_file(config: GrpoConfig) -> Path:
+    """Where pass rates are kept."""
+    return config.difficulty.file or Path(config.output) / FILE_NAME
+
+
+def questions_of(config: GrpoConfig, data: TrainingData) -> Any:
+    """The training questions that are rated and, if they pass, trained on."""
+    if config.difficulty.questions is None:
+        return question_rows(data.train)
+    return chosen_rows(data.train, config.difficulty.questions, config.seed)
+
+
+def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
+    """What tells data and start model from others."""
+    return {
+        "data_fingerprint": data.description["fingerprint"],
+        "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
+    }
+
+
+def rate(
+    config: GrpoConfig, loaded: LoadedModel, questions: Any, stop: StopOnSignal, identity: dict[str, Any]
+) -> dict[str, PassRate] | None:
+    """Pass rates of the questions, from the file as far as it has them; ``None`` where a signal came.
+
+    Raises:
+        OutputError: The file was made with another model, data set or sampling.
+    """
+    thinking = config.rewards.thinking
+    with start_model(config, loaded) as model, shown_progress("questions rated", len(questions)) as progress:
+        return rate_questions(
+            model,
+            loaded.processor,
+            QuestionView(questions, thinking=thinking),
+            config.difficulty,
+            path=rates_file(config),
+            depends_on={**identity, "thinking": thinking},
+            temperature=config.generation.temperature,
+            max_new_tokens=config.generation.max_completion_length,
+            seed=config.seed,
+            stopped=lambda: stop.received is not None,
+            on_block=progress,
+        )
+
+
+@contextlib.contextmanager
+def shown_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar or plain lines, on the main process; is told how much is done in all."""
+    if not PartialState().is_main_process:
+        yield lambda done: None
+        return
+    with Progress(what, total) as progress:
+        before = 0
+
+        def tell(done: int) -> None:
+            nonlocal before
+            progress.advance(done - before)
+            before = done
+
+        yield tell
+
+
+@contextlib.contextmanager
+def start_model(config: GrpoConfig, loaded: LoadedModel) -> Iterator[Any]:
+    """The model on its device and in evaluation mode, outside the trainer, with random numbers put back afterwards."""
+    model, device = loaded.model, PartialState().device
+    if config.model.quantization == "none":
+        model.to(device)
+    half = torch.cuda.is_available() and config.precision != "float32" and torch.cuda.is_bf16_supported()
+    model.eval()
+    try:
+        with (
+            torch.random.fork_rng([device] if device.type == "cuda" else []),
+            torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
+        ):
+            yield model
+    finally:
+        model.train()

@@ -1,0 +1,148 @@
+"""Configuration of ``reinforcesight run``. Its sections are the stages' own classes; the run only fills in paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.data_gen.audit import AuditConfig
+from reinforcesight.data_gen.generate_config import GenerateConfig
+from reinforcesight.eval.config import EvaluateConfig
+from reinforcesight.grpo.config import GrpoConfig
+from reinforcesight.sft.config import SftConfig
+from reinforcesight.story.layout import RunFolder
+
+# A benchmark is all test, in CV-Bench's two wordings; a section may say otherwise.
+_AS_BENCHMARK: dict[str, Any] = {
+    "forms": {"cvbench": 1, "cvbench_boxes": 1},
+    "splits": {"train": 0, "validation": 0, "test": 1},
+}
+
+
+class StageName(StrEnum):
+    """The stages, in their order."""
+
+    GENERATE = "generate"
+    AUDIT = "audit"
+    BENCHMARKS = "benchmarks"
+    SFT = "sft"
+    DIFFICULTY = "difficulty"
+    GRPO = "grpo"
+    EVALUATE = "evaluate"
+    REPORT = "report"
+
+
+class ReportOptions(StrictConfig):
+    """The page that tells the run."""
+
+    title: str | None = Field(None, description="Headline; empty: one that says what the numbers say")
+    scenes: int = Field(6, ge=1, le=60, description="Training questions shown with their reasoning")
+    answers: int = Field(12, ge=0, le=120, description="Questions shown with all models' answers")
+
+
+class RunConfig(StrictConfig):
+    """The whole story. Data sets, models and results lie in the run's folder, whatever the sections say of paths."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    output: Path = Field(description="Folder of the run")
+    from_stage: StageName | None = Field(
+        None, alias="from", description="Do this stage and those after it again"
+    )
+    until: StageName | None = Field(None, description="Stop after this stage")
+
+    generate: GenerateConfig
+    audit: AuditConfig
+    benchmarks: dict[str, GenerateConfig | str] = Field(
+        description="Name to the settings that differ from generate's, or to a benchmark that evaluate knows"
+    )
+    sft: SftConfig
+    grpo: GrpoConfig
+    evaluate: EvaluateConfig
+    report: ReportOptions = ReportOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_paths(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("output") is None:
+            return values
+        folder = RunFolder(Path(values["output"]))
+        filled = dict(values)
+        generate = _section(values, "generate")
+        filled["generate"] = {**generate, "output": folder.dataset}
+        filled["audit"] = {**_section(values, "audit"), "dataset": folder.dataset, "report": folder.audit}
+        filled["benchmarks"] = {
+            name: entry
+            if isinstance(entry, str)
+            else {
+                **_as_benchmark(generate, _as_mapping(entry)),
+                "output": folder.benchmark_dataset(str(name)),
+            }
+            for name, entry in _section(values, "benchmarks").items()
+        }
+        sft = _section(values, "sft")
+        filled["sft"] = {**sft, "dataset": str(folder.dataset), "output": str(folder.sft)}
+        grpo = _section(values, "grpo")
+        filled["grpo"] = {
+            **grpo,
+            "dataset": str(folder.dataset),
+            "model_path": str(folder.sft),
+            "output": str(folder.grpo),
+            "difficulty": {**_section(grpo, "difficulty"), "file": folder.difficulty},
+        }
+        # Which model and which benchmark is decided for each evaluation.
+        filled["evaluate"] = {**_section(values, "evaluate"), "model_path": str(folder.sft)}
+        return filled
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _names_are_plain(cls, value: dict[str, GenerateConfig | str]) -> dict[str, GenerateConfig | str]:
+        if not value:
+            raise ValueError("expected at least one benchmark")
+        for name in value:
+            if not name.replace("-", "_").isidentifier():
+                raise ValueError(f"a benchmark's name makes a folder: letters, digits, _ and -, not {name!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _stages_in_order(self) -> RunConfig:
+        order = list(StageName)
+        if self.from_stage and self.until and order.index(self.from_stage) > order.index(self.until):
+            raise ValueError(f"--from {self.from_stage} comes after --until {self.until}")
+        return self
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where everything lies."""
+        return RunFolder(self.output)
+
+    @property
+    def base(self) -> str:
+        """The model that the story starts with."""
+        return self.sft.model_path
+
+
+def _as_benchmark(generate: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a benchmark: generate's, but for what its own section says."""
+    merged = {**generate, **_AS_BENCHMARK, **own}
+    # Weights of forms and shares of splits replace the others; in these sections each key stands for itself.
+    for name in ("rendering", "rules", "perception", "gallery"):
+        if name in generate and name in own:
+            merged[name] = {**_section(generate, name), **_section(own, name)}
+    return merged
+
+
+def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return _as_mapping(values.get(name) or {})
+
+
+def _as_mapping(value: Any) -> dict[str, Any]:
+    if isinstance(value, StrictConfig):
+        return value.model_dump()
+    # Anything else is left for the section's own class to complain about.
+    return dict(value) if isinstance(value, Mapping) else {"": value}

@@ -1,0 +1,179 @@
+"""What is done in a run folder, from which inputs, and what it cost: ``run.json``.
+
+A stage is done when its products are there as it left them, and its key is that of today: a hash over the settings
+that decide its result, the fingerprints of the stages before it that it reads, and the version of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reinforcesight.errors import OutputError
+from reinforcesight.run_record import RECORD_NAME, differences, now, write_text
+
+SCHEMA = 1
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+
+
+class Product(BaseModel):
+    """A file that a stage made.
+
+    Attributes:
+        size: In bytes.
+        mtime_ns: When it was last changed; equal size and time spare reading it again.
+        sha256: Of its content.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class StageRecord(BaseModel):
+    """How a stage went.
+
+    Attributes:
+        key: Hash of ``inputs``.
+        inputs: Everything that decides the result: settings, fingerprints of what is read, version.
+        products: File, relative to the run folder, to what it was when the stage ended.
+        fingerprint: Hash over the products' names and contents.
+        seconds: Wall-clock time of all sessions together.
+        peak_memory_bytes: Most resident memory of the stage's processes together, as sampled.
+        sessions: How often the stage was started for this key.
+        problem: Why it failed.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: Status
+    key: str
+    inputs: dict[str, Any]
+    products: dict[str, Product] = {}
+    fingerprint: str | None = None
+    started: str
+    ended: str | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    sessions: int = 0
+    problem: str | None = None
+
+
+class RunState(BaseModel):
+    """Content of ``run.json``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = SCHEMA
+    version: str
+    stages: dict[str, StageRecord] = {}
+
+    def save(self, path: Path) -> None:
+        """Write it, all or nothing.
+
+        Raises:
+            OutputError: The folder can't be written to.
+        """
+        write_text(path, json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+    def begin(self, stage: str, key: str, inputs: dict[str, Any]) -> StageRecord:
+        """The record of a stage that starts, or goes on where its key is the same."""
+        old = self.stages.get(stage)
+        if old is not None and old.key == key and old.status != "finished":
+            record = old.model_copy(update={"status": "running", "problem": None})
+        else:
+            record = StageRecord(status="running", key=key, inputs=inputs, started=now())
+        record.sessions += 1
+        self.stages[stage] = record
+        return record
+
+
+def read_state(path: Path, version: str) -> RunState:
+    """The state of a run folder; an empty one where there is none yet.
+
+    Raises:
+        OutputError: The file is there and is no such state.
+    """
+    try:
+        return RunState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return RunState(version=version)
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise OutputError(
+            f"the state of the run can't be read: {reason}",
+            where=str(path),
+            fix="choose another --output, or remove this file to look at every stage again",
+        ) from error
+
+
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """Hash of JSON values in a canonical spelling."""
+    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
+    """The files under a run folder that match, with their contents' hashes.
+
+    Raises:
+        OutputError: A pattern matches nothing: the stage ended without its product.
+    """
+    found: dict[str, Product] = {}
+    for pattern in patterns:
+        files = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        if not files:
+            raise OutputError("the stage ended without its product", where=str(root / pattern))
+        found |= {path.relative_to(root).as_posix(): _product(path) for path in files}
+    return found
+
+
+def _product(path: Path) -> Product:
+    status = path.stat()
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Product(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=digest)
+
+
+def fingerprint_of(products: Mapping[str, Product]) -> str:
+    """Hash over the names and contents of products; records of times and machines are no content."""
+    return key_of(
+        {name: product.sha256 for name, product in products.items() if not name.endswith(f"/{RECORD_NAME}")}
+    )
+
+
+def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
+    """The first product that is gone or no longer what the stage made; ``None`` where all are there."""
+    for name, product in products.items():
+        path = root / name
+        try:
+            status = path.stat()
+        except OSError:
+            return name
+        if status.st_size != product.size:
+            return name
+        # A copied folder has new times; then the content decides.
+        if status.st_mtime_ns != product.mtime_ns and _product(path).sha256 != product.sha256:
+            return name
+    return None
+
+
+def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """In a few words why a stage's key is another one."""
+    changed = differences(dict(old.get("settings") or {}), dict(new.get("settings") or {}))
+    before, after = old.get("from") or {}, new.get("from") or {}
+    names = sorted(before.keys() | after.keys())
+    changed += [f"{name} is new" for name in names if before.get(name) != after.get(name)]
+    if old.get("version") != new.get("version"):
+        changed.append(f"version was {old.get('version')}, now {new.get('version')}")
+    shown = [text if len(text) <= 120 else text[:117] + "..." for text in changed[:3]]
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return "; ".join(shown) + more
