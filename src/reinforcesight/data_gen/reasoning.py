@@ -80,8 +80,9 @@ _OPENINGS: dict[Axis, tuple[str, ...]] = {
     ),
 }
 
-# Where a centre lies, by fifths of the picture: true of every centre within its band.
-_PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
+# Where a centre lies, by fifths of the picture: true of every centre within its band. The embedded model's
+# pretraining says places in the same words.
+PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
     Axis.HORIZONTAL: (
         ("near the left edge", "at the far left of the picture"),
         ("in the left part of the picture", "left of the middle"),
@@ -208,7 +209,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     parts: list[str] = []
     if not facts.alike and rng.random() < 0.6:
         parts.append(rng.choice(_OPENINGS[axis]))
-    if axis in _PLACES:
+    if axis in PLACES:
         seen, together = _places(facts, axis, rng)
         parts += seen
     else:
@@ -244,7 +245,7 @@ def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bo
     if not facts.subject_first:
         at.reverse()
     bands = [min(4, int(5 * (value or 0.0))) for value in at]
-    places = [rng.choice(_PLACES[axis][band]) for band in bands]
+    places = [rng.choice(PLACES[axis][band]) for band in bands]
     together = bands[0] == bands[1]
     pattern = rng.choice(_PLACED_TOGETHER if together else _PLACED_APART)
     parts = [pattern.replace("<x>", places[0]).replace("<y>", places[1])]
@@ -290,7 +291,7 @@ def _strength(facts: Facts) -> int:
     axis = facts.relation.axis
     clear, strong = _STRENGTHS[axis]
     level = int(facts.margin >= clear) + int(facts.margin >= strong)
-    if level == 2 and axis in _PLACES:
+    if level == 2 and axis in PLACES:
         shift = abs((facts.values["subject"] or 0.0) - (facts.values["reference"] or 0.0))
         level = 2 if shift >= _FAR_IN_PICTURE else 1
     return level

@@ -30,6 +30,9 @@ class RenderConfig(StrictConfig):
     min_extent: float = Field(
         0.07, gt=0, lt=0.5, description="smallest extent of an object over the picture width"
     )
+    furnishing: int | None = Field(
+        None, ge=0, le=8, description="most shelves, pedestals and walls of bricks; by default a few"
+    )
     shadows: bool = Field(True, description="cast shadows")
     antialias: int = Field(
         2, ge=1, le=4, description="samples along each side of an edge pixel; 1 turns it off"

@@ -121,7 +121,7 @@ def compose(
     camera = _draw_camera(rng, distribution, size, config)
     indoors = setting == "room"
     surroundings = make_room(rng, camera, config.wall_fills_view) if indoors else make_ground(rng)
-    furnish(surroundings, camera, rng, extra=1 if shifted else 0)
+    furnish(surroundings, camera, rng, extra=1 if shifted else 0, most=config.furnishing)
     more = EXTRA_OBJECTS[distribution]
     count = int(rng.integers(config.objects_min + more, config.objects_max + more + 1))
     pool = _pool(distribution, config, setting)

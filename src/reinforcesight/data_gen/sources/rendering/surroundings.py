@@ -242,14 +242,17 @@ def make_ground(rng: Generator) -> Surroundings:
     return Surroundings("ground", [ground], turn, None, 6.0, rng.uniform(6.0, 10.0), None, sun, sky)
 
 
-def furnish(surroundings: Surroundings, camera: PinholeCamera, rng: Generator, extra: int) -> None:
-    """Add shelves, pedestals and masonry; ``extra`` raises their number."""
+def furnish(
+    surroundings: Surroundings, camera: PinholeCamera, rng: Generator, extra: int, most: int | None = None
+) -> None:
+    """Add shelves, pedestals and masonry; ``extra`` raises their number, ``most`` bounds each sort's."""
+    bound = 8 if most is None else most
     if surroundings.setting == "room":
         # Before a wall that fills the view, hardly anything that stands on the floor is seen.
         near_wall = len(surroundings.walls) == 1
-        for _ in range(8 if near_wall else _pick(rng, 3) + extra):
+        for _ in range(min(bound, 8 if near_wall else _pick(rng, 3) + extra)):
             _add_shelf(surroundings, camera, rng, in_view=near_wall)
-    wanted = 1 + _pick(rng, 3) + extra
+    wanted = min(bound, 1 + _pick(rng, 3) + extra)
     built = False
     for _ in range(wanted * 4):
         if wanted == 0:

@@ -1,0 +1,296 @@
+"""Pretrain the embedded model on rendered scenes: first to see, then to say what it sees.
+
+Naming what each visual token shows is what makes seeing appear; it comes first and alone, since without the text
+model a step is cheap. Then the text model learns to name, place and point, and to find the letter of an answer. No
+task compares two objects. docs/nano.md has the measurements behind the recipe.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, load_model, save_file
+from tqdm import tqdm
+
+from reinforcesight.model.load import quiet_libraries
+from reinforcesight.model.nano.batches import Encoder, mirrored, patches, varied
+from reinforcesight.model.nano.build import build_nano
+from reinforcesight.model.nano.config import PretrainConfig
+from reinforcesight.model.nano.scenes import PretrainingScene
+from reinforcesight.model.nano.score import score
+from reinforcesight.model.nano.supply import SceneSupply, held_out_scenes
+from reinforcesight.model.nano.tasks import picture_turns, text_turns
+from reinforcesight.model.nano.vision import GridHeads, batch_vision_attention, word_ids
+from reinforcesight.run_record import RunRecord, memory_peak
+from reinforcesight.training.callbacks import StopOnSignal
+from reinforcesight.training.checkpoints import (
+    checkpoint_folder,
+    complete_checkpoints,
+    mark_complete,
+    publish,
+    remove_old,
+    step_of,
+)
+from reinforcesight.training.report import Chart, write_report
+from reinforcesight.training.session import open_record, session_facts, signal_name, start_session
+
+# What may change between a run and its continuation.
+_FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}
+_FINAL_SHARE = 0.05  # of the learning rate, at the end of each part
+_DECAY_FROM = 0.5  # share of a part after which the learning rate falls
+
+
+class Pretraining:
+    """Model, optimizer and scenes of one run, at one step."""
+
+    def __init__(self, config: PretrainConfig) -> None:
+        self.config = config
+        self.model, self.processor = build_nano(config)
+        batch_vision_attention(self.model)
+        options, sizes = config.rendering, config.architecture
+        assert options.kinds is not None
+        assert options.colours is not None
+        words = word_ids(self.processor.tokenizer, [*options.kinds, *options.colours])
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed + 1)
+            self.heads = GridHeads(sizes.text_width, words, len(options.kinds))
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(self.device)
+        self.heads.to(self.device)
+        self.visual = self.model.model.visual
+        self.embed = self.model.get_input_embeddings()
+        vision = [*self.visual.parameters(), *self.heads.parameters()]
+        known = {id(p) for p in vision}
+        text = [p for p in self.model.parameters() if id(p) not in known]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": _matrices(group, decayed), "weight_decay": config.weight_decay * decayed}
+                for group in (vision, text)
+                for decayed in (True, False)
+            ],
+            betas=(0.9, 0.98),
+        )
+        width, height = config.picture_size
+        self.grid = (height // sizes.cell, width // sizes.cell)
+        self.encoder = Encoder(self.processor, self.grid)
+        self.step = 0
+        self.supply = SceneSupply(
+            config, config.output / "scenes", lambda step: step * config.scenes_per_step
+        )
+
+    def learn(self) -> dict[str, float]:
+        """One optimizer step; returns its figures."""
+        config, alone = self.config, self.step < self.config.vision_steps
+        rng = random.Random(f"{config.seed}-{self.step}")
+        vision_rate, text_rate = self._rates()
+        for index, group in enumerate(self.optimizer.param_groups):
+            group["lr"] = vision_rate if index < 2 else text_rate
+        scenes = self.supply.draw(self.step, config.vision_batch_size if alone else config.batch_size, rng)
+        scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
+        tokens = self.see(scenes, rng)
+        loss, figures = self.heads.loss(tokens, self.embed.weight, scenes)
+        if not alone:
+            loss = config.grid_weight * loss
+            said = self._say(tokens, scenes, rng)
+            figures["text"] = float(said.detach())
+            loss = loss + said
+            if config.text_batch_size:
+                found = self._look_up(rng)
+                figures["lookup"] = float(found.detach())
+                loss = loss + 0.5 * found
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for g in self.optimizer.param_groups for p in g["params"]], 1.0
+        )
+        self.optimizer.step()
+        self.step += 1
+        return {**figures, "loss": float(loss.detach()), "grad_norm": float(norm), "learning_rate": text_rate}
+
+    def see(self, scenes: list[PretrainingScene], rng: random.Random) -> torch.Tensor:
+        """(B * N, D) visual tokens of scenes whose light and drawn boxes vary."""
+        pictures = np.stack([varied(scene.picture, scene, rng) for scene in scenes])
+        sizes, normal = self.config.architecture, self.processor.image_processor
+        pixels = patches(pictures, sizes.patch_size, sizes.merge_size, normal.image_mean, normal.image_std)
+        shape = [1, self.grid[0] * sizes.merge_size, self.grid[1] * sizes.merge_size]
+        grid = torch.tensor([shape] * len(scenes), device=self.device)
+        seen: torch.Tensor = self.visual(pixels.to(self.device), grid_thw=grid).pooler_output
+        return seen
+
+    def _say(self, tokens: torch.Tensor, scenes: list[PretrainingScene], rng: random.Random) -> torch.Tensor:
+        talk = [picture_turns(scene, self.config.rendering, rng) for scene in scenes]
+        batch = self.encoder.encode(talk, pictures=True)
+        embedded = self.embed(batch.ids.to(self.device))
+        start = batch.image_start or 0
+        count = self.grid[0] * self.grid[1]
+        seen = tokens.view(len(scenes), count, -1)
+        embedded = torch.cat([embedded[:, :start], seen, embedded[:, start + count :]], dim=1)
+        return self._text_loss(embedded, batch.positions, batch.targets)
+
+    def _look_up(self, rng: random.Random) -> torch.Tensor:
+        talk = [text_turns(self.config.rendering, rng) for _ in range(self.config.text_batch_size)]
+        batch = self.encoder.encode(talk, pictures=False)
+        return self._text_loss(self.embed(batch.ids.to(self.device)), batch.positions, batch.targets)
+
+    def _text_loss(
+        self, embedded: torch.Tensor, positions: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        # Padding stands on the right, where causal attention never looks at it, so that no mask is needed.
+        hidden = self.model.model.language_model(
+            inputs_embeds=embedded, position_ids=positions.to(self.device), use_cache=False
+        ).last_hidden_state
+        targets = targets.to(self.device)
+        learnt = targets != -100
+        return F.cross_entropy(self.model.lm_head(hidden[learnt]), targets[learnt])
+
+    def _rates(self) -> tuple[float, float]:
+        """Learning rates of the vision tower and of the text model."""
+        config = self.config
+        alone = self.step < config.vision_steps
+        done, total = (
+            (self.step, config.vision_steps) if alone else (self.step - config.vision_steps, config.steps)
+        )
+        share = done / max(1, total)
+        factor = min(1.0, (done + 1) / max(1, config.warmup_steps))
+        if share > _DECAY_FROM:
+            factor *= 1 - (1 - _FINAL_SHARE) * (share - _DECAY_FROM) / (1 - _DECAY_FROM)
+        if alone:
+            # Between the parts the vision tower goes on learning, so that it need not come to rest.
+            factor = max(factor, 0.3) if share > _DECAY_FROM else factor
+            return config.vision_learning_rate * factor, config.vision_learning_rate * factor
+        return 0.5 * config.vision_learning_rate * factor, config.learning_rate * factor
+
+    def save(self) -> None:
+        """Write a checkpoint from which the run goes on exactly, and remove older ones."""
+        folder = checkpoint_folder(self.config.output, self.step)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+        save_file(self.heads.state_dict(), folder / "grid_heads.safetensors")
+        torch.save(self.optimizer.state_dict(), folder / "optimizer.pt")
+        mark_complete(folder)
+        remove_old(self.config.output, keep=2, best_step=None)
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint."""
+        load_model(self.model, folder / "model.safetensors", strict=False)
+        self.heads.load_state_dict(load_file(folder / "grid_heads.safetensors"))
+        state = torch.load(folder / "optimizer.pt", weights_only=True, map_location=self.device)
+        self.optimizer.load_state_dict(state)
+        self.step = step_of(folder)
+
+
+def _matrices(parameters: list[torch.nn.Parameter], wanted: bool) -> list[torch.nn.Parameter]:
+    """Parameters that weight decay is for (matrices), or the others (gains and biases)."""
+    return [p for p in parameters if (p.ndim > 1) == wanted]
+
+
+_CHARTS = (
+    Chart("Loss", {"loss": "all", "text": "texts about pictures", "lookup": "letters in texts"}),
+    Chart(
+        "Naming visual tokens", {"grid_kind": "kind", "grid_colour": "colour", "grid_where": "place, depth"}
+    ),
+    Chart(
+        "Held-out scenes",
+        {"named": "named", "placed": "named and placed", "present": "chosen", "letters": "letters"},
+    ),
+)
+
+
+def pretrain_nano(config: PretrainConfig) -> RunRecord:
+    """Pretrain the embedded model, or go on with a run that was stopped.
+
+    Raises:
+        OutputError: The folder holds a run with another configuration.
+    """
+    quiet_libraries()
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    run = Pretraining(config)
+    record = open_record(
+        "pretrain-nano",
+        config.output,
+        config,
+        config.model_dump(mode="json", exclude=_FREE),
+        data={"path": "rendered scenes", "seed": config.seed},
+        model={"model_path": "random weights", "parameters": run.model.num_parameters()},
+        seeds={"weights, scenes and tasks": config.seed},
+    )
+    last = start_session(record)
+    if last is not None:
+        run.load(last)
+    started = time.monotonic()
+    with StopOnSignal() as stop:
+        _train(run, record, stop)
+    run.supply.close()
+    facts = session_facts(run.step, started)
+    if stop.received is not None:
+        record.end_session("interrupted", **facts, reason=signal_name(stop.received))
+        click.echo(f"stopped after step {run.step}; the same command goes on from there")
+        return record
+    publish(checkpoint_folder(config.output, run.step), config.output)
+    scores = _score(run)
+    record.content["results"] = {**scores, "steps": run.step, "memory_peak": memory_peak()}
+    record.end_session("finished", **facts)
+    write_report(record, _CHARTS)
+    click.echo(f"{config.output}: {_told(scores)}")
+    return record
+
+
+def _train(run: Pretraining, record: RunRecord, stop: StopOnSignal) -> None:
+    config = run.config
+    total = config.vision_steps + config.steps
+    run.model.train()
+    began, first, sums = time.monotonic(), run.step, dict[str, float]()
+    with tqdm(total=total, initial=run.step, unit="step", disable=None) as bar:
+        while run.step < total and stop.received is None:
+            figures = run.learn()
+            bar.update()
+            for name, value in figures.items():
+                sums[name] = sums.get(name, 0.0) + value
+            done = run.step
+            if done % config.log_steps == 0 or done == total:
+                count = config.log_steps
+                line: dict[str, Any] = {name: round(value / count, 5) for name, value in sums.items()}
+                line |= {
+                    "step": done,
+                    "seconds": round(time.monotonic() - began, 1),
+                    "seconds_per_step": round((time.monotonic() - began) / (done - first), 3),
+                    "waited": round(run.supply.waited, 1),
+                }
+                sums.clear()
+                record.add_metrics(line)
+                bar.set_postfix(loss=line["loss"], named=line["grid_named"])
+                if bar.disable:
+                    click.echo(f"step {done} of {total}: {_told(line)}")
+            if done % config.score_steps == 0 and done > config.vision_steps and done < total:
+                scores = _score(run)
+                record.add_metrics({"step": done, **scores})
+                click.echo(f"step {done} of {total}: {_told(scores)}")
+            if done % config.save_steps == 0 or done == total:
+                run.save()
+                write_report(record, _CHARTS)
+    saved = complete_checkpoints(config.output)
+    if not saved or step_of(saved[-1]) != run.step:
+        run.save()
+
+
+def _score(run: Pretraining) -> dict[str, float]:
+    scenes = held_out_scenes(run.config, run.config.output / "scenes")
+    run.model.eval()
+    scores = score(run.model, run.processor, scenes, run.config.rendering, seed=run.config.seed)
+    run.model.train()
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def _told(figures: dict[str, Any]) -> str:
+    shown: Sequence[str] = [f"{name} {value:.4g}" for name, value in figures.items() if name != "step"]
+    return ", ".join(shown)
