@@ -41,6 +41,21 @@ class GalleryOptions(StrictConfig):
     samples: int = Field(60, ge=1, description="questions to show")
 
 
+class RayOptions(StrictConfig):
+    """Where and how ``--engine ray`` runs."""
+
+    address: str | None = Field(
+        None, description="a running cluster, such as auto or ray://host:10001; none: this machine alone"
+    )
+    cpus_per_actor: float | None = Field(
+        None, gt=0, description="processor cores of an actor; none: one, or less where there are few"
+    )
+    gpus_per_actor: float | None = Field(
+        None, ge=0, le=8, description="GPUs of a model's actor; none: a third where the cluster has any"
+    )
+    most_actors: int = Field(0, ge=0, description="most actors of one model; 0: as many as there is room for")
+
+
 class GenerateConfig(StrictConfig):
     """Settings of ``reinforcesight generate``."""
 
@@ -52,6 +67,10 @@ class GenerateConfig(StrictConfig):
     num_samples: int = Field(10_000, ge=1, description="number of questions")
     seed: int = Field(0, ge=0, description="decides everything that is drawn by chance")
     workers: int = Field(0, ge=0, description="worker processes; 0 for one per processor core")
+    engine: Literal["local", "ray"] = Field(
+        "local",
+        description="local: worker processes of this machine; ray: Ray Data on any number of machines",
+    )
     shard: str = Field(
         "0/1", description="I/N: scan only every N-th chunk of pictures, starting with the I-th"
     )
@@ -74,11 +93,18 @@ class GenerateConfig(StrictConfig):
     forms: dict[Form, float] = Field(
         default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms with their weights"
     )
+    locate: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="share of the reasoning about depth and distance that first says where each object is",
+    )
     splits: SplitFractions = SplitFractions()
     rules: RelationRules = RelationRules()
     rendering: RenderConfig = RenderConfig()
     perception: PerceptionConfig = PerceptionConfig()
     gallery: GalleryOptions = GalleryOptions()
+    ray: RayOptions = RayOptions()
 
     @field_validator("forms", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ from reinforcesight.data_gen.records import SPLITS
 from reinforcesight.data_gen.scan import ScanContext, read_contents, read_summaries
 from reinforcesight.data_gen.scanning import (
     CHUNK_PICTURES,
+    Shard,
     chunk_count,
     missing_chunks,
     read_reports,
@@ -53,6 +54,15 @@ _MOST_WAVES = 8
 
 def run_pipeline(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
     """Run all steps that are still to be done. See :func:`~reinforcesight.data_gen.generate_dataset.generate`."""
+    if config.engine == "ray":
+        from reinforcesight.data_gen.ray_engine import ray_cluster
+
+        with ray_cluster(config) as fitted:
+            return _run_job(fitted, source)
+    return _run_job(config, source)
+
+
+def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     started = time.monotonic()
     source = source or build_source(config)
     job = Job(config.output, job_identity(config, source))
@@ -111,7 +121,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
-    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file")
+    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file", "locate")
     identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
@@ -129,7 +139,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
 def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
     context = TaskContext(
         ScanContext(source, config.rules, config.seed, job.work, job.digest),
-        WriteContext(job.work, job.data, config.seed, config.templates, job.digest),
+        WriteContext(job.work, job.data, config.seed, config.templates, job.digest, config.locate),
     )
     pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))
     with pool:
@@ -149,7 +159,7 @@ def _steps(
 ) -> GenerateReport:
     endless = source.count() is None
     pictures = source.count() or _pictures_for(config)
-    scan_pictures(context, pictures, pool=pool, shard=config.own_shard)
+    _scan(config, context, pictures, pool, config.own_shard)
     missing = missing_chunks(context, pictures)
     if missing:
         click.echo(
@@ -162,7 +172,7 @@ def _steps(
             click.echo(f"{config.output}: another process is writing this data set")
             return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
         rules = _selection_rules(config, context, pictures, endless=endless)
-        pictures, plan = _fit_with_waves(context, rules, pictures, endless=endless, pool=pool)
+        pictures, plan = _fit_with_waves(config, context, rules, pictures, endless=endless, pool=pool)
         if sum(plan.taken.values()) == 0:
             raise InputError(_why_empty(context, pictures), where=str(config.input or config.source))
         tally = _Tally()
@@ -182,6 +192,15 @@ def _steps(
     seconds = time.monotonic() - started
     print_summary(manifest, seconds)
     return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
+
+
+def _scan(config: GenerateConfig, context: ScanContext, pictures: int, pool: TaskPool, shard: Shard) -> None:
+    if config.engine == "ray":
+        from reinforcesight.data_gen.ray_engine import scan_on_ray
+
+        scan_on_ray(context, pictures, shard=shard, options=config.ray)
+    else:
+        scan_pictures(context, pictures, pool=pool, shard=shard)
 
 
 def _pictures_for(config: GenerateConfig) -> int:
@@ -219,18 +238,22 @@ def _scanned(context: ScanContext, pictures: int) -> Pictures:
 
 
 def _fit_with_waves(
-    context: ScanContext, rules: SelectionRules, pictures: int, *, endless: bool, pool: TaskPool
+    config: GenerateConfig,
+    context: ScanContext,
+    rules: SelectionRules,
+    pictures: int,
+    *,
+    endless: bool,
+    pool: TaskPool,
 ) -> tuple[int, Fit]:
     """Fit the choice to the pictures; an endless source is asked for more until nothing is missing."""
-    from reinforcesight.data_gen.scanning import Shard
-
     for _ in range(_MOST_WAVES if endless else 0):
         plan = fit(_scanned(context, pictures), rules, adapt=False)
         if plan.missing == 0:
             return pictures, plan
         more = max(pictures // 8, math.ceil(2 * plan.missing / rules.limit))
         pictures = chunk_count(pictures + more) * CHUNK_PICTURES
-        scan_pictures(context, pictures, pool=pool, shard=Shard())
+        _scan(config, context, pictures, pool, Shard())
     return pictures, fit(_scanned(context, pictures), rules, adapt=True)
 
 

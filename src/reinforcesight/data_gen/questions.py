@@ -184,6 +184,7 @@ def compose(
     affirm: bool = True,
     templates: Templates,
     rng: random.Random,
+    locate: float = 0.0,
 ) -> Question:
     """Write one question.
 
@@ -197,6 +198,7 @@ def compose(
         affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
         templates: Question wordings.
         rng: Decides the wording alone, never the answer.
+        locate: Share of the reasoning about depth and distance that first says where each object is.
 
     Raises:
         InputError: The form, the relation or the position does not belong to this candidate.
@@ -236,6 +238,8 @@ def compose(
         values=values,
         margin=candidate.margin,
         alike=any(ambiguous_names([*cast.names.values()])),
+        spots=_spots(scene, cast.ids),
+        locate=locate,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)
@@ -377,6 +381,19 @@ def _cvbench_question(cast: _Cast) -> str:
     if axis is Axis.DISTANCE:
         return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
     return CVBENCH_RELATION.format(**parts)
+
+
+def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
+    """Where each object is across the picture (share of its width), and its depth; only where that is in metres."""
+    if scene.depth_unit != "m":
+        return None
+    spots = {}
+    for role, object_id in ids.items():
+        item = scene[object_id]
+        if item.depth is None:
+            return None
+        spots[role] = ((item.box[0] + item.box[2]) / 2 / scene.width, item.depth)
+    return spots
 
 
 def _values(candidate: Candidate, *, exchanged: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ does not carry.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ class Facts:
         values: The evidence: "subject" and "reference", and what else was compared.
         margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
         alike: Names are alike, so that every mention has to name its box: the text is kept short.
+        spots: For each role ("subject", "reference", "anchor") the centre across the picture, as a share of its
+            width, and the depth in metres; ``None`` where depth has no metric unit.
+        locate: Share of the texts about depth and distance that first say where each object is, given ``spots``.
     """
 
     form: Form
@@ -50,6 +54,8 @@ class Facts:
     values: Mapping[str, float | None]
     margin: float
     alike: bool = False
+    spots: Mapping[str, tuple[float, float]] | None = None
+    locate: float = 0.0
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -98,6 +104,14 @@ PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
         ("near the lower edge", "close to the bottom of the picture"),
     ),
 }
+# How far an object is, by its depth in metres: of objects in a room, about a fifth is in each band.
+NEARNESS: tuple[tuple[float, str], ...] = (
+    (2.4, "very close to the camera"),
+    (3.2, "close to the camera"),
+    (4.0, "at a middle distance"),
+    (5.2, "far from the camera"),
+    (math.inf, "very far from the camera"),
+)
 # <x> and <y> stand for the places of {x} and {y}.
 _PLACED_APART = (
     "{x} is <x>, and {y} is <y>.",
@@ -199,7 +213,7 @@ _SHORT: dict[Relation, str] = {
 
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
-    """The reasoning for a question: some 25 to 60 words, ending in the answer."""
+    """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
     mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}
@@ -258,15 +272,38 @@ def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bo
     return parts, together
 
 
+def nearness_words(metres: float) -> str:
+    """How far away something is, in words."""
+    return next(words for limit, words in NEARNESS if metres < limit)
+
+
+def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
+    """Where each object is, before they are compared: from side to side (for distances), and how far away."""
+    if facts.spots is None or rng.random() >= facts.locate:
+        return []
+    order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
+    near = {role: nearness_words(metres) for role, (_, metres) in facts.spots.items()}
+    if axis is Axis.DEPTH:
+        first, second = (near[role] for role in order)
+        pattern = rng.choice(_PLACED_TOGETHER if first == second else _PLACED_APART)
+        return [pattern.replace("<x>", first).replace("<y>", second)]
+    parts = []
+    for slot, role in (("anchor", "anchor"), ("x", order[0]), ("y", order[1])):
+        across = rng.choice(PLACES[Axis.HORIZONTAL][min(4, max(0, int(5 * facts.spots[role][0])))])
+        parts.append(f"{{{slot}}} is {across}, {near[role]}.")
+    return parts
+
+
 def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
     """Which object is reached sooner, from the camera or from the anchor."""
     values = facts.values
+    located = _spots(facts, axis, rng)
     if axis is Axis.DEPTH:
-        parts = [rng.choice(_DEPTHS[near_first])]
+        parts = [*located, rng.choice(_DEPTHS[near_first])]
         if _strength(facts) == 2 and rng.random() < 0.25:
             parts.append(_WELL_APART)
         return parts
-    parts = [rng.choice(_DISTANCES[near_first])]
+    parts = [*located, rng.choice(_DISTANCES[near_first])]
     gaps = values.get("subject_surface"), values.get("reference_surface")
     if gaps[0] is not None and gaps[1] is not None and gaps[0] != gaps[1]:
         agrees = (gaps[0] < gaps[1]) == (facts.relation is Relation.CLOSER)

@@ -44,6 +44,7 @@ class WriteContext:
         seed: Seed of the data set.
         templates: File with question wordings; ``None`` for the packaged ones.
         identity: Digest of the job.
+        locate: Share of the reasoning about depth and distance that first says where each object is.
     """
 
     work: Path
@@ -51,6 +52,7 @@ class WriteContext:
     seed: int
     templates: Path | None
     identity: str
+    locate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,15 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
         picture = read_picture(context.work, portion.chunk, portion.row)
         drawing = _Drawing(picture.image)
         for number, pick in enumerate(portion.picks, start=portion.first):
-            yield make_row(picture, pick, number, seed=context.seed, templates=templates, drawing=drawing)
+            yield make_row(
+                picture,
+                pick,
+                number,
+                seed=context.seed,
+                templates=templates,
+                drawing=drawing,
+                locate=context.locate,
+            )
 
 
 def make_row(
@@ -220,6 +230,7 @@ def make_row(
     seed: int,
     templates: Templates,
     drawing: _Drawing | None = None,
+    locate: float = 0.0,
 ) -> Row:
     """One row: the question of a pick. It depends on seed, picture and number alone."""
     drawing = drawing or _Drawing(picture.image)
@@ -233,6 +244,7 @@ def make_row(
         affirm=pick.cell.affirm,
         templates=templates,
         rng=random.Random(int.from_bytes(digest[:8], "big")),
+        locate=locate,
     )
     image, suffix = drawing.with_boxes(question)
     row_id = f"{picture.source}-{picture.index:07d}-{number}"

@@ -138,7 +138,7 @@ def mirrored(scene: PretrainingScene) -> PretrainingScene:
 def varied(picture: NDArray[np.uint8], scene: PretrainingScene, rng: random.Random) -> NDArray[np.uint8]:
     """A copy with other brightness and tint, and at times with boxes drawn as CV-Bench draws them."""
     gain = np.array([rng.uniform(0.88, 1.12) * rng.uniform(0.97, 1.03) for _ in range(3)], np.float32)
-    result = np.clip(picture * gain, 0, 255).astype(np.uint8)
+    result: NDArray[np.uint8] = np.clip(picture * gain, 0, 255).astype(np.uint8)
     count = int((scene.kinds >= 0).sum())
     if count and rng.random() < _BOXED:
         chosen = rng.sample(range(count), min(count, rng.choice((1, 2, 3))))

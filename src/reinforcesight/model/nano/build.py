@@ -10,12 +10,12 @@ import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from reinforcesight.data_gen.english import Mention
-from reinforcesight.data_gen.reasoning import PLACES, Facts, write_reasoning
+from reinforcesight.data_gen.reasoning import NEARNESS, PLACES, Facts, write_reasoning
 from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.data_gen.templates import Form, load_templates
 from reinforcesight.errors import require_module
 from reinforcesight.model.nano.config import PretrainConfig
-from reinforcesight.model.nano.tasks import NEARNESS, text_turns
+from reinforcesight.model.nano.tasks import text_turns
 from reinforcesight.model.nano.vocabulary import train_vocabulary
 from reinforcesight.model.processor import make_processor
 from reinforcesight.model.tiny import CHAT_TEMPLATE, END_OF_TEXT

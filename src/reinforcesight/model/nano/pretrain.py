@@ -107,7 +107,7 @@ class Pretraining:
                 figures["lookup"] = float(found.detach())
                 loss = loss + 0.5 * found
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(
             [p for g in self.optimizer.param_groups for p in g["params"]], 1.0
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from reinforcesight.data_gen.reasoning import PLACES
+from reinforcesight.data_gen.reasoning import PLACES, nearness_words
 from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.model.chat import generate_text
 from reinforcesight.model.nano.scenes import PretrainingScene
@@ -18,7 +18,6 @@ from reinforcesight.model.nano.tasks import (
     choose_present,
     describe,
     look_up,
-    nearness_words,
     point_out,
     seen_objects,
 )
@@ -93,7 +92,7 @@ def _ask(
 
 
 def _read_description(there: Sequence[SeenObject], text: str, tally: dict[str, int]) -> None:
-    sentences = {}
+    sentences: dict[str, str] = {}
     for sentence in text.split("."):
         match = re.fullmatch(r"\s*The (\w+ \w+) is (.+)", sentence)
         if match:

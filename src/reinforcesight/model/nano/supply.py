@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def render_chunk(config: PretrainConfig, number: int, path: Path, seed: int, dis
     ]
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez(file, **{name: np.stack([getattr(s, name) for s in scenes]) for name in _FIELDS})
+        arrays: dict[str, Any] = {name: np.stack([getattr(s, name) for s in scenes]) for name in _FIELDS}
+        np.savez(file, **arrays)
     temporary.replace(path)
 
 

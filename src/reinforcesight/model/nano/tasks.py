@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reinforcesight import protocol
-from reinforcesight.data_gen.reasoning import PLACES
+from reinforcesight.data_gen.reasoning import PLACES, nearness_words
 from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.model.nano.scenes import PretrainingScene
 from reinforcesight.relations import Axis
@@ -19,14 +19,6 @@ from reinforcesight.relations import Axis
 Turn = tuple[str, str]
 """What the user says, and what the model should answer."""
 
-# Depths (metres) at which the words for nearness change: about fifths of the objects of training scenes.
-NEARNESS: tuple[tuple[float, str], ...] = (
-    (2.4, "very near"),
-    (3.2, "near"),
-    (4.0, "at a middle distance"),
-    (5.2, "far away"),
-    (math.inf, "very far away"),
-)
 # Pointing gives depth on this logarithmic scale (metres).
 _NEAREST, _FARTHEST = 1.0, 12.0
 # Words that an answer may consist of, in the pairs in which questions offer them.
@@ -91,11 +83,6 @@ def place_words(item: SeenObject, rng: random.Random) -> tuple[str, str]:
     """Where an object is across and down the picture, in the words of the reasoning."""
     across, down = (min(4, int(5 * share)) for share in (item.across, item.down))
     return rng.choice(PLACES[Axis.HORIZONTAL][across]), rng.choice(PLACES[Axis.VERTICAL][down])
-
-
-def nearness_words(depth: float) -> str:
-    """How far away an object is, in words."""
-    return next(words for limit, words in NEARNESS if depth < limit)
 
 
 def point_text(item: SeenObject) -> str:
