@@ -46,6 +46,15 @@ class GateRules(StrictConfig):
     same_box: Share = Field(0.6, description="overlap of two boxes of one name that makes them one thing")
     nested: Share = Field(0.85, description="share of a box inside another of its name that makes it a part")
     other_name: Share = Field(0.75, description="overlap of boxes of two names that makes them one thing")
+    name_margin: Share = Field(
+        0.1, description="least lead of a box's score over one of another name on the same thing"
+    )
+    second_look: Share = Field(
+        0.5, description="least overlap with a second detector's box (where there is a second detector)"
+    )
+    depth_agreement: Share = Field(
+        0.15, description="how far two depths of a pixel may differ (where there is a second depth model)"
+    )
     fills_picture: Share = Field(0.9, description="share of the picture that no single thing covers")
     min_visited: Share = Field(0.3, description="least share of a phrase's trace inside its box")
     min_mask_score: Share = Field(0.6, description="least quality that the segmenter expects of its mask")
@@ -68,6 +77,15 @@ class PerceptionConfig(StrictConfig):
         description="what finds named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
     )
     grounding_revision: str = Field("main", description="hub revision of the detector")
+    second_grounding_model: str | None = Field(
+        None,
+        description="a detector of other making, without whose consent no box is used; none: one detector",
+    )
+    second_grounding_revision: str = Field("main", description="hub revision of the second detector")
+    second_depth_model: str | None = Field(
+        None, description="a depth model without whose consent no depth is used; none: one depth model"
+    )
+    second_depth_revision: str = Field("main", description="hub revision of the second depth model")
     segmentation_model: str | None = Field(
         "facebook/sam2.1-hiera-small", description="segmenter (SAM 2); none: boxes alone"
     )

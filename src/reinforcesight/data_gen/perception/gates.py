@@ -123,7 +123,13 @@ def gate_boxes(
     for item in doubtful:
         # A weak second box on a thing that is there already says nothing new.
         again = any(
-            canonical_words(item.name) == canonical_words(other.name)
+            (
+                canonical_words(item.name) == canonical_words(other.name)
+                or (
+                    other.score - item.score >= rules.name_margin
+                    and box_overlap(item.box, other.box) >= rules.other_name
+                )
+            )
             and (box_overlap(item.box, other.box) >= 0.4 or contained(item.box, other.box) >= rules.nested)
             for other, _ in kept
         )
@@ -188,14 +194,27 @@ def _one_name_a_thing(
     kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules
 ) -> list[tuple[Found, Query]]:
     result: list[tuple[Found, Query]] = []
+    unsure: list[Found] = []  # things whose first name does not lead clearly over their second
     for item, query in kept:
         other = next((o for o, _ in result if box_overlap(item.box, o.box) >= rules.other_name), None)
         if other is None:
             result.append((item, query))
-        else:
+        elif other.score - item.score >= rules.name_margin or may_be_one_name(other.name, item.name):
             # Not in_picture: it is there, under its surer name.
             gated.drop(item, "same_thing_other_name", f"surer as {other.name!r}", in_picture=False)
-    return result
+        else:
+            gated.drop(item, "name_not_sure", f"nearly as sure as {other.name!r}", in_picture=True)
+            unsure.append(other)
+    for item, _ in result:
+        if item in unsure:
+            gated.drop(item, "name_not_sure", "nearly as sure under another name", in_picture=True)
+    return [pair for pair in result if pair[0] not in unsure]
+
+
+def may_be_one_name(first: str, second: str) -> bool:
+    """Whether two names may be of one thing: the same words, or one with more before them ("red chair", "chair")."""
+    short, long = sorted((canonical_words(first), canonical_words(second)), key=len)
+    return bool(short) and long[-len(short) :] == short
 
 
 def visited_share(

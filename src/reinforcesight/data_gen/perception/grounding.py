@@ -29,6 +29,7 @@ _FAMILIES = {
 }
 # GroundingDINO reads at most 256 tokens; detection is better with fewer phrases at once.
 _PHRASES_AT_ONCE = 20
+_NAMES_OF_A_BOX = 2
 _OWL_PROMPT = "a photo of a {}"
 
 
@@ -36,7 +37,8 @@ class TransformersGrounder:
     """A detector of ``AutoModelForZeroShotObjectDetection``.
 
     A GroundingDINO box gets, for each phrase, the mean probability over the phrase's own tokens, so that "red chair"
-    needs red and chair; an OWLv2 box its class probability. A box is given to its best phrase alone.
+    needs red and chair; an OWLv2 box its class probability. A box is given to its best phrase, and to its second best
+    too where that is above the floor: what has two names nearly alike has no sure one.
 
     Args:
         model: Folder or hub id.
@@ -81,7 +83,7 @@ class TransformersGrounder:
     def identity(self) -> str:
         """Weights, precision and least score."""
         dtype = run_dtype(self._dtype, self._device)
-        return f"grounding {self._files.identity} {dtype} {self._floor} {_PHRASES_AT_ONCE}"
+        return f"grounding {self._files.identity} {dtype} {self._floor} {_PHRASES_AT_ONCE} {_NAMES_OF_A_BOX}"
 
     def release(self) -> None:
         """Give the model's memory back."""
@@ -138,9 +140,9 @@ class TransformersGrounder:
         # OWLv2 pads the picture to a square at the right and at the bottom.
         side = max(width, height)
         scale_x, scale_y = (side, side) if self._family == "owl" else (width, height)
-        best = probabilities.argmax(axis=1)
-        scores = probabilities[np.arange(len(best)), best]
-        for query in np.flatnonzero(scores >= self._floor):
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_NAMES_OF_A_BOX]
+        scores = np.take_along_axis(probabilities, order, axis=1)
+        for query, rank in np.argwhere(scores >= self._floor):
             x, y, w, h = (float(v) for v in boxes[query])
             box: Box = (
                 (x - w / 2) * scale_x,
@@ -148,7 +150,7 @@ class TransformersGrounder:
                 (x + w / 2) * scale_x,
                 (y + h / 2) * scale_y,
             )
-            yield GroundedBox(first + int(best[query]), box, float(scores[query]))
+            yield GroundedBox(first + int(order[query, rank]), box, float(scores[query, rank]))
 
     def _detect(
         self, pictures: list[Picture], phrases: Sequence[str]

@@ -23,7 +23,11 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
     """
     for module in ("torch", "transformers"):
         require_module(module, extra="train")
-    depth = None if config.depth_model is None else _depth(config, config.depth_model)
+    depth = second_depth = second_grounder = None
+    if config.depth_model is not None:
+        depth = _depth(config, config.depth_model, config.depth_revision)
+    if config.depth_model is not None and config.second_depth_model is not None:
+        second_depth = _depth(config, config.second_depth_model, config.second_depth_revision)
     segmenter = None
     if config.segmentation_model is not None:
         segmenter = Sam2Segmenter(
@@ -32,21 +36,23 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
             device=config.device,
             dtype=config.dtype,
         )
-    grounder = _grounder(config)
+    grounder = _grounder(config, config.grounding_model, config.grounding_revision)
+    if config.second_grounding_model is not None:
+        second_grounder = _grounder(config, config.second_grounding_model, config.second_grounding_revision)
     if segmenter is None and isinstance(grounder, Molmo2Pointer):
         raise InputError(
             "a model that points gives no boxes, and there is no segmenter to find outlines",
             where=f"grounding_model {config.grounding_model}",
             fix="set perception.segmentation_model",
         )
-    return PerceptionModels(grounder, depth, segmenter)
+    return PerceptionModels(grounder, depth, segmenter, second_grounder, second_depth)
 
 
-def _depth(config: PerceptionConfig, name: str) -> DepthEstimator:
-    adapter = VggtDepth if is_vggt(read_config(name, config.depth_revision)) else TransformersDepth
+def _depth(config: PerceptionConfig, name: str, revision: str) -> DepthEstimator:
+    adapter = VggtDepth if is_vggt(read_config(name, revision)) else TransformersDepth
     return adapter(
         name,
-        revision=config.depth_revision,
+        revision=revision,
         device=config.device,
         dtype=config.dtype,
         batch_size=config.batch_size,
@@ -59,12 +65,12 @@ _GROUNDERS: dict[str, type[Florence2Grounder] | type[Molmo2Pointer]] = {
 }
 
 
-def _grounder(config: PerceptionConfig) -> Grounder:
-    family = read_config(config.grounding_model, config.grounding_revision).get("model_type")
+def _grounder(config: PerceptionConfig, name: str, revision: str) -> Grounder:
+    family = read_config(name, revision).get("model_type")
     adapter = _GROUNDERS.get(str(family), TransformersGrounder)
     return adapter(
-        config.grounding_model,
-        revision=config.grounding_revision,
+        name,
+        revision=revision,
         floor=min(config.gates.doubt_score, config.gates.min_score),
         device=config.device,
         dtype=config.dtype,

@@ -38,13 +38,17 @@ from reinforcesight.data_gen.perception.gates import (
 )
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.perception.protocols import (
+    DepthEstimator,
     DepthPrediction,
     FloatMap,
+    GroundedBox,
+    Grounder,
     PerceptionModels,
     Picture,
     SegmentedMask,
     SegmentPrompt,
 )
+from reinforcesight.data_gen.perception.second_look import agreeing_depth, confirm_boxes
 from reinforcesight.data_gen.sources.base import Skipped
 from reinforcesight.errors import InputError
 from reinforcesight.scene import Camera, Scene
@@ -150,25 +154,34 @@ def perceive(
             stage.release()
         return [results[position] for position in range(len(tasks))]
 
-    depths: list[DepthPrediction | None] = [None] * len(tasks)
-    if models.depth is not None:
-        estimator = models.depth
-        estimated = run(
+    def depths_of(estimator: DepthEstimator) -> list[DepthPrediction]:
+        return run(
             _Stage("depth", estimator.identity, estimator.release),
             [None] * len(tasks),
             lambda batch: estimator.estimate([tasks[p].picture for p in batch]),
             pack_depth,
             unpack_depth,
         )
-        depths = [*estimated]
+
+    depths: list[DepthPrediction | None] = [None] * len(tasks)
+    if models.depth is not None:
+        depths = [*depths_of(models.depth)]
+    second_depths: list[DepthPrediction | None] = [None] * len(tasks)
+    if models.second_depth is not None:
+        second_depths = [*depths_of(models.second_depth)]
     phrases = [[query.phrase for query in task.queries] for task in tasks]
-    boxes = run(
-        _Stage("grounding", models.grounder.identity, models.grounder.release),
-        phrases,
-        lambda batch: models.grounder.ground([tasks[p].picture for p in batch], [phrases[p] for p in batch]),
-        pack_boxes,
-        unpack_boxes,
-    )
+
+    def boxes_of(grounder: Grounder) -> list[list[GroundedBox]]:
+        return run(
+            _Stage("grounding", grounder.identity, grounder.release),
+            phrases,
+            lambda batch: grounder.ground([tasks[p].picture for p in batch], [phrases[p] for p in batch]),
+            pack_boxes,
+            unpack_boxes,
+        )
+
+    boxes = boxes_of(models.grounder)
+    second_boxes = None if models.second_grounder is None else boxes_of(models.second_grounder)
 
     def outlines(prompts: Sequence[Sequence[SegmentPrompt]]) -> list[list[SegmentedMask]]:
         segmenter = models.segmenter
@@ -209,12 +222,17 @@ def perceive(
         )
         for task, found, left_out in zip(tasks, boxes, lost, strict=True)
     ]
+    if second_boxes is not None:
+        gated = [
+            confirm_boxes(result, again, task.queries, rules)
+            for task, result, again in zip(tasks, gated, second_boxes, strict=True)
+        ]
     if models.segmenter is not None:
         masks = outlines([[SegmentPrompt(item.box) for item in result.found] for result in gated])
         gated = [gate_masks(result, made, rules) for result, made in zip(gated, masks, strict=True)]
     return [
-        _perceived(task, gate_names(result), depth, rules)
-        for task, result, depth in zip(tasks, gated, depths, strict=True)
+        _perceived(task, gate_names(result), depth, second, rules)
+        for task, result, depth, second in zip(tasks, gated, depths, second_depths, strict=True)
     ]
 
 
@@ -230,12 +248,21 @@ def _with_lost(gated: Gated, lost: Gated, names: Sequence[str]) -> Gated:
 
 
 def _perceived(
-    task: PerceptionTask, gated: Gated, depth: DepthPrediction | None, rules: GateRules
+    task: PerceptionTask,
+    gated: Gated,
+    depth: DepthPrediction | None,
+    second: DepthPrediction | None,
+    rules: GateRules,
 ) -> Perceived:
+    """The scene of one picture, from what passed the gates and the depth that models agree on."""
     height, width = task.picture.shape[:2]
     skipped = [*task.skipped, *gated.skipped]
     detections = [_detection(number, item) for number, item in enumerate(gated.found)]
     fault = None if depth is None else depth_fault(depth.values, depth.kind, rules)
+    agree = None
+    if depth is not None and second is not None and fault is None:
+        maps = [_fitted_as_is(prediction, width, height) for prediction in (depth, second)]
+        agree, fault = agreeing_depth(maps[0], depth.kind, maps[1], second.kind, rules)
     if fault is not None:
         skipped.append(fault)
     if depth is None or fault is not None:
@@ -243,6 +270,8 @@ def _perceived(
         return Perceived(scene, tuple(skipped))
     ordered_only = depth.kind == "inverse"
     z = fitted_depth(depth_in_scene_units(depth.values) if ordered_only else depth.values, width, height)
+    if agree is not None:
+        z = np.where(agree, z, np.float32(0.0))
     camera = task.camera
     if camera is None and depth.focal is not None:
         camera = Camera(fx=depth.focal, fy=depth.focal, cx=width / 2.0, cy=height / 2.0, source="model")
@@ -289,6 +318,18 @@ def without_positions(scene: Scene) -> Scene:
             "floor": None,
         }
     )
+
+
+def _fitted_as_is(depth: DepthPrediction, width: int, height: int) -> FloatMap:
+    """A prediction at the picture's size, to be compared with another; nothing is read where it is not sure."""
+    if depth.kind != "inverse":
+        return fitted_depth(depth.values, width, height)
+    # Any finite value counts there, zero and below too.
+    finite = np.isfinite(depth.values)
+    low = float(depth.values[finite].min()) if finite.any() else 0.0
+    raised = fitted_depth(np.where(finite, depth.values - low + 1.0, 0.0).astype(np.float32), width, height)
+    result: FloatMap = np.where(raised > 0, raised + np.float32(low - 1.0), np.float32(np.nan))
+    return result
 
 
 def fitted_depth(values: FloatMap, width: int, height: int) -> FloatMap:

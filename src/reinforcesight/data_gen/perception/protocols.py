@@ -136,8 +136,13 @@ class Segmenter(_Model, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PerceptionModels:
-    """The three models; without depth or segmentation scenes hold less."""
+    """The three models; without depth or segmentation scenes hold less.
+
+    With second models, only what both see alike is used.
+    """
 
     grounder: Grounder
     depth: DepthEstimator | None = None
     segmenter: Segmenter | None = None
+    second_grounder: Grounder | None = None
+    second_depth: DepthEstimator | None = None

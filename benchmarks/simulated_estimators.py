@@ -1,0 +1,289 @@
+"""Depth, detections and outlines of rendered pictures with the mistakes that estimators make, through the protocols.
+
+Each mistake has a rate and a stream of random numbers of its own, so that one kind does not move another. A
+``second`` stream stands for a second model, which errs as often, but elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from label_truth import smooth_noise
+
+from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
+from reinforcesight.data_gen.perception.perceive import PerceptionTask
+from reinforcesight.data_gen.perception.protocols import (
+    DepthPrediction,
+    GroundedBox,
+    PerceptionModels,
+    SegmentedMask,
+    SegmentPrompt,
+)
+from reinforcesight.data_gen.sources.rendering import RenderedPicture
+from reinforcesight.scene import Camera
+
+# Names that no rendered object has.
+ABSENT = (
+    "grey telephone",
+    "brown guitar",
+    "pink umbrella",
+    "beige suitcase",
+    "golden trophy",
+    "striped towel",
+)
+LEAST_PIXELS, LEAST_VISIBLE = 40, 0.1  # what a detector could see at all
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """How often what goes wrong. Rates are shares of the things in a picture.
+
+    Attributes:
+        depth_noise: Standard deviation of a smooth factor over depth.
+        depth_kind: "metric"; "scale": times an unknown factor; "inverse": a/z + b with unknown a and b.
+        missing_masks: Outlines that are empty.
+        merged_masks: Outlines that hold the nearest other thing as well, with a good score.
+        merged_boxes: Boxes and outlines around a thing and its nearest neighbour, which has none of its own.
+        missed: Things that are not found.
+        swapped: Things that wear another one's name, with a good score.
+        hesitant: The detector gives such a thing's own name too, nearly as sure.
+        jitter: Standard deviation of a box's sides, as a share of its width and height.
+        false_boxes: Boxes on nothing, with a good score and the name of nothing in the picture.
+        traces: Speakers pointed at what they named.
+        second_detector: There is a second detector with the same rates.
+        second_depth: There is a second depth model with the same noise.
+        outlines: ``False`` for boxes alone.
+    """
+
+    depth_noise: float = 0.0
+    depth_kind: str = "metric"
+    missing_masks: float = 0.0
+    merged_masks: float = 0.0
+    merged_boxes: float = 0.0
+    missed: float = 0.0
+    swapped: float = 0.0
+    hesitant: bool = False
+    jitter: float = 0.0
+    false_boxes: float = 0.0
+    traces: bool = False
+    second_detector: bool = False
+    second_depth: bool = False
+    outlines: bool = True
+
+
+@dataclass
+class _Seen:
+    """What the models say about one picture."""
+
+    depth: tuple[DepthPrediction, DepthPrediction]
+    boxes: tuple[list[tuple[str, tuple[float, ...], float]], list[tuple[str, tuple[float, ...], float]]]
+    masks: dict[tuple[float, ...], SegmentedMask] = field(default_factory=dict)
+
+
+def visible_objects(picture: RenderedPicture) -> list[int]:
+    """Positions of the objects that a detector could see."""
+    return [
+        position
+        for position, item in enumerate(picture.objects)
+        if item.visible_pixels >= LEAST_PIXELS and item.visible_fraction >= LEAST_VISIBLE
+    ]
+
+
+class Simulation:
+    """Models that answer about the pictures they were built with, and the tasks to go with them."""
+
+    def __init__(self, pictures: Sequence[RenderedPicture], mistakes: Mistakes, seed: int) -> None:
+        self.mistakes = mistakes
+        self._seen: dict[bytes, _Seen] = {}
+        self.tasks: list[PerceptionTask] = []
+        for picture in pictures:
+            self._add(picture, seed)
+
+    def models(self) -> PerceptionModels:
+        """All of them, through the protocols."""
+        m = self.mistakes
+        return PerceptionModels(
+            _Boxes(self._seen, 0),
+            _Depth(self._seen, 0),
+            _Masks(self._seen) if m.outlines else None,
+            _Boxes(self._seen, 1) if m.second_detector else None,
+            _Depth(self._seen, 1) if m.second_depth else None,
+        )
+
+    def _add(self, picture: RenderedPicture, seed: int) -> None:
+        m = self.mistakes
+        key = [seed, picture.seed, picture.index]
+        things = [picture.objects[position] for position in visible_objects(picture)]
+        masks = [picture.instances == item.id for item in things]
+        boxes = [_box(mask) for mask in masks]
+        seen = _Seen((self._depth(picture, [*key, 1]), self._depth(picture, [*key, 2])), ([], []))
+        for look in (0, 1):
+            rng = np.random.default_rng([*key, 3 + look])
+            names = [item.name for item in things]
+            own = list(names)
+            _swap(names, m.swapped, rng)
+            gone = rng.random(len(things)) < m.missed
+            merged = rng.random(len(things)) < m.merged_boxes
+            joined = rng.random(len(things)) < m.merged_masks
+            empty = rng.random(len(things)) < m.missing_masks
+            scores = rng.uniform(0.45, 0.95, len(things))
+            partner = [_nearest(number, boxes) for number in range(len(things))]
+            swallowed = {partner[n] for n in np.flatnonzero(merged) if partner[n] is not None}
+            for number in range(len(things)):
+                other = partner[number]
+                if gone[number] or (number in swallowed and not merged[number]):
+                    continue
+                mask, box = masks[number], boxes[number]
+                if merged[number] and other is not None:
+                    mask = mask | masks[other]
+                    box = _box(mask)
+                elif joined[number] and other is not None:
+                    mask = mask | masks[other]
+                place = _shaken(box, m.jitter, picture.depth.shape, rng)
+                outline = np.zeros_like(mask) if empty[number] else mask
+                seen.boxes[look].append((names[number], place, float(scores[number])))
+                seen.masks[place] = SegmentedMask(outline, 0.95)
+                if m.hesitant and names[number] != own[number]:
+                    runner_up = float(scores[number] - rng.uniform(0.0, 0.1))
+                    seen.boxes[look].append((own[number], place, runner_up))
+            for _ in range(int(rng.binomial(len(things), m.false_boxes))):
+                place, outline = _nothing(picture.depth.shape, rng)
+                seen.boxes[look].append((str(rng.choice(ABSENT)), place, float(rng.uniform(0.4, 0.9))))
+                seen.masks[place] = SegmentedMask(outline, 0.9)
+        self._seen[picture.picture.tobytes()] = seen
+        rng = np.random.default_rng([*key, 9])
+        traces: dict[str, list[TraceEvidence]] = {}
+        if m.traces:
+            for item, mask in zip(things, masks, strict=True):
+                traces.setdefault(item.name, []).append(_trace(mask, rng))
+        phrases = [*dict.fromkeys(item.name for item in things), *ABSENT]
+        queries = tuple(Query(phrase, traces=tuple(traces.get(phrase, ()))) for phrase in phrases)
+        lens = picture.camera
+        camera = Camera(fx=lens.fx, fy=lens.fy, cx=lens.cx, cy=lens.cy)
+        self.tasks.append(PerceptionTask(picture.picture.tobytes(), picture.picture, queries, camera=camera))
+
+    def _depth(self, picture: RenderedPicture, key: list[int]) -> DepthPrediction:
+        m, rng = self.mistakes, np.random.default_rng(key)
+        z = picture.depth.astype(np.float64)
+        if m.depth_noise:
+            z = z * smooth_noise(z.shape, m.depth_noise, rng)
+        if m.depth_kind == "metric":
+            return DepthPrediction(z.astype(np.float32), "metric")
+        if m.depth_kind == "scale":
+            return DepthPrediction((z * rng.uniform(0.2, 5.0)).astype(np.float32), "scale")
+        with np.errstate(divide="ignore"):
+            closeness = np.where(z > 0, rng.uniform(0.5, 20.0) / z + rng.uniform(-3.0, 3.0), np.nan)
+        return DepthPrediction(closeness.astype(np.float32), "inverse")
+
+
+def _swap(names: list[str], rate: float, rng: np.random.Generator) -> None:
+    """Exchange names of pairs, so that about this share of the things wears another's name."""
+    numbers = [int(n) for n in np.flatnonzero(rng.random(len(names)) < rate / 2)]
+    for number in numbers:
+        others = [n for n in range(len(names)) if names[n] != names[number]]
+        if others:
+            other = int(rng.choice(others))
+            names[number], names[other] = names[other], names[number]
+
+
+def _nearest(number: int, boxes: list[tuple[float, ...]]) -> int | None:
+    gaps = {n: _gap(boxes[number], box) for n, box in enumerate(boxes) if n != number}
+    return min(gaps, key=lambda n: gaps[n]) if gaps else None
+
+
+def _gap(first: tuple[float, ...], second: tuple[float, ...]) -> float:
+    wide = max(first[0], second[0]) - min(first[2], second[2])
+    high = max(first[1], second[1]) - min(first[3], second[3])
+    return float(np.hypot(max(wide, 0.0), max(high, 0.0)) + 1e-3 * (wide + high))
+
+
+def _box(mask: np.ndarray) -> tuple[float, ...]:
+    rows, columns = np.nonzero(mask)
+    return (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
+
+
+def _shaken(
+    box: tuple[float, ...], jitter: float, shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[float, ...]:
+    if not jitter:
+        return box
+    sides = np.array([box[2] - box[0], box[3] - box[1]] * 2)
+    moved = np.array(box) + rng.normal(size=4) * jitter * sides
+    low, high = np.minimum(moved[:2], moved[2:] - 2), np.maximum(moved[2:], moved[:2] + 2)
+    limit = np.array([shape[1], shape[0]], dtype=float)
+    low, high = np.clip(low, 0, limit - 2), np.clip(high, 2, limit)
+    return tuple(round(float(v), 3) for v in (*low, *high))
+
+
+def _nothing(shape: tuple[int, int], rng: np.random.Generator) -> tuple[tuple[float, ...], np.ndarray]:
+    """A box somewhere, and an ellipse in it."""
+    height, width = shape
+    w, h = rng.uniform(0.08, 0.35) * width, rng.uniform(0.08, 0.35) * height
+    x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
+    box = tuple(float(round(v)) for v in (x, y, x + w, y + h))
+    rows, columns = np.mgrid[0:height, 0:width] + 0.5
+    u = (columns - (box[0] + box[2]) / 2) / ((box[2] - box[0]) / 2)
+    v = (rows - (box[1] + box[3]) / 2) / ((box[3] - box[1]) / 2)
+    return box, u * u + v * v <= 1.0
+
+
+def _trace(mask: np.ndarray, rng: np.random.Generator) -> TraceEvidence:
+    """Forty points about a thing, a third of its size astray, and some on the way there."""
+    height, width = mask.shape
+    x0, y0, x1, y1 = _box(mask)
+    points = np.stack(
+        [
+            rng.normal((x0 + x1) / 2, 0.33 * (x1 - x0), 40),
+            rng.normal((y0 + y1) / 2, 0.33 * (y1 - y0), 40),
+        ],
+        axis=1,
+    )
+    start = rng.uniform((0, 0), (width, height))
+    points[:8] = start + (points[8] - start) * np.linspace(0, 1, 8)[:, None]
+    shares = np.clip(points / (width, height), 0.0, 1.0)
+    low, high = np.percentile(shares, (10, 90), axis=0)
+    middle = np.median(shares, axis=0)
+    return TraceEvidence(
+        tuple((float(x), float(y)) for x, y in shares),
+        (float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        (float(middle[0]), float(middle[1])),
+    )
+
+
+class _Model:
+    def __init__(self, seen: dict[bytes, _Seen], look: int = 0) -> None:
+        self.seen, self.look = seen, look
+        self.identity = f"simulated {type(self).__name__} {look}"
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class _Depth(_Model):
+    def estimate(self, pictures: Sequence[np.ndarray]) -> list[DepthPrediction]:
+        return [self.seen[picture.tobytes()].depth[self.look] for picture in pictures]
+
+
+class _Boxes(_Model):
+    def ground(
+        self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]
+    ) -> list[list[GroundedBox]]:
+        return [
+            [
+                GroundedBox(list(asked).index(name), box, score)
+                for name, box, score in self.seen[picture.tobytes()].boxes[self.look]
+            ]
+            for picture, asked in zip(pictures, phrases, strict=True)
+        ]
+
+
+class _Masks(_Model):
+    def segment(
+        self, pictures: Sequence[np.ndarray], prompts: Sequence[Sequence[SegmentPrompt]]
+    ) -> list[list[SegmentedMask]]:
+        return [
+            [self.seen[picture.tobytes()].masks[prompt.box] for prompt in asked]
+            for picture, asked in zip(pictures, prompts, strict=True)
+        ]

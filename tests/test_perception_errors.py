@@ -1,0 +1,78 @@
+"""Labels stay right where simulated models make mistakes, against the renderer's geometry.
+
+``benchmarks/perception_errors.py`` prints the full table; this is its smaller version.
+"""
+
+from __future__ import annotations
+
+import pytest
+from perception_errors import Counts, markdown, measure, page, rows, scaled_rules
+
+from reinforcesight.relations import DEFAULT_RULES
+
+pytest.importorskip("embreex")
+
+# Kinds that must stay under two per cent, with the least coverage that makes the figure worth something.
+HELD = {
+    "no mistakes": 80,
+    "depth noise 12 %": 70,
+    "unknown scale, noise 5 %": 80,
+    "unknown scale and shift, noise 5 %": 35,
+    "20 % of outlines missing": 25,
+    "20 % of outlines merged with a neighbour": 35,
+    "10 % of boxes and outlines around two things": 35,
+    "20 % of things not found": 25,
+    "box sides astray by 10 %": 40,
+    "box sides astray by 10 %, no outlines": 40,
+    "5 % false boxes, second detector": 70,
+    "5 % names exchanged, hesitantly": 50,
+    "5 % names exchanged, surely, with traces": 50,
+    "5 % names exchanged, surely, second detector": 40,
+    "10 % names exchanged, surely, second detector": 25,
+    "everything at once, two detectors": 10,
+}
+UNHELD = ("5 % false boxes", "10 % names exchanged, surely")
+PICTURES, SIZE = 10, (256, 192)
+
+
+@pytest.fixture(scope="module")
+def counted() -> Counts:
+    return measure(PICTURES, seed=21, size=SIZE, kinds=(*HELD, *UNHELD), factors=(1.0,))
+
+
+@pytest.fixture(scope="module")
+def table(counted: Counts) -> dict[str, dict[str, float]]:
+    return {str(row["mistakes"]): row for row in rows(counted) if row["axis"] == "all"}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_few_wrong_labels(table: dict[str, dict[str, float]], kind: str) -> None:
+    row = table[kind]
+    assert row["wrong"] <= 0.02 * row["claims"], row
+    assert row["coverage_percent"] >= HELD[kind], row
+
+
+def test_exact_models_make_no_wrong_label(table: dict[str, dict[str, float]]) -> None:
+    assert table["no mistakes"]["claims"] > 200
+    assert table["no mistakes"]["wrong"] == 0
+
+
+def test_the_measure_sees_wrong_labels(table: dict[str, dict[str, float]]) -> None:
+    """What one detector alone can't know shows up as wrong: the truth is not the relations' own."""
+    for kind in UNHELD:
+        assert table[kind]["wrong"] > 0, table[kind]
+
+
+def test_wider_margins_claim_less() -> None:
+    assert scaled_rules(1.0) == DEFAULT_RULES
+    counts = measure(2, seed=21, size=SIZE, kinds=("depth noise 12 %",), factors=(0.5, 1.0, 2.0))
+    shown = [row for row in rows(counts) if row["axis"] == "all"]
+    coverage = [row["coverage_percent"] for row in shown]
+    assert coverage == sorted(coverage, reverse=True)
+    assert coverage[0] > coverage[-1]
+    text = markdown(rows(counts))
+    assert "| depth noise 12 % |" in text
+    assert "x 0.5" in text
+    made = page(rows(counts), "python <measure>")
+    assert "&lt;measure&gt;" in made
+    assert "depth noise 12 %" in made
