@@ -187,7 +187,7 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
         ],
     }
     return BenchmarkView(
-        name=name.replace("_", " "),
+        name=name.replace("_", "-"),
         about=about,
         results=results,
         groups={heading: rows for heading, rows in groups.items() if rows},
@@ -285,7 +285,7 @@ def _compare(config: RunConfig) -> Comparison | None:
     turns = zip_longest(*(by_pattern[pattern] for pattern in order))
     shown = [item for item in chain.from_iterable(turns) if item is not None][: config.report.answers]
     return Comparison(
-        benchmark=name.replace("_", " "),
+        benchmark=name.replace("_", "-"),
         shown=[_asked(item, {m: answers[m][item.item_key] for m in MODELS}) for item in shown],
         counts=[(pattern, len(by_pattern[pattern])) for pattern in order],
         total=len(known),
