@@ -279,11 +279,19 @@ def test_wrong_settings_are_explained(tmp_path):
             make(tmp_path / "out", source=source, input=tmp_path / "empty")
 
 
-def test_the_main_configuration_is_valid(tmp_path):
-    path = Path(__file__).parents[1] / "configs" / "config.yaml"
-    config = load_config(GenerateConfig, path, (), {"output": tmp_path})
-    defaults = GenerateConfig(output=tmp_path)
-    assert config == defaults
+def test_the_main_configurations_are_valid(tmp_path):
+    configs = Path(__file__).parents[1] / "configs"
+    rendered = load_config(GenerateConfig, configs / "rendered.yaml", (), {"output": tmp_path})
+    assert rendered == GenerateConfig(output=tmp_path)
+    main = load_config(GenerateConfig, configs / "config.yaml", (), {"output": tmp_path})
+    assert (main.source, main.num_samples) == ("localized_narratives", 10_000)
+    assert str(main.input) == "hub:HuggingFaceM4/LocalizedNarratives"
+    # All else is as by default, but for the second detector.
+    same = {"source": "rendered", "input": None, "perception": rendered.perception}
+    assert main.model_copy(update=same) == rendered
+    changed = {"second_grounding_model": None, "batch_size": rendered.perception.batch_size}
+    assert main.perception.second_grounding_model is not None
+    assert main.perception.model_copy(update=changed) == rendered.perception
 
 
 def test_the_command_takes_flags_with_dashes(tmp_path):
