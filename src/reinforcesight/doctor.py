@@ -32,6 +32,7 @@ EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "quantization": ("8-bit and 4-bit models", (("bitsandbytes", "bitsandbytes"),)),
     "gpu": ("perception models and exported processors", (("torchvision", "torchvision"),)),
     "vllm": ("fast generation on a GPU", (("vllm", "vllm"),)),
+    "ray": ("generate on several machines", (("ray", "ray"),)),
     "trackers": ("training curves in TensorBoard", (("tensorboard", "tensorboard"),)),
 }
 CORE = (

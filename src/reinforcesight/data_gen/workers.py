@@ -26,7 +26,7 @@ TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
 # One process per core is the parallelism; threads of numerical libraries would only get in its way.
-_SINGLE_THREADED = dict.fromkeys(
+SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 
@@ -132,7 +132,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         spawn = multiprocessing.get_context("spawn")
         here, there = spawn.Pipe()
         process = spawn.Process(target=_worker_main, args=(there, self._function, self._context), daemon=True)
-        with _environment(_SINGLE_THREADED):
+        with _environment(SINGLE_THREADED):
             process.start()
         there.close()
         worker: _Worker[TaskT] = _Worker(process, here)

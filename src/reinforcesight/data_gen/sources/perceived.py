@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +14,12 @@ from PIL import Image
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.one_stage import StageName, run_stage, stages_of
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
+from reinforcesight.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class PerceivedSource(ABC):
     """
 
     def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:
+        self._own_models = models is not None
         if models is None:
             from reinforcesight.data_gen.perception.models import build_models
 
@@ -83,6 +87,8 @@ class PerceivedSource(ABC):
         """Everything of perception that decides scenes: models, gates and picture size."""
         models = (self.models.depth, self.models.grounder, self.models.segmenter)
         parts = [model.identity if model is not None else "none" for model in models]
+        seconds = (self.models.second_grounder, self.models.second_depth)
+        parts += [f"second {model.identity}" for model in seconds if model is not None]
         return "\n".join([*parts, self.config.gates.model_dump_json(), str(self.config.max_side)])
 
     def default_workers(self) -> int | None:
@@ -109,7 +115,52 @@ class PerceivedSource(ABC):
             raise PictureRejected(outcome.reason, outcome.detail, source_id=outcome.source_id)
         return outcome
 
-    def _perceive(self, chunk: int) -> dict[int, SourcePicture | PictureRejected]:
+    def stages(self) -> tuple[StageName, ...]:
+        """The models that pictures go through, in their order."""
+        return stages_of(self.models)
+
+    def move_here(self) -> None:
+        """Use the model files of this machine, after the source was sent to it.
+
+        Raises:
+            InputError: They can't be had, or are not those of the machine that sent the source.
+            MissingDependencyError: torch or transformers is absent here.
+        """
+        if self._own_models:
+            return
+        from reinforcesight.data_gen.perception.models import build_models
+
+        expected = self.perception_identity()
+        self.models = build_models(self.config)
+        if self.perception_identity() != expected:
+            raise InputError(
+                f"the models on {socket.gethostname()} are not those of the machine that began",
+                fix="give revisions by commit, and model folders that all machines share",
+            )
+
+    def run_stage(self, stage: StageName, chunk: int) -> None:
+        """Have one model see a chunk (``config.chunk_size`` pictures); its results go to the cache alone.
+
+        Raises:
+            InputError: There is no cache, or results of the stage before are not in it.
+            OutputError: A result can't be stored.
+        """
+        if self.config.cache is None:
+            raise InputError("stages of their own need a cache", fix="set perception.cache")
+        _, pictures = self._prepared(chunk)
+        run_stage(
+            stage,
+            [_task(picture) for picture in pictures.values()],
+            self.models,
+            rules=self.config.gates,
+            cache=ResultCache(self.config.cache),
+            batch_size=self.config.batch_size,
+        )
+
+    def _prepared(
+        self, chunk: int
+    ) -> tuple[dict[int, SourcePicture | PictureRejected], dict[int, PictureWithQueries]]:
+        """Pictures of a chunk that can be perceived, and for the others why not."""
         outcomes: dict[int, SourcePicture | PictureRejected] = {}
         pictures: dict[int, PictureWithQueries] = {}
         start = chunk * self.config.chunk_size
@@ -125,6 +176,10 @@ class PerceivedSource(ABC):
             else:
                 detail = "no words for a thing that could be looked for"
                 outcomes[index] = PictureRejected("nothing_named", detail, source_id=picture.source_id)
+        return outcomes, pictures
+
+    def _perceive(self, chunk: int) -> dict[int, SourcePicture | PictureRejected]:
+        outcomes, pictures = self._prepared(chunk)
         results = perceive(
             [_task(picture) for picture in pictures.values()],
             self.models,
