@@ -34,7 +34,7 @@ from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.model.tiny import build_tiny
 from reinforcesight.run_record import memory_peak, read_metrics
-from reinforcesight.sft.trainer import is_out_of_memory
+from reinforcesight.training.session import is_out_of_memory
 
 RECIPE = Path(__file__).parents[1] / "configs" / "grpo_config.yaml"
 WARM_UP = 1

@@ -40,7 +40,7 @@ from reinforcesight.model.tiny import CHAT_TEMPLATE, END_OF_TEXT, build_tiny, tr
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.data import SpatialCollator
 from reinforcesight.sft.parts import lora_config, part_of
-from reinforcesight.sft.trainer import is_out_of_memory
+from reinforcesight.training.session import is_out_of_memory
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the makers' data sheets.
 PEAKS = {

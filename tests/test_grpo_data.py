@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from reinforcesight import protocol
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.data import (
-    ANSWER_INSTRUCTION,
     Presenter,
     QuestionView,
     chosen_rows,
@@ -23,7 +22,7 @@ from reinforcesight.grpo.data import (
 )
 from reinforcesight.grpo.reward import score_completion
 from reinforcesight.judge import judge
-from reinforcesight.protocol import Protocol
+from reinforcesight.protocol import ANSWER_INSTRUCTION, Protocol
 from reinforcesight.sft.data import load_training_data
 
 words = st.lists(

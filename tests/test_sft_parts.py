@@ -1,9 +1,13 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from peft import get_peft_model
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.tiny import build_tiny
+from reinforcesight.sft import answer_trainer
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.parts import freeze_for_full_tuning, lora_config, part_of, trainable_summary
 
@@ -58,3 +62,17 @@ def test_parts_by_name():
     assert part_of("model.language_model.layers.0.mlp.up_proj") == "language"
     assert part_of("vision_tower.encoder.layers.1.fc1") == "vision"
     assert part_of("multi_modal_projector.linear_1") == "projector"
+
+
+@pytest.mark.parametrize(("size", "expected"), [(64 << 20, 0), (8 << 30, 3)])
+def test_scarce_shared_memory_leaves_out_data_workers(
+    size: int, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container has 64 MiB unless it is told otherwise, and a worker that finds it full dies of a bus error."""
+    monkeypatch.setattr(answer_trainer.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(answer_trainer.torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(answer_trainer.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(answer_trainer.shutil, "disk_usage", lambda _: SimpleNamespace(total=size))
+    monkeypatch.setattr(answer_trainer, "_SHARED_MEMORY", Path())
+    assert answer_trainer._worker_count() == expected
+    assert ("--shm-size" in capsys.readouterr().err) == (expected == 0)

@@ -13,6 +13,10 @@ REASON_INSTRUCTION = (
     "First think about what the picture shows, without numbers, inside <think> </think> tags. "
     "Then give the final answer inside <answer> </answer> tags."
 )
+# Training without thinking: the answer block alone.
+ANSWER_INSTRUCTION = "Give the final answer alone, inside <answer> </answer> tags."
+# For a question whose options are not shown, CV-Bench's closing line would ask for a letter that isn't there.
+DIRECT_OPEN_INSTRUCTION = "Answer with a single word or phrase directly."
 
 
 class Protocol(StrEnum):

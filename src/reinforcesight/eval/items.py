@@ -13,13 +13,17 @@ from enum import StrEnum
 from PIL import Image, UnidentifiedImageError
 
 from reinforcesight.errors import InputError
-from reinforcesight.protocol import LETTERS, Protocol, letter, option_lines, with_instruction
+from reinforcesight.protocol import (
+    DIRECT_OPEN_INSTRUCTION,
+    LETTERS,
+    Protocol,
+    letter,
+    option_lines,
+    with_instruction,
+)
 
 # A picture larger than this is refused by Pillow as a decompression bomb; the same bound as Pillow's own default.
 _MAX_PIXELS = 178_956_970
-
-# For a question whose options are not shown, CV-Bench's closing line would ask for a letter that isn't there.
-DIRECT_OPEN_INSTRUCTION = "Answer with a single word or phrase directly."
 
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
 _RELATION_WORDS = frozenset({"left", "right", "above", "below"})

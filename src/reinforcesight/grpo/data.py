@@ -11,14 +11,11 @@ from datasets import Image as ImageFeature
 from PIL import Image
 
 from reinforcesight.errors import InputError
-from reinforcesight.protocol import LETTERS, REASON_INSTRUCTION, letter, option_lines
+from reinforcesight.protocol import ANSWER_INSTRUCTION, LETTERS, REASON_INSTRUCTION, letter, option_lines
 from reinforcesight.sft.data import decode_picture
 
 # What rewards, validation and the page of groups read; the last three are there in generated data sets only.
 _COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
-
-# The instruction of the variant without thinking: the answer block alone.
-ANSWER_INSTRUCTION = "Give the final answer alone, inside <answer> </answer> tags."
 
 
 def question_rows(rows: Any) -> Any:

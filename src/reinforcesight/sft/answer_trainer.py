@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # The tokenizer's own threads deadlock in forked data-loader workers.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import click
 import torch
+from accelerate import PartialState
 from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -88,12 +91,7 @@ def training_arguments(config: SftConfig, *, has_validation: bool) -> TrlConfig:
         raise ConfigError(
             "this GPU has no bfloat16 arithmetic", where="precision", fix="use --precision float32"
         )
-    workers = config.num_workers
-    if workers < 0:
-        # On a CPU, workers take the cores that the model computes on.
-        workers = (
-            min(8, max(1, (os.cpu_count() or 1) // max(1, torch.cuda.device_count()) - 1)) if cuda else 0
-        )
+    workers = _worker_count() if config.num_workers < 0 else config.num_workers
     try:
         return TrlConfig(
             output_dir=config.output,
@@ -135,3 +133,23 @@ def training_arguments(config: SftConfig, *, has_validation: bool) -> TrlConfig:
         )
     except (ValueError, ImportError) as error:
         raise ConfigError(f"the training options don't fit: {' '.join(str(error).split())[:300]}") from error
+
+
+# Batches of pictures on their way from the workers lie in shared memory; a container's usual 64 MiB don't hold them.
+_SHARED_MEMORY = Path("/dev/shm")
+_ENOUGH_SHARED_MEMORY = 1 << 30
+
+
+def _worker_count() -> int:
+    """Processes that decode pictures: none on a CPU, whose cores the model needs, nor where shared memory is scarce."""
+    if not torch.cuda.is_available():
+        return 0
+    if _SHARED_MEMORY.is_dir() and (size := shutil.disk_usage(_SHARED_MEMORY).total) < _ENOUGH_SHARED_MEMORY:
+        if PartialState().is_main_process:
+            click.echo(
+                f"shared memory is {size >> 20} MiB, too small for data workers: pictures are decoded in the training "
+                "process (docker run --shm-size 8g makes room, --num_workers N insists)",
+                err=True,
+            )
+        return 0
+    return min(8, max(1, (os.cpu_count() or 1) // max(1, torch.cuda.device_count()) - 1))

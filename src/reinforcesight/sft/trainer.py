@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import os
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-import torch
 from accelerate import PartialState
-from transformers import ProgressCallback
-from transformers.trainer_callback import PrinterCallback
 
-from reinforcesight.errors import InputError, OutputError, ReinforceSightError
 from reinforcesight.model.card import write_model_card
-from reinforcesight.model.load import LoadedModel, load_model, quiet_libraries, resolve_path
-from reinforcesight.run_record import RunRecord, differences, hardware, memory_peak, source_state
+from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.run_record import RunRecord
 from reinforcesight.sft.answer_trainer import AnswerTrainer, training_arguments
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.data import (
@@ -31,22 +23,24 @@ from reinforcesight.sft.data import (
     load_training_data,
     training_rows,
 )
-from reinforcesight.sft.parts import freeze_for_full_tuning, lora_config, trainable_summary
+from reinforcesight.sft.parts import load_to_train, name_base, new_adapter, trainable_summary
 from reinforcesight.training.callbacks import (
     CheckpointKeeper,
     RecordMetrics,
     StopOnSignal,
     StopWithoutProgress,
-    TrainingStoppedError,
 )
-from reinforcesight.training.checkpoints import (
-    checkpoint_folder,
-    complete_checkpoints,
-    publish,
-    remove_incomplete,
-    step_of,
-)
+from reinforcesight.training.checkpoints import checkpoint_folder, publish
 from reinforcesight.training.report import Chart, write_report
+from reinforcesight.training.session import (
+    announced,
+    end_early,
+    open_record,
+    quiet_progress,
+    run_trainer,
+    session_facts,
+    start_session,
+)
 
 CHARTS = (
     Chart("Loss", {"loss": "training", "eval_loss": "validation"}),
@@ -59,6 +53,7 @@ CHARTS = (
     ),
     Chart("Learning rate", {"learning_rate": "learning rate"}),
 )
+_LESS_MEMORY = "use gradient checkpointing, model.quantization 4bit or a smaller model.max_pixels"
 
 
 @dataclass(frozen=True)
@@ -101,24 +96,24 @@ def train_sft(config: SftConfig) -> SftResult:
     processes = PartialState()
     data = load_training_data(config.dataset)
     with processes.main_process_first():
-        loaded = _load(config)
+        loaded = load_to_train(config)
     recipe = {
         **config.recipe(processes=processes.num_processes),
         "data_fingerprint": data.description["fingerprint"],
         "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
     }
-    record = _open_record(output, config, recipe, data, loaded)
+    record = open_record(
+        "sft",
+        output,
+        config,
+        recipe,
+        data=data.description,
+        model=loaded.description,
+        seeds={"training": config.seed, "evaluation": config.evaluation.seed},
+    )
     if record.content["status"] == "finished":
-        return _announced(_finished_result(record))
-    processes.wait_for_everyone()
-    if processes.is_main_process:
-        output.mkdir(parents=True, exist_ok=True)
-        remove_incomplete(output)
-    processes.wait_for_everyone()
-    checkpoints = complete_checkpoints(output)
-    last = checkpoints[-1] if checkpoints else None
-    if processes.is_main_process:
-        record.start_session(from_step=step_of(last) if last else 0)
+        return announced(_finished_result(record))
+    last = start_session(record)
 
     with StopOnSignal() as stop:
         trainer = build_trainer(config, loaded, data, record, stop)
@@ -126,98 +121,18 @@ def train_sft(config: SftConfig) -> SftResult:
         if last is not None:
             _restore_token_count(trainer, last)
         started = time.monotonic()
-        failure = _train(trainer, last, stop)
-        facts = {
-            "to_step": trainer.state.global_step,
-            "seconds": round(time.monotonic() - started, 1),
-            "memory_peak": memory_peak(),
-        }
+        failure = run_trainer(trainer, last, config, less_memory=_LESS_MEMORY)
+        step = trainer.state.global_step
+        facts = session_facts(step, started)
         if failure is not None or stop.received is not None:
-            status = "failed" if failure is not None else "interrupted"
-            if trainer.is_world_process_zero():
-                record.end_session(
-                    status, **facts, reason=str(failure) if failure else signal_name(stop.received)
-                )
-                write_report(record, CHARTS)
-            if failure is not None:
-                raise failure
-            interrupted = SftResult(
-                status, output, trainer.state.global_step, None, None, exit_code=128 + (stop.received or 0)
-            )
-            return _announced(interrupted)
+            end_early(record, CHARTS, facts, failure, stop)
+            code = 128 + (stop.received or 0)
+            return announced(SftResult("interrupted", output, step, None, None, exit_code=code))
     if trainer.is_world_process_zero():
         _finish(record, trainer, facts)
     processes.wait_for_everyone()
     reloaded = RunRecord.load(output)
-    return _announced(_finished_result(reloaded if reloaded is not None else record))
-
-
-def _announced(result: SftResult) -> SftResult:
-    if PartialState().is_main_process:
-        click.echo(str(result))
-    return result
-
-
-def signal_name(number: int | None) -> str:
-    """SIGTERM and the like, for the record."""
-    return signal.Signals(number).name if number else "none"
-
-
-def _load(config: SftConfig) -> LoadedModel:
-    options = config.model
-    if options.dtype == "auto" and config.tuning == "full":
-        # Small updates to weights kept in bfloat16 are rounded away; the arithmetic may still be in bfloat16.
-        options = options.model_copy(update={"dtype": "float32"})
-    loaded = load_model(options.at(config.model_path), trainable=True, merge_adapter=config.tuning == "full")
-    # transformers aligns these at the start of training, with a warning.
-    loaded.model.config.eos_token_id = loaded.processor.tokenizer.eos_token_id
-    loaded.model.config.pad_token_id = loaded.processor.tokenizer.pad_token_id
-    if config.tuning == "full":
-        freeze_for_full_tuning(loaded.model, config)
-    return loaded
-
-
-def _open_record(
-    output: Path, config: SftConfig, recipe: dict[str, Any], data: TrainingData, loaded: LoadedModel
-) -> RunRecord:
-    """A new record, or the one of the run to continue.
-
-    Raises:
-        OutputError: The folder holds a run with another configuration, model or data set.
-    """
-    # Through JSON, so that tuples and lists compare as the stored record has them.
-    recipe = json.loads(json.dumps(recipe))
-    old = RunRecord.load(output)
-    if old is None:
-        if complete_checkpoints(output):
-            raise OutputError(
-                "the folder has checkpoints but no run record", where=str(output), fix="choose another"
-            )
-        content = {
-            "schema": 1,
-            "command": "sft",
-            "status": "running",
-            "config": config.model_dump(mode="json"),
-            "recipe": recipe,
-            "data": data.description,
-            "model": loaded.description,
-            "seeds": {"training": config.seed, "evaluation": config.evaluation.seed},
-            "source": source_state(),
-            "hardware": hardware(),
-            "sessions": [],
-            "results": {},
-        }
-        return RunRecord(output, content)
-    changed = differences(old.content.get("recipe", {}), recipe)
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise OutputError(
-            f"this folder holds a run with another configuration or data: {'; '.join(changed[:3])}{more}",
-            where=str(output),
-            fix="give another --output, restore the settings, or remove the folder",
-        )
-    old.content["config"] = config.model_dump(mode="json")
-    return old
+    return announced(_finished_result(reloaded if reloaded is not None else record))
 
 
 def _finished_result(record: RunRecord) -> SftResult:
@@ -235,7 +150,7 @@ def build_trainer(
     questions = (
         None if data.validation is None else answer_rows(data.validation, options.samples, options.seed)
     )
-    attached = hasattr(loaded.model, "peft_config")
+    adapter = new_adapter(loaded, config)
     callbacks: list[Any] = [stop, CheckpointKeeper(Path(config.output), config.keep_checkpoints)]
     callbacks.append(RecordMetrics(record, CHARTS))
     if questions is not None and options.patience is not None:
@@ -247,83 +162,16 @@ def build_trainer(
         train_dataset=training_rows(data.train),
         eval_dataset=questions,
         processing_class=loaded.processor,
-        peft_config=lora_config(loaded.model, config) if config.tuning == "lora" and not attached else None,
+        peft_config=adapter,
         callbacks=callbacks,
         config=config,
         questions=questions,
         stop=stop,
     )
-    trainer.remove_callback(PrinterCallback)
-    if not os.isatty(2):
-        trainer.remove_callback(ProgressCallback)
-    if config.tuning == "lora" and not attached:
-        # As the user named it, so that the adapter also loads where an embedded model lies in another folder.
-        adapter = trainer.model.peft_config["default"]
-        adapter.base_model_name_or_path = config.model_path
-        if not Path(resolve_path(config.model_path)).is_dir():
-            adapter.revision = loaded.description["revision"]
+    quiet_progress(trainer)
+    if adapter is not None:
+        name_base(trainer.model, loaded, config)
     return trainer
-
-
-def _train(trainer: AnswerTrainer, last: Path | None, stop: StopOnSignal) -> ReinforceSightError | None:
-    """Run the trainer; what a user can mend comes back instead of being raised, once state is saved."""
-    stopped = False
-    try:
-        trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
-    except TrainingStoppedError:
-        stopped = True
-    except ReinforceSightError as error:
-        return _from_worker(error)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    else:
-        return None
-    # Out of the handler, so that the failed step's activations are no longer held by its traceback.
-    if stopped:
-        trainer.save_now()
-        return None
-    return _save_after_out_of_memory(trainer)
-
-
-def _save_after_out_of_memory(trainer: AnswerTrainer) -> OutputError:
-    trainer.model.zero_grad(set_to_none=True)
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    # With several processes the others wait in a collective call, so nothing can be saved together.
-    if trainer.state.global_step > 0 and PartialState().num_processes == 1:
-        trainer.save_now()
-    kept = complete_checkpoints(Path(trainer.args.output_dir))
-    saved = f"; {kept[-1].name} is saved" if kept else ""
-    config = trainer.sft_config
-    smaller = max(1, config.per_device_train_batch_size // 2)
-    fix = (
-        f"run again with --per_device_train_batch_size {smaller} --gradient_accumulation_steps "
-        f"{config.gradient_accumulation_steps * config.per_device_train_batch_size // smaller}, which continues it"
-        if config.per_device_train_batch_size > 1
-        else "use gradient checkpointing, model.quantization 4bit or a smaller model.max_pixels"
-    )
-    return OutputError(
-        f"memory ran out after step {trainer.state.global_step}{saved}", where=config.output, fix=fix
-    )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the GPU's or the host's memory is used up."""
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
-        words in text for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
-
-
-def _from_worker(error: ReinforceSightError) -> ReinforceSightError:
-    """An error that crossed from a data-loader worker carries the worker's traceback as its text; its end counts."""
-    name = type(error).__name__
-    marker = f"{name}: "
-    if "Traceback (most recent call last)" not in error.what or marker not in error.what:
-        return error
-    return InputError(error.what.rpartition(marker)[2].strip())
 
 
 def _restore_token_count(trainer: AnswerTrainer, checkpoint: Path) -> None:
