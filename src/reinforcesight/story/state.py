@@ -18,6 +18,7 @@ from reinforcesight.errors import OutputError
 from reinforcesight.run_record import RECORD_NAME, differences, now, write_text
 
 SCHEMA = 1
+_RECORDS = {RECORD_NAME, "manifest.json"}
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 
@@ -144,9 +145,9 @@ def _product(path: Path) -> Product:
 
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
-    """Hash over the names and contents of products; records of times and machines are no content."""
+    """Hash over the names and contents of products; records of how they were made are no content."""
     return key_of(
-        {name: product.sha256 for name, product in products.items() if not name.endswith(f"/{RECORD_NAME}")}
+        {name: product.sha256 for name, product in products.items() if Path(name).name not in _RECORDS}
     )
 
 
