@@ -54,6 +54,9 @@ KINDS: dict[str, Mistakes] = {
     "20 % of outlines missing": Mistakes(missing_masks=0.2),
     "20 % of outlines merged with a neighbour": Mistakes(merged_masks=0.2),
     "10 % of boxes and outlines around two things": Mistakes(merged_boxes=0.1),
+    "10 % of boxes and outlines around two things, second detector": Mistakes(
+        merged_boxes=0.1, second_detector=True
+    ),
     "20 % of things not found": Mistakes(missed=0.2),
     "box sides astray by 10 %": Mistakes(jitter=0.1),
     "box sides astray by 10 %, no outlines": Mistakes(jitter=0.1, outlines=False),

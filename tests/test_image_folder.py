@@ -220,8 +220,9 @@ def test_real_photographs_with_tiny_models_run_to_the_end(tmp_path: Path) -> Non
     """Random weights: what the scenes say means nothing, the way to them is the real one."""
     pytest.importorskip("transformers")
     everything = GateRules(
-        min_score=0, doubt_score=0, other_name=1, min_mask_score=0, mask_box=0, same_mask=1, fills_picture=1
-    )
+        min_score=0, doubt_score=0, other_name=1, name_margin=0, min_mask_score=0, mask_box=0, same_mask=1,
+        fills_picture=1,
+    )  # fmt: skip
     config = PerceptionConfig(
         depth_model=str(save_depth_anything(tmp_path / "depth", metric=True)),
         grounding_model=str(save_grounding_dino(tmp_path / "dino")),
@@ -254,7 +255,8 @@ def test_the_command_takes_a_folder_of_photographs(tmp_path: Path) -> None:
     photographs.mkdir()
     for path in sorted(REAL.iterdir())[:6]:
         (photographs / path.name).write_bytes(path.read_bytes())
-    gates = "min_score=0 doubt_score=0 other_name=1 min_mask_score=0 mask_box=0 same_mask=1 fills_picture=1"
+    gates = "min_score=0 doubt_score=0 other_name=1 name_margin=0 min_mask_score=0 mask_box=0 same_mask=1"
+    gates += " fills_picture=1"
     settings = {
         "depth_model": save_depth_anything(tmp_path / "depth", metric=True),
         "grounding_model": save_owlv2(tmp_path / "owl"),

@@ -20,7 +20,7 @@ HELD = {
     "unknown scale and shift, noise 5 %": 35,
     "20 % of outlines missing": 25,
     "20 % of outlines merged with a neighbour": 35,
-    "10 % of boxes and outlines around two things": 35,
+    "10 % of boxes and outlines around two things, second detector": 20,
     "20 % of things not found": 25,
     "box sides astray by 10 %": 40,
     "box sides astray by 10 %, no outlines": 40,
