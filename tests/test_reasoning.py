@@ -5,14 +5,16 @@ import re
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from question_scenes import random_question, truth
 
 from reinforcesight.data_gen.claims import CLAIM_PHRASES, Claim, claim_mentions, read_claims
+from reinforcesight.data_gen.english import bare_name
 from reinforcesight.data_gen.number_words import find_numbers
-from reinforcesight.data_gen.questions import Form
-from reinforcesight.relations import Relation
+from reinforcesight.data_gen.questions import Form, compose
+from reinforcesight.data_gen.templates import load_templates
+from reinforcesight.relations import Axis, Relation
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -181,3 +183,66 @@ def test_claim_phrases_are_unambiguous():
     assert set(CLAIM_PHRASES) == set(Relation)
     for relation, group in CLAIM_PHRASES.items():
         assert all(("{anchor}" in phrase) == (relation.task == "Distance") for phrase in group)
+
+
+# The words by which the text says how far something is, with their limits in metres: written down apart from the code.
+HOW_FAR = {
+    "very close to the camera": (0, 2.4),
+    "close to the camera": (2.4, 3.2),
+    "at a middle distance": (3.2, 4.0),
+    "far from the camera": (4.0, 5.2),
+    "very far from the camera": (5.2, float("inf")),
+}
+ACROSS = {
+    "near the left edge": 0,
+    "at the far left of the picture": 0,
+    "in the left part of the picture": 1,
+    "left of the middle": 1,
+    "around the middle of the picture": 2,
+    "near the middle from side to side": 2,
+    "in the right part of the picture": 3,
+    "right of the middle": 3,
+    "near the right edge": 4,
+    "at the far right of the picture": 4,
+}
+
+
+@pytest.mark.parametrize("axis", [Axis.DEPTH, Axis.DISTANCE])
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_places_said_first_are_those_of_the_scene(seed, axis):
+    rng = random.Random(seed)
+    scene, candidate, _, asked = random_question(rng, axis=axis)
+    q = compose(scene, candidate, templates=load_templates(), rng=rng, locate=1.0, **asked)
+    assert find_numbers(q.reasoning) == []
+    told = {}
+    asked_about = {q.subject, q.reference, q.anchor} - {None}
+    assume(len({scene[i].name for i in asked_about}) == len(asked_about))
+    for object_id in asked_about:
+        name = re.escape(bare_name(scene[object_id].name))
+        boxed = r"(?: in the \w+ box)?"
+        far = "|".join(sorted(HOW_FAR, key=len, reverse=True))
+        across = "|".join(ACROSS)
+        found = re.search(rf"[Tt]he {name}{boxed} (?:is |are )?(?:({across}), )?({far})", q.reasoning)
+        if found:
+            told[object_id] = found.groups()
+    together = " both " in f" {q.reasoning.lower()}"
+    if axis is Axis.DISTANCE:
+        assert len(told) == 3, q.reasoning
+    elif not together:
+        assert len(told) == 2, q.reasoning
+    for object_id, (across, far) in told.items():
+        low, high = HOW_FAR[far]
+        assert low <= scene[object_id].depth < high
+        if across is not None:
+            box = scene[object_id].box
+            assert ACROSS[across] == int(5 * (box[0] + box[2]) / 2 / scene.width)
+
+
+def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
+    rng = random.Random(4)
+    scene, candidate, _, asked = random_question(rng, axis=Axis.DISTANCE)
+    unknown = scene.model_copy(update={"depth_unit": "scene"})
+    for _ in range(20):
+        q = compose(unknown, candidate, templates=load_templates(), rng=rng, locate=1.0, **asked)
+        assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")

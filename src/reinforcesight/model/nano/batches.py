@@ -35,6 +35,11 @@ class TextBatch:
     targets: torch.Tensor
     image_start: int | None
 
+    @property
+    def learnt(self) -> int:
+        """How many tokens are to be predicted."""
+        return int((self.targets != -100).sum())
+
 
 class Encoder:
     """Turns conversations into ids in the chat format that the processor's template writes.

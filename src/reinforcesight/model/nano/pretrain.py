@@ -17,11 +17,11 @@ import click
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, load_model, save_file
+from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from reinforcesight.model.load import quiet_libraries
-from reinforcesight.model.nano.batches import Encoder, mirrored, patches, varied
+from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.config import PretrainConfig
 from reinforcesight.model.nano.scenes import PretrainingScene
@@ -127,29 +127,36 @@ class Pretraining:
 
     def _say(self, tokens: torch.Tensor, scenes: list[PretrainingScene], rng: random.Random) -> torch.Tensor:
         talk = [picture_turns(scene, self.config.rendering, rng) for scene in scenes]
-        batch = self.encoder.encode(talk, pictures=True)
-        embedded = self.embed(batch.ids.to(self.device))
-        start = batch.image_start or 0
-        count = self.grid[0] * self.grid[1]
-        seen = tokens.view(len(scenes), count, -1)
-        embedded = torch.cat([embedded[:, :start], seen, embedded[:, start + count :]], dim=1)
-        return self._text_loss(embedded, batch.positions, batch.targets)
+        seen = tokens.view(len(scenes), self.grid[0] * self.grid[1], -1)
+        # Conversations of like length go together: padding would be a fifth of the work.
+        order = sorted(range(len(talk)), key=lambda i: sum(len(user) + len(said) for user, said in talk[i]))
+        losses, learnt = [], 0
+        for rows in (order[: len(order) // 2], order[len(order) // 2 :]):
+            if not rows:
+                continue
+            batch = self.encoder.encode([talk[i] for i in rows], pictures=True)
+            embedded = self.embed(batch.ids.to(self.device))
+            start = batch.image_start or 0
+            after = embedded[:, start + seen.shape[1] :]
+            embedded = torch.cat([embedded[:, :start], seen[rows], after], dim=1)
+            losses.append(self._text_loss(embedded, batch))
+            learnt += batch.learnt
+        return torch.stack(losses).sum() / learnt
 
     def _look_up(self, rng: random.Random) -> torch.Tensor:
         talk = [text_turns(self.config.rendering, rng) for _ in range(self.config.text_batch_size)]
         batch = self.encoder.encode(talk, pictures=False)
-        return self._text_loss(self.embed(batch.ids.to(self.device)), batch.positions, batch.targets)
+        return self._text_loss(self.embed(batch.ids.to(self.device)), batch) / batch.learnt
 
-    def _text_loss(
-        self, embedded: torch.Tensor, positions: torch.Tensor, targets: torch.Tensor
-    ) -> torch.Tensor:
+    def _text_loss(self, embedded: torch.Tensor, batch: TextBatch) -> torch.Tensor:
+        """Sum over what is to be learnt."""
         # Padding stands on the right, where causal attention never looks at it, so that no mask is needed.
         hidden = self.model.model.language_model(
-            inputs_embeds=embedded, position_ids=positions.to(self.device), use_cache=False
+            inputs_embeds=embedded, position_ids=batch.positions.to(self.device), use_cache=False
         ).last_hidden_state
-        targets = targets.to(self.device)
+        targets = batch.targets.to(self.device)
         learnt = targets != -100
-        return F.cross_entropy(self.model.lm_head(hidden[learnt]), targets[learnt])
+        return F.cross_entropy(self.model.lm_head(hidden[learnt]), targets[learnt], reduction="sum")
 
     def _rates(self) -> tuple[float, float]:
         """Learning rates of the vision tower and of the text model."""
@@ -181,7 +188,9 @@ class Pretraining:
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint."""
-        load_model(self.model, folder / "model.safetensors", strict=False)
+        # Through transformers, which knows under which names it saved the weights.
+        saved = type(self.model).from_pretrained(folder, dtype=torch.float32)
+        self.model.load_state_dict(saved.state_dict())
         self.heads.load_state_dict(load_file(folder / "grid_heads.safetensors"))
         state = torch.load(folder / "optimizer.pt", weights_only=True, map_location=self.device)
         self.optimizer.load_state_dict(state)

@@ -122,6 +122,11 @@ def point_out(item: SeenObject, rng: random.Random) -> Turn:
     return f"Point to the {_call(item, rng)}.", point_text(item)
 
 
+def point_to_all(objects: Sequence[SeenObject]) -> Turn:
+    """Name every object and point to it, from left to right: few words, and nearly each of them must be seen."""
+    return "Point to every object.", " ".join(f"{item.name}{point_text(item)}" for item in objects)
+
+
 def _choice(
     question: str, thought: str, right: str, wrong: Sequence[str], rng: random.Random, *, article: bool
 ) -> Turn:
@@ -208,17 +213,19 @@ def picture_turns(scene: PretrainingScene, options: RenderConfig, rng: random.Ra
         return [("Which objects are in the picture?", "None.")]
     turns: list[Turn] = []
     first = rng.random()
-    if first < 0.5:
+    if first < 0.6:
+        turns.append(point_to_all(objects))
+    elif first < 0.75:
         turns.append(describe(objects, rng))
-    elif first < 0.7:
+    elif first < 0.85:
         turns.append(list_objects(objects))
-    for _ in range(2 if turns else 4):
+    for _ in range(1 if turns else 3):
         kind = rng.random()
-        if kind < 0.3:
+        if kind < 0.4:
             turns.append(locate(rng.choice(objects), rng))
-        elif kind < 0.65:
+        elif kind < 0.75:
             turns.append(point_out(rng.choice(objects), rng))
-        elif kind < 0.9:
+        elif kind < 0.93:
             turns.append(choose_present(objects, options, rng))
         else:
             alone = [item for item in objects if item.alone]
