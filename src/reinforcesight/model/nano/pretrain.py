@@ -23,6 +23,7 @@ from tqdm import tqdm
 from reinforcesight.model.load import quiet_libraries
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
+from reinforcesight.model.nano.card import write_card
 from reinforcesight.model.nano.config import PretrainConfig
 from reinforcesight.model.nano.scenes import PretrainingScene
 from reinforcesight.model.nano.score import score
@@ -35,7 +36,6 @@ from reinforcesight.training.checkpoints import (
     checkpoint_folder,
     complete_checkpoints,
     mark_complete,
-    publish,
     remove_old,
     step_of,
 )
@@ -245,13 +245,22 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
         record.end_session("interrupted", **facts, reason=signal_name(stop.received))
         click.echo(f"stopped after step {run.step}; the same command goes on from there")
         return record
-    publish(checkpoint_folder(config.output, run.step), config.output)
+    _publish(run)
     scores = _score(run)
     record.content["results"] = {**scores, "steps": run.step, "memory_peak": memory_peak()}
     record.end_session("finished", **facts)
+    write_card(record, config.output)
     write_report(record, _CHARTS)
     click.echo(f"{config.output}: {_told(scores)}")
     return record
+
+
+def _publish(run: Pretraining) -> None:
+    """Write the model in half the size, and go on with those very weights, so that the score is theirs."""
+    run.model.to(torch.bfloat16)
+    run.model.save_pretrained(run.config.output)
+    run.processor.save_pretrained(run.config.output)
+    run.model.to(torch.float32)
 
 
 def _train(run: Pretraining, record: RunRecord, stop: StopOnSignal) -> None:

@@ -1,0 +1,155 @@
+"""The embedded model's vocabulary and batches are those of the processor that goes with it; training can be stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from training_support import quiet_environment
+
+from reinforcesight import protocol
+from reinforcesight.data_gen.sources.rendering import RenderConfig
+from reinforcesight.model.chat import encode
+from reinforcesight.model.nano.batches import Encoder, patches
+from reinforcesight.model.nano.build import build_nano
+from reinforcesight.model.nano.config import NanoArchitecture, PretrainConfig
+from reinforcesight.model.nano.vision import batch_vision_attention
+from reinforcesight.model.nano.vocabulary import FIXED_WORDINGS
+
+SMALL = {
+    "picture_size": (64, 48),
+    "vision_steps": 3,
+    "steps": 5,
+    "vision_batch_size": 4,
+    "batch_size": 3,
+    "text_batch_size": 2,
+    "first_scenes": 256,
+    "scenes_per_step": 0,
+    "workers": 0,
+    "save_steps": 2,
+    "log_steps": 1,
+    "score_steps": 100,
+    "score_scenes": 10,
+    "threads": 1,
+    "architecture": {"vision_width": 48, "vision_layers": 1, "vision_heads": 2, "vision_hidden": 64}
+    | {"text_width": 48, "text_layers": 2, "text_heads": 2, "text_hidden": 64, "vocabulary": 700},
+    "rendering": {"objects_min": 2, "objects_max": 3, "kinds": ["ball", "box"], "colours": ["red", "blue"]}
+    | {"min_extent": 0.2, "shadows": False, "furnishing": 0, "same_name": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return build_nano(PretrainConfig.model_validate(SMALL))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_comes_back(nano, text):
+    tokenizer = nano[1].tokenizer
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_fixed_wordings_and_names_are_single_tokens(nano):
+    tokenizer = nano[1].tokenizer
+    for text in (*FIXED_WORDINGS, " red", " ball", " left", " behind"):
+        assert len(tokenizer.encode(text, add_special_tokens=False)) == 1, text
+
+
+def test_batches_are_what_the_processor_makes(nano):
+    """Ids, rotary positions and patches of one conversation, against template, processor and model themselves."""
+    model, processor = nano
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (48, 64, 3), np.uint8)
+    turns = [("Where is the red ball?", "Near."), (f"Choose it.\n{protocol.REASON_INSTRUCTION}", "(A) left")]
+    messages = []
+    for user, answer in turns:
+        messages += [{"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+    messages[0]["content"] = [{"type": "image"}, {"type": "text", "text": turns[0][0]}]
+    text = processor.apply_chat_template(messages, tokenize=False)
+    stock = encode(processor, [text], [Image.fromarray(picture)])
+    batch = Encoder(processor, (3, 4)).encode([turns], pictures=True)
+    length = batch.ids.shape[1]
+    assert batch.ids[0].tolist() == stock["input_ids"][0, :length].tolist()
+    positions, _ = model.model.get_rope_index(
+        stock["input_ids"],
+        mm_token_type_ids=stock["mm_token_type_ids"],
+        image_grid_thw=stock["image_grid_thw"],
+        attention_mask=stock["attention_mask"],
+    )
+    assert torch.equal(batch.positions[:, :1], positions[:, :, :length])
+    learnt = [t for t in batch.targets[0].tolist() if t != -100]
+    assert processor.tokenizer.decode(learnt) == "Near.<|im_end|>(A) left<|im_end|>"
+    normal = processor.image_processor
+    ours = patches(picture[None], 16, 1, normal.image_mean, normal.image_std)
+    assert torch.allclose(ours, stock["pixel_values"], atol=1e-5)
+
+
+def test_attention_over_a_batch_of_pictures_is_the_stock_one(nano):
+    model, _ = nano
+    pixels = torch.randn(3 * 12, 3 * 16 * 16)
+    grid = torch.tensor([[1, 3, 4]] * 3)
+    with torch.no_grad():
+        stock = model.model.visual(pixels, grid_thw=grid).pooler_output
+        batch_vision_attention(model)
+        ours = model.model.visual(pixels, grid_thw=grid).pooler_output
+    assert torch.allclose(stock, ours, atol=1e-5)
+
+
+RUN = """
+import json, sys
+from reinforcesight.model.nano.config import PretrainConfig
+from reinforcesight.model.nano.pretrain import pretrain_nano
+pretrain_nano(PretrainConfig.model_validate(json.loads(sys.argv[1])))
+"""
+
+
+def start(output):
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, json.dumps({**SMALL, "output": str(output)})],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=quiet_environment(),
+    )
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+    from safetensors.torch import load_file
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    process = start(whole)
+    assert process.wait(timeout=250) == 0, process.stderr.read()
+    (cut / "scenes").mkdir(parents=True)
+    for file in (whole / "scenes").iterdir():
+        os.link(file, cut / "scenes" / file.name)
+    process = start(cut)
+    deadline = time.monotonic() + 200
+    while not list(cut.glob("checkpoint-*/checkpoint_files.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process = start(cut)
+    assert process.wait(timeout=250) == 0, process.stderr.read()
+    first, second = (load_file(folder / "model.safetensors") for folder in (whole, cut))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    record = json.loads((cut / "run_record.json").read_text())
+    assert record["status"] == "finished"
+    assert {"named", "placed", "letters"} <= record["results"].keys()
+
+
+def test_configuration_names_what_does_not_fit():
+    with pytest.raises(ValueError, match="multiple of 16"):
+        PretrainConfig.model_validate({**SMALL, "picture_size": (100, 48)})
+    with pytest.raises(ValueError, match="listed"):
+        PretrainConfig(rendering=RenderConfig())
+    assert NanoArchitecture(patch_size=8, merge_size=2).cell == 16
