@@ -77,9 +77,7 @@ class CvBenchExport:
         return 1 if self.broken else 0
 
 
-def to_cv_bench(
-    dataset: Path, output: Path, *, split: str = "test", scenes: bool = False
-) -> CvBenchExport:
+def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: bool = False) -> CvBenchExport:
     """Write one of our data sets in CV-Bench's columns and its newer layout, ``test_2d`` and ``test_3d``.
 
     The same data set gives the same bytes. ``target_class``, ``target_size`` and ``bbox`` are null: they describe
