@@ -130,7 +130,9 @@ class GenerateConfig(StrictConfig):
     @model_validator(mode="after")
     def _input_fits(self) -> Self:
         if self.source == "rendered" and self.input is not None:
-            raise ValueError("the source 'rendered' takes no input; did you mean --source annotated?")
+            raise ValueError(
+                "the source 'rendered' takes no input; did you mean --source annotated, or configs/rendered.yaml?"
+            )
         if self.source != "rendered" and self.input is None:
             raise ValueError(f"the source {self.source!r} needs --input")
         return self
