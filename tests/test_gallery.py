@@ -234,7 +234,9 @@ def test_the_address_is_local_and_a_taken_port_is_an_error(page, tmp_path):
 
 def test_the_command_serves_until_interrupted(tmp_path, rows):
     write_dataset(tmp_path, {"train": rows[:9]})
-    code = "from reinforcesight.cli import main; main()"
+    # A shell starts background jobs with SIGINT ignored, and so would the suite's children be.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from reinforcesight.cli import main; main()"
     command = [sys.executable, "-c", code, "browse", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()

@@ -204,7 +204,8 @@ def test_kill_9_leaves_no_process_behind_and_the_next_run_goes_on(folder):
     process.kill()
     process.wait()
     assert do(folder) == ALL[2:], "it waits for the stage of the killed run to end"
-    assert not child.is_running()
+    # Where nobody collects orphans, an ended one stays in the list.
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert (folder / "benchmarks" / "begun.txt").read_text().count("session") == 2
 
 
