@@ -256,7 +256,8 @@ class _Stage:
     def __init__(self, plan: _Plan) -> None:
         import ray
 
-        self._plan = plan
+        # Ray hands a stored object on as a reference where it is an argument of a constructor in fn_constructor_args.
+        self._plan = plan = ray.get(plan) if isinstance(plan, ray.ObjectRef) else plan
         self._machine = ray.get_runtime_context().get_node_id()
         self._unfit: ReinforceSightError | None = None
         for folder in plan.folders():
@@ -293,9 +294,9 @@ class ModelStage(_Stage):
         super().__init__(plan)
         self._name = stage
         if self._unfit is None:
-            assert isinstance(plan.context.source, PerceivedSource)
+            assert isinstance(self._plan.context.source, PerceivedSource)
             try:
-                plan.context.source.move_here()
+                self._plan.context.source.move_here()
             except ReinforceSightError as error:
                 self._unfit = error
 
