@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -95,7 +96,9 @@ def read_picture(path: Path, *, source_id: str, expected: tuple[int, int] | None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise reject("picture_too_large", str(error)) from error
     except BROKEN_PICTURE as error:
-        raise reject("unreadable_picture", f"{type(error).__name__}: {error}") from error
+        # Pillow names the open stream by its place in memory, which differs from run to run.
+        reason = re.sub(r" <_io\.\w+ object at 0x[0-9a-f]+>", "", str(error))
+        raise reject("unreadable_picture", f"{type(error).__name__}: {reason}") from error
 
 
 def _upright_rgb(
