@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -112,8 +113,8 @@ NEARNESS: tuple[tuple[float, str], ...] = (
     (5.2, "far from the camera"),
     (math.inf, "very far from the camera"),
 )
-# <x> and <y> stand for the places of {x} and {y}.
-_PLACED_APART = (
+# <x> and <y> stand for the places of {x} and {y}. Pretraining of the embedded model uses these patterns too.
+PLACED_APART = (
     "{x} is <x>, and {y} is <y>.",
     "{x} is <x>, while {y} is <y>.",
     "{x} is <x>. {y} is <y>.",
@@ -199,6 +200,9 @@ _NO_ENDINGS: tuple[str, ...] = (
     "The question asks the opposite, so the answer is no.",
     "{hence} the answer to the question is no.",
 )
+_OPTION_NAMES = "Option A names {x}, and option B names {y}."
+_OPTION_WORDS = "Option A says {first}, and option B says {second}."
+_SLOT = re.compile(r"\{[^}]*\}|<[xy]>")
 # What the right object is, in short, where the answer is a name.
 _SHORT: dict[Relation, str] = {
     Relation.LEFT: "farther to the left",
@@ -210,6 +214,38 @@ _SHORT: dict[Relation, str] = {
     Relation.CLOSER: "closer to {anchor}",
     Relation.FARTHER: "farther from {anchor}",
 }
+
+
+def fixed_parts() -> tuple[str, ...]:
+    """What stays the same between the objects' names in reasoning texts: clauses of two words or more.
+
+    Each begins with the space before it, but for openings, with which a text starts.
+    """
+    patterns = [
+        *PLACED_APART,
+        *_PLACED_TOGETHER,
+        *_APART.values(),
+        *_OVERLAP.values(),
+        *(text for group in (_DEPTHS, _DISTANCES) for texts in group.values() for text in texts),
+        *(_WELL_APART, _GAP_AGREES),
+        *(text for texts in _LEADS.values() for text in texts),
+        *_LEADS_TOGETHER,
+        *_WORD_ENDINGS,
+        *_NAME_ENDINGS,
+        *_YES_ENDINGS,
+        *_NO_ENDINGS,
+        _OPTION_NAMES,
+        _OPTION_WORDS,
+        "{x} the answer is option {x}.",
+        *(f"{{x}} {words}" for words in _SHORT.values()),
+        *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
+        *(f"{{x}} {words}" for bands in PLACES.values() for band in bands for words in band),
+        *(f"{{x}} {words}" for _, words in NEARNESS),
+    ]
+    parts = [f" {part}" for text in patterns for part in _SLOT.split(text) if part[:1].isalpha()]
+    parts += [part for text in patterns for part in _SLOT.split(text) if not part[:1].isalpha()]
+    parts += [part for texts in _OPENINGS.values() for text in texts for part in _SLOT.split(text)]
+    return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
 
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
@@ -261,7 +297,7 @@ def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bo
     bands = [min(4, int(5 * (value or 0.0))) for value in at]
     places = [rng.choice(PLACES[axis][band]) for band in bands]
     together = bands[0] == bands[1]
-    pattern = rng.choice(_PLACED_TOGETHER if together else _PLACED_APART)
+    pattern = rng.choice(_PLACED_TOGETHER if together else PLACED_APART)
     parts = [pattern.replace("<x>", places[0]).replace("<y>", places[1])]
     overlap = values.get("overlap")
     if overlap is not None and rng.random() < 0.25:
@@ -285,7 +321,7 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
     near = {role: nearness_words(metres) for role, (_, metres) in facts.spots.items()}
     if axis is Axis.DEPTH:
         first, second = (near[role] for role in order)
-        pattern = rng.choice(_PLACED_TOGETHER if first == second else _PLACED_APART)
+        pattern = rng.choice(_PLACED_TOGETHER if first == second else PLACED_APART)
         return [pattern.replace("<x>", first).replace("<y>", second)]
     parts = []
     for slot, role in (("anchor", "anchor"), ("x", order[0]), ("y", order[1])):
@@ -337,9 +373,9 @@ def _strength(facts: Facts) -> int:
 def _options(facts: Facts) -> str:
     """The options in their order: it ties the words of the answer to its letter."""
     if facts.names_answer:
-        return "Option A names {x}, and option B names {y}."
+        return _OPTION_NAMES
     first, second = facts.choices
-    return f"Option A says {first}, and option B says {second}."
+    return _OPTION_WORDS.replace("{first}", first).replace("{second}", second)
 
 
 def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:

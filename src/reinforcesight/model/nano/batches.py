@@ -16,7 +16,7 @@ from reinforcesight.model.nano.scenes import PretrainingScene
 from reinforcesight.model.nano.tasks import Turn
 
 # Share of pictures with drawn boxes, as half of CV-Bench's have.
-_BOXED = 0.3
+_BOXED = 0.4
 
 
 @dataclass(frozen=True)
@@ -140,17 +140,23 @@ def mirrored(scene: PretrainingScene) -> PretrainingScene:
     )
 
 
-def varied(picture: NDArray[np.uint8], scene: PretrainingScene, rng: random.Random) -> NDArray[np.uint8]:
-    """A copy with other brightness and tint, and at times with boxes drawn as CV-Bench draws them."""
+def varied(
+    picture: NDArray[np.uint8], scene: PretrainingScene, rng: random.Random
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """A copy with other brightness and tint, and at times with boxes drawn as CV-Bench draws them.
+
+    Returns:
+        The picture, and the colours of the drawn boxes by the object's row.
+    """
     gain = np.array([rng.uniform(0.88, 1.12) * rng.uniform(0.97, 1.03) for _ in range(3)], np.float32)
     result: NDArray[np.uint8] = np.clip(picture * gain, 0, 255).astype(np.uint8)
+    drawn: dict[int, str] = {}
     count = int((scene.kinds >= 0).sum())
     if count and rng.random() < _BOXED:
         chosen = rng.sample(range(count), min(count, rng.choice((1, 2, 3))))
-        colours = list(BOX_COLOURS.values())
-        rng.shuffle(colours)
-        for row, colour in zip(chosen, colours, strict=False):
+        drawn = dict(zip(chosen, rng.sample(list(BOX_COLOURS), len(chosen)), strict=True))
+        for row, colour in drawn.items():
             x0, y0, x1, y1 = (int(v) for v in scene.boxes[row])
-            result[y0:y1, [x0, x1 - 1]] = colour
-            result[[y0, y1 - 1], x0:x1] = colour
-    return result
+            result[y0:y1, [x0, x1 - 1]] = BOX_COLOURS[colour]
+            result[[y0, y1 - 1], x0:x1] = BOX_COLOURS[colour]
+    return result, drawn

@@ -95,11 +95,11 @@ class Pretraining:
             group["lr"] = vision_rate if index < 2 else text_rate
         scenes = self.supply.draw(self.step, config.vision_batch_size if alone else config.batch_size, rng)
         scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
-        tokens = self.see(scenes, rng)
+        tokens, drawn = self.see(scenes, rng)
         loss, figures = self.heads.loss(tokens, self.embed.weight, scenes)
         if not alone:
             loss = config.grid_weight * loss
-            said = self._say(tokens, scenes, rng)
+            said = self._say(tokens, scenes, drawn, rng)
             figures["text"] = float(said.detach())
             loss = loss + said
             if config.text_batch_size:
@@ -115,18 +115,30 @@ class Pretraining:
         self.step += 1
         return {**figures, "loss": float(loss.detach()), "grad_norm": float(norm), "learning_rate": text_rate}
 
-    def see(self, scenes: list[PretrainingScene], rng: random.Random) -> torch.Tensor:
-        """(B * N, D) visual tokens of scenes whose light and drawn boxes vary."""
-        pictures = np.stack([varied(scene.picture, scene, rng) for scene in scenes])
+    def see(
+        self, scenes: list[PretrainingScene], rng: random.Random
+    ) -> tuple[torch.Tensor, list[dict[int, str]]]:
+        """(B * N, D) visual tokens of scenes whose light and drawn boxes vary, and the boxes' colours."""
+        shown = [varied(scene.picture, scene, rng) for scene in scenes]
+        pictures = np.stack([picture for picture, _ in shown])
         sizes, normal = self.config.architecture, self.processor.image_processor
         pixels = patches(pictures, sizes.patch_size, sizes.merge_size, normal.image_mean, normal.image_std)
         shape = [1, self.grid[0] * sizes.merge_size, self.grid[1] * sizes.merge_size]
         grid = torch.tensor([shape] * len(scenes), device=self.device)
         seen: torch.Tensor = self.visual(pixels.to(self.device), grid_thw=grid).pooler_output
-        return seen
+        return seen, [drawn for _, drawn in shown]
 
-    def _say(self, tokens: torch.Tensor, scenes: list[PretrainingScene], rng: random.Random) -> torch.Tensor:
-        talk = [picture_turns(scene, self.config.rendering, rng) for scene in scenes]
+    def _say(
+        self,
+        tokens: torch.Tensor,
+        scenes: list[PretrainingScene],
+        drawn: list[dict[int, str]],
+        rng: random.Random,
+    ) -> torch.Tensor:
+        talk = [
+            picture_turns(scene, self.config.rendering, rng, boxes)
+            for scene, boxes in zip(scenes, drawn, strict=True)
+        ]
         seen = tokens.view(len(scenes), self.grid[0] * self.grid[1], -1)
         # Conversations of like length go together: padding would be a fifth of the work.
         order = sorted(range(len(talk)), key=lambda i: sum(len(user) + len(said) for user, said in talk[i]))

@@ -1,8 +1,8 @@
 """The embedded model's tokenizer: byte-level BPE over the project's own texts, with whole tokens for fixed wordings.
 
 Any text can be encoded, since every byte is a token. A fixed wording (the instruction, CV-Bench's own phrases, the
-answer tags) is one token each, so that a question is short enough for a small model on a CPU; decoding gives the
-wording back letter by letter.
+clauses of the reasoning, the answer tags) is one token each, so that question and reasoning are short enough for a
+small model on a CPU; decoding gives the wording back letter by letter.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from reinforcesight import protocol
+from reinforcesight.data_gen.reasoning import fixed_parts
 from reinforcesight.errors import require_module
 from reinforcesight.model.tiny import END_OF_TEXT, SPECIAL_TOKENS
 
@@ -33,6 +34,9 @@ FIXED_WORDINGS: tuple[str, ...] = (
     "Estimate the real-world distances between objects in this image. Which object is farther from",
     *(f" (annotated by the {colour} box)" for colour in _COLOURS),
     *(f" (highlighted by a {colour} box)" for colour in _COLOURS),
+    *(f" in the {colour} box" for colour in _COLOURS),
+    # What stands between the names in reasoning, so that a thought is a few dozen tokens.
+    *fixed_parts(),
     *(f"({protocol.letter(i)})" for i in range(6)),
     "<think>",
     "</think>",
