@@ -290,7 +290,7 @@ def _and(names: Sequence[str]) -> str:
 
 def locate_several(objects: Sequence[SeenObject], rng: random.Random) -> Turn:
     """Say where each of two or three named objects is, in the order in which they are named."""
-    items = rng.sample(objects, min(len(objects), rng.choice((2, 2, 3))))
+    items = rng.sample(objects, min(len(objects), rng.choice((2, 3))))
     axis = rng.choice((Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH, None, None))
     asked, told = _mentions(items, rng)
     question = rng.choice(_WHERE[axis]).format(names=_and([f"the {name}" for name in asked]))
