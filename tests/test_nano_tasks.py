@@ -135,7 +135,7 @@ WORDS = "|".join((*OPTIONS.kinds, *OPTIONS.colours))
 
 def parts_of(answer):
     """What is said of each of the objects, which are named once each."""
-    thought = answer.removeprefix("<think>").split("Option A")[0]
+    thought = answer.removeprefix("<think>").split("As for the options")[0]
     return list(re.split(rf"(?<!in )(?<!by )\b[Tt]he (?=(?:{WORDS})\b)", thought))[1:]
 
 

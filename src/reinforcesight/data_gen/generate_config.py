@@ -45,7 +45,7 @@ class RayOptions(StrictConfig):
     """Where and how ``--engine ray`` runs."""
 
     address: str | None = Field(
-        None, description="a running cluster, such as auto or ray://host:10001; none: this machine alone"
+        None, description="a running cluster: auto or host:port; none: one of its own on this machine alone"
     )
     cpus_per_actor: float | None = Field(
         None, gt=0, description="processor cores of an actor; none: one, or less where there are few"
@@ -98,6 +98,12 @@ class GenerateConfig(StrictConfig):
         ge=0,
         le=1,
         description="share of the reasoning about depth and distance that first says where each object is",
+    )
+    name_letter: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the reasoning that says which letter each option has and ends on the right one's",
     )
     splits: SplitFractions = SplitFractions()
     rules: RelationRules = RelationRules()

@@ -121,7 +121,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
-    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file", "locate")
+    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file", "locate", "name_letter")
     identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
@@ -139,7 +139,15 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
 def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
     context = TaskContext(
         ScanContext(source, config.rules, config.seed, job.work, job.digest),
-        WriteContext(job.work, job.data, config.seed, config.templates, job.digest, config.locate),
+        WriteContext(
+            job.work,
+            job.data,
+            config.seed,
+            config.templates,
+            job.digest,
+            locate=config.locate,
+            name_letter=config.name_letter,
+        ),
     )
     pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))
     with pool:

@@ -185,6 +185,7 @@ def compose(
     templates: Templates,
     rng: random.Random,
     locate: float = 0.0,
+    name_letter: float = 0.0,
 ) -> Question:
     """Write one question.
 
@@ -199,6 +200,7 @@ def compose(
         templates: Question wordings.
         rng: Decides the wording alone, never the answer.
         locate: Share of the reasoning about depth and distance that first says where each object is.
+        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
 
     Raises:
         InputError: The form, the relation or the position does not belong to this candidate.
@@ -240,6 +242,7 @@ def compose(
         alike=any(ambiguous_names([*cast.names.values()])),
         spots=_spots(scene, cast.ids),
         locate=locate,
+        name_letter=name_letter,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reinforcesight.data_gen.claims import CLAIM_PHRASES, adverbs
@@ -41,6 +41,7 @@ class Facts:
         spots: For each role ("subject", "reference", "anchor") the centre across the picture, as a share of its
             width, and the depth in metres; ``None`` where depth has no metric unit.
         locate: Share of the texts about depth and distance that first say where each object is, given ``spots``.
+        name_letter: Share of the texts that say which letter each option has, and end on that of the right one.
     """
 
     form: Form
@@ -57,6 +58,7 @@ class Facts:
     alike: bool = False
     spots: Mapping[str, tuple[float, float]] | None = None
     locate: float = 0.0
+    name_letter: float = 0.0
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -237,6 +239,8 @@ def fixed_parts() -> tuple[str, ...]:
         _OPTION_NAMES,
         _OPTION_WORDS,
         "{x} the answer is option {x}.",
+        "As for the options, {x}",
+        *(f"{{x}} is option {letter(i)}" for i in range(6)),
         *(f"{{x}} {words}" for words in _SHORT.values()),
         *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
         *(f"{{x}} {words}" for bands in PLACES.values() for band in bands for words in band),
@@ -274,10 +278,14 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     fitting = [lead for lead in leads if lead not in _ECHOES or _ECHOES[lead] not in said]
     adverb = rng.choice(adverbs(phrase, _strength(facts)))
     parts.append(f"{rng.choice(fitting)}{_claim(facts, phrase, adverb, turned=turned)}.")
-    listed = not facts.alike and facts.form is not Form.OPEN and rng.random() < 0.5
-    if listed:
-        parts.append(_options(facts))
-    parts.append(_ending(facts, rng, phrase=phrase, turned=turned, listed=listed))
+    optioned = not facts.alike and facts.form is not Form.OPEN
+    if optioned and facts.name_letter and rng.random() < facts.name_letter:
+        parts.append(_letters(facts, rng))
+    else:
+        listed = optioned and rng.random() < 0.5
+        if listed:
+            parts.append(_options(facts))
+        parts.append(_ending(facts, rng, phrase=phrase, turned=turned, listed=listed))
     return fill(" ".join(parts), mentions)
 
 
@@ -376,6 +384,33 @@ def _options(facts: Facts) -> str:
         return _OPTION_NAMES
     first, second = facts.choices
     return _OPTION_WORDS.replace("{first}", first).replace("{second}", second)
+
+
+def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
+    """Which letter each option has, a conclusion, and once more the letter of the right option.
+
+    A model that reads this from left to right finds the letter behind the option's name, and not before it as in the
+    list of options: for a small model the first is easy and the second hard.
+
+    Args:
+        choices: The options in their order, with their articles.
+        right: Which of them is right.
+        ending: The conclusion, without its full stop, ending in "the answer is ..." or the like.
+    """
+    named = [f"{choice} is option {letter(i)}" for i, choice in enumerate(choices)]
+    listed = f"{', '.join(named[:-1])}, and {named[-1]}"
+    return f"As for the options, {listed}. {ending}, and {named[right]}."
+
+
+def _letters(facts: Facts, rng: random.Random) -> str:
+    choices = ("{x}", "{y}") if facts.names_answer else facts.choices
+    if facts.form is Form.YES_NO:
+        ending = "{hence} the answer to the question is {answer}"
+    else:
+        ending = rng.choice(_NAME_ENDINGS[:2] if facts.names_answer else _WORD_ENDINGS[:1]).rstrip(".")
+    answer = "{s}" if facts.names_answer else facts.answer_text
+    text = ending.replace("{hence}", rng.choice(_HENCE)).replace("{answer}", answer)
+    return letters_text(choices, facts.choices.index(facts.answer_text), text)
 
 
 def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:

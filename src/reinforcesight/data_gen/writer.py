@@ -45,6 +45,7 @@ class WriteContext:
         templates: File with question wordings; ``None`` for the packaged ones.
         identity: Digest of the job.
         locate: Share of the reasoning about depth and distance that first says where each object is.
+        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
     """
 
     work: Path
@@ -53,6 +54,7 @@ class WriteContext:
     templates: Path | None
     identity: str
     locate: float = 0.0
+    name_letter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 templates=templates,
                 drawing=drawing,
                 locate=context.locate,
+                name_letter=context.name_letter,
             )
 
 
@@ -231,6 +234,7 @@ def make_row(
     templates: Templates,
     drawing: _Drawing | None = None,
     locate: float = 0.0,
+    name_letter: float = 0.0,
 ) -> Row:
     """One row: the question of a pick. It depends on seed, picture and number alone."""
     drawing = drawing or _Drawing(picture.image)
@@ -245,6 +249,7 @@ def make_row(
         templates=templates,
         rng=random.Random(int.from_bytes(digest[:8], "big")),
         locate=locate,
+        name_letter=name_letter,
     )
     image, suffix = drawing.with_boxes(question)
     row_id = f"{picture.source}-{picture.index:07d}-{number}"

@@ -85,6 +85,7 @@ def build_nano(config: PretrainConfig) -> tuple[Any, Any]:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         model = transformers.AutoModelForImageTextToText.from_config(settings, dtype=torch.float32)
+    _scale(model)
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=end, pad_token_id=text["pad_token_id"]
     )
@@ -97,6 +98,23 @@ def build_nano(config: PretrainConfig) -> tuple[Any, Any]:
         size={"shortest_edge": width * height // 2, "longest_edge": width * height},
     )
     return model, make_processor(transformers.Qwen2_5_VLProcessor, pictures, tokenizer, CHAT_TEMPLATE)
+
+
+@torch.no_grad()
+def _scale(model: Any) -> None:
+    """Let words outweigh at first what layers add to them, so that a name can be found again by its words.
+
+    Embeddings have variance one, and what a layer adds is divided by the root of the number of additions, as in GPT-2.
+    """
+    text = model.model.language_model
+    additions = 2 * len(text.layers)
+    for layer in text.layers:
+        layer.self_attn.o_proj.weight.mul_(additions**-0.5)
+        layer.mlp.down_proj.weight.mul_(additions**-0.5)
+    words = text.embed_tokens.weight
+    words.mul_(1 / words.std())
+    # The embeddings are the output layer too: this brings its first logits to about one.
+    text.norm.weight.fill_(words.shape[1] ** -0.5)
 
 
 def vocabulary_texts(options: RenderConfig, seed: int) -> Iterator[str]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from reinforcesight import protocol
 from reinforcesight.data_gen.english import Mention, fill
-from reinforcesight.data_gen.reasoning import NEARNESS, PLACED_APART, PLACES, nearness_words
+from reinforcesight.data_gen.reasoning import (
+    NEARNESS,
+    PLACED_APART,
+    PLACES,
+    letters_text,
+    nearness_words,
+)
 from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.model.nano.scenes import PretrainingScene
 from reinforcesight.relations import Axis
@@ -162,19 +168,12 @@ def _choice(
     )
     if rng.random() < 0.1:
         return protocol.with_instruction(prompt, protocol.Protocol.DIRECT), f"({letter})"
-    the = "the " if article else ""
-    listed = ""
-    if len(choices) == 2 and rng.random() < 0.45:
-        verb = "names" if article else "says"
-        listed = f"Option A {verb} {the}{choices[0]}, and option B {verb} {the}{choices[1]}. "
-    hence = rng.choice(_HENCE)
-    if listed and rng.random() < 0.3:
-        ending = f"{hence} the answer is option {letter}: {the}{answer}."
-    elif article and rng.random() < 0.3:
-        ending = f"That makes {the}{answer} the answer."
-    else:
-        ending = f"{hence} the answer is {the}{answer}."
-    thought = f"{thought} {listed}{ending}".strip()
+    named = [f"the {choice}" for choice in choices] if article else list(choices)
+    ending = f"{rng.choice(_HENCE)} the answer is {named[right]}"
+    if article and rng.random() < 0.3:
+        ending = f"That makes {named[right]} the answer"
+    ending = letters_text(named, right, ending) if rng.random() < 0.85 else f"{ending}."
+    thought = f"{thought} {ending}".strip()
     return (
         protocol.with_instruction(prompt, protocol.Protocol.REASON),
         protocol.completion_text(thought, f"({letter}) {answer}"),

@@ -35,7 +35,9 @@ class GridHeads(nn.Module):
         super().__init__()
         self.kinds = kinds
         self.words = list(words)
-        self.nothing = nn.Parameter(torch.randn(2, width) * width**-0.5)
+        # Words have about unit variance; as in attention this brings products to about one.
+        self.scale = width**-0.5
+        self.nothing = nn.Parameter(torch.randn(2, width) * self.scale)
         self.where = nn.Linear(width, 5)
 
     def loss(
@@ -49,7 +51,7 @@ class GridHeads(nn.Module):
             scenes: B scenes.
         """
         kind, colour, where, shown = _truth(scenes)
-        words = embeddings[self.words]
+        words = embeddings[self.words] * self.scale
         of_kind = tokens @ torch.cat([self.nothing[:1], words[: self.kinds]]).T
         of_colour = tokens @ torch.cat([self.nothing[1:], words[self.kinds :]]).T
         kind_loss = F.cross_entropy(of_kind, kind)
