@@ -5,6 +5,7 @@ Ray is an extra; without it all but the error message is skipped. Continuous int
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from ray_models import COLOURS, paint
 
@@ -30,9 +32,23 @@ def cluster() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    made.add_node(num_cpus=2)
-    yield made.address
-    made.shutdown()
+    try:
+        made.add_node(num_cpus=2)
+        yield made.address
+    finally:
+        made.shutdown()
+    _, left = psutil.wait_procs(ray_processes(), timeout=20)
+    assert not left
+
+
+def ray_processes() -> list[psutil.Process]:
+    """What Ray started below this process."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name().startswith(("raylet", "gcs_server", "ray::")):
+                found.append(process)
+    return found
 
 
 def command(output: Path, engine: str, settings: dict[str, object]) -> list[str]:
@@ -125,30 +141,36 @@ def test_both_engines_give_the_same_bytes(tmp_path: Path, cluster: str) -> None:
 @needs_ray
 def test_sources_without_models(tmp_path: Path, cluster: str) -> None:
     pytest.importorskip("embreex")
-    settings: dict[str, object] = {"num_samples": 40, "picture_size": [128, 96], "ray": {"address": cluster}}
+    settings: dict[str, object] = {"num_samples": 40, "picture_size": [128, 96]}
     run(command(tmp_path / "local", "local", settings))
-    run(command(tmp_path / "ray", "ray", settings))
+    # Without an address Ray is started for the run alone, and the cluster that runs here is not joined.
+    alone = run(command(tmp_path / "alone", "ray", settings))
+    assert "scanned on 1 machine of the Ray cluster" in alone.stdout
+    run(command(tmp_path / "ray", "ray", settings | {"ray": {"address": cluster}}))
     assert parquet(tmp_path / "ray") == parquet(tmp_path / "local")
+    assert parquet(tmp_path / "alone") == parquet(tmp_path / "local")
 
 
 @needs_ray
-def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
-    settings: dict[str, object] = {"num_samples": 10, "ray": {"address": "127.0.0.1:1"}}
-    line = command(tmp_path / "ray", "ray", settings)
+@pytest.mark.parametrize("given", ["127.0.0.1:1", "auto"])
+def test_a_cluster_that_is_not_there(tmp_path: Path, given: str) -> None:
+    settings: dict[str, object] = {"num_samples": 10, "ray": {"address": given}}
     done = subprocess.run(
-        line,
+        command(tmp_path / "ray", "ray", settings),
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"RAY_gcs_rpc_server_reconnect_timeout_s": "2"},
+        timeout=100,
+        env=os.environ | {"RAY_ADDRESS": "127.0.0.1:1"},
     )
-    assert done.returncode == 2
-    assert "the Ray cluster can't be reached" in done.stderr
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "the Ray cluster can't be reached: expected a cluster at 127.0.0.1:1, got: " in done.stderr
+    assert "ray start --head" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @needs_ray
-def test_a_machine_without_the_shared_folder(tmp_path: Path) -> None:
+def test_a_machine_without_the_shared_folder(tmp_path: Path, cluster: str) -> None:
     from reinforcesight.data_gen.ray_engine import ScanStage, _Plan
     from reinforcesight.data_gen.scan import ScanContext
 
@@ -158,7 +180,7 @@ def test_a_machine_without_the_shared_folder(tmp_path: Path) -> None:
     context = ScanContext(Anything(), None, 0, tmp_path / "elsewhere", "id")
     import ray
 
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init(address=cluster, log_to_driver=False)
     try:
         actor = ray.remote(ScanStage).remote(_Plan(context, 16, frozenset({0}), "mark"))
         batch = {"unit": [0], "machines": [""], "told": [""], "error": [""]}

@@ -18,6 +18,7 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import socket
 import threading
@@ -39,6 +40,8 @@ from reinforcesight.data_gen.workers import SINGLE_THREADED
 from reinforcesight.errors import InputError, ReinforceSightError, require_module
 
 _MARK = ".shared-{}"
+_HOST_AND_PORT = re.compile(r"(?:ray://)?\[?(?P<host>[^\[\]]+?)\]?:(?P<port>\d{1,5})")
+_SECONDS_TO_ANSWER = 10
 
 
 @contextlib.contextmanager
@@ -56,22 +59,19 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
     require_module("ray.data", extra="ray")
     started = not ray.is_initialized()
     if started:
+        address = _address_that_answers(config.ray.address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             ray.init(
-                address=config.ray.address,
+                address=address,
                 runtime_env={"env_vars": SINGLE_THREADED},
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 include_dashboard=None if config.ray.address else False,
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise InputError(
-                f"the Ray cluster can't be reached: {' '.join(str(error).split())[:300]}",
-                where=f"ray.address {config.ray.address}",
-                fix="start it (ray start --head), or leave the address out for this machine alone",
-            ) from error
+            raise _unreachable(config.ray.address, " ".join(str(error).split())[:300]) from error
         # Ray takes SIGTERM for itself; the pipeline stops on it in its own way.
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -81,6 +81,36 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _address_that_answers(given: str | None) -> str:
+    """What ``ray.init`` is to be told: without an address "local", or it would join any cluster that runs here.
+
+    Where nobody answers at a host and port, Ray tries for minutes and then ends the process without an exception. So
+    that is tried here first.
+
+    Raises:
+        InputError: Nobody answers.
+    """
+    if given is None:
+        return "local"
+    meant = os.environ.get("RAY_ADDRESS", "") if given == "auto" else given
+    place = _HOST_AND_PORT.fullmatch(meant)
+    if place is not None:
+        try:
+            socket.create_connection((place["host"], int(place["port"])), _SECONDS_TO_ANSWER).close()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise _unreachable(given, f"expected a cluster at {meant}, got: {reason}") from error
+    return given
+
+
+def _unreachable(address: str | None, reason: str) -> InputError:
+    return InputError(
+        f"the Ray cluster can't be reached: {reason}",
+        where=f"ray.address {address}",
+        fix="start it (ray start --head) or correct the address, or leave it out for this machine alone",
+    )
 
 
 def _for_all_machines(config: GenerateConfig, *, gpus: float) -> GenerateConfig:
