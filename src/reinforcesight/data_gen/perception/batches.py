@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from reinforcesight.data_gen.perception.protocols import Picture
+
+Result = TypeVar("Result")
 
 
 def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list[int]]:
@@ -18,3 +21,14 @@ def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list
     for positions in by_shape.values():
         for start in range(0, len(positions), size):
             yield positions[start : start + size]
+
+
+def in_batches_of_one_size(
+    pictures: Sequence[Picture], size: int, call: Callable[[list[Picture]], list[Result]]
+) -> list[Result]:
+    """What a call gives for each picture, one call a batch, in the order of the pictures."""
+    results: dict[int, Result] = {}
+    for positions in batches_of_one_size(pictures, size):
+        made = call([pictures[position] for position in positions])
+        results.update(zip(positions, made, strict=True))
+    return [results[position] for position in range(len(pictures))]

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from reinforcesight.data_gen.perception import depth_pro
-from reinforcesight.data_gen.perception.batches import batches_of_one_size
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    quiet_loading,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.batches import in_batches_of_one_size
+from reinforcesight.data_gen.perception.model_files import Precision
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
+from reinforcesight.data_gen.perception.stored_model import StoredModel
 from reinforcesight.errors import InputError
 
 # What the numbers of a model family are. Families whose output is not known here are refused, not guessed:
@@ -27,7 +20,7 @@ from reinforcesight.errors import InputError
 _INVERSE_FAMILIES = ("dpt",)
 
 
-class TransformersDepth:
+class TransformersDepth(StoredModel):
     """A depth model of ``AutoModelForDepthEstimation``.
 
     Args:
@@ -47,72 +40,48 @@ class TransformersDepth:
         *,
         revision: str = "main",
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
         batch_size: int = 4,
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._device, self._dtype, self._batch_size = device, dtype, batch_size
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        self.kind = _kind_of(config, model)
-        self._depth_pro = config.get("model_type") == "depth_pro"
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._batch_size = batch_size
+        self.kind = _kind_of(self.config, model)
+        self._depth_pro = self.config.get("model_type") == "depth_pro"
 
     @property
     def identity(self) -> str:
         """Weights, precision and kind."""
-        return f"depth {self._files.identity} {run_dtype(self._dtype, self._device)} {self.kind}"
+        return self._identity("depth", self.kind)
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
+    def _read(self) -> tuple[Any, Any]:
+        from transformers import AutoModelForDepthEstimation
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            from transformers import AutoModelForDepthEstimation
+        # The name at the top of the package refuses to work without torchvision; the class itself falls back.
+        from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-            # The name at the top of the package refuses to work without torchvision; the class itself falls back.
-            from transformers.models.auto.image_processing_auto import AutoImageProcessor
-
-            device = pick_device(self._device)
-            auto_processor: Any = AutoImageProcessor
-            try:
-                with quiet_loading():
-                    processor = (
-                        None if self._depth_pro else auto_processor.from_pretrained(self._files.folder)
-                    )
-                    model = AutoModelForDepthEstimation.from_pretrained(
-                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                    )
-            except (ValueError, OSError, ImportError) as error:
-                raise wrong_kind(self.name, "a depth estimation model", error) from error
-            self._loaded = processor, model.to(device).eval()
-        return self._loaded
+        return self._from_folder(
+            AutoModelForDepthEstimation,
+            None if self._depth_pro else AutoImageProcessor,
+            expected="a depth estimation model",
+        )
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
         """Depth of each picture, at the resolution that the model works in."""
+        return in_batches_of_one_size(pictures, self._batch_size, self._predict)
+
+    def _predict(self, pictures: list[Picture]) -> list[DepthPrediction]:
         import torch
 
         processor, model = self._load()
-        results: dict[int, DepthPrediction] = {}
-        for positions in batches_of_one_size(pictures, self._batch_size):
-            if self._depth_pro:
-                for position, made in zip(
-                    positions, depth_pro.predictions(model, [pictures[p] for p in positions]), strict=True
-                ):
-                    results[position] = replace(made, values=_rounded(made.values))
-                continue
-            inputs = processor(images=[pictures[p] for p in positions], return_tensors="pt")
-            values = inputs["pixel_values"].to(model.device, model.dtype)
-            with torch.inference_mode():
-                predicted = model(pixel_values=values).predicted_depth
-            maps = predicted.float().cpu().numpy()  # (batch, h, w)
-            for position, values_of_one in zip(positions, maps, strict=True):
-                results[position] = DepthPrediction(_rounded(values_of_one), self.kind)
-        return [results[position] for position in range(len(pictures))]
+        if self._depth_pro:
+            made = depth_pro.predictions(model, pictures)
+            return [replace(one, values=_rounded(one.values)) for one in made]
+        inputs = processor(images=pictures, return_tensors="pt")
+        values = inputs["pixel_values"].to(model.device, model.dtype)
+        with torch.inference_mode():
+            predicted = model(pixel_values=values).predicted_depth
+        maps = predicted.float().cpu().numpy()  # (batch, h, w)
+        return [DepthPrediction(_rounded(values_of_one), self.kind) for values_of_one in maps]
 
 
 def _rounded(values: FloatMap) -> FloatMap:

@@ -6,23 +6,15 @@ box to every phrase, there or not: suited to phrases of a narrative, less to a l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from reinforcesight.data_gen.perception.batches import batches_of_one_size
 from reinforcesight.data_gen.perception.generation import end_tokens, generate, until_end
 from reinforcesight.data_gen.perception.location_text import parse_boxes
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    quiet_loading,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.model_files import Precision
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
-from reinforcesight.errors import InputError
+from reinforcesight.data_gen.perception.stored_model import StoredModel
 from reinforcesight.naming import canonical_words
 
 _TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
@@ -30,7 +22,7 @@ _PHRASES_AT_ONCE = 10
 _MAX_NEW_TOKENS = 512  # ten phrases with some boxes each
 
 
-class Florence2Grounder:
+class Florence2Grounder(StoredModel):
     """Florence-2 as a grounder.
 
     A box counts for a phrase only where the words before it are that phrase's, and its score is the geometric mean of
@@ -56,52 +48,28 @@ class Florence2Grounder:
         revision: str = "main",
         floor: float = 0.2,
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
         batch_size: int = 4,
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._floor, self._device, self._dtype, self._batch_size = floor, device, dtype, batch_size
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        if config.get("model_type") != "florence2" or "auto_map" in config:
-            raise InputError(
-                f"expected Florence-2 in transformers' own form, got the model family "
-                f"{config.get('model_type')!r}{' with code of its own' if 'auto_map' in config else ''}",
-                where=model,
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._floor, self._batch_size = floor, batch_size
+        if self.config.get("model_type") != "florence2" or "auto_map" in self.config:
+            raise self._unfit(
+                "Florence-2 in transformers' own form",
                 fix="use a model such as florence-community/Florence-2-base",
             )
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
 
     @property
     def identity(self) -> str:
         """Weights, precision, least score and prompt."""
-        dtype = run_dtype(self._dtype, self._device)
-        return f"grounding {self._files.identity} {dtype} {self._floor} {_TASK} {_PHRASES_AT_ONCE}"
+        return self._identity("grounding", self._floor, _TASK, _PHRASES_AT_ONCE)
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
+    def _read(self) -> tuple[Any, Any]:
+        import transformers
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            import transformers
-
-            device = pick_device(self._device)
-            auto_processor: Any = transformers.AutoProcessor
-            try:
-                with quiet_loading():
-                    processor = auto_processor.from_pretrained(self._files.folder)
-                    model = transformers.Florence2ForConditionalGeneration.from_pretrained(
-                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                    )
-            except (ValueError, OSError, ImportError, AttributeError) as error:
-                raise wrong_kind(self.name, "Florence-2", error) from error
-            on_device: Any = model
-            self._loaded = processor, on_device.to(device).eval()
-        return self._loaded
+        return self._from_folder(
+            transformers.Florence2ForConditionalGeneration, transformers.AutoProcessor, expected="Florence-2"
+        )
 
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]

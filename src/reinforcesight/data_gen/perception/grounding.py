@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reinforcesight.data_gen.perception.batches import batches_of_one_size
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    quiet_loading,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.model_files import Precision
 from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, Picture
+from reinforcesight.data_gen.perception.stored_model import StoredModel
 from reinforcesight.errors import InputError
 
 _FAMILIES = {
@@ -33,7 +26,7 @@ _NAMES_OF_A_BOX = 2
 _OWL_PROMPT = "a photo of a {}"
 
 
-class TransformersGrounder:
+class TransformersGrounder(StoredModel):
     """A detector of ``AutoModelForZeroShotObjectDetection``.
 
     A GroundingDINO box gets, for each phrase, the mean probability over the phrase's own tokens, so that "red chair"
@@ -59,52 +52,32 @@ class TransformersGrounder:
         revision: str = "main",
         floor: float = 0.2,
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
         batch_size: int = 4,
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._floor, self._device, self._dtype, self._batch_size = floor, device, dtype, batch_size
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        family = _FAMILIES.get(str(config.get("model_type")))
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._floor, self._batch_size = floor, batch_size
+        family = _FAMILIES.get(str(self.config.get("model_type")))
         if family is None:
-            raise InputError(
-                f"expected an open-vocabulary detector, got the model family {config.get('model_type')!r}",
-                where=model,
+            raise self._unfit(
+                "an open-vocabulary detector",
                 fix="use GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2",
             )
         self._family = family
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
 
     @property
     def identity(self) -> str:
         """Weights, precision and least score."""
-        dtype = run_dtype(self._dtype, self._device)
-        return f"grounding {self._files.identity} {dtype} {self._floor} {_PHRASES_AT_ONCE} {_NAMES_OF_A_BOX}"
+        return self._identity("grounding", self._floor, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
+    def _read(self) -> tuple[Any, Any]:
+        import transformers
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            import transformers
-
-            device = pick_device(self._device)
-            auto_processor: Any = transformers.AutoProcessor
-            try:
-                with quiet_loading():
-                    processor = auto_processor.from_pretrained(self._files.folder)
-                    model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
-                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                    )
-            except (ValueError, OSError, ImportError) as error:
-                raise wrong_kind(self.name, "a zero-shot object detection model", error) from error
-            self._loaded = processor, model.to(device).eval()
-        return self._loaded
+        return self._from_folder(
+            transformers.AutoModelForZeroShotObjectDetection,
+            transformers.AutoProcessor,
+            expected="a zero-shot object detection model",
+        )
 
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]

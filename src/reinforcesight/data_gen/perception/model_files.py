@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from reinforcesight.errors import InputError, ReinforceSightError, require_module
+from reinforcesight.errors import InputError, require_module
 
 if TYPE_CHECKING:
     import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # No weights but safetensors, no code.
@@ -73,7 +73,16 @@ def read_config(name: str, revision: str = "main") -> dict[str, Any]:
         InputError: There is no such model, or the file is no JSON object.
     """
     folder = Path(name).expanduser()
-    path = (folder if folder.is_dir() else find_model(name, revision).folder) / "config.json"
+    return config_in(folder if folder.is_dir() else find_model(name, revision).folder)
+
+
+def config_in(folder: Path) -> dict[str, Any]:
+    """config.json of a model's folder.
+
+    Raises:
+        InputError: It is absent, or no JSON object.
+    """
+    path = folder / "config.json"
     if not path.is_file():
         raise InputError("expected config.json", where=str(folder), fix="give another model folder")
     try:
@@ -120,7 +129,7 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def pick_dtype(name: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
+def pick_dtype(name: Precision, device: torch.device) -> torch.dtype:
     """The precision of a setting; "auto" takes bfloat16 where a GPU has it."""
     import torch
 
@@ -128,30 +137,3 @@ def pick_dtype(name: Literal["auto", "float32", "bfloat16"], device: torch.devic
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
-
-
-@contextlib.contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Without transformers' bar of loaded weights, which would run through the progress of the pictures."""
-    from transformers import utils
-
-    logging: Any = utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-def wrong_kind(name: str, expected: str, error: Exception) -> ReinforceSightError:
-    """The error of a model that is of another kind than its place asks for."""
-    told = str(error).strip().splitlines()
-    first = told[0][:200] if told else type(error).__name__
-    return InputError(f"expected {expected}: {first}", where=name, fix="choose a model of that kind")
-
-
-def run_dtype(dtype: Literal["auto", "float32", "bfloat16"], device: str) -> str:
-    """The precision that a setting means on this machine, for a model's identity."""
-    return str(pick_dtype(dtype, pick_device(device)))

@@ -8,28 +8,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from reinforcesight.data_gen.perception.generation import end_tokens, generate, until_end
 from reinforcesight.data_gen.perception.location_text import geometric_mean, parse_points
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    quiet_loading,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.model_files import Precision
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
-from reinforcesight.errors import InputError, MissingDependencyError, require_module
+from reinforcesight.data_gen.perception.stored_model import StoredModel
+from reinforcesight.errors import MissingDependencyError, require_module
 
 _PROMPT = "Point out every {} in the image."
 _MAX_NEW_TOKENS = 256  # about twenty-five points
 
 
-class Molmo2Pointer:
+class Molmo2Pointer(StoredModel):
     """Molmo2 as a grounder that gives points.
 
     One question a phrase. The score of a point is the geometric mean of the probabilities of the answer's tokens; an
@@ -54,60 +47,34 @@ class Molmo2Pointer:
         revision: str = "main",
         floor: float = 0.2,
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
         batch_size: int = 4,
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._floor, self._device, self._dtype, self._batch_size = floor, device, dtype, batch_size
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        if config.get("model_type") != "molmo2":
-            raise InputError(
-                f"expected Molmo2, got the model family {config.get('model_type')!r}",
-                where=model,
-                fix="use a model such as allenai/Molmo2-4B",
-            )
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._floor, self._batch_size = floor, batch_size
+        if self.config.get("model_type") != "molmo2":
+            raise self._unfit("Molmo2", fix="use a model such as allenai/Molmo2-4B")
 
     @property
     def identity(self) -> str:
         """Weights, precision, least score and prompt."""
-        dtype = run_dtype(self._dtype, self._device)
-        return f"pointing {self._files.identity} {dtype} {self._floor} {_PROMPT!r}"
+        return self._identity("pointing", self._floor, repr(_PROMPT))
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
+    def _read(self) -> tuple[Any, Any]:
+        import transformers
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            import transformers
-
-            if importlib.util.find_spec("transformers.models.molmo2") is None:
-                raise MissingDependencyError(
-                    f"Molmo2 is in transformers from 5.20 on, and {transformers.__version__} is installed",
-                    where=self.name,
-                    fix='pip install "transformers>=5.20,<5.24"',
-                )
-            require_module("torchvision", extra="gpu")  # its image processor has no other way
-            device = pick_device(self._device)
-            auto_processor: Any = transformers.AutoProcessor
-            # By name, since the range of transformers that this package takes begins before the class.
-            model_class: Any = importlib.import_module("transformers").Molmo2ForConditionalGeneration
-            try:
-                with quiet_loading():
-                    processor = auto_processor.from_pretrained(self._files.folder)
-                    model = model_class.from_pretrained(
-                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                    )
-            except (ValueError, OSError, ImportError, AttributeError) as error:
-                raise wrong_kind(self.name, "Molmo2", error) from error
-            processor.tokenizer.padding_side = "left"  # answers of a batch begin at one place
-            self._loaded = processor, model.to(device).eval()
-        return self._loaded
+        if importlib.util.find_spec("transformers.models.molmo2") is None:
+            raise MissingDependencyError(
+                f"Molmo2 is in transformers from 5.20 on, and {transformers.__version__} is installed",
+                where=self.name,
+                fix='pip install "transformers>=5.20,<5.24"',
+            )
+        require_module("torchvision", extra="gpu")  # its image processor has no other way
+        # By name, since the range of transformers that this package takes begins before the class.
+        model_class: Any = importlib.import_module("transformers").Molmo2ForConditionalGeneration
+        processor, model = self._from_folder(model_class, transformers.AutoProcessor, expected="Molmo2")
+        processor.tokenizer.padding_side = "left"  # answers of a batch begin at one place
+        return processor, model
 
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]

@@ -6,20 +6,12 @@ deviation, boxes scaled alike), so that torchvision, which that processor requir
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    quiet_loading,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.model_files import Precision
 from reinforcesight.data_gen.perception.protocols import Picture, SegmentedMask, SegmentPrompt
-from reinforcesight.errors import InputError
+from reinforcesight.data_gen.perception.stored_model import StoredModel
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +20,7 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PROMPTS_AT_ONCE = 32
 
 
-class Sam2Segmenter:
+class Sam2Segmenter(StoredModel):
     """SAM 2 with one mask a prompt: for a box its single mask, for a point the best of three.
 
     Args:
@@ -47,48 +39,24 @@ class Sam2Segmenter:
         *,
         revision: str = "main",
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._device, self._dtype = device, dtype
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        if config.get("model_type") not in ("sam2", "sam2_video"):
-            raise InputError(
-                f"expected SAM 2, got the model family {config.get('model_type')!r}",
-                where=model,
-                fix="use a model such as facebook/sam2.1-hiera-small",
-            )
-        self._loaded: tuple[Any, int] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        if self.config.get("model_type") not in ("sam2", "sam2_video"):
+            raise self._unfit("SAM 2", fix="use a model such as facebook/sam2.1-hiera-small")
 
     @property
     def identity(self) -> str:
         """Weights and precision."""
-        return f"segmentation {self._files.identity} {run_dtype(self._dtype, self._device)}"
+        return self._identity("segmentation")
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
-
-    def _load(self) -> tuple[Any, int]:
+    def _read(self) -> tuple[Any, int]:
         """The model and the side of the square that it sees."""
-        if self._loaded is None:
-            from transformers import Sam2Model
+        from transformers import Sam2Model
 
-            device = pick_device(self._device)
-            try:
-                with quiet_loading():
-                    model: Any = Sam2Model.from_pretrained(
-                        self._files.folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-                    )
-            except (ValueError, OSError, ImportError) as error:
-                raise wrong_kind(self.name, "SAM 2", error) from error
-            side = model.config.prompt_encoder_config.image_size
-            self._loaded = model.to(device).eval(), int(side if isinstance(side, int) else side[0])
-        return self._loaded
+        _, model = self._from_folder(Sam2Model, None, expected="SAM 2")
+        side = model.config.prompt_encoder_config.image_size
+        return model, int(side if isinstance(side, int) else side[0])
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]

@@ -9,25 +9,19 @@ cut them otherwise. The padding is taken out of the result again.
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from reinforcesight.data_gen.perception.batches import batches_of_one_size
-from reinforcesight.data_gen.perception.model_files import (
-    find_model,
-    pick_device,
-    pick_dtype,
-    run_dtype,
-    wrong_kind,
-)
+from reinforcesight.data_gen.perception.batches import in_batches_of_one_size
+from reinforcesight.data_gen.perception.model_files import Precision, pick_device, pick_dtype
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
-from reinforcesight.errors import InputError, MissingDependencyError
+from reinforcesight.data_gen.perception.stored_model import StoredModel
+from reinforcesight.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +45,7 @@ class _Fit:
     top: int = 0
 
 
-class VggtDepth:
+class VggtDepth(StoredModel):
     """VGGT as a depth estimator.
 
     Args:
@@ -73,60 +67,38 @@ class VggtDepth:
         *,
         revision: str = "main",
         device: str = "auto",
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Precision = "auto",
         batch_size: int = 4,
     ) -> None:
-        self.name = model
-        self._files = find_model(model, revision)
-        self._device, self._dtype, self._batch_size = device, dtype, batch_size
-        config = json.loads((self._files.folder / "config.json").read_text(encoding="utf-8"))
-        if not is_vggt(config):
-            raise InputError(
-                f"expected VGGT, got the model family {config.get('model_type')!r}",
-                where=model,
-                fix="use a model such as facebook/VGGT-1B",
-            )
-        self._side, self._patch = int(config["img_size"]), int(config["patch_size"])
-        self._loaded: tuple[Any, Any] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_loaded": None}
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._batch_size = batch_size
+        if not is_vggt(self.config):
+            raise self._unfit("VGGT", fix="use a model such as facebook/VGGT-1B")
+        self._side, self._patch = int(self.config["img_size"]), int(self.config["patch_size"])
 
     @property
     def identity(self) -> str:
         """Weights and precision."""
-        return f"depth vggt {self._files.identity} {run_dtype(self._dtype, self._device)}"
+        return self._identity("depth vggt")
 
-    def release(self) -> None:
-        """Give the model's memory back."""
-        self._loaded = None
-
-    def _load(self) -> tuple[Any, Any]:
+    def _read(self) -> tuple[Any, Any]:
         """The model and its decoder of pose encodings."""
-        if self._loaded is None:
-            try:
-                model_class = importlib.import_module("vggt.models.vggt").VGGT
-                decode_pose = importlib.import_module("vggt.utils.pose_enc").pose_encoding_to_extri_intri
-            except ModuleNotFoundError as error:
-                raise MissingDependencyError(
-                    f"VGGT needs its own package, and the module {error.name!r} is not installed",
-                    where=self.name,
-                    fix=INSTALL,
-                ) from error
-            try:
-                model = model_class.from_pretrained(str(self._files.folder))
-            except (ValueError, OSError, TypeError, RuntimeError) as error:
-                raise wrong_kind(self.name, "VGGT", error) from error
-            self._loaded = model.to(pick_device(self._device)).eval(), decode_pose
-        return self._loaded
+        try:
+            model_class = importlib.import_module("vggt.models.vggt").VGGT
+            decode_pose = importlib.import_module("vggt.utils.pose_enc").pose_encoding_to_extri_intri
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"VGGT needs its own package, and the module {error.name!r} is not installed",
+                where=self.name,
+                fix=INSTALL,
+            ) from error
+        with self._told_as("VGGT"):
+            model = model_class.from_pretrained(str(self._files.folder))
+        return model.to(pick_device(self._device)).eval(), decode_pose
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
         """Depth of each picture, at the resolution that the model works in."""
-        results: dict[int, DepthPrediction] = {}
-        for positions in batches_of_one_size(pictures, self._batch_size):
-            made = self._predict([pictures[p] for p in positions])
-            results.update(zip(positions, made, strict=True))
-        return [results[position] for position in range(len(pictures))]
+        return in_batches_of_one_size(pictures, self._batch_size, self._predict)
 
     def _predict(self, pictures: list[Picture]) -> list[DepthPrediction]:
         import torch
