@@ -246,3 +246,35 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
     for _ in range(20):
         q = compose(unknown, candidate, templates=load_templates(), rng=rng, locate=1.0, **asked)
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds)
+def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the_right_one(seed):
+    rng = random.Random(seed)
+    scene, candidate, _, asked = random_question(rng)
+    q = compose(scene, candidate, templates=load_templates(), rng=rng, name_letter=1.0, **asked)
+    assert find_numbers(q.reasoning) == []
+    if "As for the options" not in q.reasoning:
+        # Without options there is nothing to name, and where names are alike the text is kept short.
+        names = [scene[i].name.casefold() for i in {q.subject, q.reference, q.anchor} - {None}]
+        assert (
+            q.form is Form.OPEN
+            or len({*names}) < len(names)
+            or any(a in b for a in names for b in names if a != b)
+        )
+        return
+    told = q.reasoning.split("As for the options, ")[1]
+    first, second, last = re.findall(r"(?:^|, and )(?:the )?([^,]+?) (?:is|are) option ([AB])\b", told)
+    right = "AB"[asked["answer_index"]]
+    for (name, letter), choice in zip((first, second), q.choices, strict=True):
+        assert choice.casefold() in name.casefold()
+        assert q.choices["AB".index(letter)] == choice
+    assert last[1] == right
+    assert q.answer_text.casefold() in last[0].casefold()
+    assert q.reasoning.endswith(f"option {right}.")
+
+
+def test_letters_are_not_named_unless_asked_for():
+    rng = random.Random(5)
+    assert not any("As for the options" in random_question(rng)[2].reasoning for _ in range(60))
