@@ -153,3 +153,36 @@ def test_configuration_names_what_does_not_fit():
     with pytest.raises(ValueError, match="listed"):
         PretrainConfig(rendering=RenderConfig())
     assert NanoArchitecture(patch_size=8, merge_size=2).cell == 16
+
+
+def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_path, monkeypatch):
+    from safetensors.torch import load_file
+
+    from reinforcesight.errors import ConfigError
+    from reinforcesight.model.nano.pretrain import Pretraining, change_length, pretrain_nano
+
+    def config(name, **changed):
+        return PretrainConfig.model_validate({**SMALL, "output": tmp_path / name, "save_steps": 4, **changed})
+
+    learn, stop_at = Pretraining.learn, 4
+
+    def learn_and_stop(run):
+        figures = learn(run)
+        if run.step == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return figures
+
+    monkeypatch.setattr(Pretraining, "learn", learn_and_stop)
+    assert pretrain_nano(config("changed", steps=40)).content["status"] == "interrupted"
+    with pytest.raises(ConfigError, match="falls from step 3"):
+        change_length(config("changed", steps=1))
+    monkeypatch.setattr(Pretraining, "learn", learn)
+    (tmp_path / "changed" / "scenes").rename(tmp_path / "kept")
+    for name in ("changed", "plain"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "scenes").symlink_to(tmp_path / "kept")
+        assert pretrain_nano(config(name)).content["status"] == "finished"
+    changed, plain = (load_file(tmp_path / name / "model.safetensors") for name in ("changed", "plain"))
+    assert all(torch.equal(changed[name], plain[name]) for name in plain)
+    with pytest.raises(ConfigError, match="has made 8"):
+        change_length(config("plain", steps=50))

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import quiet_libraries
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
@@ -231,11 +232,13 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
 
     Raises:
         OutputError: The folder holds a run with another configuration.
+        ConfigError: Its length was changed too late.
     """
     quiet_libraries()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     run = Pretraining(config)
+    change_length(config)
     record = open_record(
         "pretrain-nano",
         config.output,
@@ -265,6 +268,32 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
     write_report(record, _CHARTS)
     click.echo(f"{config.output}: {_told(scores)}")
     return record
+
+
+def change_length(config: PretrainConfig) -> None:
+    """Let a run be made longer or shorter as long as the learning rate has not begun to fall.
+
+    Until then a run of the other length would have come to the same weights.
+
+    Raises:
+        ConfigError: It is too late for that.
+    """
+    record = RunRecord.load(config.output)
+    if record is None or record.content["recipe"].get("steps") == config.steps:
+        return
+    saved = complete_checkpoints(config.output)
+    done = step_of(saved[-1]) if saved else 0
+    before = int(record.content["recipe"]["steps"])
+    falls = config.vision_steps + int(_DECAY_FROM * min(before, config.steps))
+    if done > falls or record.content["status"] == "finished":
+        raise ConfigError(
+            f"the run was begun with steps={before} and has made {done}, after which {config.steps} would come to "
+            f"other weights: the learning rate falls from step {falls}",
+            where=str(config.output),
+            fix=f"use --set steps={before}, or another --output",
+        )
+    record.content["recipe"]["steps"] = config.steps
+    record.save()
 
 
 def _publish(run: Pretraining) -> None:
