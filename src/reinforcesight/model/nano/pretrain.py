@@ -308,24 +308,23 @@ def _train(run: Pretraining, record: RunRecord, stop: StopOnSignal) -> None:
     config = run.config
     total = config.vision_steps + config.steps
     run.model.train()
-    began, first, sums = time.monotonic(), run.step, dict[str, float]()
+    began, first, sums, summed = time.monotonic(), run.step, dict[str, float](), 0
     with tqdm(total=total, initial=run.step, unit="step", disable=None) as bar:
         while run.step < total and stop.received is None:
             figures = run.learn()
             bar.update()
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value
-            done = run.step
+            done, summed = run.step, summed + 1
             if done % config.log_steps == 0 or done == total:
-                count = config.log_steps
-                line: dict[str, Any] = {name: round(value / count, 5) for name, value in sums.items()}
+                line: dict[str, Any] = {name: round(value / summed, 5) for name, value in sums.items()}
                 line |= {
                     "step": done,
                     "seconds": round(time.monotonic() - began, 1),
                     "seconds_per_step": round((time.monotonic() - began) / (done - first), 3),
                     "waited": round(run.supply.waited, 1),
                 }
-                sums.clear()
+                sums, summed = {}, 0
                 record.add_metrics(line)
                 bar.set_postfix(loss=line["loss"], named=line["grid_named"])
                 if bar.disable:
