@@ -105,6 +105,9 @@ class GenerateConfig(StrictConfig):
         le=1,
         description="share of the reasoning that says which letter each option has and ends on the right one's",
     )
+    plain: bool = Field(
+        False, description="reasoning with one wording for each thing that is said, for very small models"
+    )
     splits: SplitFractions = SplitFractions()
     rules: RelationRules = RelationRules()
     rendering: RenderConfig = RenderConfig()

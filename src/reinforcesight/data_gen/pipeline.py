@@ -121,7 +121,15 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
-    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file", "locate", "name_letter")
+    settings = (
+        "num_samples",
+        "seed",
+        "max_questions_per_picture",
+        "rows_per_file",
+        "locate",
+        "name_letter",
+        "plain",
+    )
     identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
@@ -147,6 +155,7 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
             job.digest,
             locate=config.locate,
             name_letter=config.name_letter,
+            plain=config.plain,
         ),
     )
     pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))

@@ -186,6 +186,7 @@ def compose(
     rng: random.Random,
     locate: float = 0.0,
     name_letter: float = 0.0,
+    plain: bool = False,
 ) -> Question:
     """Write one question.
 
@@ -201,6 +202,7 @@ def compose(
         rng: Decides the wording alone, never the answer.
         locate: Share of the reasoning about depth and distance that first says where each object is.
         name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
+        plain: Reasoning with one wording for each thing that is said.
 
     Raises:
         InputError: The form, the relation or the position does not belong to this candidate.
@@ -234,7 +236,7 @@ def compose(
         reference=mentions["reference"],
         anchor=mentions.get("anchor"),
         names_answer=cast.names_answer,
-        subject_first=cast.subject_first if cast.names_answer else rng.random() < 0.5,
+        subject_first=cast.subject_first if cast.names_answer else plain or rng.random() < 0.5,
         choices=choices,
         answer_text=answer_text,
         values=values,
@@ -243,6 +245,7 @@ def compose(
         spots=_spots(scene, cast.ids),
         locate=locate,
         name_letter=name_letter,
+        plain=plain,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)

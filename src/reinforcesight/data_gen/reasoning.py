@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from reinforcesight.data_gen.claims import CLAIM_PHRASES, adverbs
 from reinforcesight.data_gen.english import Mention, fill
@@ -42,6 +43,7 @@ class Facts:
             width, and the depth in metres; ``None`` where depth has no metric unit.
         locate: Share of the texts about depth and distance that first say where each object is, given ``spots``.
         name_letter: Share of the texts that say which letter each option has, and end on that of the right one.
+        plain: One wording for each thing that is said, and nothing that could be left out.
     """
 
     form: Form
@@ -59,6 +61,7 @@ class Facts:
     spots: Mapping[str, tuple[float, float]] | None = None
     locate: float = 0.0
     name_letter: float = 0.0
+    plain: bool = False
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -218,6 +221,18 @@ _SHORT: dict[Relation, str] = {
 }
 
 
+class _FirstWording(random.Random):
+    """Draws for plain texts: the first wording of each list, and no part that only a share of the texts has."""
+
+    def choice(self, seq: Any) -> Any:
+        """The first."""
+        return seq[0]
+
+    def random(self) -> float:
+        """Just below one: only what all texts have is drawn."""
+        return math.nextafter(1.0, 0.0)
+
+
 def fixed_parts() -> tuple[str, ...]:
     """What stays the same between the objects' names in reasoning texts: clauses of two words or more.
 
@@ -254,6 +269,7 @@ def fixed_parts() -> tuple[str, ...]:
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
     """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
+    rng = _FirstWording() if facts.plain else rng
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
     mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}

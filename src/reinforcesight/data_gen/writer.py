@@ -46,6 +46,7 @@ class WriteContext:
         identity: Digest of the job.
         locate: Share of the reasoning about depth and distance that first says where each object is.
         name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
+        plain: Reasoning with one wording for each thing that is said.
     """
 
     work: Path
@@ -55,6 +56,7 @@ class WriteContext:
     identity: str
     locate: float = 0.0
     name_letter: float = 0.0
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 drawing=drawing,
                 locate=context.locate,
                 name_letter=context.name_letter,
+                plain=context.plain,
             )
 
 
@@ -235,6 +238,7 @@ def make_row(
     drawing: _Drawing | None = None,
     locate: float = 0.0,
     name_letter: float = 0.0,
+    plain: bool = False,
 ) -> Row:
     """One row: the question of a pick. It depends on seed, picture and number alone."""
     drawing = drawing or _Drawing(picture.image)
@@ -250,6 +254,7 @@ def make_row(
         rng=random.Random(int.from_bytes(digest[:8], "big")),
         locate=locate,
         name_letter=name_letter,
+        plain=plain,
     )
     image, suffix = drawing.with_boxes(question)
     row_id = f"{picture.source}-{picture.index:07d}-{number}"
