@@ -288,6 +288,9 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         mentions |= {"n": near, "f": far}
         parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
     turned = facts.form is not Form.YES_NO and rng.random() < 0.3
+    if facts.plain and facts.names_answer:
+        # The claim is about the first object, so that what is seen decides a word and not which name to write.
+        turned = not facts.subject_first
     phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
     leads = _LEADS_TOGETHER if together else _LEADS[axis]
     said = " ".join((*parts, phrase)).lower()
@@ -359,10 +362,14 @@ def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: 
     values = facts.values
     located = _spots(facts, axis, rng)
     if axis is Axis.DEPTH:
+        if facts.plain:
+            return located
         parts = [*located, rng.choice(_DEPTHS[near_first])]
         if _strength(facts) == 2 and rng.random() < 0.25:
             parts.append(_WELL_APART)
         return parts
+    if facts.plain:
+        return located
     parts = [*located, rng.choice(_DISTANCES[near_first])]
     gaps = values.get("subject_surface"), values.get("reference_surface")
     if gaps[0] is not None and gaps[1] is not None and gaps[0] != gaps[1]:
@@ -413,20 +420,27 @@ def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
         right: Which of them is right.
         ending: The conclusion, without its full stop, ending in "the answer is ..." or the like.
     """
+    return f"As for the options, {_each_option(choices)}. {ending}, and {choices[right]} is option {letter(right)}."
+
+
+def _each_option(choices: Sequence[str]) -> str:
     named = [f"{choice} is option {letter(i)}" for i, choice in enumerate(choices)]
-    listed = f"{', '.join(named[:-1])}, and {named[-1]}"
-    return f"As for the options, {listed}. {ending}, and {named[right]}."
+    return f"{', '.join(named[:-1])}, and {named[-1]}"
 
 
 def _letters(facts: Facts, rng: random.Random) -> str:
     choices = ("{x}", "{y}") if facts.names_answer else facts.choices
+    right = facts.choices.index(facts.answer_text)
+    if facts.plain and facts.names_answer:
+        # The letter first: between two letters a small model chooses more easily than between two names.
+        return f"As for the options, {_each_option(choices)}. So the answer is option {letter(right)}, {{s}}."
     if facts.form is Form.YES_NO:
         ending = "{hence} the answer to the question is {answer}"
     else:
         ending = rng.choice(_NAME_ENDINGS[:2] if facts.names_answer else _WORD_ENDINGS[:1]).rstrip(".")
     answer = "{s}" if facts.names_answer else facts.answer_text
     text = ending.replace("{hence}", rng.choice(_HENCE)).replace("{answer}", answer)
-    return letters_text(choices, facts.choices.index(facts.answer_text), text)
+    return letters_text(choices, right, text)
 
 
 def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:
