@@ -278,3 +278,55 @@ def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the
 def test_letters_are_not_named_unless_asked_for():
     rng = random.Random(5)
     assert not any("As for the options" in random_question(rng)[2].reasoning for _ in range(60))
+
+
+@pytest.mark.parametrize("axis", list(Axis))
+def test_plain_texts_of_the_same_facts_are_the_same_and_say_no_more_than_needed(axis):
+    rng = random.Random(6)
+    lengths = []
+    for _ in range(30):
+        scene, candidate, usual, asked = random_question(rng, axis=axis)
+        plain = [
+            compose(
+                scene, candidate, templates=load_templates(), rng=random.Random(seed), plain=True, **asked
+            )
+            for seed in range(4)
+        ]
+        assert len({q.reasoning for q in plain}) == 1
+        q = plain[0]
+        told = Claim(q.relation, q.subject, q.reference, q.anchor)
+        turned = Claim(q.relation.inverse, q.reference, q.subject, q.anchor)
+        assert find_numbers(q.reasoning) == []
+        names = {i: scene[i].name for i in {q.subject, q.reference, q.anchor} - {None}}
+        colours = {box["object"]: box["colour"] for box in q.evidence["boxes"]}
+        claims = read_claims(q.reasoning, claim_mentions(names, colours))
+        assert claims
+        assert {*claims} <= {told, turned}
+        lengths.append((len(plain[0].reasoning.split()), len(usual.reasoning.split())))
+    assert statistics.mean(a for a, _ in lengths) < statistics.mean(b for _, b in lengths)
+
+
+def test_plain_texts_with_letters_tell_which_object_is_asked_for():
+    """The letter of "the closer object" and so on, against what the scene says of the two options."""
+    rng = random.Random(8)
+    for _ in range(60):
+        scene, candidate, _, asked = random_question(rng, axis=rng.choice([Axis.DEPTH, Axis.DISTANCE]))
+        q = compose(
+            scene, candidate, templates=load_templates(), rng=rng, plain=True, name_letter=1.0, **asked
+        )
+        found = re.search(
+            r"the closer object is option ([AB]), and the farther object is option ([AB])", q.reasoning
+        )
+        if found is None:
+            assert (
+                q.choices[0] not in {scene[q.subject].name, scene[q.reference].name}
+                or "As for" not in q.reasoning
+            )
+            continue
+        assert {*found.groups()} == {"A", "B"}
+        right = "AB"[asked["answer_index"]]
+        which = "closer" if found.group(1) == right else "farther"
+        assert which == ("closer" if q.relation in {Relation.IN_FRONT, Relation.CLOSER} else "farther")
+        assert q.reasoning.endswith(
+            f"So the answer is the {which} object, and the {which} object is option {right}."
+        )

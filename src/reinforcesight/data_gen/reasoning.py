@@ -267,6 +267,19 @@ def fixed_parts() -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
 
 
+# Which of two objects, in plain texts.
+_SORT: dict[Relation, str] = {
+    Relation.LEFT: "left",
+    Relation.RIGHT: "right",
+    Relation.ABOVE: "upper",
+    Relation.BELOW: "lower",
+    Relation.IN_FRONT: "closer",
+    Relation.BEHIND: "farther",
+    Relation.CLOSER: "closer",
+    Relation.FARTHER: "farther",
+}
+
+
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
     """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
     rng = _FirstWording() if facts.plain else rng
@@ -432,8 +445,15 @@ def _letters(facts: Facts, rng: random.Random) -> str:
     choices = ("{x}", "{y}") if facts.names_answer else facts.choices
     right = facts.choices.index(facts.answer_text)
     if facts.plain and facts.names_answer:
-        # The letter first: between two letters a small model chooses more easily than between two names.
-        return f"As for the options, {_each_option(choices)}. So the answer is option {letter(right)}, {{s}}."
+        # Which object is the nearer one, and which is asked for, are told apart: their combination is hard to learn.
+        first, second = facts.relation.axis.relations
+        place = right if facts.relation is first else 1 - right
+        kinds = [f"the {_SORT[first]} object", f"the {_SORT[second]} object"]
+        listed = f"{kinds[0]} is option {letter(place)}, and {kinds[1]} is option {letter(1 - place)}"
+        asked = f"the {_SORT[facts.relation]} object"
+        return (
+            f"As for the options, {listed}. So the answer is {asked}, and {asked} is option {letter(right)}."
+        )
     if facts.form is Form.YES_NO:
         ending = "{hence} the answer to the question is {answer}"
     else:
