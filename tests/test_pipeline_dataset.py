@@ -18,6 +18,7 @@ from pipeline_support import ALL_SPLITS, digests, rows, run, write_annotated
 from reinforcesight.cli import cli
 from reinforcesight.config import load_config
 from reinforcesight.data_gen.generate_dataset import GenerateConfig, generate
+from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.records import COLUMNS, arrow_schema
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.judge import judge
@@ -286,12 +287,20 @@ def test_the_main_configurations_are_valid(tmp_path):
     main = load_config(GenerateConfig, configs / "config.yaml", (), {"output": tmp_path})
     assert (main.source, main.num_samples) == ("localized_narratives", 10_000)
     assert str(main.input) == "hub:HuggingFaceM4/LocalizedNarratives"
-    # All else is as by default, but for the second detector.
+    # All else is as by default, the second detector too.
     same = {"source": "rendered", "input": None, "perception": rendered.perception}
     assert main.model_copy(update=same) == rendered
-    changed = {"second_grounding_model": None, "batch_size": rendered.perception.batch_size}
+    changed = {"batch_size": rendered.perception.batch_size}
     assert main.perception.second_grounding_model is not None
     assert main.perception.model_copy(update=changed) == rendered.perception
+
+
+def test_the_second_detector_goes_with_the_first_by_default_alone():
+    assert PerceptionConfig().second_grounding_model is not None
+    assert PerceptionConfig(grounding_model="folder").second_grounding_model is None
+    both = PerceptionConfig(grounding_model="folder", second_grounding_model="other")
+    assert both.second_grounding_model == "other"
+    assert PerceptionConfig.model_validate(PerceptionConfig().model_dump()) == PerceptionConfig()
 
 
 def test_the_command_takes_flags_with_dashes(tmp_path):

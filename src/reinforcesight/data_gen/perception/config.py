@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 
@@ -78,8 +79,9 @@ class PerceptionConfig(StrictConfig):
     )
     grounding_revision: str = Field("main", description="hub revision of the detector")
     second_grounding_model: str | None = Field(
-        None,
-        description="a detector of other making, without whose consent no box is used; none: one detector",
+        "google/owlv2-base-patch16-ensemble",
+        description="a detector of other making, without whose consent no box is used; none: one detector, whose sure "
+        "mistakes become wrong labels. Where grounding_model alone is given: none",
     )
     second_grounding_revision: str = Field("main", description="hub revision of the second detector")
     second_depth_model: str | None = Field(
@@ -107,3 +109,11 @@ class PerceptionConfig(StrictConfig):
     keep_loaded: bool = Field(True, description="keep all models in memory between chunks")
     cache: Path | None = Field(None, description="folder of intermediate results; none: nothing is kept")
     gates: GateRules = GateRules()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _second_goes_with_first(cls, values: Any) -> Any:
+        """The second detector by default goes with the first by default; to another one it may not fit."""
+        if isinstance(values, Mapping) and "grounding_model" in values:
+            return {"second_grounding_model": None, **values}
+        return values
