@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from reinforcesight import protocol
 from reinforcesight.config import load_config
 from reinforcesight.data_gen.sources.rendering import Distribution
+from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import EMBEDDED_DIRECTORY, ModelConfig, load_model
 from reinforcesight.model.nano.config import PretrainConfig
 from reinforcesight.model.nano.scenes import render_scene
@@ -48,22 +51,35 @@ def test_it_sees_what_its_card_says(recipe):
     assert scores["letters"] > 0.7
 
 
-def test_it_answers_in_the_format_when_asked(tmp_path, recipe):
-    from PIL import Image
+def test_it_chooses_one_of_the_offered_names_in_the_format(recipe):
+    """Asked as it was taught: by colour and kind. What it chooses is often wrong; the score above is for that."""
+    loaded = load_model(ModelConfig(model_path="nano"))
+    kinds, colours = recipe.rendering.kinds, recipe.rendering.colours
+    questions, pictures, offered = [], [], []
+    for index in range(24):
+        scene = render_scene(5, index, Distribution.HELD_OUT, recipe.picture_size, 16, recipe.rendering)
+        names = [
+            f"{colours[int(c)]} {kinds[int(k)]}"
+            for c, k in zip(scene.colours, scene.kinds, strict=True)
+            if k >= 0
+        ]
+        absent = next(f"{c} {k}" for c in colours for k in kinds if f"{c} {k}" not in names)
+        question = protocol.with_options("Which of these is in the picture?", [names[0], absent])
+        questions.append(protocol.with_instruction(question, protocol.Protocol.REASON))
+        pictures.append(Image.fromarray(scene.picture))
+        offered.append((names[0], absent))
+    answers = generate_text(loaded.model, loaded.processor, questions, pictures, 96, batch_size=24)
+    fitting = [
+        re.fullmatch(rf"<think>.+</think><answer>(?:\(A\) {a}|\(B\) {b})</answer>", answer.text) is not None
+        for answer, (a, b) in zip(answers, offered, strict=True)
+    ]
+    assert sum(fitting) >= 22, [answer.text for answer in answers]
 
+
+def test_ask_takes_it_by_name(tmp_path, recipe):
     from reinforcesight.model.ask import AskConfig, ask
 
     scene = render_scene(5, 0, Distribution.HELD_OUT, recipe.picture_size, 16, recipe.rendering)
     Image.fromarray(scene.picture).save(tmp_path / "scene.png")
-    kinds = recipe.rendering.kinds
-    shown, absent = kinds[int(scene.kinds[0])], next(k for i, k in enumerate(kinds) if i not in scene.kinds)
-    result = ask(
-        AskConfig(
-            image=tmp_path / "scene.png",
-            question=f"Which of these is in the picture? Select from the following choices.\n(A) {shown}\n(B) {absent}",
-        )
-    )
-    (answer,) = result.answers
+    (answer,) = ask(AskConfig(image=tmp_path / "scene.png", question="Where is the snowman?")).answers
     assert answer.finished
-    assert answer.reasoning
-    assert re.fullmatch(rf"\(A\) {shown}|\(B\) {absent}", answer.answer)
