@@ -309,6 +309,7 @@ def test_plain_texts_of_the_same_facts_are_the_same_and_say_no_more_than_needed(
 def test_plain_texts_with_letters_tell_which_object_is_asked_for():
     """The letter of "the closer object" and so on, against what the scene says of the two options."""
     rng = random.Random(8)
+    named = 0
     for _ in range(60):
         scene, candidate, _, asked = random_question(rng, axis=rng.choice([Axis.DEPTH, Axis.DISTANCE]))
         q = compose(
@@ -323,6 +324,7 @@ def test_plain_texts_with_letters_tell_which_object_is_asked_for():
                 or "As for" not in q.reasoning
             )
             continue
+        named += 1
         assert {*found.groups()} == {"A", "B"}
         right = "AB"[asked["answer_index"]]
         which = "closer" if found.group(1) == right else "farther"
@@ -330,3 +332,4 @@ def test_plain_texts_with_letters_tell_which_object_is_asked_for():
         assert q.reasoning.endswith(
             f"So the answer is the {which} object, and the {which} object is option {right}."
         )
+    assert named > 15

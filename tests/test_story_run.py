@@ -105,6 +105,16 @@ def test_a_changed_setting_redoes_its_stage_and_those_that_read_it(folder, capsy
     assert do(folder, "sft.learning_rate=0.5", "grpo.learning_rate=0.5", "report.scenes=3") == ["report"]
 
 
+def test_settings_of_perception_leave_rendered_pictures_alone(folder, tmp_path):
+    do(folder)
+    assert do(folder, "generate.perception.batch_size=1") == []
+    source = tmp_path / "photos"
+    source.mkdir()
+    photographs = {"source": "image_folder", "input": str(source), "num_samples": 40}
+    assert "generate" in do(folder, generate=photographs)
+    assert "generate" in do(folder, "generate.perception.batch_size=1", generate=photographs)
+
+
 def test_a_stage_that_makes_the_same_again_leaves_the_next_ones_alone(folder):
     do(folder)
     (folder / "sft" / "file.safetensors").unlink()

@@ -63,6 +63,8 @@ def inputs_of(
 
 def _dataset_settings(config: GenerateConfig) -> dict[str, Any]:
     settings = config.model_dump(mode="json", exclude=_FASTER_OR_SLOWER)
+    if config.source == "rendered":
+        del settings["perception"]  # the renderer knows what it drew
     for name in ("input", "templates"):
         path = getattr(config, name)
         if path is not None:
