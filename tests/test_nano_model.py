@@ -174,7 +174,7 @@ def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_
 
     monkeypatch.setattr(Pretraining, "learn", learn_and_stop)
     assert pretrain_nano(config("changed", steps=40)).content["status"] == "interrupted"
-    with pytest.raises(ConfigError, match="falls from step 3"):
+    with pytest.raises(ConfigError, match="other weights after step 3"):
         change_length(config("changed", steps=1))
     monkeypatch.setattr(Pretraining, "learn", learn)
     (tmp_path / "changed" / "scenes").rename(tmp_path / "kept")

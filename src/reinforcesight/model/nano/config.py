@@ -32,6 +32,19 @@ class NanoArchitecture(StrictConfig):
         return self.patch_size * self.merge_size
 
 
+class PretrainRound(StrictConfig):
+    """One rise and fall of the learning rate: the vision tower alone, then all together."""
+
+    vision_steps: int = Field(ge=0, description="steps of the vision tower alone")
+    steps: int = Field(ge=0, description="steps of vision tower and text model together")
+    scenes_per_step: int = Field(8, ge=0, description="new scenes a step")
+
+    @property
+    def length(self) -> int:
+        """All steps."""
+        return self.vision_steps + self.steps
+
+
 class PretrainConfig(StrictConfig):
     """Pretraining of the embedded model on rendered scenes, from random weights."""
 
@@ -52,6 +65,9 @@ class PretrainConfig(StrictConfig):
     grid_weight: float = Field(0.5, ge=0, description="weight of naming visual tokens beside the texts' loss")
     first_scenes: int = Field(2048, ge=1, description="scenes rendered before the first step")
     scenes_per_step: int = Field(8, ge=0, description="new scenes a step")
+    further: list[PretrainRound] = Field(
+        [], description="rounds after the first, which raise the learning rate again; a finished run may be given more"
+    )
     window: int = Field(
         16384, ge=64, description="most scenes to draw from; the oldest make way for new ones"
     )
@@ -65,6 +81,28 @@ class PretrainConfig(StrictConfig):
     threads: int | None = Field(None, ge=1, description="processor threads for the arithmetic")
     architecture: NanoArchitecture = NanoArchitecture()
     rendering: RenderConfig = RenderConfig()
+
+    @property
+    def rounds(self) -> list[PretrainRound]:
+        """All rounds, the first one too."""
+        first = PretrainRound(
+            vision_steps=self.vision_steps, steps=self.steps, scenes_per_step=self.scenes_per_step
+        )
+        return [first, *self.further]
+
+    def at(self, step: int) -> tuple[int, PretrainRound, int]:
+        """Number of the round that a step is in (0 is the first), the round, and the steps done within it."""
+        rounds = self.rounds
+        for number, part in enumerate(rounds):
+            if step < part.length or number == len(rounds) - 1:
+                return number, part, step
+            step -= part.length
+        raise AssertionError
+
+    def new_scenes(self, step: int) -> int:
+        """Scenes that have come in before a step, beyond the first window."""
+        number, part, within = self.at(step)
+        return sum(p.length * p.scenes_per_step for p in self.rounds[:number]) + within * part.scenes_per_step
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

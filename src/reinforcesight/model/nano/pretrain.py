@@ -84,12 +84,14 @@ class Pretraining:
         self.encoder = Encoder(self.processor, self.grid)
         self.step = 0
         self.supply = SceneSupply(
-            config, config.output / "scenes", lambda step: step * config.scenes_per_step
+            config, config.output / "scenes", config.new_scenes
         )
 
     def learn(self) -> dict[str, float]:
         """One optimizer step; returns its figures."""
-        config, alone = self.config, self.step < self.config.vision_steps
+        config = self.config
+        number, part, within = config.at(self.step)
+        alone = within < part.vision_steps
         rng = random.Random(f"{config.seed}-{self.step}")
         vision_rate, text_rate = self._rates()
         for index, group in enumerate(self.optimizer.param_groups):
@@ -97,7 +99,11 @@ class Pretraining:
         scenes = self.supply.draw(self.step, config.vision_batch_size if alone else config.batch_size, rng)
         scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
         tokens, drawn = self.see(scenes, rng)
-        loss, figures = self.heads.loss(tokens, self.embed.weight, scenes)
+        words = self.embed.weight
+        if alone and number:
+            # The text model knows these words by now: the vision tower comes to them, they stay where they are.
+            words = words.detach()
+        loss, figures = self.heads.loss(tokens, words, scenes)
         if not alone:
             loss = config.grid_weight * loss
             said = self._say(tokens, scenes, drawn, rng)
@@ -174,10 +180,10 @@ class Pretraining:
     def _rates(self) -> tuple[float, float]:
         """Learning rates of the vision tower and of the text model."""
         config = self.config
-        alone = self.step < config.vision_steps
-        done, total = (
-            (self.step, config.vision_steps) if alone else (self.step - config.vision_steps, config.steps)
-        )
+        _, part, done = config.at(self.step)
+        alone, total = done < part.vision_steps, part.vision_steps
+        if not alone:
+            done, total = done - part.vision_steps, part.steps
         share = done / max(1, total)
         factor = min(1.0, (done + 1) / max(1, config.warmup_steps))
         if share > _DECAY_FROM:
@@ -271,29 +277,50 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
 
 
 def change_length(config: PretrainConfig) -> None:
-    """Let a run be made longer or shorter as long as the learning rate has not begun to fall.
+    """Let a run be made longer or shorter where a run of the other length would have come to the same weights so far.
 
-    Until then a run of the other length would have come to the same weights.
+    That is so as long as the learning rate has not begun to fall, and rounds may be added at any time.
 
     Raises:
         ConfigError: It is too late for that.
     """
     record = RunRecord.load(config.output)
-    if record is None or record.content["recipe"].get("steps") == config.steps:
+    if record is None:
+        return
+    recipe = record.content["recipe"]
+    recipe.setdefault("further", [])
+    before, after = _rounds(recipe), [(part.vision_steps, part.steps) for part in config.rounds]
+    if before == after:
         return
     saved = complete_checkpoints(config.output)
     done = step_of(saved[-1]) if saved else 0
-    before = int(record.content["recipe"]["steps"])
-    falls = config.vision_steps + int(_DECAY_FROM * min(before, config.steps))
-    if done > falls or record.content["status"] == "finished":
+    alike = _alike(before, after)
+    if done > alike:
         raise ConfigError(
-            f"the run was begun with steps={before} and has made {done}, after which {config.steps} would come to "
-            f"other weights: the learning rate falls from step {falls}",
+            f"the run was begun with (vision_steps, steps) of {before} and has made {done} steps; with {after} it "
+            f"would have come to other weights after step {alike}",
             where=str(config.output),
-            fix=f"use --set steps={before}, or another --output",
+            fix="use the former steps, or another --output",
         )
-    record.content["recipe"]["steps"] = config.steps
+    recipe["steps"] = config.steps
+    recipe["vision_steps"] = config.vision_steps
+    recipe["further"] = [part.model_dump() for part in config.further]
     record.save()
+
+
+def _rounds(recipe: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(int(part["vision_steps"]), int(part["steps"])) for part in (recipe, *recipe["further"])]
+
+
+def _alike(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> int:
+    """The last step up to which runs of two lengths come to the same weights."""
+    alike = 0
+    for one, other in zip(before, after, strict=False):
+        for a, b in zip(one, other, strict=True):
+            if a != b:
+                return alike + int(_DECAY_FROM * min(a, b))
+            alike += a
+    return alike
 
 
 def _publish(run: Pretraining) -> None:
@@ -306,7 +333,7 @@ def _publish(run: Pretraining) -> None:
 
 def _train(run: Pretraining, record: RunRecord, stop: StopOnSignal) -> None:
     config = run.config
-    total = config.vision_steps + config.steps
+    total = sum(part.length for part in config.rounds)
     run.model.train()
     began, first, sums, summed = time.monotonic(), run.step, dict[str, float](), 0
     with tqdm(total=total, initial=run.step, unit="step", disable=None) as bar:
