@@ -186,3 +186,53 @@ def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_
     assert all(torch.equal(changed[name], plain[name]) for name in plain)
     with pytest.raises(ConfigError, match="has made 8"):
         change_length(config("plain", steps=50))
+
+
+def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_had_it_from_the_start(tmp_path):
+    from safetensors.torch import load_file
+
+    from reinforcesight.errors import ConfigError
+    from reinforcesight.model.nano.pretrain import change_length, pretrain_nano
+
+    more = [{"vision_steps": 3, "steps": 2, "scenes_per_step": 0}]
+
+    def config(name, **changed):
+        return PretrainConfig.model_validate({**SMALL, "output": tmp_path / name, **changed})
+
+    pretrain_nano(config("later"))
+    (tmp_path / "later" / "scenes").rename(tmp_path / "kept")
+    for name in ("later", "at_once"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "scenes").symlink_to(tmp_path / "kept")
+    short = load_file(tmp_path / "later" / "model.safetensors")
+    for name in ("later", "at_once"):
+        record = pretrain_nano(config(name, further=more))
+        assert record.content["status"] == "finished"
+        assert record.content["results"]["steps"] == 13
+    later, at_once = (load_file(tmp_path / name / "model.safetensors") for name in ("later", "at_once"))
+    assert all(torch.equal(later[name], at_once[name]) for name in later)
+    assert not all(torch.equal(later[name], short[name]) for name in later)
+    with pytest.raises(ConfigError, match="has made 13 steps"):
+        change_length(config("later", further=[{**more[0], "steps": 50}]))
+
+
+def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_further_round(tmp_path):
+    from reinforcesight.model.nano.pretrain import Pretraining
+
+    settings = SMALL | {"output": tmp_path, "vision_steps": 1, "steps": 1}
+    run = Pretraining(PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]}))
+    run.model.train()
+    run.learn(), run.learn()
+    words, seeing = run.embed.weight.clone(), run.visual.state_dict()["blocks.0.attn.qkv.weight"].clone()
+    run.learn(), run.learn()
+    assert torch.equal(run.embed.weight, words)
+    assert not torch.equal(run.visual.state_dict()["blocks.0.attn.qkv.weight"], seeing)
+    run.learn()
+    assert not torch.equal(run.embed.weight, words)
+    run.supply.close()
+
+
+def test_new_scenes_come_in_at_the_pace_of_each_round():
+    further = [{"vision_steps": 10, "steps": 10, "scenes_per_step": 2}]
+    config = PretrainConfig.model_validate(SMALL | {"scenes_per_step": 4, "further": further})
+    assert [config.new_scenes(step) for step in (0, 8, 9, 28)] == [0, 32, 34, 72]
