@@ -102,6 +102,7 @@ def training_arguments(config: SftConfig, *, has_validation: bool) -> TrlConfig:
             gradient_accumulation_steps=config.gradient_accumulation_steps,
             learning_rate=config.learning_rate,
             lr_scheduler_type=config.lr_scheduler_type,
+            lr_scheduler_kwargs=dict(config.lr_scheduler_kwargs),
             warmup_steps=config.warmup_ratio,
             weight_decay=config.weight_decay,
             max_grad_norm=config.max_grad_norm,
