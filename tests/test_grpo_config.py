@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+from transformers import get_scheduler
 
 from reinforcesight.cli import run
 from reinforcesight.config import load_config
@@ -14,6 +16,8 @@ from reinforcesight.grpo.arguments import training_arguments
 from reinforcesight.grpo.config import GrpoConfig, ValidationOptions
 from reinforcesight.grpo.validation import StopOnFall, compare_with_start, fallen
 from reinforcesight.model.tiny import train_tokenizer
+from reinforcesight.sft.answer_trainer import training_arguments as sft_arguments
+from reinforcesight.sft.config import SftConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -37,6 +41,30 @@ def test_shipped_recipes_fit_trl(name, processor, tmp_path):
         update={"gradient_accumulation_steps": config.gradient_accumulation_steps // 2}
     )
     assert config.recipe(processes=1) == halved.recipe(processes=2)
+
+
+@pytest.mark.parametrize("trained", ["sft", "grpo"])
+def test_the_rate_falls_as_far_as_the_scheduler_is_told(trained, processor, tmp_path):
+    def arguments(name, **scheduler):
+        values = {"dataset": "d", "output": str(tmp_path), "precision": "float32", "learning_rate": 0.1}
+        values |= {"lr_scheduler_type": name, "lr_scheduler_kwargs": scheduler}
+        if trained == "sft":
+            return sft_arguments(SftConfig.model_validate(values), has_validation=False)
+        return training_arguments(GrpoConfig.model_validate(values), processor, has_validation=False)
+
+    given = arguments("cosine_with_min_lr", min_lr_rate=0.4)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=given.learning_rate)
+    scheduler = get_scheduler(
+        given.lr_scheduler_type, optimizer, 0, 10, scheduler_specific_kwargs=given.lr_scheduler_kwargs
+    )
+    for _ in range(10):
+        optimizer.step()
+        scheduler.step()
+    assert scheduler.get_last_lr() == pytest.approx([0.04])
+    with pytest.raises(ConfigError, match="the scheduler cosine takes no 'min_lr_rate'; it takes num_cycles"):
+        arguments("cosine", min_lr_rate=0.4)
+    with pytest.raises(ConfigError, match="no scheduler 'cosinus'"):
+        arguments("cosinus")
 
 
 def test_eight_bit_with_vllm_is_refused_with_the_reason():

@@ -28,27 +28,30 @@ sys.exit(train_grpo(GrpoConfig(**json.loads(sys.argv[1]))).exit_code)
 """
 
 
+# An adapter to start from, which makes the KL term need a copy of it; and all weights, as the quickstart trains them.
+ADAPTER = {"beta": 0.1, "resample_rounds": 1, "lora": {"rank": 2, "dropout": 0.1}}
+FULL = {"tuning": "full", "train_parts": "all", "beta": 0.0, "resample_rounds": 0, "num_iterations": 2}
+
+
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """An adapter to start from, which makes the KL term need a copy of it, and the settings of all runs here."""
+    """Settings of a run of eight steps, by what it trains."""
     torch.set_num_threads(1)  # as in the processes, since the number changes rounding
     folder = tmp_path_factory.mktemp("resume")
     data, tiny = write_scenes(folder / "data"), smallest_model(folder / "tiny")
     train_grpo(settings(data, tiny, folder / "sft", max_steps=1, learning_rate=0.1))
 
-    def make(output):
+    def make(output, kind):
         return settings(
             data,
-            folder / "sft",
+            folder / "sft" if kind is ADAPTER else tiny,
             output,
             max_steps=8,
             save_steps=2,
             eval_steps=4,
-            beta=0.1,
-            resample_rounds=1,
             per_device_train_batch_size=2,
             gradient_accumulation_steps=2,
-            lora={"rank": 2, "dropout": 0.1},
+            **kind,
         )
 
     return make
@@ -81,12 +84,17 @@ def curve(output: Path):
     return [tuple(line[key] for key in keys) for line in read_metrics(output) if "reward" in line]
 
 
-def test_killed_and_stopped_the_curve_is_as_undisturbed(started, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "weights_file"),
+    [(ADAPTER, "adapter_model.safetensors"), (FULL, "model.safetensors")],
+    ids=["adapter", "full"],
+)
+def test_killed_and_stopped_the_curve_is_as_undisturbed(kind, weights_file, started, tmp_path):
     run, reference = tmp_path / "run", tmp_path / "reference"
-    status, said = signal_at(start(started(run)), run, 3, signal.SIGKILL)
+    status, said = signal_at(start(started(run, kind)), run, 3, signal.SIGKILL)
     assert status == -signal.SIGKILL, said
     assert complete_checkpoints(run)
-    status, said = signal_at(start(started(run)), run, 5, signal.SIGTERM)
+    status, said = signal_at(start(started(run, kind)), run, 5, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM, said
     record = json.loads((run / "run_record.json").read_text())
     assert record["status"] == "interrupted"
@@ -94,10 +102,10 @@ def test_killed_and_stopped_the_curve_is_as_undisturbed(started, tmp_path):
     assert newest.name == f"checkpoint-{max(line['step'] for line in read_metrics(run))}"
     load_model(ModelConfig(model_path=str(newest)))
     for output in (run, reference):
-        assert train_grpo(started(output)).status == "finished"
+        assert train_grpo(started(output, kind)).status == "finished"
     assert len(curve(reference)) == 8
     assert curve(run) == curve(reference)
-    weights = [(folder / "adapter_model.safetensors").read_bytes() for folder in (run, reference)]
+    weights = [(folder / weights_file).read_bytes() for folder in (run, reference)]
     assert weights[0] == weights[1]
     answers = [(folder / "answers" / "step-8.jsonl").read_text() for folder in (run, reference)]
     assert answers[0] == answers[1]

@@ -188,7 +188,9 @@ def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_
         change_length(config("plain", steps=50))
 
 
-def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_had_it_from_the_start(tmp_path):
+def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_had_it_from_the_start(
+    tmp_path,
+):
     from safetensors.torch import load_file
 
     from reinforcesight.errors import ConfigError
@@ -220,7 +222,9 @@ def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_furt
     from reinforcesight.model.nano.pretrain import Pretraining
 
     settings = SMALL | {"output": tmp_path, "vision_steps": 1, "steps": 1}
-    run = Pretraining(PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]}))
+    run = Pretraining(
+        PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]})
+    )
     run.model.train()
     run.learn(), run.learn()
     words, seeing = run.embed.weight.clone(), run.visual.state_dict()["blocks.0.attn.qkv.weight"].clone()

@@ -15,6 +15,7 @@ from reinforcesight.grpo.reward import reward_weights
 from reinforcesight.grpo.validation import BEST_METRIC
 from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
+from reinforcesight.training.schedule import scheduler_arguments
 
 _NEVER = -100.0  # the lowest bias that vLLM takes
 
@@ -36,6 +37,7 @@ def training_arguments(config: GrpoConfig, processor: Any, *, has_validation: bo
     vllm = uses_vllm(config)
     if vllm:
         require_module("vllm", extra="vllm")
+    scheduler = scheduler_arguments(config.lr_scheduler_type, config.lr_scheduler_kwargs)
     try:
         return TrlConfig(
             output_dir=config.output,
@@ -46,7 +48,7 @@ def training_arguments(config: GrpoConfig, processor: Any, *, has_validation: bo
             gradient_accumulation_steps=config.gradient_accumulation_steps,
             learning_rate=config.learning_rate,
             lr_scheduler_type=config.lr_scheduler_type,
-            lr_scheduler_kwargs=dict(config.lr_scheduler_kwargs),
+            lr_scheduler_kwargs=scheduler,
             warmup_steps=config.warmup_ratio,
             weight_decay=config.weight_decay,
             max_grad_norm=config.max_grad_norm,

@@ -25,6 +25,7 @@ from reinforcesight.sft.accuracy import accuracy_metrics, as_lines, judge_genera
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.training.callbacks import StopOnSignal
 from reinforcesight.training.checkpoints import checkpoint_folder, is_complete
+from reinforcesight.training.schedule import scheduler_arguments
 
 # The checker knows TRL's trainer by halves; what is used of it is tested.
 _Trainer: Any = SFTTrainer
@@ -92,6 +93,7 @@ def training_arguments(config: SftConfig, *, has_validation: bool) -> TrlConfig:
             "this GPU has no bfloat16 arithmetic", where="precision", fix="use --precision float32"
         )
     workers = _worker_count() if config.num_workers < 0 else config.num_workers
+    scheduler = scheduler_arguments(config.lr_scheduler_type, config.lr_scheduler_kwargs)
     try:
         return TrlConfig(
             output_dir=config.output,
@@ -102,7 +104,7 @@ def training_arguments(config: SftConfig, *, has_validation: bool) -> TrlConfig:
             gradient_accumulation_steps=config.gradient_accumulation_steps,
             learning_rate=config.learning_rate,
             lr_scheduler_type=config.lr_scheduler_type,
-            lr_scheduler_kwargs=dict(config.lr_scheduler_kwargs),
+            lr_scheduler_kwargs=scheduler,
             warmup_steps=config.warmup_ratio,
             weight_decay=config.weight_decay,
             max_grad_norm=config.max_grad_norm,

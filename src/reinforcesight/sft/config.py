@@ -67,7 +67,8 @@ class SftConfig(StrictConfig):
     learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate")
     lr_scheduler_type: str = Field("cosine", description="cosine, linear, constant_with_warmup, ...")
     lr_scheduler_kwargs: dict[str, float] = Field(
-        {}, description="What the scheduler takes: {min_lr_rate: 0.1} with cosine_with_min_lr, as transformers has it"
+        {},
+        description="What the scheduler takes: {min_lr_rate: 0.1} with cosine_with_min_lr, as transformers has it",
     )
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="Share of the steps over which the rate rises")
     weight_decay: float = Field(0.0, ge=0, description="Decay of weight matrices")

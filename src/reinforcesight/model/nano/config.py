@@ -66,7 +66,8 @@ class PretrainConfig(StrictConfig):
     first_scenes: int = Field(2048, ge=1, description="scenes rendered before the first step")
     scenes_per_step: int = Field(8, ge=0, description="new scenes a step")
     further: list[PretrainRound] = Field(
-        [], description="rounds after the first, which raise the learning rate again; a finished run may be given more"
+        [],
+        description="rounds after the first, which raise the learning rate again; a finished run may be given more",
     )
     window: int = Field(
         16384, ge=64, description="most scenes to draw from; the oldest make way for new ones"

@@ -83,9 +83,7 @@ class Pretraining:
         self.grid = (height // sizes.cell, width // sizes.cell)
         self.encoder = Encoder(self.processor, self.grid)
         self.step = 0
-        self.supply = SceneSupply(
-            config, config.output / "scenes", config.new_scenes
-        )
+        self.supply = SceneSupply(config, config.output / "scenes", config.new_scenes)
 
     def learn(self) -> dict[str, float]:
         """One optimizer step; returns its figures."""
