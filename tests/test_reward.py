@@ -416,3 +416,10 @@ def test_same_text_same_parts():
         assert score_completion(question.completion, data) == score_completion(
             question.completion, dict(data)
         )
+
+
+def test_the_gate_is_off_where_yaml_reads_off_as_false():
+    assert RewardConfig.model_validate({"gate": False}).gate is Gate.OFF
+    assert RewardConfig.model_validate({"gate": "off"}).gate is Gate.OFF
+    with pytest.raises(ValueError, match="reasoning"):
+        RewardConfig.model_validate({"gate": True})

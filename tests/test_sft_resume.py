@@ -7,6 +7,8 @@ import sys
 import time
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from training_support import quiet_environment, write_dataset
 
 from reinforcesight.model.load import ModelConfig, load_model
@@ -77,6 +79,23 @@ def last_step(output):
 def curve(output):
     keys = ("step", "loss", "grad_norm", "learning_rate", "num_tokens", "mean_token_accuracy")
     return [tuple(line[key] for key in keys) for line in read_metrics(output) if "loss" in line]
+
+
+def test_a_killed_run_that_trains_all_weights_goes_on_with_them(settings, tmp_path):
+    settings = settings | {"tuning": "full", "learning_rate": 0.001, "max_steps": 6, "eval_steps": 6}
+    reference, run = tmp_path / "reference", tmp_path / "run"
+    undisturbed = start(settings, reference)
+    status, said = kill_when(start(settings, run), lambda: last_step(run) >= 3)
+    assert status == -signal.SIGKILL, said
+    assert complete_checkpoints(run)
+    _, said = undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0, said
+    again = start(settings, run)
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert curve(run) == curve(reference)
+    weights = [load_file(folder / "model.safetensors") for folder in (run, reference)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 
 
 def test_killed_between_and_during_checkpoints_and_stopped_the_curve_is_as_undisturbed(settings, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.relation_kinds import RelationRules
@@ -63,6 +63,12 @@ class RewardConfig(StrictConfig):
     rules: Annotated[
         RelationRules, Field(description="margins by which the scene supports or contradicts a claim")
     ] = RelationRules()
+
+    @field_validator("gate", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: object) -> object:
+        """YAML reads a bare ``off`` as false."""
+        return Gate.OFF if value is False else value
 
     @model_validator(mode="after")
     def _check_lengths(self) -> RewardConfig:
