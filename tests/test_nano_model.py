@@ -216,6 +216,9 @@ def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_h
     assert not all(torch.equal(later[name], short[name]) for name in later)
     with pytest.raises(ConfigError, match="has made 13 steps"):
         change_length(config("later", further=[{**more[0], "steps": 50}]))
+    # Nor may a round that is over be said to have seen other scenes, while another is added.
+    with pytest.raises(ConfigError, match="other weights after step 8"):
+        change_length(config("later", further=[{**more[0], "scenes_per_step": 5}, *more]))
 
 
 def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_further_round(tmp_path):

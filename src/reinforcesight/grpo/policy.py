@@ -24,7 +24,7 @@ from reinforcesight.grpo.validation import ValidatedAnswer, validate, validation
 from reinforcesight.run_record import write_text
 from reinforcesight.training.callbacks import StopOnSignal
 from reinforcesight.training.checkpoints import checkpoint_folder, is_complete
-from reinforcesight.training.whole_weights import is_whole_model, load_whole_weights
+from reinforcesight.training.whole_weights import ResumesWholeWeights
 
 # The checker knows TRL's trainer by halves; what is used of it is tested.
 _Trainer: Any = GRPOTrainer
@@ -70,7 +70,7 @@ class PassSampler(Sampler[int]):
         return len(self.sampler)
 
 
-class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
+class SpatialGrpoTrainer(ResumesWholeWeights, _Trainer):  # type: ignore[misc]
     """TRL's trainer on stored rows.
 
     Args:
@@ -284,14 +284,6 @@ class SpatialGrpoTrainer(_Trainer):  # type: ignore[misc]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None per checkpoint; the finished model gets one made from the run record."""
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """As ever, but all weights of a model that was saved as a whole."""
-        folder = Path(resume_from_checkpoint)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled or not is_whole_model(folder):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-        else:
-            load_whole_weights(self.model, folder)
 
     def save_now(self) -> None:
         """Write a checkpoint of the last whole step, unless there is one."""

@@ -18,6 +18,7 @@ _RECIPE_KEYS = (
     "train_parts",
     "learning_rate",
     "lr_scheduler_type",
+    "lr_scheduler_kwargs",
     "num_train_epochs",
     "max_steps",
     "questions_per_step",
@@ -86,7 +87,7 @@ def _sections(content: Mapping[str, Any]) -> list[str]:
         "",
         "## Recipe",
         "",
-        *[f"- {key}: {recipe[key]}" for key in _RECIPE_KEYS if key in recipe],
+        *[f"- {key}: {recipe[key]}" for key in _RECIPE_KEYS if recipe.get(key, {}) != {}],
         *[
             f"- lora {key}: {value}"
             for key, value in recipe.get("lora", {}).items()

@@ -26,13 +26,13 @@ from reinforcesight.sft.config import SftConfig
 from reinforcesight.training.callbacks import StopOnSignal
 from reinforcesight.training.checkpoints import checkpoint_folder, is_complete
 from reinforcesight.training.schedule import scheduler_arguments
-from reinforcesight.training.whole_weights import is_whole_model, load_whole_weights
+from reinforcesight.training.whole_weights import ResumesWholeWeights
 
 # The checker knows TRL's trainer by halves; what is used of it is tested.
 _Trainer: Any = SFTTrainer
 
 
-class AnswerTrainer(_Trainer):  # type: ignore[misc]
+class AnswerTrainer(ResumesWholeWeights, _Trainer):  # type: ignore[misc]
     """TRL's trainer whose evaluation also generates and judges answers."""
 
     def __init__(
@@ -73,14 +73,6 @@ class AnswerTrainer(_Trainer):  # type: ignore[misc]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None per checkpoint; the finished model gets one made from the run record."""
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """As ever, but all weights of a model that was saved as a whole."""
-        folder = Path(resume_from_checkpoint)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled or not is_whole_model(folder):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-        else:
-            load_whole_weights(self.model, folder)
 
     def save_now(self) -> None:
         """Write a checkpoint of the last whole step, unless there is one."""

@@ -13,16 +13,15 @@ from typing import Any
 _FILES = ("model.safetensors", "model.safetensors.index.json")
 
 
-def is_whole_model(folder: Path) -> bool:
-    """Whether a checkpoint holds all weights, and not an adapter's."""
-    return any((folder / name).is_file() for name in _FILES)
+class ResumesWholeWeights:
+    """For a transformers trainer, to stand before it among the bases."""
 
-
-def load_whole_weights(model: Any, folder: Path) -> None:
-    """Put a checkpoint's weights into a model of the same class, through transformers, which knows how it saved them.
-
-    Raises:
-        RuntimeError: The checkpoint is of another model.
-    """
-    saved = type(model).from_pretrained(folder, dtype=model.dtype)
-    model.load_state_dict(saved.state_dict())
+    def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:
+        """As ever, but all weights of a model that was saved as a whole come through transformers."""
+        folder = Path(resume_from_checkpoint)
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if sharded or not any((folder / name).is_file() for name in _FILES):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        saved = type(self.model).from_pretrained(folder, dtype=self.model.dtype)
+        self.model.load_state_dict(saved.state_dict())

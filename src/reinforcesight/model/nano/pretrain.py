@@ -25,7 +25,7 @@ from reinforcesight.model.load import quiet_libraries
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.card import write_card
-from reinforcesight.model.nano.config import PretrainConfig
+from reinforcesight.model.nano.config import PretrainConfig, PretrainRound
 from reinforcesight.model.nano.scenes import PretrainingScene
 from reinforcesight.model.nano.score import score
 from reinforcesight.model.nano.supply import SceneSupply, held_out_scenes
@@ -287,7 +287,7 @@ def change_length(config: PretrainConfig) -> None:
         return
     recipe = record.content["recipe"]
     recipe.setdefault("further", [])
-    before, after = _rounds(recipe), [(part.vision_steps, part.steps) for part in config.rounds]
+    before, after = _rounds(recipe), config.rounds
     if before == after:
         return
     saved = complete_checkpoints(config.output)
@@ -295,10 +295,10 @@ def change_length(config: PretrainConfig) -> None:
     alike = _alike(before, after)
     if done > alike:
         raise ConfigError(
-            f"the run was begun with (vision_steps, steps) of {before} and has made {done} steps; with {after} it "
-            f"would have come to other weights after step {alike}",
+            f"the run was begun with rounds of {_lengths(before)} and has made {done} steps; with rounds of "
+            f"{_lengths(after)} it would have come to other weights after step {alike}",
             where=str(config.output),
-            fix="use the former steps, or another --output",
+            fix="use the former vision_steps, steps, scenes_per_step and further, or another --output",
         )
     recipe["steps"] = config.steps
     recipe["vision_steps"] = config.vision_steps
@@ -306,15 +306,24 @@ def change_length(config: PretrainConfig) -> None:
     record.save()
 
 
-def _rounds(recipe: dict[str, Any]) -> list[tuple[int, int]]:
-    return [(int(part["vision_steps"]), int(part["steps"])) for part in (recipe, *recipe["further"])]
+def _rounds(recipe: dict[str, Any]) -> list[PretrainRound]:
+    names = PretrainRound.model_fields
+    return [PretrainRound(**{name: part[name] for name in names}) for part in (recipe, *recipe["further"])]
 
 
-def _alike(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> int:
-    """The last step up to which runs of two lengths come to the same weights."""
+def _lengths(rounds: Sequence[PretrainRound]) -> str:
+    return ", ".join(
+        f"{p.vision_steps} and {p.steps} steps ({p.scenes_per_step} scenes each)" for p in rounds
+    )
+
+
+def _alike(before: Sequence[PretrainRound], after: Sequence[PretrainRound]) -> int:
+    """The last step up to which runs of these rounds come to the same weights."""
     alike = 0
     for one, other in zip(before, after, strict=False):
-        for a, b in zip(one, other, strict=True):
+        if one.scenes_per_step != other.scenes_per_step:
+            return alike
+        for a, b in ((one.vision_steps, other.vision_steps), (one.steps, other.steps)):
             if a != b:
                 return alike + int(_DECAY_FROM * min(a, b))
             alike += a
