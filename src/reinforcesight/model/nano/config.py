@@ -46,8 +46,12 @@ class PretrainRound(StrictConfig):
 
 
 class PretrainConfig(StrictConfig):
-    """Pretraining of the embedded model on rendered scenes, from random weights."""
+    """Pretraining of the embedded model on rendered scenes, from random weights or from a model of this kind."""
 
+    start_model: str | None = Field(
+        None,
+        description="go on from this model (nano or a folder) with a new optimizer, not from random weights",
+    )
     output: Path = Field(Path("models/nano"), description="folder for checkpoints and the finished model")
     seed: int = Field(0, ge=0, description="of weights, scenes and tasks")
     picture_size: tuple[int, int] = Field((128, 96), description="width and height, pixels")
@@ -62,9 +66,17 @@ class PretrainConfig(StrictConfig):
     learning_rate: float = Field(1.5e-3, gt=0)
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(0.05, ge=0)
+    decay_from: float = Field(
+        0.5, ge=0, lt=1, description="share of a part of a round after which the learning rate falls"
+    )
     grid_weight: float = Field(0.5, ge=0, description="weight of naming visual tokens beside the texts' loss")
     first_scenes: int = Field(2048, ge=1, description="scenes rendered before the first step")
     scenes_per_step: int = Field(8, ge=0, description="new scenes a step")
+    skip_scenes: int = Field(
+        0,
+        ge=0,
+        description="scenes at the beginning of the sequence to pass over: the start model has seen them",
+    )
     further: list[PretrainRound] = Field(
         [],
         description="rounds after the first, which raise the learning rate again; a finished run may be given more",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.model.load import quiet_libraries
+from reinforcesight.model.load import find_source, load_model, quiet_libraries, weights_fingerprint
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.card import write_card
@@ -31,6 +31,7 @@ from reinforcesight.model.nano.score import score
 from reinforcesight.model.nano.supply import SceneSupply, held_out_scenes
 from reinforcesight.model.nano.tasks import picture_turns, text_turns
 from reinforcesight.model.nano.vision import GridHeads, batch_vision_attention, word_ids
+from reinforcesight.model.options import ModelConfig
 from reinforcesight.run_record import RunRecord, memory_peak
 from reinforcesight.training.callbacks import StopOnSignal
 from reinforcesight.training.checkpoints import (
@@ -46,7 +47,8 @@ from reinforcesight.training.session import open_record, session_facts, signal_n
 # What may change between a run and its continuation.
 _FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}
 _FINAL_SHARE = 0.05  # of the learning rate, at the end of each part
-_DECAY_FROM = 0.5  # share of a part after which the learning rate falls
+# What runs did that were begun before there was a choice.
+_FORMER = {"further": [], "start_model": None, "decay_from": 0.5, "skip_scenes": 0}
 
 
 class Pretraining:
@@ -98,9 +100,12 @@ class Pretraining:
         scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
         tokens, drawn = self.see(scenes, rng)
         words = self.embed.weight
-        if alone and number:
+        if alone and (number or config.start_model is not None):
             # The text model knows these words by now: the vision tower comes to them, they stay where they are.
             words = words.detach()
+        if config.start_model is not None and self.step < config.warmup_steps:
+            # The layers that are thrown away begin anew: until they fit, what they want would undo what is learnt.
+            tokens = tokens.detach()
         loss, figures = self.heads.loss(tokens, words, scenes)
         if not alone:
             loss = config.grid_weight * loss
@@ -184,13 +189,37 @@ class Pretraining:
             done, total = done - part.vision_steps, part.steps
         share = done / max(1, total)
         factor = min(1.0, (done + 1) / max(1, config.warmup_steps))
-        if share > _DECAY_FROM:
-            factor *= 1 - (1 - _FINAL_SHARE) * (share - _DECAY_FROM) / (1 - _DECAY_FROM)
+        if share > config.decay_from:
+            factor *= 1 - (1 - _FINAL_SHARE) * (share - config.decay_from) / (1 - config.decay_from)
         if alone:
             # Between the parts the vision tower goes on learning, so that it need not come to rest.
-            factor = max(factor, 0.3) if share > _DECAY_FROM else factor
+            factor = max(factor, 0.3) if share > config.decay_from else factor
             return config.vision_learning_rate * factor, config.vision_learning_rate * factor
         return 0.5 * config.vision_learning_rate * factor, config.learning_rate * factor
+
+    def begin_from(self, start: str) -> None:
+        """Take over the weights of a model of this kind; the optimizer and the layers that are thrown away are new.
+
+        Raises:
+            InputError: There is no such model.
+            ConfigError: It is of other sizes, or has another vocabulary.
+        """
+        loaded = load_model(ModelConfig(model_path=start, device="cpu", dtype="float32"))
+        theirs, ours = loaded.model.state_dict(), self.model.state_dict()
+        unlike = [name for name in {**ours, **theirs} if _shape(ours, name) != _shape(theirs, name)]
+        if unlike:
+            raise ConfigError(
+                f"the start model is of other sizes: {unlike[0]} and {len(unlike) - 1} more",
+                where=f"start_model {start}",
+                fix="give architecture and rendering as they were when it was pretrained",
+            )
+        if loaded.processor.tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
+            raise ConfigError(
+                "the start model has another vocabulary, so its words would mean other things",
+                where=f"start_model {start}",
+                fix="give seed, kinds and colours as they were, and the version of ReinforceSight that made it",
+            )
+        self.model.load_state_dict(theirs)
 
     def save(self) -> None:
         """Write a checkpoint from which the run goes on exactly, and remove older ones."""
@@ -212,6 +241,18 @@ class Pretraining:
         state = torch.load(folder / "optimizer.pt", weights_only=True, map_location=self.device)
         self.optimizer.load_state_dict(state)
         self.step = step_of(folder)
+
+
+def _shape(state: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
+    return state[name].shape if name in state else None
+
+
+def _start(config: PretrainConfig) -> dict[str, Any]:
+    """What the run begins from, for its record."""
+    if config.start_model is None:
+        return {"model_path": "random weights"}
+    found = find_source(ModelConfig(model_path=config.start_model))
+    return {"model_path": config.start_model, "fingerprint": weights_fingerprint(found)}
 
 
 def _matrices(parameters: list[torch.nn.Parameter], wanted: bool) -> list[torch.nn.Parameter]:
@@ -243,18 +284,21 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
         torch.set_num_threads(config.threads)
     run = Pretraining(config)
     change_length(config)
+    begun = RunRecord.load(config.output) is not None
     record = open_record(
         "pretrain-nano",
         config.output,
         config,
         config.model_dump(mode="json", exclude=_FREE),
         data={"path": "rendered scenes", "seed": config.seed},
-        model={"model_path": "random weights", "parameters": run.model.num_parameters()},
+        model={"parameters": run.model.num_parameters(), **({} if begun else _start(config))},
         seeds={"weights, scenes and tasks": config.seed},
     )
     last = start_session(record)
     if last is not None:
         run.load(last)
+    elif config.start_model is not None:
+        run.begin_from(config.start_model)
     started = time.monotonic()
     with StopOnSignal() as stop:
         _train(run, record, stop)
@@ -286,13 +330,14 @@ def change_length(config: PretrainConfig) -> None:
     if record is None:
         return
     recipe = record.content["recipe"]
-    recipe.setdefault("further", [])
+    for name, value in _FORMER.items():
+        recipe.setdefault(name, value)
     before, after = _rounds(recipe), config.rounds
     if before == after:
         return
     saved = complete_checkpoints(config.output)
     done = step_of(saved[-1]) if saved else 0
-    alike = _alike(before, after)
+    alike = _alike(before, after, config.decay_from)
     if done > alike:
         raise ConfigError(
             f"the run was begun with rounds of {_lengths(before)} and has made {done} steps; with rounds of "
@@ -317,7 +362,7 @@ def _lengths(rounds: Sequence[PretrainRound]) -> str:
     )
 
 
-def _alike(before: Sequence[PretrainRound], after: Sequence[PretrainRound]) -> int:
+def _alike(before: Sequence[PretrainRound], after: Sequence[PretrainRound], decay_from: float) -> int:
     """The last step up to which runs of these rounds come to the same weights."""
     alike = 0
     for one, other in zip(before, after, strict=False):
@@ -325,7 +370,7 @@ def _alike(before: Sequence[PretrainRound], after: Sequence[PretrainRound]) -> i
             return alike
         for a, b in ((one.vision_steps, other.vision_steps), (one.steps, other.steps)):
             if a != b:
-                return alike + int(_DECAY_FROM * min(a, b))
+                return alike + int(decay_from * min(a, b))
             alike += a
     return alike
 

@@ -62,6 +62,7 @@ class SceneSupply:
         self._folder = folder
         self._new_scenes = new_scenes
         self._window = max(1, config.window // CHUNK)
+        self._skipped = -(-config.skip_scenes // CHUNK)
         self._first = max(1, config.first_scenes // CHUNK)
         self._chunks: dict[int, Chunk] = {}
         self._pending: dict[int, Future[None]] = {}
@@ -74,11 +75,11 @@ class SceneSupply:
         return self._folder / f"scenes-{number:05d}.npz"
 
     def _last(self, step: int) -> int:
-        return self._first - 1 + self._new_scenes(step) // CHUNK
+        return self._skipped + self._first - 1 + self._new_scenes(step) // CHUNK
 
     def _wanted(self, step: int) -> range:
         last = self._last(step)
-        return range(max(0, last + 1 - self._window), last + 1)
+        return range(max(self._skipped, last + 1 - self._window), last + 1)
 
     def prepare(self, step: int) -> None:
         """Have every chunk of a step's window in memory, and the next ones under way."""
