@@ -20,7 +20,7 @@ from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.model.chat import encode
 from reinforcesight.model.nano.batches import Encoder, patches
 from reinforcesight.model.nano.build import build_nano
-from reinforcesight.model.nano.config import NanoArchitecture, PretrainConfig
+from reinforcesight.model.nano.config import NanoArchitecture, PretrainConfig, PretrainRound
 from reinforcesight.model.nano.vision import batch_vision_attention
 from reinforcesight.model.nano.vocabulary import FIXED_WORDINGS
 
@@ -243,3 +243,146 @@ def test_new_scenes_come_in_at_the_pace_of_each_round():
     further = [{"vision_steps": 10, "steps": 10, "scenes_per_step": 2}]
     config = PretrainConfig.model_validate(SMALL | {"scenes_per_step": 4, "further": further})
     assert [config.new_scenes(step) for step in (0, 8, 9, 28)] == [0, 32, 34, 72]
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """The folder of a small model, whose scenes later runs can share."""
+    from reinforcesight.model.nano.pretrain import pretrain_nano
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    pretrain_nano(PretrainConfig.model_validate(SMALL | {"output": folder}))
+    return folder
+
+
+def going_on(pretrained, output, **changed):
+    output.mkdir(exist_ok=True)
+    (output / "scenes").symlink_to(pretrained / "scenes")
+    settings = SMALL | {"output": output, "start_model": str(pretrained), "warmup_steps": 2, **changed}
+    return PretrainConfig.model_validate(settings)
+
+
+def test_a_run_from_a_model_has_its_weights_and_leaves_them_until_the_new_layers_fit(pretrained, tmp_path):
+    from safetensors.torch import load_file
+
+    from reinforcesight.model.nano.pretrain import Pretraining
+
+    config = going_on(pretrained, tmp_path / "run")
+    run = Pretraining(config)
+    run.begin_from(config.start_model)
+    run.model.train()
+    published = load_file(pretrained / "model.safetensors")
+    words = published["model.embed_tokens.weight"].float()
+    seeing = published["visual.blocks.0.attn.qkv.weight"].float()
+    layer = run.heads.where.weight.clone()
+    for _ in range(config.warmup_steps):
+        run.learn()
+    assert torch.equal(run.visual.state_dict()["blocks.0.attn.qkv.weight"], seeing)
+    assert not torch.equal(run.heads.where.weight, layer)
+    run.learn()
+    assert not torch.equal(run.visual.state_dict()["blocks.0.attn.qkv.weight"], seeing)
+    # The vision tower alone learns in these three steps: words stay, also in the first round.
+    assert torch.equal(run.embed.weight, words)
+    run.learn()
+    assert not torch.equal(run.embed.weight, words)
+    run.supply.close()
+
+
+def test_a_run_from_a_model_goes_on_after_a_stop_even_where_that_model_is_gone(
+    pretrained, tmp_path, monkeypatch
+):
+    import shutil
+
+    from safetensors.torch import load_file
+
+    from reinforcesight.model.nano.pretrain import Pretraining, pretrain_nano
+
+    model = tmp_path / "model"
+    shutil.copytree(pretrained, model, ignore=shutil.ignore_patterns("checkpoint-*", "scenes"))
+    whole, cut = (going_on(pretrained, tmp_path / name, start_model=str(model)) for name in ("whole", "cut"))
+    record = pretrain_nano(whole)
+    assert record.content["model"]["model_path"] == str(model)
+    assert len(record.content["model"]["fingerprint"]) == 64
+    card = (whole.output / "README.md").read_text()
+    assert record.content["model"]["fingerprint"] in card
+    assert "random weights, so" not in card
+    learn = Pretraining.learn
+
+    def learn_and_stop(run):
+        figures = learn(run)
+        if run.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return figures
+
+    monkeypatch.setattr(Pretraining, "learn", learn_and_stop)
+    assert pretrain_nano(cut).content["status"] == "interrupted"
+    monkeypatch.setattr(Pretraining, "learn", learn)
+    shutil.rmtree(model)
+    assert pretrain_nano(cut).content["status"] == "finished"
+    first, second = (load_file(run.output / "model.safetensors") for run in (whole, cut))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    start = load_file(pretrained / "model.safetensors")
+    assert not all(torch.equal(first[name], start[name]) for name in first)
+
+
+def test_a_start_model_that_does_not_fit_is_refused(pretrained, tmp_path):
+    from reinforcesight.errors import ConfigError, InputError
+    from reinforcesight.model.nano.pretrain import pretrain_nano
+
+    wider = SMALL["architecture"] | {"text_hidden": 80}
+    with pytest.raises(ConfigError, match="other sizes"):
+        pretrain_nano(going_on(pretrained, tmp_path / "wider", architecture=wider))
+    other = SMALL["rendering"] | {"kinds": ["mug", "car"]}
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        pretrain_nano(going_on(pretrained, tmp_path / "other", rendering=other))
+    with pytest.raises(InputError, match="no such model folder"):
+        pretrain_nano(going_on(pretrained, tmp_path / "none", start_model=str(tmp_path / "nowhere")))
+    assert not list(tmp_path.glob("*/run_record.json"))
+
+
+def test_scenes_that_the_start_model_has_seen_are_passed_over(tmp_path, monkeypatch):
+    from reinforcesight.model.nano import supply
+
+    rendered = []
+    monkeypatch.setattr(supply, "render_chunk", lambda config, number, *rest: rendered.append(number))
+    monkeypatch.setattr(
+        supply, "_read", lambda path: {name: np.zeros((supply.CHUNK, 1)) for name in supply._FIELDS}
+    )
+    # 257 scenes are two chunks: a chunk that is seen in part is passed over whole.
+    settings = SMALL | {"skip_scenes": 257, "window": 512, "first_scenes": 512, "scenes_per_step": 64}
+    config = PretrainConfig.model_validate(settings)
+    scenes = supply.SceneSupply(config, tmp_path, config.new_scenes)
+    scenes.prepare(0)
+    assert rendered == [2, 3]
+    scenes.prepare(4)
+    assert rendered == [2, 3, 4]
+    assert sorted(scenes._chunks) == [3, 4]
+
+
+def test_the_rate_falls_from_where_it_is_told_to(tmp_path):
+    from reinforcesight.model.nano.pretrain import Pretraining, change_length, pretrain_nano
+    from reinforcesight.run_record import RunRecord
+
+    def rates(decay_from):
+        settings = SMALL | {"warmup_steps": 0, "steps": 101, "vision_steps": 0, "decay_from": decay_from}
+        run = Pretraining(PretrainConfig.model_validate(settings | {"output": tmp_path / "rates"}))
+        found = []
+        for run.step in (0, 25, 50, 75, 100):
+            found.append(run._rates()[1] / run.config.learning_rate)
+        run.supply.close()
+        return found
+
+    assert rates(0.5) == pytest.approx([1, 1, 1, 0.53, 0.07], abs=0.02)
+    assert rates(0.0) == pytest.approx([1, 0.76, 0.53, 0.29, 0.06], abs=0.02)
+    # A run of a version that had no choice did the same as the default, and may be given another round.
+    config = PretrainConfig.model_validate(SMALL | {"output": tmp_path / "former"})
+    pretrain_nano(config)
+    record = RunRecord.load(config.output)
+    for name in ("decay_from", "start_model", "skip_scenes", "further"):
+        del record.content["recipe"][name]
+    record.save()
+    longer = config.model_copy(
+        update={"further": [PretrainRound(vision_steps=1, steps=1, scenes_per_step=0)]}
+    )
+    change_length(longer)
+    assert pretrain_nano(longer).content["results"]["steps"] == 10

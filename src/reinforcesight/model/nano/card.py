@@ -33,6 +33,17 @@ def write_card(record: RunRecord, folder: Path) -> Path:
     gpus = ", ".join(gpu["name"] for gpu in hardware["gpus"]) or "no GPU"
     rows = "\n".join(f"| {text} | {results[name]:.3f} |" for name, text in _SCORES.items() if name in results)
     changed = " (with uncommitted changes)" if source.get("uncommitted_changes") else ""
+    start = content["config"].get("start_model")
+    made = "from random weights" if start is None else "from an earlier model of this kind"
+    command = (
+        "reinforcesight pretrain-nano --config configs/nano" + ("" if start is None else "_more") + ".yaml"
+    )
+    before = ""
+    if start is not None:
+        before = f"""
+It went on from the weights of `{start}` as they were then (fingerprint {content["model"]["fingerprint"]}); steps and
+hours are those after that. docs/nano.md has the whole history.
+"""
     notes = "".join(f"\n{note}\n" for note in content.get("notes", []))
     text = f"""---
 library_name: transformers
@@ -44,7 +55,7 @@ tags: [spatial-reasoning, reinforcesight, pretrain-nano]
 # nano
 
 A Qwen2.5-VL of {content["model"]["parameters"]:,} parameters with the real architecture classes, made by
-ReinforceSight from random weights, so that its whole story runs on a laptop without a download. It names the objects of
+ReinforceSight {made}, so that its whole story runs on a laptop without a download. It names the objects of
 rendered scenes and says where each is. It has not been trained to compare two objects: that is what fine-tuning is
 for. It knows {len(rendering["kinds"])} kinds of things in {len(rendering["colours"])} colours, and nothing else.
 
@@ -52,11 +63,11 @@ Kinds: {", ".join(rendering["kinds"])}. Colours: {", ".join(rendering["colours"]
 
 ## How it was made
 
-    reinforcesight pretrain-nano --config configs/nano.yaml
+    {command}
 
 Commit {source["commit"]}{changed}; {results["steps"]} steps in {len(sessions)} session(s), {hours:.1f} hours in all;
 {hardware["cpus"]} processor cores, {gpus}; {hardware["platform"]}, Python {hardware["python"]}.
-{notes}
+{before}{notes}
 ## What it scores
 
 On {int(results["objects"])} objects of {content["config"]["score_scenes"]} held-out scenes, by the same command:

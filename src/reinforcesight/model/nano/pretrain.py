@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.model.load import find_source, load_model, quiet_libraries, weights_fingerprint
+from reinforcesight.model.load import load_model, quiet_libraries
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.card import write_card
@@ -48,7 +48,7 @@ from reinforcesight.training.session import open_record, session_facts, signal_n
 _FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}
 _FINAL_SHARE = 0.05  # of the learning rate, at the end of each part
 # What runs did that were begun before there was a choice.
-_FORMER = {"further": [], "start_model": None, "decay_from": 0.5, "skip_scenes": 0}
+_FORMER: dict[str, Any] = {"further": [], "start_model": None, "decay_from": 0.5, "skip_scenes": 0}
 
 
 class Pretraining:
@@ -197,14 +197,23 @@ class Pretraining:
             return config.vision_learning_rate * factor, config.vision_learning_rate * factor
         return 0.5 * config.vision_learning_rate * factor, config.learning_rate * factor
 
-    def begin_from(self, start: str) -> None:
+    def begin_from(self, start: str) -> dict[str, Any]:
         """Take over the weights of a model of this kind; the optimizer and the layers that are thrown away are new.
+
+        Returns:
+            What the run begins from, for its record.
 
         Raises:
             InputError: There is no such model.
             ConfigError: It is of other sizes, or has another vocabulary.
         """
         loaded = load_model(ModelConfig(model_path=start, device="cpu", dtype="float32"))
+        if loaded.processor.tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
+            raise ConfigError(
+                "the start model has another vocabulary, so its words would mean other things",
+                where=f"start_model {start}",
+                fix="give seed, kinds and colours as they were, and the version of ReinforceSight that made it",
+            )
         theirs, ours = loaded.model.state_dict(), self.model.state_dict()
         unlike = [name for name in {**ours, **theirs} if _shape(ours, name) != _shape(theirs, name)]
         if unlike:
@@ -213,13 +222,8 @@ class Pretraining:
                 where=f"start_model {start}",
                 fix="give architecture and rendering as they were when it was pretrained",
             )
-        if loaded.processor.tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
-            raise ConfigError(
-                "the start model has another vocabulary, so its words would mean other things",
-                where=f"start_model {start}",
-                fix="give seed, kinds and colours as they were, and the version of ReinforceSight that made it",
-            )
         self.model.load_state_dict(theirs)
+        return {"model_path": start, "fingerprint": loaded.description["fingerprint"]}
 
     def save(self) -> None:
         """Write a checkpoint from which the run goes on exactly, and remove older ones."""
@@ -245,14 +249,6 @@ class Pretraining:
 
 def _shape(state: Mapping[str, torch.Tensor], name: str) -> torch.Size | None:
     return state[name].shape if name in state else None
-
-
-def _start(config: PretrainConfig) -> dict[str, Any]:
-    """What the run begins from, for its record."""
-    if config.start_model is None:
-        return {"model_path": "random weights"}
-    found = find_source(ModelConfig(model_path=config.start_model))
-    return {"model_path": config.start_model, "fingerprint": weights_fingerprint(found)}
 
 
 def _matrices(parameters: list[torch.nn.Parameter], wanted: bool) -> list[torch.nn.Parameter]:
@@ -284,21 +280,21 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
         torch.set_num_threads(config.threads)
     run = Pretraining(config)
     change_length(config)
-    begun = RunRecord.load(config.output) is not None
+    begins = {"model_path": "random weights"}
+    if config.start_model is not None and not complete_checkpoints(config.output):
+        begins = run.begin_from(config.start_model)
     record = open_record(
         "pretrain-nano",
         config.output,
         config,
         config.model_dump(mode="json", exclude=_FREE),
         data={"path": "rendered scenes", "seed": config.seed},
-        model={"parameters": run.model.num_parameters(), **({} if begun else _start(config))},
+        model={"parameters": run.model.num_parameters(), **begins},
         seeds={"weights, scenes and tasks": config.seed},
     )
     last = start_session(record)
     if last is not None:
         run.load(last)
-    elif config.start_model is not None:
-        run.begin_from(config.start_model)
     started = time.monotonic()
     with StopOnSignal() as stop:
         _train(run, record, stop)
