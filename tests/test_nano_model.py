@@ -33,6 +33,7 @@ SMALL = {
     "text_batch_size": 2,
     "first_scenes": 256,
     "scenes_per_step": 0,
+    "shift": 3,
     "workers": 0,
     "save_steps": 2,
     "log_steps": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -135,8 +136,12 @@ def mirrored(scene: PretrainingScene) -> PretrainingScene:
     boxes = scene.boxes.copy()
     width = scene.picture.shape[1]
     boxes[:, 0], boxes[:, 2] = width - scene.boxes[:, 2], width - scene.boxes[:, 0]
-    return PretrainingScene(
-        scene.picture[:, ::-1], scene.kinds, scene.colours, boxes, scene.depths, scene.cells[:, ::-1]
+    return dataclasses.replace(
+        scene,
+        picture=scene.picture[:, ::-1],
+        boxes=boxes,
+        instances=scene.instances[:, ::-1],
+        cells=scene.cells[:, ::-1],
     )
 
 

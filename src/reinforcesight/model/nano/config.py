@@ -77,6 +77,9 @@ class PretrainConfig(StrictConfig):
         ge=0,
         description="scenes at the beginning of the sequence to pass over: the start model has seen them",
     )
+    shift: int = Field(
+        0, ge=0, description="most pixels by which a picture is moved, across and down, each time it is seen"
+    )
     further: list[PretrainRound] = Field(
         [],
         description="rounds after the first, which raise the learning rate again; a finished run may be given more",

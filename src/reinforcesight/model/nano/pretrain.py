@@ -26,7 +26,7 @@ from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patc
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.card import write_card
 from reinforcesight.model.nano.config import PretrainConfig, PretrainRound
-from reinforcesight.model.nano.scenes import PretrainingScene
+from reinforcesight.model.nano.scenes import PretrainingScene, moved
 from reinforcesight.model.nano.score import score
 from reinforcesight.model.nano.supply import SceneSupply, held_out_scenes
 from reinforcesight.model.nano.tasks import picture_turns, text_turns
@@ -48,7 +48,13 @@ from reinforcesight.training.session import open_record, session_facts, signal_n
 _FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}
 _FINAL_SHARE = 0.05  # of the learning rate, at the end of each part
 # What runs did that were begun before there was a choice.
-_FORMER: dict[str, Any] = {"further": [], "start_model": None, "decay_from": 0.5, "skip_scenes": 0}
+_FORMER: dict[str, Any] = {
+    "further": [],
+    "start_model": None,
+    "decay_from": 0.5,
+    "skip_scenes": 0,
+    "shift": 0,
+}
 
 
 class Pretraining:
@@ -98,6 +104,8 @@ class Pretraining:
             group["lr"] = vision_rate if index < 2 else text_rate
         scenes = self.supply.draw(self.step, config.vision_batch_size if alone else config.batch_size, rng)
         scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
+        if config.shift:
+            scenes = [moved(s, *(rng.randint(-config.shift, config.shift) for _ in range(2))) for s in scenes]
         tokens, drawn = self.see(scenes, rng)
         words = self.embed.weight
         if alone and (number or config.start_model is not None):

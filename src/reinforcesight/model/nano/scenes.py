@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ class PretrainingScene:
         colours: (MAX_OBJECTS,) int8, index into ``RenderConfig.colours``.
         boxes: (MAX_OBJECTS, 4) float32, picture boxes of the visible parts, pixels, xyxy half-open.
         depths: (MAX_OBJECTS,) float32, median depth of the visible pixels, metres.
+        visible: (MAX_OBJECTS,) float32, share of the object that can be seen, in [0, 1].
+        instances: (H, W) int8, the row of the object that each pixel shows, -1 for none and MAX_OBJECTS for one
+            that has no row.
         cells: (H / cell, W / cell) int8, the object that each visual token shows, or -1.
     """
 
@@ -35,6 +39,8 @@ class PretrainingScene:
     colours: NDArray[np.int8]
     boxes: NDArray[np.float32]
     depths: NDArray[np.float32]
+    visible: NDArray[np.float32]
+    instances: NDArray[np.int8]
     cells: NDArray[np.int8]
 
 
@@ -59,26 +65,108 @@ def render_scene(
     colours = np.full(MAX_OBJECTS, -1, np.int8)
     boxes = np.zeros((MAX_OBJECTS, 4), np.float32)
     depths = np.zeros(MAX_OBJECTS, np.float32)
-    row_of: dict[int, int] = {}
-    least = _LEAST_PIXELS * width * height / (128 * 96)
+    visible = np.zeros(MAX_OBJECTS, np.float32)
+    instances = np.where(rendered.instances < 0, -1, MAX_OBJECTS).astype(np.int8)
+    row = 0
     for item in rendered.objects:
-        if item.visible_pixels < least or item.visible_fraction < _LEAST_VISIBLE:
+        if not _can_be_named(item.visible_pixels, item.visible_fraction, width * height):
             continue
-        if len(row_of) == MAX_OBJECTS:
+        if row == MAX_OBJECTS:
             break
-        row = len(row_of)
         mask = rendered.instances == item.id
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        instances[mask] = row
         kinds[row], colours[row] = options.kinds.index(item.kind), options.colours.index(item.colour)
-        boxes[row] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        boxes[row], visible[row] = _box(mask), item.visible_fraction
         depths[row] = np.median(rendered.depth[mask])
-        row_of[item.id] = row
-    cells = np.full((height // cell, width // cell), -1, np.int8)
-    for a in range(cells.shape[0]):
-        for b in range(cells.shape[1]):
-            seen = rendered.instances[a * cell : (a + 1) * cell, b * cell : (b + 1) * cell].reshape(-1)
-            counts = np.bincount(seen[seen >= 0], minlength=1)
-            best = int(counts.argmax())
-            if best in row_of and counts[best] >= _LEAST_COVER * cell * cell:
-                cells[a, b] = row_of[best]
-    return PretrainingScene(rendered.picture, kinds, colours, boxes, depths, cells)
+        row += 1
+    cells = _cells(instances, cell)
+    return PretrainingScene(rendered.picture, kinds, colours, boxes, depths, visible, instances, cells)
+
+
+def moved(scene: PretrainingScene, across: int, down: int) -> PretrainingScene:
+    """The scene with its picture moved, as if the camera had turned a little; the margin repeats the edge.
+
+    A visual token sees an object at one place within it. Moved pictures show it at others, for little work.
+
+    Args:
+        scene: The scene.
+        across: Pixels to the right; negative to the left.
+        down: Pixels down; negative up.
+    """
+    height, width = scene.instances.shape
+    picture, before = _slide(scene.picture, across, down), _slide(scene.instances, across, down)
+    whole, left = (
+        np.bincount(i.reshape(-1) + 1, minlength=MAX_OBJECTS + 2) for i in (scene.instances, before)
+    )
+    # What each row of before has become; the last entry stands for -1.
+    becomes = np.full(MAX_OBJECTS + 2, MAX_OBJECTS, np.int8)
+    becomes[-1] = -1
+    kept: list[int] = []
+    boxes, visible = np.zeros_like(scene.boxes), np.zeros_like(scene.visible)
+    for row in np.flatnonzero(scene.kinds >= 0):
+        pixels = int(left[row + 1])
+        share = float(scene.visible[row]) * min(1.0, pixels / max(1, int(whole[row + 1])))
+        if not _can_be_named(pixels, share, width * height):
+            continue
+        becomes[row] = len(kept)
+        boxes[len(kept)], visible[len(kept)] = _box(before == row), share
+        kept.append(int(row))
+    instances = becomes[before]
+    return PretrainingScene(
+        picture,
+        _rows(scene.kinds, kept, -1),
+        _rows(scene.colours, kept, -1),
+        boxes,
+        _rows(scene.depths, kept, 0),
+        visible,
+        instances,
+        _cells(instances, height // scene.cells.shape[0]),
+    )
+
+
+def _slide(values: NDArray[Any], across: int, down: int) -> NDArray[Any]:
+    """(H, W, ...) values moved to the right and down; the margin repeats the edge."""
+    height, width = values.shape[:2]
+    result = np.empty_like(values)
+    from_y, from_x = (
+        slice(max(0, -down), height - max(0, down)),
+        slice(max(0, -across), width - max(0, across)),
+    )
+    to_y, to_x = slice(max(0, down), height - max(0, -down)), slice(max(0, across), width - max(0, -across))
+    result[to_y, to_x] = values[from_y, from_x]
+    result[to_y, : to_x.start], result[to_y, to_x.stop :] = (
+        result[to_y, to_x.start, None],
+        result[to_y, to_x.stop - 1, None],
+    )
+    result[: to_y.start], result[to_y.stop :] = result[to_y.start], result[to_y.stop - 1]
+    return result
+
+
+def _can_be_named(pixels: int, visible: float, size: int) -> bool:
+    """Whether an object can be told by what is seen of it, in a picture of so many pixels."""
+    return pixels >= _LEAST_PIXELS * size / (128 * 96) and visible >= _LEAST_VISIBLE
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _rows(values: NDArray[Any], kept: list[int], nothing: int) -> NDArray[Any]:
+    result = np.full_like(values, nothing)
+    result[: len(kept)] = values[kept]
+    return result
+
+
+def _cells(instances: NDArray[np.int8], cell: int) -> NDArray[np.int8]:
+    """(H / cell, W / cell) the object that covers most of each visual token, or -1."""
+    height, width = instances.shape
+    down, across = height // cell, width // cell
+    places = np.repeat(np.arange(down), cell)[:, None] * across + np.repeat(np.arange(across), cell)
+    counts = np.bincount(
+        (places * (MAX_OBJECTS + 2) + instances + 1).reshape(-1), minlength=down * across * (MAX_OBJECTS + 2)
+    )
+    covered = counts.reshape(down, across, MAX_OBJECTS + 2)[..., 1:]
+    best = covered.argmax(axis=-1)
+    enough = covered.max(axis=-1) >= _LEAST_COVER * cell * cell
+    return np.where((best < MAX_OBJECTS) & enough, best, -1).astype(np.int8)

@@ -19,7 +19,7 @@ from reinforcesight.model.nano.scenes import PretrainingScene, render_scene
 
 CHUNK = 256  # scenes in a file: some six seconds of work for a worker
 _AHEAD = 4  # chunks asked for before they are needed
-_FIELDS = ("picture", "kinds", "colours", "boxes", "depths", "cells")
+_FIELDS = ("picture", "kinds", "colours", "boxes", "depths", "visible", "instances", "cells")
 
 Chunk = dict[str, np.ndarray]
 
