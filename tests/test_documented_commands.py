@@ -171,6 +171,7 @@ CONFIGS = {
     "quickstart.yaml": "run",
     "full_run.yaml": "run",
     "nano.yaml": "pretrain-nano",
+    "nano_more.yaml": "pretrain-nano",
     "eval_config.yaml": "evaluate",
     "sft_config.yaml": "sft",
     "sft_config_24gb.yaml": "sft",
