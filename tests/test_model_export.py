@@ -7,10 +7,12 @@ import yaml
 from training_support import row, run_python, write_dataset
 
 from reinforcesight.errors import OutputError
+from reinforcesight.model.card import write_model_card
 from reinforcesight.model.chat import chat_text, encode
 from reinforcesight.model.export import export_merged_model
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.tiny import build_tiny
+from reinforcesight.run_record import RunRecord
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.data import decode_picture
 from reinforcesight.sft.trainer import train_sft
@@ -126,3 +128,13 @@ def test_a_failed_upload_keeps_the_model(trained, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="the upload failed"):
         export_merged_model(run, tmp_path / "merged", push_to_hub="owner/name")
     load_model(ModelConfig(model_path=str(tmp_path / "merged")))
+
+
+def test_the_card_tells_the_scheduler_with_its_arguments_where_it_has_some(tmp_path):
+    def lines(**recipe):
+        write_model_card(RunRecord(tmp_path, {"command": "sft", "recipe": recipe}), tmp_path)
+        return (tmp_path / "README.md").read_text().splitlines()
+
+    told = lines(lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": 0.4})
+    assert "- lr_scheduler_kwargs: {'min_lr_rate': 0.4}" in told
+    assert not [line for line in lines(lr_scheduler_kwargs={}) if "lr_scheduler_kwargs" in line]
