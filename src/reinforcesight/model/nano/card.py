@@ -41,8 +41,8 @@ def write_card(record: RunRecord, folder: Path) -> Path:
     before = ""
     if start is not None:
         before = f"""
-It went on from the weights of `{start}` as they were then (fingerprint {content["model"]["fingerprint"]}); steps and
-hours are those after that. docs/nano.md has the whole history.
+It went on from the weights of `{start}` as they were then; steps and hours are those after that, and docs/nano.md has
+what came before. Fingerprint of those weights: {content["model"]["fingerprint"]}.
 """
     notes = "".join(f"\n{note}\n" for note in content.get("notes", []))
     text = f"""---
@@ -55,8 +55,8 @@ tags: [spatial-reasoning, reinforcesight, pretrain-nano]
 # nano
 
 A Qwen2.5-VL of {content["model"]["parameters"]:,} parameters with the real architecture classes, made by
-ReinforceSight {made}, so that its whole story runs on a laptop without a download. It names the objects of
-rendered scenes and says where each is. It has not been trained to compare two objects: that is what fine-tuning is
+ReinforceSight {made}, so that its whole story runs on a laptop without
+a download. It names the objects of rendered scenes and says where each is. It has not been trained to compare two objects: that is what fine-tuning is
 for. It knows {len(rendering["kinds"])} kinds of things in {len(rendering["colours"])} colours, and nothing else.
 
 Kinds: {", ".join(rendering["kinds"])}. Colours: {", ".join(rendering["colours"])}.
