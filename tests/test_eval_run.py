@@ -214,6 +214,21 @@ def test_blind_and_swapped(tmp_path: Path, bench: tuple[Path, list[dict[str, Any
     assert results.blind.micro.correct == sum(row["answer"] == "(A)" for row in chosen)
 
 
+def test_fewer_questions_may_be_asked_without_the_picture(
+    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    folder, rows = bench
+    chosen = [row for row in rows if row["task"] != "Count"]
+    answers = both_orders(tmp_path / "a.jsonl", chosen)
+    results = evaluate(replay(folder, answers, tmp_path / "r.json", blind=True, blind_limit=7))
+    assert results.exit_code == 0
+    assert results.n_scored == len(chosen)
+    assert results.blind is not None
+    assert results.blind.micro.n == 7
+    counts = [cell.n for cell in results.blind.per_task.values()]
+    assert max(counts) - min(counts) <= 1
+
+
 def test_baseline_is_paired_on_the_same_items(
     tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
 ) -> None:

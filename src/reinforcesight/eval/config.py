@@ -51,6 +51,9 @@ class EvaluateConfig(StrictConfig):
     split: str = Field("test", description="Split of a data set made by generate")
     limit: int | None = Field(None, ge=1, description="Ask only so many items, spread over the tasks")
     blind: bool = Field(False, description="Ask again without the picture")
+    blind_limit: int | None = Field(
+        None, ge=1, description="Ask only so many items without the picture, spread over the tasks"
+    )
     swap_options: bool = Field(False, description="Ask again with the options in reverse order")
     baseline: Path | None = Field(
         None, description="results.json of another model, compared on the same items"

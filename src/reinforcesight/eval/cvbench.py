@@ -79,7 +79,7 @@ def load_benchmark(
             fix=f"the benchmark has: {known}; choose with --tasks",
         )
     if limit is not None:
-        items = _spread(items, limit, seed)
+        items = spread_over_tasks(items, limit, seed)
     fingerprint = content_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
     return Benchmark(
         name=name,
@@ -369,7 +369,7 @@ def _check_columns(file: Path, names: Sequence[str]) -> None:
         )
 
 
-def _spread(items: list[Item], limit: int, seed: int) -> list[Item]:
+def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
     """Choose items by turns from each task, in an order that content and seed alone decide."""
     by_task: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: content_hash([seed, item.item_key])):

@@ -32,7 +32,7 @@ from reinforcesight.eval.answers import (
     write_atomically,
 )
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
+from reinforcesight.eval.cvbench import load_benchmark, parse_tasks, spread_over_tasks
 from reinforcesight.eval.engines import Decoding, Engine, ReplayEngine, load_transformers
 from reinforcesight.eval.items import Benchmark, Item, Question, Variant, ask, content_hash, open_picture
 from reinforcesight.eval.processes import Processes
@@ -175,7 +175,14 @@ def _questions(benchmark: Benchmark, config: EvaluateConfig) -> list[Question]:
         variants.append(Variant.BLIND)
     if config.swap_options:
         variants.append(Variant.SWAPPED)
-    made = (ask(item, variant, config.protocol) for variant in variants for item in benchmark.items)
+    fewer = {}
+    if config.blind_limit is not None:
+        fewer[Variant.BLIND] = spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed)
+    made = (
+        ask(item, variant, config.protocol)
+        for variant in variants
+        for item in fewer.get(variant, benchmark.items)
+    )
     return [question for question in made if question is not None]
 
 

@@ -56,8 +56,9 @@ tags: [spatial-reasoning, reinforcesight, pretrain-nano]
 
 A Qwen2.5-VL of {content["model"]["parameters"]:,} parameters with the real architecture classes, made by
 ReinforceSight {made}, so that its whole story runs on a laptop without
-a download. It names the objects of rendered scenes and says where each is. It has not been trained to compare two objects: that is what fine-tuning is
-for. It knows {len(rendering["kinds"])} kinds of things in {len(rendering["colours"])} colours, and nothing else.
+a download. It names the objects of rendered scenes and says where each is. It has not been trained to compare two
+objects: that is what fine-tuning is for. It knows {len(rendering["kinds"])} kinds of things in
+{len(rendering["colours"])} colours, and nothing else.
 
 Kinds: {", ".join(rendering["kinds"])}. Colours: {", ".join(rendering["colours"])}.
 
