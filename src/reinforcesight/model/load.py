@@ -81,7 +81,9 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     require_module("torch", extra="train")
     quiet_libraries()
     transformers = require_module("transformers", extra="train")
+    from reinforcesight.model.memory import keep_freed_memory
     from reinforcesight.model.processor import load_processor
+    from reinforcesight.model.repeated_pictures import encode_repeated_once
 
     if merge_adapter and config.quantization != "none":
         raise ConfigError("an adapter can't be merged into quantised weights", fix="use --quantization none")
@@ -112,6 +114,9 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if config.quantization == "none" and not trainable:
         model = model.to(device)
     model.train(trainable)
+    encode_repeated_once(model)
+    if device == "cpu":
+        keep_freed_memory()
     processor = load_processor(source, config)
     # Generation pads with this token; a model without one prints a warning for each batch.
     if model.generation_config.pad_token_id is None:
