@@ -1,7 +1,8 @@
-"""What the embedded model can do on held-out scenes of a seed of your choice, and by the size of the objects.
+"""What the embedded model can do on held-out or shifted scenes of a seed, and by the size of the objects.
 
     python benchmarks/nano_scores.py --seed 8
-    python benchmarks/nano_scores.py --model models/nano_more --seed 7
+    python benchmarks/nano_scores.py --model models/nano_repaint --seed 7
+    python benchmarks/nano_scores.py --distribution shifted
 
 The first table has the scores that ``pretrain-nano`` prints. The second tells which share of the objects that cover
 one, two, three or more visual tokens are named in a description of the picture.
@@ -19,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from reinforcesight.config import load_config
+from reinforcesight.data_gen.sources.rendering import Distribution
 from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import load_model
 from reinforcesight.model.nano.config import PretrainConfig
@@ -43,6 +45,12 @@ def main() -> None:
         "--seed", type=int, default=8, help="of the scenes; pretraining scores itself on seed 7"
     )
     parser.add_argument("--scenes", type=int, default=500)
+    parser.add_argument(
+        "--distribution",
+        choices=("held_out", "shifted"),
+        default="held_out",
+        help="shifted: pairs of kind and colour, and cameras, that pretraining never shows",
+    )
     arguments = parser.parse_args()
     config = load_config(
         PretrainConfig, arguments.config, [f"seed={arguments.seed}", f"score_scenes={arguments.scenes}"]
@@ -50,7 +58,7 @@ def main() -> None:
     options = config.rendering
     loaded = load_model(ModelConfig(model_path=arguments.model))
     with tempfile.TemporaryDirectory() as folder:
-        scenes = held_out_scenes(config, Path(folder))
+        scenes = held_out_scenes(config, Path(folder), Distribution(arguments.distribution))
     for name, value in score(loaded.model, loaded.processor, scenes, options, seed=config.seed).items():
         print(f"{name:16} {value:.4g}")
     rng = random.Random(config.seed)

@@ -172,6 +172,7 @@ CONFIGS = {
     "full_run.yaml": "run",
     "nano.yaml": "pretrain-nano",
     "nano_more.yaml": "pretrain-nano",
+    "nano_repaint.yaml": "pretrain-nano",
     "eval_config.yaml": "evaluate",
     "sft_config.yaml": "sft",
     "sft_config_24gb.yaml": "sft",

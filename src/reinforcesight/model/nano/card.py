@@ -35,9 +35,8 @@ def write_card(record: RunRecord, folder: Path) -> Path:
     changed = " (with uncommitted changes)" if source.get("uncommitted_changes") else ""
     start = content["config"].get("start_model")
     made = "from random weights" if start is None else "from an earlier model of this kind"
-    command = (
-        "reinforcesight pretrain-nano --config configs/nano" + ("" if start is None else "_more") + ".yaml"
-    )
+    recipe = "nano" if start is None else "nano_repaint" if content["config"].get("repaint") else "nano_more"
+    command = f"reinforcesight pretrain-nano --config configs/{recipe}.yaml"
     before = ""
     if start is not None:
         before = f"""

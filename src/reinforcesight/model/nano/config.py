@@ -80,6 +80,16 @@ class PretrainConfig(StrictConfig):
     shift: int = Field(
         0, ge=0, description="most pixels by which a picture is moved, across and down, each time it is seen"
     )
+    repaint: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="share of pictures whose objects get colours without a name, for telling kinds by their shape",
+    )
+    open_pairs: bool = Field(
+        False,
+        description="where a colour is seen, learn nothing about the kinds that training never shows in it",
+    )
     further: list[PretrainRound] = Field(
         [],
         description="rounds after the first, which raise the learning rate again; a finished run may be given more",

@@ -22,15 +22,17 @@ from tqdm import tqdm
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import load_model, quiet_libraries
+from reinforcesight.model.memory import keep_freed_memory
 from reinforcesight.model.nano.batches import Encoder, TextBatch, mirrored, patches, varied
 from reinforcesight.model.nano.build import build_nano
 from reinforcesight.model.nano.card import write_card
 from reinforcesight.model.nano.config import PretrainConfig, PretrainRound
+from reinforcesight.model.nano.repaint import repainted
 from reinforcesight.model.nano.scenes import PretrainingScene, moved
 from reinforcesight.model.nano.score import score
 from reinforcesight.model.nano.supply import SceneSupply, held_out_scenes
 from reinforcesight.model.nano.tasks import picture_turns, text_turns
-from reinforcesight.model.nano.vision import GridHeads, batch_vision_attention, word_ids
+from reinforcesight.model.nano.vision import GridHeads, batch_vision_attention, unseen_after, word_ids
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.run_record import RunRecord, memory_peak
 from reinforcesight.training.callbacks import StopOnSignal
@@ -54,6 +56,8 @@ _FORMER: dict[str, Any] = {
     "decay_from": 0.5,
     "skip_scenes": 0,
     "shift": 0,
+    "repaint": 0.0,
+    "open_pairs": False,
 }
 
 
@@ -70,8 +74,11 @@ class Pretraining:
         words = word_ids(self.processor.tokenizer, [*options.kinds, *options.colours])
         with torch.random.fork_rng():
             torch.manual_seed(config.seed + 1)
-            self.heads = GridHeads(sizes.text_width, words, len(options.kinds))
+            self.heads = GridHeads(sizes.text_width, words, options, open_pairs=config.open_pairs)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        self.unseen = unseen_after(words, options, len(self.processor.tokenizer)).to(self.device)
         self.model.to(self.device)
         self.heads.to(self.device)
         self.visual = self.model.model.visual
@@ -106,6 +113,10 @@ class Pretraining:
         scenes = [mirrored(scene) if rng.random() < 0.5 else scene for scene in scenes]
         if config.shift:
             scenes = [moved(s, *(rng.randint(-config.shift, config.shift) for _ in range(2))) for s in scenes]
+        if config.repaint:
+            # Half as many once there is talk, for it names colours.
+            share = config.repaint if alone else config.repaint / 2
+            scenes = [repainted(s, config.rendering, rng) if rng.random() < share else s for s in scenes]
         tokens, drawn = self.see(scenes, rng)
         words = self.embed.weight
         if alone and (number or config.start_model is not None):
@@ -159,7 +170,10 @@ class Pretraining:
         ]
         seen = tokens.view(len(scenes), self.grid[0] * self.grid[1], -1)
         # Conversations of like length go together: padding would be a fifth of the work.
-        order = sorted(range(len(talk)), key=lambda i: sum(len(user) + len(said) for user, said in talk[i]))
+        order = sorted(
+            (i for i, turns in enumerate(talk) if turns),
+            key=lambda i: sum(len(user) + len(said) for user, said in talk[i]),
+        )
         losses, learnt = [], 0
         for rows in (order[: len(order) // 2], order[len(order) // 2 :]):
             if not rows:
@@ -171,7 +185,8 @@ class Pretraining:
             embedded = torch.cat([embedded[:, :start], seen[rows], after], dim=1)
             losses.append(self._text_loss(embedded, batch))
             learnt += batch.learnt
-        return torch.stack(losses).sum() / learnt
+        # Nothing can be said about a few repainted pictures, such as one with two balls alone.
+        return torch.stack(losses).sum() / learnt if losses else tokens.sum() * 0.0
 
     def _look_up(self, rng: random.Random) -> torch.Tensor:
         talk = [text_turns(self.config.rendering, rng) for _ in range(self.config.text_batch_size)]
@@ -186,7 +201,12 @@ class Pretraining:
         ).last_hidden_state
         targets = batch.targets.to(self.device)
         learnt = targets != -100
-        return F.cross_entropy(self.model.lm_head(hidden[learnt]), targets[learnt], reduction="sum")
+        logits, targets = self.model.lm_head(hidden[learnt]), targets[learnt]
+        if self.config.open_pairs and batch.image_start is not None:
+            unseen = self.unseen[batch.ids.to(self.device)[learnt]]
+            # Options name things that are not there; what is to be said stays sayable.
+            logits = logits.masked_fill(unseen & ~unseen.gather(1, targets[:, None]), -torch.inf)
+        return F.cross_entropy(logits, targets, reduction="sum")
 
     def _rates(self) -> tuple[float, float]:
         """Learning rates of the vision tower and of the text model."""

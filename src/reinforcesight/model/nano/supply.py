@@ -129,14 +129,16 @@ class SceneSupply:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def held_out_scenes(config: PretrainConfig, folder: Path) -> list[PretrainingScene]:
+def held_out_scenes(
+    config: PretrainConfig, folder: Path, distribution: Distribution = Distribution.HELD_OUT
+) -> list[PretrainingScene]:
     """Scenes that no training step sees, for the score; kept on disk as the others are."""
     folder.mkdir(parents=True, exist_ok=True)
     scenes: list[PretrainingScene] = []
     number = 0
     while len(scenes) < config.score_scenes:
-        path = folder / f"held_out-{number:05d}.npz"
-        render_chunk(config, number, path, config.seed, Distribution.HELD_OUT.value)
+        path = folder / f"{distribution.value}-{number:05d}.npz"
+        render_chunk(config, number, path, config.seed, distribution.value)
         chunk = _read(path)
         scenes += [_take(chunk, row) for row in range(CHUNK)]
         number += 1

@@ -43,7 +43,7 @@ class SeenObject:
     """An object in words.
 
     Attributes:
-        colour: Colour name.
+        colour: Colour name; empty where it has none.
         kind: Noun.
         alone: No other object of the scene is of this kind, so that the noun alone names it.
         across: Centre of its box, share of the picture's width.
@@ -62,8 +62,8 @@ class SeenObject:
 
     @property
     def name(self) -> str:
-        """Colour and kind."""
-        return f"{self.colour} {self.kind}"
+        """Colour and kind, or the kind where the colour has no name."""
+        return f"{self.colour} {self.kind}".strip()
 
     def place(self, axis: Axis, rng: random.Random) -> str:
         """Where it is along an axis, in the words of the reasoning; along the depth, how far away."""
@@ -97,7 +97,7 @@ def seen_objects(
         x0, y0, x1, y1 = (float(v) for v in scene.boxes[row])
         found.append(
             SeenObject(
-                colour=options.colours[int(scene.colours[row])],
+                colour=options.colours[colour] if (colour := int(scene.colours[row])) >= 0 else "",
                 kind=options.kinds[kind],
                 alone=kinds.count(kind) == 1,
                 across=(x0 + x1) / 2 / width,
@@ -348,10 +348,12 @@ def picture_turns(
     rng: random.Random,
     drawn: Mapping[int, str] | None = None,
 ) -> list[Turn]:
-    """A conversation about one picture, which is encoded once for all of its turns."""
+    """A conversation about one picture, which is encoded once for all of its turns; empty if nothing can be named."""
     objects = seen_objects(scene, options, drawn)
     if not objects:
         return [("Which objects are in the picture?", "None.")]
+    if not all(item.colour for item in objects):
+        return _by_kinds([item for item in objects if item.alone], rng)
     turns: list[Turn] = []
     first = rng.random()
     if first < 0.4:
@@ -377,6 +379,24 @@ def picture_turns(
             turns.append(
                 choose_colour(rng.choice(alone), options, rng) if alone else locate(rng.choice(objects), rng)
             )
+    return turns
+
+
+def _by_kinds(objects: Sequence[SeenObject], rng: random.Random) -> list[Turn]:
+    """About a picture whose colours have no names: objects that their kind alone tells from the others."""
+    if not objects:
+        return []
+    turns: list[Turn] = []
+    for _ in range(3):
+        task = rng.random()
+        if task < 0.2:
+            turns.append(locate(rng.choice(objects), rng))
+        elif task < 0.4:
+            turns.append(point_out(rng.choice(objects), rng))
+        elif task < 0.7:
+            turns.append(locate_several(objects, rng))
+        else:
+            turns.append(choose_by_place(objects, rng))
     return turns
 
 

@@ -15,13 +15,16 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     apply_rotary_pos_emb_vision,
 )
 
+from reinforcesight.data_gen.sources.rendering import RenderConfig
 from reinforcesight.errors import ConfigError
+from reinforcesight.model.nano.repaint import hues, never_seen
 from reinforcesight.model.nano.scenes import PretrainingScene
 
 # Scale and offset that bring centre, size (shares of the picture) and log depth to a spread of about one.
 _CENTRE = (0.5, 0.27)
 _SIZE = (0.22, 0.15)
 _LOG_DEPTH = (1.25, 0.45)
+_NOT_LEARNT = -100
 
 
 class GridHeads(nn.Module):
@@ -31,9 +34,12 @@ class GridHeads(nn.Module):
     the text model finds it by them. The layer for place and depth, and "nothing", are thrown away after pretraining.
     """
 
-    def __init__(self, width: int, words: Sequence[int], kinds: int) -> None:
+    def __init__(self, width: int, words: Sequence[int], options: RenderConfig, *, open_pairs: bool) -> None:
         super().__init__()
-        self.kinds = kinds
+        assert options.kinds is not None
+        self.options = options
+        self.open_pairs = open_pairs
+        self.kinds = len(options.kinds)
         self.words = list(words)
         # Words have about unit variance; as in attention this brings products to about one.
         self.scale = width**-0.5
@@ -50,16 +56,18 @@ class GridHeads(nn.Module):
             embeddings: (V, D) of the words.
             scenes: B scenes.
         """
-        kind, colour, where, shown = _truth(scenes)
+        kind, colour, where, shown, unseen = (t.to(tokens.device) for t in _truth(scenes, self.options))
         words = embeddings[self.words] * self.scale
         of_kind = tokens @ torch.cat([self.nothing[:1], words[: self.kinds]]).T
         of_colour = tokens @ torch.cat([self.nothing[1:], words[self.kinds :]]).T
-        kind_loss = F.cross_entropy(of_kind, kind)
-        colour_loss = F.cross_entropy(of_colour, colour)
+        of_known = of_kind.masked_fill(unseen, -torch.inf) if self.open_pairs else of_kind
+        kind_loss = F.cross_entropy(of_known, kind)
+        named = colour != _NOT_LEARNT
+        colour_loss = F.cross_entropy(of_colour, colour, ignore_index=_NOT_LEARNT)
         missed = F.smooth_l1_loss(self.where(tokens), where, reduction="none", beta=0.2).mean(dim=-1)
         where_loss = (missed * shown).sum() / shown.sum().clamp(min=1)
         with torch.no_grad():
-            seen = shown > 0
+            seen = (shown > 0) & named
             right = (of_kind.argmax(1) == kind) & (of_colour.argmax(1) == colour)
             parts = {
                 "grid_kind": float(kind_loss.detach()),
@@ -88,16 +96,40 @@ def word_ids(tokenizer: Any, words: Sequence[str]) -> list[int]:
     return found
 
 
-def _truth(
-    scenes: Sequence[PretrainingScene],
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Kind and colour (B * N,) with 0 for nothing, place and depth (B * N, 5), and where there is an object."""
+def unseen_after(words: Sequence[int], options: RenderConfig, vocabulary: int) -> torch.Tensor:
+    """(V, V) whether a token is a kind that training never shows in the colour that the token before it names.
+
+    Args:
+        words: Tokens of the kinds, and after them of the colours.
+        options: Their names.
+        vocabulary: V, the size of the vocabulary.
+    """
+    assert options.kinds is not None
+    assert options.colours is not None
+    kinds, colours = words[: len(options.kinds)], words[len(options.kinds) :]
+    unseen = torch.zeros(vocabulary, vocabulary, dtype=torch.bool)
+    pairs = never_seen(options)[hues(np.arange(len(colours)), options)]
+    unseen[torch.tensor(colours)[:, None], torch.tensor(kinds)] = torch.from_numpy(pairs)
+    return unseen
+
+
+def _truth(scenes: Sequence[PretrainingScene], options: RenderConfig) -> tuple[torch.Tensor, ...]:
+    """What each visual token shows.
+
+    Returns:
+        Kind and colour (B * N,) with 0 for nothing and ``_NOT_LEARNT`` for a colour without a name; place and depth
+        (B * N, 5); 1 where there is an object; and the kinds, after nothing, that training never shows in the object's
+        colour (B * N, 1 + kinds).
+    """
     height, width = scenes[0].picture.shape[:2]
     cells = np.stack([s.cells for s in scenes]).reshape(len(scenes), -1).astype(np.int64)
     shown = cells >= 0
     index = np.where(shown, cells, 0)
     kinds = np.take_along_axis(np.stack([s.kinds for s in scenes]), index, 1).astype(np.int64) + 1
-    colours = np.take_along_axis(np.stack([s.colours for s in scenes]), index, 1).astype(np.int64) + 1
+    colours = np.take_along_axis(np.stack([s.colours for s in scenes]), index, 1).astype(np.int64)
+    known = np.pad(never_seen(options), ((0, 1), (1, 0)))  # the last row is for no colour
+    unseen = known[np.where(shown, hues(colours, options), -1)]
+    colours = np.where(colours >= 0, colours + 1, _NOT_LEARNT)
     boxes = np.stack([s.boxes for s in scenes]) / np.array([width, height, width, height], np.float32)
     depths = np.log(np.maximum(np.stack([s.depths for s in scenes]), 0.3))
     x0, y0, x1, y1 = (np.take_along_axis(boxes[..., i], index, 1) for i in range(4))
@@ -116,6 +148,7 @@ def _truth(
         torch.from_numpy(np.where(shown, colours, 0).reshape(-1)),
         torch.from_numpy(where.reshape(-1, 5).astype(np.float32)),
         torch.from_numpy(shown.reshape(-1).astype(np.float32)),
+        torch.from_numpy(unseen.reshape(-1, unseen.shape[-1])),
     )
 
 
