@@ -45,10 +45,10 @@ def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) 
         shapes: Patches of each picture along time, height and width; the products add up to N.
     """
     sizes = [math.prod(shape) for shape in shapes]
-    pieces = patches.split(sizes)
+    pieces = torch.split(patches, sizes)
     # A sum tells most pictures apart, and of those that it can't all patches are compared.
     rows = patches.double().sum(1)
-    sums = torch.stack([piece.sum() for piece in rows.split(sizes)]).tolist()
+    sums = torch.stack([piece.sum() for piece in torch.split(rows, sizes)]).tolist()
     seen: dict[tuple[tuple[int, ...], float], list[int]] = {}
     first = []
     for index, key in enumerate(zip(shapes, sums, strict=True)):
@@ -83,7 +83,7 @@ def _leave_out(
         return None
     place = {index: at for at, index in enumerate(kept)}
     setattr(tower, _STASH, ([place[index] for index in first], [sizes[index] for index in kept]))
-    pieces = patches.split(sizes)
+    pieces = torch.split(patches, sizes)
     fewer = torch.cat([pieces[index] for index in kept])
     return (fewer,), {
         **{name: value for name, value in kwargs.items() if name != "hidden_states"},
@@ -107,7 +107,7 @@ def _repeated(value: Any, places: list[int], sizes: list[int], total: int) -> An
         if value.ndim == 0 or len(value) == 0 or total % len(value):
             raise ValueError(f"features of shape {tuple(value.shape)} can't be told apart by picture")
         merged = total // len(value)
-        pieces = value.split([size // merged for size in sizes])
+        pieces = torch.split(value, [size // merged for size in sizes])
         return torch.cat([pieces[place] for place in places])
     if isinstance(value, dict):
         for name in list(value):

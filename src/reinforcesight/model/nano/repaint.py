@@ -76,7 +76,8 @@ def colour_change(turn: float, saturation: float, brightness: float) -> NDArray[
         brightness: Factor on all of it.
     """
     rotation = math.cos(turn) * np.eye(3) + math.sin(turn) * _ACROSS + (1 - math.cos(turn)) * _GREY
-    return brightness * (_GREY + saturation * (np.eye(3) - _GREY)) @ rotation
+    change: NDArray[Any] = brightness * (_GREY + saturation * (np.eye(3) - _GREY)) @ rotation
+    return change
 
 
 def nearest_colour(paint: NDArray[Any]) -> str:
