@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed memory instead of giving it back to the system.
 
     By default glibc asks the system for every tensor of more than some MiB and gives it back afterwards, and the system
-    has to clear each page again: a fifth of the time of a training step of a small model on a CPU
+    has to clear each page again: a tenth of the time of a training step of a small model on a CPU
     (``benchmarks/training_step.py``). The process then keeps its peak of memory to its end. Whoever has set glibc's own
     variables (``MALLOC_...``, ``GLIBC_TUNABLES``) has chosen otherwise and is left alone.
 
