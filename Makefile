@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # pytest-xdist workers; the suite is planned for two cores.
 JOBS ?= 2
 
+# Set in many containers; here each process would compile the same modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: quickstart test lint format types env clean
 
 quickstart: env
@@ -30,7 +33,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Use: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	@# Not compiled: that takes a minute, and most of these modules are never imported.
+	@# Not compiled: that takes a minute, and most of these modules are never imported. What is, is compiled then.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
