@@ -47,7 +47,8 @@ def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) 
     sizes = [math.prod(shape) for shape in shapes]
     pieces = torch.split(patches, sizes)
     # A sum tells most pictures apart, and of those that it can't all patches are compared.
-    rows = patches.double().sum(1)
+    # Apple's GPUs have no float64; sums that come out different there leave a picture to be encoded again.
+    rows = patches.sum(1, dtype=torch.float32 if patches.device.type == "mps" else torch.float64)
     sums = torch.stack([piece.sum() for piece in torch.split(rows, sizes)]).tolist()
     seen: dict[tuple[tuple[int, ...], float], list[int]] = {}
     first = []
