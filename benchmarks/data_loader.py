@@ -21,13 +21,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
+from tiny_models import build_tiny
 from training_support import row, write_split
 
 from reinforcesight.model.load import ModelConfig, find_source
 from reinforcesight.model.processor import load_processor
-from reinforcesight.model.tiny import build_tiny
-from reinforcesight.sft.data import SpatialCollator, decode_picture, load_training_data, training_rows
+from reinforcesight.tuning.data import SpatialCollator, decode_picture, load_training_data, training_rows
 
 SIDE = 448
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
@@ -138,7 +142,7 @@ def _bare_generate(
 
 
 def _small_model(path: Path, side: int) -> Path:
-    from reinforcesight.model.tiny import build_tiny
+    from tiny_models import build_tiny
 
     return build_tiny(path, width=192, layers=6, heads=6, vision_layers=6, max_pixels=side * side)
 

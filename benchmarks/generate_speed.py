@@ -22,9 +22,10 @@ import numpy as np
 import psutil
 from PIL import Image, ImageDraw
 
-from reinforcesight.data_gen.generate_dataset import GenerateConfig, generate
-from reinforcesight.data_gen.questions import find_candidates
-from reinforcesight.data_gen.sources.base import SourcePicture
+from reinforcesight.data_gen.config import GenerateConfig
+from reinforcesight.data_gen.pipeline import generate
+from reinforcesight.data_gen.questions.compose import find_candidates
+from reinforcesight.data_gen.source import SourcePicture
 from reinforcesight.data_gen.sources.rendered import RenderedSource
 from reinforcesight.scene import Camera, Scene, SceneObject
 

@@ -24,17 +24,18 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 from gpu_sft import build_3b
 from grpo_support import write_scenes
+from tiny_models import build_tiny
 
 from reinforcesight.config import load_config
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.trainer import train_grpo
-from reinforcesight.model.tiny import build_tiny
-from reinforcesight.run_record import memory_peak, read_metrics
-from reinforcesight.training.session import is_out_of_memory
+from reinforcesight.jobs.record import memory_peak, read_metrics
+from reinforcesight.tuning.session import is_out_of_memory
 
 RECIPE = Path(__file__).parents[1] / "configs" / "grpo_config.yaml"
 WARM_UP = 1

@@ -29,18 +29,19 @@ import torch
 from peft import get_peft_model
 from trl.trainer.utils import add_fused_lm_head
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 import transformers
+from tiny_models import CHAT_TEMPLATE, END_OF_TEXT, build_tiny, train_tokenizer
 from training_support import row
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.processor import make_processor
-from reinforcesight.model.tiny import CHAT_TEMPLATE, END_OF_TEXT, build_tiny, train_tokenizer
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.data import SpatialCollator
-from reinforcesight.sft.parts import lora_config, part_of
-from reinforcesight.training.session import is_out_of_memory
+from reinforcesight.tuning.data import SpatialCollator
+from reinforcesight.tuning.parts import lora_config, part_of
+from reinforcesight.tuning.session import is_out_of_memory
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the makers' data sheets.
 PEAKS = {

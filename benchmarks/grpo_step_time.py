@@ -26,8 +26,10 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 from grpo_support import write_scenes
+from tiny_models import build_tiny
 
 from reinforcesight.grpo.arguments import training_arguments
 from reinforcesight.grpo.config import GrpoConfig
@@ -35,9 +37,8 @@ from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.model.tiny import build_tiny
-from reinforcesight.sft.data import load_training_data
-from reinforcesight.sft.parts import lora_config
+from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.parts import lora_config
 
 WARM_UP = 2
 Marks = list[tuple[float, float]]

@@ -28,7 +28,7 @@ import numpy as np
 from scipy.ndimage import zoom
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.sources.rendering import (
+from reinforcesight.data_gen.rendering import (
     Distribution,
     RenderConfig,
     RenderedPicture,

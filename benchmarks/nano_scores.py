@@ -4,14 +4,15 @@
     python benchmarks/nano_scores.py --model models/nano_repaint --seed 7
     python benchmarks/nano_scores.py --distribution shifted
 
-The first table has the scores that ``pretrain-nano`` prints. The second tells which share of the objects that cover
-one, two, three or more visual tokens are named in a description of the picture.
+The first table has the scores that ``dev/pretrain_nano.py`` prints. The second tells which share of the objects that
+cover one, two, three or more visual tokens are named in a description of the picture.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -19,17 +20,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
+
+from nano.config import PretrainConfig
+from nano.score import score
+from nano.supply import held_out_scenes
+from nano.tasks import describe, seen_objects
+
 from reinforcesight.config import load_config
-from reinforcesight.data_gen.sources.rendering import Distribution
+from reinforcesight.data_gen.rendering import Distribution
 from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import load_model
-from reinforcesight.model.nano.config import PretrainConfig
-from reinforcesight.model.nano.score import score
-from reinforcesight.model.nano.supply import held_out_scenes
-from reinforcesight.model.nano.tasks import describe, seen_objects
 from reinforcesight.model.options import ModelConfig
 
-CONFIG = Path(__file__).parents[1] / "configs" / "nano.yaml"
+CONFIG = Path(__file__).parents[1] / "dev" / "nano" / "nano.yaml"
 
 
 def main() -> None:

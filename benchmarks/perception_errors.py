@@ -30,7 +30,7 @@ from label_truth import AXES, is_clear, true_sign, truth_of
 from simulated_estimators import Mistakes, Simulation, visible_objects
 
 from reinforcesight.data_gen.perception.perceive import perceive
-from reinforcesight.data_gen.sources.rendering import (
+from reinforcesight.data_gen.rendering import (
     Distribution,
     RenderConfig,
     RenderedPicture,

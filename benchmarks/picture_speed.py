@@ -13,9 +13,9 @@ import random
 import statistics
 import time
 
-from reinforcesight.data_gen.questions import compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import compose, find_candidates, load_templates
+from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
 from reinforcesight.data_gen.sources.rendered import scene_of
-from reinforcesight.data_gen.sources.rendering import Distribution, RenderConfig, render_picture
 from reinforcesight.relations import DEFAULT_RULES
 
 

@@ -9,7 +9,7 @@ import argparse
 import statistics
 import time
 
-from reinforcesight.data_gen.sources.rendering import Distribution, render_picture
+from reinforcesight.data_gen.rendering import Distribution, render_picture
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from gaming_attempts import gaming_table
 
-from reinforcesight.data_gen.questions import Form, compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import Form, compose, find_candidates, load_templates
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Scene, SceneObject

@@ -19,16 +19,17 @@ from typing import Any
 import torch
 from peft import get_peft_model
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
+from tiny_models import build_tiny
 from training_support import write_dataset
 
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.model.tiny import build_tiny
 from reinforcesight.sft.answer_trainer import AnswerTrainer
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.data import SpatialCollator, load_training_data, training_rows
-from reinforcesight.sft.parts import lora_config
 from reinforcesight.sft.trainer import train_sft
+from reinforcesight.tuning.data import SpatialCollator, load_training_data, training_rows
+from reinforcesight.tuning.parts import lora_config
 
 WARM_UP = 4
 

@@ -21,7 +21,7 @@ from reinforcesight.data_gen.perception.protocols import (
     SegmentedMask,
     SegmentPrompt,
 )
-from reinforcesight.data_gen.sources.rendering import RenderedPicture
+from reinforcesight.data_gen.rendering import RenderedPicture
 from reinforcesight.scene import Camera
 
 # Names that no rendered object has.

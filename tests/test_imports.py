@@ -12,17 +12,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "reinforcesight"
 
-# From the bottom up: a module may import its own layer and those before it.
+# From the bottom up: a module may import its own layer and those before it. A name with a dot is a part of a package
+# that lies lower than the rest of it.
 LAYERS = [
     ("errors",),
     ("config", "protocol"),
-    ("scene", "naming", "judge"),
-    ("relation_kinds",),
-    ("comparison",),
+    ("scene", "relations.kinds"),
+    ("language", "judge"),
     ("relations",),
-    ("data_gen",),
-    ("run_record", "training"),
+    ("jobs", "pictures"),
+    ("pages", "data_gen"),
     ("model",),
+    ("tuning",),
     ("sft",),
     ("grpo",),
     ("eval",),
@@ -31,22 +32,34 @@ LAYERS = [
     ("cli",),
     ("__main__",),
 ]
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# The same within data_gen.
+DATA_LAYERS = [
+    ("json_values", "source"),
+    ("rendering", "perception", "questions"),
+    ("sources",),
+    ("vqasynth",),
+    ("choosing.quotas",),
+    ("scanning.work_files",),
+    ("choosing",),
+    ("config", "scanning", "dataset"),
+    ("viewing", "audit"),
+    ("pipeline",),
+]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "ray", "gradio", "vllm", "bitsandbytes"}
 # Importing these modules must stay quick, since the command line reads their configuration classes.
 LIGHT = [
     "reinforcesight.cli",
     "reinforcesight.judge",
     "reinforcesight.relations",
-    "reinforcesight.data_gen.generate_dataset",
-    "reinforcesight.data_gen.audit",
-    "reinforcesight.data_gen.browse",
+    "reinforcesight.data_gen.config",
+    "reinforcesight.data_gen.audit.run",
+    "reinforcesight.data_gen.viewing.browse",
     "reinforcesight.eval.config",
     "reinforcesight.sft.config",
     "reinforcesight.grpo.config",
     "reinforcesight.grpo.reward_config",
     "reinforcesight.model.ask",
-    "reinforcesight.export",
+    "reinforcesight.export.command",
     "reinforcesight.story.run",
     "reinforcesight.story.worker",
 ]
@@ -64,23 +77,34 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield node.module
 
 
-def layer(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+def rank(name: str, layers: list[tuple[str, ...]]) -> int | None:
+    """The layer of a dotted name: that of the longest entry which it equals or lies below."""
+    found = [
+        (len(entry), at)
+        for at, names in enumerate(layers)
+        for entry in names
+        if name == entry or name.startswith(f"{entry}.")
+    ]
+    return max(found)[1] if found else None
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
-    relative = path.relative_to(PACKAGE).with_suffix("")
-    own = relative.parts[0]
+    own = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
     if own == "__init__":
         return
-    assert own in RANK, f"{own} has no place in the story: add it to LAYERS"
-    for module in imported(ast.parse(path.read_text(encoding="utf-8"))):
-        if module.startswith("reinforcesight."):
-            assert RANK[layer(module)] <= RANK[own], (
-                f"{relative} imports {module}, which comes later in the story"
-            )
+    for prefix, layers in (("", LAYERS), ("data_gen.", DATA_LAYERS)):
+        if not own.startswith(prefix):
+            continue
+        mine = rank(own.removeprefix(prefix), layers)
+        assert mine is not None, f"{own} has no place in the story: add it to the layers"
+        for module in imported(ast.parse(path.read_text(encoding="utf-8"))):
+            name = module.removeprefix("reinforcesight.")
+            if name in (module, own) or not name.startswith(prefix):
+                continue
+            theirs = rank(name.removeprefix(prefix), layers)
+            assert theirs is not None, f"{name} has no place in the story: add it to the layers"
+            assert theirs <= mine, f"{own} imports {module}, which comes later in the story"
 
 
 @pytest.mark.parametrize("module", LIGHT)

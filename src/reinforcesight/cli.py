@@ -50,13 +50,14 @@ class CommandSpec:
 
 COMMANDS = {
     "generate": CommandSpec(
-        "reinforcesight.data_gen.generate_dataset",
+        "reinforcesight.data_gen.config",
         "GenerateConfig",
         "generate",
         "Make a balanced, verified question set from pictures.",
+        function_module="reinforcesight.data_gen.pipeline",
     ),
     "audit": CommandSpec(
-        "reinforcesight.data_gen.audit",
+        "reinforcesight.data_gen.audit.run",
         "AuditConfig",
         "audit",
         "Check a data set: balance, labels, leakage, shortcuts.",
@@ -90,13 +91,6 @@ COMMANDS = {
         "The whole story: generate, audit, SFT, GRPO, evaluate, report.",
         function_module="reinforcesight.story.run",
     ),
-    "pretrain-nano": CommandSpec(
-        "reinforcesight.model.nano.config",
-        "PretrainConfig",
-        "pretrain_nano",
-        "Pretrain the embedded model on rendered scenes, from random weights.",
-        function_module="reinforcesight.model.nano.pretrain",
-    ),
     "ask": CommandSpec(
         "reinforcesight.model.ask",
         "AskConfig",
@@ -105,13 +99,13 @@ COMMANDS = {
         positional=("image", "question"),
     ),
     "export": CommandSpec(
-        "reinforcesight.export",
+        "reinforcesight.export.command",
         "ExportConfig",
         "export",
         "Write a data set or checkpoint in the form of another tool.",
     ),
     "browse": CommandSpec(
-        "reinforcesight.data_gen.browse",
+        "reinforcesight.data_gen.viewing.browse",
         "BrowseConfig",
         "browse",
         "Look through a data set on a local web page.",
@@ -133,7 +127,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, its flags read from its configuration class."""
         spec = COMMANDS.get(cmd_name)
-        return None if spec is None else _build(cmd_name, spec)
+        return None if spec is None else build_command(cmd_name, spec)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the specifications alone."""
@@ -141,7 +135,8 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, spec.help) for name, spec in COMMANDS.items()])
 
 
-def _build(name: str, spec: CommandSpec) -> click.Command:
+def build_command(name: str, spec: CommandSpec) -> click.Command:
+    """A command whose flags are the top-level fields of its configuration class."""
     config_class: type[BaseModel] = getattr(import_module(spec.module), spec.config)
     params: list[click.Parameter] = [
         click.Option(
@@ -278,10 +273,11 @@ def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
     sys.exit(run(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status."""
+def run(arguments: Sequence[str] | None = None, command: click.Command | None = None) -> int:
+    """Run the command line (or one command) and return the exit status."""
     try:
-        result = cli.main(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        result = (command or cli).main(args=given, standalone_mode=False)
     except ReinforceSightError as error:
         return _complain(str(error))
     except click.exceptions.Exit as stop:

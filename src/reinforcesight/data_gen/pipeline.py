@@ -1,4 +1,10 @@
-"""The steps of ``reinforcesight generate`` in their order."""
+"""``reinforcesight generate``: pictures to a balanced, verified question set.
+
+Four steps: *scan* (each picture becomes a scene with possible questions, in work files that survive a kill),
+*fit* and *choose* (exact balance, split by picture), *write* (Parquet), *finish* (card, manifest, rejections,
+gallery). The same settings, seed and input give the same Parquet bytes, whatever the number of workers or shards
+and however often the work was interrupted.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +21,23 @@ from typing import Any
 import click
 
 from reinforcesight import __version__
-from reinforcesight.data_gen.balance import Cell
-from reinforcesight.data_gen.card import write_card
-from reinforcesight.data_gen.fitting import Fit, Pictures, SelectionRules, choose, fit
-from reinforcesight.data_gen.generate_config import GenerateConfig, GenerateReport
-from reinforcesight.data_gen.interruption import Stopped, stop_on_signals
-from reinforcesight.data_gen.job import WORK_FOLDER, Job
-from reinforcesight.data_gen.manifest import Manifest, build_manifest, write_manifest, write_rejections
-from reinforcesight.data_gen.progress import Progress
-from reinforcesight.data_gen.records import SPLITS
-from reinforcesight.data_gen.scan import ScanContext, read_contents, read_summaries
-from reinforcesight.data_gen.scanning import (
+from reinforcesight.data_gen.choosing.fitting import Fit, Pictures, SelectionRules, choose, fit
+from reinforcesight.data_gen.choosing.quotas import Cell
+from reinforcesight.data_gen.choosing.selection import Selection
+from reinforcesight.data_gen.config import GenerateConfig, GenerateReport
+from reinforcesight.data_gen.dataset.card import write_card
+from reinforcesight.data_gen.dataset.folder import WORK_FOLDER, Job
+from reinforcesight.data_gen.dataset.manifest import (
+    Manifest,
+    build_manifest,
+    write_manifest,
+    write_rejections,
+)
+from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.data_gen.dataset.summary import print_summary
+from reinforcesight.data_gen.dataset.writer import WriteContext, WriteTask, WrittenFile, plan_files
+from reinforcesight.data_gen.questions.templates import load_templates
+from reinforcesight.data_gen.scanning.local import (
     CHUNK_PICTURES,
     Shard,
     chunk_count,
@@ -33,14 +45,13 @@ from reinforcesight.data_gen.scanning import (
     read_reports,
     scan_pictures,
 )
-from reinforcesight.data_gen.selection import Selection
-from reinforcesight.data_gen.sources.base import Source
-from reinforcesight.data_gen.summary import print_summary
-from reinforcesight.data_gen.tasks import TaskContext, TaskPool, do_task
-from reinforcesight.data_gen.templates import load_templates
-from reinforcesight.data_gen.workers import WorkerPool, default_workers
-from reinforcesight.data_gen.writer import WriteContext, WriteTask, WrittenFile, plan_files
+from reinforcesight.data_gen.scanning.tasks import TaskContext, TaskPool, do_task
+from reinforcesight.data_gen.scanning.work_files import ScanContext, read_contents, read_summaries
+from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import InputError
+from reinforcesight.jobs.pool import WorkerPool, default_workers
+from reinforcesight.jobs.progress import Progress
+from reinforcesight.jobs.signals import Stopped, stop_on_signals
 
 # Belongs to the identity of a job: raise it when the same settings give another result.
 FORMAT = 1
@@ -52,10 +63,22 @@ _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
 
 
-def run_pipeline(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
-    """Run all steps that are still to be done. See :func:`~reinforcesight.data_gen.generate_dataset.generate`."""
+def generate(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
+    """Make a data set, or go on with one.
+
+    Args:
+        config: Settings.
+        source: A source of one's own; by default the one that the settings name. It is sent to worker processes, so
+            its class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
+
+    Raises:
+        ConfigError: A file of wordings is wrong.
+        InputError: The input can't be read, a model can't be had, or there is no question at all.
+        OutputError: The folder belongs to another job, or can't be written to. Finished work is kept.
+        MissingDependencyError: A package that the source needs is absent.
+    """
     if config.engine == "ray":
-        from reinforcesight.data_gen.ray_engine import ray_cluster
+        from reinforcesight.data_gen.scanning.on_ray import ray_cluster
 
         with ray_cluster(config) as fitted:
             return _run_job(fitted, source)
@@ -99,7 +122,7 @@ def build_source(config: GenerateConfig) -> Source:
     assert config.input is not None
     perception = config.perception
     if config.source == "vqasynth":
-        from reinforcesight.data_gen.sources.vqasynth import VqasynthSource
+        from reinforcesight.data_gen.vqasynth.source import VqasynthSource
 
         return VqasynthSource(config.input, perception.gates)
     if perception.cache is None:
@@ -120,7 +143,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         load_templates(config.templates)  # says what is wrong with it before hours of work
         wordings = config.templates.read_bytes()
     else:
-        wordings = (resources.files("reinforcesight.data_gen") / "templates.yaml").read_bytes()
+        wordings = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_bytes()
     settings = (
         "num_samples",
         "seed",
@@ -213,7 +236,7 @@ def _steps(
 
 def _scan(config: GenerateConfig, context: ScanContext, pictures: int, pool: TaskPool, shard: Shard) -> None:
     if config.engine == "ray":
-        from reinforcesight.data_gen.ray_engine import scan_on_ray
+        from reinforcesight.data_gen.scanning.on_ray import scan_on_ray
 
         scan_on_ray(context, pictures, shard=shard, options=config.ray)
     else:
@@ -334,7 +357,7 @@ def _write(
 def _finish(
     config: GenerateConfig, job: Job, manifest: Manifest, context: ScanContext, pictures: int, source: Source
 ) -> None:
-    from reinforcesight.data_gen.gallery import write_gallery
+    from reinforcesight.data_gen.viewing.gallery import write_gallery
 
     names = {file.name for file in manifest.files}
     for path in Path(job.data).glob("*.parquet"):

@@ -15,7 +15,7 @@ from reinforcesight.grpo.reward import reward_weights
 from reinforcesight.grpo.validation import BEST_METRIC
 from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
-from reinforcesight.training.schedule import scheduler_arguments
+from reinforcesight.tuning.schedule import scheduler_arguments
 
 _NEVER = -100.0  # the lowest bias that vLLM takes
 

@@ -10,20 +10,20 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from reinforcesight.data_gen.claims import Claim, claim_mentions
-from reinforcesight.data_gen.english import bare_name
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.claim_reader import (
+from reinforcesight.language.claim_reader import (
     UNCLEAR,
     MentionTable,
     ReadClaim,
     Words,
     read_claims_in,
 )
-from reinforcesight.naming import ambiguous_names
+from reinforcesight.language.claims import Claim, claim_mentions
+from reinforcesight.language.english import bare_name
+from reinforcesight.language.names import ambiguous_names
 from reinforcesight.protocol import LETTERS
-from reinforcesight.relation_kinds import Axis, Relation, RelationRules
 from reinforcesight.relations import relate
+from reinforcesight.relations.kinds import Axis, Relation, RelationRules
 from reinforcesight.scene import Scene
 
 ObjectId = int | str

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from reinforcesight.config import StrictConfig
 from reinforcesight.grpo.reward_config import RewardConfig
 from reinforcesight.model.load import ModelOptions
-from reinforcesight.sft.config import EvaluationOptions, LoraOptions
+from reinforcesight.tuning.options import EvaluationOptions, LoraOptions
 
 LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
 

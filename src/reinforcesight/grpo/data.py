@@ -12,7 +12,7 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.protocol import ANSWER_INSTRUCTION, LETTERS, REASON_INSTRUCTION, letter, option_lines
-from reinforcesight.sft.data import decode_picture
+from reinforcesight.tuning.data import decode_picture
 
 # What rewards, validation and the page of groups read; the last three are there in generated data sets only.
 _COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")

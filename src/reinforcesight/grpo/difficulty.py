@@ -20,10 +20,10 @@ from accelerate.utils import gather_object
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView
+from reinforcesight.jobs.record import differences, write_text
 from reinforcesight.judge import judge
 from reinforcesight.model.chat import generate_text
-from reinforcesight.run_record import differences, write_text
-from reinforcesight.sft.data import decode_picture
+from reinforcesight.tuning.data import decode_picture
 
 FILE_NAME = "difficulty.jsonl"
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from reinforcesight.data_gen.question_cards import ROLES, Overlay, overlay
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_spans
-from reinforcesight.run_record import write_text
+from reinforcesight.jobs.record import write_text
+from reinforcesight.pages.question_cards import ROLES, Overlay, overlay
 from reinforcesight.scene import Scene
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
 from reinforcesight.grpo.reward import completion_text, score_batch
 from reinforcesight.grpo.validation import ValidatedAnswer, validate, validation_metrics
-from reinforcesight.run_record import write_text
-from reinforcesight.training.callbacks import StopOnSignal
-from reinforcesight.training.checkpoints import checkpoint_folder, is_complete
-from reinforcesight.training.whole_weights import ResumesWholeWeights
+from reinforcesight.jobs.record import write_text
+from reinforcesight.tuning.callbacks import StopOnSignal
+from reinforcesight.tuning.checkpoints import checkpoint_folder, is_complete
+from reinforcesight.tuning.whole_weights import ResumesWholeWeights
 
 # The checker knows TRL's trainer by halves; what is used of it is tested.
 _Trainer: Any = GRPOTrainer

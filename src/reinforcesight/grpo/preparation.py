@@ -13,10 +13,10 @@ from reinforcesight.grpo.difficulty import select_questions
 from reinforcesight.grpo.policy import write_answers
 from reinforcesight.grpo.rating import questions_of, rate, shown_progress, start_model
 from reinforcesight.grpo.validation import validate, validation_metrics
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.load import LoadedModel
-from reinforcesight.run_record import RunRecord
-from reinforcesight.sft.data import TrainingData
-from reinforcesight.training.callbacks import StopOnSignal, TrainingStoppedError
+from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
+from reinforcesight.tuning.data import TrainingData
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ import click
 import torch
 from accelerate import PartialState
 
-from reinforcesight.data_gen.progress import Progress
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, question_rows
 from reinforcesight.grpo.difficulty import FILE_NAME, PassRate, rate_questions, select_questions
+from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries
-from reinforcesight.sft.data import TrainingData, load_training_data
-from reinforcesight.sft.parts import load_to_train
-from reinforcesight.training.callbacks import StopOnSignal
+from reinforcesight.tuning.callbacks import StopOnSignal
+from reinforcesight.tuning.data import TrainingData, load_training_data
+from reinforcesight.tuning.parts import load_to_train
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.answers import read_answer
-from reinforcesight.grpo.claim_reader import character_spans
 from reinforcesight.grpo.claims_check import (
     CheckedClaim,
     Checker,
@@ -26,6 +25,7 @@ from reinforcesight.grpo.formatting import read_layout
 from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
+from reinforcesight.language.claim_reader import character_spans
 from reinforcesight.protocol import LETTERS
 
 __all__ = [

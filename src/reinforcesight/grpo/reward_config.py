@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.relation_kinds import RelationRules
+from reinforcesight.relations.kinds import RelationRules
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from reinforcesight.data_gen.number_words import find_numbers
-from reinforcesight.grpo.claim_reader import MentionTable, Words
+from reinforcesight.language.claim_reader import MentionTable, Words
+from reinforcesight.language.numbers import find_numbers
 
 # "t w o", "t-w-o": single letters kept apart.
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_](?![^\W_])){2,}")

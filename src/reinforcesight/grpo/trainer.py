@@ -23,20 +23,20 @@ from reinforcesight.grpo.preparation import PreparedRun, prepare
 from reinforcesight.grpo.rating import start_identity
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.validation import BEST_METRIC, StopOnFall, compare_with_start
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
-from reinforcesight.run_record import RunRecord
-from reinforcesight.sft.data import load_training_data
-from reinforcesight.sft.parts import load_to_train, name_base, new_adapter, trainable_summary
-from reinforcesight.training.callbacks import (
+from reinforcesight.tuning.callbacks import (
     CheckpointKeeper,
     RecordMetrics,
     StopOnSignal,
     TrainingStoppedError,
 )
-from reinforcesight.training.checkpoints import checkpoint_folder, publish, step_of
-from reinforcesight.training.report import write_report
-from reinforcesight.training.session import (
+from reinforcesight.tuning.checkpoints import checkpoint_folder, publish, step_of
+from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
+from reinforcesight.tuning.report import write_report
+from reinforcesight.tuning.session import (
     announced,
     end_early,
     open_record,

@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from reinforcesight.grpo.claims_check import ClaimVerdict
 from reinforcesight.grpo.config import ValidationOptions
 from reinforcesight.grpo.reward import RewardConfig, RewardParts, score_completion
-from reinforcesight.sft.accuracy import JudgedAnswer, accuracy_metrics, judge_generated
+from reinforcesight.tuning.accuracy import JudgedAnswer, accuracy_metrics, judge_generated
 
 BEST_METRIC = "right_and_faithful"
 _WATCHED = ("eval_accuracy", "eval_faithful")

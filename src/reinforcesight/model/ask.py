@@ -240,7 +240,7 @@ def open_picture(question: _Question) -> Image.Image:
         raise InputError(f"the picture can't be read: {error}", where=str(question.image)) from error
     if not question.boxes:
         return picture
-    from reinforcesight.data_gen.drawing import draw_boxes
+    from reinforcesight.pictures.drawing import draw_boxes
 
     return draw_boxes(picture, question.boxes)
 

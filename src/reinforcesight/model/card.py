@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from reinforcesight.jobs.record import RunRecord, write_text
 from reinforcesight.model.load import EMBEDDED_DIRECTORY
-from reinforcesight.run_record import RunRecord, write_text
 
 CARD_NAME = "README.md"
 

@@ -20,13 +20,13 @@ from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.run_record import write_text
-from reinforcesight.sft.accuracy import accuracy_metrics, as_lines, judge_generated
+from reinforcesight.jobs.record import write_text
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.training.callbacks import StopOnSignal
-from reinforcesight.training.checkpoints import checkpoint_folder, is_complete
-from reinforcesight.training.schedule import scheduler_arguments
-from reinforcesight.training.whole_weights import ResumesWholeWeights
+from reinforcesight.tuning.accuracy import accuracy_metrics, as_lines, judge_generated
+from reinforcesight.tuning.callbacks import StopOnSignal
+from reinforcesight.tuning.checkpoints import checkpoint_folder, is_complete
+from reinforcesight.tuning.schedule import scheduler_arguments
+from reinforcesight.tuning.whole_weights import ResumesWholeWeights
 
 # The checker knows TRL's trainer by halves; what is used of it is tested.
 _Trainer: Any = SFTTrainer

@@ -11,28 +11,28 @@ from typing import Any
 
 from accelerate import PartialState
 
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
-from reinforcesight.run_record import RunRecord
 from reinforcesight.sft.answer_trainer import AnswerTrainer, training_arguments
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.data import (
+from reinforcesight.tuning.callbacks import (
+    CheckpointKeeper,
+    RecordMetrics,
+    StopOnSignal,
+    StopWithoutProgress,
+)
+from reinforcesight.tuning.checkpoints import checkpoint_folder, publish
+from reinforcesight.tuning.data import (
     SpatialCollator,
     TrainingData,
     answer_rows,
     load_training_data,
     training_rows,
 )
-from reinforcesight.sft.parts import load_to_train, name_base, new_adapter, trainable_summary
-from reinforcesight.training.callbacks import (
-    CheckpointKeeper,
-    RecordMetrics,
-    StopOnSignal,
-    StopWithoutProgress,
-)
-from reinforcesight.training.checkpoints import checkpoint_folder, publish
-from reinforcesight.training.report import Chart, write_report
-from reinforcesight.training.session import (
+from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
+from reinforcesight.tuning.report import Chart, write_report
+from reinforcesight.tuning.session import (
     announced,
     end_early,
     open_record,

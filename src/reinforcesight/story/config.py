@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.data_gen.audit import AuditConfig
-from reinforcesight.data_gen.generate_config import GenerateConfig
+from reinforcesight.data_gen.audit.run import AuditConfig
+from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.sft.config import SftConfig

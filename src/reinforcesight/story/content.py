@@ -11,16 +11,16 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.generate_config import GenerateConfig
-from reinforcesight.data_gen.question_cards import Card, make_card, thumbnail
-from reinforcesight.data_gen.stored_rows import RowPlace, StoredRow, find_files, read_columns, read_rows
+from reinforcesight.data_gen.config import GenerateConfig
+from reinforcesight.data_gen.dataset.reader import RowPlace, StoredRow, find_files, read_columns, read_rows
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import Answer, read_answers
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Item, Variant, content_hash
 from reinforcesight.eval.report import Box, scene_boxes, split_response
 from reinforcesight.eval.results import Cell, Paired, Results, answers_path, read_results
-from reinforcesight.relation_kinds import Relation
+from reinforcesight.pages.question_cards import Card, make_card, thumbnail
+from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig, StageName
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.state import StageRecord, read_state

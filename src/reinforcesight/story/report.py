@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from reinforcesight.eval.results import Cell
 from reinforcesight.grpo.curves import CHARTS as GRPO_CHARTS
-from reinforcesight.run_record import read_metrics, write_text
+from reinforcesight.jobs.record import read_metrics, write_text
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import TITLES, Story, read_story
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.stages import STAGES
 from reinforcesight.story.view import duration, gigabytes
-from reinforcesight.training.report import Chart, draw_chart
+from reinforcesight.tuning.report import Chart, draw_chart
 
 _SFT_CHARTS = (
     Chart("Loss", {"loss": "training", "eval_loss": "validation"}),

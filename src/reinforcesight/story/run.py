@@ -18,8 +18,8 @@ import yaml
 
 from reinforcesight import __version__
 from reinforcesight.errors import OutputError, ReinforceSightError
-from reinforcesight.run_record import now, write_text
-from reinforcesight.story.child import ChildResult, Signals, run_child
+from reinforcesight.jobs.child import ChildResult, Signals, run_child
+from reinforcesight.jobs.record import now, write_text
 from reinforcesight.story.config import RunConfig, StageName
 from reinforcesight.story.stages import STAGES, Stage, inputs_of
 from reinforcesight.story.state import (

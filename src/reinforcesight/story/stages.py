@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.generate_config import GenerateConfig
+from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.model.load import resolve_path, weights_fingerprint
 from reinforcesight.model.options import ModelSource

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import OutputError
-from reinforcesight.run_record import RECORD_NAME, differences, now, write_text
+from reinforcesight.jobs.record import RECORD_NAME, differences, now, write_text
 
 SCHEMA = 1
 _RECORDS = {RECORD_NAME, "manifest.json"}

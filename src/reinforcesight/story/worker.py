@@ -32,14 +32,14 @@ def run_stage(config: RunConfig, stage: StageName) -> int:
 
 
 def _generate(config: RunConfig) -> int:
-    from reinforcesight.data_gen.generate_dataset import generate
+    from reinforcesight.data_gen.pipeline import generate
 
     return generate(config.generate).exit_code
 
 
 def _audit(config: RunConfig) -> int:
-    from reinforcesight.data_gen.audit import audit
-    from reinforcesight.data_gen.audit_report import write_report
+    from reinforcesight.data_gen.audit.findings import write_report
+    from reinforcesight.data_gen.audit.run import audit
 
     report = audit(config.audit)
     write_report(report, config.folder.audit.with_suffix(".json"))
@@ -54,8 +54,8 @@ def _audit(config: RunConfig) -> int:
 
 
 def _benchmarks(config: RunConfig) -> int:
-    from reinforcesight.data_gen.generate_dataset import generate
-    from reinforcesight.eval.export import to_cv_bench
+    from reinforcesight.data_gen.pipeline import generate
+    from reinforcesight.export.cv_bench import to_cv_bench
 
     for name, entry in config.benchmarks.items():
         if isinstance(entry, str):

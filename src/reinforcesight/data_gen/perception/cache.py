@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reinforcesight.data_gen.atomic import atomic_file
 from reinforcesight.data_gen.perception.protocols import (
     DepthKind,
     DepthPrediction,
     GroundedBox,
     SegmentedMask,
 )
+from reinforcesight.jobs.files import atomic_file
 
 # Raise it when what a stage stores changes its meaning.
 FORMAT = 1

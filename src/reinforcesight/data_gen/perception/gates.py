@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 
 from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.perception.protocols import BoolMap, Box, FloatMap, GroundedBox, SegmentedMask
-from reinforcesight.data_gen.sources.base import Skipped
-from reinforcesight.data_gen.sources.outlines import box_of, box_overlap
-from reinforcesight.naming import ambiguous_names, canonical_words
+from reinforcesight.data_gen.source import Skipped
+from reinforcesight.language.names import ambiguous_names, canonical_words
 
 FLAT_DEPTH = 1.02  # farthest over nearest depth of a picture, below which the model has seen nothing
 

@@ -49,7 +49,7 @@ from reinforcesight.data_gen.perception.protocols import (
     SegmentPrompt,
 )
 from reinforcesight.data_gen.perception.second_look import agreeing_depth, confirm_boxes
-from reinforcesight.data_gen.sources.base import Skipped
+from reinforcesight.data_gen.source import Skipped
 from reinforcesight.errors import InputError
 from reinforcesight.scene import Camera, Scene
 

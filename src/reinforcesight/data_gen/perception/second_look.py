@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import Gated, Query, may_be_one_name
+from reinforcesight.data_gen.perception.outlines import box_overlap
 from reinforcesight.data_gen.perception.protocols import Box, DepthKind, FloatMap, GroundedBox
-from reinforcesight.data_gen.sources.base import Skipped
-from reinforcesight.data_gen.sources.outlines import box_overlap
+from reinforcesight.data_gen.source import Skipped
 
 _FIT_ROUNDS = 4
 _LEAST_FIT = 64  # pixels read by both

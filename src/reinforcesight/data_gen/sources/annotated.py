@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.data_gen.json_values import as_id, as_number, as_numbers, short
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.perception.outlines import BoolArray, box_of, box_overlap, mask_of
+from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside
 from reinforcesight.data_gen.sources.depth_files import (
@@ -21,17 +23,15 @@ from reinforcesight.data_gen.sources.depth_files import (
     read_depth,
     read_intrinsics,
 )
-from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
-from reinforcesight.data_gen.sources.object_names import (
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture
+from reinforcesight.errors import InputError
+from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.object_names import (
     look_attributes,
     tidy_category,
     tidy_phrase,
     with_attributes,
 )
-from reinforcesight.data_gen.sources.outlines import BoolArray, box_of, box_overlap, mask_of
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture
-from reinforcesight.errors import InputError
-from reinforcesight.naming import ambiguous_names
 from reinforcesight.scene import Camera
 
 _CLIP_TOLERANCE = 1.0  # pixels by which boxes overshoot through rounding alone

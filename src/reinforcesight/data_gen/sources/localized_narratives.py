@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
-from reinforcesight.data_gen.sources.base import PictureRejected, Skipped
+from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.sources.narrative_files import open_narratives
 from reinforcesight.data_gen.sources.narratives import Narrative, narrated_queries, read_narrative
 from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWithQueries

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from reinforcesight.data_gen.sources.base import PictureRejected, Skipped
+from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.sources.data_folder import digest_files
 from reinforcesight.data_gen.sources.photographs import (
     Photograph,

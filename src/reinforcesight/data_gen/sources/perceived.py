@@ -17,7 +17,7 @@ from reinforcesight.data_gen.perception.gates import Query
 from reinforcesight.data_gen.perception.one_stage import StageName, run_stage, stages_of
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
-from reinforcesight.data_gen.sources.base import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
 from reinforcesight.errors import InputError
 
@@ -59,7 +59,7 @@ class PerceivedSource(ABC):
     def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:
         self._own_models = models is not None
         if models is None:
-            from reinforcesight.data_gen.perception.models import build_models
+            from reinforcesight.data_gen.perception.models.build import build_models
 
             models = build_models(config)
         self.config = config
@@ -95,7 +95,7 @@ class PerceivedSource(ABC):
         """Worker processes that suit the models: few where they share a GPU, ``None`` where any number does."""
         if self.config.device == "cpu":
             return None
-        from reinforcesight.data_gen.perception.model_files import pick_device
+        from reinforcesight.data_gen.perception.models.model_files import pick_device
 
         return 2 if pick_device(self.config.device).type == "cuda" else None
 
@@ -128,7 +128,7 @@ class PerceivedSource(ABC):
         """
         if self._own_models:
             return
-        from reinforcesight.data_gen.perception.models import build_models
+        from reinforcesight.data_gen.perception.models.build import build_models
 
         expected = self.perception_identity()
         self.models = build_models(self.config)

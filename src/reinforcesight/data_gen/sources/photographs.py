@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from reinforcesight.data_gen.perception.camera import camera_from_exif
-from reinforcesight.data_gen.sources.base import PictureRejected
+from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 from reinforcesight.data_gen.sources.picture_file import FORMATS, PictureBytes, read_picture
 from reinforcesight.errors import InputError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from reinforcesight.data_gen.sources.base import PictureRejected
+from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.data_folder import is_file
 
 # Only formats whose reader is plain Python or a common codec library; others may call outside programs.

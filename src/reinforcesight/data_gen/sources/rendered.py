@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.sources.base import SourcePicture
+from reinforcesight.data_gen.source import SourcePicture
 from reinforcesight.errors import require_module
 from reinforcesight.scene import Camera, Scene
 
 if TYPE_CHECKING:
-    from reinforcesight.data_gen.sources.rendering import Distribution, RenderConfig, RenderedPicture
+    from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
 
 # How often an object whose kind occurs once in the picture is called by its kind alone ("the chair").
 BARE_NAME_SHARE = 0.4
@@ -52,7 +52,7 @@ class RenderedSource:
     ) -> None:
         for module in ("trimesh", "embreex"):
             require_module(module, extra="rendered")
-        from reinforcesight.data_gen.sources.rendering import Distribution, RenderConfig
+        from reinforcesight.data_gen.rendering import Distribution, RenderConfig
 
         self.seed = seed
         self.distribution = Distribution(distribution)
@@ -77,7 +77,7 @@ class RenderedSource:
 
     def load(self, index: int) -> SourcePicture:
         """Scene ``index``, which depends on the seed and the index alone."""
-        from reinforcesight.data_gen.sources.rendering import render_picture
+        from reinforcesight.data_gen.rendering import render_picture
 
         rendered = render_picture(self.seed, index, self.distribution, self.size, self.options)
         return SourcePicture(

@@ -1,0 +1,1 @@
+"""Check a data set: balance, labels, leakage, shortcuts."""

@@ -1,0 +1,172 @@
+"""Counts of relations, letters, forms and splits, and whether they are even enough."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from reinforcesight.data_gen.audit.findings import Findings, Table, as_cells, percent
+from reinforcesight.data_gen.audit.rows import Understood, plain_relation
+from reinforcesight.data_gen.dataset.reader import StoredRow
+from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.relations.kinds import Axis, Relation
+
+# A share may differ from even by this much, and by what chance alone gives 99 times in 100.
+TOLERANCE = 0.05
+_SIGMAS = 2.576
+
+
+@dataclass(slots=True)
+class Balance:
+    """Counts over all rows; a few hundred numbers, whatever the size of the data set."""
+
+    cells: Counter[tuple[str, str, str, str]] = field(
+        default_factory=Counter
+    )  # split, relation, form, letter
+    truth: Counter[tuple[str, str]] = field(default_factory=Counter)  # relation, "yes" or "no"
+    options: Counter[tuple[str, int]] = field(default_factory=Counter)  # relation, number of options
+    simple: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # axis, rule of thumb, right
+
+    def add(self, stored: StoredRow, known: Understood | None) -> None:
+        """Count a row."""
+        row = stored.row
+        self.cells[stored.split, row.relation, row.form, row.answer.strip("()")] += 1
+        self.options[row.relation, len(row.choices)] += 1
+        if row.form == "yes_no":
+            self.truth[row.relation, row.answer_text] += 1
+        if known is not None and known.axis in (Axis.DEPTH, Axis.DISTANCE):
+            self._rules_of_thumb(known)
+
+    def _rules_of_thumb(self, known: Understood) -> None:
+        """Would "the lower one is nearer" or "the larger one is nearer" have been right?"""
+        holds = plain_relation(known)
+        if holds is None:
+            return
+        first, second = known.people["subject"].box, known.people["reference"].box
+        nearer_is_subject = holds is known.axis.relations[0]
+        guesses = {
+            "the lower one is nearer": first[3] > second[3],
+            "the larger one is nearer": _area(first) > _area(second),
+            "the one on the left is nearer": first[0] + first[2] < second[0] + second[2],
+        }
+        for name, guess in guesses.items():
+            self.simple[known.axis.value, name, guess == nearer_is_subject] += 1
+
+    def sum(self, **wanted: str) -> int:
+        """Rows with these values of split, relation, form and letter."""
+        names = ("split", "relation", "form", "letter")
+        positions = {names.index(name): value for name, value in wanted.items()}
+        return sum(n for key, n in self.cells.items() if all(key[p] == v for p, v in positions.items()))
+
+    def values(self, position: int) -> list[str]:
+        """Values that occur: 0 split, 1 relation, 2 form, 3 letter."""
+        return sorted({key[position] for key in self.cells})
+
+    def judge(self, findings: Findings) -> None:
+        """Compare with even shares."""
+        for relation in self.values(1):
+            count = self.sum(relation=relation)
+            options = max((n for (r, n) in self.options if r == relation), default=2)
+            for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:options]:
+                have = self.sum(relation=relation, letter=letter)
+                if uneven(have, count, 1 / options):
+                    findings.add("letter_balance", f"{relation}: {letter} {percent(have / count)} of {count}")
+        for axis in Axis:
+            first, second = (self.sum(relation=relation.value) for relation in axis.relations)
+            if uneven(first, first + second, 0.5):
+                names = " and ".join(relation.value for relation in axis.relations)
+                findings.add("relation_balance", f"{names}: {first} and {second}")
+        yes = sum(n for (_, text), n in self.truth.items() if text == "yes")
+        if uneven(yes, self.truth.total(), 0.5):
+            findings.add("truth_balance", f"yes {yes} of {self.truth.total()}")
+        total = self.cells.total()
+        axes = {axis.value: sum(self.sum(relation=r.value) for r in axis.relations) for axis in Axis}
+        for axis_name, count in axes.items():
+            if uneven(count, total, 0.25):
+                findings.add("axis_balance", f"{axis_name}: {count} of {total}")
+        forms = self.values(2)
+        for form in forms:
+            count = self.sum(form=form)
+            if uneven(count, total, 1 / len(forms)):
+                findings.add("form_balance", f"{form}: {count} of {total}")
+
+    def tables(self) -> tuple[Table, ...]:
+        """Counts for people."""
+        relations = [r.value for r in Relation if self.sum(relation=r.value)]
+        relations += [r for r in self.values(1) if r not in relations]
+        letters, forms = self.values(3), self.values(2)
+        splits = [split for split in SPLITS if self.sum(split=split)]
+        head = ("relation", *splits, *(f"({letter})" for letter in letters), "yes", "no", "all")
+        rows = [
+            as_cells(
+                [
+                    relation,
+                    *(self.sum(relation=relation, split=split) for split in splits),
+                    *(self.sum(relation=relation, letter=letter) for letter in letters),
+                    self.truth[relation, "yes"],
+                    self.truth[relation, "no"],
+                    self.sum(relation=relation),
+                ]
+            )
+            for relation in relations
+        ]
+        last = [
+            "all",
+            *(self.sum(split=split) for split in splits),
+            *(self.sum(letter=letter) for letter in letters),
+            *(sum(n for (_, text), n in self.truth.items() if text == said) for said in ("yes", "no")),
+            self.cells.total(),
+        ]
+        first = Table("Relations by split and answer", head, (*rows, as_cells(last)))
+        by_form = [
+            as_cells(
+                [
+                    relation,
+                    *(
+                        " / ".join(
+                            str(self.sum(relation=relation, form=form, letter=letter)) for letter in letters
+                        )
+                        for form in forms
+                    ),
+                ]
+            )
+            for relation in relations
+        ]
+        note = "right answers: " + " / ".join(f"({letter})" for letter in letters)
+        second = Table("Relations by form and letter", ("relation", *forms), tuple(by_form), note)
+        thumb = [
+            (axis, name, percent(self.simple[axis, name, True] / total), str(total))
+            for axis, name in sorted({(axis, name) for axis, name, _ in self.simple})
+            if (total := self.simple[axis, name, True] + self.simple[axis, name, False])
+        ]
+        title = "Rules of thumb that need no depth"
+        third = Table(title, ("axis", "rule", "right", "questions"), tuple(thumb), "for information")
+        return first, second, third
+
+    def measurements(self) -> dict[str, Any]:
+        """Counts for programs."""
+        names = ("split", "relation", "form", "letter")
+        return {
+            "counts": [
+                {**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(self.cells.items())
+            ],
+            "yes_no": {f"{relation} {text}": n for (relation, text), n in sorted(self.truth.items())},
+            "rules_of_thumb": [
+                {"axis": axis, "rule": name, "right": right, "count": n}
+                for (axis, name, right), n in sorted(self.simple.items())
+            ],
+        }
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def uneven(count: int, total: int, share: float) -> bool:
+    """Whether a count is farther from its even share than tolerance and chance explain."""
+    if total == 0:
+        return False
+    spread = math.sqrt(share * (1 - share) / total)
+    return abs(count / total - share) > TOLERANCE + _SIGMAS * spread

@@ -1,0 +1,222 @@
+"""What an audit found: rules, findings, tables; written to the console, JSON or a small page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinforcesight.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that an audit checks; a broken hard rule makes it fail, any other is a warning."""
+
+    hard: bool
+    meaning: str
+
+
+RULES: dict[str, Rule] = {
+    # Files and columns
+    "damaged_file": Rule(True, "every Parquet file can be read to its end"),
+    "missing_file": Rule(True, "no file of a split is missing"),
+    "schema": Rule(True, "every column is there with its type"),
+    "extra_column": Rule(False, "there are no columns beyond the documented ones"),
+    "bad_row": Rule(True, "no value is empty; prompt and completion are one message each"),
+    "manifest": Rule(True, "files have the digests that manifest.json states"),
+    # Rows
+    "duplicate_id": Rule(True, "every id occurs once"),
+    "duplicate_question": Rule(True, "no picture is asked the same question twice"),
+    "unreadable_image": Rule(True, "every picture can be decoded and has the size of its scene"),
+    "box_not_drawn": Rule(True, "the boxes that a question names are drawn in its picture"),
+    "bad_scene": Rule(True, "scene and evidence can be read and fit together"),
+    "wrong_label": Rule(True, "the relation is the one that the stored scene shows"),
+    "unclaimable": Rule(True, "the stored scene allows the relation to be claimed"),
+    "wrong_answer": Rule(True, "the answer follows from scene, question form and options"),
+    "asked_otherwise": Rule(True, "the question's words ask for the relation that the evidence says"),
+    "role_order": Rule(
+        False, "the question's word order gives subject and reference the roles of the evidence"
+    ),
+    "ambiguous_name": Rule(True, "names are unique in their picture, or marked by a drawn box"),
+    "prompt": Rule(True, "the prompt holds the question and, unless open, each option; open ones show none"),
+    "completion_format": Rule(
+        True, "completions read <think>...</think><answer>...</answer> with the right answer"
+    ),
+    "judge": Rule(True, "the judge reads the completion as the gold answer"),
+    "number_in_reasoning": Rule(True, "reasoning has no numerals, number words or units"),
+    "reasoning_contradicts": Rule(True, "no claim in the reasoning contradicts the scene"),
+    "column": Rule(True, "task, answer_text, form and margin agree with the rest of the row"),
+    # Balance
+    "letter_balance": Rule(True, "right answers are spread evenly over the letters, for each relation"),
+    "relation_balance": Rule(True, "the two relations of an axis are equally frequent"),
+    "truth_balance": Rule(True, "yes/no questions have as many yes as no"),
+    "axis_balance": Rule(False, "the axes are about equally frequent"),
+    "form_balance": Rule(False, "the forms are about equally frequent"),
+    # Shortcuts
+    "text_shortcut": Rule(True, "the answer can't be guessed well from the text alone"),
+    "text_hint": Rule(False, "the text alone does not help at all"),
+    # Leakage
+    "split_leak": Rule(True, "no picture, scene or source picture is in two splits"),
+    "near_duplicate": Rule(True, "no picture is in two splits as a slightly changed copy"),
+    "similar_pictures": Rule(False, "no pictures of two splits look alike by perceptual hash"),
+    "cv_bench_overlap": Rule(True, "no picture is one of CV-Bench's"),
+}
+
+
+@dataclass(slots=True)
+class Finding:
+    """A broken rule, how often, and where."""
+
+    rule: str
+    hard: bool
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+class Findings:
+    """Collects findings; only the first few examples of each rule are kept."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Finding] = {}
+
+    def add(self, rule: str, example: str, count: int = 1) -> None:
+        """Note that a rule is broken."""
+        finding = self._found.setdefault(rule, Finding(rule, RULES[rule].hard))
+        finding.count += count
+        if len(finding.examples) < _EXAMPLES:
+            finding.examples.append(example)
+
+    def all(self) -> tuple[Finding, ...]:
+        """Findings, hard ones first, in the order of the rules."""
+        order = list(RULES)
+        return tuple(sorted(self._found.values(), key=lambda f: (not f.hard, order.index(f.rule))))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table of text cells for people."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The outcome of an audit.
+
+    Attributes:
+        dataset: The folder.
+        rows: Questions read.
+        pictures: Different pictures (by source and source_id).
+        findings: Broken rules, hard ones first.
+        tables: Counts and measurements for people.
+        measurements: The same as numbers, for programs.
+    """
+
+    dataset: str
+    rows: int
+    pictures: int
+    findings: tuple[Finding, ...]
+    tables: tuple[Table, ...]
+    measurements: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """No hard rule is broken."""
+        return not any(finding.hard for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the data set passed, 1 where a hard rule is broken."""
+        return 0 if self.passed else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the tables, JSON-able."""
+        return {
+            "dataset": self.dataset,
+            "passed": self.passed,
+            "rows": self.rows,
+            "pictures": self.pictures,
+            "findings": [
+                {**dataclasses.asdict(finding), "meaning": RULES[finding.rule].meaning}
+                for finding in self.findings
+            ],
+            "measurements": self.measurements,
+        }
+
+
+def check_report_path(path: Path) -> None:
+    """Refuse a report name whose kind is unknown, before the work is done.
+
+    Raises:
+        ConfigError: The suffix is neither .json nor .html.
+    """
+    if path.suffix.lower() not in (".json", ".html"):
+        raise ConfigError(
+            f"expected a report name that ends in .json or .html, got {path.name!r}", where="--report"
+        )
+
+
+def write_report(report: AuditReport, path: Path) -> None:
+    """Write the report as JSON or as a page, by the file's suffix.
+
+    Raises:
+        ConfigError: The suffix is unknown.
+        OutputError: The file can't be written.
+    """
+    from reinforcesight.jobs.files import write_json, write_text
+
+    check_report_path(path)
+    if path.suffix.lower() == ".json":
+        write_json(path, report.to_json())
+        return
+    from reinforcesight.pages.question_cards import pages
+
+    write_text(path, pages().get_template("audit.html.j2").render(report=report, rules=RULES))
+
+
+def print_report(report: AuditReport, console: Console) -> None:
+    """Tables and findings on the console."""
+    import rich.table
+    from rich.text import Text
+
+    for table in report.tables:
+        shown = rich.table.Table(
+            title=Text(table.title), title_justify="left", caption=Text(table.note) or None
+        )
+        for index, name in enumerate(table.head):
+            shown.add_column(Text(name), justify="left" if index == 0 else "right")
+        for row in table.rows:
+            shown.add_row(*(Text(cell) for cell in row))
+        console.print(shown)
+    for finding in report.findings:
+        word = "FAILED " if finding.hard else "warning"
+        console.print(
+            Text(f"{word} {finding.rule}: {finding.count} times; rule: {RULES[finding.rule].meaning}")
+        )
+        for example in finding.examples:
+            console.print(Text(f"    {example}"))
+    verdict = "passed" if report.passed else "FAILED"
+    console.print(
+        Text(f"audit {verdict}: {report.rows} questions on {report.pictures} pictures, {report.dataset}")
+    )
+
+
+def percent(value: float) -> str:
+    """A share as text."""
+    return f"{100 * value:.1f} %"
+
+
+def as_cells(values: Iterable[object]) -> tuple[str, ...]:
+    """Table cells."""
+    return tuple(str(value) for value in values)

@@ -1,0 +1,301 @@
+"""Pictures of a data set: can they be read, do boxes stand where they should, and is a picture in two splits.
+
+Memory: some 400 bytes for each different picture, and digests of 8 bytes for each row.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reinforcesight.data_gen.audit.findings import Findings
+from reinforcesight.data_gen.audit.rows import Understood
+from reinforcesight.data_gen.dataset.reader import StoredRow
+from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.data_gen.sources.data_folder import resolve_inside
+from reinforcesight.data_gen.sources.picture_file import BROKEN_PICTURE, MAX_PIXELS
+from reinforcesight.errors import InputError
+from reinforcesight.pictures.drawing import BOX_COLOURS
+
+# Two pictures whose perceptual hashes are near are the same one if their 16x16 grey versions differ by less than
+# this on average (0 to 255): re-encoding and thin drawn boxes stay below, other views of a scene do not.
+SAME_PICTURE = 4.0
+_THUMB = 16
+_HASH_CHUNK = 2048
+_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def read_image(data: bytes) -> Image.Image:
+    """A decoded RGB picture.
+
+    Raises:
+        ValueError: It can't be decoded, or is far too large.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width}x{image.height} pixels")
+            return image.convert("RGB")
+    except (Image.DecompressionBombError, *BROKEN_PICTURE) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """The 64-bit pHash of a picture (imagehash's ``phash``)."""
+    import imagehash
+
+    return int(str(imagehash.phash(image)), 16)
+
+
+@dataclass(slots=True)
+class _Signature:
+    split: str
+    source_id: str
+    phash: int
+    thumb: npt.NDArray[np.uint8]  # (16, 16) grey
+    boxed: bool
+
+
+class PictureChecks:
+    """Collects what identifies pictures, row by row; :meth:`finish` looks for leaks."""
+
+    def __init__(self, findings: Findings, *, distance: int, most: int) -> None:
+        self._findings = findings
+        self._distance = distance
+        self._most = most
+        self.decoded = 0
+        self._splits_of: dict[tuple[str, bytes], tuple[str, str]] = {}
+        self._ids: set[bytes] = set()
+        self._questions: set[bytes] = set()
+        self._good: set[bytes] = set()
+        self._signatures: dict[tuple[str, str], _Signature] = {}
+        self._leaks: set[tuple[str, str]] = set()
+
+    @property
+    def pictures(self) -> int:
+        """Different source pictures."""
+        return len({key for kind, key in self._splits_of if kind == "source picture"})
+
+    def check(self, stored: StoredRow, known: Understood | None) -> None:
+        """Note one row."""
+        row = stored.row
+        if not _new(self._ids, row.id):
+            self._findings.add("duplicate_id", f"{stored.where}: {row.id}")
+        content = _digest(row.image)
+        # CV-Bench words left/right and above/below alike: the options tell the questions apart. A question about
+        # boxes depends on what is drawn; any other only on the picture behind.
+        asked = "\n".join([row.question, *sorted(row.choices)])
+        asked_again = not _new(self._questions, content, asked)
+        if row.form != "cvbench_boxes":
+            asked_again |= not _new(self._questions, row.source, row.source_id, asked)
+        if asked_again:
+            self._findings.add("duplicate_question", f"{stored.where} ({row.id}): {row.question}")
+        self._note("source picture", _digest(row.source, row.source_id), row.source_id, stored.split)
+        self._note("picture", content, row.source_id, stored.split)
+        if known is not None and known.scene.objects:
+            self._note("scene", _digest(row.scene), row.source_id, stored.split)
+        self._look(stored, known, content)
+
+    def _note(self, kind: str, key: bytes, source_id: str, split: str) -> None:
+        first_split, first_id = self._splits_of.setdefault((kind, key), (split, source_id))
+        if first_split != split and (source_id, kind) not in self._leaks:
+            self._leaks.add((source_id, kind))
+            example = f"{kind}: {source_id} in {split}, {first_id} in {first_split}"
+            self._findings.add("split_leak", example)
+
+    def _look(self, stored: StoredRow, known: Understood | None, content: bytes) -> None:
+        """Decode a picture that was not seen before."""
+        row = stored.row
+        boxed = bool(known and known.boxed)
+        signature = self._signatures.get((stored.split, row.source_id))
+        needed = signature is None or (signature.boxed and not boxed)
+        fresh = content not in self._good or (boxed and known is not None)
+        if (self._most and self.decoded >= self._most) or not (needed or fresh):
+            return
+        self.decoded += 1
+        try:
+            image = read_image(row.image)
+        except ValueError as error:
+            self._findings.add("unreadable_image", f"{stored.where} ({row.id}): {error}")
+            return
+        self._good.add(content)
+        if known is not None:
+            if image.size != (known.scene.width, known.scene.height):
+                size = f"{known.scene.width}x{known.scene.height}"
+                what = f"{image.width}x{image.height} pixels, its scene says {size}"
+                self._findings.add("unreadable_image", f"{stored.where} ({row.id}): {what}")
+                return
+            for role, colour in known.boxed.items():
+                if not box_is_drawn(image, known.people[role].box, colour):
+                    what = f"no {colour} box around {known.people[role].name!r}"
+                    self._findings.add("box_not_drawn", f"{stored.where} ({row.id}): {what}")
+        if needed:
+            thumb = np.asarray(image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
+            self._signatures[stored.split, row.source_id] = _Signature(
+                stored.split, row.source_id, perceptual_hash(image), thumb.copy(), boxed
+            )
+
+    def finish(self) -> None:
+        """Compare the pictures of different splits."""
+        by_split = {split: [s for s in self._signatures.values() if s.split == split] for split in SPLITS}
+        for number, split in enumerate(SPLITS):
+            for other in SPLITS[number + 1 :]:
+                for first, second in near_pairs(by_split[split], by_split[other], self._distance):
+                    if first.source_id == second.source_id:
+                        continue  # reported as a leak already
+                    difference = np.abs(first.thumb.astype(np.int16) - second.thumb).mean()
+                    rule = "near_duplicate" if difference < SAME_PICTURE else "similar_pictures"
+                    self._findings.add(rule, f"{first.source_id} in {split}, {second.source_id} in {other}")
+
+    def compare_with_cv_bench(self, names: set[str], hashes: npt.NDArray[np.uint64]) -> None:
+        """Look for pictures of CV-Bench, by file name and by perceptual hash."""
+        for signature in self._signatures.values():
+            if plain_stem(signature.source_id) in names:
+                self._findings.add(
+                    "cv_bench_overlap", f"{signature.source_id} (file name), {signature.split}"
+                )
+            elif hashes.size and int(_distances(signature.phash, hashes).min()) <= self._distance:
+                self._findings.add("cv_bench_overlap", f"{signature.source_id} (picture), {signature.split}")
+
+
+def _digest(*parts: str | bytes) -> bytes:
+    whole = sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+        whole.update(len(data).to_bytes(8, "big") + data)
+    return whole.digest()[:8]
+
+
+def _new(seen: set[bytes], *parts: str | bytes) -> bool:
+    key = _digest(*parts)
+    if key in seen:
+        return False
+    seen.add(key)
+    return True
+
+
+def _distances(phash: int, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """Hamming distances of one hash to many, shape (N,)."""
+    counts: npt.NDArray[np.uint8] = np.bitwise_count(hashes ^ np.uint64(phash))
+    return counts
+
+
+def near_pairs(
+    first: list[_Signature], second: list[_Signature], distance: int
+) -> Iterator[tuple[_Signature, _Signature]]:
+    """Pairs whose perceptual hashes differ in at most so many of 64 bits."""
+    others = np.array([s.phash for s in second], dtype=np.uint64)
+    for start in range(0, len(first), _HASH_CHUNK):
+        part = first[start : start + _HASH_CHUNK]
+        mine = np.array([s.phash for s in part], dtype=np.uint64)
+        rows, columns = np.nonzero(np.bitwise_count(mine[:, None] ^ others[None, :]) <= distance)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            yield part[row], second[column]
+
+
+def box_is_drawn(image: Image.Image, box: tuple[float, float, float, float], colour: str) -> bool:
+    """Whether most of a box's outline shows the colour (another box may cover some of it)."""
+    pixels = np.asarray(image, dtype=np.int16)
+    height, width = pixels.shape[:2]
+    x0, y0 = max(0, round(box[0])), max(0, round(box[1]))
+    x1, y1 = min(width, round(box[2])) - 1, min(height, round(box[3])) - 1
+    if colour not in BOX_COLOURS or x1 <= x0 or y1 <= y0:
+        return False
+    outline = np.concatenate(
+        [pixels[y0, x0 : x1 + 1], pixels[y1, x0 : x1 + 1], pixels[y0 : y1 + 1, x0], pixels[y0 : y1 + 1, x1]]
+    )
+    near = np.abs(outline - np.array(BOX_COLOURS[colour])).max(axis=1) < 100  # JPEG smears thin lines
+    return float(near.mean()) > 0.4
+
+
+# CV-Bench, as far as the user has it
+
+
+def plain_stem(name: str) -> str:
+    """A picture's name for comparison: without folder, suffix, and COCO's prefix of the split."""
+    stem = re.split(r"[/\\]", name)[-1].rsplit(".", 1)[0].casefold()
+    return re.sub(r"^coco_(?:train|val|test)\d{4}_", "", stem)
+
+
+def read_name_list(path: Path) -> set[str]:
+    """Names of CV-Bench's source files, as :func:`plain_stem` writes them.
+
+    Args:
+        path: Text with one name a line, CSV, JSON lines or Parquet with the columns ``source_filename`` or
+            ``filename``, or a folder of pictures.
+
+    Raises:
+        InputError: It can't be read, or holds no name.
+    """
+    columns = ("source_filename", "filename")
+    found: list[Any] = []
+    try:
+        if path.is_dir():
+            found = [file.name for file in path.rglob("*") if file.suffix.lower() in _PICTURE_SUFFIXES]
+        elif path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            have = [name for name in columns if name in pq.read_schema(path).names]
+            for row in pq.read_table(path, columns=have).to_pylist():
+                found += row.values()
+        elif path.suffix in (".jsonl", ".csv"):
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
+                for row in rows:
+                    found += [row[name] for name in columns if name in row]
+        else:
+            found = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"the list of names can't be read: {error}", where=str(path), fix="see docs/audit.md"
+        ) from error
+    names = {plain_stem(name.strip()) for name in found if isinstance(name, str) and name.strip()}
+    if not names:
+        raise InputError("no file name in it", where=str(path), fix="see docs/audit.md")
+    return names
+
+
+def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
+    """Perceptual hashes of CV-Bench's pictures, shape (N,).
+
+    Args:
+        path: A folder of pictures, Parquet with the column ``image``, or text with a hash of 16 hexadecimal digits
+            at the start of each line.
+
+    Raises:
+        InputError: It can't be read, or holds no picture.
+    """
+    hashes: list[int] = []
+    try:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.suffix.lower() in _PICTURE_SUFFIXES:
+                    inside = resolve_inside(path, file.relative_to(path).as_posix())
+                    hashes.append(perceptual_hash(read_image(inside.read_bytes())))
+        elif path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetFile(path) as parquet:
+                for batch in parquet.iter_batches(batch_size=64, columns=["image"]):
+                    hashes += [perceptual_hash(read_image(v["bytes"])) for v in batch["image"].to_pylist()]
+        else:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            hashes = [int(line.split()[0], 16) for line in lines if line.strip()]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"the pictures or hashes can't be read: {error}", where=str(path), fix="see docs/audit.md"
+        ) from error
+    if not hashes or max(hashes) >= 2**64 or min(hashes) < 0:
+        raise InputError("no picture, or no hash of 64 bits, in it", where=str(path), fix="see docs/audit.md")
+    return np.array(sorted(set(hashes)), dtype=np.uint64)

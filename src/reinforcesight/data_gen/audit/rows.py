@@ -1,0 +1,320 @@
+"""Checks of a single row: the answer is worked out again from the stored scene, the options and the words.
+
+Nothing here uses the code that wrote the question; which option is right follows from what holds in the scene,
+what the question asks, and what the options say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reinforcesight.data_gen.audit.findings import Findings
+from reinforcesight.data_gen.dataset.reader import StoredRow
+from reinforcesight.data_gen.dataset.rows import Row
+from reinforcesight.errors import InputError
+from reinforcesight.judge import judge
+from reinforcesight.language.claims import read_claims
+from reinforcesight.language.names import ambiguous_names, with_article
+from reinforcesight.language.numbers import find_numbers
+from reinforcesight.protocol import REASON_INSTRUCTION
+from reinforcesight.relations import relate
+from reinforcesight.relations.kinds import Axis, Relation, RelationRules
+from reinforcesight.scene import Scene, SceneObject
+
+FORMS = ("cvbench", "cvbench_boxes", "yes_no", "which_object", "open")
+_COMPLETION = re.compile(r"<think>([^<>]*)</think><answer>([^<>]+)</answer>")
+_NEAR = r"in front|front|closer|closest|nearer|nearest|sooner|shorter|shortest|smaller|less"
+_FAR = r"behind|back|farther|farthest|further|furthest|deeper|later|longer|longest|larger|more"
+_WORDS: dict[Axis, tuple[str, str]] = {
+    Axis.HORIZONTAL: (r"left|leftmost", r"right|rightmost"),
+    Axis.VERTICAL: (
+        r"above|higher|highest|upper|uppermost|over|top|topmost",
+        r"below|lower|lowest|under|beneath|bottom|underneath",
+    ),
+    Axis.DEPTH: (_NEAR, _FAR),
+    Axis.DISTANCE: (_NEAR, _FAR),
+}
+_ROLE_WORDS = {role: f"role_{role}" for role in ("subject", "reference", "anchor")}
+_REFERENCE_FIRST = re.compile(
+    r"\b(?:compared (?:with|to)|starting (?:from|at)|relative to|with respect to|next to|seen from|side of|from) "
+    r"(?:the )?(role_[a-z]+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A row whose scene and evidence could be read.
+
+    Attributes:
+        scene: The stored scene.
+        axis: What is compared.
+        relation: What really holds of subject to reference, or ``None`` where it can't be told.
+        people: The objects by role.
+        boxed: Colour of the drawn box by role.
+        unique: Whether each role's name is unique in the picture.
+    """
+
+    scene: Scene
+    axis: Axis
+    relation: Relation | None
+    people: Mapping[str, SceneObject]
+    boxed: Mapping[str, str]
+    unique: Mapping[str, bool]
+
+
+class RowChecks:
+    """Checks rows one after the other; the scene of the last row is kept, since rows of a picture stand together."""
+
+    def __init__(self, findings: Findings, rules: RelationRules) -> None:
+        self._findings = findings
+        self._rules = rules
+        self._scene_text = ""
+        self._scene: Scene | None = None
+        self._ambiguous: list[bool] = []
+
+    def check(self, stored: StoredRow) -> Understood | None:
+        """Check everything but the picture; ``None`` where scene or evidence can't be read."""
+        row = stored.row
+        add = self._findings.add
+        try:
+            evidence, known = self._understand(row)
+        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+            add("bad_scene", f"{stored.where}: {error}")
+            known, evidence = None, {}
+        where = f"{stored.where} ({row.id})"
+        if row.form not in FORMS:
+            add("column", f"{where}: unknown form {row.form!r}")
+        self._check_texts(row, where, known)
+        if known is not None:
+            self._check_label(row, where, known, evidence)
+            self._check_answer(row, where, known, evidence)
+        return known
+
+    def _understand(self, row: Row) -> tuple[dict[str, Any], Understood]:
+        if self._scene is None or row.scene != self._scene_text:
+            self._scene = None
+            scene = Scene.from_json(row.scene)
+            self._ambiguous = ambiguous_names([item.name for item in scene.objects])
+            self._scene, self._scene_text = scene, row.scene
+        scene = self._scene
+        evidence = json.loads(row.evidence)
+        axis = Axis(evidence["axis"])
+        roles = ["subject", "reference"] + (["anchor"] if axis is Axis.DISTANCE else [])
+        people = {role: scene[evidence[role]] for role in roles}
+        if len({item.id for item in people.values()}) < len(people):
+            raise ValueError("the evidence names one object twice")
+        by_id = {item.id: role for role, item in people.items()}
+        boxed = {by_id[entry["object"]]: str(entry["colour"]) for entry in evidence.get("boxes") or []}
+        unique = {role: not self._ambiguous[scene.index_of(item.id)] for role, item in people.items()}
+        return evidence, Understood(scene, axis, None, people, boxed, unique)
+
+    def _check_label(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
+        add = self._findings.add
+        result = _relate(known, self._rules)
+        plain = plain_relation(known)
+        told = evidence.get("relation")
+        if result.relation is None:
+            add("unclaimable", f"{where}: {result.reason}")
+        elif math.fabs(result.margin - row.margin) > 1e-6 * max(1.0, result.margin):
+            add("column", f"{where}: margin {row.margin}, the scene gives {result.margin}")
+        holds = result.relation or plain
+        if row.relation != holds or told != holds or plain is not holds:
+            add(
+                "wrong_label", f"{where}: column {row.relation!r}, evidence {told!r}, the scene shows {holds}"
+            )
+        task = holds.task if holds else None
+        if row.task != task:
+            add("column", f"{where}: task {row.task!r}, expected {task!r}")
+
+    def _check_answer(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
+        add = self._findings.add
+        holds = plain_relation(known)
+        try:
+            asked = Relation(evidence["asked"])
+        except (KeyError, ValueError):
+            add("bad_scene", f"{where}: the evidence does not say what is asked")
+            return
+        if holds is None:
+            return
+        masked = mask_names(row.question, known)
+        in_words = asked_in_words(masked, known.axis)
+        names_answer = _roles_of_options(row.choices, known) is not None
+        if in_words is not None and in_words is not asked and (row.form == "yes_no" or names_answer):
+            add(
+                "asked_otherwise",
+                f"{where}: evidence {asked.value!r}, words {in_words.value!r}: {row.question}",
+            )
+            asked = in_words
+        expected = right_option(row.choices, known, holds, asked)
+        if expected is None:
+            add("wrong_answer", f"{where}: the options {list(row.choices)} can't be told apart or don't fit")
+        elif row.answer != f"({'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[expected]})":
+            add("wrong_answer", f"{where}: stored {row.answer}, the scene gives {row.choices[expected]!r}")
+        if not names_answer and reads_reference_first(masked):
+            add("role_order", f"{where}: {row.question}")
+        for role, unique in known.unique.items():
+            if not unique and role not in known.boxed:
+                add("ambiguous_name", f"{where}: {known.people[role].name!r}")
+
+    def _check_texts(self, row: Row, where: str, known: Understood | None) -> None:
+        add = self._findings.add
+        right = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(row.answer.strip("()"))
+        folded = [choice.casefold() for choice in row.choices]
+        if not re.fullmatch(r"\([A-Z]\)", row.answer) or not 0 <= right < len(row.choices):
+            add("column", f"{where}: answer {row.answer!r} with {len(row.choices)} options")
+        elif row.choices[right] != row.answer_text:
+            add("column", f"{where}: answer_text {row.answer_text!r}, option {row.choices[right]!r}")
+        if len(set(folded)) < 2 or len(set(folded)) < len(folded):
+            add("column", f"{where}: the options are {list(row.choices)}")
+        shown = [
+            f"({letter}) {text}"
+            for letter, text in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", row.choices, strict=False)
+        ]
+        if row.question not in row.prompt or not row.prompt.endswith(REASON_INSTRUCTION):
+            add("prompt", f"{where}: the question or the closing instruction is not in the prompt")
+        elif row.form == "open" and any(line in row.prompt for line in shown):
+            add("prompt", f"{where}: an open question shows its options")
+        elif row.form != "open" and not all(line in row.prompt for line in shown):
+            add("prompt", f"{where}: an option is not in the prompt")
+        final = row.answer_text if row.form == "open" else f"{row.answer} {row.answer_text}"
+        match = _COMPLETION.fullmatch(row.completion)
+        if match is None or not match[1].strip() or match[2] != final:
+            add("completion_format", f"{where}: {row.completion[-80:]!r}")
+        verdict = judge(row.completion, row.choices, row.answer, question=row.question)
+        if not verdict.correct:
+            add("judge", f"{where}: {verdict.explanation}")
+        reasoning = match[1] if match else row.completion
+        names = [item.name for item in known.scene.objects] if known else []
+        numbers = find_numbers(reasoning, ignore=[*names, *(bare(name) for name in names)])
+        if numbers:
+            add("number_in_reasoning", f"{where}: {', '.join(numbers[:5])}")
+        if known is not None:
+            self._check_claims(reasoning, where, known)
+
+    def _check_claims(self, reasoning: str, where: str, known: Understood) -> None:
+        holds = plain_relation(known)
+        # With names replaced by roles the patterns stay the same from row to row, and are compiled once.
+        mentions = {_ROLE_WORDS[role]: role for role in known.people}
+        for claim in read_claims(mask_names(reasoning, known), mentions):
+            pair = (claim.subject, claim.reference)
+            if pair == ("subject", "reference"):
+                true = holds
+            elif pair == ("reference", "subject"):
+                true = holds.inverse if holds else None
+            else:
+                continue
+            if true is not None and claim.relation.axis is known.axis and claim.relation is not true:
+                self._findings.add("reasoning_contradicts", f"{where}: {reasoning}")
+
+
+def bare(name: str) -> str:
+    """A name without an article."""
+    return with_article(name).removeprefix("the ")
+
+
+def _relate(known: Understood, rules: RelationRules) -> Any:
+    people = known.people
+    anchor = people["anchor"].id if "anchor" in people else None
+    # Names are checked for themselves: a marked object needs no name of its own.
+    return relate(
+        known.scene,
+        people["subject"].id,
+        people["reference"].id,
+        known.axis,
+        anchor=anchor,
+        marked=True,
+        rules=rules,
+    )
+
+
+def plain_relation(known: Understood) -> Relation | None:
+    """What holds by comparing the stored numbers alone, without margins; ``None`` where a number is missing."""
+    values: list[float | None] = []
+    for role in ("subject", "reference"):
+        item = known.people[role]
+        if known.axis is Axis.HORIZONTAL:
+            values.append(item.box[0] + item.box[2])
+        elif known.axis is Axis.VERTICAL:
+            values.append(item.box[1] + item.box[3])
+        elif known.axis is Axis.DEPTH:
+            values.append(item.depth)
+        else:
+            anchor = known.people["anchor"].centre
+            values.append(math.dist(item.centre, anchor) if item.centre and anchor else None)
+    first, second = values
+    if first is None or second is None or first == second:
+        return None
+    return known.axis.relations[0 if first < second else 1]
+
+
+def mask_names(question: str, known: Understood) -> str:
+    """The question with every mention of an object replaced by its role: "role_subject"."""
+    text = question
+    for role, item in sorted(known.people.items(), key=lambda pair: -len(pair[1].name)):
+        name = re.escape(bare(item.name))
+        if role in known.boxed:
+            colour = re.escape(known.boxed[role])
+            own = rf"(?: \([^()]*\b{colour} box\)| in the {colour} box)"
+            text = re.sub(rf"\b{name}{own}", _ROLE_WORDS[role], text, flags=re.IGNORECASE)
+        if known.unique[role]:
+            text = re.sub(rf"\b{name}\b(?: \([^()]*box\))?", _ROLE_WORDS[role], text, flags=re.IGNORECASE)
+    return re.sub(r"\bthe (?=role_)", "", text, flags=re.IGNORECASE)
+
+
+def asked_in_words(masked: str, axis: Axis) -> Relation | None:
+    """Which way a question's words ask along an axis; ``None`` where they name both ends or neither."""
+    text = re.sub(r"\b(?:right|left) (?:answer|option|word)\b", " ", masked, flags=re.IGNORECASE)
+    said = [re.search(rf"\b(?:{words})\b", text, re.IGNORECASE) is not None for words in _WORDS[axis]]
+    if said[0] == said[1]:
+        return None
+    return axis.relations[0 if said[0] else 1]
+
+
+def reads_reference_first(masked: str) -> bool:
+    """Whether the words make the evidence's reference the subject: "Compared with SUBJECT, is REFERENCE ..."."""
+    subject, reference = _ROLE_WORDS["subject"], _ROLE_WORDS["reference"]
+    after = {match[1] for match in _REFERENCE_FIRST.finditer(masked)}
+    if subject in after and reference not in after:
+        return True
+    order = [word for word in re.findall(r"role_[a-z]+", masked) if word not in after]
+    return subject in order and reference in order and order.index(reference) < order.index(subject)
+
+
+def right_option(choices: Sequence[str], known: Understood, holds: Relation, asked: Relation) -> int | None:
+    """Position of the option that is right: ``holds`` is true of subject and reference, ``asked`` is asked for."""
+    folded = [" ".join(choice.split()).casefold() for choice in choices]
+    if sorted(folded) == ["no", "yes"]:
+        return folded.index("yes" if holds is asked else "no")
+    if sorted(folded) == sorted(relation.value for relation in known.axis.relations):
+        return folded.index(holds.value)
+    roles = _roles_of_options(choices, known)
+    if roles is None:
+        return None
+    winner = "subject" if holds is asked else "reference"
+    return roles.index(winner)
+
+
+def _roles_of_options(choices: Sequence[str], known: Understood) -> list[str] | None:
+    """Which object each option names, where the options are the two objects."""
+    found: list[str] = []
+    for choice in choices:
+        text = " ".join(choice.split()).casefold()
+        fits = []
+        for role in ("subject", "reference"):
+            name = bare(known.people[role].name).casefold()
+            accepted = {name, f"the {name}"}
+            colour = known.boxed.get(role)
+            if colour:
+                accepted |= {f"{name} ({colour} box)", f"the {name} in the {colour} box"}
+            if text in accepted:
+                fits.append(role)
+        if len(fits) != 1:
+            return None
+        found.append(fits[0])
+    return found if sorted(found) == ["reference", "subject"] else None

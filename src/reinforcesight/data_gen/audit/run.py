@@ -1,0 +1,225 @@
+"""``reinforcesight audit``: hold a data set against its own rules. They are listed in ``docs/audit.md``."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from reinforcesight.config import StrictConfig
+
+if TYPE_CHECKING:
+    from reinforcesight.data_gen.audit.findings import AuditReport, Findings
+    from reinforcesight.data_gen.dataset.reader import SplitFile
+    from reinforcesight.relations.kinds import RelationRules
+
+
+class AuditConfig(StrictConfig):
+    """Settings of an audit."""
+
+    dataset: Annotated[Path, Field(description="folder of the data set, as made by generate")]
+    report: Annotated[Path | None, Field(description="also write the report here, .json or .html")] = None
+    cv_bench_files: Annotated[
+        Path | None,
+        Field(description="names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"),
+    ] = None
+    cv_bench_images: Annotated[
+        Path | None,
+        Field(description="CV-Bench's pictures: a folder, Parquet, or text with perceptual hashes"),
+    ] = None
+    seed: Annotated[int, Field(ge=0, description="decides folds and samples")] = 0
+    max_pictures: Annotated[int, Field(ge=0, description="decode at most so many pictures; 0 is all")] = 0
+    max_texts: Annotated[
+        int, Field(ge=0, description="guess answers from the text of at most so many questions; 0 is all")
+    ] = 20_000
+    near_distance: Annotated[
+        int,
+        Field(ge=0, le=16, description="bits by which perceptual hashes of one picture may differ, of 64"),
+    ] = 6
+    quiet: Annotated[bool, Field(description="print no tables")] = False
+
+
+def audit(config: AuditConfig) -> AuditReport:
+    """Check a data set and print what was found.
+
+    Every file, row and picture is read once, in small batches. Broken files and rows are findings and don't stop
+    the audit.
+
+    Raises:
+        InputError: The folder holds no data set, or a list of CV-Bench's can't be read.
+        ConfigError: The report's name has an unknown suffix.
+    """
+    from rich.console import Console
+
+    from reinforcesight.data_gen.audit.balance import Balance
+    from reinforcesight.data_gen.audit.findings import (
+        AuditReport,
+        Findings,
+        check_report_path,
+        print_report,
+        write_report,
+    )
+    from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
+    from reinforcesight.data_gen.audit.rows import RowChecks
+    from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
+    from reinforcesight.data_gen.dataset.reader import BadRow, count_rows, find_files, iterate_rows
+    from reinforcesight.jobs.progress import Progress
+
+    if config.report is not None:
+        check_report_path(config.report)
+    files = find_files(config.dataset)
+    names = read_name_list(config.cv_bench_files) if config.cv_bench_files else set()
+    hashes = read_hash_list(config.cv_bench_images) if config.cv_bench_images else None
+    findings = Findings()
+    readable = check_files(config.dataset, files, findings)
+    rows = RowChecks(findings, rules_of(config.dataset))
+    pictures = PictureChecks(findings, distance=config.near_distance, most=config.max_pictures)
+    balance, texts = Balance(), TextSample(config.max_texts, config.seed)
+    count = 0
+    with contextlib.ExitStack() as stack:
+        total = sum(count_rows(file) for file in readable)
+        progress = None if config.quiet else stack.enter_context(Progress("questions audited", total))
+        for stored in iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e))):
+            count += 1
+            if progress is not None:
+                progress.advance()
+            if isinstance(stored, BadRow):
+                findings.add("bad_row", f"{stored.where}: {stored.problem}")
+                continue
+            known = rows.check(stored)
+            pictures.check(stored, known)
+            balance.add(stored, known)
+            if known is not None:
+                texts.add(stored.row, known)
+    pictures.finish()
+    if names or hashes is not None:
+        import numpy as np
+
+        pictures.compare_with_cv_bench(names, np.array([], np.uint64) if hashes is None else hashes)
+    balance.judge(findings)
+    table, guesses = judge_guesses(guess_from_text(texts.items(), seed=config.seed), findings)
+    report = AuditReport(
+        dataset=str(config.dataset),
+        rows=count,
+        pictures=pictures.pictures,
+        findings=findings.all(),
+        tables=(*balance.tables(), table),
+        measurements={
+            **balance.measurements(),
+            "guessed_from_text": guesses,
+            "pictures_decoded": pictures.decoded,
+        },
+    )
+    if config.report is not None:
+        write_report(report, config.report)
+    if not config.quiet:
+        print_report(report, Console())
+    return report
+
+
+def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> list[SplitFile]:
+    """Check files and their columns; returns those whose rows can be read."""
+    from reinforcesight.data_gen.dataset.reader import open_file
+    from reinforcesight.data_gen.dataset.rows import arrow_schema
+    from reinforcesight.errors import InputError
+
+    for split in sorted({file.split for file in files}):
+        own = [file for file in files if file.split == split]
+        missing = set(range(max(file.total for file in own))) - {file.number for file in own}
+        for number in sorted(missing):
+            findings.add("missing_file", f"{split}-{number:05d}-of-{own[0].total:05d}.parquet")
+    _check_digests(dataset, files, findings)
+    expected = arrow_schema()
+    readable: list[SplitFile] = []
+    for file in files:
+        try:
+            with open_file(file) as parquet:
+                schema = parquet.schema_arrow
+        except InputError as error:
+            findings.add("damaged_file", str(error))
+            continue
+        sound = True
+        for field in expected:
+            index = schema.get_field_index(field.name)
+            if index < 0:
+                findings.add("schema", f"{file.path.name}: the column {field.name!r} is missing")
+                sound = False
+            elif not _same_type(schema.field(index).type, field.type):
+                got = schema.field(index).type
+                findings.add("schema", f"{file.path.name}: {field.name} is {got}, expected {field.type}")
+                sound = False
+        for name in schema.names:
+            if name not in expected.names:
+                findings.add("extra_column", f"{file.path.name}: {name}")
+        if sound:
+            readable.append(file)
+    return readable
+
+
+def _same_type(found: object, expected: object) -> bool:
+    """Equal up to the names of list items and to 64-bit offsets, which writers choose differently."""
+
+    def plain(kind: object) -> str:
+        text = str(kind).replace("large_", "").replace(" not null", "")
+        return text.replace("<item: ", "<").replace("<element: ", "<").replace("<array: ", "<")
+
+    return plain(found) == plain(expected)
+
+
+def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
+    """Compare with the SHA-256 that ``manifest.json`` states of each file, where it does."""
+    import hashlib
+
+    listed = _manifest(dataset).get("files")
+    stated = {
+        str(entry["name"]): entry
+        for entry in (listed if isinstance(listed, list) else [])
+        if isinstance(entry, dict) and {"name", "sha256"} <= set(entry)
+    }
+    present = {file.path.name for file in files}
+    for name in sorted(set(stated) - present):
+        findings.add("manifest", f"{name} is in the manifest and not in data/")
+    for file in files:
+        entry = stated.get(file.path.name)
+        if entry is None:
+            if stated:
+                findings.add("manifest", f"{file.path.name} is not in the manifest")
+            continue
+        digest = hashlib.sha256()
+        try:
+            with file.path.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        except OSError:
+            continue  # reported as damaged when it is read
+        if digest.hexdigest() != entry["sha256"]:
+            findings.add("manifest", f"{file.path.name} is not the file that was written")
+
+
+def _manifest(dataset: Path) -> dict[str, object]:
+    import json
+
+    try:
+        loaded = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def rules_of(dataset: Path) -> RelationRules:
+    """The margins that the data set was made with, from its manifest; the default ones where it names none."""
+    from pydantic import ValidationError
+
+    from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
+
+    found = _manifest(dataset)
+    settings = found.get("job")
+    rules = settings.get("rules") if isinstance(settings, dict) else None
+    if not isinstance(rules, dict):
+        return DEFAULT_RULES
+    try:
+        return RelationRules.model_validate(rules)
+    except ValidationError:
+        return DEFAULT_RULES

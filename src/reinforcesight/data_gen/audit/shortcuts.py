@@ -1,0 +1,277 @@
+"""How far answers can be guessed without looking at the picture.
+
+Classifiers learn from the text of some pictures and guess the answers of others (cross-validation, grouped by
+picture). An accuracy near chance means that the text gives nothing away. Three things are tried:
+
+- ``letter``: question and options to the right letter;
+- ``truth``: yes/no questions to yes or no;
+- ``order``: the names of the two objects (and the anchor) to which of them has the smaller value along the axis.
+  Both orders of the options are the same here, so that no shuffling can hide that lamps are always above tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from reinforcesight.data_gen.audit.findings import Findings, Table, percent
+from reinforcesight.data_gen.audit.rows import Understood, bare, plain_relation
+from reinforcesight.data_gen.dataset.rows import Row
+from reinforcesight.language.names import canonical_words
+
+_FOLDS = 5
+_LEAST_ROWS = 40
+# How far above chance the accuracy must surely lie for a warning, and for a failure. Surely: by so many standard
+# errors, since some fifteen figures are looked at.
+HINT, SHORTCUT = 0.01, 0.12
+_SURE = 3.5
+# Letters and truth are dealt by the pipeline, and can always be even. What lies above what is up to the pictures:
+# only where there are enough of them to choose from is it a fault that names alone tell the order.
+_ENOUGH_PICTURES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TextItem:
+    """What the text of one question offers to a guesser.
+
+    Attributes:
+        group: Its picture.
+        axis: What is compared.
+        form: How it is asked.
+        text: Question and options.
+        letter: Position of the right option.
+        options: Number of options.
+        first: Words of the alphabetically first of the two objects, and the name as a whole.
+        second: The same of the other.
+        anchor: Name of the anchor, or empty.
+        first_is_smaller: The first object has the smaller value along the axis; ``None`` where names are equal.
+        yes: For yes/no questions, whether the answer is yes.
+    """
+
+    group: str
+    axis: str
+    form: str
+    text: str
+    letter: int
+    options: int
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    anchor: str
+    first_is_smaller: bool | None
+    yes: bool | None
+
+
+class TextSample:
+    """Keeps the items of at most so many rows, those with the smallest digest: a fixed random sample."""
+
+    def __init__(self, most: int, seed: int) -> None:
+        self._most = most
+        self._seed = seed
+        self._items: list[tuple[bytes, TextItem]] = []
+
+    def add(self, row: Row, known: Understood) -> None:
+        """Note a row."""
+        holds = plain_relation(known)
+        answer = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(row.answer.strip("()"))
+        if holds is None or answer < 0:
+            return
+        names = {role: " ".join(canonical_words(bare(item.name))) for role, item in known.people.items()}
+        first, second = sorted((names["subject"], names["reference"]))
+        subject_smaller = holds is holds.axis.relations[0]
+        subject_first = names["subject"] == first
+        item = TextItem(
+            group=f"{row.source}/{row.source_id}",
+            axis=known.axis.value,
+            form=row.form,
+            text=f"{row.question} {' | '.join(row.choices)}",
+            letter=answer,
+            options=len(row.choices),
+            first=(first, *first.split()),
+            second=(second, *second.split()),
+            anchor=names.get("anchor", ""),
+            first_is_smaller=None if first == second else subject_smaller == subject_first,
+            yes=row.answer_text == "yes" if row.form == "yes_no" else None,
+        )
+        key = sha256(f"{self._seed} {row.id}".encode()).digest()[:8]
+        self._items.append((key, item))
+        if self._most and len(self._items) >= 2 * self._most:
+            self._items = sorted(self._items, key=lambda pair: pair[0])[: self._most]
+
+    def items(self) -> list[TextItem]:
+        """The sample, in the order of the digests."""
+        ordered = sorted(self._items, key=lambda pair: pair[0])
+        return [item for _, item in (ordered[: self._most] if self._most else ordered)]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """How well one thing was guessed from text.
+
+    Attributes:
+        what: "letter", "truth" or "order".
+        axis: What is compared, or "all".
+        count: Questions guessed.
+        pictures: Different pictures.
+        accuracy: Share guessed right, ``None`` where there is too little to learn from.
+        low: Lower end of the 95 % interval, with pictures as the independent units.
+        high: Upper end.
+        chance: What guessing without any knowledge gives.
+        error: Standard error of the accuracy.
+    """
+
+    what: str
+    axis: str
+    count: int
+    pictures: int
+    accuracy: float | None
+    low: float = 0.0
+    high: float = 1.0
+    chance: float = 0.5
+    error: float = 0.0
+
+
+def guess_from_text(items: Sequence[TextItem], *, seed: int) -> list[Guess]:
+    """Try all three on each axis and on all together; the same items and seed give the same figures."""
+    guesses: list[Guess] = []
+    axes = sorted({item.axis for item in items})
+    for axis in ["all", *axes]:
+        group = [item for item in items if axis in ("all", item.axis)]
+        shown = [item for item in group if item.form != "open"]
+        guesses.append(_guess("letter", axis, shown, [i.letter for i in shown], seed))
+        asked = [item for item in group if item.yes is not None]
+        guesses.append(_guess("truth", axis, asked, [int(bool(i.yes)) for i in asked], seed))
+        named = [item for item in group if item.first_is_smaller is not None]
+        guesses.append(_guess("order", axis, named, [int(bool(i.first_is_smaller)) for i in named], seed))
+    return guesses
+
+
+def _guess(what: str, axis: str, items: Sequence[TextItem], labels: Sequence[int], seed: int) -> Guess:
+    groups = [item.group for item in items]
+    pictures = len(set(groups))
+    chance = sum(1 / item.options for item in items) / len(items) if what == "letter" and items else 0.5
+    if len(items) < _LEAST_ROWS or pictures < _FOLDS:
+        return Guess(what, axis, len(items), pictures, None, chance=chance)
+    right = _cross_validate(what, items, labels, groups, seed)
+    accuracy = sum(right) / len(items)
+    error = _standard_error(right, groups)
+    reach = 1.96 * error
+    return Guess(
+        what,
+        axis,
+        len(items),
+        pictures,
+        accuracy,
+        max(0.0, accuracy - reach),
+        min(1.0, accuracy + reach),
+        chance,
+        error,
+    )
+
+
+def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
+    """Of the accuracy; questions on one picture are not independent, so that pictures are what is counted."""
+    accuracy = sum(right) / len(right)
+    residuals: dict[str, float] = {}
+    for hit, group in zip(right, groups, strict=True):
+        residuals[group] = residuals.get(group, 0.0) + hit - accuracy
+    clustered = math.sqrt(sum(r * r for r in residuals.values())) / len(right)
+    return max(clustered, math.sqrt(0.25 / len(right)))
+
+
+def _cross_validate(
+    what: str, items: Sequence[TextItem], labels: Sequence[int], groups: Sequence[str], seed: int
+) -> list[bool]:
+    """Whether each item was guessed right by a model that never saw its picture."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    y = np.array(labels)
+    right = np.zeros(len(y), dtype=bool)
+    folds = GroupKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
+    for train, test in folds.split(y, groups=groups):
+        if len(set(y[train].tolist())) < 2:
+            right[test] = y[test] == y[train][0]
+            continue
+        features = _Features(what)
+        x = features.fit([items[i] for i in train])
+        # The order of two objects turns round with them: no intercept, and features with a sign.
+        model = LogisticRegression(C=1.0, fit_intercept=what != "order", max_iter=300, solver="liblinear")
+        model.fit(x, y[train])
+        right[test] = model.predict(features.apply([items[i] for i in test])) == y[test]
+    return [bool(hit) for hit in right]
+
+
+class _Features:
+    """Text to numbers: n-grams of words, or the signed names of the pair."""
+
+    def __init__(self, what: str) -> None:
+        from sklearn.feature_extraction import DictVectorizer
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._signed = what == "order"
+        # The bar between the options is a word of its own, so that their order can be learnt.
+        self._vectors: Any = (
+            DictVectorizer()
+            if self._signed
+            else TfidfVectorizer(
+                ngram_range=(1, 3), min_df=2, sublinear_tf=True, max_features=50_000, token_pattern=r"\w+|\|"
+            )
+        )
+
+    def fit(self, items: Sequence[TextItem]) -> Any:
+        return _narrow(self._vectors.fit_transform(self._raw(items)))
+
+    def apply(self, items: Sequence[TextItem]) -> Any:
+        return _narrow(self._vectors.transform(self._raw(items)))
+
+    def _raw(self, items: Sequence[TextItem]) -> list[Any]:
+        if not self._signed:
+            return [item.text for item in items]
+        rows = []
+        for item in items:
+            row: dict[str, float] = {}
+            for sign, words in ((1.0, item.first), (-1.0, item.second)):
+                for word in words:
+                    row[f"{item.axis} {word}"] = row.get(f"{item.axis} {word}", 0.0) + sign
+            row[f"{item.axis} {item.first[0]} | {item.second[0]}"] = 1.0
+            if item.anchor:
+                for sign, words in ((1.0, item.first), (-1.0, item.second)):
+                    row[f"{words[0]} to {item.anchor}"] = sign
+            rows.append(row)
+        return rows
+
+
+def _narrow(matrix: Any) -> Any:
+    """A sparse matrix with 32-bit indices: liblinear takes no other, and DictVectorizer makes 64-bit ones."""
+    import numpy as np
+
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return matrix
+
+
+def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, list[dict[str, Any]]]:
+    """Findings, a table for people, and numbers for programs."""
+    rows = []
+    for guess in guesses:
+        if guess.accuracy is None:
+            rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), "too few", "", ""))
+            continue
+        interval = f"{percent(guess.low)} to {percent(guess.high)}"
+        cells = (percent(guess.accuracy), interval, percent(guess.chance))
+        rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), *cells))
+        above = guess.accuracy - guess.chance - _SURE * guess.error
+        if above > HINT:
+            avoidable = guess.what != "order" or guess.pictures >= _ENOUGH_PICTURES
+            rule = "text_shortcut" if above > SHORTCUT and avoidable else "text_hint"
+            findings.add(
+                rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {interval}, chance {cells[2]}"
+            )
+    head = ("guessed", "axis", "questions", "pictures", "right", "95 % interval", "chance")
+    note = "letter: question and options alone; truth: yes or no; order: the names of the objects alone"
+    table = Table("Answers guessed from the text alone", head, tuple(rows), note)
+    fields = ("what", "axis", "count", "pictures", "accuracy", "low", "high", "chance")
+    return table, [{name: getattr(guess, name) for name in fields} for guess in guesses]

@@ -1,0 +1,1 @@
+"""Which questions are asked: quotas by relation and answer, and the choice that meets them."""

@@ -1,0 +1,300 @@
+"""Which pairs of which pictures become questions: split by picture, exact balance, no answer to guess from text.
+
+Pictures are taken in their order, and the same pictures give the same choice. Only counters of fixed size are kept,
+so that a hundred times as many pictures need no more memory.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from zlib import crc32
+
+import numpy as np
+
+from reinforcesight.data_gen.choosing.quotas import AXES, FORMS, Cell, Quota, Supply
+from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
+from reinforcesight.relations.kinds import Axis, Relation
+
+# Split borders are read off so many pictures: exact for small data sets, precise enough for large ones.
+_BORDER_SAMPLE = 4096
+_NOUN_BUCKETS = 1 << 14
+_PAIR_BUCKETS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class SplitBorders:
+    """Which split a picture belongs to, by a digest of its content and the seed.
+
+    The same picture under two names goes to the same split.
+
+    Attributes:
+        seed: Seed of the data set.
+        upper: Split names with the first digest value that is beyond them, in increasing order.
+    """
+
+    seed: int
+    upper: tuple[tuple[str, float], ...]
+
+    def split_of(self, content: str) -> str:
+        """The split of the picture with this digest."""
+        value = _fraction(self.seed, content)
+        return next(name for name, limit in self.upper if value < limit)
+
+
+def _fraction(seed: int, content: str) -> float:
+    digest = sha256(f"{seed} {content}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, seed: int) -> SplitBorders:
+    """Place the borders so that each split gets its share of the different pictures, and at least one of three.
+
+    Args:
+        contents: Digests of the pictures; the first 4096 different ones count.
+        fractions: Share of each split; the first one (train) takes what is left over.
+        seed: Seed of the data set.
+    """
+    values = sorted({_fraction(seed, content) for content in islice(_unique(contents), _BORDER_SAMPLE)})
+    total = sum(fractions.values())
+    names = [name for name, share in fractions.items() if share > 0]
+    upper: list[tuple[str, float]] = []
+    taken = 0
+    for place in range(len(names) - 1, 0, -1):
+        name = names[place]
+        count = round(len(values) * fractions[name] / total)
+        if len(values) >= len(names):  # and one is left for each split to come
+            taken = min(taken + max(1, count), len(values) - place)
+        # Below the first value that belongs to the next split.
+        upper.append((name, values[taken] if taken and taken < len(values) else 0.0))
+    return SplitBorders(seed, (*upper, (names[0], 2.0)))
+
+
+def _unique(contents: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for content in contents:
+        if content not in seen and len(seen) < _BORDER_SAMPLE:
+            seen.add(content)
+            yield content
+
+
+def count_supply(
+    pictures: Iterable[PictureSummary],
+    borders: SplitBorders,
+    *,
+    limit: int,
+    axis_limit: int,
+    forms: frozenset[Form],
+) -> dict[str, Supply]:
+    """What the pictures of each split can give, at most ``limit`` questions a picture, ``axis_limit`` of one axis."""
+    supply = {name: Supply() for name, _ in borders.upper}
+    for picture in pictures:
+        have = supply[borders.split_of(picture.content)]
+        pairs, named = _offers(picture, axis_limit, forms)
+        if pairs:
+            have.pictures += 1
+            have.capacity += min(limit, pairs.total())
+            have.pairs.update(pairs)
+            have.named.update(named)
+    return supply
+
+
+def _offers(
+    picture: PictureSummary, axis_limit: int, forms: frozenset[Form]
+) -> tuple[Counter[Axis], Counter[Axis]]:
+    """How many questions of each axis a picture can give; and how many of them with names alone."""
+    usable = [option for option in picture.options if option.forms & forms]
+    pairs = Counter(option.axis for option in usable)
+    named = Counter(option.axis for option in usable if (option.forms & forms) - {Form.CVBENCH_BOXES})
+    cap = Counter({axis: min(n, axis_limit) for axis, n in pairs.items()})
+    return cap, Counter({axis: min(n, axis_limit) for axis, n in named.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One question to write: the pair's place among the picture's candidates, and the cell that it fills."""
+
+    position: int
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The questions of one picture."""
+
+    picture: PictureSummary
+    split: str
+    picks: tuple[Pick, ...]
+
+
+class _Evenness:
+    """How often each noun, and each pair of nouns, was at the near end of an axis.
+
+    Where lamps are always above tables, a text alone gives the answer away; choosing pairs that bring these
+    counters back to zero takes that away. Nouns share counters of fixed number by their checksum.
+    """
+
+    def __init__(self) -> None:
+        self._nouns = np.zeros((len(AXES), _NOUN_BUCKETS), dtype=np.int32)
+        self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
+
+    def cost(self, option: Option) -> float:
+        """How much further from even this pair would bring the counters; negative where it evens them out."""
+        if option.first == option.second:
+            return 0.0
+        axis, first, second, pair, sign = self._places(option)
+        nouns = int(self._nouns[axis, first]) - int(self._nouns[axis, second])
+        return 2.0 * sign * int(self._pairs[axis, pair]) + 0.5 * nouns
+
+    def add(self, option: Option) -> None:
+        """Count a pair that was chosen."""
+        if option.first != option.second:
+            axis, first, second, pair, sign = self._places(option)
+            self._nouns[axis, first] += 1
+            self._nouns[axis, second] -= 1
+            self._pairs[axis, pair] += sign
+
+    @staticmethod
+    def _places(option: Option) -> tuple[int, int, int, int, int]:
+        low, high = sorted((option.first, option.second))
+        return (
+            AXES.index(option.axis),
+            crc32(option.first.encode()) % _NOUN_BUCKETS,
+            crc32(option.second.encode()) % _NOUN_BUCKETS,
+            crc32(f"{low}\n{high}".encode()) % _PAIR_BUCKETS,
+            1 if option.first == low else -1,
+        )
+
+
+class _SplitState:
+    """What one split still lacks, and what is still to come for it."""
+
+    def __init__(self, quota: Quota, supply: Supply) -> None:
+        self.cells = quota.cells()
+        self.planned = {key: cells.total() for key, cells in self.cells.items()}
+        self.left = Counter(self.planned)
+        self.axis_left: Counter[Axis] = Counter()
+        for (axis, _), count in self.left.items():
+            self.axis_left[axis] += count
+        self.pairs_to_come = Counter(supply.pairs)
+        self.pictures, self.pictures_seen = supply.pictures, 0
+        self.total, self.taken = quota.total, 0
+        self.even = _Evenness()
+        self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
+
+    def allowance(self, limit: int) -> int:
+        """Most questions from the next picture, so that all pictures contribute alike and the last ones need not."""
+        pace = 1.0 if self.pictures < 20 else 0.95
+        due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
+        return max(0, min(limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
+
+    def take(self, option: Option, form: Form, rng: random.Random) -> Cell:
+        """The cell of a chosen pair: one that is lacking most, and among equals one that evens the axis out."""
+        axis = option.axis
+        cells = self.cells[axis, form]
+        most = max(cells.values())
+        equals = [cell for cell, count in cells.items() if count == most]
+        rng.shuffle(equals)
+        cell = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
+        cells[cell] -= 1
+        self._asked.update((cell.relation, (axis, cell.answer_index)))
+        self.left[axis, form] -= 1
+        self.axis_left[axis] -= 1
+        self.taken += 1
+        self.even.add(option)
+        return cell
+
+    def urgency(self, axis: Axis) -> float:
+        return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
+
+
+def select(
+    pictures: Iterable[PictureSummary],
+    borders: SplitBorders,
+    quotas: Mapping[str, Quota],
+    supply: Mapping[str, Supply],
+    *,
+    limit: int,
+    axis_limit: int,
+) -> Iterator[Selection]:
+    """Choose the questions, picture by picture in their order. Pictures without questions are left out.
+
+    Args:
+        pictures: All scanned pictures.
+        borders: Which picture belongs to which split.
+        quotas: What each split should get.
+        supply: What each split's pictures hold, from :func:`count_supply`.
+        limit: Most questions of a picture.
+        axis_limit: Most questions of a picture along one axis.
+    """
+    states = {name: _SplitState(quota, supply[name]) for name, quota in quotas.items()}
+    forms = frozenset(form for quota in quotas.values() for _, form in quota.counts)
+    for picture in pictures:
+        split = borders.split_of(picture.content)
+        state = states[split]
+        pairs, _ = _offers(picture, axis_limit, forms)
+        if not pairs:
+            continue
+        picks = _pick(picture, state, limit=state.allowance(limit), axis_limit=axis_limit)
+        state.pictures_seen += 1
+        state.pairs_to_come.subtract(pairs)
+        if picks:
+            yield Selection(picture, split, tuple(picks))
+
+
+def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit: int) -> list[Pick]:
+    rng = random.Random(int(picture.content[:15], 16))
+    options = list(picture.options)
+    rng.shuffle(options)
+    used_objects: Counter[int] = Counter()
+    used_pairs: Counter[tuple[int, ...]] = Counter()
+    by_axis: Counter[Axis] = Counter()
+    picks: list[Pick] = []
+    while len(picks) < limit:
+        found = _next(options, state, by_axis, used_objects, used_pairs, axis_limit, [p.cell for p in picks])
+        if found is None:
+            break
+        option, form = found
+        cell = state.take(option, form, rng)
+        options.remove(option)
+        by_axis[option.axis] += 1
+        used_objects.update(option.objects)
+        used_pairs[tuple(sorted(option.objects[:2]))] += 1
+        picks.append(Pick(option.position, cell))
+    return picks
+
+
+def _next(
+    options: list[Option],
+    state: _SplitState,
+    by_axis: Counter[Axis],
+    used_objects: Counter[int],
+    used_pairs: Counter[tuple[int, ...]],
+    axis_limit: int,
+    cells: list[Cell],
+) -> tuple[Option, Form] | None:
+    """The best next pair of a picture and the form to ask it in; ``None`` where nothing fits what is lacking."""
+    axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
+    # The scarcest axis first; among equals, one that this picture was not asked about yet.
+    axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))
+    for axis in axes:
+        group = [option for option in options if option.axis is axis]
+        lacking = [form for form in FORMS if state.left[axis, form] > 0]
+        asked = Counter(cell.form for cell in cells)
+        lacking.sort(key=lambda form: asked[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
+        for form in lacking:
+            fitting = [option for option in group if form in option.forms]
+            if fitting:
+                costs = [
+                    state.even.cost(option)
+                    + 3.0 * used_pairs[tuple(sorted(option.objects[:2]))]
+                    + sum(used_objects[place] for place in option.objects)
+                    for option in fitting
+                ]
+                return fitting[int(np.argmin(costs))], form
+    return None

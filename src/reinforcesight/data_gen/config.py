@@ -1,0 +1,175 @@
+"""Settings of ``reinforcesight generate``, and how the command ended. Imports fast: the command line reads it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.data_gen.perception.config import PerceptionConfig
+from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.rendering.config import RenderConfig
+from reinforcesight.relations.kinds import RelationRules
+
+if TYPE_CHECKING:
+    from reinforcesight.data_gen.scanning.local import Shard
+
+_SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
+
+
+class SplitFractions(StrictConfig):
+    """Shares of the splits, by picture. A share of zero leaves the split out."""
+
+    train: float = Field(0.9, ge=0, description="share of the training split")
+    validation: float = Field(0.05, ge=0, description="share of the validation split")
+    test: float = Field(0.05, ge=0, description="share of the test split")
+
+    @model_validator(mode="after")
+    def _any_split(self) -> SplitFractions:
+        if self.train + self.validation + self.test <= 0:
+            raise ValueError("at least one split needs a share above zero")
+        return self
+
+
+class GalleryOptions(StrictConfig):
+    """The page of samples, ``gallery.html``."""
+
+    samples: int = Field(60, ge=1, description="questions to show")
+
+
+class RayOptions(StrictConfig):
+    """Where and how ``--engine ray`` runs."""
+
+    address: str | None = Field(
+        None, description="a running cluster: auto or host:port; none: one of its own on this machine alone"
+    )
+    cpus_per_actor: float | None = Field(
+        None, gt=0, description="processor cores of an actor; none: one, or less where there are few"
+    )
+    gpus_per_actor: float | None = Field(
+        None, ge=0, le=8, description="GPUs of a model's actor; none: a third where the cluster has any"
+    )
+    most_actors: int = Field(0, ge=0, description="most actors of one model; 0: as many as there is room for")
+
+
+class GenerateConfig(StrictConfig):
+    """Settings of ``reinforcesight generate``."""
+
+    source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
+        "rendered", description="where pictures and scenes come from"
+    )
+    input: Path | None = Field(None, description="what the source reads; nothing for rendered")
+    output: Path = Field(description="folder of the data set")
+    num_samples: int = Field(10_000, ge=1, description="number of questions")
+    seed: int = Field(0, ge=0, description="decides everything that is drawn by chance")
+    workers: int = Field(0, ge=0, description="worker processes; 0 for one per processor core")
+    engine: Literal["local", "ray"] = Field(
+        "local",
+        description="local: worker processes of this machine; ray: Ray Data on any number of machines",
+    )
+    shard: str = Field(
+        "0/1", description="I/N: scan only every N-th chunk of pictures, starting with the I-th"
+    )
+    distribution: Literal["train", "held_out", "shifted"] = Field(
+        "train", description="family of rendered scenes"
+    )
+    max_questions_per_picture: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="most questions of one picture; 0: 4, and up to 20 where a fixed number of pictures needs it",
+    )
+    rows_per_file: int = Field(500, ge=1, description="questions in one Parquet file")
+    templates: Path | None = Field(None, description="question wordings; by default those of the package")
+    overwrite: bool = Field(False, description="replace the data set of another job in the output folder")
+    keep_work: bool = Field(False, description="keep the work files of a finished data set")
+    picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
+        (448, 336), description="width and height of rendered pictures in pixels (give it twice)"
+    )
+    forms: dict[Form, float] = Field(
+        default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms with their weights"
+    )
+    locate: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="share of the reasoning about depth and distance that first says where each object is",
+    )
+    name_letter: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the reasoning that says which letter each option has and ends on the right one's",
+    )
+    plain: bool = Field(
+        False, description="reasoning with one wording for each thing that is said, for very small models"
+    )
+    splits: SplitFractions = SplitFractions()
+    rules: RelationRules = RelationRules()
+    rendering: RenderConfig = RenderConfig()
+    perception: PerceptionConfig = PerceptionConfig()
+    gallery: GalleryOptions = GalleryOptions()
+    ray: RayOptions = RayOptions()
+
+    @field_validator("forms", mode="before")
+    @classmethod
+    def _weights(cls, value: object) -> object:
+        """A plain list of forms gives each the same weight."""
+        return dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
+
+    @field_validator("forms")
+    @classmethod
+    def _some_form(cls, value: dict[Form, float]) -> dict[Form, float]:
+        if any(not 0 <= weight < 1e6 for weight in value.values()) or not any(value.values()):
+            raise ValueError("expected weights of at least 0, and one above")
+        return {form: value[form] for form in Form if value.get(form)}
+
+    @field_validator("shard")
+    @classmethod
+    def _shard_of(cls, value: str) -> str:
+        match = _SHARD.fullmatch(value.strip())
+        if match is None or int(match[1]) >= int(match[2]):
+            raise ValueError("expected I/N with I from 0 to N-1, such as 0/4")
+        return value.strip()
+
+    @model_validator(mode="after")
+    def _input_fits(self) -> Self:
+        if self.source == "rendered" and self.input is not None:
+            raise ValueError(
+                "the source 'rendered' takes no input; did you mean --source annotated, or configs/rendered.yaml?"
+            )
+        if self.source != "rendered" and self.input is None:
+            raise ValueError(f"the source {self.source!r} needs --input")
+        return self
+
+    @property
+    def own_shard(self) -> Shard:
+        """The share of the chunks that this process scans."""
+        from reinforcesight.data_gen.scanning.local import Shard
+
+        index, _, count = self.shard.partition("/")
+        return Shard(int(index), int(count))
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateReport:
+    """How the command ended.
+
+    Attributes:
+        output: Folder of the data set.
+        state: "finished"; "already_finished" where there was nothing to do; "shard_done" where other shards are
+            missing; "stopped" after SIGINT or SIGTERM.
+        rows: Questions by split.
+        seconds: Wall-clock time.
+        exit_code: Exit status of the command.
+    """
+
+    output: Path
+    state: Literal["finished", "already_finished", "shard_done", "stopped"]
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    exit_code: int = 0

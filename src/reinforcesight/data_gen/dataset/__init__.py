@@ -1,0 +1,1 @@
+"""The data set on disk: its columns, files, manifest and card."""

@@ -1,0 +1,89 @@
+"""The dataset card, ``README.md``: its YAML header tells ``datasets`` what the files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from reinforcesight import __version__
+from reinforcesight.data_gen.dataset.folder import CARD, DATA_FOLDER
+from reinforcesight.data_gen.dataset.manifest import Manifest
+from reinforcesight.data_gen.dataset.rows import card_features
+from reinforcesight.jobs.files import write_text
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def write_card(folder: Path, manifest: Manifest) -> None:
+    """Write the card.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    text = (resources.files("reinforcesight.data_gen") / "pages" / "dataset_card.md.j2").read_text("utf-8")
+    # Markdown, not HTML: nothing here comes from outside except numbers and names of settings.
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    body = environment.from_string(text).render(
+        manifest=manifest,
+        version=__version__,
+        total=sum(manifest.rows.values()),
+        job=manifest.job,
+        command=_command(manifest),
+    )
+    header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
+    write_text(folder / CARD, f"---\n{header}---\n\n{body.strip()}\n")
+
+
+def _header(manifest: Manifest) -> dict[str, Any]:
+    total = sum(manifest.rows.values())
+    size = next((name for limit, name in _SIZES if total < limit), "n>1M")
+    rendered = manifest.source == "rendered"
+    return {
+        # Pictures of a user's own keep their own terms, which only the user knows.
+        "license": "mit" if rendered else "unknown",
+        "language": ["en"],
+        "task_categories": ["visual-question-answering", "image-text-to-text"],
+        "tags": ["spatial-reasoning", "synthetic", "cv-bench", "trl", "reinforcesight"],
+        "size_categories": [size],
+        "pretty_name": "ReinforceSight spatial questions",
+        "dataset_info": {
+            "features": card_features(),
+            "splits": [
+                {
+                    "name": split,
+                    "num_bytes": _sum(f.memory_bytes for f in manifest.files if f.split == split),
+                    "num_examples": rows,
+                }
+                for split, rows in manifest.rows.items()
+            ],
+            "download_size": _sum(f.bytes for f in manifest.files),
+            "dataset_size": _sum(f.memory_bytes for f in manifest.files),
+        },
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split, "path": f"{DATA_FOLDER}/{split}-*.parquet"} for split in manifest.rows
+                ],
+            }
+        ],
+    }
+
+
+def _sum(values: Iterable[int]) -> int:
+    return sum(values)
+
+
+def _command(manifest: Manifest) -> str:
+    job = manifest.job
+    parts = [f"reinforcesight generate --source {job['source']}"]
+    parts += ["--input INPUT"] if job["source"] != "rendered" else [f"--distribution {job['distribution']}"]
+    parts += [f"--num_samples {job['num_samples']}", f"--seed {job['seed']}", "--output OUTPUT"]
+    return " ".join(parts)

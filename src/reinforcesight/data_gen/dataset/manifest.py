@@ -1,0 +1,266 @@
+"""``manifest.json`` and ``rejections.json``: what a data set is, how it was made, and what was left out of it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from reinforcesight import __version__
+from reinforcesight.data_gen.choosing.fitting import Fit
+from reinforcesight.data_gen.choosing.quotas import Cell
+from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS
+from reinforcesight.data_gen.dataset.writer import WrittenFile
+from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.scanning.work_files import ChunkReport
+from reinforcesight.data_gen.source import Skipped, Source
+from reinforcesight.jobs.files import write_json
+from reinforcesight.protocol import letter
+from reinforcesight.relations.kinds import Relation
+
+if TYPE_CHECKING:
+    from reinforcesight.data_gen.config import GenerateConfig
+
+# All rejected pictures are named up to this number for each reason; of pairs and annotations a few examples do.
+_NAMED_PICTURES = 1000
+_SAMPLES = 20
+_LIBRARIES = ("numpy", "pillow", "pyarrow", "pydantic", "trimesh", "embreex", "pycocotools")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A finished data set.
+
+    Attributes:
+        job: Identity of the job: every setting that decides the result.
+        source: Name of the source.
+        rows: Questions by split.
+        pictures: Pictures by split.
+        pictures_read: Pictures that were read.
+        pictures_usable: Pictures with at least one clear pair.
+        asked: Questions that were wanted.
+        questions_per_picture: Most questions of one picture.
+        counts: For each of relation, task, form, answer, and answer of yes/no questions: value to number.
+        cells: By split: number of questions of each "relation | form | letter", "(yes)" or "(no)" where asked.
+        shortfalls: In words, where the balance or the number is not what was wanted.
+        files: The Parquet files.
+        software: Versions, and the commit of a development checkout.
+    """
+
+    job: dict[str, Any]
+    source: str
+    rows: dict[str, int]
+    pictures: dict[str, int]
+    pictures_read: int
+    pictures_usable: int
+    asked: int
+    questions_per_picture: int
+    counts: dict[str, dict[str, int]]
+    cells: dict[str, dict[str, int]]
+    shortfalls: list[str]
+    files: list[WrittenFile]
+    software: dict[str, Any]
+
+
+def build_manifest(
+    *,
+    config: GenerateConfig,
+    identity: dict[str, Any],
+    plan: Fit,
+    limit: int,
+    cells: Mapping[str, Counter[Cell]],
+    pictures_used: Mapping[str, int],
+    pictures_read: int,
+    files: Sequence[WrittenFile],
+    source: Source,
+) -> Manifest:
+    """Gather what is known of a data set."""
+    total: Counter[Cell] = Counter()
+    for counter in cells.values():
+        total.update(counter)
+    counts = _counts(total)
+    splits = [name for name in ("train", "validation", "test") if name in cells]
+    return Manifest(
+        job=identity,
+        source=source.name,
+        rows={name: cells[name].total() for name in splits},
+        pictures={name: pictures_used[name] for name in splits},
+        pictures_read=pictures_read,
+        pictures_usable=plan.pictures,
+        asked=config.num_samples,
+        questions_per_picture=limit,
+        counts=counts,
+        cells={
+            name: {_cell_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits
+        },
+        shortfalls=_shortfalls(config, plan, limit, counts, splits),
+        files=list(files),
+        software=_software(),
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    write_json(folder / MANIFEST, asdict(manifest))
+
+
+def _counts(cells: Counter[Cell]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = {
+        name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")
+    }
+    for cell, number in cells.items():
+        counts["relation"][cell.relation.value] += number
+        counts["task"][cell.relation.task] += number
+        counts["form"][cell.form.value] += number
+        counts["answer"][f"({letter(cell.answer_index)})"] += number
+        if cell.form is Form.YES_NO:
+            counts["yes_no"]["yes" if cell.affirm else "no"] += number
+    order = {
+        "relation": [relation.value for relation in Relation],
+        "form": [form.value for form in Form],
+        "task": ["Relation", "Depth", "Distance"],
+    }
+    return {
+        name: {key: counter[key] for key in order.get(name, sorted(counter)) if key in counter}
+        for name, counter in counts.items()
+    }
+
+
+def _order(item: tuple[Cell, int]) -> tuple[int, int, int, bool]:
+    cell = item[0]
+    return list(Relation).index(cell.relation), list(Form).index(cell.form), cell.answer_index, cell.affirm
+
+
+def _cell_name(cell: Cell) -> str:
+    name = f"{cell.relation.value} | {cell.form.value} | {letter(cell.answer_index)}"
+    if cell.form is Form.YES_NO:
+        name += " (yes)" if cell.affirm else " (no)"
+    return name
+
+
+def _shortfalls(
+    config: GenerateConfig,
+    plan: Fit,
+    limit: int,
+    counts: Mapping[str, Mapping[str, int]],
+    splits: Sequence[str],
+) -> list[str]:
+    """What is not as it was wanted. A difference of a single question can't be avoided and is not told."""
+    told = []
+    relations = counts["relation"]
+    total = sum(relations.values())
+    if total < config.num_samples:
+        told.append(
+            f"{total} of {config.num_samples} questions: no more with an even choice, at most {limit} a picture "
+            f"(pictures with a clear pair: {plan.pictures})"
+        )
+    absent = [relation for relation in Relation if relation.value not in relations]
+    for reason, hopeless in (("no clear pair, or no depth", True), ("too few pictures", False)):
+        names = [r.value for r in absent if hopeless != any(s.pairs[r.axis] for s in plan.supply.values())]
+        if names:
+            told.append(f"no question about {', '.join(names)}: {reason}")
+    told += _uneven("relation", relations)
+    wanted = sum(config.forms.values())
+    expected = {form.value: weight / wanted for form, weight in config.forms.items()}
+    for form, share in expected.items():
+        count = counts["form"].get(form, 0)
+        if count + 2 < share * total:
+            told.append(
+                f"form {form}: {count} questions, {round(share * total)} wanted: too few pairs with names of their own"
+            )
+    told += _uneven("answer", counts["answer"])
+    told += _uneven("yes/no answer", counts["yes_no"])
+    for name in ("train", "validation", "test"):
+        if getattr(config.splits, name) > 0 and name not in splits:
+            told.append(f"no {name} split: too few pictures")
+    return told
+
+
+def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
+    if not counts or max(counts.values()) - min(counts.values()) <= 2:
+        return []
+    fewest, most = min(counts, key=lambda k: counts[k]), max(counts, key=lambda k: counts[k])
+    return [f"{what}: from {counts[fewest]} ({fewest}) to {counts[most]} ({most}) questions"]
+
+
+def _software() -> dict[str, Any]:
+    versions: dict[str, str] = {"python": platform.python_version(), "reinforcesight": __version__}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"versions": versions, "commit": _commit()}
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that this package runs from; ``None`` for an installed package."""
+    package = Path(__file__).resolve().parents[2]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(package), "rev-parse", "--show-toplevel", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.split()
+    inside = done.returncode == 0 and len(lines) == 2 and Path(lines[0]) / "src" / package.name == package
+    return lines[1] if inside else None
+
+
+@runtime_checkable
+class _HasProblems(Protocol):
+    """A source that also knows of problems that belong to no single picture."""
+
+    def problems(self) -> tuple[Skipped, ...]: ...
+
+
+def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Source) -> None:
+    """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason, with examples.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    groups: dict[str, dict[str, dict[str, Any]]] = {"pictures": {}, "annotations": {}, "pairs": {}}
+
+    def note(group: str, reason: str, count: int) -> dict[str, Any]:
+        entry = groups[group].setdefault(reason, {"count": 0, "samples": []})
+        entry["count"] += count
+        return entry
+
+    pictures = 0
+    for report in reports:
+        pictures += report.pictures
+        for rejected in report.rejected:
+            entry = note("pictures", rejected.reason, 1)
+            if len(entry["samples"]) < _NAMED_PICTURES:
+                entry["samples"].append({"source_id": rejected.source_id, "detail": rejected.detail})
+        for reason, count in report.skipped.items():
+            note("annotations", reason, count)
+        for reason, count in report.abstained.items():
+            note("pairs", reason, count)
+        for sample in report.samples:
+            kind, reason = sample["kind"], sample["reason"]
+            group, key = (
+                ("pairs", f"{sample['axis']} {reason}") if kind == "pair" else ("annotations", reason)
+            )
+            entry = groups[group][key]
+            if len(entry["samples"]) < _SAMPLES:
+                entry["samples"].append({k: v for k, v in sample.items() if k not in ("kind", "reason")})
+    for problem in source.problems() if isinstance(source, _HasProblems) else ():
+        entry = note("annotations", problem.reason, 1)
+        if len(entry["samples"]) < _SAMPLES:
+            entry["samples"].append({"detail": problem.detail})
+    write_json(folder / REJECTIONS, {"pictures_read": pictures, **groups})

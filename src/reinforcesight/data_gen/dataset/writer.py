@@ -1,0 +1,305 @@
+"""From chosen pairs to Parquet: questions are composed, boxes drawn, rows written file by file by the workers."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from reinforcesight.data_gen.choosing.selection import Pick, Selection
+from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
+from reinforcesight.data_gen.questions.compose import Question, compose
+from reinforcesight.data_gen.questions.templates import Templates, load_templates
+from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_picture
+from reinforcesight.jobs.files import atomic_file, write_json
+from reinforcesight.pictures.drawing import draw_boxes
+
+# A row group ends when either is reached: readers that look at single rows decode one group, and memory stays small
+# with pictures of any size.
+_GROUP_ROWS = 100
+_GROUP_BYTES = 32 * 1024 * 1024
+# Questions of a picture that carry no boxes repeat its bytes; a page that holds several rows lets the compression
+# find the repetition.
+_PAGE_BYTES = 4 * 1024 * 1024
+_COMPRESSION_LEVEL = 3
+# PNG effort: three times as fast as the default for a tenth more bytes.
+_PNG_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WriteContext:
+    """What a worker needs to write any file.
+
+    Attributes:
+        work: Folder of the work files.
+        data: Folder of the Parquet files.
+        seed: Seed of the data set.
+        templates: File with question wordings; ``None`` for the packaged ones.
+        identity: Digest of the job.
+        locate: Share of the reasoning about depth and distance that first says where each object is.
+        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
+        plain: Reasoning with one wording for each thing that is said.
+    """
+
+    work: Path
+    data: Path
+    seed: int
+    templates: Path | None
+    identity: str
+    locate: float = 0.0
+    name_letter: float = 0.0
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Questions of one picture that go into one file.
+
+    Attributes:
+        chunk: Work file of the picture.
+        row: Place of the picture in the work file.
+        first: Number of the first of these questions among the picture's questions.
+        picks: The questions.
+    """
+
+    chunk: int
+    row: int
+    first: int
+    picks: tuple[Pick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTask:
+    """One Parquet file: its name, its split and what goes into it."""
+
+    name: str
+    split: str
+    portions: tuple[Portion, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of questions."""
+        return sum(len(portion.picks) for portion in self.portions)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A finished Parquet file.
+
+    Attributes:
+        name: File name.
+        split: Its split.
+        rows: Number of questions.
+        bytes: Size.
+        sha256: Digest of the whole file, hexadecimal.
+        memory_bytes: Size of its rows in memory, as a dataset card states it.
+    """
+
+    name: str
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+    memory_bytes: int
+
+
+def plan_files(
+    selections: Iterable[Selection], rows_per_split: Mapping[str, int], rows_per_file: int
+) -> Iterator[WriteTask]:
+    """Deal the chosen questions into files of a fixed number of rows, keeping their order.
+
+    Only the questions of unfinished files are held in memory.
+    """
+    files = {split: -(-rows // rows_per_file) for split, rows in rows_per_split.items()}
+    pending: dict[str, list[Portion]] = {split: [] for split in rows_per_split}
+    held: Counter[str] = Counter()
+    made: Counter[str] = Counter()
+
+    def task(split: str) -> WriteTask:
+        name = f"{split}-{made[split]:05d}-of-{files[split]:05d}.parquet"
+        result = WriteTask(name, split, tuple(pending[split]))
+        made[split] += 1
+        pending[split], held[split] = [], 0
+        return result
+
+    for selection in selections:
+        split, picks, first = selection.split, selection.picks, 0
+        while first < len(picks):
+            part = picks[first : first + rows_per_file - held[split]]
+            place = selection.picture
+            pending[split].append(Portion(place.chunk, place.row, first, part))
+            held[split] += len(part)
+            first += len(part)
+            if held[split] == rows_per_file:
+                yield task(split)
+    for split in pending:
+        if pending[split]:
+            yield task(split)
+
+
+def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
+    """Compose and write the questions of one file.
+
+    A file that an earlier run wrote for the same task is kept.
+
+    Raises:
+        OutputError: The file can't be written, or a work file can't be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = context.data / task.name
+    record = context.work / f"{task.name}.json"
+    task_digest = sha256(f"{context.identity} {task!r}".encode()).hexdigest()
+    earlier = _read_record(record, task_digest)
+    if earlier is not None and path.is_file() and path.stat().st_size == earlier.bytes:
+        return earlier
+    schema = arrow_schema()
+    templates = load_templates(context.templates)
+    memory_bytes = 0
+    with atomic_file(path) as stream:
+        options = {
+            "compression": "ZSTD",
+            "compression_level": _COMPRESSION_LEVEL,
+            "use_dictionary": ["relation", "task", "form", "answer", "source", "source_id"],
+            "data_page_size": _PAGE_BYTES,
+            "write_statistics": False,
+        }
+        with pq.ParquetWriter(stream, schema, **options) as writer:
+            for group in _groups(_rows(context, task, templates)):
+                table = pa.Table.from_pylist(group, schema=schema)
+                memory_bytes += table.nbytes
+                writer.write_table(table)
+    digest = sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    size = path.stat().st_size
+    written = WrittenFile(path.name, task.split, task.rows, size, digest.hexdigest(), memory_bytes)
+    write_json(record, {"task": task_digest, "file": asdict(written)})
+    return written
+
+
+def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
+    """What an earlier run noted of the file that it wrote for this task."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return WrittenFile(**noted["file"]) if noted["task"] == task_digest else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        group.append(row.to_columns())
+        size += len(row.image)
+        if len(group) == _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Iterator[Row]:
+    for portion in task.portions:
+        picture = read_picture(context.work, portion.chunk, portion.row)
+        drawing = _Drawing(picture.image)
+        for number, pick in enumerate(portion.picks, start=portion.first):
+            yield make_row(
+                picture,
+                pick,
+                number,
+                seed=context.seed,
+                templates=templates,
+                drawing=drawing,
+                locate=context.locate,
+                name_letter=context.name_letter,
+                plain=context.plain,
+            )
+
+
+def make_row(
+    picture: ScannedPicture,
+    pick: Pick,
+    number: int,
+    *,
+    seed: int,
+    templates: Templates,
+    drawing: _Drawing | None = None,
+    locate: float = 0.0,
+    name_letter: float = 0.0,
+    plain: bool = False,
+) -> Row:
+    """One row: the question of a pick. It depends on seed, picture and number alone."""
+    drawing = drawing or _Drawing(picture.image)
+    digest = sha256(json.dumps([seed, picture.source_id, number]).encode()).digest()
+    question: Question = compose(
+        picture.scene,
+        picture.candidates[pick.position],
+        form=pick.cell.form,
+        relation=pick.cell.relation,
+        answer_index=pick.cell.answer_index,
+        affirm=pick.cell.affirm,
+        templates=templates,
+        rng=random.Random(int.from_bytes(digest[:8], "big")),
+        locate=locate,
+        name_letter=name_letter,
+        plain=plain,
+    )
+    image, suffix = drawing.with_boxes(question)
+    row_id = f"{picture.source}-{picture.index:07d}-{number}"
+    return Row(
+        id=row_id,
+        image=image,
+        image_name=f"{row_id}.{suffix}",
+        prompt=question.prompt,
+        completion=question.completion,
+        question=question.question,
+        choices=question.choices,
+        answer=question.answer,
+        answer_text=question.answer_text,
+        relation=question.relation.value,
+        task=question.task,
+        form=question.form.value,
+        scene=picture.scene_json,
+        evidence=json.dumps(question.evidence, ensure_ascii=False),
+        margin=question.margin,
+        source=picture.source,
+        source_id=picture.source_id,
+    )
+
+
+class _Drawing:
+    """A picture's bytes, decoded once and only if boxes must be drawn."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self._encoded = encoded
+        self._is_jpeg = encoded.startswith(b"\xff\xd8")
+        self._decoded: Image.Image | None = None
+
+    def with_boxes(self, question: Question) -> tuple[bytes, str]:
+        """The encoded picture with the question's boxes, and its file suffix; the bytes as they are without boxes."""
+        suffix = "jpg" if self._is_jpeg else "png"
+        if not question.boxes:
+            return self._encoded, suffix
+        if self._decoded is None:
+            self._decoded = Image.open(io.BytesIO(self._encoded))
+            self._decoded.load()
+        drawn = draw_boxes(self._decoded, question.boxes)
+        buffer = io.BytesIO()
+        if self._is_jpeg:
+            # Thin coloured lines smear where colour is stored at half the resolution: 4:4:4.
+            drawn.save(buffer, format="JPEG", quality=95, subsampling=0)
+        else:
+            drawn.save(buffer, format="PNG", compress_level=_PNG_LEVEL)
+        return buffer.getvalue(), suffix

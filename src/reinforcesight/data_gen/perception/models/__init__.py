@@ -1,0 +1,1 @@
+"""Adapters of depth, grounding and segmentation models."""

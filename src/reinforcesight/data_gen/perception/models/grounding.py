@@ -1,0 +1,183 @@
+"""Boxes for noun phrases by open-vocabulary detectors: GroundingDINO (also MM-GroundingDINO) and OWLv2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.data_gen.perception.models.batches import batches_of_one_size
+from reinforcesight.data_gen.perception.models.model_files import Precision
+from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, Picture
+from reinforcesight.data_gen.perception.models.stored_model import StoredModel
+from reinforcesight.errors import InputError
+
+_FAMILIES = {
+    "grounding-dino": "dino",
+    "mm-grounding-dino": "dino",
+    "owlv2": "owl",
+    "owlvit": "owl",
+}
+# GroundingDINO reads at most 256 tokens; detection is better with fewer phrases at once.
+_PHRASES_AT_ONCE = 20
+_NAMES_OF_A_BOX = 2
+_OWL_PROMPT = "a photo of a {}"
+
+
+class TransformersGrounder(StoredModel):
+    """A detector of ``AutoModelForZeroShotObjectDetection``.
+
+    A GroundingDINO box gets, for each phrase, the mean probability over the phrase's own tokens, so that "red chair"
+    needs red and chair; an OWLv2 box its class probability. A box is given to its best phrase, and to its second best
+    too where that is above the floor: what has two names nearly alike has no sure one.
+
+    Args:
+        model: Folder or hub id.
+        revision: Hub revision.
+        floor: Boxes below this score are not given at all.
+        device: "auto", "cpu", "cuda", ...
+        dtype: "auto", "float32" or "bfloat16".
+        batch_size: Pictures in one forward pass.
+
+    Raises:
+        InputError: There is no such model, or it is of another family.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str = "main",
+        floor: float = 0.2,
+        device: str = "auto",
+        dtype: Precision = "auto",
+        batch_size: int = 4,
+    ) -> None:
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._floor, self._batch_size = floor, batch_size
+        family = _FAMILIES.get(str(self.config.get("model_type")))
+        if family is None:
+            raise self._unfit(
+                "an open-vocabulary detector",
+                fix="use GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2",
+            )
+        self._family = family
+
+    @property
+    def identity(self) -> str:
+        """Weights, precision and least score."""
+        return self._identity("grounding", self._floor, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
+
+    def _read(self) -> tuple[Any, Any]:
+        import transformers
+
+        return self._from_folder(
+            transformers.AutoModelForZeroShotObjectDetection,
+            transformers.AutoProcessor,
+            expected="a zero-shot object detection model",
+        )
+
+    def ground(
+        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
+    ) -> list[list[GroundedBox]]:
+        """All boxes of each picture's phrases above the floor, best first."""
+        found: list[list[GroundedBox]] = [[] for _ in pictures]
+        # Pictures with the same phrases (the fixed vocabulary) share a forward pass.
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for position, asked in enumerate(phrases):
+            groups.setdefault(tuple(asked), []).append(position)
+        for asked, members in groups.items():
+            for first, part in _parts(asked):
+                for batch in batches_of_one_size([pictures[m] for m in members], self._batch_size):
+                    positions = [members[b] for b in batch]
+                    probabilities, boxes = self._detect([pictures[p] for p in positions], part)
+                    for row, position in enumerate(positions):
+                        height, width = pictures[position].shape[:2]
+                        found[position] += self._boxes(
+                            probabilities[row], boxes[row], first, width=width, height=height
+                        )
+        return [sorted(boxes, key=lambda b: (-b.score, b.phrase, b.box)) for boxes in found]
+
+    def _boxes(
+        self,
+        probabilities: npt.NDArray[np.float32],
+        boxes: npt.NDArray[np.float32],
+        first: int,
+        *,
+        width: int,
+        height: int,
+    ) -> Iterator[GroundedBox]:
+        """Boxes of one picture from probabilities (Q, P) and relative boxes (Q, 4) as centre and size."""
+        # OWLv2 pads the picture to a square at the right and at the bottom.
+        side = max(width, height)
+        scale_x, scale_y = (side, side) if self._family == "owl" else (width, height)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_NAMES_OF_A_BOX]
+        scores = np.take_along_axis(probabilities, order, axis=1)
+        for query, rank in np.argwhere(scores >= self._floor):
+            x, y, w, h = (float(v) for v in boxes[query])
+            box: Box = (
+                (x - w / 2) * scale_x,
+                (y - h / 2) * scale_y,
+                (x + w / 2) * scale_x,
+                (y + h / 2) * scale_y,
+            )
+            yield GroundedBox(first + int(order[query, rank]), box, float(scores[query, rank]))
+
+    def _detect(
+        self, pictures: list[Picture], phrases: Sequence[str]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
+        import torch
+
+        processor, model = self._load()
+        if self._family == "owl":
+            texts: Any = [[_OWL_PROMPT.format(phrase) for phrase in phrases]] * len(pictures)
+            inputs = processor(images=pictures, text=texts, return_tensors="pt")
+            spans = None
+        else:
+            caption, spans = _caption(phrases)
+            inputs = processor(images=pictures, text=[caption] * len(pictures), return_tensors="pt")
+        inputs = inputs.to(model.device)
+        inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
+        with torch.inference_mode():
+            outputs = model(**inputs)
+        scores = outputs.logits.float().sigmoid().cpu().numpy()  # (B, Q, phrases or tokens)
+        boxes = outputs.pred_boxes.float().cpu().numpy()
+        if spans is not None:
+            encoded = processor.tokenizer(caption, return_offsets_mapping=True)
+            tokens = _tokens_of(encoded["offset_mapping"], spans)
+            scores = np.stack([scores[..., own].mean(axis=-1) for own in tokens], axis=-1)
+        return scores[..., : len(phrases)], boxes
+
+
+def _parts(phrases: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    for start in range(0, len(phrases), _PHRASES_AT_ONCE):
+        yield start, phrases[start : start + _PHRASES_AT_ONCE]
+
+
+def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """GroundingDINO's prompt "red chair. table." and where in it each phrase stands."""
+    text, spans = "", []
+    for phrase in phrases:
+        # A full stop ends a phrase for the model.
+        clean = phrase.replace(".", " ").strip().lower()
+        spans.append((len(text), len(text) + len(clean)))
+        text += clean + ". "
+    return text.rstrip(), spans
+
+
+def _tokens_of(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Token positions of each phrase, by the characters that tokens and phrases cover.
+
+    Raises:
+        InputError: A phrase has no token of its own.
+    """
+    tokens = []
+    for start, stop in spans:
+        own = [i for i, (a, b) in enumerate(offsets) if a < b and a >= start and b <= stop]
+        if not own:
+            raise InputError("a phrase can't be read by the detector's tokenizer", fix="use plain words")
+        tokens.append(own)
+    return tokens

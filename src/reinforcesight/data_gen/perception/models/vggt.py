@@ -1,0 +1,154 @@
+"""Depth and focal length by VGGT (Wang et al., 2025) through its own package ``vggt``.
+
+VGGT gives z in OpenCV axes up to an unknown scale, and the field of view in its pose encoding. Pictures are prepared
+as the package's loader does for files: the long side of the size that the model was made for, the short one a
+multiple of its patch, values from zero to one; upright pictures padded with white to a square, since the loader would
+cut them otherwise. The padding is taken out of the result again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from reinforcesight.data_gen.perception.models.batches import in_batches_of_one_size
+from reinforcesight.data_gen.perception.models.model_files import Precision, pick_device, pick_dtype
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
+from reinforcesight.data_gen.perception.models.stored_model import StoredModel
+from reinforcesight.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import torch
+
+# Without dependencies: its own pins (an older torch, numpy below 2) would undo this environment.
+INSTALL = "pip install --no-deps git+https://github.com/facebookresearch/vggt.git && pip install einops"
+
+
+def is_vggt(config: dict[str, Any]) -> bool:
+    """Whether a config.json is VGGT's, which names no model type: its constructor's arguments alone."""
+    return "model_type" not in config and {"img_size", "patch_size", "embed_dim"} <= set(config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How a picture lies in what the model sees, pixels: size and offset within a padded square."""
+
+    width: int
+    height: int
+    left: int = 0
+    top: int = 0
+
+
+class VggtDepth(StoredModel):
+    """VGGT as a depth estimator.
+
+    Args:
+        model: Folder or hub id, such as ``facebook/VGGT-1B``.
+        revision: Hub revision.
+        device: "auto", "cpu", "cuda", ...
+        dtype: "auto", "float32" or "bfloat16": of the transformer; the heads run in float32, as documented.
+        batch_size: Pictures in one forward pass, each a scene of its own.
+
+    Raises:
+        InputError: There is no such model, or it is of another family.
+    """
+
+    kind: DepthKind = "scale"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: Precision = "auto",
+        batch_size: int = 4,
+    ) -> None:
+        super().__init__(model, revision=revision, device=device, dtype=dtype)
+        self._batch_size = batch_size
+        if not is_vggt(self.config):
+            raise self._unfit("VGGT", fix="use a model such as facebook/VGGT-1B")
+        self._side, self._patch = int(self.config["img_size"]), int(self.config["patch_size"])
+
+    @property
+    def identity(self) -> str:
+        """Weights and precision."""
+        return self._identity("depth vggt")
+
+    def _read(self) -> tuple[Any, Any]:
+        """The model and its decoder of pose encodings."""
+        try:
+            model_class = importlib.import_module("vggt.models.vggt").VGGT
+            decode_pose = importlib.import_module("vggt.utils.pose_enc").pose_encoding_to_extri_intri
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"VGGT needs its own package, and the module {error.name!r} is not installed",
+                where=self.name,
+                fix=INSTALL,
+            ) from error
+        with self._told_as("VGGT"):
+            model = model_class.from_pretrained(str(self._files.folder))
+        return model.to(pick_device(self._device)).eval(), decode_pose
+
+    def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
+        """Depth of each picture, at the resolution that the model works in."""
+        return in_batches_of_one_size(pictures, self._batch_size, self._predict)
+
+    def _predict(self, pictures: list[Picture]) -> list[DepthPrediction]:
+        import torch
+
+        model, decode_pose = self._load()
+        device = pick_device(self._device)
+        dtype = pick_dtype(self._dtype, device)
+        images, fit = self._prepared(pictures)
+        images = images.to(device)
+        autocast: AbstractContextManager[Any] = nullcontext()
+        if dtype != torch.float32:
+            autocast = torch.autocast(device.type, dtype=dtype)
+        with torch.inference_mode():
+            with autocast:
+                tokens, first_patch = model.aggregator(images)
+            poses = model.camera_head(tokens)[-1]
+            _, intrinsics = decode_pose(poses, images.shape[-2:])
+            depth, _ = model.depth_head(tokens, images, first_patch)
+        maps = depth.float().cpu().numpy()  # (B, 1, h, w, 1)
+        lenses = intrinsics.float().cpu().numpy()  # (B, 1, 3, 3)
+        height, width = pictures[0].shape[:2]
+        results = []
+        for z, lens in zip(maps, lenses, strict=True):
+            inside = z[0, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width, 0]
+            # Width and height were scaled nearly alike: the short side to a whole number of patches.
+            focal = float(lens[0, 0, 0] * width / fit.width + lens[0, 1, 1] * height / fit.height) / 2.0
+            known = np.isfinite(focal) and focal > 0
+            values: FloatMap = np.ascontiguousarray(inside, dtype=np.float32)
+            results.append(DepthPrediction(values, self.kind, focal if known else None))
+        return results
+
+    def _prepared(self, pictures: list[Picture]) -> tuple[torch.Tensor, _Fit]:
+        """Pictures of one size as float32 (B, 1, 3, h, w) from zero to one, and where they lie in it."""
+        import torch
+
+        height, width = pictures[0].shape[:2]
+        scale = self._side / max(height, width)
+
+        def fitted(side: int) -> int:
+            patches = max(1, round(side * scale / self._patch))
+            return int(min(self._side, patches * self._patch))
+
+        fit = _Fit(fitted(width), fitted(height))
+        frame_width, frame_height = fit.width, fit.height
+        if height > width:
+            frame_width = self._side
+            fit = _Fit(fit.width, fit.height, left=(self._side - fit.width) // 2)
+        frames = np.ones((len(pictures), 1, 3, frame_height, frame_width), dtype=np.float32)
+        for number, picture in enumerate(pictures):
+            resized = Image.fromarray(picture).resize((fit.width, fit.height), Image.Resampling.BICUBIC)
+            values = np.asarray(resized, dtype=np.float32).transpose(2, 0, 1) / 255.0
+            frames[number, 0, :, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width] = values
+        return torch.from_numpy(frames), fit

@@ -1,0 +1,415 @@
+"""Turn the relations of a scene into questions with options, answer, reasoning and boxes to draw.
+
+:func:`find_candidates` says what may be asked; :func:`compose` writes one question. Who chooses among forms,
+directions and answer letters is the pipeline, so that the data set can be balanced.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from reinforcesight.data_gen.questions.reasoning import Facts, write_reasoning
+from reinforcesight.data_gen.questions.templates import (
+    CVBENCH_COMPARE,
+    CVBENCH_DEPTH,
+    CVBENCH_DISTANCE,
+    CVBENCH_RELATION,
+    Form,
+    Templates,
+    load_templates,
+)
+from reinforcesight.errors import InputError
+from reinforcesight.language.english import Mention, bare_name, fill, is_plural, usable_name
+from reinforcesight.language.names import ambiguous_names, canonical_words
+from reinforcesight.pictures.drawing import Box
+from reinforcesight.protocol import (
+    Protocol,
+    completion_text,
+    letter,
+    option_lines,
+    with_instruction,
+    with_options,
+)
+from reinforcesight.relations import DEFAULT_RULES, Axis, Relation, RelationResult, RelationRules, relate_all
+from reinforcesight.scene import Scene
+
+__all__ = [
+    "Candidate",
+    "Form",
+    "Question",
+    "Templates",
+    "compose",
+    "find_candidates",
+    "load_templates",
+    "usable_name",
+]
+
+ObjectId = int | str
+ALL_FORMS = frozenset(Form)
+_BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
+_COINCIDING = 0.7  # intersection over union from which two drawn boxes are hard to tell apart
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A relation that may be asked about.
+
+    Attributes:
+        axis: What is compared.
+        subject: Id of the object that the relation is about.
+        reference: Id of the object that it is compared with.
+        anchor: Id of the object that distances are measured to (axis distance only).
+        relation: The relation that holds of subject to reference.
+        margin: Scale-free distance from a tie.
+        evidence: The values compared, as ``RelationResult.evidence``.
+        forms: Question forms that read without ambiguity; empty never.
+    """
+
+    axis: Axis
+    subject: ObjectId
+    reference: ObjectId
+    anchor: ObjectId | None
+    relation: Relation
+    margin: float
+    evidence: dict[str, Any]
+    forms: frozenset[Form]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with everything that its data set row needs beside the picture.
+
+    Attributes:
+        form: How it is asked.
+        relation: The relation that holds of subject to reference.
+        task: CV-Bench's task: Relation, Depth or Distance.
+        question: The question alone.
+        choices: The options, in their order.
+        answer: Letter of the right option in brackets, "(A)".
+        answer_text: The right option.
+        prompt: What the user says: question, options where shown, instruction.
+        completion: Reasoning and answer in their tags.
+        reasoning: The reasoning alone.
+        boxes: Boxes to draw in the picture (pixels, xyxy half-open), each with its colour.
+        evidence: JSON-able: ids, the relation asked for, the values compared, whether a floor was found.
+        margin: Scale-free distance from a tie.
+        subject: Id of the object that the relation is about.
+        reference: Id of the object that it is compared with.
+        anchor: Id of the third object (axis distance only).
+    """
+
+    form: Form
+    relation: Relation
+    task: str
+    question: str
+    choices: tuple[str, ...]
+    answer: str
+    answer_text: str
+    prompt: str
+    completion: str
+    reasoning: str
+    boxes: tuple[tuple[Box, str], ...]
+    evidence: dict[str, Any]
+    margin: float
+    subject: ObjectId
+    reference: ObjectId
+    anchor: ObjectId | None
+
+
+def find_candidates(
+    scene: Scene, rules: RelationRules = DEFAULT_RULES
+) -> tuple[list[Candidate], list[RelationResult]]:
+    """What may be asked about a scene, and the pairs of which nothing may be claimed.
+
+    Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`)
+    are left out of both lists; where a name is not unique, only the form with drawn boxes is offered.
+    """
+    ambiguous = {
+        item.id: flag
+        for item, flag in zip(scene.objects, ambiguous_names([o.name for o in scene.objects]), strict=True)
+    }
+    unusable = {item.id for item in scene.objects if not usable_name(item.name)}
+    # "the box in the red box": a drawn box would be taken for the object.
+    unboxable = {item.id for item in scene.objects if "box" in canonical_words(item.name)}
+    candidates: list[Candidate] = []
+    abstained: list[RelationResult] = []
+    for result in relate_all(scene, rules=rules, marked=True):
+        involved = {result.subject, result.reference} | ({result.anchor} - {None})
+        if involved & unusable:
+            continue
+        if result.relation is None:
+            abstained.append(result)
+            continue
+        forms = _BOXES_ONLY if any(ambiguous[i] for i in involved if i is not None) else ALL_FORMS
+        if involved & unboxable or _boxes_coincide([scene[i].box for i in involved if i is not None]):
+            forms = forms - _BOXES_ONLY
+        if forms:
+            candidates.append(
+                Candidate(
+                    axis=result.axis,
+                    subject=result.subject,
+                    reference=result.reference,
+                    anchor=result.anchor,
+                    relation=result.relation,
+                    margin=result.margin,
+                    evidence=dict(result.evidence),
+                    forms=forms,
+                )
+            )
+    return candidates, abstained
+
+
+def _boxes_coincide(boxes: list[Box]) -> bool:
+    """Whether two drawn outlines would lie on each other, so that a reader could not tell whose is whose."""
+    for first, second in combinations(boxes, 2):
+        width = min(first[2], second[2]) - max(first[0], second[0])
+        height = min(first[3], second[3]) - max(first[1], second[1])
+        shared = max(0.0, width) * max(0.0, height)
+        areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+        if shared > _COINCIDING * (sum(areas) - shared):
+            return True
+    return False
+
+
+def compose(
+    scene: Scene,
+    candidate: Candidate,
+    *,
+    form: Form,
+    relation: Relation,
+    answer_index: int,
+    affirm: bool = True,
+    templates: Templates,
+    rng: random.Random,
+    locate: float = 0.0,
+    name_letter: float = 0.0,
+    plain: bool = False,
+) -> Question:
+    """Write one question.
+
+    Args:
+        scene: The scene of the candidate.
+        candidate: What holds.
+        form: One of ``candidate.forms``.
+        relation: The candidate's relation, or its inverse: then subject and reference are exchanged. Either way
+            "subject RELATION reference" is true afterwards.
+        answer_index: Position of the right option, 0 or 1.
+        affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
+        templates: Question wordings.
+        rng: Decides the wording alone, never the answer.
+        locate: Share of the reasoning about depth and distance that first says where each object is.
+        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
+        plain: Reasoning with one wording for each thing that is said.
+
+    Raises:
+        InputError: The form, the relation or the position does not belong to this candidate.
+    """
+    if form not in candidate.forms:
+        raise InputError(
+            f"the form {form.value!r} is not among the candidate's forms",
+            fix=f"use {', '.join(sorted(candidate.forms))}",
+        )
+    if relation not in (candidate.relation, candidate.relation.inverse):
+        raise InputError(
+            f"the relation {relation.value!r} is neither the candidate's {candidate.relation.value!r} nor its inverse"
+        )
+    if answer_index not in (0, 1):
+        raise InputError(f"answer_index must be 0 or 1, got {answer_index}")
+    cast = _Cast.of(scene, candidate, form, relation, subject_first=answer_index == 0)
+    asked = relation if form is not Form.YES_NO or affirm else relation.inverse
+    choices, answer_text = _choices(cast, asked, answer_index)
+    question = _question(cast, asked, templates, rng)
+    prompt = question
+    if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and cast.names_answer:
+        prompt = f"{question}\n{option_lines(choices)}"  # as CV-Bench does for Depth and Distance
+    elif form is not Form.OPEN:
+        prompt = with_options(question, choices)
+    values = _values(candidate, exchanged=relation is not candidate.relation)
+    mentions = cast.mentions
+    facts = Facts(
+        form=form,
+        relation=relation,
+        subject=mentions["subject"],
+        reference=mentions["reference"],
+        anchor=mentions.get("anchor"),
+        names_answer=cast.names_answer,
+        subject_first=cast.subject_first if cast.names_answer else plain or rng.random() < 0.5,
+        choices=choices,
+        answer_text=answer_text,
+        values=values,
+        margin=candidate.margin,
+        alike=any(ambiguous_names([*cast.names.values()])),
+        spots=_spots(scene, cast.ids),
+        locate=locate,
+        name_letter=name_letter,
+        plain=plain,
+    )
+    reasoning = write_reasoning(facts, rng)
+    gold = letter(answer_index)
+    final = answer_text if form is Form.OPEN else f"({gold}) {answer_text}"
+    floor = scene.floor
+    evidence = {
+        "axis": candidate.axis.value,
+        "subject": cast.ids["subject"],
+        "reference": cast.ids["reference"],
+        "anchor": cast.ids.get("anchor"),
+        "relation": relation.value,
+        "asked": asked.value,
+        "values": values,
+        "floor_found": None if floor is None else floor.found,
+        "boxes": [{"object": cast.ids[role], "colour": colour} for role, colour in cast.colours.items()],
+    }
+    return Question(
+        form=form,
+        relation=relation,
+        task=relation.task,
+        question=question,
+        choices=choices,
+        answer=f"({gold})",
+        answer_text=answer_text,
+        prompt=with_instruction(prompt, Protocol.REASON),
+        completion=completion_text(reasoning, final),
+        reasoning=reasoning,
+        boxes=tuple((scene[cast.ids[role]].box, colour) for role, colour in cast.colours.items()),
+        evidence=evidence,
+        margin=candidate.margin,
+        subject=cast.ids["subject"],
+        reference=cast.ids["reference"],
+        anchor=cast.ids.get("anchor"),
+    )
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """Who plays which part in a question: "subject", "reference", and where there is a third object, "anchor"."""
+
+    form: Form
+    relation: Relation
+    ids: dict[str, ObjectId]
+    names: dict[str, str]  # without article
+    colours: dict[str, str]  # colour of the box drawn around it, in the order in which boxes are drawn
+    subject_first: bool
+
+    @staticmethod
+    def of(
+        scene: Scene, candidate: Candidate, form: Form, relation: Relation, *, subject_first: bool
+    ) -> _Cast:
+        subject, reference = candidate.subject, candidate.reference
+        if relation is not candidate.relation:
+            subject, reference = reference, subject
+        ids = {"subject": subject, "reference": reference}
+        if candidate.anchor is not None:
+            ids["anchor"] = candidate.anchor
+        names = {role: bare_name(scene[object_id].name) for role, object_id in ids.items()}
+        order = ["subject", "reference"] if subject_first else ["reference", "subject"]
+        colours: dict[str, str] = {}
+        if form is Form.CVBENCH_BOXES:
+            if relation.axis is Axis.DISTANCE:
+                colours = dict(zip(["anchor", *order], ("red", "blue", "green"), strict=True))
+            elif relation.axis is Axis.DEPTH:
+                colours = dict(zip(order, ("red", "blue"), strict=True))
+            else:
+                colours = {"subject": "red"}
+                ambiguous = ambiguous_names([item.name for item in scene.objects])
+                if ambiguous[scene.index_of(reference)]:
+                    colours["reference"] = "blue"
+        return _Cast(form, relation, ids, names, colours, subject_first)
+
+    @property
+    def names_answer(self) -> bool:
+        """Whether the options are the two names."""
+        if self.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
+            return self.relation.axis in (Axis.DEPTH, Axis.DISTANCE)
+        return self.form is Form.WHICH_OBJECT or (
+            self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE
+        )
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """The roles of option (A) and option (B) where the options are names."""
+        return ("subject", "reference") if self.subject_first else ("reference", "subject")
+
+    @property
+    def mentions(self) -> dict[str, Mention]:
+        """How each object is written in a sentence.
+
+        A drawn box is named at the first mention, and later on as well where the names alone don't tell apart.
+        """
+        alike = dict(zip(self.names, ambiguous_names([*self.names.values()]), strict=True))
+        result = {}
+        for role, name in self.names.items():
+            text, later = f"the {name}", None
+            if role in self.colours:
+                text, later = f"the {name} in the {self.colours[role]} box", None if alike[role] else text
+            result[role] = Mention(text, is_plural(name), later)
+        return result
+
+    def option(self, role: str) -> str:
+        """A name as an option; where the name alone does not tell the options apart, with its box."""
+        if self.colours and any(ambiguous_names([self.names["subject"], self.names["reference"]])):
+            return f"{self.names[role]} ({self.colours[role]} box)"
+        return self.names[role]
+
+
+def _choices(cast: _Cast, asked: Relation, answer_index: int) -> tuple[tuple[str, ...], str]:
+    """The options in their order, and the right one."""
+    if cast.form is Form.YES_NO:
+        right, wrong = ("yes", "no") if asked is cast.relation else ("no", "yes")
+    elif cast.names_answer:
+        right, wrong = cast.option("subject"), cast.option("reference")
+    else:
+        right, wrong = cast.relation.value, cast.relation.inverse.value
+    return ((right, wrong) if answer_index == 0 else (wrong, right)), right
+
+
+def _question(cast: _Cast, asked: Relation, templates: Templates, rng: random.Random) -> str:
+    if cast.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
+        return _cvbench_question(cast)
+    wording = templates.choose(cast.form, asked, rng)
+    mentions = dict(cast.mentions)
+    mentions["first"], mentions["second"] = (mentions[role] for role in cast.order)
+    return fill(wording, mentions)
+
+
+def _cvbench_question(cast: _Cast) -> str:
+    axis = cast.relation.axis
+    word = "highlighted by a" if axis in (Axis.DEPTH, Axis.DISTANCE) else "annotated by the"
+    roles = {role: role for role in cast.names} | dict(zip(("first", "second"), cast.order, strict=True))
+    parts = {}
+    for slot, role in roles.items():
+        parts[slot] = cast.names[role]
+        parts[f"{slot}_mark"] = f" ({word} {cast.colours[role]} box)" if role in cast.colours else ""
+    if axis is Axis.DEPTH:
+        return CVBENCH_DEPTH.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
+    if axis is Axis.DISTANCE:
+        return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
+    return CVBENCH_RELATION.format(**parts)
+
+
+def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
+    """Where each object is across the picture (share of its width), and its depth; only where that is in metres."""
+    if scene.depth_unit != "m":
+        return None
+    spots = {}
+    for role, object_id in ids.items():
+        item = scene[object_id]
+        if item.depth is None:
+            return None
+        spots[role] = ((item.box[0] + item.box[2]) / 2 / scene.width, item.depth)
+    return spots
+
+
+def _values(candidate: Candidate, *, exchanged: bool) -> dict[str, Any]:
+    """The compared values, with subject and reference exchanged where the question exchanges them."""
+    if not exchanged:
+        return dict(candidate.evidence)
+    swap = {
+        "subject": "reference",
+        "reference": "subject",
+        "subject_surface": "reference_surface",
+        "reference_surface": "subject_surface",
+    }
+    return {key: candidate.evidence[swap.get(key, key)] for key in candidate.evidence}

@@ -1,0 +1,492 @@
+"""Write the reasoning of a question from its recorded evidence, without numbers and agreeing with the answer.
+
+A text is put together from parts: an opening that names what is compared, what is seen of each object, the
+comparison, where options are shown a look at them in their order, and a conclusion. Every text holds at least
+one claim in a phrase of :data:`~reinforcesight.language.claims.CLAIM_PHRASES`. Nothing is said that the evidence
+does not carry.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.language.claims import CLAIM_PHRASES, adverbs
+from reinforcesight.language.english import Mention, fill
+from reinforcesight.protocol import letter
+from reinforcesight.relations import Axis, Relation
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when the reasoning is written.
+
+    Attributes:
+        form: The question form.
+        relation: The relation that holds of subject to reference.
+        subject: The object that the relation is about.
+        reference: The object that it is compared with.
+        anchor: The third object (closer and farther only).
+        names_answer: The answer is the subject's name; otherwise a relation word, or yes or no.
+        subject_first: The subject is option (A), or is to be looked at before the reference.
+        choices: The options, in their order.
+        answer_text: The right option.
+        values: The evidence: "subject" and "reference", and what else was compared.
+        margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
+        alike: Names are alike, so that every mention has to name its box: the text is kept short.
+        spots: For each role ("subject", "reference", "anchor") the centre across the picture, as a share of its
+            width, and the depth in metres; ``None`` where depth has no metric unit.
+        locate: Share of the texts about depth and distance that first say where each object is, given ``spots``.
+        name_letter: Share of the texts that say which letter each option has, and end on that of the right one.
+        plain: One wording for each thing that is said, and nothing that could be left out.
+    """
+
+    form: Form
+    relation: Relation
+    subject: Mention
+    reference: Mention
+    anchor: Mention | None
+    names_answer: bool
+    subject_first: bool
+    choices: tuple[str, ...]
+    answer_text: str
+    values: Mapping[str, float | None]
+    margin: float
+    alike: bool = False
+    spots: Mapping[str, tuple[float, float]] | None = None
+    locate: float = 0.0
+    name_letter: float = 0.0
+    plain: bool = False
+
+
+_OPENINGS: dict[Axis, tuple[str, ...]] = {
+    Axis.HORIZONTAL: (
+        "What counts is the position across the picture.",
+        "I compare where {x} and {y} are from side to side.",
+        "I look from the left edge of the picture to the right edge.",
+        "The question is about left and right in the picture.",
+    ),
+    Axis.VERTICAL: (
+        "What counts is the height in the picture.",
+        "I compare how high up {x} and {y} are in the picture.",
+        "I look from the upper edge of the picture to the lower edge.",
+        "The question is about up and down in the picture.",
+    ),
+    Axis.DEPTH: (
+        "What counts is how far each object is from the camera.",
+        "I compare the distance from the camera to {x} and to {y}.",
+        "I judge the depth, starting at the camera.",
+        "The question is about depth, not about the place in the picture.",
+        "An object in front is closer to the camera than an object behind.",
+    ),
+    Axis.DISTANCE: (
+        "What counts is the real distance to {anchor}.",
+        "I compare how far {x} and {y} are from {anchor}.",
+        "I take {anchor} as the starting point.",
+        "The question is about real distances in the scene.",
+    ),
+}
+
+# Where a centre lies, by fifths of the picture: true of every centre within its band. The embedded model's
+# pretraining says places in the same words.
+PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
+    Axis.HORIZONTAL: (
+        ("near the left edge", "at the far left of the picture"),
+        ("in the left part of the picture", "left of the middle"),
+        ("around the middle of the picture", "near the middle from side to side"),
+        ("in the right part of the picture", "right of the middle"),
+        ("near the right edge", "at the far right of the picture"),
+    ),
+    Axis.VERTICAL: (
+        ("near the upper edge", "close to the top of the picture"),
+        ("in the upper part of the picture", "higher than the middle"),
+        ("around middle height in the picture", "near the middle from top to bottom"),
+        ("in the lower part of the picture", "lower than the middle"),
+        ("near the lower edge", "close to the bottom of the picture"),
+    ),
+}
+# How far an object is, by its depth in metres: of objects in a room, about a fifth is in each band.
+NEARNESS: tuple[tuple[float, str], ...] = (
+    (2.4, "very close to the camera"),
+    (3.2, "close to the camera"),
+    (4.0, "at a middle distance"),
+    (5.2, "far from the camera"),
+    (math.inf, "very far from the camera"),
+)
+# <x> and <y> stand for the places of {x} and {y}. Pretraining of the embedded model uses these patterns too.
+PLACED_APART = (
+    "{x} is <x>, and {y} is <y>.",
+    "{x} is <x>, while {y} is <y>.",
+    "{x} is <x>. {y} is <y>.",
+    "I find {x} <x> and {y} <y>.",
+    "I see {x} <x>; {y} is <y>.",
+)
+_PLACED_TOGETHER = (
+    "{x} and {y} are both <x>.",
+    "Both {x} and {y} are <x>.",
+    "I find both {x} and {y} <x>.",
+)
+_APART = {
+    Axis.HORIZONTAL: "They do not overlap from side to side.",
+    Axis.VERTICAL: "They do not overlap in height.",
+}
+_OVERLAP = {
+    Axis.HORIZONTAL: "They overlap a little from side to side, but their centres are apart.",
+    Axis.VERTICAL: "They overlap a little in height, but their centres are apart.",
+}
+# Of the nearer object {n} and the farther one {f}; the first list mentions {n} first.
+_DEPTHS = {
+    True: (
+        "{n} is the nearer object, and {f} is set farther back.",
+        "Looking into the scene, {n} comes before {f}.",
+        "The camera is nearer to {n}, while {f} is deeper in the scene.",
+        "The way from the camera to {n} is shorter than the way to {f}.",
+        "Going into the scene, I reach {n} sooner than {f}.",
+    ),
+    False: (
+        "{f} is set farther back, and {n} is the nearer object.",
+        "Looking into the scene, {f} comes after {n}.",
+        "{f} is deeper in the scene, while the camera is nearer to {n}.",
+        "The way from the camera to {f} is longer than the way to {n}.",
+        "Going into the scene, I reach {f} later than {n}.",
+    ),
+}
+_DISTANCES = {
+    True: (
+        "It is a shorter way from {anchor} to {n} than to {f}.",
+        "Going out from {anchor}, I reach {n} sooner than {f}.",
+        "Between {anchor} and {n} there is less space than between {anchor} and {f}.",
+        "Measured from {anchor}, {n} is the nearer object, and {f} is farther away.",
+    ),
+    False: (
+        "It is a longer way from {anchor} to {f} than to {n}.",
+        "Going out from {anchor}, I reach {f} later than {n}.",
+        "Between {anchor} and {f} there is more space than between {anchor} and {n}.",
+        "Measured from {anchor}, {f} is farther away, and {n} is the nearer object.",
+    ),
+}
+_WELL_APART = "They are well apart in depth."
+_GAP_AGREES = "The gaps between their surfaces show the same order."
+
+_LEADS: dict[Axis, tuple[str, ...]] = {
+    Axis.HORIZONTAL: ("", "This means that ", "Across the picture, ", "From this I see that "),
+    Axis.VERTICAL: ("", "This means that ", "Going by their places, ", "From this I see that "),
+    Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
+    Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
+}
+# A beginning is not used where these words stand before it or in its own claim.
+_ECHOES: dict[str, str] = {
+    "Across the picture, ": "across the picture",
+    "Seen from the camera, ": "camera",
+    "In the scene, ": "in the scene",
+}
+_LEADS_TOGETHER = ("Still, ", "Even so, ", "Within that part, ")
+
+_HENCE = ("So", "Therefore", "Hence", "Thus")
+_WORD_ENDINGS: tuple[str, ...] = ("{hence} the answer is {answer}.", "{hence} {claim}.")
+_AFTER_OPTIONS = "{hence} the answer is option {letter}: {answer}."
+_NAME_ENDINGS: tuple[str, ...] = (
+    "{hence} the answer is {s}.",
+    "That makes {s} the answer.",
+    "{hence} {s} is {short}.",
+)
+_YES_ENDINGS: tuple[str, ...] = (
+    "{hence} the statement is true, and the answer is yes.",
+    "This is what the question asks, so the answer is yes.",
+    "{hence} the answer to the question is yes.",
+)
+_NO_ENDINGS: tuple[str, ...] = (
+    "{hence} the statement is false, and the answer is no.",
+    "The question asks the opposite, so the answer is no.",
+    "{hence} the answer to the question is no.",
+)
+_OPTION_NAMES = "Option A names {x}, and option B names {y}."
+_OPTION_WORDS = "Option A says {first}, and option B says {second}."
+_SLOT = re.compile(r"\{[^}]*\}|<[xy]>")
+# What the right object is, in short, where the answer is a name.
+_SHORT: dict[Relation, str] = {
+    Relation.LEFT: "farther to the left",
+    Relation.RIGHT: "farther to the right",
+    Relation.ABOVE: "higher up",
+    Relation.BELOW: "lower down",
+    Relation.IN_FRONT: "closer to the camera",
+    Relation.BEHIND: "farther from the camera",
+    Relation.CLOSER: "closer to {anchor}",
+    Relation.FARTHER: "farther from {anchor}",
+}
+
+
+class _FirstWording(random.Random):
+    """Draws for plain texts: the first wording of each list, and no part that only a share of the texts has."""
+
+    def choice(self, seq: Any) -> Any:
+        """The first."""
+        return seq[0]
+
+    def random(self) -> float:
+        """Just below one: only what all texts have is drawn."""
+        return math.nextafter(1.0, 0.0)
+
+
+def fixed_parts() -> tuple[str, ...]:
+    """What stays the same between the objects' names in reasoning texts: clauses of two words or more.
+
+    Each begins with the space before it, but for openings, with which a text starts.
+    """
+    patterns = [
+        *PLACED_APART,
+        *_PLACED_TOGETHER,
+        *_APART.values(),
+        *_OVERLAP.values(),
+        *(text for group in (_DEPTHS, _DISTANCES) for texts in group.values() for text in texts),
+        *(_WELL_APART, _GAP_AGREES),
+        *(text for texts in _LEADS.values() for text in texts),
+        *_LEADS_TOGETHER,
+        *_WORD_ENDINGS,
+        *_NAME_ENDINGS,
+        *_YES_ENDINGS,
+        *_NO_ENDINGS,
+        _OPTION_NAMES,
+        _OPTION_WORDS,
+        "{x} the answer is option {x}.",
+        "As for the options, {x}",
+        *(f"{{x}} is option {letter(i)}" for i in range(6)),
+        *(f"{{x}} {words}" for words in _SHORT.values()),
+        *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
+        *(f"{{x}} {words}" for bands in PLACES.values() for band in bands for words in band),
+        *(f"{{x}} {words}" for _, words in NEARNESS),
+    ]
+    parts = [f" {part}" for text in patterns for part in _SLOT.split(text) if part[:1].isalpha()]
+    parts += [part for text in patterns for part in _SLOT.split(text) if not part[:1].isalpha()]
+    parts += [part for texts in _OPENINGS.values() for text in texts for part in _SLOT.split(text)]
+    return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
+
+
+# Which of two objects, in plain texts.
+_SORT: dict[Relation, str] = {
+    Relation.LEFT: "left",
+    Relation.RIGHT: "right",
+    Relation.ABOVE: "upper",
+    Relation.BELOW: "lower",
+    Relation.IN_FRONT: "closer",
+    Relation.BEHIND: "farther",
+    Relation.CLOSER: "closer",
+    Relation.FARTHER: "farther",
+}
+
+
+def write_reasoning(facts: Facts, rng: random.Random) -> str:
+    """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
+    rng = _FirstWording() if facts.plain else rng
+    axis = facts.relation.axis
+    x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
+    mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}
+    if facts.anchor is not None:
+        mentions["anchor"] = facts.anchor
+    together = False
+    parts: list[str] = []
+    if not facts.alike and rng.random() < 0.6:
+        parts.append(rng.choice(_OPENINGS[axis]))
+    if axis in PLACES:
+        seen, together = _places(facts, axis, rng)
+        parts += seen
+    else:
+        smaller = facts.relation is axis.relations[0]
+        near, far = (facts.subject, facts.reference) if smaller else (facts.reference, facts.subject)
+        mentions |= {"n": near, "f": far}
+        parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
+    turned = facts.form is not Form.YES_NO and rng.random() < 0.3
+    if facts.plain and facts.names_answer:
+        # The claim is about the first object, so that what is seen decides a word and not which name to write.
+        turned = not facts.subject_first
+    phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
+    leads = _LEADS_TOGETHER if together else _LEADS[axis]
+    said = " ".join((*parts, phrase)).lower()
+    fitting = [lead for lead in leads if lead not in _ECHOES or _ECHOES[lead] not in said]
+    adverb = rng.choice(adverbs(phrase, _strength(facts)))
+    parts.append(f"{rng.choice(fitting)}{_claim(facts, phrase, adverb, turned=turned)}.")
+    optioned = not facts.alike and facts.form is not Form.OPEN
+    if optioned and facts.name_letter and rng.random() < facts.name_letter:
+        parts.append(_letters(facts, rng))
+    else:
+        listed = optioned and rng.random() < 0.5
+        if listed:
+            parts.append(_options(facts))
+        parts.append(_ending(facts, rng, phrase=phrase, turned=turned, listed=listed))
+    return fill(" ".join(parts), mentions)
+
+
+def _claim(facts: Facts, phrase: str, adverb: str = "", *, turned: bool = False) -> str:
+    """A clause that relates the subject to the reference, or turned round, the reference to the subject."""
+    first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
+    clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
+    return f"{clause} is" if facts.anchor is not None else clause
+
+
+def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bool]:
+    """Where each object is in the picture, and whether both are in the same part of it."""
+    values = facts.values
+    at = [values["subject"], values["reference"]]
+    if not facts.subject_first:
+        at.reverse()
+    bands = [min(4, int(5 * (value or 0.0))) for value in at]
+    places = [rng.choice(PLACES[axis][band]) for band in bands]
+    together = bands[0] == bands[1]
+    pattern = rng.choice(_PLACED_TOGETHER if together else PLACED_APART)
+    parts = [pattern.replace("<x>", places[0]).replace("<y>", places[1])]
+    overlap = values.get("overlap")
+    if overlap is not None and rng.random() < 0.25:
+        if overlap == 0:
+            parts.append(_APART[axis])
+        elif overlap > 0.05:
+            parts.append(_OVERLAP[axis])
+    return parts, together
+
+
+def nearness_words(metres: float) -> str:
+    """How far away something is, in words."""
+    return next(words for limit, words in NEARNESS if metres < limit)
+
+
+def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
+    """Where each object is, before they are compared: from side to side (for distances), and how far away."""
+    if facts.spots is None or rng.random() >= facts.locate:
+        return []
+    order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
+    near = {role: nearness_words(metres) for role, (_, metres) in facts.spots.items()}
+    if axis is Axis.DEPTH:
+        first, second = (near[role] for role in order)
+        pattern = rng.choice(_PLACED_TOGETHER if first == second else PLACED_APART)
+        return [pattern.replace("<x>", first).replace("<y>", second)]
+    parts = []
+    for slot, role in (("anchor", "anchor"), ("x", order[0]), ("y", order[1])):
+        across = rng.choice(PLACES[Axis.HORIZONTAL][min(4, max(0, int(5 * facts.spots[role][0])))])
+        parts.append(f"{{{slot}}} is {across}, {near[role]}.")
+    return parts
+
+
+def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
+    """Which object is reached sooner, from the camera or from the anchor."""
+    values = facts.values
+    located = _spots(facts, axis, rng)
+    if axis is Axis.DEPTH:
+        if facts.plain:
+            return located
+        parts = [*located, rng.choice(_DEPTHS[near_first])]
+        if _strength(facts) == 2 and rng.random() < 0.25:
+            parts.append(_WELL_APART)
+        return parts
+    if facts.plain:
+        return located
+    parts = [*located, rng.choice(_DISTANCES[near_first])]
+    gaps = values.get("subject_surface"), values.get("reference_surface")
+    if gaps[0] is not None and gaps[1] is not None and gaps[0] != gaps[1]:
+        agrees = (gaps[0] < gaps[1]) == (facts.relation is Relation.CLOSER)
+        if agrees and rng.random() < 0.25:
+            parts.append(_GAP_AGREES)
+    return parts
+
+
+# From which margin a claim is called clear, and from which strong. Picture margins count box sides between the
+# centres; the others are one minus the smaller over the larger value.
+_STRENGTHS = {
+    Axis.HORIZONTAL: (1.0, 2.5),
+    Axis.VERTICAL: (1.0, 2.5),
+    Axis.DEPTH: (0.25, 0.5),
+    Axis.DISTANCE: (0.45, 0.65),
+}
+# "far to the left" also needs this distance between the centres, as a share of the picture.
+_FAR_IN_PICTURE = 0.35
+
+
+def _strength(facts: Facts) -> int:
+    axis = facts.relation.axis
+    clear, strong = _STRENGTHS[axis]
+    level = int(facts.margin >= clear) + int(facts.margin >= strong)
+    if level == 2 and axis in PLACES:
+        shift = abs((facts.values["subject"] or 0.0) - (facts.values["reference"] or 0.0))
+        level = 2 if shift >= _FAR_IN_PICTURE else 1
+    return level
+
+
+def _options(facts: Facts) -> str:
+    """The options in their order: it ties the words of the answer to its letter."""
+    if facts.names_answer:
+        return _OPTION_NAMES
+    first, second = facts.choices
+    return _OPTION_WORDS.replace("{first}", first).replace("{second}", second)
+
+
+def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
+    """Which letter each option has, a conclusion, and once more the letter of the right option.
+
+    A model that reads this from left to right finds the letter behind the option's name, and not before it as in the
+    list of options: for a small model the first is easy and the second hard.
+
+    Args:
+        choices: The options in their order, with their articles.
+        right: Which of them is right.
+        ending: The conclusion, without its full stop, ending in "the answer is ..." or the like.
+    """
+    return f"As for the options, {_each_option(choices)}. {ending}, and {choices[right]} is option {letter(right)}."
+
+
+def _each_option(choices: Sequence[str]) -> str:
+    named = [f"{choice} is option {letter(i)}" for i, choice in enumerate(choices)]
+    return f"{', '.join(named[:-1])}, and {named[-1]}"
+
+
+def _letters(facts: Facts, rng: random.Random) -> str:
+    choices = ("{x}", "{y}") if facts.names_answer else facts.choices
+    right = facts.choices.index(facts.answer_text)
+    if facts.plain and facts.names_answer:
+        # Which object is the nearer one, and which is asked for, are told apart: their combination is hard to learn.
+        first, second = facts.relation.axis.relations
+        place = right if facts.relation is first else 1 - right
+        kinds = [f"the {_SORT[first]} object", f"the {_SORT[second]} object"]
+        listed = f"{kinds[0]} is option {letter(place)}, and {kinds[1]} is option {letter(1 - place)}"
+        asked = f"the {_SORT[facts.relation]} object"
+        return (
+            f"As for the options, {listed}. So the answer is {asked}, and {asked} is option {letter(right)}."
+        )
+    if facts.form is Form.YES_NO:
+        ending = "{hence} the answer to the question is {answer}"
+    else:
+        ending = rng.choice(_NAME_ENDINGS[:2] if facts.names_answer else _WORD_ENDINGS[:1]).rstrip(".")
+    answer = "{s}" if facts.names_answer else facts.answer_text
+    text = ending.replace("{hence}", rng.choice(_HENCE)).replace("{answer}", answer)
+    return letters_text(choices, right, text)
+
+
+def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:
+    """The conclusion. It does not repeat the claim before it word for word, which had ``phrase``."""
+    comparative = phrase.endswith(" than")
+    if facts.form is Form.YES_NO:
+        endings = _YES_ENDINGS if facts.answer_text == "yes" else _NO_ENDINGS
+    elif facts.names_answer:
+        endings = _NAME_ENDINGS if turned or not comparative else _NAME_ENDINGS[:-1]
+    elif turned:
+        # After a claim about the reference, the claim about the subject is still to be drawn.
+        endings = _WORD_ENDINGS[-1:]
+    else:
+        endings = _WORD_ENDINGS if comparative else _WORD_ENDINGS[:-1]
+    if listed and not turned:
+        endings = (*endings, _AFTER_OPTIONS)
+    text = rng.choice(endings)
+    word = facts.relation.value
+    with_word = [p for p in CLAIM_PHRASES[facts.relation] if word in p and not p.endswith(" than")]
+    replacements = {
+        "hence": rng.choice(_HENCE),
+        "answer": "{s}" if facts.names_answer else facts.answer_text,
+        "letter": letter(facts.choices.index(facts.answer_text)),
+        "claim": _claim(facts, rng.choice(with_word)) if "{claim}" in text else "",
+        "short": _SHORT[facts.relation],
+    }
+    for key, value in replacements.items():
+        text = text.replace("{" + key + "}", value)
+    return text

@@ -1,0 +1,181 @@
+"""Question wordings: CV-Bench's own as constants, all others read from YAML and checked for their polarity.
+
+The packaged ``templates.yaml`` holds the default wordings; a file of one's own may extend or replace them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reinforcesight.config import nearest_key
+from reinforcesight.data_gen.questions.template_checks import Form, check_wording
+from reinforcesight.errors import ConfigError
+from reinforcesight.relations import Axis, Relation
+
+__all__ = ["Form", "Templates", "load_templates"]
+
+# CV-Bench's own wordings (Tong et al. 2024, Cambrian-1; data set nyu-visionx/CV-Bench). The marks, such as
+# " (highlighted by a red box)", are empty where no boxes are drawn.
+CVBENCH_RELATION = (
+    "Considering the relative positions of the {subject}{subject_mark} and the {reference}{reference_mark} in the "
+    "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
+)
+CVBENCH_DEPTH = (
+    "Which object is {compare} the camera taking this photo, "
+    "the {first}{first_mark} or the {second}{second_mark}?"
+)
+CVBENCH_DISTANCE = (
+    "Estimate the real-world distances between objects in this image. Which object is {compare} the "
+    "{anchor}{anchor_mark}, the {first}{first_mark} or the {second}{second_mark}?"
+)
+CVBENCH_COMPARE = {
+    Relation.IN_FRONT: "closer to",
+    Relation.BEHIND: "farther from",
+    Relation.CLOSER: "closer to",
+    Relation.FARTHER: "farther from",
+}
+
+_FORMS = (Form.YES_NO, Form.WHICH_OBJECT, Form.OPEN)
+_PAIR_KEYS = tuple(Relation)
+# An open question names both ends of an axis; by distance to an anchor it asks for the object.
+_OPEN_KEYS = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH, Relation.CLOSER, Relation.FARTHER)
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Wordings by form and relation; open wordings by axis are stored under both of its relations."""
+
+    wordings: Mapping[Form, Mapping[Relation, tuple[str, ...]]]
+
+    def choose(self, form: Form, relation: Relation, rng: random.Random) -> str:
+        """A wording of this form that asks for this relation."""
+        return rng.choice(self.wordings[form][relation])
+
+
+def load_templates(path: Path | None = None) -> Templates:
+    """Read and check question wordings.
+
+    Args:
+        path: YAML file; ``None`` for the packaged default. ``extends: default`` at its top starts from the packaged
+            wordings; a list given under a form and relation then replaces the default list, one under ``add`` is
+            appended to it. Without ``extends`` the file must be complete.
+
+    Raises:
+        ConfigError: A key is unknown or missing, a wording lacks a placeholder or has an unknown one, asks the
+            wrong way, or occurs twice.
+    """
+    return _load_default() if path is None else _build(_read(path), str(path))
+
+
+@cache
+def _load_default() -> Templates:
+    return _build(_read_default(), "the package's templates.yaml")
+
+
+def _read_default() -> dict[str, Any]:
+    text = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_text(
+        encoding="utf-8"
+    )
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The lists of a file, by form and key, with everything that it extends."""
+    where = str(path)
+    if path.resolve() in seen:
+        raise ConfigError(
+            "a templates file extends itself", where=where, fix="remove the circle of 'extends:'"
+        )
+    top = _mapping(_load_yaml(path), where, "top level")
+    base = top.pop("extends", None)
+    added = top.pop("add", None)
+    result: dict[str, dict[str, list[str]]] = {}
+    if base == "default":
+        result = _read_default()
+    elif isinstance(base, str):
+        result = _read(path.parent / base, (*seen, path.resolve()))
+    elif base is not None:
+        raise ConfigError("'extends' must be 'default' or a file name", where=where, fix="extends: default")
+    for form, key, texts in _lists(top, where, prefix=""):
+        result.setdefault(form, {})[key] = texts
+    for form, key, texts in _lists(_mapping(added or {}, where, "add"), where, prefix="add."):
+        of_form = result.setdefault(form, {})
+        of_form[key] = [*of_form.get(key, []), *texts]
+    return result
+
+
+def _load_yaml(path: Path) -> object:
+    try:
+        loaded: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such templates file", where=str(path), fix="check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the templates can't be read: {error}", where=str(path), fix="check the file"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        raise ConfigError(
+            f"not valid YAML: {getattr(error, 'problem', error)}", where=where, fix="mend it"
+        ) from error
+    return {} if loaded is None else loaded
+
+
+def _lists(sections: Mapping[str, Any], where: str, prefix: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Form, key and wordings of every list, the keys checked."""
+    for form, by_key in sections.items():
+        _check_key(form, _FORMS, where, prefix)
+        keys = _OPEN_KEYS if form == Form.OPEN else _PAIR_KEYS
+        for key, texts in _mapping(by_key or {}, where, f"{prefix}{form}").items():
+            _check_key(key, keys, where, f"{prefix}{form}.")
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                what = f"{prefix}{form}.{key}: expected a list of wordings"
+                raise ConfigError(what, where=where, fix="write one '- \"...\"' a line")
+            yield form, key, texts
+
+
+def _mapping(value: object, where: str, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        what = f"{key}: expected keys and values, got {type(value).__name__}"
+        raise ConfigError(what, where=where, fix="see configs/templates.yaml")
+    return {str(name): inner for name, inner in value.items()}
+
+
+def _check_key(key: str, keys: Sequence[StrEnum], where: str, prefix: str) -> None:
+    valid = [known.value for known in keys]
+    if key not in valid:
+        near = nearest_key(key, valid)
+        fix = f"did you mean {near!r}?" if near else f"use one of: {', '.join(valid)}"
+        raise ConfigError(f"unknown key {prefix + key!r}", where=where, fix=fix)
+
+
+def _build(values: Mapping[str, Mapping[str, Sequence[str]]], where: str) -> Templates:
+    """Check every wording and put it under its form and relation."""
+    wordings: dict[Form, dict[Relation, tuple[str, ...]]] = {form: {} for form in _FORMS}
+    for form in _FORMS:
+        for key in _OPEN_KEYS if form is Form.OPEN else _PAIR_KEYS:
+            texts = tuple(" ".join(text.split()) for text in values.get(form, {}).get(key, []))
+            name = f"{form}.{key}"
+            if not texts:
+                fix = "give a wording, or write 'extends: default' at the top"
+                raise ConfigError(f"{name}: no wording", where=where, fix=fix)
+            for number, text in enumerate(texts):
+                check_wording(form, key, text, name=name, where=where)
+                if text.casefold() in (other.casefold() for other in texts[:number]):
+                    raise ConfigError(
+                        f"{name}: the wording {text!r} occurs twice", where=where, fix="remove one"
+                    )
+            for relation in key.relations if isinstance(key, Axis) else (key,):
+                wordings[form][relation] = texts
+    return Templates(wordings)

@@ -1,0 +1,21 @@
+"""Rendered scenes with exact truth: rooms and grounds with named objects, ray-cast with trimesh and embreex."""
+
+from reinforcesight.data_gen.rendering.camera import PinholeCamera
+from reinforcesight.data_gen.rendering.config import RenderConfig
+from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, Distribution, is_reserved
+from reinforcesight.data_gen.rendering.kinds import KINDS
+from reinforcesight.data_gen.rendering.palette import COLOURS
+from reinforcesight.data_gen.rendering.picture import RenderedObject, RenderedPicture, render_picture
+
+__all__ = [
+    "CAMERA_RANGES",
+    "COLOURS",
+    "KINDS",
+    "Distribution",
+    "PinholeCamera",
+    "RenderConfig",
+    "RenderedObject",
+    "RenderedPicture",
+    "is_reserved",
+    "render_picture",
+]

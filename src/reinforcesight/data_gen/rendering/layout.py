@@ -1,0 +1,381 @@
+"""Scene composition: which objects, how large, where.
+
+Depth and picture column are drawn before and apart from the kind, and an object's size is then chosen within
+its kind's range to suit the place: whoever reads only the names can't tell near from far or left from right.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from reinforcesight.data_gen.rendering.boxes import UprightBox
+from reinforcesight.data_gen.rendering.camera import PinholeCamera, make_camera
+from reinforcesight.data_gen.rendering.config import RenderConfig
+from reinforcesight.data_gen.rendering.distribution import (
+    CAMERA_RANGES,
+    EXTRA_OBJECTS,
+    Distribution,
+    pairs,
+)
+from reinforcesight.data_gen.rendering.kinds import (
+    CATALOGUE,
+    KINDS,
+    Home,
+    Kind,
+    Seat,
+    build_shape,
+    uniform,
+)
+from reinforcesight.data_gen.rendering.palette import COLOURS
+from reinforcesight.data_gen.rendering.primitives import Shape
+from reinforcesight.data_gen.rendering.surroundings import (
+    Support,
+    Surroundings,
+    furnish,
+    make_ground,
+    make_room,
+)
+from reinforcesight.errors import ConfigError
+
+_NEAREST = 1.3  # metres: the least depth at which objects are placed
+_GAP = 0.04  # metres between the boxes of neighbours
+_TRIES = 24  # places tried for one object on one kind of seat
+_STRETCH = 1.6  # how far a kind's range of sizes gives way to the place
+_LARGEST = 0.62  # greatest extent of an object over the picture's width
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One named object in the world: its shape scaled by ``scale``, turned, and set on its box's bottom."""
+
+    kind: str
+    colour: str
+    shape: Shape
+    scale: float
+    box: UprightBox
+
+    def world_vertices(self) -> NDArray[np.float64]:
+        """(V, 3) in world metres."""
+        c, s = math.cos(self.box.turn), math.sin(self.box.turn)
+        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        placed: NDArray[np.float64] = (self.shape.vertices * self.scale) @ turn.T + np.array(
+            [self.box.x, self.box.y, self.box.low]
+        )
+        return placed
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A composed scene, ready to render."""
+
+    setting: str
+    camera: PinholeCamera
+    surroundings: Surroundings
+    objects: tuple[Placed, ...]
+
+
+@lru_cache(maxsize=32)
+def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dict[str, tuple[str, ...]]:
+    """The colours open to each kind."""
+    home = Home.ROOM if setting == "room" else Home.GROUND
+    # A chosen set of kinds is used everywhere; the full catalogue only where each kind belongs by nature.
+    kinds = config.kinds or tuple(kind for kind in KINDS if home in CATALOGUE[kind].home)
+    if config.wall_fills_view and config.kinds is None:
+        kinds = tuple(kind for kind in kinds if CATALOGUE[kind].seats != Seat.FLOOR)
+    pool: dict[str, tuple[str, ...]] = {}
+    for kind, colour in pairs(distribution, kinds, config.colours or COLOURS):
+        pool[kind] = (*pool.get(kind, ()), colour)
+    if not pool:
+        raise ConfigError(
+            f"the chosen kinds and colours hold no pair of the {distribution.value} distribution",
+            where="kinds, colours",
+            fix="choose more kinds or colours (about one pair in five is kept for 'shifted')",
+        )
+    return pool
+
+
+def compose(
+    rng: Generator, distribution: Distribution, size: tuple[int, int], config: RenderConfig
+) -> Layout:
+    """Draw a camera, surroundings and objects.
+
+    Args:
+        rng: The picture's own random stream.
+        distribution: Which kind-colour pairs and camera ranges to use.
+        size: Picture width and height in pixels.
+        config: The user's choices.
+
+    Raises:
+        ConfigError: No kind-colour pair is left to draw from.
+    """
+    shifted = distribution is Distribution.SHIFTED
+    setting = "room" if config.wall_fills_view else config.setting
+    if setting == "any":
+        setting = "room" if rng.random() < 0.5 else "ground"
+    camera = _draw_camera(rng, distribution, size, config)
+    indoors = setting == "room"
+    surroundings = make_room(rng, camera, config.wall_fills_view) if indoors else make_ground(rng)
+    furnish(surroundings, camera, rng, extra=1 if shifted else 0, most=config.furnishing)
+    more = EXTRA_OBJECTS[distribution]
+    count = int(rng.integers(config.objects_min + more, config.objects_max + more + 1))
+    pool = _pool(distribution, config, setting)
+    placer = _Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
+    names: list[tuple[str, str]] = []
+    # What finds no place is replaced by something else, for a few rounds.
+    for _ in range(4):
+        drawn = _draw_names(rng, pool, count - len(names), names, config)
+        # Those that can carry others come first, so that their tops are there to be used.
+        for kind, colour in sorted(drawn, key=lambda name: CATALOGUE[name[0]].top == 0):
+            if placer.place(CATALOGUE[kind], colour):
+                names.append((kind, colour))
+    order = rng.permutation(len(placer.placed))
+    return Layout(setting, camera, surroundings, tuple(placer.placed[int(i)] for i in order))
+
+
+def _draw_camera(
+    rng: Generator, distribution: Distribution, size: tuple[int, int], config: RenderConfig
+) -> PinholeCamera:
+    ranges = CAMERA_RANGES[distribution]
+    chosen = ranges[int(rng.integers(len(ranges)))]
+    height, pitch = uniform(rng, chosen.height), uniform(rng, chosen.pitch)
+    roll = uniform(rng, chosen.roll) * (1 if rng.random() < 0.5 else -1)
+    field_of_view = uniform(rng, chosen.field_of_view)
+    if config.wall_fills_view:
+        height, pitch, field_of_view = 1.45 + 0.2 * (height % 1), pitch % 3.0, 45.0 + field_of_view % 5.0
+    return make_camera(
+        size,
+        height if config.height is None else config.height,
+        pitch if config.pitch is None else config.pitch,
+        roll if config.roll is None else config.roll,
+        field_of_view if config.field_of_view is None else config.field_of_view,
+    )
+
+
+def _draw_names(
+    rng: Generator,
+    pool: dict[str, tuple[str, ...]],
+    count: int,
+    present: list[tuple[str, str]],
+    config: RenderConfig,
+) -> list[tuple[str, str]]:
+    """Kind-colour pairs: mostly all kinds differ, at times one kind comes in two colours or a pair comes twice."""
+    names = list(present)
+    for _ in range(count):
+        chance = rng.random()
+        if names and chance < config.same_name:
+            names.append(names[int(rng.integers(len(names)))])
+            continue
+        used = [kind for kind, _ in names]
+        fresh = [kind for kind in pool if kind not in used]
+        again = names and (chance < config.same_name + config.same_kind or not fresh)
+        choice = used if again else fresh
+        kind = choice[int(rng.integers(len(choice)))]
+        colours = [colour for colour in pool[kind] if (kind, colour) not in names]
+        if colours:
+            names.append((kind, colours[int(rng.integers(len(colours)))]))
+    return names[len(present) :]
+
+
+class _Placer:
+    """Finds places where objects stand or hang, fit, can be seen, and do not run into one another."""
+
+    def __init__(
+        self,
+        rng: Generator,
+        camera: PinholeCamera,
+        surroundings: Surroundings,
+        config: RenderConfig,
+        crowding: float,
+    ) -> None:
+        self.rng = rng
+        self.camera = camera
+        self.surroundings = surroundings
+        self.config = config
+        self.crowding = crowding
+        self.placed: list[Placed] = []
+        self.supports = list(surroundings.supports)
+        self._nearest = self._nearest_floor()
+        self._solids = [solid.box for solid in surroundings.solids]
+        self._views: list[tuple[float, NDArray[np.float64]]] = []
+        for box in self._solids:
+            corners = camera.to_camera(box.corners())
+            if corners[:, 2].min() > 0.2:
+                self._views.append((float(corners[:, 2].mean()), _extent(camera.project(corners))))
+
+    def _nearest_floor(self) -> float:
+        """Least depth to use: where the floor enters the frame, for what hangs as for what stands."""
+        camera = self.camera
+        sight = camera.rotation @ np.array([0.0, (camera.height - camera.cy) / camera.fy, 1.0])
+        if sight[2] > -1e-3:
+            return _NEAREST
+        floor = camera.metres_above_floor / -float(sight[2])
+        return min(max(_NEAREST, 0.9 * floor), 0.6 * self.surroundings.reach)
+
+    def place(self, kind: Kind, colour: str) -> bool:
+        """Place one object, or leave it out when there is no room for it."""
+        shape = build_shape(kind.name, colour, self.rng)
+        for seat in self._seats(kind):
+            for _ in range(_TRIES):
+                found = self._try(kind, shape, seat)
+                if found is not None and self._accept(found[1]):
+                    scale, box = found
+                    self.placed.append(Placed(kind.name, colour, shape, scale, box))
+                    if kind.top:
+                        top = Support(
+                            box.x, box.y, box.high, box.half_x * kind.top, box.half_y * kind.top, box.turn
+                        )
+                        self.supports.append(top)
+                    return True
+        return False
+
+    def _seats(self, kind: Kind) -> list[Seat]:
+        """The seats of a kind in a random order that favours those off the floor."""
+        open_seats = [seat for seat in Seat if seat in kind.seats]
+        if not self.supports:
+            open_seats = [seat for seat in open_seats if seat is not Seat.SUPPORT]
+        if not self.surroundings.walls:
+            open_seats = [seat for seat in open_seats if seat is not Seat.WALL]
+        weight = {Seat.FLOOR: 1.0, Seat.SUPPORT: 2.5, Seat.WALL: 1.2, Seat.AIR: 1.4}
+        order = [(float(self.rng.exponential(1 / weight[seat])), seat.value, seat) for seat in open_seats]
+        return [seat for _, _, seat in sorted(order, key=lambda item: item[:2])]
+
+    def _try(self, kind: Kind, shape: Shape, seat: Seat) -> tuple[float, UprightBox] | None:
+        if seat is Seat.SUPPORT:
+            return self._on_support(kind, shape)
+        if seat is Seat.WALL:
+            return self._on_wall(kind, shape)
+        camera, rng = self.camera, self.rng
+        depth = math.exp(rng.uniform(math.log(self._nearest), math.log(self.surroundings.reach)))
+        column = rng.uniform(0.04, 0.96) * camera.width
+        scale = self._scale(kind, shape, depth)
+        if scale is None:
+            return None
+        half = scale * float(shape.size[2]) / 2
+        if seat is Seat.FLOOR:
+            spot = camera.world_point(column, depth, half)
+            low = 0.0
+        else:
+            if rng.random() < 0.65:
+                row = rng.uniform(0.06, 0.94) * camera.height
+                x, y = (column - camera.cx) / camera.fx * depth, (row - camera.cy) / camera.fy * depth
+                spot = camera.rotation @ np.array([x, y, depth]) + camera.position
+            else:
+                spot = camera.world_point(column, depth, half + rng.uniform(0.05, 1.2))
+            low = float(spot[2]) - half
+            if low < 0.05 or low + 2 * half > self.surroundings.ceiling - 0.05:
+                return None
+        return scale, self._box(shape, scale, float(spot[0]), float(spot[1]), low, self._turn(kind, spot))
+
+    def _on_support(self, kind: Kind, shape: Shape) -> tuple[float, UprightBox] | None:
+        support = self.supports[int(self.rng.integers(len(self.supports)))]
+        depth = float(self.camera.to_camera(np.array([support.x, support.y, support.z]))[2])
+        turn = self._turn(kind, np.array([support.x, support.y, support.z]))
+        angle = turn - support.turn
+        wide, deep = float(shape.size[0]) / 2, float(shape.size[1]) / 2
+        reach_x = wide * abs(math.cos(angle)) + deep * abs(math.sin(angle))
+        reach_y = wide * abs(math.sin(angle)) + deep * abs(math.cos(angle))
+        fits = min(support.half_x / reach_x, support.half_y / reach_y)
+        if depth < 0.6 * _NEAREST or fits < kind.scale[0]:
+            return None
+        scale = self._scale(kind, shape, depth, most=fits)
+        if scale is None:
+            return None
+        dx = self.rng.uniform(-1, 1) * (support.half_x - scale * reach_x)
+        dy = self.rng.uniform(-1, 1) * (support.half_y - scale * reach_y)
+        c, s = math.cos(support.turn), math.sin(support.turn)
+        x, y = support.x + c * dx - s * dy, support.y + s * dx + c * dy
+        return scale, self._box(shape, scale, x, y, support.z, turn)
+
+    def _on_wall(self, kind: Kind, shape: Shape) -> tuple[float, UprightBox] | None:
+        rng = self.rng
+        wall = self.surroundings.walls[int(rng.integers(len(self.surroundings.walls)))]
+        surface = wall.surface
+        u, v = rng.uniform(0, surface.width), rng.uniform(0.3, min(2.4, surface.height))
+        inward = np.cross(surface.along, surface.up)
+        spot = surface.origin + u * surface.along + v * surface.up
+        sight = spot - self.camera.position
+        # Seen too much from the side, a picture or a dial is only a line.
+        if -float(sight @ inward) < 0.35 * float(np.linalg.norm(sight)):
+            return None
+        scale = self._scale(kind, shape, float(self.camera.to_camera(spot)[2]))
+        if scale is None:
+            return None
+        half_u, half_v = scale * float(shape.size[0]) / 2, scale * float(shape.size[2]) / 2
+        if not (half_u < u < surface.width - half_u and half_v + 0.1 < v < surface.height - half_v - 0.05):
+            return None
+        for u0, v0, u1, v1 in wall.taken:
+            if u - half_u < u1 and u0 < u + half_u and v - half_v < v1 and v0 < v + half_v:
+                return None
+        spot = spot + inward * (scale * float(shape.size[1]) / 2 + 0.004)
+        return scale, self._box(shape, scale, float(spot[0]), float(spot[1]), v - half_v, wall.turn)
+
+    def _scale(self, kind: Kind, shape: Shape, depth: float, most: float = math.inf) -> float | None:
+        """A scale within the kind's range that gives a visible but not overwhelming extent at this depth."""
+        if depth <= 0.3:
+            return None
+        pixels = self.camera.fx * float(shape.size.max()) / depth
+        smallest = self.config.min_extent * self.camera.width / pixels
+        largest = min(_LARGEST * self.camera.width / pixels, most)
+        least, greatest = max(kind.scale[0], smallest), min(kind.scale[1], largest)
+        if least > greatest:
+            # Stretching the range a little spares the place, or small kinds would never be far nor large ones near.
+            least, greatest = max(kind.scale[0] / _STRETCH, smallest), min(kind.scale[1] * _STRETCH, largest)
+            if least > greatest:
+                return None
+            least = greatest = min(max(kind.scale[0], least), greatest)
+        return math.exp(uniform(self.rng, (math.log(least), math.log(greatest))))
+
+    def _turn(self, kind: Kind, spot: NDArray[np.float64]) -> float:
+        """A turn about the vertical, within the kind's limit from facing the camera."""
+        to_camera = math.atan2(-float(spot[1]), -float(spot[0]))
+        limit = math.radians(kind.turn)
+        return to_camera + math.pi / 2 + float(self.rng.uniform(-limit, limit))
+
+    @staticmethod
+    def _box(shape: Shape, scale: float, x: float, y: float, low: float, turn: float) -> UprightBox:
+        wide, deep, tall = (float(v) * scale for v in shape.size)
+        return UprightBox(x, y, wide / 2, deep / 2, turn, low, low + tall)
+
+    def _accept(self, box: UprightBox) -> bool:
+        """In the room, clear of everything else, enough of it in the frame, and not hidden or hiding too much."""
+        s = self.surroundings
+        if s.limits is not None and not (box.inside(s.turn, s.limits) and box.high < s.ceiling - 0.02):
+            return False
+        corners = self.camera.to_camera(box.corners())
+        depth = float(corners[:, 2].mean())
+        if corners[:, 2].min() < 0.4:
+            return False
+        view = _extent(self.camera.project(corners))
+        frame = np.array([0.0, 0.0, self.camera.width, self.camera.height])
+        if _shared(view, frame) < 0.62 * _area(view):
+            return False
+        for other_depth, other in self._views:
+            farther = view if depth > other_depth else other
+            if _shared(view, other) > self.crowding * _area(farther):
+                return False
+        if any(box.overlaps(solid, _GAP) for solid in self._solids):
+            return False
+        self._solids.append(box)
+        self._views.append((depth, view))
+        return True
+
+
+def _extent(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bounding box x0, y0, x1, y1 of projected points."""
+    return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+
+
+def _area(box: NDArray[np.float64]) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _shared(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    width = min(float(a[2]), float(b[2])) - max(float(a[0]), float(b[0]))
+    height = min(float(a[3]), float(b[3])) - max(float(a[1]), float(b[1]))
+    return max(0.0, width) * max(0.0, height)

@@ -1,0 +1,143 @@
+"""Procedural patterns of floors, grounds and walls: reflectance from a position on the surface, without pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reinforcesight.data_gen.rendering.palette import to_linear
+from reinforcesight.data_gen.rendering.surroundings import Surface
+
+Float32 = NDArray[np.float32]
+
+
+def reflectance(surface: Surface, u: Float32, v: Float32, pixel: Float32) -> Float32:
+    """Linear reflectance (N, 3) of points on a surface.
+
+    Args:
+        surface: Gives the pattern and its two colours.
+        u: Metres along the surface.
+        v: Metres up the surface.
+        pixel: Metres that one pixel covers there; details smaller than that fade to their mean.
+    """
+    first = to_linear(np.array(surface.first)).astype(np.float32)
+    second = to_linear(np.array(surface.second)).astype(np.float32)
+    if surface.pattern == "plain":
+        colour = np.broadcast_to(first, (u.size, 3)).copy()
+    else:
+        share = _PATTERNS[surface.pattern](u, v, pixel)
+        colour = first + share[:, None] * (second - first)
+    for (u0, v0, u1, v1), kind, tone in surface.panels:
+        inside = np.flatnonzero((u >= u0) & (u < u1) & (v >= v0) & (v < v1))
+        if inside.size:
+            base = to_linear(np.array(tone)).astype(np.float32)
+            s, t = (u[inside] - u0) / (u1 - u0), (v[inside] - v0) / (v1 - v0)
+            colour[inside] = base * _panel(kind, s, t, u1 - u0, v1 - v0)[:, None]
+    return colour
+
+
+def _panel(kind: str, s: Float32, t: Float32, wide: float, tall: float) -> Float32:
+    """Brightness of a door, a window or a rug over its own unit square."""
+    edge = np.minimum(np.minimum(s, 1 - s) * wide, np.minimum(t, 1 - t) * tall)
+    light = np.ones_like(s)
+    if kind == "window":
+        frame = (edge < 0.06) | (np.abs(s - 0.5) * wide < 0.025) | (np.abs(t - 0.5) * tall < 0.025)
+        light = np.where(frame, 1.25, 0.85 + 0.2 * t)
+    elif kind == "door":
+        groove = (np.abs(edge - 0.14) < 0.015) | ((np.abs(t - 0.5) * tall < 0.015) & (edge > 0.14))
+        knob = (np.abs(s - 0.9) * wide < 0.03) & (np.abs(t - 0.48) * tall < 0.03)
+        light = np.where(edge < 0.05, 0.75, np.where(groove | knob, 0.6, 1.0))
+    elif kind == "rug":
+        light = np.where((edge > 0.08) & (edge < 0.16), 0.55, 0.78)
+    return light.astype(np.float32)
+
+
+def _noise(i: NDArray[np.int64], j: NDArray[np.int64]) -> Float32:
+    """A fixed pseudo-random value in [0, 1) for each cell of a grid (integer mixing with large odd factors)."""
+    x = (i * 374761393 + j * 668265263) & 0xFFFFFFFF
+    x = ((x ^ (x >> 13)) * 1274126177) & 0xFFFFFFFF
+    return ((x ^ (x >> 16)) & 0xFFFF).astype(np.float32) / np.float32(65536)
+
+
+def _cell(x: Float32, size: float) -> NDArray[np.int64]:
+    return np.asarray(np.floor(x / size), dtype=np.int64)
+
+
+def _fade(pixel: Float32, size: float) -> Float32:
+    """One where a detail of this size spans several pixels, falling to zero where a pixel covers it."""
+    return np.asarray(np.clip(1.5 - pixel * np.float32(2.0 / size), 0, 1), dtype=np.float32)
+
+
+def _joint(x: Float32, size: float, width: float) -> NDArray[np.bool_]:
+    joint: NDArray[np.bool_] = np.mod(x, size) < width
+    return joint
+
+
+def _planks(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    row = _cell(v, 0.16)
+    shift = u + _noise(row, row + 7) * 1.3
+    tone = 0.8 * _noise(row, _cell(shift, 1.3))
+    line = _joint(v, 0.16, 0.008) | _joint(shift, 1.3, 0.008)
+    return np.asarray(
+        0.4 + (tone - 0.4) * _fade(pixel, 0.16) + line * 1.2 * _fade(pixel, 0.02), dtype=np.float32
+    )
+
+
+def _tiles(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    size = 0.45
+    check = ((_cell(u, size) + _cell(v, size)) % 2).astype(np.float32)
+    line = _joint(u, size, 0.012) | _joint(v, size, 0.012)
+    return np.asarray(
+        0.5 + (check - 0.5) * _fade(pixel, size) + line * 0.7 * _fade(pixel, 0.03), dtype=np.float32
+    )
+
+
+def _paving(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    size = 0.6
+    row = _cell(v, size)
+    shift = u + (row % 2) * 0.3
+    tone = _noise(row, _cell(shift, size))
+    line = _joint(shift, size, 0.025) | _joint(v, size, 0.025)
+    return np.asarray(
+        0.5 + (tone - 0.5) * _fade(pixel, size) + line * 1.1 * _fade(pixel, 0.06), dtype=np.float32
+    )
+
+
+def _brick(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    row = _cell(v, 0.11)
+    shift = u + (row % 2) * 0.14
+    tone = 0.25 * _noise(row, _cell(shift, 0.28))
+    line = _joint(shift, 0.28, 0.018) | _joint(v, 0.11, 0.018)
+    fade = _fade(pixel, 0.05)
+    return np.where(line, 0.3 + 0.7 * fade, tone * fade + 0.3 * (1 - fade)).astype(np.float32)
+
+
+def _grain(u: Float32, v: Float32, pixel: Float32, fine: float, coarse: float) -> Float32:
+    small = _noise(_cell(u, fine), _cell(v, fine)) - np.float32(0.5)
+    large = _noise(_cell(u, coarse), _cell(v, coarse)) - np.float32(0.5)
+    return np.asarray(
+        0.5 + 0.9 * small * _fade(pixel, fine) + 0.5 * large * _fade(pixel, coarse), dtype=np.float32
+    )
+
+
+def _grass(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    return _grain(u, v, pixel, 0.025, 0.11)
+
+
+def _sand(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    return _grain(u, v, pixel, 0.02, 0.3)
+
+
+def _carpet(u: Float32, v: Float32, pixel: Float32) -> Float32:
+    return _grain(u, v, pixel, 0.012, 0.05)
+
+
+_PATTERNS = {
+    "planks": _planks,
+    "tiles": _tiles,
+    "paving": _paving,
+    "brick": _brick,
+    "grass": _grass,
+    "sand": _sand,
+    "carpet": _carpet,
+}

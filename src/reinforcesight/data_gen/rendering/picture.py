@@ -1,0 +1,196 @@
+"""Rendered pictures with their exact truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reinforcesight.data_gen.rendering.camera import PinholeCamera
+from reinforcesight.data_gen.rendering.config import RenderConfig
+from reinforcesight.data_gen.rendering.distribution import STREAM, Distribution
+from reinforcesight.data_gen.rendering.layout import Layout, compose
+from reinforcesight.data_gen.rendering.palette import to_display
+from reinforcesight.data_gen.rendering.raycast import Hits, RayScene, exact_depth, triangle_planes
+from reinforcesight.data_gen.rendering.shading import Float32, Triangles, gather, shade
+from reinforcesight.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RenderedObject:
+    """One named object of a rendered picture.
+
+    Attributes:
+        id: Its value in the picture's ``instances``.
+        kind: One of ``KINDS``.
+        colour: One of ``COLOURS``.
+        name: Colour and kind, such as "red chair"; at times two objects share a name.
+        visible_pixels: Pixels that show it; 0 if it is wholly hidden.
+        full_pixels: Pixels inside the frame that it would cover alone.
+        visible_fraction: visible_pixels / full_pixels.
+        truncated: Its silhouette leaves the frame.
+        vertices: (V, 3) camera frame, metres.
+        centre: (3,) camera-frame centre of its upright bounding box, turned with the object, metres.
+        size: (3,) that box's width, depth (front to back) and height, metres.
+    """
+
+    id: int
+    kind: str
+    colour: str
+    name: str
+    visible_pixels: int
+    full_pixels: int
+    visible_fraction: float
+    truncated: bool
+    vertices: NDArray[np.float32]
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RenderedPicture:
+    """A picture and the scene that it shows.
+
+    Attributes:
+        index: Its number within the seed's sequence.
+        seed: The sequence's seed.
+        distribution: What it was drawn from.
+        setting: "room" or "ground".
+        picture: (H, W, 3) uint8 sRGB.
+        depth: (H, W) z at pixel centres, metres; 0 is no reading (sky).
+        instances: (H, W) object index at pixel centres, or -1.
+        camera: Intrinsics in pixels (pixel centres at +0.5) and pose.
+        objects: All objects in the scene, the hidden ones too, in the order of their ids.
+    """
+
+    index: int
+    seed: int
+    distribution: Distribution
+    setting: str
+    picture: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    instances: NDArray[np.int16]
+    camera: PinholeCamera
+    objects: tuple[RenderedObject, ...]
+
+
+def render_picture(
+    seed: int,
+    index: int,
+    distribution: Distribution = Distribution.TRAIN,
+    size: tuple[int, int] = (448, 336),
+    config: RenderConfig | None = None,
+) -> RenderedPicture:
+    """Compose and render picture ``index`` of a seed's sequence; it depends on the arguments alone.
+
+    Args:
+        seed: Any number from 0.
+        index: Any number from 0; pictures of a sequence do not depend on one another.
+        distribution: Family of scenes to draw from.
+        size: Width and height in pixels.
+        config: Further choices. Fewer objects than ``objects_min`` come out only where no more fit.
+
+    Raises:
+        ConfigError: The seed, index or size is out of range, or no kind-colour pair is left to draw.
+        MissingDependencyError: trimesh or embreex is not installed.
+    """
+    if seed < 0 or index < 0:
+        raise ConfigError(f"seed and index must not be negative, got {seed} and {index}", fix="count from 0")
+    if min(size) < 16 or max(size) > 8192:
+        raise ConfigError(
+            f"a picture of {size[0]} x {size[1]} pixels", fix="choose sides between 16 and 8192"
+        )
+    config = config or RenderConfig()
+    rng = np.random.default_rng([seed, index, STREAM[distribution]])
+    layout = compose(rng, distribution, size, config)
+    camera = layout.camera
+    triangles, own = gather(layout)
+    scene = RayScene(triangles.vertices, triangles.faces)
+    exact_directions = camera.pixel_directions()
+    directions = exact_directions.astype(np.float32)
+    hits = scene.first_hits(directions)
+    depth = exact_depth(hits, exact_directions, triangle_planes(triangles.vertices, triangles.faces))
+    colour = shade(layout, triangles, scene, directions, hits, config.shadows)
+    if config.antialias > 1:
+        _smooth_edges(layout, triangles, scene, hits, colour, config)
+    hit = hits.triangle >= 0
+    instances = np.where(hit, triangles.instance[np.where(hit, hits.triangle, 0)], np.int16(-1))
+    shape = (size[1], size[0])
+    instances = instances.astype(np.int16).reshape(shape)
+    return RenderedPicture(
+        index,
+        seed,
+        distribution,
+        layout.setting,
+        to_display(colour).reshape(*shape, 3),
+        depth.astype(np.float32).reshape(shape),
+        instances,
+        camera,
+        _describe(layout, own, instances, directions),
+    )
+
+
+def _smooth_edges(
+    layout: Layout, triangles: Triangles, scene: RayScene, hits: Hits, colour: Float32, config: RenderConfig
+) -> None:
+    """Replace the colour of pixels where parts meet by the mean over a grid of samples, in place."""
+    camera = layout.camera
+    part = np.where(hits.triangle >= 0, triangles.part[np.maximum(hits.triangle, 0)], -1)
+    part = part.reshape(camera.height, camera.width)
+    edge = np.zeros(part.shape, dtype=np.bool_)
+    across, down = part[:, 1:] != part[:, :-1], part[1:] != part[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    rows, columns = np.nonzero(edge)
+    if rows.size == 0:
+        return
+    k = config.antialias
+    steps = (np.arange(k) + 0.5) / k
+    x = (columns[:, None, None] + steps[None, None, :]).repeat(k, axis=1).reshape(-1)
+    y = (rows[:, None, None] + steps[None, :, None]).repeat(k, axis=2).reshape(-1)
+    directions = camera.directions(x, y).astype(np.float32)
+    samples = shade(layout, triangles, scene, directions, scene.first_hits(directions), config.shadows)
+    np.minimum(samples, 1, out=samples)
+    colour[rows * camera.width + columns] = samples.reshape(-1, k * k, 3).mean(axis=1)
+
+
+def _describe(
+    layout: Layout, own: list[NDArray[np.float64]], instances: NDArray[np.int16], directions: Float32
+) -> tuple[RenderedObject, ...]:
+    """Count what is seen of each object against what would be seen of it alone."""
+    camera = layout.camera
+    visible = np.bincount(instances.reshape(-1).astype(np.int64) + 1, minlength=len(own) + 1)[1:]
+    grid = directions.reshape(camera.height, camera.width, 3)
+    described = []
+    for index, (placed, points) in enumerate(zip(layout.objects, own, strict=True)):
+        pixels = camera.project(points)
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        x0, y0 = (max(0, int(np.floor(v)) - 1) for v in low)
+        x1, y1 = min(camera.width, int(np.ceil(high[0])) + 1), min(camera.height, int(np.ceil(high[1])) + 1)
+        alone = RayScene(points, placed.shape.faces).first_hits(
+            np.ascontiguousarray(grid[y0:y1, x0:x1]).reshape(-1, 3)
+        )
+        # Where a ray grazes an edge, rounding may differ between the two scenes; what is seen is covered.
+        seen = instances[y0:y1, x0:x1].reshape(-1) == index
+        full = int(np.count_nonzero((alone.triangle >= 0) | seen))
+        box = placed.box
+        centre = camera.to_camera(np.array([box.x, box.y, (box.low + box.high) / 2]))
+        described.append(
+            RenderedObject(
+                id=index,
+                kind=placed.kind,
+                colour=placed.colour,
+                name=f"{placed.colour} {placed.kind}",
+                visible_pixels=int(visible[index]),
+                full_pixels=full,
+                visible_fraction=int(visible[index]) / full if full else 0.0,
+                truncated=bool(low[0] < 0 or low[1] < 0 or high[0] > camera.width or high[1] > camera.height),
+                vertices=points.astype(np.float32),
+                centre=centre,
+                size=placed.shape.size * placed.scale,
+            )
+        )
+    return tuple(described)

@@ -1,0 +1,225 @@
+"""Light on what the rays hit: Lambert's law, one lamp or sun with shadows, ambient light, and a sky."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reinforcesight.data_gen.rendering.camera import PinholeCamera
+from reinforcesight.data_gen.rendering.layout import Layout
+from reinforcesight.data_gen.rendering.palette import to_linear
+from reinforcesight.data_gen.rendering.patterns import reflectance
+from reinforcesight.data_gen.rendering.raycast import Hits, RayScene
+
+Float32 = NDArray[np.float32]
+
+# Linear light: the sum stays at one for a surface that faces the light; the ambient share keeps the named
+# colours apart in shadow.
+_AMBIENT = 0.46
+_DIRECT = 0.58
+
+
+@dataclass(frozen=True)
+class Triangles:
+    """Everything in a scene as triangles in the camera frame.
+
+    Attributes:
+        vertices: (V, 3) metres.
+        faces: (F, 3).
+        normals: (F, 3, 3) unit normals at the corners.
+        albedo: (F, 3) linear.
+        instance: (F,) object index or -1.
+        surface: (F,) index of a patterned surface or -1.
+        curved: (F,) true where the normals differ between the corners.
+        part: (F,) a number of its own for each primitive, where edges are smoothed.
+    """
+
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int32]
+    normals: Float32
+    albedo: Float32
+    instance: NDArray[np.int16]
+    surface: NDArray[np.int32]
+    curved: NDArray[np.bool_]
+    part: NDArray[np.int32]
+
+
+def gather(layout: Layout) -> tuple[Triangles, list[NDArray[np.float64]]]:
+    """Join surroundings and objects; also return each object's vertices (V, 3) in the camera frame."""
+    camera = layout.camera
+    vertices: list[NDArray[np.float64]] = []
+    faces: list[NDArray[np.int32]] = []
+    normals: list[NDArray[np.float64]] = []
+    albedo: list[Float32] = []
+    labels: list[tuple[int, int, int]] = []  # triangles, instance, surface
+    parts: list[NDArray[np.int32]] = []
+    count = parts_so_far = 0
+    for index, surface in enumerate(layout.surroundings.surfaces):
+        vertices.append(camera.to_camera(surface.corners()))
+        faces.append(np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32) + np.int32(count))
+        normal = np.cross(surface.along, surface.up) @ camera.rotation
+        normals.append(np.broadcast_to(normal, (2, 3, 3)))
+        albedo.append(np.zeros((2, 3), dtype=np.float32))
+        labels.append((2, -1, index))
+        parts.append(np.full(2, parts_so_far, dtype=np.int32))
+        count, parts_so_far = count + 4, parts_so_far + 1
+    own: list[NDArray[np.float64]] = []
+    solids = [(solid.shape, 1.0, solid.box, -1) for solid in layout.surroundings.solids]
+    solids += [(placed.shape, placed.scale, placed.box, index) for index, placed in enumerate(layout.objects)]
+    for shape, scale, box, instance in solids:
+        c, s = np.cos(box.turn), np.sin(box.turn)
+        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        world = (shape.vertices * scale) @ turn.T + np.array([box.x, box.y, box.low])
+        points = camera.to_camera(world)
+        if instance >= 0:
+            own.append(points)
+        vertices.append(points)
+        faces.append(shape.faces + np.int32(count))
+        normals.append(shape.corner_normals @ (turn.T @ camera.rotation))
+        albedo.append(shape.albedo)
+        labels.append((len(shape.faces), instance, -1))
+        parts.append(shape.part + np.int32(parts_so_far))
+        count += len(points)
+        parts_so_far += int(shape.part[-1]) + 1
+    sizes = [size for size, _, _ in labels]
+    corner_normals = np.concatenate(normals).astype(np.float32)
+    return (
+        Triangles(
+            np.concatenate(vertices),
+            np.concatenate(faces),
+            corner_normals,
+            np.concatenate(albedo),
+            np.repeat(np.array([label[1] for label in labels], dtype=np.int16), sizes),
+            np.repeat(np.array([label[2] for label in labels], dtype=np.int32), sizes),
+            np.abs(corner_normals - corner_normals[:, :1]).max(axis=(1, 2)) > 1e-3,
+            np.concatenate(parts),
+        ),
+        own,
+    )
+
+
+def shade(
+    layout: Layout, triangles: Triangles, scene: RayScene, directions: Float32, hits: Hits, shadows: bool
+) -> Float32:
+    """Linear colour (N, 3) seen along rays from the camera.
+
+    Args:
+        layout: Gives lights, sky and patterns.
+        triangles: What ``scene`` was built from.
+        scene: For shadow rays.
+        directions: (N, 3) with z = 1.
+        hits: First hits along ``directions``.
+        shadows: Cast shadow rays.
+    """
+    colour = np.empty((len(directions), 3), dtype=np.float32)
+    found = hits.triangle >= 0
+    if not found.all():
+        miss = np.flatnonzero(~found)
+        colour[miss] = _sky(layout, directions[miss])
+        index = np.flatnonzero(found)
+        triangle, d, z = hits.triangle[index], directions[index], hits.distance[index]
+        u, v = hits.u[index], hits.v[index]
+    else:
+        index = None
+        triangle, d, z, u, v = hits.triangle, directions, hits.distance, hits.u, hits.v
+    if triangle.size == 0:
+        return colour
+    points = d * z[:, None]
+    albedo = triangles.albedo[triangle]
+    normal = np.ascontiguousarray(triangles.normals[:, 0])[triangle]
+    surface = triangles.surface[triangle]
+    curved = np.flatnonzero(triangles.curved[triangle])
+    corner = triangles.normals[triangle[curved]]
+    a, b = u[curved, None], v[curved, None]
+    smooth = (1 - a - b) * corner[:, 0] + a * corner[:, 1] + b * corner[:, 2]
+    normal[curved] = smooth / np.maximum(np.sqrt(_dot(smooth, smooth)), np.float32(1e-6))[:, None]
+    _paint_surfaces(layout, surface, points, normal, albedo)
+    light = _light(layout, points, normal, d, triangles.curved[triangle], scene, shadows)
+    result = albedo * light[:, None]
+    if index is None:
+        return result
+    colour[index] = result
+    return colour
+
+
+def _dot(a: Float32, b: Float32) -> Float32:
+    return np.asarray(a[:, 0] * b[..., 0] + a[:, 1] * b[..., 1] + a[:, 2] * b[..., 2], dtype=np.float32)
+
+
+def _paint_surfaces(
+    layout: Layout, surface: NDArray[np.int32], points: Float32, normal: Float32, albedo: Float32
+) -> None:
+    """Fill the albedo of patterned surfaces, in place."""
+    camera = layout.camera
+    for index, description in enumerate(layout.surroundings.surfaces):
+        here = np.flatnonzero(surface == index)
+        if here.size == 0:
+            continue
+        if description.pattern == "plain" and not description.panels:
+            albedo[here] = to_linear(np.array(description.first))
+            continue
+        at = points[here]
+        origin = camera.to_camera(description.origin)
+        along = (description.along @ camera.rotation).astype(np.float32)
+        up = (description.up @ camera.rotation).astype(np.float32)
+        u = _dot(at, along) - np.float32(origin @ along)
+        v = _dot(at, up) - np.float32(origin @ up)
+        # A pixel covers depth / focal metres across, and more along a surface seen at a slant.
+        slant = np.abs(_dot(at, normal[here[:1]][0])) / np.sqrt(_dot(at, at))
+        pixel: Float32 = np.asarray(
+            at[:, 2] / np.float32(camera.fx) / np.maximum(slant, np.float32(0.02)), dtype=np.float32
+        )
+        albedo[here] = reflectance(description, u, v, pixel)
+
+
+def _light(
+    layout: Layout,
+    points: Float32,
+    normal: Float32,
+    d: Float32,
+    curved: NDArray[np.bool_],
+    scene: RayScene,
+    shadows: bool,
+) -> Float32:
+    """Light (N,) that falls on points from the lamp or sun and from all around."""
+    camera = layout.camera
+    # Thin sheets have one side only: turn normals to the viewer.
+    normal *= np.where(_dot(normal, d) > 0, np.float32(-1), np.float32(1))[:, None]
+    up = camera.rotation[2].astype(np.float32)
+    ambient = np.float32(_AMBIENT) * (np.float32(0.86) + np.float32(0.14) * _dot(normal, up))
+    sun, lamp = layout.surroundings.sun, layout.surroundings.lamp
+    if lamp is not None:
+        to_light: Float32 = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
+        facing: Float32 = np.asarray(
+            _dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32
+        )
+        limit = 0.999
+    else:
+        assert sun is not None
+        to_light = np.asarray(np.broadcast_to(sun @ camera.rotation, points.shape), dtype=np.float32)
+        facing = _dot(normal, to_light)
+        limit = 100.0
+    lit = np.maximum(facing, 0)
+    if shadows:
+        check = np.flatnonzero(lit > 0)
+        # Rays from round bodies start further out, or their flat facets would shade the smooth turn of light.
+        away = (
+            np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3))
+            + np.float32(2e-5) * points[check, 2]
+        )
+        start = points[check] + normal[check] * away[:, None]
+        dark = scene.blocked(start, np.ascontiguousarray(to_light[check]), limit)
+        lit[check[dark]] = 0
+    return np.asarray(ambient + np.float32(_DIRECT) * lit, dtype=np.float32)
+
+
+def _sky(layout: Layout, directions: Float32) -> Float32:
+    """Sky colour by elevation above the horizon."""
+    camera: PinholeCamera = layout.camera
+    up = camera.rotation[2].astype(np.float32)
+    sine = _dot(directions, up) / np.sqrt(_dot(directions, directions))
+    share = np.sqrt(np.clip(sine * np.float32(2.0), 0, 1))[:, None]
+    low, high = (to_linear(np.array(tone)).astype(np.float32) for tone in layout.surroundings.sky)
+    return np.asarray(low + share * (high - low), dtype=np.float32)

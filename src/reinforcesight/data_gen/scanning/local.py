@@ -1,0 +1,122 @@
+"""Have all pictures scanned by the workers, and live through workers that die."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from reinforcesight.data_gen.scanning.tasks import TaskPool
+from reinforcesight.data_gen.scanning.work_files import (
+    ChunkReport,
+    ScanContext,
+    ScanTask,
+    chunk_path,
+    read_report,
+)
+from reinforcesight.errors import InputError
+from reinforcesight.jobs.progress import Progress
+
+# Small enough that little is lost with a worker and small jobs use all workers, large enough that files stay few.
+CHUNK_PICTURES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """This process's share of the chunks: those whose number leaves the remainder ``index``."""
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def whole(self) -> bool:
+        """There is only one shard."""
+        return self.count == 1
+
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk belongs to this shard."""
+        return chunk % self.count == self.index
+
+
+def chunk_count(pictures: int) -> int:
+    """Number of chunks that so many pictures fill."""
+    return -(-pictures // CHUNK_PICTURES)
+
+
+def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
+    """Chunks without a sound work file of this job."""
+    return [
+        chunk
+        for chunk in range(chunk_count(pictures))
+        if read_report(chunk_path(context.folder, chunk), context.identity) is None
+    ]
+
+
+def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
+    """The reports of all chunks, in order.
+
+    Raises:
+        InputError: A chunk is missing or damaged.
+    """
+    for chunk in range(chunk_count(pictures)):
+        path = chunk_path(context.folder, chunk)
+        report = read_report(path, context.identity)
+        if report is None:
+            raise InputError(
+                "a work file is missing or damaged", where=str(path), fix="run the command again"
+            )
+        yield report
+
+
+def scan_pictures(context: ScanContext, pictures: int, *, pool: TaskPool, shard: Shard) -> None:
+    """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
+
+    A worker that dies (out of memory, a crash in a library) is reported; its chunk is tried once more, and then its
+    pictures one by one: those that kill their worker are left out and named.
+
+    Raises:
+        OutputError: A work file can't be written.
+    """
+    chunks = [chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk)]
+    if not chunks:
+        return
+    tasks = [_task(chunk, pictures) for chunk in chunks]
+    mine = sum(
+        task.stop - task.start
+        for task in (_task(chunk, pictures) for chunk in range(chunk_count(pictures)))
+        if shard.has(task.chunk)
+    )
+    done = mine - sum(task.stop - task.start for task in tasks)
+    probed: Counter[int] = Counter()
+    crashed: dict[int, list[tuple[int, str]]] = {}
+    with Progress("pictures", mine, done=done) as progress:
+        for outcome in pool.run(tasks):
+            task = outcome.task
+            assert isinstance(task, ScanTask)
+            whole = _task(task.chunk, pictures)
+            if outcome.crash is not None:
+                where = f"pictures {task.start} to {task.stop - 1}"
+                progress.say(f"a worker died ({outcome.crash}) over {where}")
+            if task.probe:
+                probed[task.chunk] += 1
+                if outcome.crash is not None:
+                    crashed.setdefault(task.chunk, []).append((task.start, outcome.crash))
+                if probed[task.chunk] == whole.stop - whole.start:
+                    pool.again(replace(whole, attempt=2, crashed=tuple(sorted(crashed.get(task.chunk, [])))))
+            elif outcome.crash is None:
+                progress.advance(whole.stop - whole.start)
+            elif task.attempt == 0:
+                pool.again(replace(task, attempt=1))
+            elif task.attempt == 1:
+                for index in range(whole.start, whole.stop):
+                    pool.again(ScanTask(task.chunk, index, index + 1, probe=True))
+            else:
+                raise InputError(
+                    f"workers keep dying ({outcome.crash}) over pictures {task.start} to {task.stop - 1}",
+                    fix="give fewer --workers, or look for a lack of memory",
+                )
+
+
+def _task(chunk: int, pictures: int) -> ScanTask:
+    start = chunk * CHUNK_PICTURES
+    return ScanTask(chunk, start, min(start + CHUNK_PICTURES, pictures))

@@ -1,0 +1,361 @@
+"""``--engine ray``: pictures are scanned by Ray Data on any number of machines, one pool of actors a model.
+
+    units of pictures -> depth actors -> grounding actors -> segmentation actors -> scan actors (work files)
+
+A unit is as many pictures as fill whole chunks of perception and whole work files, so that each model sees the batches
+that it sees with ``--engine local``: both engines write the same work files, and from there on everything is shared.
+
+Results pass from model to model through the content-addressed cache, and scenes come back as work files: both lie on
+storage that all machines share. That is the checkpoint as well. ``ray.data.checkpoint`` was not taken: it notes which
+rows came out at the end, where the cache keeps each finished batch of each model, knows what the result depends on
+(picture, weights, settings), and is the same that the local engine continues from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import re
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reinforcesight.data_gen.config import GenerateConfig, RayOptions
+from reinforcesight.data_gen.perception.one_stage import StageName
+from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, Shard, missing_chunks
+from reinforcesight.data_gen.scanning.work_files import ScanContext, ScanTask, scan_chunk
+from reinforcesight.data_gen.sources.perceived import PerceivedSource
+from reinforcesight.errors import InputError, ReinforceSightError, require_module
+from reinforcesight.jobs.pool import SINGLE_THREADED
+from reinforcesight.jobs.progress import Progress
+
+_MARK = ".shared-{}"
+_HOST_AND_PORT = re.compile(r"(?:ray://)?\[?(?P<host>[^\[\]]+?)\]?:(?P<port>\d{1,5})")
+_SECONDS_TO_ANSWER = 10
+
+
+@contextlib.contextmanager
+def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
+    """Join the cluster (or start one on this machine), and give the settings as all its machines read them.
+
+    Paths become absolute. ``dtype: auto`` becomes bfloat16 where the cluster has GPUs, else float32, and the device is
+    left to the machine: results are stored under the precision, which must not depend on who asks.
+
+    Raises:
+        MissingDependencyError: Ray is absent.
+        InputError: The cluster can't be reached.
+    """
+    ray: Any = require_module("ray", extra="ray")
+    require_module("ray.data", extra="ray")
+    started = not ray.is_initialized()
+    if started:
+        address = _address_that_answers(config.ray.address)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": SINGLE_THREADED},
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                include_dashboard=None if config.ray.address else False,
+            )
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise _unreachable(config.ray.address, " ".join(str(error).split())[:300]) from error
+        # Ray takes SIGTERM for itself; the pipeline stops on it in its own way.
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    try:
+        yield _for_all_machines(config, gpus=float(ray.cluster_resources().get("GPU", 0)))
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _address_that_answers(given: str | None) -> str:
+    """What ``ray.init`` is to be told: without an address "local", or it would join any cluster that runs here.
+
+    Where nobody answers at a host and port, Ray tries for minutes and then ends the process without an exception. So
+    that is tried here first.
+
+    Raises:
+        InputError: Nobody answers.
+    """
+    if given is None:
+        return "local"
+    meant = os.environ.get("RAY_ADDRESS", "") if given == "auto" else given
+    place = _HOST_AND_PORT.fullmatch(meant)
+    if place is not None:
+        try:
+            socket.create_connection((place["host"], int(place["port"])), _SECONDS_TO_ANSWER).close()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise _unreachable(given, f"expected a cluster at {meant}, got: {reason}") from error
+    return given
+
+
+def _unreachable(address: str | None, reason: str) -> InputError:
+    return InputError(
+        f"the Ray cluster can't be reached: {reason}",
+        where=f"ray.address {address}",
+        fix="start it (ray start --head) or correct the address, or leave it out for this machine alone",
+    )
+
+
+def _for_all_machines(config: GenerateConfig, *, gpus: float) -> GenerateConfig:
+    perception = config.perception
+    device = "cpu" if perception.device == "cpu" else "auto"
+    dtype = perception.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if gpus and device == "auto" else "float32"
+    models = {
+        name: str(Path(given).expanduser().resolve())
+        for name in type(perception).model_fields
+        if name.endswith("_model")
+        and (given := getattr(perception, name)) is not None
+        and Path(given).expanduser().is_dir()
+    }
+    settings: dict[str, Any] = {"device": device, "dtype": dtype, **models}
+    if perception.cache is not None:
+        settings["cache"] = perception.cache.absolute()
+    changed: dict[str, Any] = {
+        "output": config.output.absolute(),
+        "perception": perception.model_copy(update=settings),
+    }
+    if config.input is not None and config.input.exists():  # not a name on the hub
+        changed["input"] = config.input.absolute()
+    return config.model_copy(update=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What goes through the pools together, by picture, perception chunk and work file."""
+
+    pictures: range
+    perception_chunks: range
+    tasks: tuple[ScanTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How pictures fall into units.
+
+    Attributes:
+        context: As for a worker of the local engine.
+        pictures: Number of pictures.
+        missing: Work files that are to be made.
+        mark: Part of the name of the mark in the shared folders.
+    """
+
+    context: ScanContext
+    pictures: int
+    missing: frozenset[int]
+    mark: str
+
+    @property
+    def size(self) -> int:
+        """Pictures of a unit: whole perception chunks and whole work files."""
+        return math.lcm(self._chunk_size, CHUNK_PICTURES)
+
+    @property
+    def _chunk_size(self) -> int:
+        source = self.context.source
+        return source.config.chunk_size if isinstance(source, PerceivedSource) else CHUNK_PICTURES
+
+    def numbers(self) -> list[int]:
+        """Units that hold a missing work file."""
+        return sorted({chunk * CHUNK_PICTURES // self.size for chunk in self.missing})
+
+    def unit(self, number: int) -> _Unit:
+        """One unit."""
+        start, stop = number * self.size, min((number + 1) * self.size, self.pictures)
+        tasks = [
+            ScanTask(first // CHUNK_PICTURES, first, min(first + CHUNK_PICTURES, self.pictures))
+            for first in range(start, stop, CHUNK_PICTURES)
+            if first // CHUNK_PICTURES in self.missing
+        ]
+        perceived = range(start // self._chunk_size, -(-stop // self._chunk_size))
+        return _Unit(range(start, stop), perceived, tuple(tasks))
+
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that all machines must share."""
+        source = self.context.source
+        cache = source.config.cache if isinstance(source, PerceivedSource) else None
+        return (self.context.folder,) if cache is None else (self.context.folder, cache)
+
+
+def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: RayOptions) -> None:
+    """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
+
+    Raises:
+        InputError: A machine does not see the shared folders, or a model can't be had there.
+        OutputError: A result can't be stored.
+        ReinforceSightError: Ray gave up; finished work is kept.
+    """
+    import ray
+    import ray.data
+    from ray.exceptions import RayError
+
+    chunks = frozenset(chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk))
+    if not chunks:
+        return
+    plan = _Plan(context, pictures, chunks, uuid.uuid4().hex)
+    for folder in plan.folders():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARK.format(plan.mark)).touch()
+    cpus, gpus = _shares(ray.cluster_resources(), options, context)
+    settings = ray.data.DataContext.get_current()
+    settings.enable_progress_bars = False
+    settings.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    sent = ray.put(plan)
+    most = options.most_actors or None
+
+    def pool() -> Any:
+        return ray.data.ActorPoolStrategy(min_size=1, max_size=most)
+
+    rows = [{"unit": number, "machines": "", "told": "", "error": ""} for number in plan.numbers()]
+    # One unit a block, so that units and not blocks of them wander between machines.
+    data = ray.data.from_items(rows, override_num_blocks=len(rows))
+    # A picture that kills its process would be tried for ever.
+    again = {"max_restarts": 2, "max_task_retries": 2}
+    source = context.source
+    for stage in source.stages() if isinstance(source, PerceivedSource) else ():
+        data = data.map_batches(
+            ModelStage,
+            fn_constructor_args=(sent, stage),
+            batch_size=1,
+            compute=pool(),
+            num_cpus=cpus,
+            num_gpus=gpus,
+            **again,
+        )
+    data = data.map_batches(
+        ScanStage, fn_constructor_args=(sent,), batch_size=1, compute=pool(), num_cpus=cpus, **again
+    )
+    total = sum(task.stop - task.start for number in plan.numbers() for task in plan.unit(number).tasks)
+    machines: set[str] = set()
+    try:
+        with Progress("pictures", total) as progress:
+            for row in data.iter_rows():
+                if row["error"]:
+                    raise _error_of(row["error"])
+                if row["told"]:
+                    progress.say(row["told"])
+                machines.update(row["machines"].split())
+                progress.advance(sum(task.stop - task.start for task in plan.unit(int(row["unit"])).tasks))
+    except RayError as error:
+        raise ReinforceSightError(
+            f"Ray gave up: {' '.join(str(error).split())[-300:]}",
+            fix="run the same command to go on; with --engine local a picture that kills its worker is left out",
+        ) from error
+    finally:
+        for folder in plan.folders():
+            (folder / _MARK.format(plan.mark)).unlink(missing_ok=True)
+    click.echo(f"scanned on {len(machines)} machine{'s' if len(machines) != 1 else ''} of the Ray cluster")
+
+
+def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanContext) -> tuple[float, float]:
+    """Cores and GPUs of an actor: all pools fit at once, also on a small machine."""
+    source = context.source
+    # One pool a model and one to scan. Each needs an actor at the least, or nothing moves.
+    pools = 1 + (len(source.stages()) if isinstance(source, PerceivedSource) else 0)
+    cpus = options.cpus_per_actor or min(1.0, float(resources.get("CPU", 1)) / pools)
+    if not isinstance(source, PerceivedSource) or source.config.device == "cpu":
+        return cpus, 0.0
+    if options.gpus_per_actor is not None:
+        return cpus, options.gpus_per_actor
+    # One GPU has room for an actor of each model: together they are within 24 GB.
+    return cpus, math.floor(100 / len(source.stages())) / 100 if resources.get("GPU", 0) else 0.0
+
+
+class _Stage:
+    """What all actors share: the plan, a look at the shared folders, errors handed on as data."""
+
+    def __init__(self, plan: _Plan) -> None:
+        import ray
+
+        # Ray hands a stored object on as a reference where it is an argument of a constructor in fn_constructor_args.
+        self._plan = plan = ray.get(plan) if isinstance(plan, ray.ObjectRef) else plan
+        self._machine = ray.get_runtime_context().get_node_id()
+        self._unfit: ReinforceSightError | None = None
+        for folder in plan.folders():
+            if not (folder / _MARK.format(plan.mark)).is_file():
+                self._unfit = InputError(
+                    f"the machine {socket.gethostname()} does not see the folder of the job",
+                    where=str(folder),
+                    fix="give an output folder (and perception.cache) that all machines share",
+                )
+
+    def work(self, unit: _Unit) -> str:
+        """Do this stage's part of a unit; returns what the user should know, or nothing."""
+        raise NotImplementedError
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """One unit, handed on with the machine's name; a unit that failed before is handed on as it is."""
+        number = int(batch["unit"][0])
+        machines, told, error = (str(batch[name][0]) for name in ("machines", "told", "error"))
+        if not error:
+            try:
+                if self._unfit is not None:
+                    raise self._unfit
+                told += self.work(self._plan.unit(number))
+            except ReinforceSightError as failed:
+                error = json.dumps([failed.what, failed.where, failed.fix])
+            machines = " ".join(dict.fromkeys([*machines.split(), self._machine]))
+        return {"unit": [number], "machines": [machines], "told": [told], "error": [error]}
+
+
+class ModelStage(_Stage):
+    """An actor with one model: its results of each chunk go to the cache."""
+
+    def __init__(self, plan: _Plan, stage: StageName) -> None:
+        super().__init__(plan)
+        self._name = stage
+        if self._unfit is None:
+            assert isinstance(self._plan.context.source, PerceivedSource)
+            try:
+                self._plan.context.source.move_here()
+            except ReinforceSightError as error:
+                self._unfit = error
+
+    def work(self, unit: _Unit) -> str:
+        """Have the model see the unit's chunks."""
+        source = self._plan.context.source
+        assert isinstance(source, PerceivedSource)
+        told = ""
+        for chunk in unit.perception_chunks:
+            try:
+                source.run_stage(self._name, chunk)
+            except ReinforceSightError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the scan meets it again and leaves pictures out by name
+                where = f"{self._name} of pictures {unit.pictures.start} to {unit.pictures.stop - 1}"
+                told += f"{where} failed: {type(error).__name__}: {error}\n"[:300]
+        return told
+
+
+class ScanStage(_Stage):
+    """An actor that makes work files, from results that are in the cache."""
+
+    def work(self, unit: _Unit) -> str:
+        """Write the unit's missing work files."""
+        for task in unit.tasks:
+            scan_chunk(self._plan.context, task)
+        return ""
+
+
+def _error_of(text: str) -> ReinforceSightError:
+    what, where, fix = json.loads(text)
+    return InputError(what, where=where, fix=fix)

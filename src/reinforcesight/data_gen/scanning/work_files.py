@@ -1,0 +1,427 @@
+"""From source pictures to work files: each chunk of pictures becomes one file with scenes and possible questions.
+
+A chunk depends on the source, the rules, the seed and its number alone, so chunks may be made by any worker on
+any machine in any order. The file is Parquet with one row group a picture, and with the chunk's report (what was
+left out, and why) in its metadata.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinforcesight.data_gen.choosing.quotas import AXES, FORMS
+from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
+from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.source import PictureRejected, Source, SourcePicture
+from reinforcesight.errors import OutputError, ReinforceSightError
+from reinforcesight.jobs.files import atomic_file
+from reinforcesight.relations import RelationResult
+from reinforcesight.relations.kinds import Axis, Relation, RelationRules
+from reinforcesight.scene import Scene
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+# Enough to choose from; a picture with many objects has thousands of triples for the distance axis.
+_CANDIDATES_PER_AXIS = 24
+_SAMPLES_PER_REASON = 4
+_METADATA_KEY = "reinforcesight"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanContext:
+    """What a worker needs to scan any chunk.
+
+    Attributes:
+        source: Where the pictures come from.
+        rules: Margins of the relations.
+        seed: Decides which pairs are kept where a picture has very many.
+        folder: Folder of the work files.
+        identity: Digest of everything that decides the data set; stored in every work file.
+    """
+
+    source: Source
+    rules: RelationRules
+    seed: int
+    folder: Path
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanTask:
+    """Pictures ``start`` to ``stop`` (exclusive).
+
+    Attributes:
+        chunk: Number of the chunk.
+        start: First position in the source.
+        stop: Position after the last.
+        attempt: How often a worker died over this task before.
+        crashed: Pictures that killed their worker, with how it died; they are left out.
+        probe: Only try out the pictures; write nothing.
+    """
+
+    chunk: int
+    start: int
+    stop: int
+    attempt: int = 0
+    crashed: tuple[tuple[int, str], ...] = ()
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A picture that could not be used."""
+
+    source_id: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ChunkReport:
+    """What a chunk's pictures were, and what was left out of them.
+
+    Attributes:
+        pictures: Pictures read.
+        rejected: Pictures that could not be used.
+        skipped: Annotations or detections left out, by reason.
+        abstained: Pairs without a clear relation, by "axis reason".
+        samples: Examples of the two above, each with its reason and where it comes from.
+    """
+
+    pictures: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    abstained: Counter[str] = field(default_factory=Counter)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The report as stored in the work file."""
+        values = {name: getattr(self, name) for name in ("pictures", "skipped", "abstained", "samples")}
+        return json.dumps(values | {"rejected": [asdict(entry) for entry in self.rejected]})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ChunkReport:
+        """The report as read from the work file."""
+        values = json.loads(text)
+        return cls(
+            pictures=values["pictures"],
+            rejected=[Rejected(**entry) for entry in values["rejected"]],
+            skipped=Counter(values["skipped"]),
+            abstained=Counter(values["abstained"]),
+            samples=values["samples"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A pair that a question could be made of, as far as choosing needs to know.
+
+    Attributes:
+        position: Place among the picture's stored candidates.
+        axis: What is compared.
+        forms: Forms in which it may be asked.
+        first: Noun of the object with the smaller value along the axis.
+        second: Noun of the other object.
+        objects: The objects' places in the scene: pair, then anchor.
+    """
+
+    position: int
+    axis: Axis
+    forms: frozenset[Form]
+    first: str
+    second: str
+    objects: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSummary:
+    """A scanned picture, as far as choosing needs to know.
+
+    Attributes:
+        chunk: Number of its work file.
+        row: Place in the work file.
+        index: Position in the source.
+        content: SHA-256 of the encoded picture, hexadecimal: the same picture under two names is one picture.
+        options: What could be asked.
+    """
+
+    chunk: int
+    row: int
+    index: int
+    content: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedPicture:
+    """A scanned picture with everything that is needed to write its questions."""
+
+    index: int
+    source: str
+    source_id: str
+    image: bytes
+    scene: Scene
+    scene_json: str
+    candidates: tuple[Candidate, ...]
+
+
+def chunk_path(folder: Path, chunk: int) -> Path:
+    """Name of a chunk's work file."""
+    return folder / f"chunk-{chunk:06d}.parquet"
+
+
+def scan_chunk(context: ScanContext, task: ScanTask) -> int:
+    """Scan a task's pictures and write their work file; returns the number of pictures read.
+
+    A picture that fails is reported by name and never stops the others.
+
+    Raises:
+        OutputError: The work file can't be written.
+    """
+    if task.probe:
+        for index in range(task.start, task.stop):
+            _scan_picture(context, index, ChunkReport())
+        return task.stop - task.start
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    report = ChunkReport()
+    crashed = dict(task.crashed)
+    compression = {name: "NONE" if name == "image" else "ZSTD" for name in schema.names}
+    with (
+        atomic_file(chunk_path(context.folder, task.chunk)) as stream,
+        pq.ParquetWriter(
+            stream, schema, compression=compression, use_dictionary=False, write_statistics=False
+        ) as writer,
+    ):
+        for index in range(task.start, task.stop):
+            report.pictures += 1
+            if index in crashed:
+                report.rejected.append(Rejected(f"picture {index}", "worker_crashed", crashed[index]))
+                continue
+            row = _scan_picture(context, index, report)
+            if row is not None:
+                writer.write_table(pa.Table.from_pylist([row], schema=schema))
+        about = {"identity": context.identity, "report": report.to_json()}
+        writer.add_key_value_metadata({_METADATA_KEY: json.dumps(about)})
+    return report.pictures
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text = ("source", "source_id", "content", "scene", "candidates", "options")
+    return pa.schema([("index", pa.int64()), ("image", pa.binary()), *((name, pa.string()) for name in text)])
+
+
+def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict[str, Any] | None:
+    """One picture's row, or ``None`` where it can't be used or holds no clear pair; notes everything left out."""
+    try:
+        picture = context.source.load(index)
+        _check_size(picture)
+        candidates, abstained = find_candidates(picture.scene, context.rules)
+    except PictureRejected as rejection:
+        report.rejected.append(Rejected(rejection.source_id, rejection.reason, rejection.detail))
+        return None
+    except ReinforceSightError as error:
+        report.rejected.append(Rejected(f"picture {index}", "unusable", str(error)))
+        return None
+    except Exception as error:  # noqa: BLE001 - one picture must not cost the others; it is reported by name
+        detail = f"{type(error).__name__}: {error}"
+        report.rejected.append(Rejected(f"picture {index}", "failed", detail))
+        return None
+    for skipped in picture.skipped:
+        report.skipped[skipped.reason] += 1
+        if report.skipped[skipped.reason] <= _SAMPLES_PER_REASON:
+            sample = {"kind": "annotation", "source_id": picture.source_id}
+            report.samples.append({**sample, "reason": skipped.reason, "detail": skipped.detail})
+    _note_abstentions(picture, abstained, report)
+    kept = _thinned(candidates, random.Random(_number(context.seed, picture.source_id)))
+    if not kept:
+        return None
+    return {
+        "index": index,
+        "image": picture.image,
+        "source": picture.source,
+        "source_id": picture.source_id,
+        "content": sha256(picture.image).hexdigest(),
+        "scene": picture.scene.to_json(),
+        "candidates": json.dumps([_candidate_values(candidate) for candidate in kept]),
+        "options": json.dumps([_option_values(picture.scene, candidate) for candidate in kept]),
+    }
+
+
+def _check_size(picture: SourcePicture) -> None:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture.image)) as image:
+        if image.format not in ("PNG", "JPEG"):
+            detail = f"expected PNG or JPEG, got {image.format}"
+            raise PictureRejected("unsupported_format", detail, source_id=picture.source_id)
+        if image.size != (picture.scene.width, picture.scene.height):
+            detail = f"the picture is {image.size}, its scene {(picture.scene.width, picture.scene.height)}"
+            raise PictureRejected("size_mismatch", detail, source_id=picture.source_id)
+
+
+def _number(*parts: object) -> int:
+    """A number that depends on the parts alone, for seeding."""
+    return int.from_bytes(sha256(json.dumps(parts).encode()).digest()[:8], "big")
+
+
+def _note_abstentions(
+    picture: SourcePicture, abstained: Sequence[RelationResult], report: ChunkReport
+) -> None:
+    for result in abstained:
+        key = f"{result.axis.value} {result.reason.value if result.reason else 'unknown'}"
+        report.abstained[key] += 1
+        if report.abstained[key] > 1:
+            continue
+        names = {
+            role: None if object_id is None else picture.scene[object_id].name
+            for role, object_id in (
+                ("subject", result.subject),
+                ("reference", result.reference),
+                ("anchor", result.anchor),
+            )
+        }
+        report.samples.append(
+            {
+                "kind": "pair",
+                "source_id": picture.source_id,
+                "reason": result.reason.value if result.reason else "unknown",
+                "axis": result.axis.value,
+                **names,
+                "margin": round(result.margin, 4),
+            }
+        )
+
+
+def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
+    """So many candidates of each axis as may be stored, drawn at random; those with names of their own come first."""
+    kept: list[Candidate] = []
+    for axis in AXES:
+        group = [candidate for candidate in candidates if candidate.axis is axis]
+        rng.shuffle(group)
+        named = [c for c in group if len(c.forms) > 1]
+        boxed = [c for c in group if len(c.forms) <= 1]
+        room = max(2 * _CANDIDATES_PER_AXIS // 3, _CANDIDATES_PER_AXIS - len(boxed))
+        named = named[:room]
+        kept += named + boxed[: _CANDIDATES_PER_AXIS - len(named)]
+    return kept
+
+
+def _candidate_values(candidate: Candidate) -> dict[str, Any]:
+    values = {
+        name: getattr(candidate, name) for name in ("subject", "reference", "anchor", "margin", "evidence")
+    }
+    forms = [form.value for form in FORMS if form in candidate.forms]
+    return {"axis": candidate.axis.value, "relation": candidate.relation.value, **values, "forms": forms}
+
+
+def _candidate(values: dict[str, Any]) -> Candidate:
+    return Candidate(
+        axis=Axis(values["axis"]),
+        subject=values["subject"],
+        reference=values["reference"],
+        anchor=values["anchor"],
+        relation=Relation(values["relation"]),
+        margin=values["margin"],
+        evidence=values["evidence"],
+        forms=frozenset(Form(form) for form in values["forms"]),
+    )
+
+
+def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
+    """Axis, forms (bits), nouns of the nearer and the farther end of the axis, places of the objects."""
+    ids = [candidate.subject, candidate.reference]
+    if candidate.anchor is not None:
+        ids.append(candidate.anchor)
+    places = [scene.index_of(object_id) for object_id in ids]
+    nouns = [scene.objects[place].noun for place in places[:2]]
+    if candidate.relation is not candidate.axis.relations[0]:
+        nouns.reverse()
+    forms = sum(1 << bit for bit, form in enumerate(FORMS) if form in candidate.forms)
+    return [AXES.index(candidate.axis), forms, *nouns, places]
+
+
+_FORM_SETS = [
+    frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 1) for bits in range(1 << len(FORMS))
+]
+
+
+def read_report(path: Path, identity: str) -> ChunkReport | None:
+    """A work file's report, or ``None`` where the file is absent, damaged, or belongs to another job."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        about = json.loads(metadata.get(_METADATA_KEY.encode(), b"{}"))
+    except (OSError, pa.ArrowException, ValueError):
+        return None
+    return ChunkReport.from_json(about["report"]) if about.get("identity") == identity else None
+
+
+def read_contents(folder: Path, chunks: Iterable[int]) -> Iterator[str]:
+    """Digests of all scanned pictures, in order."""
+    for chunk in chunks:
+        yield from _open(folder, chunk).read(columns=["content"])["content"].to_pylist()
+
+
+def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSummary]:
+    """All scanned pictures, in order, without their pixels.
+
+    Raises:
+        OutputError: A work file is damaged.
+    """
+    for chunk in chunks:
+        table = _open(folder, chunk).read(columns=["index", "content", "options"])
+        rows = zip(*(table[name].to_pylist() for name in ("index", "content", "options")), strict=True)
+        for row, (index, content, options) in enumerate(rows):
+            decoded = tuple(
+                Option(position, AXES[axis], _FORM_SETS[forms], first, second, tuple(places))
+                for position, (axis, forms, first, second, places) in enumerate(json.loads(options))
+            )
+            yield PictureSummary(chunk, row, index, content, decoded)
+
+
+def read_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
+    """One scanned picture with its pixels.
+
+    Raises:
+        OutputError: The work file is damaged.
+    """
+    values = _open(folder, chunk).read_row_group(row).to_pylist()[0]
+    return ScannedPicture(
+        index=values["index"],
+        source=values["source"],
+        source_id=values["source_id"],
+        image=values["image"],
+        scene=Scene.from_json(values["scene"]),
+        scene_json=values["scene"],
+        candidates=tuple(_candidate(entry) for entry in json.loads(values["candidates"])),
+    )
+
+
+def _open(folder: Path, chunk: int) -> pq.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = chunk_path(folder, chunk)
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(
+            f"a work file can't be read: {error}", where=str(path), fix="delete it and run the command again"
+        ) from error

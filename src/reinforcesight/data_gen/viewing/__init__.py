@@ -1,0 +1,1 @@
+"""Look at a data set: the gallery page and the local browser."""

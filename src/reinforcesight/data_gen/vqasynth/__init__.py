@@ -1,0 +1,1 @@
+"""What VQASynth saw, without its labels."""

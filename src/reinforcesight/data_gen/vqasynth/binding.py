@@ -1,0 +1,164 @@
+"""Which caption belongs to which mask in a row that VQASynth wrote, and what the caption calls the thing.
+
+VQASynth binds the three lists ``masks``, ``bboxes_or_points`` and ``captions`` by position alone
+(``vqasynth/localize.py``, ``Localizer.run``; ``vqasynth/prompts.py`` then binds captions to the point clouds that are
+left). Here a caption counts only where its box or point and the mask agree; in doubt the thing is left out, and its
+name counts as one that is in the picture and was not seen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
+from reinforcesight.data_gen.perception.protocols import BoolMap, Box
+from reinforcesight.data_gen.source import Skipped
+from reinforcesight.language.noun_phrases import Mention, noun_phrases, tokens
+from reinforcesight.language.object_names import tidy_phrase
+
+_ARTICLES = ("the ", "an ", "a ")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMask:
+    """A thing whose caption and outline surely belong together.
+
+    Attributes:
+        name: Noun phrase of its caption.
+        category: Bare noun.
+        mask: Outline, bool (H, W).
+        box: Tightest box around the outline.
+    """
+
+    name: str
+    category: str
+    mask: BoolMap
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What could be bound, what was left out, and the names of things that were left out but are there."""
+
+    things: tuple[NamedMask, ...]
+    skipped: tuple[Skipped, ...]
+    unseen: tuple[str, ...]
+
+
+def bind_captions(
+    masks: Sequence[BoolMap],
+    prompts: Sequence[Sequence[float]],
+    captions: Sequence[str | None],
+    *,
+    least_overlap: float,
+) -> Bound:
+    """Bind captions to masks through the boxes or points that the masks were made from.
+
+    Args:
+        masks: Outlines, bool (H, W); an empty one is a lost one.
+        prompts: For each caption, [x0, y0, x1, y1] or [x, y] in pixels.
+        captions: One a prompt.
+        least_overlap: Overlap of a box with its mask's box from which they agree.
+
+    Raises:
+        ValueError: There are not as many captions as prompts, so that no caption has a place.
+    """
+    if len(prompts) != len(captions):
+        raise ValueError(f"{len(captions)} captions for {len(prompts)} boxes or points")
+    agree = [
+        [bool(mask.any()) and agrees(prompt, mask, least_overlap=least_overlap) for mask in masks]
+        for prompt in prompts
+    ]
+    places = _by_position(agree) if len(masks) == len(prompts) else _by_agreement(agree, len(masks))
+    # Florence writes one sentence for all boxes of that sentence (FlorenceCaptionLocalizer.run), so that a caption
+    # of two boxes names neither. Molmo's captions are written point by point and may well be equal.
+    of_boxes = Counter(caption for prompt, caption in zip(prompts, captions, strict=True) if len(prompt) == 4)
+    things: list[NamedMask] = []
+    skipped: list[Skipped] = []
+    unseen: list[str] = []
+    for prompt, caption, place in zip(prompts, captions, places, strict=True):
+        named = read_caption(caption)
+        fault: Skipped | None
+        if place is None:
+            detail = f"{caption!r} at {[round(v, 1) for v in prompt]}: no mask that is surely its own"
+            fault = Skipped("caption_unbound", detail)
+        elif of_boxes[caption] > 1:
+            fault = Skipped("caption_of_several_boxes", f"{caption!r} stands for {of_boxes[caption]} boxes")
+        else:
+            fault = named.fault
+        if fault is not None or place is None or named.name is None or named.category is None:
+            assert fault is not None
+            skipped.append(fault)
+            unseen += named.mentioned
+            continue
+        mask = masks[place]
+        things.append(NamedMask(named.name, named.category, mask, box_of(mask)))
+    used = {place for place in places if place is not None}
+    for number in range(len(masks)):
+        if number not in used:
+            skipped.append(Skipped("mask_unbound", f"mask {number}: no caption that is surely its own"))
+    return Bound(tuple(things), tuple(skipped), tuple(unseen))
+
+
+def agrees(prompt: Sequence[float], mask: BoolMap, *, least_overlap: float) -> bool:
+    """Whether a mask can have come from a prompt: it fills the box, or lies under the point."""
+    if len(prompt) == 4:
+        return box_overlap(prompt, box_of(mask)) >= least_overlap
+    height, width = mask.shape
+    column, row = int(prompt[0]), int(prompt[1])
+    return 0 <= column < width and 0 <= row < height and bool(mask[row, column])
+
+
+def _by_position(agree: Sequence[Sequence[bool]]) -> list[int | None]:
+    return [number if row[number] else None for number, row in enumerate(agree)]
+
+
+def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | None]:
+    """A mask for each prompt where each is the other's only one; all of them where the order holds, else none."""
+    places: list[int | None] = []
+    for row in agree:
+        own = [number for number in range(masks) if row[number]]
+        alone = len(own) == 1 and sum(other[own[0]] for other in agree) == 1
+        places.append(own[0] if alone else None)
+    taken = [place for place in places if place is not None]
+    # A mask is lost from a list; the others keep their order. Another order means that something else happened.
+    return places if taken == sorted(taken) else [None] * len(agree)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionName:
+    """What a caption calls its thing.
+
+    Attributes:
+        name: The noun phrase, or ``None`` where the caption is not one noun phrase of one thing.
+        category: Bare noun.
+        mentioned: All things that it names.
+        fault: Why there is no name.
+    """
+
+    name: str | None
+    category: str | None
+    mentioned: tuple[str, ...]
+    fault: Skipped | None
+
+
+def read_caption(caption: str | None) -> CaptionName:
+    """Take a caption as a name where it is one noun phrase of one thing and nothing else ("a red chair")."""
+    text = " ".join(caption.split()).rstrip(".").lower() if isinstance(caption, str) else ""
+    for article in _ARTICLES:
+        text = text.removeprefix(article)
+    if not text:
+        return CaptionName(None, None, (), Skipped("caption_empty", "a thing without a caption"))
+    phrases = noun_phrases(f"the {text}")
+    mentioned = tuple(phrase.text for phrase in phrases)
+    first = phrases[0] if phrases else None
+    whole = first is not None and (first.start, first.stop) == (1, 1 + len(tokens(text)))
+    if first is None or not whole or tidy_phrase(text) is None:
+        detail = f"{caption!r} is not one noun phrase"
+        return CaptionName(None, None, mentioned, Skipped("caption_not_a_name", detail))
+    if first.mention is not Mention.ONE:
+        detail = f"{caption!r} is not one thing"
+        return CaptionName(None, None, mentioned, Skipped("caption_of_many", detail))
+    return CaptionName(first.text, first.head, mentioned, None)

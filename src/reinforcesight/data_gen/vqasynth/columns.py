@@ -1,0 +1,123 @@
+"""Columns of a VQASynth data set as arrays, straight from Arrow: as Python lists, masks take seconds a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.data_gen.perception.protocols import BoolMap, FloatMap
+from reinforcesight.data_gen.vqasynth.scenes import VqasynthRow
+
+Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
+
+
+def read_row(record: Any) -> VqasynthRow:
+    """The columns of one row.
+
+    Args:
+        record: A ``pyarrow.Table`` of one row. ``depth_map``, ``focallength`` and ``is_canonicalized`` may be absent.
+
+    Raises:
+        ValueError: A column has another form than VQASynth writes; the message names it.
+    """
+
+    def cell(name: str) -> Any:
+        return record.column(name).combine_chunks()[0] if name in record.column_names else None
+
+    prompts = _unwrapped(_plain(cell("bboxes_or_points")), levels=2)
+    captions = _unwrapped(_plain(cell("captions")), levels=1)
+    for prompt in prompts or []:
+        if not isinstance(prompt, list) or len(prompt) not in (2, 4) or any(v is None for v in prompt):
+            raise ValueError(f"bboxes_or_points: expected two or four numbers, got {prompt!r}"[:200])
+    if any(caption is not None and not isinstance(caption, str) for caption in captions or []):
+        raise ValueError("captions: expected texts")
+    focal = _unwrapped(_plain(cell("focallength")), levels=0)
+    canonicalized = _unwrapped(_plain(cell("is_canonicalized")), levels=0)
+    return VqasynthRow(
+        masks=_masks(cell("masks")),
+        prompts=[[float(v) for v in prompt] for prompt in prompts or []],
+        captions=list(captions or []),
+        depth=_depth(cell("depth_map")),
+        focal=float(focal) if isinstance(focal, int | float) else None,
+        canonicalized=canonicalized is True,
+    )
+
+
+def numbers_of(cell: Any, *, column: str) -> Numbers | None:
+    """A cell of nested lists as an array; ``None`` for null, an empty array where any level is empty.
+
+    Raises:
+        ValueError: The lists differ in length, hold nulls, or hold something else than numbers.
+    """
+    import pyarrow as pa
+
+    if cell is None or not cell.is_valid:
+        return None
+    if isinstance(cell, pa.ExtensionScalar):  # Array2D and the like
+        cell = cell.value
+    if not isinstance(cell, pa.ListScalar | pa.LargeListScalar | pa.FixedSizeListScalar):
+        raise ValueError(f"{column}: expected nested lists of numbers, got {cell.type}")
+    values = cell.values
+    shape = [len(values)]
+    while isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        if values.null_count:
+            raise ValueError(f"{column}: a list holds nulls")
+        lengths = values.value_lengths().to_numpy(zero_copy_only=False)
+        if lengths.size and lengths.min() != lengths.max():
+            raise ValueError(f"{column}: lists of {lengths.min()} to {lengths.max()} entries")
+        shape.append(int(lengths[0]) if lengths.size else 0)
+        values = values.flatten()
+    if values.null_count:
+        raise ValueError(f"{column}: a list holds nulls")
+    kind = values.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        if len(values):
+            raise ValueError(f"{column}: expected numbers, got {kind}")
+        return np.zeros(shape, dtype=np.float32)
+    array: Numbers = values.to_numpy(zero_copy_only=False).reshape(shape)
+    return array
+
+
+def _masks(cell: Any) -> BoolMap | None:
+    """bool (N, H, W); ``None`` where there are none. An axis of one before H is SAM 2's for several boxes."""
+    values = numbers_of(cell, column="masks")
+    if values is None or values.size == 0:
+        return None
+    if values.ndim == 4 and 1 in values.shape[:2]:
+        values = values.squeeze(axis=1 if values.shape[1] == 1 else 0)
+    if values.ndim != 3:
+        raise ValueError(f"masks: expected N masks of height and width, got the shape {values.shape}")
+    half = 127 if values.max() > 1 else 0
+    found: BoolMap = values > half
+    return found
+
+
+def _depth(cell: Any) -> FloatMap | None:
+    """float32 (h, w), or ``None``. Axes of one around it are dropped."""
+    import pyarrow as pa
+
+    if isinstance(cell, pa.StructScalar):
+        # docker/depth_stage writes 16-bit pictures of millimetres that start again from zero beyond 65.5 metres.
+        raise ValueError("depth_map: pictures are not taken, run VQASynth's scene_fusion stage")
+    values = numbers_of(cell, column="depth_map")
+    if values is None or values.size == 0:
+        return None
+    values = values.squeeze()
+    if values.ndim != 2:
+        raise ValueError(f"depth_map: expected height and width, got the shape {values.shape}")
+    return values.astype(np.float32)
+
+
+def _plain(cell: Any) -> Any:
+    return None if cell is None else cell.as_py()
+
+
+def _unwrapped(value: Any, *, levels: int) -> Any:
+    """Lists of so many levels, without the list of one that ``apply_transform`` puts around a single example."""
+    found, inner = 0, value
+    while isinstance(inner, list):
+        found += 1
+        inner = inner[0] if inner else None
+    return value[0] if found > levels and isinstance(value, list) and len(value) == 1 else value

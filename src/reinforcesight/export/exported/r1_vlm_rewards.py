@@ -1,0 +1,37 @@
+"""ReinforceSight's reward for r1_vlm: an environment's ``get_rubric`` returns what :func:`get_rubric` here returns.
+
+Every completion is graded against the question of its own prompt, which carries its answer and scene; the columns that
+the trainer hands over are not read, since on one of its branches they all come from the batch's first row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+try:
+    from reinforcesight.export.other_trainers import RubricFunction, make_rubric
+    from reinforcesight.grpo.reward_config import RewardConfig
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"these rewards need the package reinforcesight (no module {error.name!r}): install it into this environment "
+        "with 'pip install reinforcesight', or 'pip install FOLDER' from a checkout; its core needs no torch"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Weights, gate and lengths of the reward; change them here.
+CONFIG = RewardConfig()
+
+total, accuracy, format, qualitative, grounded, consistent, over_length, repetition = make_rubric(CONFIG)
+
+
+def get_rubric() -> Sequence[RubricFunction]:
+    """The gated total, which is what is to be trained on; the trainer adds its functions up."""
+    return [total]
+
+
+def get_rubric_with_parts() -> tuple[Sequence[RubricFunction], list[float]]:
+    """The total and all its parts for the log, and the weights (one, and zeros) that must go with them."""
+    functions = make_rubric(CONFIG)
+    return functions, [1.0] + [0.0] * (len(functions) - 1)

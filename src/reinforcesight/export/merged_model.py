@@ -1,0 +1,154 @@
+"""Merge an adapter into its base, and write a folder that stock transformers, vLLM and others load."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.errors import InputError, OutputError, require_module
+from reinforcesight.jobs.record import RunRecord
+from reinforcesight.model.card import write_model_card
+from reinforcesight.model.load import ModelConfig, ModelSource, find_source, load_model
+
+# What a processor is loaded from; the base's own files, since other programs know them by these names.
+PROCESSOR_FILES = (
+    "preprocessor_config.json",
+    "processor_config.json",
+    "video_preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A merged model on disk, and where it was pushed to."""
+
+    folder: Path
+    base_model: str
+    repository: str | None
+
+
+def export_merged_model(source: Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
+    """Write a checkpoint as one plain model, in its base's own number format.
+
+    Args:
+        source: Adapter or checkpoint folder.
+        output: Folder to write; it must not hold anything yet.
+        push_to_hub: Repository ``owner/name`` to upload to as well; made if absent, private.
+
+    Raises:
+        InputError: The source or its base can't be loaded.
+        OutputError: The folder is in use or can't be written, or the upload fails (the folder is kept then).
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputError("the output folder is not empty", where=str(output), fix="give another --output")
+    found = find_source(ModelConfig(model_path=str(source)))
+    record = _record_of(source)
+    base = _base_of(found, record)
+    config = ModelConfig(model_path=str(source), dtype=_stored_dtype(found), device="cpu")
+    loaded = load_model(config, merge_adapter=found.adapter is not None)
+    partial = output.with_name(f".{output.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        loaded.model.save_pretrained(partial)
+        if not copy_processor_files(base, partial):
+            loaded.processor.save_pretrained(partial)
+        write_model_card(record, partial, base_model=base.base, name=output.resolve().name)
+        _share(partial)
+        if output.exists():
+            output.rmdir()
+        partial.replace(output)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(
+            f"can't write the merged model: {error}", where=str(output), fix="check the space"
+        ) from error
+    if push_to_hub is not None:
+        _push(output, push_to_hub)
+    return ExportedModel(output, base.base, push_to_hub)
+
+
+def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
+    """Copy the base's own processor files, from its folder or the hub.
+
+    Returns:
+        The names copied; empty where the base has no processor of its own.
+    """
+    folder = Path(base.base)
+    if not folder.is_dir():
+        hub = require_module("huggingface_hub", extra="train")
+        try:
+            folder = Path(
+                hub.snapshot_download(
+                    base.base, revision=base.base_revision, allow_patterns=list(PROCESSOR_FILES)
+                )
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"the base's processor files can't be fetched: {error}", where=base.base
+            ) from error
+    present = [name for name in PROCESSOR_FILES if (folder / name).is_file()]
+    for name in present:
+        shutil.copyfile(folder / name, output / name)
+    return present
+
+
+def _record_of(source: Path) -> RunRecord | None:
+    """The record beside a published model, or above one of its checkpoints."""
+    return RunRecord.load(source) or RunRecord.load(source.resolve().parent)
+
+
+def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
+    """The base whose processor files count: an adapter's, or the one that full fine-tuning started from."""
+    if found.adapter is not None or record is None:
+        return found
+    model: dict[str, Any] = record.content.get("model", {})
+    base = model.get("base_model")
+    if isinstance(base, str) and (Path(base) / "config.json").is_file():
+        return ModelSource(base, None)
+    return found
+
+
+def _stored_dtype(found: ModelSource) -> Any:
+    """The number format that the base's weights are stored in."""
+    transformers = require_module("transformers", extra="train")
+    try:
+        config = transformers.AutoConfig.from_pretrained(found.base, revision=found.base_revision or "main")
+    except (OSError, ValueError) as error:
+        raise InputError(f"the base's configuration can't be read: {error}", where=found.base) from error
+    stored = str(config.dtype).removeprefix("torch.")
+    return stored if stored in {"float32", "bfloat16", "float16"} else "auto"
+
+
+def _share(folder: Path) -> None:
+    """Give all files the user's default permissions; weights are written for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for file in folder.iterdir():
+        file.chmod(0o666 & ~mask)
+
+
+def _push(folder: Path, repository: str) -> None:
+    hub = require_module("huggingface_hub", extra="train")
+    try:
+        api = hub.HfApi()
+        api.create_repo(repository, private=True, exist_ok=True)
+        api.upload_folder(folder_path=str(folder), repo_id=repository)
+    except (OSError, ValueError) as error:  # the hub's errors are OSErrors
+        reason = " ".join(str(error).split())[:200]
+        raise OutputError(
+            f"the upload failed, the model stands in {folder}: {reason}",
+            where=repository,
+            fix="log in with: hf auth login, then upload the folder",
+        ) from error

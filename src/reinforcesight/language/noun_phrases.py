@@ -1,0 +1,172 @@
+"""Noun phrases of a spoken description, by rules: which things it names one by one, and which as groups.
+
+No model and no word list of nouns: a phrase is what stands between an article (or another determiner) and the first
+word that can't belong to it. That is enough for descriptions such as "I can see a white cup on the table"; what the
+rules can't be sure of is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reinforcesight.language.names import canonical_words
+from reinforcesight.language.object_names import tidy_phrase
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ONE = _words("a an the this that one his her its their my our your")
+_OTHER_ONE = _words("another other")
+_MANY = _words(
+    "some many few several various different multiple these those both all two three four five six seven eight nine "
+    "ten couple group groups bunch lot lots number pair pairs set sets pile row rows collection"
+)
+# After these a noun phrase has ended, or has not begun.
+_BREAKS = _words(
+    "and or but also then so as if because while where when which who whose whom what there here it he she they we i "
+    "you him them us me is are was were be been being am has have had do does did can could will would may might "
+    "should must seems seem looks look appears appear see sees seen observe find show shows contains contain consists "
+    "of in on at to into onto from with without by for about against between among through over under above below "
+    "behind beside besides near along across around upon inside outside towards toward beneath underneath next "
+    "up down out off not no very too just only quite almost maybe probably like than "
+    "wears holds sits stands stand sit lies lie hangs made placed kept taken covered filled attached fixed called "
+    "each every any full"
+)
+# Things of pictures and places, not things in pictures.
+_NOT_THINGS = _words(
+    "image images picture pictures photo photos photograph photography frame view scene background foreground left "
+    "right side sides top bottom middle center centre corner corners front back rear part parts end edge area portion "
+    "place distance way kind type style shadow shadows reflection reflections light lights color colour colors "
+    "colours sky ground floor land grass water wall walls ceiling road street surface air sea ocean snow sand weather "
+    "day night time something someone anything everything thing things people others text name logo design half "
+    "rest bit lot number group couple bunch pair set row collection pile"
+)
+# Words of look, which end a phrase only where its noun did not come ("a black and white image").
+_LOOKS = _words(
+    "black white red green blue yellow brown grey gray orange pink purple silver golden dark bright colourful colorful "
+    "small big large huge little tiny long short tall old new young round wooden metal plastic glassy beautiful"
+)
+# Nouns in -ing and -ed; any other such word after a noun is taken for a verb ("a man sitting").
+_ING_ED_NOUNS = _words(
+    "building ceiling painting railing clothing ring string king wing swing earring awning lightning icing frosting "
+    "crossing drawing pudding spring bed shed sled weed seed"
+)
+_NOT_PLURAL = ("ss", "us", "is", "as")
+# Plural in form and one thing in the picture, or the reverse.
+_ONE_IN_S = _words("glasses trousers pants jeans shorts scissors bus gas lens canvas tennis")
+_PLURAL_WITHOUT_S = _words("men women children feet teeth mice people sheep cattle")
+_MAX_WORDS = 4
+
+
+class Mention(StrEnum):
+    """How a phrase stands for things."""
+
+    ONE = "one"
+    MANY = "many"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class NounPhrase:
+    """A noun phrase of a text.
+
+    Attributes:
+        text: Without its article, lower case: "white cup".
+        head: The bare noun: "cup".
+        mention: One thing, a group, or no telling.
+        start: First word, counted in the words and signs of :func:`tokens`.
+        stop: Position after the last word.
+    """
+
+    text: str
+    head: str
+    mention: Mention
+    start: int
+    stop: int
+
+
+def tokens(text: str) -> list[str]:
+    """Words, numbers and signs of a text."""
+    return _TOKEN.findall(text)
+
+
+def noun_phrases(text: str) -> list[NounPhrase]:
+    """The noun phrases of a text, in order.
+
+    "ONE" needs a determiner of one thing before it and a singular head; "another" and plural make "MANY"; a noun
+    without a determiner is "UNCLEAR".
+    """
+    words = [token.lower().replace("’", "'") for token in tokens(text)]
+    found: list[NounPhrase] = []
+    position = 0
+    while position < len(words):
+        determiner = position
+        mention: Mention | None = None
+        while position < len(words) and words[position] in _ONE | _OTHER_ONE | _MANY:
+            word = words[position]
+            if word in _OTHER_ONE or word in _MANY:
+                mention = Mention.MANY
+            elif mention is None:
+                mention = Mention.ONE
+            position += 1
+            # "a couple of cups": the group word and its "of" are no noun phrase of their own.
+            if mention is Mention.MANY and position < len(words) and words[position] == "of":
+                position += 1
+        start = position
+        while position < len(words) and _continues(words[position], first=position == start):
+            position += 1
+        if position > start:
+            phrase = _phrase(words, start, position, mention or Mention.UNCLEAR)
+            if phrase is not None:
+                found.append(phrase)
+        elif position == determiner:
+            position += 1
+    return found
+
+
+def _continues(word: str, *, first: bool) -> bool:
+    """Whether a word can stand inside a noun phrase."""
+    if not word[0].isalpha() or word in _BREAKS or word in _ONE or word in _OTHER_ONE or word in _MANY:
+        return False
+    if len(word) < 2:
+        return False
+    return first or word in _ING_ED_NOUNS or not (len(word) > 4 and word.endswith(("ing", "ed")))
+
+
+def _phrase(words: list[str], start: int, stop: int, mention: Mention) -> NounPhrase | None:
+    if words[stop - 1].endswith(("ing", "ed", "ly")) and words[stop - 1] not in _ING_ED_NOUNS:
+        return None  # "sitting", "parked" alone: no noun came
+    own = words[max(start, stop - _MAX_WORDS) : stop]
+    # A possessive ("the man's hat") names its owner, not a look.
+    for place, word in enumerate(own):
+        if word.endswith(("'s", "s'")):
+            own = own[place + 1 :]
+            break
+    if not own or own[-1] in _LOOKS or not _NOT_THINGS.isdisjoint(own):
+        return None
+    head = own[-1]
+    text = tidy_phrase(" ".join(own))
+    if text is None:
+        return None
+    if _is_plural(head):
+        mention = Mention.MANY
+    return NounPhrase(text, head, mention, stop - len(own), stop)
+
+
+def _is_plural(word: str) -> bool:
+    if word in _ONE_IN_S:
+        return False
+    return word in _PLURAL_WITHOUT_S or (
+        len(word) > 3 and word.endswith("s") and not word.endswith(_NOT_PLURAL)
+    )
+
+
+def same_name(first: str, second: str) -> bool:
+    """Whether two phrases have the same words, as a careful reader takes them."""
+    return canonical_words(first) == canonical_words(second)

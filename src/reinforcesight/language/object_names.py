@@ -1,0 +1,142 @@
+"""From annotated categories, captions and attributes to noun phrases that tell the objects of a picture apart."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from reinforcesight.language.names import ambiguous_names
+
+_ALLOWED = re.compile(r"[^\W_]+(?:[ '’&.-]+[^\W_]+)*")
+_MAX_CHARACTERS = 60
+_MAX_WORDS = 6
+# A name that says where the object is would give the answer away, or contradict it.
+_PLACE_WORDS = frozenset(
+    {
+        "left",
+        "right",
+        "top",
+        "bottom",
+        "upper",
+        "lower",
+        "above",
+        "below",
+        "under",
+        "over",
+        "front",
+        "behind",
+        "back",
+    }
+    | {
+        "rear",
+        "near",
+        "nearer",
+        "nearest",
+        "far",
+        "farther",
+        "further",
+        "farthest",
+        "close",
+        "closer",
+        "closest",
+    }
+    | {
+        "leftmost",
+        "rightmost",
+        "middle",
+        "centre",
+        "center",
+        "foreground",
+        "background",
+        "side",
+        "beside",
+        "next",
+    }
+    | {"first", "second", "third"}
+)
+_LOOK_KEYS = ("size", "color", "colour", "pattern", "material", "texture", "shape")
+
+
+def tidy_category(name: object) -> str | None:
+    """A category's name as an English noun: "Potted_Plant" and "monitor_(screen)/TV" give "potted plant", "monitor".
+
+    Returns ``None`` where nothing usable is left.
+    """
+    if not isinstance(name, str):
+        return None
+    text = re.sub(r"\(.*?\)", " ", name.replace("_", " ")).split("/")[0]
+    words = [word if len(word) < 5 and word.isupper() else word.lower() for word in text.split()]
+    return _usable(" ".join(words))
+
+
+def tidy_phrase(text: object) -> str | None:
+    """An annotation's own name or caption as a short noun phrase.
+
+    Returns ``None`` where it is no such phrase: a sentence, or one that says where the object is.
+    """
+    if not isinstance(text, str):
+        return None
+    phrase = " ".join(text.replace("_", " ").split()).rstrip(".")
+    phrase = re.sub(r"^(?:the|an|a)\s+", "", phrase, flags=re.IGNORECASE)
+    words = phrase.casefold().split()
+    if len(words) > _MAX_WORDS or _PLACE_WORDS.intersection(words):
+        return None
+    return _usable(phrase)
+
+
+def _usable(text: str) -> str | None:
+    text = unicodedata.normalize("NFC", text)
+    return text if len(text) <= _MAX_CHARACTERS and _ALLOWED.fullmatch(text) else None
+
+
+def look_attributes(values: object) -> tuple[str, ...]:
+    """The words for an object's look among its attributes.
+
+    Args:
+        values: A list of words, or a mapping such as ``{"color": "red", "truncated": false}``, of which size, colour,
+            pattern, material, texture and shape are taken. Words of place and anything with digits are left out.
+    """
+    if isinstance(values, dict):
+        found = [values[key] for key in _LOOK_KEYS if key in values]
+    elif isinstance(values, list):
+        found = []
+        for value in values:
+            found += list(look_attributes(value)) if isinstance(value, dict) else [value]
+    else:
+        found = []
+    words: list[str] = []
+    for value in found:
+        word = tidy_phrase(value)
+        plain = word is not None and len(word.split()) <= 2 and not any(c.isdigit() for c in word)
+        if word is not None and plain and word.casefold() not in (w.casefold() for w in words):
+            words.append(word.casefold())
+    return tuple(words)
+
+
+def with_attributes(names: Sequence[str], attributes: Sequence[tuple[str, ...]]) -> list[str]:
+    """Names in which attributes stand before the noun where that tells objects apart: "red chair".
+
+    One attribute is tried first (the colour before others), then all of them. Where that makes not one more object
+    unique, names stay bare.
+    """
+    bare = ambiguous_names(names)
+    if not any(bare):
+        return list(names)
+    best, unique = list(names), bare.count(False)
+    longest = max((len(words) for words in attributes), default=0)
+    for picked in [*((k,) for k in range(longest)), tuple(range(longest))]:
+        trial = [
+            _prefixed(name, [words[k] for k in picked if k < len(words)]) if ambiguous else name
+            for name, words, ambiguous in zip(names, attributes, bare, strict=True)
+        ]
+        count = ambiguous_names(trial).count(False)
+        if count > unique:
+            best, unique = trial, count
+    return best
+
+
+def _prefixed(name: str, words: Sequence[str]) -> str:
+    already = name.casefold().split()
+    new = [word for word in words if word not in already]
+    return " ".join([*new, name])

@@ -1,0 +1,260 @@
+"""The arithmetic behind the relations, on arrays of pairs: margins, and the first reason that forbids a claim.
+
+Arrays over pairs have shape (P,); a code below ``HOLDS`` is the position of a reason in ``REASONS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.language.names import ambiguous_names
+from reinforcesight.relations.kinds import Axis, Reason, RelationRules
+from reinforcesight.scene import Scene
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+REASONS = tuple(Reason)
+CODE = {reason: index for index, reason in enumerate(REASONS)}
+HOLDS = len(REASONS)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectTable:
+    """A scene as arrays over its N objects; unknown numbers are NaN."""
+
+    box: FloatArray  # (N, 4) pixels
+    size: FloatArray  # (2,) picture width, height
+    depth: FloatArray  # (N,)
+    spread: FloatArray
+    near: FloatArray
+    far: FloatArray
+    thickness: FloatArray
+    valid: FloatArray
+    visible: FloatArray
+    centre: FloatArray  # (N, 3)
+    surface: FloatArray  # (N, N)
+    truncated: BoolArray
+    masked: BoolArray
+    ambiguous: BoolArray
+    shared: BoolArray  # depth that may be another object's
+    part_of: IntArray  # (N,) position of the whole, -1 where none
+
+    @property
+    def unseen_thickness(self) -> FloatArray:
+        """How far the centre may lie from where it is estimated, (N,): more where much of an object is hidden."""
+        shown = np.where(np.isnan(self.visible), 1.0, np.clip(self.visible, 0.1, 1.0))
+        return self.thickness / shown
+
+    @staticmethod
+    def of(scene: Scene) -> ObjectTable:
+        """The table of a scene."""
+        items = scene.objects
+        count = len(items)
+
+        def column(name: str) -> FloatArray:
+            values = [getattr(item, name) for item in items]
+            return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+        position = {item.id: index for index, item in enumerate(items)}
+        surface = np.full((count, count), np.nan)
+        if scene.surface_distances is not None:
+            rows = [[np.nan if v is None else v for v in row] for row in scene.surface_distances]
+            surface = np.array(rows, dtype=np.float64).reshape(count, count)
+        missing = (np.nan, np.nan, np.nan)
+        return ObjectTable(
+            box=np.array([item.box for item in items], dtype=np.float64).reshape(count, 4),
+            size=np.array([scene.width, scene.height], dtype=np.float64),
+            depth=column("depth"),
+            spread=np.nan_to_num(column("depth_spread"), nan=0.0),
+            near=column("depth_near"),
+            far=column("depth_far"),
+            thickness=np.nan_to_num(column("thickness"), nan=0.0),
+            valid=column("valid_depth_fraction"),
+            visible=column("visible_fraction"),
+            centre=np.array([item.centre or missing for item in items], dtype=np.float64).reshape(count, 3),
+            surface=surface,
+            truncated=np.array([item.truncated for item in items], dtype=bool),
+            masked=np.array([item.masked for item in items], dtype=bool),
+            ambiguous=np.array(ambiguous_names([item.name for item in items]), dtype=bool),
+            shared=np.array([item.depth_shared_with is not None for item in items], dtype=bool),
+            part_of=np.array(
+                [position.get(item.part_of, -1) if item.part_of is not None else -1 for item in items],
+                dtype=np.int64,
+            ),
+        )
+
+
+def _give(codes: IntArray, reason: Reason, applies: BoolArray) -> None:
+    """Write a reason where it applies and none was given before."""
+    codes[applies & (codes == HOLDS)] = CODE[reason]
+
+
+def common_reasons(
+    codes: IntArray, t: ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, marked: bool
+) -> None:
+    """Mark pairs that no axis may compare: the same object, unclear names, tiny, hidden or belonging together."""
+    same = np.zeros(len(codes), dtype=bool)
+    part = np.zeros(len(codes), dtype=bool)
+    for a in range(len(involved)):
+        for b in range(a + 1, len(involved)):
+            first, second = involved[a], involved[b]
+            same |= first == second
+            part |= (t.part_of[first] == second) | (t.part_of[second] == first)
+    _give(codes, Reason.SAME_OBJECT, same)
+    side = t.box[:, 2:] - t.box[:, :2]
+    tiny = (side.min(axis=1, initial=np.inf) < rules.min_side * t.size.min()) | (
+        side.prod(axis=1) < rules.min_area * t.size.prod()
+    )
+    hidden = t.visible < rules.min_visible
+    if not marked:
+        _give(codes, Reason.AMBIGUOUS_NAME, _any(t.ambiguous, involved))
+    _give(codes, Reason.TINY, _any(tiny, involved))
+    _give(codes, Reason.PART_OF_OTHER, part)
+    _give(codes, Reason.OCCLUDED, _any(hidden, involved))
+
+
+def _any(flags: BoolArray, involved: Sequence[IntArray]) -> BoolArray:
+    found = flags[involved[0]]
+    for index in involved[1:]:
+        found = found | flags[index]
+    return found
+
+
+def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
+    """Share of the smaller box that lies inside the other, shape (P,)."""
+    low = np.maximum(t.box[i, :2], t.box[j, :2])
+    high = np.minimum(t.box[i, 2:], t.box[j, 2:])
+    shared = np.clip(high - low, 0.0, None).prod(axis=1)
+    area = (t.box[:, 2:] - t.box[:, :2]).prod(axis=1)
+    share: FloatArray = shared / np.minimum(area[i], area[j])
+    return share
+
+
+Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
+
+
+def compare_in_picture(
+    codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, axis: Axis, rules: RelationRules
+) -> Comparison:
+    """Signed shift in pixels (negative: the subject is left of or above the reference), margin and evidence.
+
+    Evidence: both box centres as shares of the picture, and the overlap along the axis as a share of the shorter
+    side.
+    """
+    d = 0 if axis is Axis.HORIZONTAL else 1
+    low_i, high_i, low_j, high_j = t.box[i, d], t.box[i, d + 2], t.box[j, d], t.box[j, d + 2]
+    side_i, side_j = high_i - low_i, high_j - low_j
+    shift = (low_i + high_i - low_j - high_j) / 2.0
+    margin = np.abs(shift) / ((side_i + side_j) / 2.0)
+    overlap = (np.minimum(high_i, high_j) - np.maximum(low_i, low_j)) / np.minimum(side_i, side_j)
+    # An object that the border cuts goes on outside, away from the other one: harmless. One that is cut without
+    # touching the border (so the source says) may go on anywhere.
+    limit, border = t.size[d], 0.004 * t.size
+    touches = (t.box[:, :2] <= border).any(axis=1) | (t.box[:, 2:] >= t.size - border).any(axis=1)
+    unclear = t.truncated & ~touches
+    _give(codes, Reason.PART_OF_OTHER, _contained(t, i, j) >= rules.contained)
+    _give(codes, Reason.OVERLAP, overlap > rules.picture_overlap)
+    _give(
+        codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit)
+    )
+    # The hidden share of an object may lie on any side of what is seen.
+    unseen = np.where(np.isnan(t.visible), 0.0, 1.0 / np.clip(t.visible, 1e-3, 1.0) - 1.0) / 2.0
+    hidden = side_i * unseen[i] + side_j * unseen[j]
+    _give(codes, Reason.OCCLUDED, np.abs(shift) <= hidden)
+    _give(codes, Reason.TRUNCATED, unclear[i] | unclear[j])
+    evidence = {
+        "subject": (low_i + high_i) / (2.0 * limit),
+        "reference": (low_j + high_j) / (2.0 * limit),
+        "overlap": np.clip(overlap, 0.0, 1.0),
+    }
+    return shift, margin, evidence
+
+
+def _depth_reasons(
+    codes: IntArray, t: ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, position: bool
+) -> None:
+    if position:
+        _give(codes, Reason.NO_POSITION, _any(np.isnan(t.centre[:, 2]), involved))
+    else:
+        _give(codes, Reason.NO_DEPTH, _any(np.isnan(t.depth), involved))
+    _give(codes, Reason.OVERLAP, _any(t.shared, involved))
+    _give(codes, Reason.TOO_LITTLE_VALID_DEPTH, _any(t.valid < rules.min_valid_depth, involved))
+    widest = np.where(t.masked, rules.max_depth_spread, rules.boxed_depth_spread)
+    _give(codes, Reason.DEPTH_SPREAD_TOO_WIDE, _any(t.spread > widest * t.depth, involved))
+
+
+def compare_depth(
+    codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules
+) -> Comparison:
+    """Signed depth gap (negative: the subject is nearer to the camera), margin and evidence in depth units."""
+    _depth_reasons(codes, t, (i, j), rules, position=False)
+    with np.errstate(invalid="ignore"):
+        gap = t.depth[i] - t.depth[j]
+        nearer, farther = np.minimum(t.depth[i], t.depth[j]), np.maximum(t.depth[i], t.depth[j])
+        margin = 1.0 - nearer / farther
+        joint = np.hypot(t.spread[i], t.spread[j])
+        # The farther object may begin where the picture ends. The nearer one stays nearer however it goes on, but
+        # what is seen of it says less about its middle.
+        farther_cut = np.where(gap > 0, t.truncated[i], t.truncated[j])
+        cut = np.where(farther_cut, rules.truncated_factor, 1.0)
+        unseen = t.unseen_thickness
+        # The nearer object must not reach back to the other one: neither by what is seen (its 95th percentile of
+        # depth; 1.65 spreads where that is unknown, as if it were normal) nor by what its surface hides.
+        seen_back = np.where(np.isnan(t.far), 1.65 * t.spread, t.far - t.depth)
+        back = np.maximum(unseen, seen_back) * np.where(t.truncated, rules.truncated_factor, 1.0)
+        reach = np.where(gap < 0, back[i], back[j])
+        inside = _contained(t, i, j) >= rules.contained
+        boxed = ~(t.masked[i] & t.masked[j])
+        least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
+        # Without outlines, depth inside nested boxes can't be told apart.
+        _give(codes, Reason.PART_OF_OTHER, inside & (boxed | (np.abs(gap) <= joint)))
+        _give(codes, Reason.NEAR_TIE, (margin < least) | (np.abs(gap) < rules.depth_spreads * joint))
+        _give(codes, Reason.TRUNCATED, margin < least * cut)
+        known_near = ~np.isnan(t.near[i]) & ~np.isnan(t.near[j])
+        against_near = known_near & ((t.near[i] - t.near[j]) * gap <= 0)
+        length = np.linalg.norm(t.centre, axis=1)
+        known_ray = ~np.isnan(length[i]) & ~np.isnan(length[j])
+        against_ray = known_ray & ((length[i] - length[j]) * gap <= 0)
+        _give(codes, Reason.CENTRE_SURFACE_DISAGREE, against_near | against_ray | (np.abs(gap) < reach))
+    return gap, np.nan_to_num(margin), {"subject": t.depth[i], "reference": t.depth[j], "spread": joint}
+
+
+def compare_distance(
+    codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, rules: RelationRules
+) -> Comparison:
+    """Signed gap of the distances to the anchor (negative: the subject is closer), margin and evidence.
+
+    Evidence: distances between centres and between surfaces, in depth units.
+    """
+    _depth_reasons(codes, t, (i, j, k), rules, position=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        to_i = np.linalg.norm(t.centre[i] - t.centre[k], axis=1)
+        to_j = np.linalg.norm(t.centre[j] - t.centre[k], axis=1)
+        gap = to_i - to_j
+        margin = 1.0 - np.minimum(to_i, to_j) / np.maximum(to_i, to_j)
+        cut = np.where(t.truncated[i] | t.truncated[j] | t.truncated[k], rules.truncated_factor, 1.0)
+        depth = (t.centre[i, 2] + t.centre[j, 2] + t.centre[k, 2]) / 3.0
+        unseen = t.unseen_thickness
+        needed = rules.distance_thickness * (unseen[i] + unseen[j] + unseen[k]) + rules.distance_depth * depth
+        boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
+        trust = np.where(boxed, rules.boxed_factor, 1.0)
+        least, needed = rules.distance_gap * trust, needed * trust
+        inside = np.zeros(len(codes), dtype=bool)
+        for first, second in ((i, j), (i, k), (j, k)):
+            inside |= _contained(t, first, second) >= rules.contained
+        _give(codes, Reason.PART_OF_OTHER, inside & boxed)
+        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | (np.abs(gap) < needed))
+        _give(codes, Reason.TRUNCATED, (margin < least * cut) | (np.abs(gap) < needed * cut))
+        near_i, near_j = t.surface[i, k], t.surface[j, k]
+        known = ~np.isnan(near_i) & ~np.isnan(near_j)
+        near_margin = 1.0 - np.minimum(near_i, near_j) / np.maximum(near_i, near_j)
+        disagree = known & (((near_i - near_j) * gap <= 0) | (near_margin < rules.distance_gap / 2))
+        _give(codes, Reason.CENTRE_SURFACE_DISAGREE, disagree)
+    evidence = {"subject": to_i, "reference": to_j, "subject_surface": near_i, "reference_surface": near_j}
+    return gap, np.nan_to_num(margin), evidence

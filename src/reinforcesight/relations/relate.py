@@ -1,0 +1,189 @@
+"""Which of the eight relations holds between two objects, or why none may be claimed.
+
+Left, right, above and below are read in the picture. In front and behind compare depth (z and ray length must
+agree). Closer and farther compare two objects' distances to a third one, the anchor, in 3-D. Every margin is
+free of scale: enlarging the picture or multiplying all depths changes nothing. All functions are pure, and
+work on arrays of pairs at once; :func:`relate` is the same code for a single pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reinforcesight.errors import InputError
+from reinforcesight.relations.compare import (
+    HOLDS,
+    REASONS,
+    IntArray,
+    ObjectTable,
+    common_reasons,
+    compare_depth,
+    compare_distance,
+    compare_in_picture,
+)
+from reinforcesight.relations.kinds import DEFAULT_RULES, Axis, Reason, Relation, RelationRules
+from reinforcesight.scene import Scene, SceneObject
+
+
+@dataclass(frozen=True, slots=True)
+class RelationResult:
+    """The verdict about one pair along one axis.
+
+    Attributes:
+        relation: The relation of subject to reference that holds, or ``None``.
+        margin: Scale-free distance from a tie, at least zero. Horizontal and vertical: centre distance over the
+            mean box side (one means that boxes of equal size touch). Depth and distance: one minus the smaller
+            over the larger value.
+        reason: Why no relation is claimed; ``None`` where one is.
+        axis: What was compared.
+        subject: Id of the object that the relation is about.
+        reference: Id of the object that it is compared with.
+        anchor: Id of the third object (distance only).
+        evidence: The values compared, as stored in the data set.
+    """
+
+    relation: Relation | None
+    margin: float
+    reason: Reason | None
+    axis: Axis
+    subject: int | str
+    reference: int | str
+    anchor: int | str | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether a relation is claimed."""
+        return self.relation is not None
+
+
+def relate(
+    scene: Scene,
+    subject: int | str | SceneObject,
+    reference: int | str | SceneObject,
+    axis: Axis | Relation | str,
+    *,
+    anchor: int | str | SceneObject | None = None,
+    marked: bool = False,
+    rules: RelationRules = DEFAULT_RULES,
+) -> RelationResult:
+    """Decide which relation of an axis holds between two objects of a scene, or why none may be claimed.
+
+    Args:
+        scene: The scene.
+        subject: The object that the relation is about, or its id.
+        reference: The other object, or its id.
+        axis: "horizontal", "vertical", "depth" or "distance"; or a relation, which stands for its axis.
+        anchor: The object that distances are measured to, or its id (axis "distance" only).
+        marked: The objects are marked by drawn boxes, so that a name that occurs twice does no harm.
+        rules: The margins.
+
+    Raises:
+        InputError: An id is unknown, the axis is unknown, or an anchor is missing or superfluous.
+    """
+    axis = _as_axis(axis)
+    i, j = scene.index_of(_id(subject)), scene.index_of(_id(reference))
+    if (axis is Axis.DISTANCE) != (anchor is not None):
+        raise InputError(
+            "an anchor object belongs to the axis 'distance' and to no other", where=f"axis {axis.value!r}"
+        )
+    k = scene.index_of(_id(anchor)) if anchor is not None else None
+    third = None if k is None else np.array([k], dtype=np.int64)
+    first, second = np.array([i], dtype=np.int64), np.array([j], dtype=np.int64)
+    return relate_pairs(scene, first, second, axis, anchors=third, marked=marked, rules=rules)[0]
+
+
+def _id(item: int | str | SceneObject) -> int | str:
+    return item.id if isinstance(item, SceneObject) else item
+
+
+def _as_axis(axis: Axis | Relation | str) -> Axis:
+    for kind in (Axis, Relation):
+        try:
+            value = kind(axis)
+        except ValueError:
+            continue
+        return value.axis if isinstance(value, Relation) else value
+    known = ", ".join([*Axis, *Relation])
+    raise InputError(f"unknown axis or relation {axis!r}", fix=f"use one of: {known}")
+
+
+def relate_all(
+    scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bool = False
+) -> list[RelationResult]:
+    """Verdicts for every unordered pair along every axis, and for every pair with every anchor.
+
+    Each pair is listed once (the first object of the scene's order as subject), since exchanging subject and
+    reference only inverts the relation.
+    """
+    count = len(scene.objects)
+    i, j = (np.asarray(v, dtype=np.int64) for v in np.triu_indices(count, 1))
+    results: list[RelationResult] = []
+    axes = (Axis.HORIZONTAL, Axis.VERTICAL) if scene.depth_unit is None else (*_PAIR_AXES,)
+    for axis in axes:
+        results += relate_pairs(scene, i, j, axis, marked=marked, rules=rules)
+    if scene.depth_unit is not None and count > 2:
+        pair = np.repeat(np.arange(len(i)), count)
+        k = np.tile(np.arange(count, dtype=np.int64), len(i))
+        keep = (k != i[pair]) & (k != j[pair])
+        pair, k = pair[keep], k[keep]
+        results += relate_pairs(scene, i[pair], j[pair], Axis.DISTANCE, anchors=k, marked=marked, rules=rules)
+    return results
+
+
+_PAIR_AXES = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH)
+
+
+def relate_pairs(
+    scene: Scene,
+    subjects: IntArray,
+    references: IntArray,
+    axis: Axis,
+    *,
+    anchors: IntArray | None = None,
+    marked: bool = False,
+    rules: RelationRules = DEFAULT_RULES,
+) -> list[RelationResult]:
+    """Verdicts for pairs given as positions in ``scene.objects``, arrays of shape (P,), all along one axis.
+
+    Raises:
+        InputError: The axis is "distance" and there are no anchors.
+    """
+    table = ObjectTable.of(scene)
+    if axis is Axis.DISTANCE and anchors is None:
+        raise InputError("the axis 'distance' needs an anchor for each pair")
+    involved = [subjects, references] if anchors is None else [subjects, references, anchors]
+    codes = np.full(len(subjects), HOLDS, dtype=np.int64)
+    common_reasons(codes, table, involved, rules, marked=marked)
+    if axis in (Axis.HORIZONTAL, Axis.VERTICAL):
+        sign, margin, evidence = compare_in_picture(codes, table, subjects, references, axis, rules)
+    elif axis is Axis.DEPTH:
+        sign, margin, evidence = compare_depth(codes, table, subjects, references, rules)
+    else:
+        assert anchors is not None
+        sign, margin, evidence = compare_distance(codes, table, subjects, references, anchors, rules)
+    smaller, larger = axis.relations
+    ids = [item.id for item in scene.objects]
+    results = []
+    for p in range(len(subjects)):
+        holds = codes[p] == HOLDS
+        results.append(
+            RelationResult(
+                relation=(smaller if sign[p] < 0 else larger) if holds else None,
+                margin=float(margin[p]),
+                reason=None if holds else REASONS[codes[p]],
+                axis=axis,
+                subject=ids[subjects[p]],
+                reference=ids[references[p]],
+                anchor=None if anchors is None else ids[anchors[p]],
+                evidence={name: _rounded(values[p]) for name, values in evidence.items()},
+            )
+        )
+    return results
+
+
+def _rounded(value: Any) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

@@ -1,1 +1,0 @@
-"""What supervised fine-tuning and reinforcement share: checkpoints that survive kills, callbacks, curves."""

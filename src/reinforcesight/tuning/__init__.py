@@ -1,0 +1,1 @@
+"""What SFT and GRPO share: the run loop, data, adapters, validation, checkpoints, callbacks."""

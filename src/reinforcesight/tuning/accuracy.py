@@ -1,0 +1,103 @@
+"""Accuracy of generated answers on a fixed set of questions, judged as in the final evaluation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from reinforcesight.judge import judge
+from reinforcesight.model.chat import generate_text
+from reinforcesight.tuning.data import decode_picture
+from reinforcesight.tuning.options import EvaluationOptions
+
+
+@dataclass(frozen=True)
+class JudgedAnswer:
+    """One question's generated answer and its verdict."""
+
+    id: str
+    task: str
+    answer: str
+    text: str
+    letter: str | None
+    status: str
+    correct: bool
+    finished: bool
+
+
+def judge_generated(
+    model: Any,
+    processor: Any,
+    rows: Any,
+    options: EvaluationOptions,
+    *,
+    on_batch: Callable[[int], object] | None = None,
+) -> list[JudgedAnswer]:
+    """Generate and judge an answer to each row; rows are shared out where several processes run.
+
+    All processes get all answers, in the order of the rows.
+    """
+    processes = PartialState()
+    count, world = len(rows), processes.num_processes
+    # The same number everywhere, for sharded weights are gathered by all processes together.
+    own = [(i * world + processes.process_index) % count for i in range(-(-count // world))]
+    answers = []
+    for start in range(0, len(own), options.batch_size):
+        batch = [rows[i] for i in own[start : start + options.batch_size]]
+        generations = generate_text(
+            model,
+            processor,
+            [row["prompt"][-1]["content"] for row in batch],
+            [decode_picture(row) for row in batch],
+            options.max_new_tokens,
+            batch_size=options.batch_size,
+            synced_gpus=world > 1,
+        )
+        for row, generation in zip(batch, generations, strict=True):
+            verdict = judge(generation.text, row["choices"], row["answer"])
+            answers.append(
+                JudgedAnswer(
+                    id=row["id"],
+                    task=row["task"],
+                    answer=row["answer"],
+                    text=generation.text,
+                    letter=verdict.letter,
+                    status=str(verdict.status),
+                    correct=bool(verdict.correct),
+                    finished=generation.finished,
+                )
+            )
+        if on_batch is not None:
+            on_batch(len(answers))
+    if world == 1:
+        return answers
+    gathered = gather_object(list(zip(own, answers, strict=True)))
+    by_index = dict(gathered)
+    return [by_index[i] for i in range(count)]
+
+
+def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> dict[str, float]:
+    """Accuracy over all answers and per task, and the share in which an answer could be read.
+
+    An answer that could not be read counts as wrong.
+    """
+    by_task: dict[str, list[bool]] = defaultdict(list)
+    for answer in answers:
+        by_task[answer.task].append(answer.correct)
+    metrics = {
+        f"{prefix}_accuracy": sum(a.correct for a in answers) / len(answers),
+        f"{prefix}_parse_rate": sum(a.letter is not None for a in answers) / len(answers),
+    }
+    for task, correct in sorted(by_task.items()):
+        metrics[f"{prefix}_accuracy_{task}"] = sum(correct) / len(correct)
+    return metrics
+
+
+def as_lines(answers: Sequence[JudgedAnswer]) -> list[dict[str, Any]]:
+    """Plain JSON values of all answers."""
+    return [asdict(answer) for answer in answers]

@@ -1,0 +1,172 @@
+"""Callbacks for TRL's trainers: complete checkpoints, a clean stop on SIGTERM, the run record and plain progress."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import torch
+from accelerate import PartialState
+from transformers import (
+    EarlyStoppingCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from reinforcesight.jobs.record import RunRecord
+from reinforcesight.tuning.checkpoints import checkpoint_folder, mark_complete, remove_old
+from reinforcesight.tuning.report import Chart, write_report
+
+
+class TrainingStoppedError(Exception):
+    """Training was asked to stop while it was busy with something other than a step."""
+
+
+class CheckpointKeeper(TrainerCallback):
+    """Marks each checkpoint complete once all processes have written their part, then removes old ones.
+
+    The trainer's own rotation runs before a checkpoint could be marked, and would remove the last good one too
+    early; so it is off, and this takes its place.
+    """
+
+    def __init__(self, output: Path, keep: int) -> None:
+        self.output = output
+        self.keep = keep
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log whenever a checkpoint is due, so that a continued run averages its loss over the same steps."""
+        if control.should_save:
+            control.should_log = True
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Save at an evaluation that gives a new best value, whether or not a checkpoint is due."""
+        value = kwargs["metrics"].get(f"eval_{args.metric_for_best_model}")
+        if value is not None and (state.best_metric is None or value > state.best_metric):
+            control.should_save = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Mark the checkpoint of this step and remove old ones."""
+        processes = PartialState()
+        processes.wait_for_everyone()
+        if processes.is_main_process:
+            mark_complete(checkpoint_folder(self.output, state.global_step))
+            remove_old(self.output, keep=self.keep, best_step=state.best_global_step)
+        processes.wait_for_everyone()
+
+
+class StopOnSignal(TrainerCallback):
+    """On SIGTERM or SIGINT, finish the step, save, and stop; all processes agree on the step.
+
+    Use as a context manager around ``train()``; a second signal takes its ordinary effect.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        signal.signal(number, self._previous[number])
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ask for a checkpoint and the end of training where any process got a signal."""
+        if self._anywhere():
+            control.should_log = control.should_save = control.should_training_stop = True
+            control.should_evaluate = False
+
+    def _anywhere(self) -> bool:
+        processes = PartialState()
+        if processes.num_processes == 1:
+            return self.received is not None
+        flag = torch.tensor([self.received or 0], device=processes.device)
+        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+        self.received = int(flag.item()) or None
+        return self.received is not None
+
+    def check(self) -> None:
+        """Stop a long evaluation; only where one process runs, since several would fall out of step.
+
+        Raises:
+            TrainingStoppedError: A signal has come.
+        """
+        if self.received is not None and PartialState().num_processes == 1:
+            raise TrainingStoppedError
+
+
+class StopWithoutProgress(EarlyStoppingCallback):
+    """Early stopping whose best checkpoint is published from disk, so that nothing need be loaded at the end."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Nothing: the original warns that the best model is not loaded."""
+
+
+class RecordMetrics(TrainerCallback):
+    """Appends what the trainer logs to the run record, refreshes the curves, and prints plain lines off a terminal."""
+
+    def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
+        self.record = record
+        self.charts = charts
+        self._started = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Write one line of metrics."""
+        logs: dict[str, Any] = kwargs.get("logs") or {}
+        if not state.is_world_process_zero or not logs:
+            return
+        seconds = round(time.monotonic() - self._started, 2)
+        self.record.add_metrics({"step": state.global_step, "session_seconds": seconds, **logs})
+        if not sys.stderr.isatty():
+            shown = [f"{key} {_short(value)}" for key, value in logs.items() if key in _SHOWN]
+            if shown:
+                click.echo(f"step {state.global_step}/{state.max_steps}  {'  '.join(shown)}", err=True)
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Redraw the curves with each checkpoint."""
+        if state.is_world_process_zero:
+            write_report(self.record, self.charts)
+
+
+_SHOWN = {"loss", "learning_rate", "eval_loss", "eval_accuracy", "eval_parse_rate", "reward", "kl"}
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

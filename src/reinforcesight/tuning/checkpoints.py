@@ -1,0 +1,101 @@
+"""Checkpoints that a kill can't spoil: one counts only when its list of files, written last, agrees with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from reinforcesight.jobs.record import write_text
+
+MARKER = "checkpoint_files.json"
+PREFIX = "checkpoint-"
+
+# Files of a checkpoint that serve to continue training; the rest is the model.
+_TRAINING_ONLY = {
+    MARKER,
+    "optimizer.pt",
+    "scheduler.pt",
+    "scaler.pt",
+    "trainer_state.json",
+    "training_args.bin",
+}
+
+
+def checkpoint_folder(output: Path, step: int) -> Path:
+    """Where the checkpoint of a step stands."""
+    return output / f"{PREFIX}{step}"
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Write the list of a checkpoint's files and sizes, by which it counts as complete."""
+    sizes = {str(f.relative_to(checkpoint)): f.stat().st_size for f in _files(checkpoint) if f.name != MARKER}
+    write_text(checkpoint / MARKER, json.dumps(sizes, indent=1, sort_keys=True) + "\n")
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether every file that belongs to a checkpoint is there in its full size."""
+    try:
+        sizes = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+        return bool(sizes) and all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def complete_checkpoints(output: Path) -> list[Path]:
+    """Complete checkpoints of a run, oldest step first."""
+    found = [p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and is_complete(p)]
+    return sorted(found, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step after which a checkpoint was written."""
+    return int(checkpoint.name.removeprefix(PREFIX))
+
+
+def remove_incomplete(output: Path) -> list[Path]:
+    """Remove checkpoints that a kill left half written or half deleted.
+
+    Returns:
+        The folders removed.
+    """
+    broken = [
+        p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and not is_complete(p)
+    ]
+    for path in broken:
+        shutil.rmtree(path)
+    return broken
+
+
+def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:
+    """Keep the latest checkpoints and the best one, and remove the others."""
+    for path in complete_checkpoints(output)[:-keep]:
+        if step_of(path) != best_step:
+            # Without its list it no longer counts, so a kill half-way leaves nothing that looks whole.
+            (path / MARKER).unlink()
+            shutil.rmtree(path)
+
+
+def publish(checkpoint: Path, output: Path) -> None:
+    """Put a checkpoint's model and processor files into the run's folder itself, its configuration last.
+
+    A reader of the folder sees a model only once all of it is there.
+    """
+    files = [f for f in _files(checkpoint) if f.parent == checkpoint and not _serves_training(f)]
+    for file in sorted(files, key=lambda f: f.name in {"config.json", "adapter_config.json"}):
+        temporary = output / f".{file.name}.part"
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(file, temporary)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(file, temporary)
+        temporary.replace(output / file.name)
+
+
+def _serves_training(file: Path) -> bool:
+    return file.name in _TRAINING_ONLY or file.name.startswith("rng_state") or file.name == "README.md"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file())

@@ -1,0 +1,165 @@
+"""Training rows straight from the data set on disk; pictures are decoded where a batch is made, never before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, load_dataset
+from datasets import Image as ImageFeature
+from datasets.exceptions import DatasetNotFoundError
+from PIL import Image, UnidentifiedImageError
+from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
+from reinforcesight.errors import InputError
+from reinforcesight.jobs.record import fingerprint_files
+from reinforcesight.model.chat import training_texts
+
+_Collator: Any = DataCollatorForVisionLanguageModeling
+
+# Qwen's picture processor refuses anything narrower, in words that don't say which picture it was.
+_LARGEST_RATIO = 200
+
+TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
+ANSWER_COLUMNS = (*TRAINING_COLUMNS, "choices", "answer", "task")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Both splits, memory-mapped, and what identifies them.
+
+    ``validation`` is ``None`` where the data set has no such split.
+    """
+
+    train: Any
+    validation: Any | None
+    description: dict[str, Any]
+
+
+def load_training_data(dataset: str) -> TrainingData:
+    """Open a data set folder or hub id.
+
+    Raises:
+        InputError: It is missing, damaged, empty, or has not the columns of a generated data set.
+    """
+    folder = Path(dataset)
+    if folder.is_dir():
+        files = sorted((folder / "data").glob("*.parquet"))
+        fingerprint = fingerprint_files(files)
+        splits = {
+            name: [str(f) for f in files if f.name.startswith(f"{name}-")] for name in ("train", "validation")
+        }
+        if not splits["train"]:
+            raise InputError(
+                "the data set has no data/train-*.parquet",
+                where=dataset,
+                fix="make one with: reinforcesight generate",
+            )
+        opened = {name: _open_parquet(names) for name, names in splits.items() if names}
+    else:
+        opened, fingerprint = _open_hub(dataset)
+    for name, rows in opened.items():
+        _check_columns(rows, f"{dataset}, split {name}")
+    description = {
+        "path": dataset,
+        "fingerprint": fingerprint,
+        "questions": {name: len(rows) for name, rows in opened.items()},
+    }
+    return TrainingData(opened["train"], opened.get("validation"), description)
+
+
+def _open_parquet(files: list[str]) -> Dataset:
+    try:
+        return load_dataset("parquet", data_files=files, split="train")
+    except (OSError, ValueError, RuntimeError) as error:
+        # datasets wraps the reader's own words, which say what is wrong, in one that does not.
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise InputError(
+            f"the Parquet files can't be read: {reason[:200]}",
+            where=", ".join(files),
+            fix="generate them again",
+        ) from error
+
+
+def _open_hub(dataset: str) -> tuple[dict[str, Dataset], str]:
+    if dataset.count("/") != 1 or dataset.startswith((".", "/", "~")):
+        raise InputError(
+            "no such data set folder", where=dataset, fix="make one with: reinforcesight generate"
+        )
+    try:
+        splits = load_dataset(dataset)
+    except (DatasetNotFoundError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"the data set can't be loaded: {reason[:200]}", where=dataset) from error
+    if "train" not in splits:
+        raise InputError(f"no split train, only {sorted(splits)}", where=dataset)
+    opened = {name: splits[name] for name in ("train", "validation") if name in splits}
+    return opened, "-".join(rows._fingerprint for rows in opened.values())
+
+
+def _check_columns(rows: Dataset, where: str) -> None:
+    missing = [name for name in ANSWER_COLUMNS if name not in rows.column_names]
+    if missing:
+        raise InputError(
+            f"missing columns {missing}, found {rows.column_names}",
+            where=where,
+            fix="see docs for the data format",
+        )
+    if len(rows) == 0:
+        raise InputError("the split has no rows", where=where)
+
+
+def training_rows(rows: Any) -> Any:
+    """The columns that training reads, with pictures left encoded."""
+    return rows.select_columns(list(TRAINING_COLUMNS)).cast_column("image", ImageFeature(decode=False))
+
+
+def answer_rows(rows: Any, samples: int, seed: int) -> Any:
+    """A fixed random subset for judging generated answers, with pictures left encoded."""
+    order = np.random.default_rng([seed]).permutation(len(rows))[:samples]
+    chosen = rows.select(sorted(int(i) for i in order))
+    return chosen.select_columns(list(ANSWER_COLUMNS)).cast_column("image", ImageFeature(decode=False))
+
+
+def decode_picture(row: Mapping[str, Any]) -> Image.Image:
+    """A row's picture in RGB.
+
+    Raises:
+        InputError: The row has no picture, or it is broken; named by the row's id.
+    """
+    encoded = row["image"]
+    if isinstance(encoded, Image.Image):
+        return encoded.convert("RGB")
+    content = encoded.get("bytes") if encoded else None
+    if not content:
+        raise InputError(
+            "the picture is missing", where=f"row {row.get('id')}", fix="generate the data set again"
+        )
+    try:
+        picture = Image.open(io.BytesIO(content)).convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise InputError(
+            f"the picture is broken: {error}", where=f"row {row.get('id')}", fix="generate the data set again"
+        ) from error
+    if max(picture.size) > _LARGEST_RATIO * min(picture.size):
+        raise InputError(
+            f"a picture of {picture.size} pixels is too narrow for a model", where=f"row {row.get('id')}"
+        )
+    return picture
+
+
+class SpatialCollator(_Collator):  # type: ignore[misc]
+    """TRL's collator on rows whose pictures are still encoded, rendered by the project's one chat format."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Decode, render and tokenise a batch; ``labels`` are -100 but on the completion."""
+        prepared = []
+        for row in examples:
+            prompt, completion = training_texts(self.processor, row["prompt"], row["completion"])
+            prepared.append({"prompt": prompt, "completion": completion, "images": [decode_picture(row)]})
+        batch: dict[str, Any] = super().torch_call(prepared)
+        return batch

@@ -1,0 +1,158 @@
+"""Which parts of a vision-language model learn: language model, projector, vision tower; by adapters or in full."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from peft import LoraConfig
+from torch import nn
+
+from reinforcesight.errors import ConfigError
+from reinforcesight.model.load import LoadedModel, load_model, resolve_path
+from reinforcesight.model.options import ModelOptions
+from reinforcesight.tuning.options import LoraOptions
+
+Part = Literal["language", "projector", "vision"]
+
+# Component names by which transformers' architectures call these parts; Qwen's projector lies inside `visual`.
+_PROJECTORS = (
+    "merger",
+    "deepstack_merger_list",
+    "multi_modal_projector",
+    "connector",
+    "mm_projector",
+    "aligner",
+)
+_VISION = ("visual", "vision_tower", "vision_model", "vision_encoder", "image_encoder")
+
+_CHOSEN: dict[str, tuple[Part, ...]] = {
+    "language": ("language",),
+    "language+projector": ("language", "projector"),
+    "all": ("language", "projector", "vision"),
+}
+
+
+class TuningSettings(Protocol):
+    """What the configurations of all trainers say about the model."""
+
+    @property
+    def model_path(self) -> str:
+        """The start model."""
+
+    @property
+    def model(self) -> ModelOptions:
+        """How it is loaded."""
+
+    @property
+    def tuning(self) -> Literal["lora", "full"]:
+        """Adapters, or the weights themselves."""
+
+    @property
+    def train_parts(self) -> Literal["language", "language+projector", "all"]:
+        """The parts that learn."""
+
+    @property
+    def lora(self) -> LoraOptions:
+        """Size and place of the adapters."""
+
+
+def part_of(name: str) -> Part:
+    """The part that a module or parameter belongs to, by its dotted name."""
+    components = set(name.split("."))
+    if components.intersection(_PROJECTORS):
+        return "projector"
+    return "vision" if components.intersection(_VISION) else "language"
+
+
+def lora_config(model: Any, config: TuningSettings) -> LoraConfig:
+    """Adapters on the linear layers of the chosen parts, never on the output layer.
+
+    Raises:
+        ConfigError: No layer has one of the names in ``lora.targets``.
+    """
+    parts = _CHOSEN[config.train_parts]
+    head = model.get_output_embeddings()
+    linear = [
+        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head
+    ]
+    wanted = config.lora.targets
+    chosen = [n for n in linear if part_of(n) in parts and (not wanted or n.rpartition(".")[2] in wanted)]
+    if not chosen:
+        names = sorted({n.rpartition(".")[2] for n in linear if part_of(n) in parts})
+        raise ConfigError(
+            f"no linear layer is called {list(wanted)}", where="lora.targets", fix=f"choose of {names}"
+        )
+    pattern = _pattern(chosen)
+    if {n for n, _ in model.named_modules() if re.fullmatch(pattern, n)} != set(chosen):
+        pattern = "|".join(re.escape(n) for n in chosen)
+    return LoraConfig(
+        r=config.lora.rank,
+        lora_alpha=config.lora.alpha,
+        lora_dropout=config.lora.dropout,
+        target_modules=pattern,
+        task_type="CAUSAL_LM",
+    )
+
+
+def load_to_train(config: TuningSettings) -> LoadedModel:
+    """The model that training starts from, with what stays frozen frozen.
+
+    Raises:
+        ConfigError: Options don't fit the model or the machine.
+        InputError: The model can't be loaded.
+    """
+    options, full = config.model, config.tuning == "full"
+    if options.dtype == "auto" and full:
+        # Small updates to weights kept in bfloat16 are rounded away; the arithmetic may still be in bfloat16.
+        options = options.model_copy(update={"dtype": "float32"})
+    loaded = load_model(options.at(config.model_path), trainable=True, merge_adapter=full)
+    # transformers aligns these at the start of training, with a warning.
+    loaded.model.config.eos_token_id = loaded.processor.tokenizer.eos_token_id
+    loaded.model.config.pad_token_id = loaded.processor.tokenizer.pad_token_id
+    if full:
+        freeze_for_full_tuning(loaded.model, config)
+    return loaded
+
+
+def new_adapter(loaded: LoadedModel, config: TuningSettings) -> LoraConfig | None:
+    """The adapter to be attached; ``None`` with full tuning, and where the start model has one to train on."""
+    if config.tuning == "full" or hasattr(loaded.model, "peft_config"):
+        return None
+    return lora_config(loaded.model, config)
+
+
+def name_base(model: Any, loaded: LoadedModel, config: TuningSettings) -> None:
+    """Call a new adapter's base as the user named it.
+
+    So the adapter also loads where an embedded model lies in another folder.
+    """
+    adapter = model.peft_config["default"]
+    adapter.base_model_name_or_path = config.model_path
+    if not Path(resolve_path(config.model_path)).is_dir():
+        adapter.revision = loaded.description["revision"]
+
+
+def _pattern(names: Iterable[str]) -> str:
+    """One expression for modules that differ by layer number alone, so that the adapter's file stays readable."""
+    shapes = sorted({re.sub(r"\.\d+(?=\.)", r".{}", name) for name in names})
+    return "|".join(re.escape(shape).replace(r"\{\}", r"\d+") for shape in shapes)
+
+
+def freeze_for_full_tuning(model: Any, config: TuningSettings) -> None:
+    """Let the weights of the chosen parts learn, and freeze the others."""
+    parts = _CHOSEN[config.train_parts]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(part_of(name) in parts)
+
+
+def trainable_summary(model: Any) -> dict[str, int]:
+    """How many parameters learn, by part, and of how many."""
+    counts = {"language": 0, "projector": 0, "vision": 0, "all_parameters": 0}
+    for name, parameter in model.named_parameters():
+        counts["all_parameters"] += parameter.numel()
+        if parameter.requires_grad:
+            counts[part_of(name)] += parameter.numel()
+    return counts

@@ -1,0 +1,120 @@
+"""Exact depth, boxes and masks handed in through the model protocols give the claims of the rendered source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from perception_support import KnownScenes
+
+from reinforcesight.data_gen.perception.cache import ResultCache
+from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
+from reinforcesight.data_gen.perception.protocols import DepthPrediction
+from reinforcesight.relations import Axis, relate_all
+from reinforcesight.scene import Camera, Scene
+
+pytest.importorskip("embreex")
+
+PICTURES, SIZE = 8, (256, 192)
+
+
+def rendered() -> list[tuple[object, Scene]]:
+    from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
+    from reinforcesight.data_gen.sources.rendered import scene_of
+
+    pictures = [
+        render_picture(5, number, Distribution.TRAIN, SIZE, RenderConfig()) for number in range(PICTURES)
+    ]
+    return [(picture, scene_of(picture)) for picture in pictures]
+
+
+def task_of(picture: object, scene: Scene) -> PerceptionTask:
+    from reinforcesight.data_gen.sources.rendered import encode_png
+
+    lens = picture.camera
+    camera = Camera(fx=lens.fx, fy=lens.fy, cx=lens.cx, cy=lens.cy)
+    categories = {item.name: item.category for item in scene.objects}
+    queries = tuple(Query(name, category) for name, category in categories.items())
+    return PerceptionTask(encode_png(picture.picture), picture.picture, queries, camera=camera)
+
+
+def known(pairs: list[tuple[object, Scene]], *, kind: str = "metric") -> KnownScenes:
+    truth = KnownScenes()
+    for picture, scene in pairs:
+        z = picture.depth.astype(np.float32)
+        if kind == "inverse":
+            with np.errstate(divide="ignore"):
+                z = np.where(z > 0, 3.0 / z - 0.7, np.nan).astype(np.float32)
+        truth.add(
+            picture.picture,
+            DepthPrediction(z, kind),
+            [
+                (item.name, item.box, 0.9 - 0.001 * number, picture.instances == item.id)
+                for number, item in enumerate(scene.objects)
+            ],
+        )
+    return truth
+
+
+def claims(scene: Scene, axes: tuple[Axis, ...] = tuple(Axis)) -> dict[object, tuple[str, float]]:
+    """Relation and margin by axis and the boxes of the objects involved."""
+    box = {item.id: item.box for item in scene.objects} | {None: None}
+    found = {}
+    for result in relate_all(scene):
+        if result.holds and result.axis in axes:
+            key = (result.axis, box[result.subject], box[result.reference], box[result.anchor])
+            found[key] = (result.relation, round(result.margin, 4))
+    return found
+
+
+def as_perception_knows(scene: Scene, boxes: set[tuple[float, ...]]) -> Scene:
+    """The rendered scene without what no model tells: hidden shares. Objects that gates left out are left out."""
+    keep = [i for i, item in enumerate(scene.objects) if item.box in boxes]
+    table = scene.surface_distances
+    return scene.model_copy(
+        update={
+            "objects": tuple(scene.objects[i].model_copy(update={"visible_fraction": None}) for i in keep),
+            "surface_distances": tuple(tuple(table[i][j] for j in keep) for i in keep),
+        }
+    )
+
+
+def test_same_claims_as_the_rendered_source(tmp_path: Path) -> None:
+    pairs = rendered()
+    truth = known(pairs)
+    tasks = [task_of(picture, scene) for picture, scene in pairs]
+    results = perceive(tasks, truth.models(), cache=ResultCache(tmp_path))
+    axes: Counter[Axis] = Counter()
+    for (_, scene), result in zip(pairs, results, strict=True):
+        boxes = {item.box for item in result.scene.objects}
+        assert len(boxes) >= 0.6 * len(scene.objects), result.skipped
+        assert len(boxes) + len(result.skipped) == len(scene.objects)
+        expected = claims(as_perception_knows(scene, boxes))
+        assert claims(result.scene) == expected
+        axes.update(axis for axis, *_ in expected)
+        assert result.scene.depth_unit == "m"
+        assert result.scene.floor == scene.floor or result.skipped
+    assert all(axes[axis] > 10 for axis in Axis), axes
+    # The same once more from the cache, without a call of a model.
+    before = dict(truth.calls)
+    assert perceive(tasks, truth.models(), cache=ResultCache(tmp_path)) == results
+    assert truth.calls == before
+
+
+def test_relative_depth_gives_the_true_order_and_nothing_else() -> None:
+    pairs = rendered()
+    truth = known(pairs, kind="inverse")
+    results = perceive([task_of(picture, scene) for picture, scene in pairs], truth.models())
+    count = 0
+    for (_, scene), result in zip(pairs, results, strict=True):
+        assert result.scene.depth_unit == "scene"
+        assert result.scene.camera is None
+        assert not claims(result.scene, (Axis.DISTANCE,))
+        depth = {item.box: item.depth for item in scene.objects}
+        for (_, first, second, _), (relation, _) in claims(result.scene, (Axis.DEPTH,)).items():
+            assert (depth[first] < depth[second]) == (relation == "in front")
+            count += 1
+    assert count > 10

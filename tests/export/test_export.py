@@ -1,0 +1,90 @@
+"""Data sets in the forms of other trainers, and the command that writes them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from small_dataset import make_rows, write_dataset
+
+from reinforcesight.cli import run
+from reinforcesight.data_gen.dataset.rows import Row
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return make_rows(range(6))
+
+
+@pytest.fixture(scope="module")
+def dataset(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data"), {"train": rows[:20], "test": rows[20:]})
+
+
+def test_trl(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    assert run(["export", "--to", "trl", "--dataset", str(dataset), "--output", str(tmp_path)]) == 0
+    train = load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(train) == 20
+    first = train[0]
+    assert first["images"][0].size == Image.open(io.BytesIO(rows[0].image)).size
+    assert first["prompt"] == [{"role": "user", "content": rows[0].prompt}]
+    assert first["completion"] == [{"role": "assistant", "content": rows[0].completion}]
+    assert first["choices"] == list(rows[0].choices)
+
+
+def test_llama_factory(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
+    assert run(["export", "--to", "llama-factory", "--dataset", str(dataset), "--output", str(tmp_path)]) == 0
+    declared = json.loads((tmp_path / "dataset_info.json").read_text(encoding="utf-8"))
+    assert set(declared) == {"reinforcesight_train", "reinforcesight_test"}
+    items = json.loads((tmp_path / declared["reinforcesight_train"]["file_name"]).read_text(encoding="utf-8"))
+    assert [item["id"] for item in items] == [row.id for row in rows[:20]]
+    user, assistant = items[0]["messages"]
+    # LLaMA-Factory wants one placeholder a picture, no more and no less.
+    assert user["content"].count("<image>") == len(items[0]["images"]) == 1
+    assert assistant["content"] == rows[0].completion
+    assert (tmp_path / items[0]["images"][0]).read_bytes() == rows[0].image
+
+
+def test_ms_swift_shares_equal_pictures(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
+    assert run(["export", "--to", "ms-swift", "--dataset", str(dataset), "--output", str(tmp_path)]) == 0
+    lines = (tmp_path / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 20
+    assert json.loads(lines[3])["messages"][0]["role"] == "user"
+    files = list((tmp_path / "images").iterdir())
+    assert len(files) == len({row.image for row in rows})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "trl"], "--dataset"),
+        (["--to", "merged-model"], "--model_path"),
+        (["--to", "trl", "--dataset", "nowhere"], "found none"),
+        (["--to", "trl", "--dataset", "x", "--push_to_hub", "a/b"], "merged-model"),
+        (["--to", "somewhere"], "somewhere"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["export", *arguments, "--output", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_broken_parquet_is_named(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken" / "data"
+    broken.mkdir(parents=True)
+    whole = next((dataset / "data").glob("train-*.parquet")).read_bytes()
+    (broken / "train-00000-of-00001.parquet").write_bytes(whole[: len(whole) // 2])
+    assert (
+        run(["export", "--to", "ms-swift", "--dataset", str(broken.parent), "--output", str(tmp_path / "o")])
+        == 2
+    )
+    assert "train-00000-of-00001.parquet" in capsys.readouterr().err

@@ -1,0 +1,152 @@
+"""Runs that are killed for real, in processes of their own, and go on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_models import build_tiny
+from training_support import quiet_environment, write_dataset
+
+from reinforcesight.jobs.record import read_metrics
+from reinforcesight.model.load import ModelConfig, load_model
+from reinforcesight.sft.config import SftConfig
+from reinforcesight.sft.trainer import train_sft
+from reinforcesight.tuning.checkpoints import (
+    MARKER,
+    complete_checkpoints,
+    is_complete,
+    mark_complete,
+    publish,
+)
+
+TRAIN = """
+import json, sys, torch
+torch.set_num_threads(1)
+from reinforcesight.sft.config import SftConfig
+from reinforcesight.sft.trainer import train_sft
+sys.exit(train_sft(SftConfig(**json.loads(sys.argv[1]))).exit_code)
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    return {
+        "dataset": str(write_dataset(folder / "data", train=20, validation=3)),
+        "model_path": str(build_tiny(folder / "tiny")),
+        "max_steps": 14,
+        "eval_steps": 4,
+        "save_steps": 2,
+        "logging_steps": 1,
+        "learning_rate": 0.01,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 2,
+        "lora": {"rank": 4, "dropout": 0.1},
+        "evaluation": {"max_new_tokens": 3},
+    }
+
+
+def start(settings, output):
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, json.dumps({**settings, "output": str(output)})],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=quiet_environment(),
+    )
+
+
+def kill_when(process, condition, number=signal.SIGKILL):
+    """Send a signal as soon as a condition on the output folder holds; the exit status."""
+    while process.poll() is None:
+        if condition():
+            process.send_signal(number)
+            break
+        time.sleep(0.001)
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+def last_step(output):
+    return max((line["step"] for line in read_metrics(output)), default=0)
+
+
+def curve(output):
+    keys = ("step", "loss", "grad_norm", "learning_rate", "num_tokens", "mean_token_accuracy")
+    return [tuple(line[key] for key in keys) for line in read_metrics(output) if "loss" in line]
+
+
+def test_a_killed_run_that_trains_all_weights_goes_on_with_them(settings, tmp_path):
+    settings = settings | {"tuning": "full", "learning_rate": 0.001, "max_steps": 6, "eval_steps": 6}
+    reference, run = tmp_path / "reference", tmp_path / "run"
+    undisturbed = start(settings, reference)
+    status, said = kill_when(start(settings, run), lambda: last_step(run) >= 3)
+    assert status == -signal.SIGKILL, said
+    assert complete_checkpoints(run)
+    _, said = undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0, said
+    again = start(settings, run)
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert curve(run) == curve(reference)
+    weights = [load_file(folder / "model.safetensors") for folder in (run, reference)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_killed_between_and_during_checkpoints_and_stopped_the_curve_is_as_undisturbed(settings, tmp_path):
+    reference, run = tmp_path / "reference", tmp_path / "run"
+    undisturbed = start(settings, reference)
+    # Between checkpoints: step 5 is logged, 4 is saved and 6 is not.
+    status, said = kill_when(start(settings, run), lambda: last_step(run) >= 5)
+    assert status == -signal.SIGKILL, said
+    assert complete_checkpoints(run)
+    # During a checkpoint: the folder is there and its list of files is not.
+    eighth = run / "checkpoint-8"
+    status, said = kill_when(start(settings, run), lambda: eighth.exists() and not (eighth / MARKER).exists())
+    assert status == -signal.SIGKILL, said
+    # And whatever the kill had left of it, now with a half-written file for certain.
+    if (eighth / "optimizer.pt").exists():
+        (eighth / "optimizer.pt").write_bytes(b"half")
+    assert not is_complete(eighth)
+    # A polite stop leaves a checkpoint of the very step.
+    status, said = kill_when(start(settings, run), lambda: last_step(run) >= 10, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM, said
+    newest = complete_checkpoints(run)[-1]
+    assert newest.name == f"checkpoint-{last_step(run)}"
+    load_model(ModelConfig(model_path=str(newest)))
+    assert json.loads((run / "run_record.json").read_text())["status"] == "interrupted"
+    _, said = undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0, said
+    result = train_sft(SftConfig(**settings, output=str(run)))
+    assert result.status == "finished"
+    assert curve(run) == curve(reference)
+    assert (run / "adapter_model.safetensors").exists()
+    sessions = json.loads((run / "run_record.json").read_text())["sessions"]
+    assert len(sessions) == 4
+    assert sessions[1]["from_step"] == 4
+    assert sessions[2]["from_step"] == 6
+
+
+def test_what_counts_as_complete(tmp_path):
+    folder = tmp_path / "checkpoint-1"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"12345")
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "optimizer.pt").write_bytes(b"1")
+    assert not is_complete(folder)
+    mark_complete(folder)
+    assert is_complete(folder)
+    publish(folder, tmp_path)
+    assert sorted(f.name for f in tmp_path.iterdir() if f.is_file()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    (folder / "optimizer.pt").write_bytes(b"")
+    assert not is_complete(folder)
+    (folder / MARKER).write_text("{")
+    assert not is_complete(folder)
