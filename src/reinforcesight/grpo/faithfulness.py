@@ -74,15 +74,15 @@ class EvaluatedItem(Protocol):
     """What is read of a benchmark item (``reinforcesight.eval.items.Item`` has it)."""
 
     @property
-    def question(self) -> str: ...  # noqa: D102
+    def question(self) -> str: ...
     @property
-    def choices(self) -> Sequence[str]: ...  # noqa: D102
+    def choices(self) -> Sequence[str]: ...
     @property
-    def gold(self) -> str: ...  # noqa: D102
+    def gold(self) -> str: ...
     @property
-    def scene(self) -> str | None: ...  # noqa: D102
+    def scene(self) -> str | None: ...
     @property
-    def evidence(self) -> str | None: ...  # noqa: D102
+    def evidence(self) -> str | None: ...
 
 
 def faithfulness_metrics(item: EvaluatedItem, text: str) -> Mapping[str, float]:
