@@ -142,7 +142,8 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         click.Option(
             ["--config", "config_file"],
             type=click.Path(path_type=Path),
-            help="YAML file with any of these settings; it may say 'extends: other.yaml'.",
+            help="YAML file with any of these settings, or the name of a shipped recipe such as quickstart. "
+            "A file may say 'extends: other.yaml'.",
         ),
         click.Option(
             ["--set", "overrides"],

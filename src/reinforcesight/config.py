@@ -17,6 +17,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import ConfigError
 
+# Shipped recipes: beside this module in an installed wheel, in the repository's configs/ in a checkout.
+_INSTALLED_RECIPES = Path(__file__).with_name("recipes")
+_CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
+
 
 class StrictConfig(BaseModel):
     """Base of all configuration classes: immutable, and an unknown key is an error."""
@@ -37,8 +41,8 @@ def load_config(
 
     Args:
         cls: The configuration class to fill.
-        path: YAML file, which may say ``extends: other.yaml`` (relative to itself; base values come first). So may
-            a section in it, whose keys then come from a file of their own.
+        path: YAML file, or the name of a shipped recipe such as ``quickstart``. The file, or a section in it, may say
+            ``extends: other.yaml`` (relative to the file; its own keys win).
         overrides: Items such as ``"margins.picture_gap=0.2"``; the right side is read as YAML.
         flags: Dotted key to value; ``None`` means that the flag was not given.
 
@@ -48,6 +52,7 @@ def load_config(
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     if path is not None:
+        path = find_recipe(path)
         values = read_yaml(path, origin=origin)
     for item in overrides:
         key, sign, text = item.partition("=")
@@ -69,6 +74,31 @@ def load_config(
         return cls.model_validate(values)
     except ValidationError as error:
         raise _explain(cls, error, origin, path) from None
+
+
+def recipes_folder() -> Path:
+    """The folder of the shipped recipes."""
+    return _INSTALLED_RECIPES if _INSTALLED_RECIPES.is_dir() else _CHECKOUT_RECIPES
+
+
+def find_recipe(given: Path) -> Path:
+    """The file itself, or the shipped recipe of this name (with or without ``.yaml``) if there is no such file.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    if given.is_file():
+        return given
+    folder = recipes_folder()
+    shipped = folder / (given.name if given.suffix == ".yaml" else f"{given.name}.yaml")
+    if len(given.parts) == 1 and shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+    raise ConfigError(
+        "no such configuration file",
+        where=f"--config {given}",
+        fix=f"give the path of a YAML file, or the name of a shipped recipe: {names}",
+    )
 
 
 def read_yaml(
