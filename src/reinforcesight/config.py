@@ -10,10 +10,11 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from reinforcesight.errors import ConfigError
 
@@ -23,9 +24,23 @@ _CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
 
 
 class StrictConfig(BaseModel):
-    """Base of all configuration classes: immutable, and an unknown key is an error."""
+    """Base of all configuration classes: immutable, and an unknown key is an error.
+
+    Attributes:
+        RENAMED: Former name of a key to its present name. A file that uses the former name gets an error with both.
+    """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_names(cls, values: object) -> object:
+        for old, new in cls.RENAMED.items():
+            if isinstance(values, Mapping) and old in values:
+                raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": new})
+        return values
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -207,17 +222,22 @@ def _explain(
 ) -> ConfigError:
     """Turn pydantic's first complaint into one line; the rest are counted."""
     # A mistyped key explains a missing one, so it comes first.
-    urgency = {"extra_forbidden": 0, "missing": 2}
+    urgency = {"renamed_key": 0, "extra_forbidden": 0, "missing": 2}
     problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
     first = problems[0]
     loc = tuple(str(part) for part in first["loc"])
+    if first["type"] == "renamed_key":
+        loc = (*loc, first["ctx"]["old"])
     key = ".".join(loc) or "(top level)"
     where = next(
         (origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None
     )
     where = where or (str(path) if path else None)
     fix: str | None = None
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "renamed_key":
+        new = ".".join((*loc[:-1], first["ctx"]["new"]))
+        what, fix = f"the key {key!r} is now {new!r}", "rename it"
+    elif first["type"] == "extra_forbidden":
         what = f"unknown key {key!r}"
         near = nearest_key(key, list(valid_keys(cls)))
         fix = f"did you mean {near!r}?" if near else "see the documented keys in configs/"
