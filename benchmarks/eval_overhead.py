@@ -31,7 +31,7 @@ from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.engines import Decoding, TransformersEngine, _chunks, _length, load_transformers
 from reinforcesight.eval.evaluate import evaluate
-from reinforcesight.eval.items import Question, Variant, ask
+from reinforcesight.eval.items import Request, Variant, make_request
 from reinforcesight.protocol import Protocol, with_options
 
 TARGET = 0.05
@@ -97,7 +97,7 @@ def main() -> None:
         questions = [
             question
             for item in load_benchmark(config.benchmark).items
-            if (question := ask(item, Variant.PLAIN, Protocol.REASON)) is not None
+            if (question := make_request(item, Variant.PLAIN, Protocol.REASON)) is not None
         ]
         model = config.model.at(model_path)
         bare, whole, loading = [], [], []
@@ -133,7 +133,7 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def _bare_generate(
-    engine: TransformersEngine, questions: list[Question], batch_size: int
+    engine: TransformersEngine, questions: list[Request], batch_size: int
 ) -> tuple[float, float]:
     """Seconds of ``model.generate`` alone, on batches made beforehand."""
     order = sorted(range(len(questions)), key=lambda i: (-_length(questions[i]), i))

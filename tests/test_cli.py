@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from reinforcesight.cli import COMMANDS, run
+from reinforcesight.doctor import CORE
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +74,12 @@ def test_help_imports_nothing_heavy() -> None:
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     assert "the core works" in capsys.readouterr().out
+
+
+def test_doctor_checks_packages_that_the_project_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split("[<>=]", entry)[0] for entry in project["dependencies"]}
+    assert set(CORE) <= needed
 
 
 ABSENT = """

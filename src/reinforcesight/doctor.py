@@ -44,7 +44,6 @@ CORE = (
     "pydantic",
     "scikit-learn",
     "scipy",
-    "statsmodels",
 )
 
 

@@ -11,7 +11,7 @@ from eval_samples import bench_rows, write_parquet, write_published
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
-from reinforcesight.eval.items import Variant, ask, open_picture, relation_of
+from reinforcesight.eval.items import Variant, make_request, open_picture, relation_of
 from reinforcesight.protocol import REASON_INSTRUCTION, Protocol, with_instruction, with_options
 
 
@@ -153,20 +153,20 @@ def test_own_data_sets_and_their_splits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no split 'validation', only test, train"):
         load_benchmark(str(tmp_path), split="validation")
 
-    question = ask(open_form, Variant.PLAIN, Protocol.REASON)
+    question = make_request(open_form, Variant.PLAIN, Protocol.REASON)
     assert question is not None
     assert question.text.count(REASON_INSTRUCTION) == 1
-    direct = ask(open_form, Variant.PLAIN, Protocol.DIRECT)
+    direct = make_request(open_form, Variant.PLAIN, Protocol.DIRECT)
     assert direct is not None
     assert "letter" not in direct.text  # there are no letters to choose from
-    assert ask(open_form, Variant.SWAPPED, Protocol.REASON) is None
+    assert make_request(open_form, Variant.SWAPPED, Protocol.REASON) is None
 
 
 def test_swapping_moves_options_and_gold_together(tmp_path: Path) -> None:
     for item in load_benchmark(str(write_published(tmp_path, bench_rows(), "split")), tasks=["all"]).items:
         plain, swapped = (
-            ask(item, Variant.PLAIN, Protocol.DIRECT),
-            ask(item, Variant.SWAPPED, Protocol.DIRECT),
+            make_request(item, Variant.PLAIN, Protocol.DIRECT),
+            make_request(item, Variant.SWAPPED, Protocol.DIRECT),
         )
         assert plain is not None
         assert swapped is not None

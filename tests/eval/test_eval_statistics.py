@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
-from reinforcesight.eval.statistics import clustered_interval, paired_test, stratified_accuracy, wilson
+from reinforcesight.eval.statistics import (
+    clustered_interval,
+    mcnemar,
+    paired_test,
+    stratified_accuracy,
+    wilson,
+)
 
 
 def test_wilson_against_its_formula() -> None:
@@ -30,7 +36,36 @@ def test_wilson_against_its_formula() -> None:
     assert wilson(0, 0) is None
 
 
-def test_mcnemar_against_the_binomial_sum() -> None:
+@pytest.mark.parametrize(
+    ("correct", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_against_newcombe(correct: int, n: int, low: float, high: float) -> None:
+    """Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3."""
+    interval = wilson(correct, n)
+    assert interval is not None
+    assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("only_this", "only_baseline"), [(9, 2), (2, 9), (64, 51), (109, 64), (7, 7), (0, 5)]
+)
+def test_mcnemar_against_the_binomial_sum(only_this: int, only_baseline: int) -> None:
+    n, fewer = only_this + only_baseline, min(only_this, only_baseline)
+    tail = sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n
+    assert mcnemar(only_this, only_baseline) == pytest.approx(min(1.0, 2 * tail), abs=1e-12)
+
+
+def test_mcnemar_without_discordant_pairs() -> None:
+    assert mcnemar(0, 0) == 1.0
+
+
+def test_paired_counts_against_the_binomial_sum() -> None:
     this = [True] * 9 + [False] * 2 + [True] * 30 + [False] * 10
     base = [False] * 9 + [True] * 2 + [True] * 30 + [False] * 10
     result = paired_test([str(i) for i in range(51)], this, base, seed=0)

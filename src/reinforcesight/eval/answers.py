@@ -1,4 +1,4 @@
-"""Answers on disk: one JSON object a line, written as they come, found again by content and never by position."""
+"""Scored answers on disk: JSON lines, written as they come and found again by a hash of their content."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reinforcesight.errors import InputError, OutputError
-from reinforcesight.eval.items import Item, Question, Variant, content_hash
+from reinforcesight.errors import InputError
+from reinforcesight.eval.items import Request, Variant, content_hash
+from reinforcesight.jobs.files import cannot_write, write_text
 from reinforcesight.judge import judge
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What an engine returned for one question.
+class Response:
+    """What an engine returned for one request.
 
     Attributes:
-        truncated: The token limit was reached before the end; None where the engine does not know.
-        tokens: Generated tokens, None where unknown.
+        truncated: Whether generation stopped at the token limit; None if the engine does not know.
+        tokens: Number of generated tokens, None if unknown.
     """
 
     text: str
@@ -33,16 +34,16 @@ class Reply:
     tokens: int | None = None
 
 
-class Answer(BaseModel):
-    """One scored answer, as a line of ``results.jsonl``. Holds no clock time, so that equal runs give equal files.
+class ScoredAnswer(BaseModel):
+    """One line of ``results.jsonl``. It holds no clock time, so equal runs write equal files.
 
     Attributes:
         key: Hash of model, protocol, decoding, prompt, picture, choices and variant.
-        item: Hash of the item alone, the same for every model; pairs the answers of two runs.
+        item: Hash of the item, the same for every model; pairs the answers of two runs.
         cluster: Key of the source picture.
         choices, gold: In the order shown in this variant.
-        letter: Letter read from the response, None where there is none.
-        status, rule: How the reading went, and the parser's rule that fired.
+        letter: Letter read from the response, None if none could be read.
+        status, rule: Outcome of parsing, and the parser's rule that decided it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -72,29 +73,31 @@ class Answer(BaseModel):
     metrics: dict[str, float] = {}
 
 
-def question_key(question: Question, run_identity: str, *, by_id: bool = False) -> str:
-    """Key under which the answer to a question is kept: all that decides it, never its position.
+def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> str:
+    """Hash of everything that decides the answer to a request, but not of its position.
 
     Args:
-        question: What was asked.
+        request: What was asked.
         run_identity: Hash of model, engine, protocol and decoding.
-        by_id: The answer belongs to the item's id, as in a log; two equal items may then differ.
+        by_id: Include the item's id: a log of answers may hold different answers to two equal items.
     """
-    picture = None if question.picture is None else question.item.picture_sha
-    name = question.item.id if by_id else None
-    variant = question.variant.value
-    return content_hash([run_identity, question.text, picture, list(question.choices), variant, name])
+    picture = None if request.picture is None else request.item.picture_sha
+    name = request.item.id if by_id else None
+    variant = request.variant.value
+    return content_hash([run_identity, request.text, picture, list(request.choices), variant, name])
 
 
-def score(question: Question, key: str, reply: Reply, metrics: Mapping[str, float] | None = None) -> Answer:
-    """Judge a reply."""
-    item: Item = question.item
-    verdict = judge(reply.text, question.choices, question.gold, question=item.question)
-    return Answer(
+def score(
+    request: Request, key: str, response: Response, metrics: Mapping[str, float] | None = None
+) -> ScoredAnswer:
+    """Judge a response."""
+    item = request.item
+    verdict = judge(response.text, request.choices, request.gold, question=item.question)
+    return ScoredAnswer(
         key=key,
         item=item.item_key,
         id=item.id,
-        variant=question.variant,
+        variant=request.variant,
         task=item.task,
         type=item.type,
         source=item.source,
@@ -103,12 +106,12 @@ def score(question: Question, key: str, reply: Reply, metrics: Mapping[str, floa
         form=item.form,
         cluster=item.cluster,
         picture=item.picture_sha,
-        choices=question.choices,
-        gold=question.gold,
-        prompt=question.text,
-        response=reply.text,
-        truncated=reply.truncated,
-        tokens=reply.tokens,
+        choices=request.choices,
+        gold=request.gold,
+        prompt=request.text,
+        response=response.text,
+        truncated=response.truncated,
+        tokens=response.tokens,
         letter=verdict.letter,
         status=str(verdict.status),
         rule=str(verdict.rule),
@@ -117,28 +120,28 @@ def score(question: Question, key: str, reply: Reply, metrics: Mapping[str, floa
     )
 
 
-# A killed process loses nothing that was flushed; a machine that loses power loses at most this long.
+# Every line is flushed, so a killed process loses nothing; a power failure loses at most this many seconds.
 _SECONDS_BETWEEN_SYNCS = 2.0
 
 
 class AnswerLog:
-    """Appends answers to a file, each flushed at once."""
+    """Appends answers to a file and flushes each one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _drop_torn_line(path)
+            _drop_incomplete_line(path)
             self._stream = path.open("a", encoding="utf-8")
             self._next_sync = time.monotonic() + _SECONDS_BETWEEN_SYNCS
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
 
-    def append(self, answer: Answer) -> None:
+    def append(self, answer: ScoredAnswer) -> None:
         """Write one line.
 
         Raises:
-            OutputError: The disk is full or the file can't be written; what was written before stays valid.
+            OutputError: The file can't be written. Earlier lines stay valid.
         """
         try:
             self._stream.write(_line(answer))
@@ -147,7 +150,7 @@ class AnswerLog:
                 os.fsync(self._stream.fileno())
                 self._next_sync = time.monotonic() + _SECONDS_BETWEEN_SYNCS
         except OSError as error:
-            raise _cannot_write(self._path, error) from error
+            raise cannot_write(self._path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -155,13 +158,13 @@ class AnswerLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # a full disk was already reported by append
+        with contextlib.suppress(OSError):  # append has already reported a full disk
             self._stream.close()
 
 
-def read_logged(paths: Iterable[Path]) -> dict[str, Answer]:
-    """All complete answers in some files, by key; torn or foreign lines are left out and so asked again."""
-    found: dict[str, Answer] = {}
+def read_logged(paths: Iterable[Path]) -> dict[str, ScoredAnswer]:
+    """All complete answers in these files, by key. Incomplete or foreign lines are skipped, so they are asked again."""
+    found: dict[str, ScoredAnswer] = {}
     for path in paths:
         if path.is_file():
             for answer in _answers(path):
@@ -169,72 +172,45 @@ def read_logged(paths: Iterable[Path]) -> dict[str, Answer]:
     return found
 
 
-def read_answers(path: Path) -> list[Answer]:
+def read_scored_answers(path: Path) -> list[ScoredAnswer]:
     """All answers of a finished run.
 
     Raises:
-        InputError: The file is absent or holds no answer.
+        InputError: The file is missing or holds no answer.
     """
-    if not path.is_file():
-        raise InputError(
-            "the answers of that run are not there", where=str(path), fix="keep results.jsonl beside it"
-        )
-    answers = list(_answers(path))
+    answers = list(_answers(path)) if path.is_file() else []
     if not answers:
-        raise InputError("the file holds no answers", where=str(path), fix="evaluate that model again")
+        problem = "the file holds no answers" if path.is_file() else "the answers of this run are missing"
+        raise InputError(
+            problem,
+            where=str(path),
+            fix="keep results.jsonl next to results.json, or evaluate the model again",
+        )
     return answers
 
 
-def write_answers(path: Path, answers: Sequence[Answer]) -> None:
+def write_scored_answers(path: Path, answers: Sequence[ScoredAnswer]) -> None:
     """Replace a file by these answers, atomically."""
-    write_atomically(path, "".join(_line(answer) for answer in answers))
+    write_text(path, "".join(_line(answer) for answer in answers))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file so that a reader or a kill sees the old or the new one, never half of one.
-
-    Raises:
-        OutputError: It can't be written.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from error
-
-
-def _answers(path: Path) -> Iterator[Answer]:
+def _answers(path: Path) -> Iterator[ScoredAnswer]:
     with path.open("rb") as lines:
         for line in lines:
             if line.endswith(b"\n"):
                 with contextlib.suppress(ValidationError):
-                    yield Answer.model_validate_json(line)
+                    yield ScoredAnswer.model_validate_json(line)
 
 
-def _line(answer: Answer) -> str:
+def _line(answer: ScoredAnswer) -> str:
     values: dict[str, Any] = answer.model_dump(mode="json")
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off what a kill left after the last line end."""
+def _drop_incomplete_line(path: Path) -> None:
+    """Truncate the file after its last line end."""
     if not path.is_file():
         return
     with path.open("r+b") as stream:
         content = stream.read()
         stream.truncate(content.rfind(b"\n") + 1)
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"the answers can't be written: {error.strerror}",
-        where=str(path),
-        fix="make room or choose another --output; the same command continues where it stopped",
-    )

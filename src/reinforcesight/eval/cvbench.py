@@ -1,12 +1,13 @@
-"""Read CV-Bench, our own data sets, and any file in CV-Bench's columns into benchmark items.
+"""Read CV-Bench, our own data sets, and other files with CV-Bench's columns.
 
-CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with pictures
-inside, as ``test_2d.jsonl`` and ``test_3d.jsonl`` beside a folder of pictures, and in an older layout as one
-``test.parquet`` or ``test.jsonl``. All of them load here, from the hub or from disk.
+CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with embedded
+pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of pictures, and in an older layout as one
+``test.parquet`` or ``test.jsonl``. All of them load from the hub or from disk.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -25,6 +26,7 @@ from reinforcesight.eval.items import (
     BrokenRow,
     Item,
     content_hash,
+    file_sha256,
     gold_letter,
     relation_of,
     strip_instruction,
@@ -57,13 +59,14 @@ def load_benchmark(
     Args:
         where: ``cv-bench`` (from the hub), ``owner/name@revision`` (another hub data set), or a folder or file.
         tasks: Tasks to keep; None keeps all but Count, which is not qualitative.
-        limit: Keep so many items, spread over the tasks and chosen by content and seed; a smaller limit gives a subset.
+        limit: Number of items to keep, spread over the tasks and chosen by content and seed. A smaller limit gives a
+            subset of a larger one.
         split: Split of one of our own data sets.
         revision: Commit of CV-Bench on the hub.
         seed: Seed of the choice under ``limit``.
 
     Raises:
-        InputError: Files, columns or tasks are missing, or a file is cut off.
+        InputError: Files, columns or tasks are missing, or a file is truncated.
     """
     name, pinned, root = _locate(where, revision)
     files, used_split = _find_files(root, split)
@@ -74,7 +77,7 @@ def load_benchmark(
     if not items and not broken:
         known = ", ".join(sorted({task for _, task in reader.available})) or "none"
         raise InputError(
-            f"no rows of the tasks asked for ({', '.join(tasks) if tasks else 'all but Count'})",
+            f"no rows of the selected tasks ({', '.join(tasks) if tasks else 'all but Count'})",
             where=str(root),
             fix=f"the benchmark has: {known}; choose with --tasks",
         )
@@ -88,14 +91,14 @@ def load_benchmark(
         items=tuple(items),
         broken=tuple(broken),
         available=dict(reader.available),
-        files={file.name: _file_hash(file) for file in files},
+        files={file.name: file_sha256(file) for file in files},
         fingerprint=fingerprint,
         notes=tuple(reader.notes),
     )
 
 
 def parse_tasks(text: str | None) -> tuple[str, ...] | None:
-    """Read ``--tasks``: names with commas between them, ``all``, or None for the qualitative tasks.
+    """Read ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks.
 
     Raises:
         ConfigError: The list is empty.
@@ -129,7 +132,7 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
 
 def _download(repository: str, revision: str) -> Path:
     hub = require_module("huggingface_hub", extra="train")
-    http = require_module("httpx", extra="train")  # what the hub's client raises when there is no network
+    http = require_module("httpx", extra="train")  # the hub's client raises its errors
     try:
         folder = hub.snapshot_download(
             repository, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "data/*.parquet"]
@@ -138,13 +141,13 @@ def _download(repository: str, revision: str) -> Path:
         raise InputError(
             f"the benchmark can't be downloaded: {type(error).__name__}",
             where=f"{repository}@{revision}",
-            fix="check the network, or download it elsewhere and give its folder as --benchmark",
+            fix="check the network, or download it on another machine and give its folder as --benchmark",
         ) from error
     return Path(folder)
 
 
 def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
-    """The files to read and, for a data set with splits, the split."""
+    """The files to read, and the split if they have one."""
     if root.is_file():
         if root.suffix not in (".parquet", ".jsonl"):
             raise InputError(
@@ -177,7 +180,7 @@ def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
 
 
 class _Reader:
-    """Turns rows into items, keeps what is broken apart, and shares the bytes of a picture used twice."""
+    """Turns rows into items and collects broken rows. Items with the same picture share its bytes."""
 
     def __init__(self, root: Path, tasks: Sequence[str] | None) -> None:
         self._root = root.resolve()
@@ -190,19 +193,20 @@ class _Reader:
         self.notes: list[str] = []
 
     def read(self, file: Path) -> None:
-        """Read one file."""
         rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
         for number, row in enumerate(rows):
-            if number == 0:
-                self._note_missing(file, row)
+            if number == 0 and "source" not in row:
+                self.notes.append(
+                    f"{file.name} has no column 'source': no figures per source and official figures"
+                )
             task, source = _text(row.get("task")), _text(row.get("source"))
             self.available[source, task] += 1
-            if self._wanted(task):
+            if self._selected(task):
                 self._take(row, task, source)
             self._row += 1
 
     def finish(self) -> tuple[list[Item], list[BrokenRow]]:
-        """Items and broken rows, with identifiers made unique by content where a file repeats them."""
+        """Items and broken rows. Repeated ids get a hash of the content appended."""
         if self._tasks and "all" not in self._tasks:
             unknown = set(self._tasks) - {task for _, task in self.available}
             if unknown:
@@ -214,32 +218,24 @@ class _Reader:
                 )
         counts = Counter(item.id for item in self._items)
         if any(n > 1 for n in counts.values()):
-            self.notes.append("some ids occur more than once; a hash of the content was added to them")
+            self.notes.append("some ids occur more than once; a hash of the content was appended to them")
         items = [
-            item if counts[item.id] == 1 else _with_id(item, f"{item.id}-{item.item_key[:8]}")
+            item if counts[item.id] == 1 else dataclasses.replace(item, id=f"{item.id}-{item.item_key[:8]}")
             for item in self._items
         ]
         return items, self._broken
 
-    def _wanted(self, task: str) -> bool:
+    def _selected(self, task: str) -> bool:
         if self._tasks is None:
             return task != _NOT_QUALITATIVE
         return "all" in self._tasks or task in self._tasks
-
-    def _note_missing(self, file: Path, row: Mapping[str, Any]) -> None:
-        for column, lost in (
-            ("source", "figures per source and official figures"),
-            ("task", "figures per task"),
-        ):
-            if column not in row:
-                self.notes.append(f"{file.name} has no column {column!r}: no {lost}")
 
     def _take(self, row: Mapping[str, Any], task: str, source: str) -> None:
         identifier = _text(row.get("id")) or _text(row.get("idx")) or f"row-{self._row}"
         try:
             self._items.append(self._item(row, identifier, task, source))
         except _Broken as broken:
-            self._broken.append(BrokenRow(identifier, self._row, task, source, broken.problem, broken.detail))
+            self._broken.append(BrokenRow(identifier, self._row, task, broken.problem, broken.detail))
 
     def _item(self, row: Mapping[str, Any], identifier: str, task: str, source: str) -> Item:
         question = _text(row.get("question"))
@@ -303,7 +299,7 @@ class _Reader:
             raise _Broken("picture file missing", f"{name}: {error.strerror}") from error
 
 
-class _Broken(Exception):  # noqa: N818  (not an error of the program: it carries a reason to the caller)
+class _Broken(Exception):  # noqa: N818  (not an error: it carries a reason to the caller)
     """A row can't be scored."""
 
     def __init__(self, problem: str, detail: str) -> None:
@@ -312,7 +308,7 @@ class _Broken(Exception):  # noqa: N818  (not an error of the program: it carrie
 
 
 def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
-    """Question with options: as stored (CV-Bench's text, or the user turn of our data sets), or made from the parts."""
+    """Question with options: from the stored prompt (text, or messages of our data sets), else from the parts."""
     if isinstance(stored, Sequence) and not isinstance(stored, str):
         turns = [turn for turn in stored if isinstance(turn, Mapping) and turn.get("role") == "user"]
         stored = turns[-1].get("content") if turns else None
@@ -333,7 +329,7 @@ def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
         raise InputError(
             f"the Parquet file can't be read: {str(error).splitlines()[0]}",
             where=str(file),
-            fix="it may be cut off: download or generate it again",
+            fix="it may be truncated: download or generate it again",
         ) from error
 
 
@@ -346,11 +342,11 @@ def _jsonl_rows(file: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise InputError(
-                    f"not valid JSON: {error.msg}", where=f"{file}, line {number}", fix="mend it"
+                    f"not valid JSON: {error.msg}", where=f"{file}, line {number}", fix="correct the line"
                 ) from error
             if not isinstance(row, dict):
                 raise InputError(
-                    "each line must be a JSON object", where=f"{file}, line {number}", fix="mend it"
+                    "each line must be a JSON object", where=f"{file}, line {number}", fix="correct the line"
                 )
             if number == 1:
                 _check_columns(file, list(row))
@@ -365,12 +361,12 @@ def _check_columns(file: Path, names: Sequence[str]) -> None:
         raise InputError(
             f"missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; found {', '.join(names)}",
             where=str(file),
-            fix="give a file in CV-Bench's columns or one of our data sets (see docs/evaluation.md)",
+            fix="give a file with CV-Bench's columns or a data set made by generate (see docs/evaluation.md)",
         )
 
 
 def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
-    """Choose items by turns from each task, in an order that content and seed alone decide."""
+    """Choose items from the tasks in turn, in an order given by content and seed."""
     by_task: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: content_hash([seed, item.item_key])):
         by_task.setdefault(item.task, []).append(item)
@@ -379,15 +375,5 @@ def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
     return sorted((item for _, _, item in chosen), key=lambda item: item.row)
 
 
-def _with_id(item: Item, identifier: str) -> Item:
-    fields = {name: getattr(item, name) for name in Item.__dataclass_fields__}
-    return Item(**{**fields, "id": identifier})
-
-
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _file_hash(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

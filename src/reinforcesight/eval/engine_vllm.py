@@ -1,7 +1,6 @@
-"""The vLLM engine, for a GPU host: written against vllm 0.31 (``LLM``, ``SamplingParams``, ``LoRARequest``).
+"""The vLLM engine, written against vllm 0.31 (``LLM``, ``SamplingParams``, ``LoRARequest``).
 
-The prompt is rendered by the same chat template and code as for transformers, so that the two engines differ in
-arithmetic alone.
+It renders prompts with the same code as the transformers engine, so the two differ only in arithmetic.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinforcesight.errors import ConfigError, InputError, require_module
-from reinforcesight.eval.answers import Reply
+from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
 from reinforcesight.eval.engines import Decoding, Unreadable, model_identity
-from reinforcesight.eval.items import Question, open_picture
+from reinforcesight.eval.items import Request, open_picture
 
 if TYPE_CHECKING:
     from reinforcesight.model.load import ModelConfig, ModelSource
 
-# vLLM batches by itself; answers reach the disk after each such round, so a kill loses at most one.
+# Requests per call of vLLM, which batches by itself. Answers are saved after each call.
 _ROUND = 256
-# vLLM clips a bias to this; it is far below any logit that could win.
+# The lowest logit bias that vLLM accepts; a token with it never wins.
 _NEVER = -100.0
-# Ranks that vLLM 0.31 accepts as an upper bound.
+# Values that vLLM 0.31 accepts for max_lora_rank.
 _LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
@@ -54,14 +53,13 @@ class VllmEngine:
         self.description = describe(config, source, options, str(vllm.__version__))
         self.identity = model_identity(self.description)
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
-        """Yield replies round by round."""
-        for start in range(0, len(questions), _ROUND):
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+        for start in range(0, len(requests), _ROUND):
             asked: list[int] = []
             prompts: list[dict[str, Any]] = []
-            for index in range(start, min(start + _ROUND, len(questions))):
+            for index in range(start, min(start + _ROUND, len(requests))):
                 try:
-                    prompts.append(self._prompt(questions[index]))
+                    prompts.append(self._prompt(requests[index]))
                     asked.append(index)
                 except InputError as error:
                     yield index, Unreadable(error.what)
@@ -70,25 +68,25 @@ class VllmEngine:
                 self._sampling,
                 use_tqdm=False,
                 lora_request=self._adapter,
-                tokenization_kwargs={"add_special_tokens": False},  # the template has written them
+                tokenization_kwargs={"add_special_tokens": False},  # the template contains them
             )
             for index, output in zip(asked, outputs, strict=True):
                 completion = output.outputs[0]
                 yield (
                     index,
-                    Reply(
+                    Response(
                         completion.text,
                         truncated=completion.finish_reason == "length",
                         tokens=len(completion.token_ids),
                     ),
                 )
 
-    def _prompt(self, question: Question) -> dict[str, Any]:
+    def _prompt(self, request: Request) -> dict[str, Any]:
         from reinforcesight.model.chat import chat_text, user_message
 
-        data = question.picture
+        data = request.picture
         picture = None if data is None else open_picture(data)
-        message = user_message(question.text, with_image=picture is not None)
+        message = user_message(request.text, with_image=picture is not None)
         prompt: dict[str, Any] = {"prompt": chat_text(self._processor, [message], with_image=False)}
         if picture is not None:
             prompt["multi_modal_data"] = {"image": picture}
@@ -101,10 +99,10 @@ def engine_arguments(
     """Arguments of ``vllm.LLM``.
 
     Raises:
-        ConfigError: A quantisation is asked for that vLLM has not.
+        ConfigError: vLLM does not support the quantisation or the adapter's rank.
     """
     if config.quantization != "none":
-        # Removed from vLLM's own methods before 0.31 (vllm/model_executor/layers/quantization/__init__.py).
+        # Removed before 0.31 (vllm/model_executor/layers/quantization/__init__.py).
         raise ConfigError(
             "vLLM does not load bitsandbytes weights",
             where=f"model.quantization={config.quantization}",
@@ -131,7 +129,7 @@ def engine_arguments(
 
 
 def sampling_arguments(decoding: Decoding, suppressed: Sequence[int]) -> dict[str, Any]:
-    """Arguments of ``vllm.SamplingParams``: greedy, with picture tokens out of reach."""
+    """Arguments of ``vllm.SamplingParams``: greedy, without picture tokens."""
     return {
         "temperature": 0.0,
         "max_tokens": decoding.max_new_tokens,
@@ -142,7 +140,7 @@ def sampling_arguments(decoding: Decoding, suppressed: Sequence[int]) -> dict[st
 
 
 def describe(config: ModelConfig, source: ModelSource, options: VllmConfig, version: str) -> dict[str, Any]:
-    """What answers, in words, for the results and for the keys of the answers."""
+    """Description of the model for ``results.json`` and for the keys of the answers."""
     return {
         "model_path": config.model_path,
         "base_model": source.base,
@@ -157,7 +155,7 @@ def describe(config: ModelConfig, source: ModelSource, options: VllmConfig, vers
 
 
 def _lora_rank(adapter: str) -> int:
-    """The smallest bound of vLLM's that the adapter's rank fits."""
+    """The smallest allowed ``max_lora_rank`` for an adapter."""
     path = Path(adapter) / "adapter_config.json"
     try:
         rank = int(json.loads(path.read_text(encoding="utf-8"))["r"])

@@ -1,11 +1,10 @@
-"""Engines put questions to a model: transformers here, vLLM in its own module, and a replay of logged answers.
+"""Engines that answer requests: transformers, and a replay of logged answers; vLLM has its own module.
 
-An engine yields each reply as soon as it has it, in any order, so that no finished work waits in memory.
+An engine yields each response as soon as it has it, in any order, so that finished work is saved at once.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import logging
@@ -19,42 +18,42 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from reinforcesight.errors import InputError, ReinforceSightError
-from reinforcesight.eval.answers import Reply
-from reinforcesight.eval.items import Question, Variant, content_hash, open_picture
+from reinforcesight.eval.answers import Response
+from reinforcesight.eval.items import Request, Variant, content_hash, file_sha256, open_picture
 
 if TYPE_CHECKING:
     from reinforcesight.model.load import LoadedModel, ModelConfig
 
 _log = logging.getLogger(__name__)
 
-# Logged answers of other tools: the first of these keys that a line has.
+# Keys of id and text in answers logged by other tools; the first one present counts.
 _ID_KEYS = ("id", "idx")
 _TEXT_KEYS = ("response", "text", "output", "prediction")
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """The picture of a question can't be decoded; no other picture takes its place."""
+    """The picture of a request can't be decoded."""
 
     detail: str
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are generated: greedily, up to a number of tokens."""
+    """How answers are generated; always greedily."""
 
     max_new_tokens: int
     seed: int = 0
 
 
-class Engine(Protocol):
-    """Answers questions.
+class InferenceEngine(Protocol):
+    """Answers requests.
 
     Attributes:
         name: Stored with the results.
-        identity: Hash of what answers: weights, adapter, number format, picture size.
-        description: The same in words, for ``results.json``.
-        by_id: Whether an answer belongs to an item's id instead of to its content alone.
+        identity: Hash of weights, adapter, dtype and picture size.
+        description: The same for readers of ``results.json``.
+        by_id: Whether an answer belongs to the item's id, not to its content alone.
     """
 
     name: str
@@ -62,13 +61,13 @@ class Engine(Protocol):
     description: dict[str, Any]
     by_id: bool
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
-        """Yield (index into ``questions``, reply) in any order; an index may stay away where there is no answer."""
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+        """Yield (index into ``requests``, response) in any order; leave out an index that has no answer."""
         ...
 
 
 class TransformersEngine:
-    """Batched generation with transformers: left padding, longest first, and half the batch when memory runs out."""
+    """Batched generation with transformers: left padding, longest first; halves the batch when memory runs out."""
 
     name = "transformers"
     by_id = False
@@ -80,44 +79,44 @@ class TransformersEngine:
         self.description = loaded.description
         self.identity = model_identity(loaded.description)
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
-        """Yield replies batch by batch. The next batch is decoded and tokenised while this one is generated."""
-        # Longest first: memory runs out at once if it does, and neighbours need little padding.
-        order = sorted(range(len(questions)), key=lambda i: (-_length(questions[i]), i))
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+        """Yield responses batch by batch. A thread prepares the next batch while this one is generated."""
+        # Longest first: memory runs out in the first batch or never, and neighbours need little padding.
+        order = sorted(range(len(requests)), key=lambda i: (-_length(requests[i]), i))
         pending = deque(_chunks(order, self._batch_size))
         with ThreadPoolExecutor(max_workers=1) as pool:
-            ahead = pool.submit(self._prepare, questions, pending[0]) if pending else None
+            ahead = pool.submit(self._prepare, requests, pending[0]) if pending else None
             while pending and ahead is not None:
                 chunk, prepared = pending.popleft(), ahead.result()
-                ahead = pool.submit(self._prepare, questions, pending[0]) if pending else None
-                replies = self._generate(prepared)
-                if replies is None:
-                    pending, ahead = self._halve(questions, chunk, pending, pool)
+                ahead = pool.submit(self._prepare, requests, pending[0]) if pending else None
+                responses = self._generate(prepared)
+                if responses is None:
+                    pending, ahead = self._halve(requests, chunk, pending, pool)
                     continue
                 yield from prepared.unreadable
-                yield from zip(prepared.indices, replies, strict=True)
+                yield from zip(prepared.indices, responses, strict=True)
 
-    def _prepare(self, questions: Sequence[Question], chunk: Sequence[int]) -> _Prepared:
+    def _prepare(self, requests: Sequence[Request], chunk: Sequence[int]) -> _Prepared:
         from reinforcesight.model.chat import chat_text, encode, user_message
 
         indices, texts, pictures, unreadable = [], [], [], []
         for index in chunk:
-            question = questions[index]
-            data = question.picture
+            request = requests[index]
+            data = request.picture
             try:
                 picture = None if data is None else open_picture(data)
             except InputError as error:
                 unreadable.append((index, Unreadable(error.what)))
                 continue
-            message = user_message(question.text, with_image=picture is not None)
+            message = user_message(request.text, with_image=picture is not None)
             indices.append(index)
             texts.append(chat_text(self._processor, [message], with_image=False))
             pictures.append(picture)
         batch = encode(self._processor, texts, pictures) if texts else None
         return _Prepared(indices, unreadable, batch)
 
-    def _generate(self, prepared: _Prepared) -> list[Reply] | None:
-        """Replies of a batch, or None when memory ran out and the batch can still be halved."""
+    def _generate(self, prepared: _Prepared) -> list[Response] | None:
+        """Responses of a batch, or None if memory ran out and the batch can be halved."""
         import torch
 
         from reinforcesight.model import chat
@@ -143,11 +142,11 @@ class TransformersEngine:
                     fix="set model.max_pixels, or use --set model.quantization=4bit",
                 ) from error
             return None
-        return [Reply(g.text, truncated=not g.finished, tokens=g.token_count) for g in generations]
+        return [Response(g.text, truncated=not g.finished, tokens=g.token_count) for g in generations]
 
     def _halve(
         self,
-        questions: Sequence[Question],
+        requests: Sequence[Request],
         chunk: Sequence[int],
         pending: deque[list[int]],
         pool: ThreadPoolExecutor,
@@ -159,16 +158,16 @@ class TransformersEngine:
             torch.cuda.empty_cache()
         self._batch_size = max(1, len(chunk) // 2)
         _log.warning(
-            "memory ran out with %d questions at once; going on with %d", len(chunk), self._batch_size
+            "out of memory with %d questions in a batch; continuing with %d", len(chunk), self._batch_size
         )
         rest = [*chunk, *(index for other in pending for index in other)]
         again = deque(_chunks(rest, self._batch_size))
-        return again, pool.submit(self._prepare, questions, again[0])
+        return again, pool.submit(self._prepare, requests, again[0])
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A batch ready for the model, the questions it holds, and those whose picture can't be read."""
+    """A batch ready for the model, the indices of its requests, and requests whose picture can't be read."""
 
     indices: list[int]
     unreadable: list[tuple[int, Unreadable]]
@@ -176,28 +175,28 @@ class _Prepared:
 
 
 class ReplayEngine:
-    """Scores answers that were logged before, by this program or another."""
+    """Returns answers that this or another program logged."""
 
     name = "replay"
     by_id = True
 
     def __init__(self, path: Path) -> None:
         self._answers, self._truncated = _read_log(path)
-        digest = _hash_file(path)
+        digest = file_sha256(path)
         self.identity = content_hash(["replay", digest])
         self.description = {"model_path": path.name, "answers_sha256": digest}
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply | Unreadable]]:
-        """Yield the logged answers. Pictures are decoded all the same, so that every engine scores the same items."""
-        known = [i for i, q in enumerate(questions) if (q.item.id, q.variant) in self._answers]
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+        """Yield the logged answers. Pictures are decoded too, so that every engine scores the same items."""
+        known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._answers]
         with ThreadPoolExecutor() as pool:
-            for index, problem in zip(known, pool.map(_check, (questions[i] for i in known)), strict=True):
-                name = (questions[index].item.id, questions[index].variant)
-                yield index, problem or Reply(self._answers[name], truncated=self._truncated.get(name))
+            for index, problem in zip(known, pool.map(_check, (requests[i] for i in known)), strict=True):
+                name = (requests[index].item.id, requests[index].variant)
+                yield index, problem or Response(self._answers[name], truncated=self._truncated.get(name))
 
 
 def load_transformers(config: ModelConfig, decoding: Decoding, batch_size: int) -> TransformersEngine:
-    """Load a model and wrap it.
+    """Load a model.
 
     Raises:
         InputError: The model can't be loaded.
@@ -208,9 +207,9 @@ def load_transformers(config: ModelConfig, decoding: Decoding, batch_size: int) 
 
 
 def model_identity(description: dict[str, Any]) -> str:
-    """Hash of what decides an answer: weights, adapter, number format, quantisation, attention, picture size.
+    """Hash of weights, adapter, dtype, quantisation, attention and picture size.
 
-    Local weights count by their whole content, because two checkpoints of one run share most of their bytes.
+    Local weights are hashed whole, because two checkpoints of one run share most of their bytes.
     """
     weights: dict[str, str] = {}
     for role in ("base_model", "adapter"):
@@ -218,30 +217,30 @@ def model_identity(description: dict[str, Any]) -> str:
         if description.get(role) and folder.is_dir():
             for file in sorted(folder.iterdir()):
                 if file.suffix in (".safetensors", ".json", ".jinja"):
-                    weights[f"{role}/{file.name}"] = _hash_file(file)
+                    weights[f"{role}/{file.name}"] = file_sha256(file)
         elif description.get(role):
             weights[role] = f"{description[role]}@{description.get('revision')}"
     parts = ("dtype", "quantization", "attn_implementation", "picture_size", "architecture")
     return content_hash([weights, {part: description.get(part) for part in parts}])
 
 
-def _check(question: Question) -> Unreadable | None:
+def _check(request: Request) -> Unreadable | None:
     try:
-        open_picture(question.item.picture)
+        open_picture(request.item.picture)
     except InputError as error:
         return Unreadable(error.what)
     return None
 
 
-def _length(question: Question) -> float:
-    """Rough number of tokens: a Qwen2-VL picture token covers 28 x 28 pixels, a text token some four characters."""
-    tokens = len(question.text) / 4
-    if question.picture is not None:
+def _length(request: Request) -> float:
+    """Approximate tokens: a Qwen2-VL picture token covers 28 x 28 pixels, a text token about four characters."""
+    tokens = len(request.text) / 4
+    if request.picture is not None:
         try:
-            with Image.open(io.BytesIO(question.picture)) as picture:  # reads the header alone
+            with Image.open(io.BytesIO(request.picture)) as picture:  # reads only the header
                 tokens += picture.width * picture.height / 28**2
         except (OSError, SyntaxError, ValueError):
-            pass  # named when the batch is prepared
+            pass  # reported when the batch is prepared
     return tokens
 
 
@@ -256,13 +255,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _read_log(path: Path) -> tuple[dict[tuple[str, Variant], str], dict[tuple[str, Variant], bool]]:
-    """Logged answers by item and variant: JSON lines with ``id`` or ``idx`` and the response text."""
+    """Responses, and whether they were truncated, by item id and variant."""
     answers: dict[tuple[str, Variant], str] = {}
     truncated: dict[tuple[str, Variant], bool] = {}
     fix = f"each line needs {' or '.join(_ID_KEYS)}, and {' or '.join(_TEXT_KEYS)}"
@@ -285,7 +279,7 @@ def _read_log(path: Path) -> tuple[dict[tuple[str, Variant], str], dict[tuple[st
         identifier = next((row[key] for key in _ID_KEYS if key in row), None)
         text = next((row[key] for key in _TEXT_KEYS if isinstance(row.get(key), str)), None)
         if identifier is None or text is None:
-            raise InputError("a logged answer without id or text", where=where, fix=fix)
+            raise InputError("a logged answer has no id or no text", where=where, fix=fix)
         try:
             name = (str(identifier), Variant(row.get("variant", Variant.PLAIN)))
         except ValueError as error:

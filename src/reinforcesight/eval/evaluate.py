@@ -1,7 +1,7 @@
-"""Evaluate a model: ask every question once, keep every answer, and put intervals around what comes out.
+"""Evaluate a model: ask every question once, save every answer, and compute figures with intervals.
 
-The answers go to ``results.jsonl`` as they come. A run that was stopped continues where it was: an answer is found by
-the hash of all that decides it (model, protocol, decoding, prompt, picture, choices, variant), never by its position.
+Answers are written to ``results.jsonl`` as they come. A stopped run resumes: saved answers are found by a hash of
+everything that decides them (model, protocol, decoding, prompt, picture, choices, variant), not by position.
 """
 
 from __future__ import annotations
@@ -21,59 +21,58 @@ from typing import Any
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval import summary
 from reinforcesight.eval.answers import (
-    Answer,
     AnswerLog,
-    Reply,
-    question_key,
-    read_answers,
+    Response,
+    ScoredAnswer,
+    answer_key,
     read_logged,
+    read_scored_answers,
     score,
-    write_answers,
-    write_atomically,
+    write_scored_answers,
 )
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks, spread_over_tasks
-from reinforcesight.eval.engines import Decoding, Engine, ReplayEngine, load_transformers
-from reinforcesight.eval.items import Benchmark, Item, Question, Variant, ask, content_hash, open_picture
+from reinforcesight.eval.engines import Decoding, InferenceEngine, ReplayEngine, load_transformers
+from reinforcesight.eval.items import (
+    Benchmark,
+    BrokenRow,
+    Item,
+    Request,
+    Variant,
+    content_hash,
+    make_request,
+    open_picture,
+)
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.progress import Progress
-from reinforcesight.eval.results import Broken, Compared, Paired, Results, answers_path, read_results
+from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
 from reinforcesight.grpo.faithfulness import faithfulness_metrics
+from reinforcesight.jobs.files import write_json
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
 
 _log = logging.getLogger(__name__)
 
-# A further look at an answer, such as whether its reasoning agrees with the scene: name to value.
+# Further measures of an answer, by name, from the item and the response text.
 Metrics = Callable[[Item, str], Mapping[str, float]]
 
-_VERSIONED = (
-    "reinforcesight",
-    "torch",
-    "transformers",
-    "peft",
-    "vllm",
-    "numpy",
-    "scipy",
-    "statsmodels",
-    "pillow",
-)
+_VERSIONED = ("reinforcesight", "torch", "transformers", "peft", "vllm", "numpy", "scipy", "pillow")
 
 
 def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_metrics) -> Results:
     """Evaluate a model and write ``results.json``, ``results.jsonl`` and the report.
 
     Args:
-        config: What is evaluated, on what, and how.
-        metrics: Computed for each plain answer from the item and the response text; means go into the results. By
-            default, faithfulness of the reasoning where the item has a scene.
+        config: Model, benchmark and protocol.
+        metrics: Computed for each plain answer; the results hold the means. The default measures whether the
+            reasoning agrees with the scene, if the item has one.
 
     Returns:
-        The results; ``exit_code`` is 1 when rows could not be scored, which are counted apart and named.
+        The results; ``exit_code`` is 1 if rows could not be scored or have no answer.
 
     Raises:
-        ConfigError, InputError: Nothing could be evaluated as asked.
-        OutputError: The answers can't be written; those written before are kept.
+        ConfigError, InputError: The model, benchmark or baseline can't be used as given.
+        OutputError: A file can't be written. Answers written before are kept.
     """
     started = time.monotonic()
     processes = Processes()
@@ -87,15 +86,15 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         seed=config.seed,
     )
     engine = _make_engine(config, processes)
-    asked = _questions(benchmark, config)
+    asked = _requests(benchmark, config)
     run_identity = content_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
-    keys = [question_key(question, run_identity, by_id=engine.by_id) for question in asked]
+    keys = [answer_key(request, run_identity, by_id=engine.by_id) for request in asked]
     ready = time.monotonic()
 
     files = _Files(config.output)
     logged = read_logged([files.answers, files.previous, *files.parts()])
     todo = list({key: q for key, q in zip(keys, asked, strict=True) if key not in logged}.items())
-    processes.wait()  # all have read what is there before anyone writes
+    processes.wait()  # until all have read the files, before anyone writes
     new = _answer(engine, todo, files.own(processes), processes)
     processes.wait()
     generated = time.monotonic()
@@ -113,17 +112,17 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
             "output": str(config.output),
         }
         results = results.model_copy(update={"run": run})
-        write_atomically(config.output, results.to_json())
+        write_json(config.output, results.model_dump(mode="json"))
         if config.report:
             _write_report(config, results, benchmark, files, baselines)
-        _say_outcome(results, config.output)
+        _print_outcome(results, config.output)
     processes.wait()
     return results if processes.is_main else read_results(config.output)
 
 
 @dataclass(frozen=True)
 class _Files:
-    """Files of one evaluation."""
+    """Paths of one evaluation."""
 
     output: Path
 
@@ -133,7 +132,7 @@ class _Files:
 
     @property
     def previous(self) -> Path:
-        """Answers to other questions that stood in the file of this run; kept, and used again when they fit."""
+        """Answers of earlier runs with this output that this run does not ask for; reused if a later run does."""
         return self.output.with_suffix(".previous.jsonl")
 
     def parts(self) -> list[Path]:
@@ -145,7 +144,7 @@ class _Files:
         return self.output.with_suffix(f".rank-{processes.rank:05d}.jsonl")
 
 
-def _make_engine(config: EvaluateConfig, processes: Processes) -> Engine:
+def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine:
     decoding = Decoding(config.token_limit, config.seed)
     if config.engine == "replay":
         assert config.answers is not None
@@ -169,7 +168,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> Engine:
     return VllmEngine(model, config.vllm, decoding)
 
 
-def _questions(benchmark: Benchmark, config: EvaluateConfig) -> list[Question]:
+def _requests(benchmark: Benchmark, config: EvaluateConfig) -> list[Request]:
     variants = [Variant.PLAIN]
     if config.blind:
         variants.append(Variant.BLIND)
@@ -179,27 +178,27 @@ def _questions(benchmark: Benchmark, config: EvaluateConfig) -> list[Question]:
     if config.blind_limit is not None:
         fewer[Variant.BLIND] = spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed)
     made = (
-        ask(item, variant, config.protocol)
+        make_request(item, variant, config.protocol)
         for variant in variants
         for item in fewer.get(variant, benchmark.items)
     )
-    return [question for question in made if question is not None]
+    return [request for request in made if request is not None]
 
 
 def _answer(
-    engine: Engine, todo: Sequence[tuple[str, Question]], path: Path, processes: Processes
+    engine: InferenceEngine, todo: Sequence[tuple[str, Request]], path: Path, processes: Processes
 ) -> list[str]:
-    """Put this process's share of the open questions to the engine; return the keys answered."""
+    """Answer this process's share of the requests; return the keys answered."""
     share = todo[processes.rank :: processes.world]
     done: list[str] = []
-    questions = [question for _, question in share]
+    requests = [request for _, request in share]
     with AnswerLog(path) as log, Progress("questions", len(share), shown=processes.is_main) as progress:
         if share:
-            for index, reply in engine.answer(questions):
+            for index, response in engine.answer(requests):
                 progress.advance()
-                if isinstance(reply, Reply):
+                if isinstance(response, Response):
                     key = share[index][0]
-                    log.append(score(questions[index], key, reply))
+                    log.append(score(requests[index], key, response))
                     done.append(key)
     return done
 
@@ -207,24 +206,24 @@ def _answer(
 def _finish(
     config: EvaluateConfig,
     benchmark: Benchmark,
-    engine: Engine,
-    asked: Sequence[Question],
+    engine: InferenceEngine,
+    asked: Sequence[Request],
     keys: Sequence[str],
-    logged: Mapping[str, Answer],
+    logged: Mapping[str, ScoredAnswer],
     files: _Files,
-    baselines: Sequence[tuple[Path, Results, list[Answer]]],
+    baselines: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
     metrics: Metrics | None,
 ) -> Results:
-    """Put the answers into benchmark order, judge them by the present parser, and compute every figure."""
+    """Sort the answers in benchmark order, judge them with the current parser, and compute all figures."""
     broken, unanswered = _without_answer(benchmark, asked, keys, logged)
     left_out = {entry.id for entry in broken}
     answers = [
-        _judged(question, logged[key], metrics)
-        for question, key in zip(asked, keys, strict=True)
-        if key in logged and question.item.id not in left_out
+        _judged(request, logged[key], metrics)
+        for request, key in zip(asked, keys, strict=True)
+        if key in logged and request.item.id not in left_out
     ]
     _keep_foreign(files, set(keys))
-    write_answers(files.answers, answers)
+    write_scored_answers(files.answers, answers)
     for part in files.parts():
         part.unlink()
 
@@ -260,7 +259,7 @@ def _finish(
             for path, other, _ in baselines
         ),
         run={},
-        **{name: getattr(figures, name) for name in type(figures).model_fields},
+        **dict(figures),
     )
 
 
@@ -269,7 +268,7 @@ def _write_report(
     results: Results,
     benchmark: Benchmark,
     files: _Files,
-    baselines: Sequence[tuple[Path, Results, list[Answer]]],
+    baselines: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
 ) -> None:
     from reinforcesight.eval.report import correctness, write_report
 
@@ -278,67 +277,61 @@ def _write_report(
     write_report(results, benchmark.items, answers, config.output, baseline=baseline, gallery=config.gallery)
 
 
-def _judged(question: Question, answer: Answer, metrics: Metrics | None) -> Answer:
-    extra = metrics(question.item, answer.response) if metrics and question.variant is Variant.PLAIN else None
-    reply = Reply(answer.response, answer.truncated, answer.tokens)
-    return score(question, answer.key, reply, extra)
+def _judged(request: Request, answer: ScoredAnswer, metrics: Metrics | None) -> ScoredAnswer:
+    extra = metrics(request.item, answer.response) if metrics and request.variant is Variant.PLAIN else None
+    response = Response(answer.response, answer.truncated, answer.tokens)
+    return score(request, answer.key, response, extra)
 
 
 def _without_answer(
-    benchmark: Benchmark, asked: Sequence[Question], keys: Sequence[str], logged: Mapping[str, Answer]
-) -> tuple[list[Broken], list[str]]:
-    """Rows that can't be scored, and questions that the engine left open."""
-    broken = [
-        Broken(id=b.id, row=b.row, task=b.task, problem=b.problem, detail=b.detail) for b in benchmark.broken
-    ]
+    benchmark: Benchmark, asked: Sequence[Request], keys: Sequence[str], logged: Mapping[str, ScoredAnswer]
+) -> tuple[list[BrokenRow], list[str]]:
+    """Rows that can't be scored, and requests that the engine did not answer."""
+    broken = list(benchmark.broken)
     unanswered = []
     seen: set[str] = set()
-    for question, key in zip(asked, keys, strict=True):
-        item = question.item
+    for request, key in zip(asked, keys, strict=True):
+        item = request.item
         if key in logged or item.id in seen:
             continue
         try:
             open_picture(item.picture)
         except InputError as error:
             seen.add(item.id)
-            broken.append(
-                Broken(
-                    id=item.id, row=item.row, task=item.task, problem="picture unreadable", detail=error.what
-                )
-            )
+            broken.append(BrokenRow(item.id, item.row, item.task, "picture unreadable", error.what))
         else:
             unanswered.append(
-                item.id if question.variant is Variant.PLAIN else f"{item.id} ({question.variant.value})"
+                item.id if request.variant is Variant.PLAIN else f"{item.id} ({request.variant.value})"
             )
     return sorted(broken, key=lambda b: b.row), unanswered
 
 
 def _keep_foreign(files: _Files, keys: set[str]) -> None:
-    """Move answers to other questions out of the way; they cost model time and are not thrown away."""
+    """Move answers that this run did not ask for to another file; they cost model time and may be reused."""
     held = read_logged([files.answers])
     foreign = {key: answer for key, answer in held.items() if key not in keys}
     if foreign:
         kept = {**read_logged([files.previous]), **foreign}
-        write_answers(files.previous, list(kept.values()))
+        write_scored_answers(files.previous, list(kept.values()))
         _log.warning("%d answers of other runs were moved to %s", len(foreign), files.previous)
 
 
-def _read_others(config: EvaluateConfig) -> list[tuple[Path, Results, list[Answer]]]:
-    """The baseline first, then the further runs for the report; read before any model time is spent."""
+def _read_others(config: EvaluateConfig) -> list[tuple[Path, Results, list[ScoredAnswer]]]:
+    """The baseline, then the runs to compare in the report. Read first, so that a wrong path costs no model time."""
     paths = ([config.baseline] if config.baseline else []) + list(config.compare)
     for path in paths:
         if path.resolve() == config.output.resolve():
             raise ConfigError(
                 "a run can't be its own baseline", where=str(path), fix="choose another --output"
             )
-    return [(path, read_results(path), read_answers(answers_path(path))) for path in paths]
+    return [(path, read_results(path), read_scored_answers(answers_path(path))) for path in paths]
 
 
 def _paired(
     config: EvaluateConfig,
-    plain: Sequence[Answer],
+    plain: Sequence[ScoredAnswer],
     protocol: Mapping[str, Any],
-    others: Sequence[tuple[Path, Results, list[Answer]]],
+    others: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
 ) -> Paired | None:
     if config.baseline is None:
         return None
@@ -348,8 +341,7 @@ def _paired(
     return summary.paired(plain, theirs, results, str(path), same_protocol=same, seed=config.seed)
 
 
-def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: Engine) -> dict[str, Any]:
-    """Everything behind the number."""
+def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEngine) -> dict[str, Any]:
     return {
         "name": config.protocol.value,
         "prompt": "the benchmark's own question with its options, a line break, and the instruction",
@@ -388,7 +380,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _say_outcome(results: Results, output: Path) -> None:
+def _print_outcome(results: Results, output: Path) -> None:
     lines = []
     micro = results.micro
     if micro.accuracy is not None and micro.low is not None and micro.high is not None:

@@ -1,4 +1,4 @@
-"""What is evaluated: one benchmark item, a benchmark, and the variants in which an item is asked."""
+"""Benchmark items, and the requests made from them: plain, without the picture, or with swapped options."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
@@ -21,29 +22,20 @@ from reinforcesight.protocol import (
     option_lines,
     with_instruction,
 )
+from reinforcesight.relations.kinds import Relation
 
 # A picture larger than this is refused by Pillow as a decompression bomb; the same bound as Pillow's own default.
 _MAX_PIXELS = 178_956_970
 
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
 _RELATION_WORDS = frozenset({"left", "right", "above", "below"})
-_INVERSE = {
-    "left": "right",
-    "right": "left",
-    "above": "below",
-    "below": "above",
-    "in front": "behind",
-    "behind": "in front",
-    "closer": "farther",
-    "farther": "closer",
-}
 
 
 class Variant(StrEnum):
-    """How an item is put to the model."""
+    """How an item is asked."""
 
     PLAIN = "plain"
-    BLIND = "blind"  # no picture: what the wording and the options alone give away
+    BLIND = "blind"  # without the picture: measures what the text alone gives away
     SWAPPED = "swapped"  # options in reverse order
 
 
@@ -54,14 +46,14 @@ class Item:
     Attributes:
         id: Unique in its benchmark.
         row: Zero-based position in the benchmark as read.
-        prompt: Question with its options (where they are shown), without any instruction.
+        prompt: Question, with its options if they are shown, without instruction.
         gold: Letter of the right choice.
         picture: Encoded picture file.
         cluster: Key of the source picture; questions on one picture are not independent.
-        relation: The relation that is true, or None where the task has none (Count).
-        form: Question form of our own data sets; ``cvbench`` elsewhere.
+        relation: The true relation, or None for tasks without one (Count).
+        form: Question form of our own data sets, else ``cvbench``.
         shows_options: Whether the prompt lists the choices with their letters.
-        scene, evidence: JSON text of our own data sets, for metrics that look behind the answer.
+        scene, evidence: JSON columns of our own data sets, used by metrics of the reasoning.
     """
 
     id: str
@@ -85,33 +77,32 @@ class Item:
 
     @property
     def item_key(self) -> str:
-        """Hash of question, choices, gold and picture: the same item in any run of any model."""
+        """Hash of question, choices, gold and picture; identifies the item in every run."""
         return content_hash([self.prompt, list(self.choices), self.gold, self.picture_sha])
 
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A benchmark row that can't be scored, and why. It counts neither as right nor as wrong."""
+    """A benchmark row that can't be scored, and why. It counts in no figure."""
 
     id: str
     row: int
     task: str
-    source: str
     problem: str
     detail: str
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was read.
+    """A benchmark as read from its files.
 
     Attributes:
         items: In the order of the files.
         broken: Rows of the selected tasks that can't be scored.
-        available: Rows per (source, task) in the files before any selection; official figures need all of them.
+        available: Rows per (source, task) before selection; official figures need all of them.
         files: File name to SHA-256 of its bytes.
         fingerprint: SHA-256 over the content of the selected rows.
-        notes: Remarks a reader of the numbers should see.
+        notes: Remarks for readers of the figures.
     """
 
     name: str
@@ -126,12 +117,12 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Question:
-    """An item in one variant, ready to be put to an engine.
+class Request:
+    """An item in one variant, as an engine receives it.
 
     Attributes:
         text: Full user text: question, options, instruction.
-        choices: In the order in which they are shown here.
+        choices: In the order shown here.
         gold: Letter of the right choice in this order.
     """
 
@@ -148,16 +139,21 @@ class Question:
 
 
 def content_hash(value: object) -> str:
-    """SHA-256 of a JSON value in a canonical spelling."""
+    """SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def ask(item: Item, variant: Variant, protocol: Protocol) -> Question | None:
-    """Put an item into a variant.
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | None:
+    """Ask an item in a variant.
 
     Returns:
-        None where the variant has no meaning for the item: options that are not shown can't be swapped.
+        None if the variant does not apply: options that are not shown can't be swapped.
     """
     prompt, choices, gold = item.prompt, item.choices, item.gold
     if variant is Variant.SWAPPED:
@@ -171,18 +167,18 @@ def ask(item: Item, variant: Variant, protocol: Protocol) -> Question | None:
         text = f"{prompt}\n{DIRECT_OPEN_INSTRUCTION}"
     else:
         text = with_instruction(prompt, protocol)
-    return Question(item, variant, text, choices, gold)
+    return Request(item, variant, text, choices, gold)
 
 
 def strip_instruction(prompt: str) -> str:
-    """A stored prompt without the instruction of any protocol, so that one protocol's wording serves all items."""
+    """A stored prompt without the instruction of any protocol."""
     for instruction in (*(protocol.instruction for protocol in Protocol), DIRECT_OPEN_INSTRUCTION):
         prompt = prompt.removesuffix(instruction).rstrip("\n")
     return prompt
 
 
 def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
-    """Letter of a stored answer such as ``(A)`` or ``A``, or None where it is no letter of these choices."""
+    """Letter of a stored answer such as ``(A)`` or ``A``, or None if these choices don't have it."""
     if not isinstance(answer, str):
         return None
     match = re.fullmatch(r"\s*\(?([A-Z])\)?\s*", answer)
@@ -192,21 +188,18 @@ def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
 
 
 def relation_of(task: str, answer_text: str, question: str = "") -> str | None:
-    """The relation behind a row in CV-Bench's columns: the gold word for Relation; else which way the question asks.
+    """The true relation of a row in CV-Bench's columns.
 
-    CV-Bench's own 3D questions all ask which object is closer; data sets exported to its columns also ask which is
-    farther.
+    For Relation it is the gold choice. For Depth and Distance it follows from the question: CV-Bench always asks which
+    object is closer; data sets exported to its columns also ask which is farther.
     """
     if task == "Relation":
         word = answer_text.strip().lower()
         return word if word in _RELATION_WORDS else None
-    nearer = {"Depth": "in front", "Distance": "closer"}.get(task)
-    return _INVERSE[nearer] if nearer and "farther from" in question else nearer
-
-
-def inverse(relation: str) -> str | None:
-    """The relation with subject and object exchanged, which is also the other choice of a two-choice question."""
-    return _INVERSE.get(relation)
+    nearer = {"Depth": Relation.IN_FRONT, "Distance": Relation.CLOSER}.get(task)
+    if nearer is None:
+        return None
+    return (nearer.inverse if "farther from" in question else nearer).value
 
 
 def type_of(task: str) -> str:

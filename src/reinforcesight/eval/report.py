@@ -17,9 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from PIL import Image
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.answers import Answer, write_atomically
+from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Item, Variant, content_hash, open_picture
-from reinforcesight.eval.results import Cell, Compared, Results
+from reinforcesight.eval.results import Accuracy, Compared, Results
+from reinforcesight.jobs.files import write_text
 from reinforcesight.protocol import LETTERS
 
 _PICTURE_SIDE = 420  # pixels along the longer side in the gallery
@@ -39,7 +40,7 @@ class Bar:
 
     title: str
     colour: str
-    cell: Cell
+    cell: Accuracy
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Shown:
         reasoning, final: The response, split at the end of its reasoning.
     """
 
-    answer: Answer
+    answer: ScoredAnswer
     question: str
     kind: str
     flip: str
@@ -79,7 +80,7 @@ class Shown:
 def write_report(
     results: Results,
     items: Sequence[Item],
-    answers: Sequence[Answer],
+    answers: Sequence[ScoredAnswer],
     path: Path,
     *,
     baseline: Mapping[str, bool] | None = None,
@@ -99,22 +100,22 @@ def write_report(
         The two files.
     """
     page, text = path.with_suffix(".html"), path.with_suffix(".md")
-    write_atomically(page, html(results, items, answers, baseline=baseline or {}, gallery=gallery))
-    write_atomically(text, markdown(results))
+    write_text(page, html(results, items, answers, baseline=baseline or {}, gallery=gallery))
+    write_text(text, markdown(results))
     return page, text
 
 
 def html(
     results: Results,
     items: Sequence[Item],
-    answers: Sequence[Answer],
+    answers: Sequence[ScoredAnswer],
     *,
     baseline: Mapping[str, bool],
     gallery: int,
 ) -> str:
     """The whole page. Everything that came from a model or a data file is escaped."""
     failed = [a for a in answers if a.variant is Variant.PLAIN and not a.correct]
-    shown = choose(failed, gallery)
+    shown = choose_failures(failed, gallery)
     by_key = {item.item_key: item for item in items}
     entries = [_shown(a, by_key[a.item], baseline) for a in shown if a.item in by_key]
     environment = Environment(
@@ -205,9 +206,9 @@ def markdown(results: Results) -> str:
     return "\n".join(lines)
 
 
-def choose(failed: Sequence[Answer], most: int) -> list[Answer]:
+def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAnswer]:
     """Entries of the gallery: by turns from every task and kind of failure, in an order that content decides."""
-    groups: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
     for answer in sorted(failed, key=lambda a: content_hash(a.item)):
         groups[answer.task, answer.status].append(answer)
     turns = zip_longest(*(groups[name] for name in sorted(groups)))
@@ -223,7 +224,7 @@ def _rows(results: Results) -> list[str]:
     return ["All (micro)", "Mean of tasks (macro)", *results.per_task]
 
 
-def _find(run: Results | Compared, name: str) -> Cell | None:
+def _find(run: Results | Compared, name: str) -> Accuracy | None:
     if name == "All (micro)" or name == "micro":
         return run.micro
     return run.macro if name == "Mean of tasks (macro)" else run.per_task.get(name)
@@ -253,7 +254,7 @@ def _chance(results: Results, name: str) -> tuple[float | None, float | None]:
     return chance.random_per_task.get(name), chance.majority_per_task.get(name)
 
 
-def _shown(answer: Answer, item: Item, baseline: Mapping[str, bool]) -> Shown:
+def _shown(answer: ScoredAnswer, item: Item, baseline: Mapping[str, bool]) -> Shown:
     reasoning, final = split_response(answer.response)
     picture, width, height = _thumbnail(item.picture)
     return Shown(
@@ -320,7 +321,7 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def _with_interval(cell: Cell | None) -> str:
+def _with_interval(cell: Accuracy | None) -> str:
     if cell is None or cell.accuracy is None:
         return "–"
     return f"{_percent(cell.accuracy)} ({_percent(cell.low)} to {_percent(cell.high)})"
@@ -339,7 +340,7 @@ def _cell_text(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def correctness(answers: Sequence[Answer]) -> dict[str, bool]:
+def correctness(answers: Sequence[ScoredAnswer]) -> dict[str, bool]:
     """Item key to whether the plain answer was right."""
     return {a.item: a.correct for a in answers if a.variant is Variant.PLAIN}
 

@@ -1,29 +1,31 @@
-"""The record behind ``results.json``: what was measured, under which protocol, and how sure the figures are."""
+"""The record behind ``results.json``: figures with intervals, and the protocol that they were measured under."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.statistics import Interval, PairedTest
+from reinforcesight.eval.items import BrokenRow
+from reinforcesight.eval.statistics import PairedTest
 
-FORMAT = 1
+_FORMAT = 1
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Cell(_Record):
+class Accuracy(_Record):
     """An accuracy with its count and 95 % interval.
 
     Attributes:
-        accuracy: Between 0 and 1; None where nothing was asked.
-        correct, n: None in a mean of several cells.
+        accuracy: Between 0 and 1; None if nothing was asked.
+        correct: None for a mean of several accuracies.
+        low, high: The interval; None if nothing was asked.
+        method: How the interval was computed.
     """
 
     accuracy: float | None
@@ -37,16 +39,16 @@ class Cell(_Record):
 class Summary(_Record):
     """All figures of one variant (plain, blind or swapped)."""
 
-    micro: Cell
-    macro: Cell
-    per_task: dict[str, Cell]
-    per_source: dict[str, Cell]
-    per_source_dataset: dict[str, Cell]
-    per_relation: dict[str, Cell]
-    per_form: dict[str, Cell]
-    per_letter: dict[str, Cell]
+    micro: Accuracy
+    macro: Accuracy
+    per_task: dict[str, Accuracy]
+    per_source: dict[str, Accuracy]
+    per_source_dataset: dict[str, Accuracy]
+    per_relation: dict[str, Accuracy]
+    per_form: dict[str, Accuracy]
+    per_letter: dict[str, Accuracy]
     letters_given: dict[str, int]
-    parse_rate: Cell
+    parse_rate: Accuracy
     parse_status: dict[str, int]
     parse_rules: dict[str, int]
     truncated: int
@@ -55,7 +57,7 @@ class Summary(_Record):
 
 
 class Chance(_Record):
-    """What an answer without looking scores: at random, and always the most frequent letter of each task."""
+    """Accuracy of answering at random, and of always giving the most frequent letter of each task."""
 
     random: float
     majority: float
@@ -64,21 +66,21 @@ class Chance(_Record):
 
 
 class Official(_Record):
-    """CV-Bench's own aggregate. A figure is None unless all rows of all its parts were scored.
+    """CV-Bench's own aggregates. Each is None unless every row of all its parts was scored.
 
     Attributes:
-        missing: What would have to be run, or mended, for the missing figures.
+        missing: The parts that are incomplete.
     """
 
-    two_d: Cell | None
-    three_d: Cell | None
-    cv_bench: Cell | None
+    two_d: Accuracy | None
+    three_d: Accuracy | None
+    cv_bench: Accuracy | None
     per_source: dict[str, float]
     missing: tuple[str, ...]
 
 
 class Swapped(_Record):
-    """Both orders of the options.
+    """Figures over both orders of the options.
 
     Attributes:
         consistency: Same option chosen in both orders, over the items asked in both.
@@ -87,15 +89,15 @@ class Swapped(_Record):
         not_swappable: Items whose prompt shows no options.
     """
 
-    consistency: Cell
-    both_orders: Cell
-    both_correct: Cell
+    consistency: Accuracy
+    both_orders: Accuracy
+    both_correct: Accuracy
     not_swappable: int
     summary: Summary
 
 
 class Paired(_Record):
-    """This run against a baseline run on the items that both answered."""
+    """This run against a baseline run, on the items that both answered."""
 
     title: str
     path: str
@@ -105,57 +107,35 @@ class Paired(_Record):
     test: PairedTest | None
 
 
-class Broken(_Record):
-    """A benchmark row that could not be scored."""
-
-    id: str
-    row: int
-    task: str
-    problem: str
-    detail: str
-
-
 class Compared(_Record):
-    """Another run, shown beside this one in the report."""
+    """Another run, shown next to this one in the report."""
 
     title: str
     path: str
-    micro: Cell
-    macro: Cell
-    per_task: dict[str, Cell]
+    micro: Accuracy
+    macro: Accuracy
+    per_task: dict[str, Accuracy]
 
 
-class Results(_Record):
-    """Everything in ``results.json``.
-
-    Attributes:
-        protocol: Model, prompt, decoding, engine, benchmark and versions; plain JSON values.
-        run: Clock times, batch size and processes: whatever may differ between two equal evaluations.
-    """
-
-    format: int = FORMAT
+class _Scope(_Record):
+    format: int = _FORMAT
     title: str
     protocol: dict[str, Any]
     n_items: int
     n_scored: int
-    broken: tuple[Broken, ...]
+    broken: tuple[BrokenRow, ...]
     unanswered: tuple[str, ...]
-    micro: Cell
-    macro: Cell
+
+
+class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
+    """Everything in ``results.json``.
+
+    Attributes:
+        protocol: Model, prompt, decoding, engine, benchmark and versions; plain JSON values.
+        run: Clock times, batch size and processes: what may differ between two equal evaluations.
+    """
+
     official: Official
-    per_task: dict[str, Cell]
-    per_source: dict[str, Cell]
-    per_source_dataset: dict[str, Cell]
-    per_relation: dict[str, Cell]
-    per_form: dict[str, Cell]
-    per_letter: dict[str, Cell]
-    letters_given: dict[str, int]
-    parse_rate: Cell
-    parse_status: dict[str, int]
-    parse_rules: dict[str, int]
-    truncated: int
-    confusion: dict[str, dict[str, int]]
-    metrics: dict[str, float]
     chance: Chance
     blind: Summary | None
     swapped: Swapped | None
@@ -165,19 +145,15 @@ class Results(_Record):
 
     @property
     def exit_code(self) -> int:
-        """0 only when every selected row was scored."""
+        """0 if every selected row was scored, else 1."""
         return 1 if self.broken or self.unanswered else 0
-
-    def to_json(self) -> str:
-        """Text of ``results.json``."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_results(path: Path) -> Results:
     """Read a ``results.json``.
 
     Raises:
-        InputError: It is absent or is no such file.
+        InputError: The file is missing or was not written by ``evaluate``.
     """
     try:
         return Results.model_validate_json(path.read_bytes())
@@ -187,18 +163,12 @@ def read_results(path: Path) -> Results:
         ) from error
     except ValidationError as error:
         raise InputError(
-            f"no results of this program: {error.errors()[0]['msg']}",
+            f"not a results.json of this program: {error.errors()[0]['msg']}",
             where=str(path),
             fix="give a results.json that 'reinforcesight evaluate' wrote",
         ) from error
 
 
 def answers_path(results: Path) -> Path:
-    """Where the answers of a ``results.json`` are kept."""
+    """Path of the answers that belong to a ``results.json``."""
     return results.with_suffix(".jsonl")
-
-
-__all__ = [
-    "Broken", "Cell", "Chance", "Compared", "Interval", "Official", "Paired", "PairedTest", "Results", "Summary",
-    "Swapped", "answers_path", "read_results",
-]  # fmt: skip

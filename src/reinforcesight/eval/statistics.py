@@ -1,4 +1,4 @@
-"""Intervals and tests. The arithmetic is scipy's and statsmodels'; this module says what is counted."""
+"""Confidence intervals and the paired test, computed by scipy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
 
-CONFIDENCE = 0.95
-RESAMPLES = 4000  # the Monte-Carlo error of a 95 % percentile end is then about 0.05 standard errors
+_CONFIDENCE = 0.95
+_RESAMPLES = 4000  # Monte-Carlo error of a 95 % percentile bound: about 0.05 standard errors
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class PairedTest:
 
     Attributes:
         p_value: McNemar's exact test, two-sided.
-        difference: Accuracy of this model less that of the baseline.
+        difference: Accuracy of this model minus that of the baseline.
     """
 
     n: int
@@ -44,17 +42,25 @@ class PairedTest:
 
 
 def wilson(correct: int, n: int) -> Interval | None:
-    """Wilson score interval of one cell, or None for an empty one."""
-    if n == 0:
-        return None
-    low, high = proportion_confint(correct, n, alpha=1 - CONFIDENCE, method="wilson")
-    return Interval(float(low), float(high), "wilson")
+    """Wilson score interval of a proportion, or None if ``n`` is 0."""
+    return _wilson(correct, n, "wilson") if n else None
+
+
+def _wilson(correct: int, n: int, method: str) -> Interval:
+    bounds = stats.binomtest(correct, n).proportion_ci(_CONFIDENCE, method="wilson")
+    return Interval(float(bounds.low), float(bounds.high), method)
+
+
+def mcnemar(only_this: int, only_baseline: int) -> float:
+    """Two-sided p-value of McNemar's exact test: a binomial test that discordant pairs go either way equally often."""
+    discordant = only_this + only_baseline
+    return float(stats.binomtest(only_this, discordant).pvalue) if discordant else 1.0
 
 
 def stratified_accuracy(
     correct: Sequence[bool], strata: Sequence[str], weights: Mapping[str, float] | None = None
 ) -> float:
-    """Mean over the strata of the accuracy within each; with one stratum this is the plain accuracy.
+    """Mean over the strata of the accuracy in each; with one stratum, the plain accuracy.
 
     Args:
         correct: Whether the answer was right, one for each item.
@@ -73,11 +79,10 @@ def clustered_interval(
     seed: int,
     weights: Mapping[str, float] | None = None,
 ) -> Interval | None:
-    """Percentile bootstrap of ``stratified_accuracy``, resampling whole pictures.
+    """Percentile bootstrap of ``stratified_accuracy`` that resamples whole pictures.
 
-    Questions on one picture share its difficulty, so items are not independent; pictures are taken as the
-    independent units (Efron & Tibshirani 1993, ch. 8). Where all pictures agree, resampling shows no spread, and
-    Wilson's interval on the number of pictures stands in.
+    Questions on one picture are not independent, so the pictures are the units (Efron & Tibshirani 1993, ch. 8).
+    If all pictures agree, resampling has no spread; the result is then Wilson's interval on the number of pictures.
 
     Args:
         clusters: Key of the picture, one for each item.
@@ -92,7 +97,7 @@ def clustered_interval(
     weight = _weights(names, weights)
     n_strata = hits.shape[1]
     if len(hits) < 2 or np.all(hits == 0) or np.all(hits == totals):
-        return _degenerate(bool(hits.sum()), len(hits))
+        return _wilson(len(hits) if hits.any() else 0, len(hits), "wilson over pictures")
 
     def statistic(*columns: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         sums = [column.sum(axis=axis) for column in columns]
@@ -110,11 +115,6 @@ def paired_test(
         return None
     a, b = np.asarray(this, dtype=bool), np.asarray(baseline, dtype=bool)
     both, only_a, only_b = int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum())
-    neither = n - both - only_a - only_b
-    # No discordant pair is no evidence at all; the binomial test behind McNemar's is undefined there.
-    p_value = (
-        float(mcnemar([[both, only_a], [only_b, neither]], exact=True).pvalue) if only_a + only_b else 1.0
-    )
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
     gain = np.bincount(index, weights=a.astype(float) - b.astype(float), minlength=len(names)).astype(float)
     total = np.bincount(index, minlength=len(names)).astype(float)
@@ -127,7 +127,8 @@ def paired_test(
             return np.asarray(g.sum(axis=axis) / t.sum(axis=axis))
 
         interval = _bootstrap([gain, total], statistic, seed)
-    return PairedTest(n, both, only_a, only_b, neither, p_value, difference, interval)
+    neither = n - both - only_a - only_b
+    return PairedTest(n, both, only_a, only_b, neither, mcnemar(only_a, only_b), difference, interval)
 
 
 def _cluster_table(
@@ -150,7 +151,7 @@ def _weights(names: Sequence[str], weights: Mapping[str, float] | None) -> NDArr
 def _mean_of_ratios(
     hits: NDArray[np.float64], totals: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Weighted mean over the last axis of hits / totals, over the strata that a resample holds."""
+    """Weighted mean over the last axis of hits / totals, over the strata present in a resample."""
     present = totals > 0
     ratios = np.divide(hits, totals, out=np.zeros_like(hits), where=present)
     return np.asarray((ratios * weights).sum(axis=-1) / (present * weights).sum(axis=-1))
@@ -165,18 +166,11 @@ def _bootstrap(
         paired=True,
         vectorized=True,
         axis=-1,
-        n_resamples=RESAMPLES,
+        n_resamples=_RESAMPLES,
         batch=500,
-        confidence_level=CONFIDENCE,
+        confidence_level=_CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng([seed, len(data), len(data[0])]),
     )
     interval = result.confidence_interval
     return Interval(float(interval.low), float(interval.high), "bootstrap over pictures")
-
-
-def _degenerate(all_right: bool, n_clusters: int) -> Interval:
-    low, high = proportion_confint(
-        n_clusters if all_right else 0, n_clusters, alpha=1 - CONFIDENCE, method="wilson"
-    )
-    return Interval(float(low), float(high), "wilson over pictures")

@@ -1,13 +1,13 @@
-"""From scored answers to figures: cells with intervals, chance, CV-Bench's official aggregate, pairs, swaps."""
+"""Figures from scored answers: accuracies with intervals, chance, official CV-Bench, paired and swapped figures."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from reinforcesight.eval.answers import Answer
-from reinforcesight.eval.items import Benchmark, Item, inverse
-from reinforcesight.eval.results import Cell, Chance, Official, Paired, Results, Summary, Swapped
+from reinforcesight.eval.answers import ScoredAnswer
+from reinforcesight.eval.items import Benchmark, Item
+from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped
 from reinforcesight.eval.statistics import (
     Interval,
     clustered_interval,
@@ -16,31 +16,32 @@ from reinforcesight.eval.statistics import (
     wilson,
 )
 from reinforcesight.protocol import LETTERS
+from reinforcesight.relations.kinds import Relation
 
-# CV-Bench: 2D is the mean of the COCO and ADE20K accuracies, 3D is the Omni3D accuracy, CV-Bench is their mean
-# (evaluation script of the hub repository).
+# From CV-Bench's evaluation script: 2D is the mean of the COCO and ADE20K accuracies, 3D is the Omni3D accuracy, and
+# CV-Bench is the mean of 2D and 3D.
 _OFFICIAL_2D = (("ADE20K", "Count"), ("ADE20K", "Relation"), ("COCO", "Count"), ("COCO", "Relation"))
 _OFFICIAL_3D = (("Omni3D", "Depth"), ("Omni3D", "Distance"))
 _OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
 
 
-def summarise(answers: Sequence[Answer], *, seed: int) -> Summary:
+def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
     """All figures of one variant.
 
-    Single cells carry Wilson's interval; micro and macro a bootstrap over pictures. An answer that could not be read
-    counts as not right, and is shown apart under ``parse_status``.
+    Single accuracies have Wilson's interval, micro and macro a bootstrap over pictures. An answer that can't be read
+    counts as wrong and is also counted under ``parse_status``.
     """
     return Summary(
         micro=_aggregate(answers, lambda a: "all", seed),
         macro=_aggregate(answers, lambda a: a.task, seed),
-        per_task=_cells(answers, lambda a: a.task),
-        per_source=_cells(answers, lambda a: a.source or "unnamed"),
-        per_source_dataset=_cells((a for a in answers if a.source_dataset), lambda a: a.source_dataset),
-        per_relation=_cells((a for a in answers if a.relation), lambda a: a.relation or ""),
-        per_form=_cells(answers, lambda a: a.form),
-        per_letter=_cells(answers, lambda a: a.gold),
+        per_task=_groups(answers, lambda a: a.task),
+        per_source=_groups(answers, lambda a: a.source or "unnamed"),
+        per_source_dataset=_groups((a for a in answers if a.source_dataset), lambda a: a.source_dataset),
+        per_relation=_groups((a for a in answers if a.relation), lambda a: a.relation or ""),
+        per_form=_groups(answers, lambda a: a.form),
+        per_letter=_groups(answers, lambda a: a.gold),
         letters_given=_counts(a.letter or "none" for a in answers),
-        parse_rate=_cell([a.letter is not None for a in answers]),
+        parse_rate=_proportion([a.letter is not None for a in answers]),
         parse_status=_counts(a.status for a in answers),
         parse_rules=_counts(a.rule for a in answers),
         truncated=sum(a.truncated is True for a in answers),
@@ -50,7 +51,6 @@ def summarise(answers: Sequence[Answer], *, seed: int) -> Summary:
 
 
 def chance(items: Sequence[Item]) -> Chance:
-    """Expected accuracy of a random choice, and accuracy of always giving the commonest letter of each task."""
     by_task: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         by_task[item.task].append(item)
@@ -69,8 +69,8 @@ def chance(items: Sequence[Item]) -> Chance:
     )
 
 
-def official(benchmark: Benchmark, answers: Sequence[Answer], *, seed: int) -> Official:
-    """CV-Bench's own figures, each only where every row of every part was scored."""
+def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int) -> Official:
+    """CV-Bench's own figures, each only if every row of all its parts was scored."""
     scored = Counter((a.source, a.task) for a in answers)
     missing: list[str] = []
 
@@ -103,30 +103,31 @@ def official(benchmark: Benchmark, answers: Sequence[Answer], *, seed: int) -> O
     )
 
 
-def swapped(plain: Sequence[Answer], other: Sequence[Answer], *, not_swappable: int, seed: int) -> Swapped:
-    """Figures over both orders of the options, on the items asked in both."""
+def swapped(
+    plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not_swappable: int, seed: int
+) -> Swapped:
     here, there = _numbered(plain), _numbered(other)
     pairs = [(here[name], there[name]) for name in here if name in there]
     same = [_chosen(a) is not None and _chosen(a) == _chosen(b) for a, b in pairs]
     return Swapped(
-        consistency=_cell(same),
+        consistency=_proportion(same),
         both_orders=_aggregate([answer for pair in pairs for answer in pair], lambda a: "all", seed),
-        both_correct=_cell([a.correct and b.correct for a, b in pairs]),
+        both_correct=_proportion([a.correct and b.correct for a, b in pairs]),
         not_swappable=not_swappable,
         summary=summarise(other, seed=seed),
     )
 
 
 def paired(
-    plain: Sequence[Answer],
-    theirs: Sequence[Answer],
+    plain: Sequence[ScoredAnswer],
+    theirs: Sequence[ScoredAnswer],
     baseline: Results,
     path: str,
     *,
     same_protocol: bool,
     seed: int,
 ) -> Paired:
-    """This run against a baseline on the items that both answered, matched by content."""
+    """Compare with a baseline on the items that both runs answered, matched by content."""
     here, there = _numbered(plain), _numbered(theirs)
     common = [name for name in here if name in there]
     return Paired(
@@ -144,8 +145,8 @@ def paired(
     )
 
 
-def _numbered(answers: Sequence[Answer]) -> dict[tuple[str, int], Answer]:
-    """Answers by item and by how often the item came before: a benchmark may hold the same question twice."""
+def _numbered(answers: Sequence[ScoredAnswer]) -> dict[tuple[str, int], ScoredAnswer]:
+    """Answers by item and occurrence: a benchmark may contain the same question twice."""
     seen: Counter[str] = Counter()
     numbered = {}
     for answer in answers:
@@ -154,17 +155,19 @@ def _numbered(answers: Sequence[Answer]) -> dict[tuple[str, int], Answer]:
     return numbered
 
 
-def _chosen(answer: Answer) -> str | None:
+def _chosen(answer: ScoredAnswer) -> str | None:
     return None if answer.letter is None else answer.choices[LETTERS.index(answer.letter)]
 
 
-def _cell(right: Sequence[bool]) -> Cell:
-    return _make_cell(sum(right), len(right), wilson(sum(right), len(right)))
+def _proportion(right: Sequence[bool]) -> Accuracy:
+    return _accuracy(
+        sum(right) / len(right) if right else None, sum(right), len(right), wilson(sum(right), len(right))
+    )
 
 
-def _make_cell(correct: int, n: int, interval: Interval | None) -> Cell:
-    return Cell(
-        accuracy=correct / n if n else None,
+def _accuracy(value: float | None, correct: int | None, n: int, interval: Interval | None) -> Accuracy:
+    return Accuracy(
+        accuracy=value,
         correct=correct,
         n=n,
         low=interval.low if interval else None,
@@ -173,39 +176,32 @@ def _make_cell(correct: int, n: int, interval: Interval | None) -> Cell:
     )
 
 
-def _cells(answers: Iterable[Answer], group: Callable[[Answer], str]) -> dict[str, Cell]:
+def _groups(answers: Iterable[ScoredAnswer], group: Callable[[ScoredAnswer], str]) -> dict[str, Accuracy]:
     right: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         right[group(answer)].append(answer.correct)
-    return {name: _cell(right[name]) for name in sorted(right)}
+    return {name: _proportion(right[name]) for name in sorted(right)}
 
 
 def _aggregate(
-    answers: Sequence[Answer],
-    stratum: Callable[[Answer], str],
+    answers: Sequence[ScoredAnswer],
+    stratum: Callable[[ScoredAnswer], str],
     seed: int,
     weights: Mapping[str, float] | None = None,
-) -> Cell:
-    """Mean over strata of the accuracy in each, with the interval that resamples pictures."""
+) -> Accuracy:
+    """Mean over strata of the accuracy in each, with a bootstrap over pictures."""
     right = [a.correct for a in answers]
     strata = [stratum(a) for a in answers]
     clusters = [a.cluster for a in answers]
     interval = clustered_interval(clusters, strata, right, seed=seed, weights=weights)
-    one = len(set(strata)) <= 1
-    return Cell(
-        accuracy=stratified_accuracy(right, strata, weights) if answers else None,
-        correct=sum(right) if one else None,
-        n=len(answers),
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        method=interval.method if interval else "none",
-    )
+    value = stratified_accuracy(right, strata, weights) if answers else None
+    return _accuracy(value, sum(right) if len(set(strata)) <= 1 else None, len(answers), interval)
 
 
-def _confusion(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
-    """True relation to the relation that the answer amounts to; ``unreadable`` where none could be read.
+def _confusion(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, int]]:
+    """Count the relations that the answers express, for each true relation; ``unreadable`` if none could be read.
 
-    The other choice of a two-choice question is the inverse relation, whatever its words are.
+    A wrong answer to a two-choice question expresses the inverse relation, whatever its words.
     """
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for answer in answers:
@@ -216,21 +212,17 @@ def _confusion(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
         elif answer.correct:
             given = answer.relation
         else:
-            other = inverse(answer.relation) if len(answer.choices) == 2 else None
-            given = other or (_chosen(answer) or "unreadable")
+            known = len(answer.choices) == 2 and answer.relation in set(Relation)
+            given = Relation(answer.relation).inverse.value if known else _chosen(answer) or "unreadable"
         table[answer.relation][given] += 1
-    return {true: _counts_of(table[true]) for true in sorted(table)}
+    return {true: dict(sorted(table[true].items())) for true in sorted(table)}
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:
-    return _counts_of(Counter(values))
+    return dict(sorted(Counter(values).items()))
 
 
-def _counts_of(counter: Mapping[str, int]) -> dict[str, int]:
-    return {name: counter[name] for name in sorted(counter)}
-
-
-def _mean_metrics(answers: Sequence[Answer]) -> dict[str, float]:
+def _mean_metrics(answers: Sequence[ScoredAnswer]) -> dict[str, float]:
     values: dict[str, list[float]] = defaultdict(list)
     for answer in answers:
         for name, value in answer.metrics.items():

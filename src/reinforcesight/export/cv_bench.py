@@ -15,10 +15,10 @@ import yaml
 from PIL import Image
 
 from reinforcesight.errors import InputError, OutputError
-from reinforcesight.eval.answers import write_atomically
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.cvbench import HUB_ID, load_benchmark
 from reinforcesight.eval.items import BrokenRow, Item, open_picture
+from reinforcesight.jobs.files import write_text
 from reinforcesight.protocol import Protocol
 
 _COLUMNS: dict[str, pa.DataType] = {
@@ -99,9 +99,7 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
         try:
             encoding = _encoding(item)
         except InputError as error:
-            broken.append(
-                BrokenRow(item.id, item.row, item.task, item.source, "picture unreadable", error.what)
-            )
+            broken.append(BrokenRow(item.id, item.row, item.task, "picture unreadable", error.what))
             continue
         if item.shows_options:
             listed.append((item, encoding))
@@ -123,7 +121,7 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
             where=str(output),
             fix="make room or change --output",
         ) from error
-    write_atomically(output / "README.md", _card(benchmark.name, benchmark.fingerprint, rows))
+    write_text(output / "README.md", _card(benchmark.name, benchmark.fingerprint, rows))
     return CvBenchExport(output, len(rows), len(benchmark.items) - len(rows), tuple(broken))
 
 
@@ -142,7 +140,7 @@ def to_lmms_eval(output: Path, *, benchmark: Path | None = None) -> list[Path]:
     for protocol in Protocol:
         task = f"reinforcesight_{name}_{protocol.value}"
         path = output / f"{task}.yaml"
-        write_atomically(path, _task_text(task, protocol, benchmark))
+        write_text(path, _task_text(task, protocol, benchmark))
         files.append(path)
     return files
 

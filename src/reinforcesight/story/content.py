@@ -14,11 +14,11 @@ from typing import Any
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.dataset.reader import RowPlace, StoredRow, find_files, read_columns, read_rows
 from reinforcesight.errors import InputError
-from reinforcesight.eval.answers import Answer, read_answers
+from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Item, Variant, content_hash
 from reinforcesight.eval.report import Box, scene_boxes, split_response
-from reinforcesight.eval.results import Cell, Paired, Results, answers_path, read_results
+from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.pages.question_cards import Card, make_card, thumbnail
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig, StageName
@@ -39,7 +39,7 @@ class Row:
     """One line of the accuracy chart: a task or relation with a cell for each model."""
 
     name: str
-    cells: dict[str, Cell]
+    cells: dict[str, Accuracy]
     chance: float | None
 
 
@@ -60,7 +60,7 @@ class BenchmarkView:
     about: str
     results: dict[str, Results]
     groups: dict[str, list[Row]]
-    blind: dict[str, Cell]
+    blind: dict[str, Accuracy]
     sentences: list[str]
     files: dict[str, str]
 
@@ -292,11 +292,11 @@ def _compare(config: RunConfig) -> Comparison | None:
     )
 
 
-def _plain(path: Path) -> dict[str, Answer]:
-    return {answer.item: answer for answer in read_answers(path) if answer.variant is Variant.PLAIN}
+def _plain(path: Path) -> dict[str, ScoredAnswer]:
+    return {answer.item: answer for answer in read_scored_answers(path) if answer.variant is Variant.PLAIN}
 
 
-def _asked(item: Item, answers: Mapping[str, Answer]) -> Asked:
+def _asked(item: Item, answers: Mapping[str, ScoredAnswer]) -> Asked:
     from reinforcesight.eval.items import open_picture
 
     picture = open_picture(item.picture)
@@ -311,7 +311,7 @@ def _asked(item: Item, answers: Mapping[str, Answer]) -> Asked:
     )
 
 
-def _reply(model: str, answer: Answer) -> Reply:
+def _reply(model: str, answer: ScoredAnswer) -> Reply:
     reasoning, final = split_response(answer.response)
     given = _option(answer.choices, answer.letter) if answer.letter else final[:120] or "(nothing)"
     return Reply(TITLES[model], answer.correct, given, reasoning)

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reinforcesight.eval.results import Cell
+from reinforcesight.eval.results import Accuracy
 from reinforcesight.grpo.curves import CHARTS as GRPO_CHARTS
 from reinforcesight.jobs.record import read_metrics, write_text
 from reinforcesight.story.config import RunConfig
@@ -90,7 +90,7 @@ def render(story: Story) -> str:
     )
 
 
-def headline(cells: Mapping[str, Cell]) -> str:
+def headline(cells: Mapping[str, Accuracy]) -> str:
     """What the numbers say, in one line."""
     return f"From {whole(cells['base'].accuracy)} to {whole(cells['grpo'].accuracy)} right"
 
