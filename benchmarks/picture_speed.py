@@ -13,7 +13,8 @@ import random
 import statistics
 import time
 
-from reinforcesight.data_gen.questions.compose import compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
 from reinforcesight.data_gen.sources.rendered import scene_of
 from reinforcesight.relations import DEFAULT_RULES

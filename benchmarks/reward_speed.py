@@ -19,7 +19,9 @@ from typing import Any
 
 from gaming_attempts import gaming_table
 
-from reinforcesight.data_gen.questions.compose import Form, compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Scene, SceneObject

@@ -36,12 +36,11 @@ LAYERS = [
 DATA_LAYERS = [
     ("json_values", "source"),
     ("rendering", "perception", "questions"),
-    ("sources",),
+    ("config", "sources"),
     ("vqasynth",),
-    ("choosing.quotas",),
-    ("scanning.work_files",),
+    ("scanning",),
     ("choosing",),
-    ("config", "scanning", "dataset"),
+    ("dataset",),
     ("viewing", "audit"),
     ("pipeline",),
 ]

@@ -13,8 +13,9 @@ from nano.config import PretrainConfig
 from nano.tasks import text_turns
 from nano.tokens import CHAT_TEMPLATE, END_OF_TEXT
 from nano.vocabulary import train_vocabulary
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.questions.reasoning import NEARNESS, PLACES, Facts, write_reasoning
-from reinforcesight.data_gen.questions.templates import Form, load_templates
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.errors import require_module
 from reinforcesight.language.english import Mention

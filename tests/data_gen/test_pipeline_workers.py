@@ -12,9 +12,14 @@ from pipeline_support import TroubledSource
 
 from reinforcesight.data_gen.dataset.manifest import write_rejections
 from reinforcesight.data_gen.dataset.writer import WriteContext
+from reinforcesight.data_gen.pipeline import TaskContext, do_task
 from reinforcesight.data_gen.scanning.local import Shard, missing_chunks, read_reports, scan_pictures
-from reinforcesight.data_gen.scanning.tasks import TaskContext, do_task
-from reinforcesight.data_gen.scanning.work_files import ScanContext, chunk_path, read_picture, read_summaries
+from reinforcesight.data_gen.scanning.work_files import (
+    ScanContext,
+    chunk_path,
+    read_scanned_picture,
+    read_summaries,
+)
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.jobs.pool import WorkerError, WorkerPool
 from reinforcesight.relations.kinds import RelationRules
@@ -87,7 +92,7 @@ def test_a_damaged_or_foreign_work_file_is_made_again(tmp_path):
 def test_a_scanned_picture_comes_back_whole(tmp_path):
     source = TroubledSource(3)
     scan(tmp_path, source)
-    stored, original = read_picture(tmp_path, 0, 2), source.load(2)
+    stored, original = read_scanned_picture(tmp_path, 0, 2), source.load(2)
     assert (stored.source_id, stored.image, stored.scene) == (
         original.source_id,
         original.image,

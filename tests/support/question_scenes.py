@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import random
 
-from reinforcesight.data_gen.questions.compose import (
-    Candidate,
-    Form,
-    Question,
-    compose,
-    find_candidates,
-    load_templates,
-)
+from reinforcesight.data_gen.questions.compose import Candidate, Question, compose, find_candidates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 

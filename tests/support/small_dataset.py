@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
-from reinforcesight.data_gen.questions.compose import Form, compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.pictures.drawing import draw_boxes
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Camera, Scene, SceneObject

@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.data_gen.perception.config import PerceptionConfig
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.rendering.config import RenderConfig
 from reinforcesight.relations.kinds import RelationRules
 
-if TYPE_CHECKING:
-    from reinforcesight.data_gen.scanning.local import Shard
-
 _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The chunks of pictures that one process scans: those whose number modulo ``count`` is ``index``."""
+
+    index: int = 0
+    count: int = 1
+
+    def has(self, chunk: int) -> bool:
+        return chunk % self.count == self.index
 
 
 class SplitFractions(StrictConfig):
@@ -59,6 +67,12 @@ class RayOptions(StrictConfig):
 class GenerateConfig(StrictConfig):
     """Settings of ``reinforcesight generate``."""
 
+    RENAMED: ClassVar = {
+        "locate": "reasoning.places",
+        "name_letter": "reasoning.letters",
+        "plain": "reasoning.fixed_wording",
+    }
+
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
         "rendered", description="where pictures and scenes come from"
     )
@@ -93,21 +107,7 @@ class GenerateConfig(StrictConfig):
     forms: dict[Form, float] = Field(
         default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms with their weights"
     )
-    locate: float = Field(
-        0.4,
-        ge=0,
-        le=1,
-        description="share of the reasoning about depth and distance that first says where each object is",
-    )
-    name_letter: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of the reasoning that says which letter each option has and ends on the right one's",
-    )
-    plain: bool = Field(
-        False, description="reasoning with one wording for each thing that is said, for very small models"
-    )
+    reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()
     rules: RelationRules = RelationRules()
     rendering: RenderConfig = RenderConfig()
@@ -148,9 +148,6 @@ class GenerateConfig(StrictConfig):
 
     @property
     def own_shard(self) -> Shard:
-        """The share of the chunks that this process scans."""
-        from reinforcesight.data_gen.scanning.local import Shard
-
         index, _, count = self.shard.partition("/")
         return Shard(int(index), int(count))
 

@@ -21,10 +21,10 @@ from typing import Any
 import click
 
 from reinforcesight import __version__
-from reinforcesight.data_gen.choosing.fitting import Fit, Pictures, SelectionRules, choose, fit
-from reinforcesight.data_gen.choosing.quotas import Cell
-from reinforcesight.data_gen.choosing.selection import Selection
-from reinforcesight.data_gen.config import GenerateConfig, GenerateReport
+from reinforcesight.data_gen.choosing.fitting import Fit, fit
+from reinforcesight.data_gen.choosing.quotas import QuestionKind
+from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select
+from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
 from reinforcesight.data_gen.dataset.folder import WORK_FOLDER, Job
 from reinforcesight.data_gen.dataset.manifest import (
@@ -35,18 +35,28 @@ from reinforcesight.data_gen.dataset.manifest import (
 )
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.summary import print_summary
-from reinforcesight.data_gen.dataset.writer import WriteContext, WriteTask, WrittenFile, plan_files
+from reinforcesight.data_gen.dataset.writer import (
+    WriteContext,
+    WriteTask,
+    WrittenFile,
+    plan_files,
+    write_file,
+)
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.scanning.local import (
     CHUNK_PICTURES,
-    Shard,
     chunk_count,
     missing_chunks,
     read_reports,
     scan_pictures,
 )
-from reinforcesight.data_gen.scanning.tasks import TaskContext, TaskPool, do_task
-from reinforcesight.data_gen.scanning.work_files import ScanContext, read_contents, read_summaries
+from reinforcesight.data_gen.scanning.work_files import (
+    ScanContext,
+    ScanTask,
+    read_contents,
+    read_summaries,
+    scan_chunk,
+)
 from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.pool import WorkerPool, default_workers
@@ -61,6 +71,21 @@ _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Rendered pictures beyond those that would do if each gave all its questions.
 _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """What a worker needs for its two kinds of task: to scan a chunk of pictures, and to write a Parquet file."""
+
+    scan: ScanContext
+    write: WriteContext
+
+
+TaskPool = WorkerPool[TaskContext, ScanTask | WriteTask, int | WrittenFile]
+
+
+def do_task(context: TaskContext, task: ScanTask | WriteTask) -> int | WrittenFile:
+    return scan_chunk(context.scan, task) if isinstance(task, ScanTask) else write_file(context.write, task)
 
 
 def generate(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
@@ -149,9 +174,6 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         "seed",
         "max_questions_per_picture",
         "rows_per_file",
-        "locate",
-        "name_letter",
-        "plain",
     )
     identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
@@ -160,6 +182,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         identity["picture_size"] = list(config.picture_size)
         identity["rendering"] = config.rendering.model_dump(mode="json")
     identity["forms"] = {form.value: weight for form, weight in config.forms.items()}
+    identity["reasoning"] = config.reasoning.model_dump()
     identity["splits"] = config.splits.model_dump(mode="json")
     identity["rules"] = config.rules.model_dump(mode="json")
     identity["templates_digest"] = sha256(wordings).hexdigest()
@@ -176,9 +199,7 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
             config.seed,
             config.templates,
             job.digest,
-            locate=config.locate,
-            name_letter=config.name_letter,
-            plain=config.plain,
+            config.reasoning,
         ),
     )
     pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))
@@ -313,13 +334,13 @@ def _why_empty(context: ScanContext, pictures: int) -> str:
 class _Tally:
     """Counts of what was chosen, taken while it is written."""
 
-    cells: dict[str, Counter[Cell]] = field(default_factory=dict)
+    cells: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
     pictures: Counter[str] = field(default_factory=Counter)
 
     def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
         for selection in selections:
             self.pictures[selection.split] += 1
-            self.cells.setdefault(selection.split, Counter()).update(pick.cell for pick in selection.picks)
+            self.cells.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
             yield selection
 
 
@@ -331,7 +352,7 @@ def _write(
     rules: SelectionRules,
     pool: TaskPool,
 ) -> list[WrittenFile]:
-    selections = tally.counting(choose(scanned, plan.borders, plan.quotas, plan.supply, rules))
+    selections = tally.counting(select(scanned, plan.borders, plan.quotas, plan.supply, rules))
     tasks = plan_files(selections, plan.taken, config.rows_per_file)
     files: list[WrittenFile] = []
     tried: Counter[str] = Counter()

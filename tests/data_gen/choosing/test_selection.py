@@ -12,10 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinforcesight.data_gen.choosing.fitting import Fit, Pictures, SelectionRules, choose, fit
-from reinforcesight.data_gen.choosing.quotas import AXES, Supply, form_cycle, plan_quotas, split_samples
-from reinforcesight.data_gen.choosing.selection import Selection, split_borders
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.choosing.fitting import Fit, fit
+from reinforcesight.data_gen.choosing.quotas import Supply, form_cycle, plan_quotas, split_samples
+from reinforcesight.data_gen.choosing.selection import (
+    Pictures,
+    Selection,
+    SelectionRules,
+    select,
+    split_borders,
+)
+from reinforcesight.data_gen.questions.forms import AXES, Form
 from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 
@@ -55,11 +61,11 @@ def rules(samples: int, *, limit: int = 4, forms=EVEN, fractions=FRACTIONS) -> S
 
 
 def chosen(found: Pictures, plan: Fit, wanted: SelectionRules) -> list[Selection]:
-    return list(choose(found, plan.borders, plan.quotas, plan.supply, wanted))
+    return list(select(found, plan.borders, plan.quotas, plan.supply, wanted))
 
 
-def cells(selections: list[Selection], split: str | None = None) -> Counter:
-    return Counter(p.cell for s in selections if split in (None, s.split) for p in s.picks)
+def kinds(selections: list[Selection], split: str | None = None) -> Counter:
+    return Counter(p.kind for s in selections if split in (None, s.split) for p in s.picks)
 
 
 def spread(counter: Counter) -> int:
@@ -68,8 +74,8 @@ def spread(counter: Counter) -> int:
 
 def by(counter: Counter, *names: str) -> Counter:
     result: Counter = Counter()
-    for cell, count in counter.items():
-        result[tuple(getattr(cell, name) for name in names)] += count
+    for kind, count in counter.items():
+        result[tuple(getattr(kind, name) for name in names)] += count
     return result
 
 
@@ -78,7 +84,7 @@ def test_every_combination_is_exactly_even(samples):
     wanted, found = rules(samples), pictures(samples // 3)
     plan = fit(found, wanted, adapt=False)
     assert plan.missing == 0
-    total = cells(chosen(found, plan, wanted))
+    total = kinds(chosen(found, plan, wanted))
     assert total.total() == samples
     for names in (
         ["relation"],
@@ -90,7 +96,7 @@ def test_every_combination_is_exactly_even(samples):
         assert spread(by(total, *names)) == 0, names
     assert len(by(total, "relation", "form", "answer_index")) == 80
     assert spread(by(total, "relation", "form", "answer_index")) == 0
-    yes_no = Counter({cell: n for cell, n in total.items() if cell.form is Form.YES_NO})
+    yes_no = Counter({kind: n for kind, n in total.items() if kind.form is Form.YES_NO})
     assert spread(by(yes_no, "affirm")) == 0
     assert spread(by(yes_no, "answer_index", "affirm")) == 0
 
@@ -100,7 +106,7 @@ def test_each_split_is_even_too():
     plan = fit(found, wanted, adapt=False)
     selections = chosen(found, plan, wanted)
     for split, count in {"train": 1800, "validation": 100, "test": 100}.items():
-        total = cells(selections, split)
+        total = kinds(selections, split)
         assert total.total() == count
         for name in ("relation", "form", "answer_index"):
             assert spread(by(total, name)) <= 2, (split, name)
@@ -129,17 +135,17 @@ def test_whatever_the_pictures_hold(samples, count, axes, named, pairs, limit):
         assert len(selection.picks) <= limit
         assert len({pick.position for pick in selection.picks}) == len(selection.picks)
         for pick in selection.picks:
-            assert pick.cell.form in options[pick.position].forms
-            assert pick.cell.relation.axis is options[pick.position].axis
+            assert pick.kind.form in options[pick.position].forms
+            assert pick.kind.relation.axis is options[pick.position].axis
         assert plan.borders.split_of(selection.picture.content) == selection.split
-    relations = by(cells(selections), "relation")
+    relations = by(kinds(selections), "relation")
     assert {relation.axis for (relation,) in relations} <= axes
 
 
 def test_without_depth_the_picture_relations_share_everything():
     wanted, found = rules(400), pictures(150, axes=(Axis.HORIZONTAL, Axis.VERTICAL))
     plan = fit(found, wanted, adapt=True)
-    total = by(cells(chosen(found, plan, wanted)), "relation")
+    total = by(kinds(chosen(found, plan, wanted)), "relation")
     names = (Relation.LEFT, Relation.RIGHT, Relation.ABOVE, Relation.BELOW)
     assert total == {(relation,): 100 for relation in names}
 
@@ -148,7 +154,7 @@ def test_too_few_pictures_still_come_out_even():
     wanted, found = rules(10_000), pictures(40, pairs=3)
     plan = fit(found, wanted, adapt=True)
     assert plan.missing > 9_800
-    total = cells(chosen(found, plan, wanted))
+    total = kinds(chosen(found, plan, wanted))
     assert total.total() >= 0.9 * 40 * 4
     assert spread(by(total, "relation")) <= 3
     assert spread(by(total, "answer_index")) <= 3
@@ -161,7 +167,7 @@ def test_a_scarce_axis_leaves_its_share_to_the_others():
     found = Pictures(summaries, lambda: (p.content for p in summaries()))
     wanted = rules(800)
     plan = fit(found, wanted, adapt=True)
-    total = by(cells(chosen(found, plan, wanted)), "relation")
+    total = by(kinds(chosen(found, plan, wanted)), "relation")
     assert plan.missing <= 8
     assert 15 <= total[Relation.CLOSER,] + total[Relation.FARTHER,] <= 40
     rest = Counter({key: n for key, n in total.items() if key[0].axis is not Axis.DISTANCE})
@@ -171,7 +177,7 @@ def test_a_scarce_axis_leaves_its_share_to_the_others():
 def test_pairs_without_names_of_their_own_are_asked_with_boxes_only():
     wanted, found = rules(400), pictures(200, named=0.0)
     plan = fit(found, wanted, adapt=True)
-    total = cells(chosen(found, plan, wanted))
+    total = kinds(chosen(found, plan, wanted))
     assert set(by(total, "form")) == {(Form.CVBENCH_BOXES,)}
     assert total.total() == 400
 
@@ -204,7 +210,7 @@ def test_memory_stays_flat():
         found, wanted = pictures(count, pairs=2), rules(2 * count)
         tracemalloc.start()
         plan = fit(found, wanted, adapt=False)
-        for _ in choose(found, plan.borders, plan.quotas, plan.supply, wanted):
+        for _ in select(found, plan.borders, plan.quotas, plan.supply, wanted):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from question_scenes import OPPOSITE, random_question, random_scene, truth
 
-from reinforcesight.data_gen.questions.compose import Form, compose, find_candidates, load_templates
+from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
 from reinforcesight.protocol import REASON_INSTRUCTION

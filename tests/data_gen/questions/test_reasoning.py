@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from question_scenes import random_question, truth
 
-from reinforcesight.data_gen.questions.compose import Form, compose
+from reinforcesight.data_gen.questions.compose import compose
+from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.claims import CLAIM_PHRASES, Claim, claim_mentions, read_claims
 from reinforcesight.language.english import bare_name
@@ -213,7 +214,9 @@ ACROSS = {
 def test_places_said_first_are_those_of_the_scene(seed, axis):
     rng = random.Random(seed)
     scene, candidate, _, asked = random_question(rng, axis=axis)
-    q = compose(scene, candidate, templates=load_templates(), rng=rng, locate=1.0, **asked)
+    q = compose(
+        scene, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked
+    )
     assert find_numbers(q.reasoning) == []
     told = {}
     asked_about = {q.subject, q.reference, q.anchor} - {None}
@@ -244,7 +247,9 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
     scene, candidate, _, asked = random_question(rng, axis=Axis.DISTANCE)
     unknown = scene.model_copy(update={"depth_unit": "scene"})
     for _ in range(20):
-        q = compose(unknown, candidate, templates=load_templates(), rng=rng, locate=1.0, **asked)
+        q = compose(
+            unknown, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked
+        )
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 
@@ -253,7 +258,14 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
 def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the_right_one(seed):
     rng = random.Random(seed)
     scene, candidate, _, asked = random_question(rng)
-    q = compose(scene, candidate, templates=load_templates(), rng=rng, name_letter=1.0, **asked)
+    q = compose(
+        scene,
+        candidate,
+        templates=load_templates(),
+        rng=rng,
+        style=ReasoningStyle(places=0, letters=1.0),
+        **asked,
+    )
     assert find_numbers(q.reasoning) == []
     if "As for the options" not in q.reasoning:
         # Without options there is nothing to name, and where names are alike the text is kept short.
@@ -281,14 +293,20 @@ def test_letters_are_not_named_unless_asked_for():
 
 
 @pytest.mark.parametrize("axis", list(Axis))
-def test_plain_texts_of_the_same_facts_are_the_same_and_say_no_more_than_needed(axis):
+def test_fixed_wording_gives_one_text_for_the_same_facts_without_optional_sentences(axis):
     rng = random.Random(6)
+    fixed = ReasoningStyle(places=0, fixed_wording=True)
     lengths = []
     for _ in range(30):
         scene, candidate, usual, asked = random_question(rng, axis=axis)
         plain = [
             compose(
-                scene, candidate, templates=load_templates(), rng=random.Random(seed), plain=True, **asked
+                scene,
+                candidate,
+                templates=load_templates(),
+                rng=random.Random(seed),
+                style=fixed,
+                **asked,
             )
             for seed in range(4)
         ]
@@ -306,14 +324,20 @@ def test_plain_texts_of_the_same_facts_are_the_same_and_say_no_more_than_needed(
     assert statistics.mean(a for a, _ in lengths) < statistics.mean(b for _, b in lengths)
 
 
-def test_plain_texts_with_letters_tell_which_object_is_asked_for():
+def test_fixed_wording_with_letters_names_the_object_that_is_asked_for():
     """The letter of "the closer object" and so on, against what the scene says of the two options."""
     rng = random.Random(8)
+    fixed = ReasoningStyle(places=0, letters=1.0, fixed_wording=True)
     named = 0
     for _ in range(60):
         scene, candidate, _, asked = random_question(rng, axis=rng.choice([Axis.DEPTH, Axis.DISTANCE]))
         q = compose(
-            scene, candidate, templates=load_templates(), rng=rng, plain=True, name_letter=1.0, **asked
+            scene,
+            candidate,
+            templates=load_templates(),
+            rng=rng,
+            style=fixed,
+            **asked,
         )
         found = re.search(
             r"the closer object is option ([AB]), and the farther object is option ([AB])", q.reasoning

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reinforcesight.data_gen.questions.compose import Form, load_templates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.errors import ConfigError
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.relations import Relation

@@ -16,6 +16,7 @@ from typing import Any
 from reinforcesight.data_gen.audit.findings import Findings
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import Row
+from reinforcesight.data_gen.questions.forms import FORMS
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
 from reinforcesight.language.claims import read_claims
@@ -26,7 +27,6 @@ from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules
 from reinforcesight.scene import Scene, SceneObject
 
-FORMS = ("cvbench", "cvbench_boxes", "yes_no", "which_object", "open")
 _COMPLETION = re.compile(r"<think>([^<>]*)</think><answer>([^<>]+)</answer>")
 _NEAR = r"in front|front|closer|closest|nearer|nearest|sooner|shorter|shortest|smaller|less"
 _FAR = r"behind|back|farther|farthest|further|furthest|deeper|later|longer|longest|larger|more"

@@ -1,13 +1,12 @@
-"""Quotas that the pictures can fill: plan, try, and adapt until the choice comes out exactly even."""
+"""Find quotas that the pictures can fill: plan, count what a selection yields, adapt, and repeat."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reinforcesight.data_gen.choosing.quotas import (
-    AXES,
     Quota,
     Supply,
     form_cycle,
@@ -15,49 +14,20 @@ from reinforcesight.data_gen.choosing.quotas import (
     split_samples,
 )
 from reinforcesight.data_gen.choosing.selection import (
-    Selection,
+    Pictures,
+    SelectionRules,
     SplitBorders,
     count_supply,
     select,
     split_borders,
 )
-from reinforcesight.data_gen.questions.templates import Form
-from reinforcesight.data_gen.scanning.work_files import PictureSummary
+from reinforcesight.data_gen.questions.forms import AXES
 from reinforcesight.relations.kinds import Axis
 
-# An axis that reaches less than this share of its quota is scarce: the others then take over what it lacks.
-# An axis above it lacks a few questions only: all are cut to the same number, so that they stay even.
+# An axis that reaches less than this share of its quota is scarce, and the other axes get the rest of its quota. An
+# axis above it lacks only a few questions: all axes are then cut to the same number.
 _SCARCE = 0.8
 _ROUNDS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionRules:
-    """What the choice of questions depends on beside the pictures.
-
-    Attributes:
-        samples: Questions wanted.
-        fractions: Share of each split.
-        forms: Weight of each form.
-        limit: Most questions of a picture.
-        seed: Seed of the data set.
-    """
-
-    samples: int
-    fractions: Mapping[str, float]
-    forms: Mapping[Form, float]
-    limit: int
-    seed: int
-
-    @property
-    def axis_limit(self) -> int:
-        """Most questions of a picture along one axis."""
-        return max(1, (self.limit + 1) // 2)
-
-    @property
-    def used_forms(self) -> frozenset[Form]:
-        """Forms with a weight."""
-        return frozenset(form for form, weight in self.forms.items() if weight > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +36,10 @@ class Fit:
 
     Attributes:
         borders: Which picture belongs to which split.
-        quotas: What each split gets.
-        supply: What each split's pictures hold.
-        taken: Questions by split that the choice yields.
-        missing: Questions that the wanted number lacks.
+        quotas: Planned questions of each split.
+        supply: Possible questions of each split.
+        taken: Questions of each split that the selection yields.
+        missing: How many fewer they are than asked for.
         pictures: Pictures with at least one clear pair.
     """
 
@@ -81,35 +51,27 @@ class Fit:
     pictures: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Scanned pictures, read afresh from the work files on each pass."""
-
-    summaries: Callable[[], Iterable[PictureSummary]]
-    contents: Callable[[], Iterable[str]]
-
-
 def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
     """Find quotas that the pictures can fill.
 
     Args:
         pictures: All scanned pictures.
-        rules: What is wanted.
-        adapt: Lower the quotas until they are filled. Otherwise they stay, and what is missing tells how many
-            pictures more are needed.
+        rules: Number, shares and limits.
+        adapt: Lower the quotas until they are filled. Without it they stay, and ``missing`` of the result says how
+            much more the source must give.
     """
     fractions = {split: share for split, share in rules.fractions.items() if share > 0}
     borders = split_borders(pictures.contents(), fractions, seed=rules.seed)
-    supply = count_supply(
-        pictures.summaries(), borders, limit=rules.limit, axis_limit=rules.axis_limit, forms=rules.used_forms
-    )
+    supply = count_supply(pictures, borders, rules)
     wanted = split_samples(rules.samples, fractions)
     samples = dict(wanted)
     capped = {split: Supply(s.pictures, s.capacity, +s.pairs, +s.named) for split, s in supply.items()}
     cycle = form_cycle(rules.forms)
     for _ in range(_ROUNDS):
         quotas = plan_quotas(samples, capped, cycle)
-        taken = _count(choose(pictures, borders, quotas, supply, rules))
+        taken: dict[str, Counter[Axis]] = {split: Counter() for split in quotas}
+        for selection in select(pictures, borders, quotas, supply, rules):
+            taken[selection.split].update(pick.kind.relation.axis for pick in selection.picks)
         short = {split: _short(quotas[split], taken[split]) for split in quotas}
         if not adapt or not any(short.values()):
             break
@@ -127,32 +89,6 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
     )
 
 
-def choose(
-    pictures: Pictures,
-    borders: SplitBorders,
-    quotas: Mapping[str, Quota],
-    supply: Mapping[str, Supply],
-    rules: SelectionRules,
-) -> Iterator[Selection]:
-    """The questions, picture by picture."""
-    return select(
-        pictures.summaries(), borders, quotas, supply, limit=rules.limit, axis_limit=rules.axis_limit
-    )
-
-
-def _count(selections: Iterable[Selection]) -> dict[str, Counter[Axis]]:
-    taken: dict[str, Counter[Axis]] = {}
-    for selection in selections:
-        counts = taken.setdefault(selection.split, Counter())
-        counts.update(pick.cell.relation.axis for pick in selection.picks)
-    return _WithDefault(taken)
-
-
-class _WithDefault(dict[str, Counter[Axis]]):
-    def __missing__(self, key: str) -> Counter[Axis]:
-        return Counter()
-
-
 def _axis_quota(quota: Quota, axis: Axis) -> int:
     return sum(count for (of, _), count in quota.counts.items() if of is axis)
 
@@ -163,7 +99,7 @@ def _short(quota: Quota, taken: Counter[Axis]) -> list[Axis]:
 
 
 def _adapted(quota: Quota, taken: Counter[Axis], short: list[Axis], supply: Supply, samples: int) -> int:
-    """Cap the scarce axes at what they gave; if there is none, the number of questions at which all come out even."""
+    """Cap scarce axes at what they yielded; without any, return the number of questions at which all axes are even."""
     scarce = [axis for axis in short if taken[axis] < _SCARCE * _axis_quota(quota, axis)]
     if scarce and len(scarce) < sum(_axis_quota(quota, axis) > 0 for axis in AXES):
         for axis in scarce:

@@ -1,26 +1,23 @@
 """How many questions of which kind: exact quotas over relation, form, answer letter and yes/no truth.
 
-A verified pair of objects serves either relation of its axis (exchange the objects), any answer letter, and any
-form that its names allow. So only the axis and the form of a question depend on what the pictures hold; the rest
-of its kind, a :class:`Cell`, is free to be dealt out evenly.
+A verified pair of objects can be asked about with either relation of its axis (by exchanging the objects), with either
+answer letter, and in each form that its names allow. So the pictures limit only how many questions each axis and form
+can have; the rest of a :class:`QuestionKind` can always be balanced exactly.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
 from reinforcesight.relations.kinds import Axis, Relation
-
-AXES = tuple(Axis)
-FORMS = tuple(Form)
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """What a question asks and where its right answer stands.
+class QuestionKind:
+    """What a question asks and which option is right.
 
     Attributes:
         relation: The relation that holds of subject to reference.
@@ -37,13 +34,13 @@ class Cell:
 
 @dataclass(slots=True)
 class Supply:
-    """What one split's pictures can give.
+    """What one split's pictures allow.
 
     Attributes:
         pictures: Pictures with at least one pair.
-        capacity: Most questions that these pictures can give together.
-        pairs: By axis, pairs that can be asked about, at most so many from each picture as may be used.
-        named: The same, of pairs whose names alone tell the objects.
+        capacity: Maximum number of questions about all of them.
+        pairs: Pairs by axis that can be asked about, within the limit for each picture.
+        named: Those of them whose objects have unique names, and so need no drawn box.
     """
 
     pictures: int = 0
@@ -54,10 +51,12 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """One split's share: number of questions by axis and form, and the cells within each.
+    """Planned questions of one split.
 
-    ``start`` says how many questions of that axis and form other splits have: the cells go on where theirs end, so
-    that the whole is even too.
+    Attributes:
+        counts: Number of questions by axis and form.
+        start: How many questions of that axis and form the splits before it have. The sequence of kinds continues
+            there, so that the whole data set is balanced too.
     """
 
     counts: Mapping[tuple[Axis, Form], int]
@@ -65,22 +64,17 @@ class Quota:
 
     @property
     def total(self) -> int:
-        """Number of questions."""
         return sum(self.counts.values())
 
-    def cells(self) -> dict[tuple[Axis, Form], Counter[Cell]]:
-        """The cells of each axis and form with their counts."""
+    def kinds(self) -> dict[tuple[Axis, Form], Counter[QuestionKind]]:
         return {
-            key: Counter(_cell(*key, self.start.get(key, 0) + n) for n in range(count))
+            key: Counter(_kind(*key, self.start.get(key, 0) + n) for n in range(count))
             for key, count in self.counts.items()
         }
 
 
 def form_cycle(weights: Mapping[Form, float]) -> tuple[Form, ...]:
-    """Forms in the order in which they are dealt, each as often as its weight says, evenly spread.
-
-    Equal weights give each form once. The cycle has at most 100 places.
-    """
+    """The forms in a repeating sequence of at most 100, each as often as its weight says and evenly spread."""
     used = {form: weights[form] for form in FORMS if weights.get(form, 0.0) > 0}
     length = next(
         (n for n in range(1, 101) if all(_near_integer(w * n / sum(used.values())) for w in used.values())),
@@ -101,17 +95,17 @@ def _near_integer(value: float) -> bool:
     return abs(value - round(value)) < 1e-6
 
 
-def _cell(axis: Axis, form: Form, n: int) -> Cell:
-    """Cell of the n-th question of an axis and form: four in a row hold each relation with each letter."""
-    # Forms and axes start at different places, so that what is left over after whole rounds evens out.
+def _kind(axis: Axis, form: Form, n: int) -> QuestionKind:
+    """Kind of the n-th question of an axis and form: four in a row hold each relation with each letter."""
+    # Forms and axes start at different places, so that the remainders after whole rounds even out.
     n += FORMS.index(form) + 2 * AXES.index(axis)
     direction, answer_index, turn = n % 2, n // 2 % 2, n // 4 % 2
     affirm = form is not Form.YES_NO or direction ^ answer_index ^ turn == 0
-    return Cell(axis.relations[direction], form, answer_index, affirm)
+    return QuestionKind(axis.relations[direction], form, answer_index, affirm)
 
 
 def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """Number of questions of each split; no split with a share stays without one where there are enough."""
+    """Number of questions of each split: at least one for each split with a share, if there are enough."""
     total = sum(fractions.values())
     names = [name for name, share in fractions.items() if share > 0]
     counts = {name: round(samples * fractions[name] / total) for name in names[1:]}
@@ -124,10 +118,10 @@ def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int
 def plan_quotas(
     samples: Mapping[str, int], supply: Mapping[str, Supply], cycle: Sequence[Form]
 ) -> dict[str, Quota]:
-    """Quotas of all splits: even over axes and forms, as far as what the pictures hold allows.
+    """Quotas of all splits, as even over axes and forms as the pictures allow.
 
-    Where an axis has too few pairs, the others take its share; where an axis has too few pairs with names of their
-    own, its questions with drawn boxes take the share of the other forms.
+    If an axis has too few pairs, the other axes get the rest of its share. If an axis has too few pairs with unique
+    names, its questions with drawn boxes get the rest of the other forms' share.
     """
     quotas: dict[str, Quota] = {}
     before: Counter[tuple[Axis, Form]] = Counter()
@@ -138,7 +132,8 @@ def plan_quotas(
         counts: dict[tuple[Axis, Form], int] = {}
         for axis, share in zip(AXES, shares, strict=True):
             done = sum(before[axis, form] for form in FORMS)
-            forms = Counter(_dealt(cycle, done + AXES.index(axis), share))
+            start = done + AXES.index(axis)
+            forms = Counter(cycle[n % len(cycle)] for n in range(start, start + share))
             counts |= {(axis, form): n for form, n in _within_names(forms, axis, have).items() if n > 0}
         quotas[split] = Quota(counts, dict(before))
         before.update(counts)
@@ -146,13 +141,8 @@ def plan_quotas(
     return quotas
 
 
-def _dealt(cycle: Sequence[Form], start: int, count: int) -> Iterator[Form]:
-    for n in range(start, start + count):
-        yield cycle[n % len(cycle)]
-
-
 def _fill(amount: int, limits: Sequence[int], *, first: int = 0) -> list[int]:
-    """Deal an amount evenly into vessels of limited size; the remainder goes round from ``first`` on."""
+    """Split an amount evenly into shares within their limits; the remainder goes to the shares from ``first`` on."""
     shares = [0] * len(limits)
     while amount > 0:
         open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit]
@@ -172,7 +162,7 @@ def _fill(amount: int, limits: Sequence[int], *, first: int = 0) -> list[int]:
 
 
 def _within_names(forms: Counter[Form], axis: Axis, have: Supply) -> Counter[Form]:
-    """Take from the forms that need names what the pairs with names can't give."""
+    """Move questions that need unique names, and have too few such pairs, to the form with drawn boxes."""
     boxes = Form.CVBENCH_BOXES
     excess = forms.total() - forms[boxes] - have.named[axis]
     if excess <= 0:

@@ -1,14 +1,14 @@
-"""Which pairs of which pictures become questions: split by picture, exact balance, no answer to guess from text.
+"""Select the pairs that become questions: split by picture, exact balance, answers that text alone doesn't reveal.
 
-Pictures are taken in their order, and the same pictures give the same choice. Only counters of fixed size are kept,
-so that a hundred times as many pictures need no more memory.
+Pictures are taken in order, and the same pictures give the same selection. Memory doesn't grow with the number of
+pictures: only counters of fixed size are kept.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -16,12 +16,12 @@ from zlib import crc32
 
 import numpy as np
 
-from reinforcesight.data_gen.choosing.quotas import AXES, FORMS, Cell, Quota, Supply
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.choosing.quotas import QuestionKind, Quota, Supply
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
 from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 
-# Split borders are read off so many pictures: exact for small data sets, precise enough for large ones.
+# Split borders are computed from this many pictures: exact for small data sets, precise enough for large ones.
 _BORDER_SAMPLE = 4096
 _NOUN_BUCKETS = 1 << 14
 _PAIR_BUCKETS = 1 << 17
@@ -29,20 +29,19 @@ _PAIR_BUCKETS = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class SplitBorders:
-    """Which split a picture belongs to, by a digest of its content and the seed.
+    """Assigns pictures to splits by a digest of their content and the seed.
 
     The same picture under two names goes to the same split.
 
     Attributes:
         seed: Seed of the data set.
-        upper: Split names with the first digest value that is beyond them, in increasing order.
+        upper: Split names with the first digest value beyond them, in increasing order.
     """
 
     seed: int
     upper: tuple[tuple[str, float], ...]
 
     def split_of(self, content: str) -> str:
-        """The split of the picture with this digest."""
         value = _fraction(self.seed, content)
         return next(name for name, limit in self.upper if value < limit)
 
@@ -53,11 +52,11 @@ def _fraction(seed: int, content: str) -> float:
 
 
 def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, seed: int) -> SplitBorders:
-    """Place the borders so that each split gets its share of the different pictures, and at least one of three.
+    """Borders that give each split its share of the different pictures, and at least one if there are enough.
 
     Args:
         contents: Digests of the pictures; the first 4096 different ones count.
-        fractions: Share of each split; the first one (train) takes what is left over.
+        fractions: Share of each split; the first one (train) gets the rest.
         seed: Seed of the data set.
     """
     values = sorted({_fraction(seed, content) for content in islice(_unique(contents), _BORDER_SAMPLE)})
@@ -83,22 +82,47 @@ def _unique(contents: Iterable[str]) -> Iterator[str]:
             yield content
 
 
-def count_supply(
-    pictures: Iterable[PictureSummary],
-    borders: SplitBorders,
-    *,
-    limit: int,
-    axis_limit: int,
-    forms: frozenset[Form],
-) -> dict[str, Supply]:
-    """What the pictures of each split can give, at most ``limit`` questions a picture, ``axis_limit`` of one axis."""
+@dataclass(frozen=True, slots=True)
+class SelectionRules:
+    """What the selection depends on, apart from the pictures.
+
+    Attributes:
+        samples: Number of questions asked for.
+        fractions: Share of each split.
+        forms: Weight of each form.
+        limit: Maximum number of questions about a picture.
+        seed: Seed of the data set.
+    """
+
+    samples: int
+    fractions: Mapping[str, float]
+    forms: Mapping[Form, float]
+    limit: int
+    seed: int
+
+    @property
+    def axis_limit(self) -> int:
+        """Maximum number of questions about a picture along one axis."""
+        return max(1, (self.limit + 1) // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Scanned pictures, read again from the work files on each pass: their summaries, and their content digests."""
+
+    summaries: Callable[[], Iterable[PictureSummary]]
+    contents: Callable[[], Iterable[str]]
+
+
+def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRules) -> dict[str, Supply]:
     supply = {name: Supply() for name, _ in borders.upper}
-    for picture in pictures:
+    forms = frozenset(form for form, weight in rules.forms.items() if weight > 0)
+    for picture in pictures.summaries():
         have = supply[borders.split_of(picture.content)]
-        pairs, named = _offers(picture, axis_limit, forms)
+        pairs, named = _offers(picture, rules.axis_limit, forms)
         if pairs:
             have.pictures += 1
-            have.capacity += min(limit, pairs.total())
+            have.capacity += min(rules.limit, pairs.total())
             have.pairs.update(pairs)
             have.named.update(named)
     return supply
@@ -107,7 +131,7 @@ def count_supply(
 def _offers(
     picture: PictureSummary, axis_limit: int, forms: frozenset[Form]
 ) -> tuple[Counter[Axis], Counter[Axis]]:
-    """How many questions of each axis a picture can give; and how many of them with names alone."""
+    """How many questions about a picture each axis allows, and how many of them without drawn boxes."""
     usable = [option for option in picture.options if option.forms & forms]
     pairs = Counter(option.axis for option in usable)
     named = Counter(option.axis for option in usable if (option.forms & forms) - {Form.CVBENCH_BOXES})
@@ -117,10 +141,10 @@ def _offers(
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One question to write: the pair's place among the picture's candidates, and the cell that it fills."""
+    """One question to write: position among the picture's candidates, and kind."""
 
     position: int
-    cell: Cell
+    kind: QuestionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +157,10 @@ class Selection:
 
 
 class _Evenness:
-    """How often each noun, and each pair of nouns, was at the near end of an axis.
+    """Counts how often each noun, and each pair of nouns, had the smaller value along an axis.
 
-    Where lamps are always above tables, a text alone gives the answer away; choosing pairs that bring these
-    counters back to zero takes that away. Nouns share counters of fixed number by their checksum.
+    If lamps are always above tables, the text alone reveals the answer. Selecting pairs that bring these counters back
+    to zero prevents that. Counters are indexed by a checksum of the noun, so their number is fixed.
     """
 
     def __init__(self) -> None:
@@ -144,7 +168,7 @@ class _Evenness:
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
     def cost(self, option: Option) -> float:
-        """How much further from even this pair would bring the counters; negative where it evens them out."""
+        """How far this pair would move the counters away from zero; negative if towards zero."""
         if option.first == option.second:
             return 0.0
         axis, first, second, pair, sign = self._places(option)
@@ -152,7 +176,6 @@ class _Evenness:
         return 2.0 * sign * int(self._pairs[axis, pair]) + 0.5 * nouns
 
     def add(self, option: Option) -> None:
-        """Count a pair that was chosen."""
         if option.first != option.second:
             axis, first, second, pair, sign = self._places(option)
             self._nouns[axis, first] += 1
@@ -172,11 +195,11 @@ class _Evenness:
 
 
 class _SplitState:
-    """What one split still lacks, and what is still to come for it."""
+    """Questions that one split still needs, and pairs that are still to come for it."""
 
     def __init__(self, quota: Quota, supply: Supply) -> None:
-        self.cells = quota.cells()
-        self.planned = {key: cells.total() for key, cells in self.cells.items()}
+        self.kinds = quota.kinds()
+        self.planned = {key: kinds.total() for key, kinds in self.kinds.items()}
         self.left = Counter(self.planned)
         self.axis_left: Counter[Axis] = Counter()
         for (axis, _), count in self.left.items():
@@ -188,59 +211,59 @@ class _SplitState:
         self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
     def allowance(self, limit: int) -> int:
-        """Most questions from the next picture, so that all pictures contribute alike and the last ones need not."""
+        """Maximum number of questions about the next picture, so that all pictures contribute equally.
+
+        With 20 pictures or more, the quota is reached after 95 % of them: the last ones are a reserve.
+        """
         pace = 1.0 if self.pictures < 20 else 0.95
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
         return max(0, min(limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
 
-    def take(self, option: Option, form: Form, rng: random.Random) -> Cell:
-        """The cell of a chosen pair: one that is lacking most, and among equals one that evens the axis out."""
+    def take(self, option: Option, form: Form, rng: random.Random) -> QuestionKind:
+        """Assign a kind to a selected pair: the one with most questions left, among equals the least asked one."""
         axis = option.axis
-        cells = self.cells[axis, form]
-        most = max(cells.values())
-        equals = [cell for cell, count in cells.items() if count == most]
+        kinds = self.kinds[axis, form]
+        most = max(kinds.values())
+        equals = [kind for kind, count in kinds.items() if count == most]
         rng.shuffle(equals)
-        cell = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
-        cells[cell] -= 1
-        self._asked.update((cell.relation, (axis, cell.answer_index)))
+        kind = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
+        kinds[kind] -= 1
+        self._asked.update((kind.relation, (axis, kind.answer_index)))
         self.left[axis, form] -= 1
         self.axis_left[axis] -= 1
         self.taken += 1
         self.even.add(option)
-        return cell
+        return kind
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
 
 def select(
-    pictures: Iterable[PictureSummary],
+    pictures: Pictures,
     borders: SplitBorders,
     quotas: Mapping[str, Quota],
     supply: Mapping[str, Supply],
-    *,
-    limit: int,
-    axis_limit: int,
+    rules: SelectionRules,
 ) -> Iterator[Selection]:
-    """Choose the questions, picture by picture in their order. Pictures without questions are left out.
+    """Select the questions, picture by picture in order. Pictures without questions are left out.
 
     Args:
         pictures: All scanned pictures.
         borders: Which picture belongs to which split.
-        quotas: What each split should get.
-        supply: What each split's pictures hold, from :func:`count_supply`.
-        limit: Most questions of a picture.
-        axis_limit: Most questions of a picture along one axis.
+        quotas: Questions that each split should get.
+        supply: Possible questions of each split, from :func:`count_supply`.
+        rules: Limits for each picture.
     """
     states = {name: _SplitState(quota, supply[name]) for name, quota in quotas.items()}
     forms = frozenset(form for quota in quotas.values() for _, form in quota.counts)
-    for picture in pictures:
+    for picture in pictures.summaries():
         split = borders.split_of(picture.content)
         state = states[split]
-        pairs, _ = _offers(picture, axis_limit, forms)
+        pairs, _ = _offers(picture, rules.axis_limit, forms)
         if not pairs:
             continue
-        picks = _pick(picture, state, limit=state.allowance(limit), axis_limit=axis_limit)
+        picks = _pick(picture, state, limit=state.allowance(rules.limit), axis_limit=rules.axis_limit)
         state.pictures_seen += 1
         state.pairs_to_come.subtract(pairs)
         if picks:
@@ -254,18 +277,20 @@ def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit
     used_objects: Counter[int] = Counter()
     used_pairs: Counter[tuple[int, ...]] = Counter()
     by_axis: Counter[Axis] = Counter()
+    by_form: Counter[Form] = Counter()
     picks: list[Pick] = []
     while len(picks) < limit:
-        found = _next(options, state, by_axis, used_objects, used_pairs, axis_limit, [p.cell for p in picks])
+        found = _next(options, state, by_axis, used_objects, used_pairs, axis_limit, by_form)
         if found is None:
             break
         option, form = found
-        cell = state.take(option, form, rng)
+        kind = state.take(option, form, rng)
         options.remove(option)
         by_axis[option.axis] += 1
+        by_form[form] += 1
         used_objects.update(option.objects)
         used_pairs[tuple(sorted(option.objects[:2]))] += 1
-        picks.append(Pick(option.position, cell))
+        picks.append(Pick(option.position, kind))
     return picks
 
 
@@ -276,17 +301,18 @@ def _next(
     used_objects: Counter[int],
     used_pairs: Counter[tuple[int, ...]],
     axis_limit: int,
-    cells: list[Cell],
+    by_form: Counter[Form],
 ) -> tuple[Option, Form] | None:
-    """The best next pair of a picture and the form to ask it in; ``None`` where nothing fits what is lacking."""
+    """The best next pair of a picture and its form, or ``None`` if no pair fits the questions that are left."""
     axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
-    # The scarcest axis first; among equals, one that this picture was not asked about yet.
+    # The scarcest axis first; among equals, one without a question about this picture so far.
     axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))
     for axis in axes:
         group = [option for option in options if option.axis is axis]
         lacking = [form for form in FORMS if state.left[axis, form] > 0]
-        asked = Counter(cell.form for cell in cells)
-        lacking.sort(key=lambda form: asked[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
+        lacking.sort(
+            key=lambda form: by_form[form] - 2.0 * state.left[axis, form] / state.planned[axis, form]
+        )
         for form in lacking:
             fitting = [option for option in group if form in option.forms]
             if fitting:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from reinforcesight import __version__
 from reinforcesight.data_gen.choosing.fitting import Fit
-from reinforcesight.data_gen.choosing.quotas import Cell
+from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS
 from reinforcesight.data_gen.dataset.writer import WrittenFile
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
 from reinforcesight.jobs.files import write_json
@@ -73,14 +73,14 @@ def build_manifest(
     identity: dict[str, Any],
     plan: Fit,
     limit: int,
-    cells: Mapping[str, Counter[Cell]],
+    cells: Mapping[str, Counter[QuestionKind]],
     pictures_used: Mapping[str, int],
     pictures_read: int,
     files: Sequence[WrittenFile],
     source: Source,
 ) -> Manifest:
     """Gather what is known of a data set."""
-    total: Counter[Cell] = Counter()
+    total: Counter[QuestionKind] = Counter()
     for counter in cells.values():
         total.update(counter)
     counts = _counts(total)
@@ -113,17 +113,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_json(folder / MANIFEST, asdict(manifest))
 
 
-def _counts(cells: Counter[Cell]) -> dict[str, dict[str, int]]:
+def _counts(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")
     }
-    for cell, number in cells.items():
-        counts["relation"][cell.relation.value] += number
-        counts["task"][cell.relation.task] += number
-        counts["form"][cell.form.value] += number
-        counts["answer"][f"({letter(cell.answer_index)})"] += number
-        if cell.form is Form.YES_NO:
-            counts["yes_no"]["yes" if cell.affirm else "no"] += number
+    for kind, number in cells.items():
+        counts["relation"][kind.relation.value] += number
+        counts["task"][kind.relation.task] += number
+        counts["form"][kind.form.value] += number
+        counts["answer"][f"({letter(kind.answer_index)})"] += number
+        if kind.form is Form.YES_NO:
+            counts["yes_no"]["yes" if kind.affirm else "no"] += number
     order = {
         "relation": [relation.value for relation in Relation],
         "form": [form.value for form in Form],
@@ -135,15 +135,15 @@ def _counts(cells: Counter[Cell]) -> dict[str, dict[str, int]]:
     }
 
 
-def _order(item: tuple[Cell, int]) -> tuple[int, int, int, bool]:
-    cell = item[0]
-    return list(Relation).index(cell.relation), list(Form).index(cell.form), cell.answer_index, cell.affirm
+def _order(item: tuple[QuestionKind, int]) -> tuple[int, int, int, bool]:
+    kind = item[0]
+    return list(Relation).index(kind.relation), list(Form).index(kind.form), kind.answer_index, kind.affirm
 
 
-def _cell_name(cell: Cell) -> str:
-    name = f"{cell.relation.value} | {cell.form.value} | {letter(cell.answer_index)}"
-    if cell.form is Form.YES_NO:
-        name += " (yes)" if cell.affirm else " (no)"
+def _cell_name(kind: QuestionKind) -> str:
+    name = f"{kind.relation.value} | {kind.form.value} | {letter(kind.answer_index)}"
+    if kind.form is Form.YES_NO:
+        name += " (yes)" if kind.affirm else " (no)"
     return name
 
 

@@ -17,8 +17,9 @@ from PIL import Image
 from reinforcesight.data_gen.choosing.selection import Pick, Selection
 from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
 from reinforcesight.data_gen.questions.compose import Question, compose
+from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
-from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_picture
+from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_scanned_picture
 from reinforcesight.jobs.files import atomic_file, write_json
 from reinforcesight.pictures.drawing import draw_boxes
 
@@ -44,9 +45,7 @@ class WriteContext:
         seed: Seed of the data set.
         templates: File with question wordings; ``None`` for the packaged ones.
         identity: Digest of the job.
-        locate: Share of the reasoning about depth and distance that first says where each object is.
-        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
-        plain: Reasoning with one wording for each thing that is said.
+        style: How the reasoning is worded.
     """
 
     work: Path
@@ -54,9 +53,7 @@ class WriteContext:
     seed: int
     templates: Path | None
     identity: str
-    locate: float = 0.0
-    name_letter: float = 0.0
-    plain: bool = False
+    style: ReasoningStyle = WITHOUT_PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +209,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
 
 def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Iterator[Row]:
     for portion in task.portions:
-        picture = read_picture(context.work, portion.chunk, portion.row)
+        picture = read_scanned_picture(context.work, portion.chunk, portion.row)
         drawing = _Drawing(picture.image)
         for number, pick in enumerate(portion.picks, start=portion.first):
             yield make_row(
@@ -222,9 +219,7 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 seed=context.seed,
                 templates=templates,
                 drawing=drawing,
-                locate=context.locate,
-                name_letter=context.name_letter,
-                plain=context.plain,
+                style=context.style,
             )
 
 
@@ -236,9 +231,7 @@ def make_row(
     seed: int,
     templates: Templates,
     drawing: _Drawing | None = None,
-    locate: float = 0.0,
-    name_letter: float = 0.0,
-    plain: bool = False,
+    style: ReasoningStyle = WITHOUT_PLACES,
 ) -> Row:
     """One row: the question of a pick. It depends on seed, picture and number alone."""
     drawing = drawing or _Drawing(picture.image)
@@ -246,15 +239,13 @@ def make_row(
     question: Question = compose(
         picture.scene,
         picture.candidates[pick.position],
-        form=pick.cell.form,
-        relation=pick.cell.relation,
-        answer_index=pick.cell.answer_index,
-        affirm=pick.cell.affirm,
+        form=pick.kind.form,
+        relation=pick.kind.relation,
+        answer_index=pick.kind.answer_index,
+        affirm=pick.kind.affirm,
         templates=templates,
         rng=random.Random(int.from_bytes(digest[:8], "big")),
-        locate=locate,
-        name_letter=name_letter,
-        plain=plain,
+        style=style,
     )
     image, suffix = drawing.with_boxes(question)
     row_id = f"{picture.source}-{picture.index:07d}-{number}"

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
 from reinforcesight.data_gen.questions.reasoning import Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
     CVBENCH_COMPARE,
     CVBENCH_DEPTH,
     CVBENCH_DISTANCE,
     CVBENCH_RELATION,
-    Form,
     Templates,
-    load_templates,
 )
 from reinforcesight.errors import InputError
 from reinforcesight.language.english import Mention, bare_name, fill, is_plural, usable_name
@@ -36,19 +35,8 @@ from reinforcesight.protocol import (
 from reinforcesight.relations import DEFAULT_RULES, Axis, Relation, RelationResult, RelationRules, relate_all
 from reinforcesight.scene import Scene
 
-__all__ = [
-    "Candidate",
-    "Form",
-    "Question",
-    "Templates",
-    "compose",
-    "find_candidates",
-    "load_templates",
-    "usable_name",
-]
-
 ObjectId = int | str
-ALL_FORMS = frozenset(Form)
+_ALL_FORMS = frozenset(Form)
 _BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
 _COINCIDING = 0.7  # intersection over union from which two drawn boxes are hard to tell apart
 
@@ -143,7 +131,7 @@ def find_candidates(
         if result.relation is None:
             abstained.append(result)
             continue
-        forms = _BOXES_ONLY if any(ambiguous[i] for i in involved if i is not None) else ALL_FORMS
+        forms = _BOXES_ONLY if any(ambiguous[i] for i in involved if i is not None) else _ALL_FORMS
         if involved & unboxable or _boxes_coincide([scene[i].box for i in involved if i is not None]):
             forms = forms - _BOXES_ONLY
         if forms:
@@ -184,9 +172,7 @@ def compose(
     affirm: bool = True,
     templates: Templates,
     rng: random.Random,
-    locate: float = 0.0,
-    name_letter: float = 0.0,
-    plain: bool = False,
+    style: ReasoningStyle = WITHOUT_PLACES,
 ) -> Question:
     """Write one question.
 
@@ -200,9 +186,7 @@ def compose(
         affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
         templates: Question wordings.
         rng: Decides the wording alone, never the answer.
-        locate: Share of the reasoning about depth and distance that first says where each object is.
-        name_letter: Share of the reasoning that says which letter each option has and ends on the right one's.
-        plain: Reasoning with one wording for each thing that is said.
+        style: How the reasoning is worded.
 
     Raises:
         InputError: The form, the relation or the position does not belong to this candidate.
@@ -236,16 +220,14 @@ def compose(
         reference=mentions["reference"],
         anchor=mentions.get("anchor"),
         names_answer=cast.names_answer,
-        subject_first=cast.subject_first if cast.names_answer else plain or rng.random() < 0.5,
+        subject_first=cast.subject_first if cast.names_answer else style.fixed_wording or rng.random() < 0.5,
         choices=choices,
         answer_text=answer_text,
         values=values,
         margin=candidate.margin,
         alike=any(ambiguous_names([*cast.names.values()])),
         spots=_spots(scene, cast.ids),
-        locate=locate,
-        name_letter=name_letter,
-        plain=plain,
+        style=style,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
 from reinforcesight.language.claims import CLAIM_PHRASES, adverbs
 from reinforcesight.language.english import Mention, fill
 from reinforcesight.protocol import letter
@@ -41,9 +41,7 @@ class Facts:
         alike: Names are alike, so that every mention has to name its box: the text is kept short.
         spots: For each role ("subject", "reference", "anchor") the centre across the picture, as a share of its
             width, and the depth in metres; ``None`` where depth has no metric unit.
-        locate: Share of the texts about depth and distance that first say where each object is, given ``spots``.
-        name_letter: Share of the texts that say which letter each option has, and end on that of the right one.
-        plain: One wording for each thing that is said, and nothing that could be left out.
+        style: How the text is worded.
     """
 
     form: Form
@@ -59,9 +57,7 @@ class Facts:
     margin: float
     alike: bool = False
     spots: Mapping[str, tuple[float, float]] | None = None
-    locate: float = 0.0
-    name_letter: float = 0.0
-    plain: bool = False
+    style: ReasoningStyle = WITHOUT_PLACES
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -282,7 +278,7 @@ _SORT: dict[Relation, str] = {
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
     """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
-    rng = _FirstWording() if facts.plain else rng
+    rng = _FirstWording() if facts.style.fixed_wording else rng
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
     mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}
@@ -301,7 +297,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         mentions |= {"n": near, "f": far}
         parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
     turned = facts.form is not Form.YES_NO and rng.random() < 0.3
-    if facts.plain and facts.names_answer:
+    if facts.style.fixed_wording and facts.names_answer:
         # The claim is about the first object, so that what is seen decides a word and not which name to write.
         turned = not facts.subject_first
     phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
@@ -311,7 +307,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     adverb = rng.choice(adverbs(phrase, _strength(facts)))
     parts.append(f"{rng.choice(fitting)}{_claim(facts, phrase, adverb, turned=turned)}.")
     optioned = not facts.alike and facts.form is not Form.OPEN
-    if optioned and facts.name_letter and rng.random() < facts.name_letter:
+    if optioned and facts.style.letters and rng.random() < facts.style.letters:
         parts.append(_letters(facts, rng))
     else:
         listed = optioned and rng.random() < 0.5
@@ -355,7 +351,7 @@ def nearness_words(metres: float) -> str:
 
 def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
     """Where each object is, before they are compared: from side to side (for distances), and how far away."""
-    if facts.spots is None or rng.random() >= facts.locate:
+    if facts.spots is None or rng.random() >= facts.style.places:
         return []
     order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
     near = {role: nearness_words(metres) for role, (_, metres) in facts.spots.items()}
@@ -375,13 +371,13 @@ def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: 
     values = facts.values
     located = _spots(facts, axis, rng)
     if axis is Axis.DEPTH:
-        if facts.plain:
+        if facts.style.fixed_wording:
             return located
         parts = [*located, rng.choice(_DEPTHS[near_first])]
         if _strength(facts) == 2 and rng.random() < 0.25:
             parts.append(_WELL_APART)
         return parts
-    if facts.plain:
+    if facts.style.fixed_wording:
         return located
     parts = [*located, rng.choice(_DISTANCES[near_first])]
     gaps = values.get("subject_surface"), values.get("reference_surface")
@@ -444,7 +440,7 @@ def _each_option(choices: Sequence[str]) -> str:
 def _letters(facts: Facts, rng: random.Random) -> str:
     choices = ("{x}", "{y}") if facts.names_answer else facts.choices
     right = facts.choices.index(facts.answer_text)
-    if facts.plain and facts.names_answer:
+    if facts.style.fixed_wording and facts.names_answer:
         # Which object is the nearer one, and which is asked for, are told apart: their combination is hard to learn.
         first, second = facts.relation.axis.relations
         place = right if facts.relation is first else 1 - right

@@ -1,24 +1,13 @@
-"""The question forms, and the checks of one wording: its placeholders, and that it asks what its key says."""
+"""Checks of one question wording: its placeholders, and that it asks what its key says."""
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 from reinforcesight.config import nearest_key
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
-
-
-class Form(StrEnum):
-    """The question forms, as in the data set's ``form`` column."""
-
-    CVBENCH = "cvbench"
-    CVBENCH_BOXES = "cvbench_boxes"
-    YES_NO = "yes_no"
-    WHICH_OBJECT = "which_object"
-    OPEN = "open"
-
 
 # Words that show which way a wording asks.
 _POLARITY: dict[Relation, str] = {

@@ -17,11 +17,10 @@ from typing import Any
 import yaml
 
 from reinforcesight.config import nearest_key
-from reinforcesight.data_gen.questions.template_checks import Form, check_wording
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.template_checks import check_wording
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
-
-__all__ = ["Form", "Templates", "load_templates"]
 
 # CV-Bench's own wordings (Tong et al. 2024, Cambrian-1; data set nyu-visionx/CV-Bench). The marks, such as
 # " (highlighted by a red box)", are empty where no boxes are drawn.

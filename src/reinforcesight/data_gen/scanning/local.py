@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from reinforcesight.data_gen.scanning.tasks import TaskPool
+from reinforcesight.data_gen.config import Shard
 from reinforcesight.data_gen.scanning.work_files import (
     ChunkReport,
     ScanContext,
@@ -15,27 +16,11 @@ from reinforcesight.data_gen.scanning.work_files import (
     read_report,
 )
 from reinforcesight.errors import InputError
+from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.progress import Progress
 
 # Small enough that little is lost with a worker and small jobs use all workers, large enough that files stay few.
 CHUNK_PICTURES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """This process's share of the chunks: those whose number leaves the remainder ``index``."""
-
-    index: int = 0
-    count: int = 1
-
-    @property
-    def whole(self) -> bool:
-        """There is only one shard."""
-        return self.count == 1
-
-    def has(self, chunk: int) -> bool:
-        """Whether a chunk belongs to this shard."""
-        return chunk % self.count == self.index
 
 
 def chunk_count(pictures: int) -> int:
@@ -68,7 +53,9 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
         yield report
 
 
-def scan_pictures(context: ScanContext, pictures: int, *, pool: TaskPool, shard: Shard) -> None:
+def scan_pictures(
+    context: ScanContext, pictures: int, *, pool: WorkerPool[Any, Any, Any], shard: Shard
+) -> None:
     """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
 
     A worker that dies (out of memory, a crash in a library) is reported; its chunk is tried once more, and then its

@@ -30,9 +30,9 @@ from typing import Any
 
 import click
 
-from reinforcesight.data_gen.config import GenerateConfig, RayOptions
+from reinforcesight.data_gen.config import GenerateConfig, RayOptions, Shard
 from reinforcesight.data_gen.perception.one_stage import StageName
-from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, Shard, missing_chunks
+from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, missing_chunks
 from reinforcesight.data_gen.scanning.work_files import ScanContext, ScanTask, scan_chunk
 from reinforcesight.data_gen.sources.perceived import PerceivedSource
 from reinforcesight.errors import InputError, ReinforceSightError, require_module

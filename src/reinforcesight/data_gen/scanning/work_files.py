@@ -17,9 +17,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinforcesight.data_gen.choosing.quotas import AXES, FORMS
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
 from reinforcesight.data_gen.source import PictureRejected, Source, SourcePicture
 from reinforcesight.errors import OutputError, ReinforceSightError
 from reinforcesight.jobs.files import atomic_file
@@ -78,7 +77,7 @@ class ScanTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedPicture:
     """A picture that could not be used."""
 
     source_id: str
@@ -99,7 +98,7 @@ class ChunkReport:
     """
 
     pictures: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[RejectedPicture] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     abstained: Counter[str] = field(default_factory=Counter)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -115,7 +114,7 @@ class ChunkReport:
         values = json.loads(text)
         return cls(
             pictures=values["pictures"],
-            rejected=[Rejected(**entry) for entry in values["rejected"]],
+            rejected=[RejectedPicture(**entry) for entry in values["rejected"]],
             skipped=Counter(values["skipped"]),
             abstained=Counter(values["abstained"]),
             samples=values["samples"],
@@ -208,7 +207,7 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
         for index in range(task.start, task.stop):
             report.pictures += 1
             if index in crashed:
-                report.rejected.append(Rejected(f"picture {index}", "worker_crashed", crashed[index]))
+                report.rejected.append(RejectedPicture(f"picture {index}", "worker_crashed", crashed[index]))
                 continue
             row = _scan_picture(context, index, report)
             if row is not None:
@@ -232,14 +231,14 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
         _check_size(picture)
         candidates, abstained = find_candidates(picture.scene, context.rules)
     except PictureRejected as rejection:
-        report.rejected.append(Rejected(rejection.source_id, rejection.reason, rejection.detail))
+        report.rejected.append(RejectedPicture(rejection.source_id, rejection.reason, rejection.detail))
         return None
     except ReinforceSightError as error:
-        report.rejected.append(Rejected(f"picture {index}", "unusable", str(error)))
+        report.rejected.append(RejectedPicture(f"picture {index}", "unusable", str(error)))
         return None
     except Exception as error:  # noqa: BLE001 - one picture must not cost the others; it is reported by name
         detail = f"{type(error).__name__}: {error}"
-        report.rejected.append(Rejected(f"picture {index}", "failed", detail))
+        report.rejected.append(RejectedPicture(f"picture {index}", "failed", detail))
         return None
     for skipped in picture.skipped:
         report.skipped[skipped.reason] += 1
@@ -396,7 +395,7 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
             yield PictureSummary(chunk, row, index, content, decoded)
 
 
-def read_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
+def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
     """One scanned picture with its pixels.
 
     Raises:

@@ -19,7 +19,7 @@ from reinforcesight.data_gen.dataset.reader import (
     read_rows,
 )
 from reinforcesight.data_gen.dataset.rows import SPLITS
-from reinforcesight.data_gen.questions.templates import Form
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import write_text
 from reinforcesight.pages.question_cards import ROLES, Card, Overlay, make_card, overlay, pages, thumbnail

@@ -1,0 +1,49 @@
+"""The question forms, and how reasoning is worded."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.relations.kinds import Axis
+
+
+class Form(StrEnum):
+    """The question forms, as in the data set's ``form`` column."""
+
+    CVBENCH = "cvbench"
+    CVBENCH_BOXES = "cvbench_boxes"
+    YES_NO = "yes_no"
+    WHICH_OBJECT = "which_object"
+    OPEN = "open"
+
+
+# Work files and quotas refer to axes and forms by their position here.
+AXES = tuple(Axis)
+FORMS = tuple(Form)
+
+
+class ReasoningStyle(StrictConfig):
+    """How the reasoning of a question is worded."""
+
+    places: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="share of the texts about depth and distance that begin with where each object is "
+        "(only where depth is in metres)",
+    )
+    letters: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the texts that name the letter of each option and end on the right one",
+    )
+    fixed_wording: bool = Field(
+        False, description="one wording for each statement and no optional sentences, for very small models"
+    )
+
+
+WITHOUT_PLACES = ReasoningStyle(places=0.0)
