@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Evaluate a checkpoint. Flags go through to `reinforcesight evaluate`; later ones win.
+# Evaluate a checkpoint. Flags are passed to `reinforcesight evaluate`; later ones win.
 #   scripts/evaluate.sh --model_path models/grpo_ckpt --output reports/results.json
 # Several GPUs, one copy of the model each: PROCESSES=4 scripts/evaluate.sh ...
 set -euo pipefail

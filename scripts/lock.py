@@ -2,7 +2,7 @@
 
     python scripts/lock.py
 
-Nothing is installed; pip only resolves. The versions of torch, transformers and TRL go together (docs/training.md).
+Nothing is installed; pip only resolves. torch, transformers and TRL must match (docs/training.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# The newest set known to work together; transformers stays where vLLM still takes it.
+# The newest versions known to work together; transformers stays at a version that vLLM supports.
 PINS = [
     "torch==2.13.0",
     "transformers==5.17.0",
@@ -23,7 +23,7 @@ PINS = [
     "accelerate==1.15.0",
     "datasets==5.2.0",
 ]
-# What builds the editable install without a network in between.
+# Needed to build the editable install without network.
 BUILD = ["hatchling", "editables"]
 HEADER = """\
 # Exact versions for the CPU and for the tests, made by `python scripts/lock.py`; do not edit by hand.
@@ -32,7 +32,6 @@ HEADER = """\
 
 
 def main() -> None:
-    """Resolve and write."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
@@ -42,7 +41,7 @@ def main() -> None:
     for item in items:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         if name != "reinforcesight":
-            # A local label such as +cpu names one build; the lock holds for all of them.
+            # A local label such as +cpu is one build; the lock is for all builds.
             lines.append(f"{name.lower().replace('_', '-')}=={version.partition('+')[0]}")
     (ROOT / "requirements.txt").write_text(HEADER + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
 
