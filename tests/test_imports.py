@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "reinforcesight"
 # From the bottom up: a module may import its own layer and those before it. A name with a dot is a part of a package
 # that lies lower than the rest of it.
 LAYERS = [
-    ("errors",),
-    ("config", "protocol"),
+    ("errors", "arrays"),
+    ("config", "protocol", "devices"),
     ("scene", "relations.kinds"),
     ("language", "judge"),
     ("relations",),

@@ -8,9 +8,10 @@ from PIL import Image
 from tiny_models import build_tiny
 
 from reinforcesight.config import load_config
+from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.model.chat import encode, user_message
-from reinforcesight.model.load import ModelConfig, find_source, load_model, pick_device, weights_fingerprint
+from reinforcesight.model.load import ModelConfig, find_source, load_model, weights_fingerprint
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 

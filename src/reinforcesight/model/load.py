@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.model.options import ModelConfig, ModelOptions, ModelSource
 
@@ -29,7 +29,6 @@ __all__ = [
     "find_source",
     "load_model",
     "package_versions",
-    "pick_device",
     "quiet_libraries",
     "resolve_path",
     "weights_fingerprint",
@@ -225,23 +224,6 @@ def check_remote_code(config: ModelConfig, path: str) -> None:
             where=f"trust_remote_code with {path}",
             fix="give --revision with the commit that you have read",
         )
-
-
-def pick_device(device: str) -> str:
-    """Resolve ``auto``: this process's GPU, Apple's GPU, else the CPU.
-
-    Raises:
-        ConfigError: A GPU is asked for and there is none.
-    """
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError("no CUDA GPU is visible to torch", where=f"device {device}", fix="use --device cpu")
-    return device
 
 
 def _pick_dtype(config: ModelConfig, device: str) -> torch.dtype | str:

@@ -9,15 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from reinforcesight.arrays import BoolArray, FloatArray, IntArray
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.relations.kinds import Axis, Reason, RelationRules
 from reinforcesight.scene import Scene
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 REASONS = tuple(Reason)
 CODE = {reason: index for index, reason in enumerate(REASONS)}

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from reinforcesight.arrays import IntArray
 from reinforcesight.errors import InputError
 from reinforcesight.relations.compare import (
     HOLDS,
     REASONS,
-    IntArray,
     ObjectTable,
     common_reasons,
     compare_depth,

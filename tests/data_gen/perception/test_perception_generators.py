@@ -15,7 +15,11 @@ from torchvision_shim import importable_torchvision
 from reinforcesight.data_gen.perception.cache import ResultCache, pack_boxes, unpack_boxes
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import Query, gate_boxes
-from reinforcesight.data_gen.perception.models.location_text import geometric_mean, parse_boxes, parse_points
+from reinforcesight.data_gen.perception.models.generated_text import (
+    geometric_mean,
+    parse_location_boxes,
+    parse_points,
+)
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import (
     GroundedBox,
@@ -86,7 +90,7 @@ def pieces(text: str, probability: float = 0.9) -> list[tuple[str, float]]:
     ],
 )
 def test_boxes_of_an_answer(text: str, labels: list[str] | None) -> None:
-    found = parse_boxes(pieces(text))
+    found = parse_location_boxes(pieces(text))
     assert (None if found is None else [item.label for item in found]) == labels
     for item in found or []:
         assert item.score == pytest.approx(0.9)
@@ -94,7 +98,7 @@ def test_boxes_of_an_answer(text: str, labels: list[str] | None) -> None:
 
 
 def test_where_boxes_are() -> None:
-    found = parse_boxes(
+    found = parse_location_boxes(
         [("chair", 0.1), ("<loc_0>", 0.4), ("<loc_499>", 0.9), ("<loc_999>", 0.9), ("<loc_500>", 0.4)]
     )
     assert found is not None
@@ -116,7 +120,7 @@ def test_no_text_raises_or_leaves_the_picture(parts: list[str], tail: str) -> No
     for x, y in parse_points(text) or []:
         assert 0 <= x <= 1
         assert 0 <= y <= 1
-    for item in parse_boxes([(part, 0.5) for part in [*parts, tail]]) or []:
+    for item in parse_location_boxes([(part, 0.5) for part in [*parts, tail]]) or []:
         assert 0 < item.box[0] < item.box[2] < 1
         assert 0 < item.box[1] < item.box[3] < 1
         assert item.label
@@ -145,7 +149,7 @@ def florence(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_florence2_finds_what_it_writes(florence: Path) -> None:
     from reinforcesight.data_gen.perception.models.florence import Florence2Grounder
 
-    adapter = Florence2Grounder(str(florence), floor=0.5)
+    adapter = Florence2Grounder(str(florence), min_score=0.5)
     found = adapter.ground([picture(0), picture(1)], [["red chair", "table"], ["the red chair", "table"]])
     for boxes in found:
         by_phrase = {box.phrase: box for box in boxes}
@@ -157,16 +161,16 @@ def test_florence2_finds_what_it_writes(florence: Path) -> None:
     # Words that are not a phrase's own count for none, whatever the model says.
     assert adapter.ground([picture(0)], [["red chair"]])[0][0].phrase == 0
     assert adapter.ground([picture(0)], [[]]) == [[]]
-    assert Florence2Grounder(str(florence), floor=0.99999).ground([picture(0)], [["red chair", "table"]]) == [
-        []
-    ]
+    assert Florence2Grounder(str(florence), min_score=0.99999).ground(
+        [picture(0)], [["red chair", "table"]]
+    ) == [[]]
 
 
 def test_florence2_with_random_weights_says_nothing_that_counts(tmp_path: Path) -> None:
     from reinforcesight.data_gen.perception.models import florence as module
 
     save_florence2(tmp_path)
-    adapter = module.Florence2Grounder(str(tmp_path), floor=0.0)
+    adapter = module.Florence2Grounder(str(tmp_path), min_score=0.0)
     found = adapter.ground([picture(0)], [["chair", "table"]])[0]
     assert {box.phrase for box in found} <= {0, 1}
     gated = gate_boxes(found, [Query("chair"), Query("table")], width=WIDTH, height=HEIGHT, rules=GateRules())
@@ -207,7 +211,7 @@ def test_molmo2_points_at_what_it_writes(tmp_path: Path) -> None:
 
     answer = '<points coords="1 1 250 500 2 073 160">red chair</points>'
     save_molmo2(tmp_path, answer, "Point out every red chair in the image.")
-    adapter = Molmo2Pointer(str(tmp_path), floor=0.5)
+    adapter = Molmo2Pointer(str(tmp_path), min_score=0.5)
     together = adapter.ground([picture(0), picture(0)], [["red chair", "lamp"], ["red chair"]])
     for found in together:
         points = [box.point for box in found if box.phrase == 0]
@@ -215,7 +219,7 @@ def test_molmo2_points_at_what_it_writes(tmp_path: Path) -> None:
             pytest.approx((0.25 * WIDTH, 0.5 * HEIGHT)),
             pytest.approx((0.073 * WIDTH, 0.16 * HEIGHT)),
         ]
-    assert Molmo2Pointer(str(tmp_path), floor=0.99999).ground([picture(0)], [["red chair"]]) == [[]]
+    assert Molmo2Pointer(str(tmp_path), min_score=0.99999).ground([picture(0)], [["red chair"]]) == [[]]
 
 
 class Pointer:

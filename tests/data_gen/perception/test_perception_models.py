@@ -103,7 +103,7 @@ def test_depth_pro_reads_inverse_depth_through_the_lens() -> None:
 
 @pytest.mark.parametrize("name", ["dino", "owl"])
 def test_grounding(models: dict[str, Path], pictures: list[np.ndarray], name: str) -> None:
-    adapter = TransformersGrounder(str(models[name]), floor=0.0)
+    adapter = TransformersGrounder(str(models[name]), min_score=0.0)
     phrases = [["chair", "red table"], ["chair", "red table"], ["lamp"]]
     together = adapter.ground(pictures, phrases)
     for picture, asked, found in zip(pictures, phrases, together, strict=True):
@@ -114,7 +114,7 @@ def test_grounding(models: dict[str, Path], pictures: list[np.ndarray], name: st
         assert len(alone) == len(found)
         assert np.allclose([b.score for b in alone], [b.score for b in found], atol=1e-4)
     best = together[0][0].score
-    sure = TransformersGrounder(str(models[name]), floor=best).ground(pictures[:1], phrases[:1])[0]
+    sure = TransformersGrounder(str(models[name]), min_score=best).ground(pictures[:1], phrases[:1])[0]
     assert all(box.score >= best for box in sure)
 
 
@@ -134,7 +134,7 @@ def test_grounding_agrees_with_the_processors_own_boxes(
         theirs = processor.post_process_grounded_object_detection(
             outputs, threshold=0.0, target_sizes=[pictures[0].shape[:2]], **extra
         )[0]
-        ours = TransformersGrounder(str(models[name]), floor=0.0).ground(pictures[:1], [["chair"]])[0]
+        ours = TransformersGrounder(str(models[name]), min_score=0.0).ground(pictures[:1], [["chair"]])[0]
         expected = {tuple(np.round(box.tolist(), 2)) for box in theirs["boxes"]}
         assert {tuple(np.round(box.box, 2)) for box in ours} == expected
 

@@ -17,7 +17,7 @@ from reinforcesight.data_gen.rendering import (
     is_reserved,
     render_picture,
 )
-from reinforcesight.data_gen.rendering.layout import compose
+from reinforcesight.data_gen.rendering.layout import draw_layout
 from reinforcesight.data_gen.rendering.primitives import _unit_sphere
 from reinforcesight.data_gen.rendering.raycast import RayScene, exact_depth, triangle_planes
 from reinforcesight.data_gen.rendering.shading import gather
@@ -90,7 +90,7 @@ def test_masks_and_depth_agree_with_brute_force():
         distribution = Distribution.SHIFTED if index == 2 else Distribution.TRAIN
         picture = render_picture(8, index, distribution, SIZE)
         stream = {Distribution.TRAIN: 0, Distribution.SHIFTED: 2}[distribution]
-        layout = compose(np.random.default_rng([8, index, stream]), distribution, SIZE, RenderConfig())
+        layout = draw_layout(np.random.default_rng([8, index, stream]), distribution, SIZE, RenderConfig())
         triangles, _ = gather(layout)
         a, b, c = (triangles.vertices[triangles.faces[:, k]] for k in range(3))
         rng = np.random.default_rng(index)
@@ -262,7 +262,7 @@ def test_what_is_refused(monkeypatch):
     reserved = Distribution.TRAIN if is_reserved("ball", "red") else Distribution.SHIFTED
     with pytest.raises(ConfigError, match="no pair"):
         render_picture(0, 0, reserved, SIZE, RenderConfig(kinds=("ball",), colours=("red",)))
-    with pytest.raises(ValueError, match="unknown kind"):
+    with pytest.raises(ValueError, match="unknown kinds"):
         RenderConfig(kinds=("unicorn",))
     with pytest.raises(ValueError, match="objects_min"):
         RenderConfig(objects_min=5, objects_max=3)

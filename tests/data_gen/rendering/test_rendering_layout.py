@@ -17,24 +17,24 @@ from reinforcesight.data_gen.rendering import (
     is_reserved,
 )
 from reinforcesight.data_gen.rendering.kinds import CATALOGUE, Seat, build_shape
-from reinforcesight.data_gen.rendering.layout import Layout, compose
+from reinforcesight.data_gen.rendering.layout import SceneLayout, draw_layout
 from reinforcesight.data_gen.rendering.raycast import RayScene
 
 pytest.importorskip("embreex")
 
 
-def layout(index: int, distribution: Distribution = Distribution.TRAIN, **choices: object) -> Layout:
+def layout(index: int, distribution: Distribution = Distribution.TRAIN, **choices: object) -> SceneLayout:
     rng = np.random.default_rng([21, index])
-    return compose(rng, distribution, (224, 168), RenderConfig.model_validate(choices))
+    return draw_layout(rng, distribution, (224, 168), RenderConfig.model_validate(choices))
 
 
 @pytest.fixture(scope="module")
-def train() -> list[Layout]:
+def train() -> list[SceneLayout]:
     return [layout(i) for i in range(220)]
 
 
 @pytest.fixture(scope="module")
-def shifted() -> list[Layout]:
+def shifted() -> list[SceneLayout]:
     return [layout(i, Distribution.SHIFTED) for i in range(120)]
 
 
@@ -62,7 +62,7 @@ def test_held_out_cameras_are_those_of_training_and_shifted_ones_lie_outside(tra
     assert CAMERA_RANGES[Distribution.TRAIN] == CAMERA_RANGES[Distribution.HELD_OUT]
     (usual,) = CAMERA_RANGES[Distribution.TRAIN]
 
-    def values(scene: Layout) -> tuple[float, ...]:
+    def values(scene: SceneLayout) -> tuple[float, ...]:
         camera = scene.camera
         field_of_view = np.degrees(2 * np.arctan(camera.width / 2 / camera.fx))
         return camera.metres_above_floor, camera.pitch, abs(camera.roll), float(field_of_view)

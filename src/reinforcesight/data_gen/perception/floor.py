@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from reinforcesight.arrays import FloatArray
 from reinforcesight.scene import Floor
-
-Points = npt.NDArray[np.float64]
 
 MAX_TILT_DEGREES = (
     50.0  # between the floor's normal and the picture's upward direction: pitch and roll together
@@ -24,7 +22,7 @@ TOLERANCE = 0.015  # half thickness of the plane over the median distance of the
 _HYPOTHESES = 192
 
 
-def find_floor(points: Points, *, seed: int = 0) -> Floor:
+def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
     """Look for a floor among background points (N, 3) in the camera frame (y down).
 
     A plane is a floor if its normal points up within 50 degrees, the camera is above it, its points lie below the
@@ -62,7 +60,9 @@ def find_floor(points: Points, *, seed: int = 0) -> Floor:
     return _judge(points, normal, offset, tolerance)
 
 
-def _refine(points: Points, normal: Points, offset: float, tolerance: float) -> tuple[Points, float]:
+def _refine(
+    points: FloatArray, normal: FloatArray, offset: float, tolerance: float
+) -> tuple[FloatArray, float]:
     """Least squares on the supporting points, twice."""
     for _ in range(2):
         inliers = points[np.abs(points @ normal + offset) <= tolerance]
@@ -75,7 +75,7 @@ def _refine(points: Points, normal: Points, offset: float, tolerance: float) -> 
     return normal, offset
 
 
-def _judge(points: Points, normal: Points, offset: float, tolerance: float) -> Floor:
+def _judge(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> Floor:
     heights = points @ normal + offset
     support = float((np.abs(heights) <= tolerance).mean())
     beneath = float((heights < -tolerance).mean())

@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
+from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
-from reinforcesight.data_gen.perception.protocols import BoolMap, Box, FloatMap, GroundedBox, SegmentedMask
+from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.names import ambiguous_names, canonical_words
 
@@ -60,7 +61,7 @@ class Found:
     category: str | None
     box: Box
     score: float
-    mask: BoolMap | None = None
+    mask: BoolArray | None = None
 
 
 @dataclass(slots=True)
@@ -249,7 +250,7 @@ def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -
     return result
 
 
-def _same_outline(mask: BoolMap, found: Sequence[Found], least: float) -> Found | None:
+def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Found | None:
     for other in found:
         assert other.mask is not None
         union = int((mask | other.mask).sum())
@@ -279,7 +280,7 @@ def gate_names(gated: Gated) -> Gated:
 
 
 def depth_fault(
-    values: FloatMap, kind: Literal["metric", "scale", "inverse"], rules: GateRules
+    values: Float32Array, kind: Literal["metric", "scale", "inverse"], rules: GateRules
 ) -> Skipped | None:
     """Why a depth map can't be used, or ``None``."""
     finite = np.isfinite(values)

@@ -16,11 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.floor import find_floor
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
-
-FloatArray = npt.NDArray[np.floating]
-BoolArray = npt.NDArray[np.bool_]
 
 # A phone's main camera sees about 65 to 75 degrees along its long side, a normal lens 55: the middle of these.
 DEFAULT_FOV_DEGREES = 60.0
@@ -69,7 +67,7 @@ def default_camera(width: int, height: int, fov_degrees: float = DEFAULT_FOV_DEG
 
 def unproject(
     columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Camera-frame points (N, 3) of pixels given by integer column and row (N,) and depth z (N,)."""
     z = np.asarray(depth, dtype=np.float64)
     x = (np.asarray(columns, dtype=np.float64) + 0.5 - camera.cx) / camera.fx * z
@@ -77,7 +75,7 @@ def unproject(
     return np.stack([x, y, z], axis=-1)
 
 
-def valid_depth(depth: FloatArray) -> BoolArray:
+def valid_depth(depth: Float32Array) -> BoolArray:
     """Where a depth map holds a reading, bool (H, W)."""
     with np.errstate(invalid="ignore"):
         return np.isfinite(depth) & (depth > 0)
@@ -88,7 +86,7 @@ def build_scene(
     width: int,
     height: int,
     detections: Sequence[Detection],
-    depth: FloatArray | None = None,
+    depth: Float32Array | None = None,
     camera: Camera | None = None,
     depth_unit: Literal["m", "scene"] | None = None,
     look_for_floor: bool = True,
@@ -150,8 +148,8 @@ def _touches_border(box: Sequence[float], width: int, height: int) -> bool:
 
 
 def _solid_object(
-    d: Detection, all_detections: Sequence[Detection], depth: FloatArray, valid: BoolArray, camera: Camera
-) -> tuple[SceneObject, npt.NDArray[np.float64] | None]:
+    d: Detection, all_detections: Sequence[Detection], depth: Float32Array, valid: BoolArray, camera: Camera
+) -> tuple[SceneObject, FloatArray | None]:
     """An object with depth and position, and its surface points (N, 3) where there are any."""
     height, width = depth.shape
     flat = _flat_object(d, width, height)
@@ -260,7 +258,7 @@ def eroded(mask: BoolArray) -> BoolArray:
     return core if core.sum() >= max(16, 0.25 * count) else mask
 
 
-def _foreground(z: npt.NDArray[np.float64]) -> BoolArray:
+def _foreground(z: FloatArray) -> BoolArray:
     """Which readings in a box belong to the object in front, bool (N,).
 
     A box holds background too. Where the depths fall into two clear layers (Otsu's threshold on log depth, means
@@ -283,7 +281,7 @@ def _foreground(z: npt.NDArray[np.float64]) -> BoolArray:
     return chosen
 
 
-def _otsu(values: npt.NDArray[np.float64]) -> float:
+def _otsu(values: FloatArray) -> float:
     """Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
     counts, edges = np.histogram(values, bins=64)
     middles = (edges[:-1] + edges[1:]) / 2.0
@@ -296,7 +294,7 @@ def _otsu(values: npt.NDArray[np.float64]) -> float:
 
 
 def _surface_distances(
-    clouds: Sequence[npt.NDArray[np.float64] | None],
+    clouds: Sequence[FloatArray | None],
 ) -> tuple[tuple[float | None, ...], ...]:
     """Least distance between every two clouds, as a symmetric table; ``None`` where a cloud is missing."""
     trees = [cKDTree(cloud) if cloud is not None and len(cloud) else None for cloud in clouds]
@@ -315,9 +313,7 @@ def _surface_distances(
     return tuple(tuple(row) for row in table)
 
 
-def _background_pixels(
-    detections: Sequence[Detection], valid: BoolArray
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _background_pixels(detections: Sequence[Detection], valid: BoolArray) -> tuple[IntArray, IntArray]:
     """Rows and columns of about four thousand pixels with depth, outside every object."""
     free = valid.copy()
     for d in detections:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.json_values import as_number, short
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 def mask_of(segmentation: object, width: int, height: int) -> BoolArray:

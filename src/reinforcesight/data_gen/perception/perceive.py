@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.cache import (
     Arrays,
     ResultCache,
@@ -40,7 +41,6 @@ from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.perception.protocols import (
     DepthEstimator,
     DepthPrediction,
-    FloatMap,
     GroundedBox,
     Grounder,
     PerceptionModels,
@@ -291,7 +291,7 @@ def _detection(number: int, item: Found) -> Detection:
     return Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
 
 
-def depth_in_scene_units(inverse: FloatMap) -> FloatMap:
+def depth_in_scene_units(inverse: Float32Array) -> Float32Array:
     """A depth whose order is that of an affine-invariant inverse depth: 1 at the nearest part of the picture.
 
     The central 96 % of the values span :data:`FAR_OVER_NEAR`; that ratio is an assumption, the order is not. What is
@@ -303,7 +303,7 @@ def depth_in_scene_units(inverse: FloatMap) -> FloatMap:
     with np.errstate(invalid="ignore"):
         closeness = least + (1.0 - least) * (inverse.astype(np.float64) - low) / (high - low)
     z = 1.0 / np.clip(np.where(finite, closeness, 1.0), least / 2.0, 2.0)
-    result: FloatMap = np.where(finite, z, 0.0).astype(np.float32)
+    result: Float32Array = np.where(finite, z, 0.0).astype(np.float32)
     return result
 
 
@@ -320,7 +320,7 @@ def without_positions(scene: Scene) -> Scene:
     )
 
 
-def _fitted_as_is(depth: DepthPrediction, width: int, height: int) -> FloatMap:
+def _fitted_as_is(depth: DepthPrediction, width: int, height: int) -> Float32Array:
     """A prediction at the picture's size, to be compared with another; nothing is read where it is not sure."""
     if depth.kind != "inverse":
         return fitted_depth(depth.values, width, height)
@@ -328,11 +328,11 @@ def _fitted_as_is(depth: DepthPrediction, width: int, height: int) -> FloatMap:
     finite = np.isfinite(depth.values)
     low = float(depth.values[finite].min()) if finite.any() else 0.0
     raised = fitted_depth(np.where(finite, depth.values - low + 1.0, 0.0).astype(np.float32), width, height)
-    result: FloatMap = np.where(raised > 0, raised + np.float32(low - 1.0), np.float32(np.nan))
+    result: Float32Array = np.where(raised > 0, raised + np.float32(low - 1.0), np.float32(np.nan))
     return result
 
 
-def fitted_depth(values: FloatMap, width: int, height: int) -> FloatMap:
+def fitted_depth(values: Float32Array, width: int, height: int) -> Float32Array:
     """A depth map at the picture's size; pixels next to one without depth get none rather than a mixture."""
     if values.shape == (height, width):
         return values

@@ -15,10 +15,10 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from reinforcesight.arrays import BoolArray, Float32Array
+
 Picture = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
-FloatMap = npt.NDArray[np.float32]
-BoolMap = npt.NDArray[np.bool_]
 
 DepthKind = Literal["metric", "scale", "inverse"]
 
@@ -34,7 +34,7 @@ class DepthPrediction:
         focal: Focal length in pixels of the full picture, where the model estimates it.
     """
 
-    values: FloatMap
+    values: Float32Array
     kind: DepthKind
     focal: float | None = None
 
@@ -75,7 +75,7 @@ class SegmentedMask:
         score: Quality that the model expects, from zero to one.
     """
 
-    mask: BoolMap
+    mask: BoolArray
     score: float
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import Gated, Query, may_be_one_name
 from reinforcesight.data_gen.perception.outlines import box_overlap
-from reinforcesight.data_gen.perception.protocols import Box, DepthKind, FloatMap, GroundedBox
+from reinforcesight.data_gen.perception.protocols import Box, DepthKind, GroundedBox
 from reinforcesight.data_gen.source import Skipped
 
 _FIT_ROUNDS = 4
@@ -67,8 +67,8 @@ def _same_place(box: Box, other: GroundedBox, least: float) -> bool:
 
 
 def agreeing_depth(
-    first: FloatMap, first_kind: DepthKind, second: FloatMap, second_kind: DepthKind, rules: GateRules
-) -> tuple[npt.NDArray[np.bool_] | None, Skipped | None]:
+    first: Float32Array, first_kind: DepthKind, second: Float32Array, second_kind: DepthKind, rules: GateRules
+) -> tuple[BoolArray | None, Skipped | None]:
     """Where two depth maps of one picture agree, bool (H, W), or why they don't.
 
     The second is brought to the first by the scale, or scale and shift of inverse depth, that most pixels agree on
@@ -103,12 +103,12 @@ def agreeing_depth(
     return agree, None
 
 
-def _read(values: FloatMap, kind: DepthKind) -> npt.NDArray[np.bool_]:
+def _read(values: Float32Array, kind: DepthKind) -> BoolArray:
     finite = np.isfinite(values)
     return finite if kind == "inverse" else finite & (values > 0)
 
 
-def _closeness(values: FloatMap, kind: DepthKind) -> npt.NDArray[np.float64]:
+def _closeness(values: Float32Array, kind: DepthKind) -> FloatArray:
     """Inverse depth up to a scale (and, for relative maps, a shift)."""
     if kind == "inverse":
         return values.astype(np.float64)
@@ -116,7 +116,7 @@ def _closeness(values: FloatMap, kind: DepthKind) -> npt.NDArray[np.float64]:
         return 1.0 / values.astype(np.float64)
 
 
-def _robust_line(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _robust_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     """Slope and offset of y over x, fitted again and again to the half that lies nearest."""
     chosen = np.ones(x.size, dtype=bool)
     slope, offset = 0.0, float(np.median(y))

@@ -1,4 +1,4 @@
-"""Upright boxes turned about the vertical: what keeps solids from running into one another."""
+"""Boxes rotated about the vertical, and tests for overlap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from reinforcesight.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,11 @@ class UprightBox:
     Attributes:
         x: Centre, world metres.
         y: Centre, world metres.
-        half_x: Half extent along its own first axis.
-        half_y: Half extent along its own second axis.
-        turn: Radians from the world's x axis to its own first axis.
-        low: Bottom, world z.
-        high: Top, world z.
+        half_x: Half extent along the box's first axis, metres.
+        half_y: Half extent along the box's second axis, metres.
+        turn: Radians from the world's x axis to the box's first axis.
+        low: Bottom, world z, metres.
+        high: Top, world z, metres.
     """
 
     x: float
@@ -31,15 +32,24 @@ class UprightBox:
     low: float
     high: float
 
-    def corners(self) -> NDArray[np.float64]:
+    def corners(self) -> FloatArray:
         """(8, 3) world corners."""
         c, s = math.cos(self.turn), math.sin(self.turn)
         ax, ay, bx, by = c * self.half_x, s * self.half_x, -s * self.half_y, c * self.half_y
         plan = [(self.x + i * ax + j * bx, self.y + i * ay + j * by) for i in (-1, 1) for j in (-1, 1)]
         return np.array([(px, py, z) for z in (self.low, self.high) for px, py in plan])
 
+    def rotation(self) -> FloatArray:
+        """(3, 3): from the box's axes to the world's."""
+        c, s = np.cos(self.turn), np.sin(self.turn)
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+    def to_world(self, points: FloatArray) -> FloatArray:
+        """Points (N, 3) of a shape that fills the box, from the shape's frame to the world's."""
+        return np.asarray(points @ self.rotation().T + np.array([self.x, self.y, self.low]))
+
     def overlaps(self, other: UprightBox, gap: float) -> bool:
-        """True unless the boxes are at least ``gap`` apart sideways, or one lies at or above the other's top."""
+        """Whether the boxes share some height and are less than ``gap`` metres apart sideways."""
         if self.low >= other.high - 1e-9 or other.low >= self.high - 1e-9:
             return False
         dx, dy = other.x - self.x, other.y - self.y
@@ -51,7 +61,7 @@ class UprightBox:
         return True
 
     def inside(self, turn: float, limits: tuple[float, float, float, float]) -> bool:
-        """True if the plan lies within (x0, x1, y0, y1) of a frame turned about the world's origin."""
+        """Whether the footprint lies within (x0, x1, y0, y1) along axes rotated by ``turn`` about the origin."""
         c, s = math.cos(turn), math.sin(turn)
         along, across = self.x * c + self.y * s, -self.x * s + self.y * c
         rx, ry = self._reach(turn), self._reach(turn + math.pi / 2)
@@ -59,5 +69,5 @@ class UprightBox:
         return along - rx >= x0 and along + rx <= x1 and across - ry >= y0 and across + ry <= y1
 
     def _reach(self, angle: float) -> float:
-        """Half extent along a plan direction."""
+        """Half extent along a horizontal direction."""
         return self.half_x * abs(math.cos(self.turn - angle)) + self.half_y * abs(math.sin(self.turn - angle))

@@ -12,7 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from reinforcesight.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class PinholeCamera:
         width: Picture width, pixels.
         height: Picture height, pixels.
         metres_above_floor: Height of the camera.
-        pitch: Degrees, positive looks down.
-        roll: Degrees, positive lowers the camera's right side.
+        pitch: Degrees; positive looks down.
+        roll: Degrees; positive lowers the camera's right side.
         world_from_camera: (4, 4) rigid transform.
     """
 
@@ -41,46 +42,42 @@ class PinholeCamera:
     metres_above_floor: float
     pitch: float
     roll: float
-    world_from_camera: NDArray[np.float64]
+    world_from_camera: FloatArray
 
     @property
-    def rotation(self) -> NDArray[np.float64]:
+    def rotation(self) -> FloatArray:
         """(3, 3): columns are the camera's right, down and forward directions in the world."""
         return self.world_from_camera[:3, :3]
 
     @property
-    def position(self) -> NDArray[np.float64]:
+    def position(self) -> FloatArray:
         """(3,) in the world, metres."""
         return self.world_from_camera[:3, 3]
 
-    def to_camera(self, world: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_camera(self, world: FloatArray) -> FloatArray:
         """World points (..., 3) in the camera frame."""
-        points: NDArray[np.float64] = (world - self.position) @ self.rotation
-        return points
+        return np.asarray((world - self.position) @ self.rotation)
 
-    def project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def project(self, points: FloatArray) -> FloatArray:
         """Camera-frame points (..., 3) with z > 0 to pixels (..., 2)."""
-        scale = np.array([self.fx, self.fy])
-        pixels: NDArray[np.float64] = points[..., :2] / points[..., 2:3] * scale + np.array(
-            [self.cx, self.cy]
-        )
-        return pixels
+        focal, middle = np.array([self.fx, self.fy]), np.array([self.cx, self.cy])
+        return np.asarray(points[..., :2] / points[..., 2:3] * focal + middle)
 
-    def directions(self, columns: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rays (N, 3) through pixel positions, scaled to z = 1 so that ray length is depth."""
+    def directions(self, columns: FloatArray, rows: FloatArray) -> FloatArray:
+        """Rays (N, 3) through pixel positions, scaled to z = 1, so that distance along a ray is depth."""
         rays = np.ones((columns.size, 3))
         rays[:, 0] = (columns - self.cx) / self.fx
         rays[:, 1] = (rows - self.cy) / self.fy
         return rays
 
-    def pixel_directions(self) -> NDArray[np.float64]:
+    def pixel_directions(self) -> FloatArray:
         """Rays (height * width, 3) through all pixel centres in raster order."""
         columns = np.tile(np.arange(self.width) + 0.5, self.height)
         rows = np.repeat(np.arange(self.height) + 0.5, self.width)
         return self.directions(columns, rows)
 
-    def world_point(self, column: float, depth: float, world_z: float) -> NDArray[np.float64]:
-        """The point in a pixel column, at a depth, that lies at a height above the floor."""
+    def world_point(self, column: float, depth: float, world_z: float) -> FloatArray:
+        """World point in a pixel column at a depth (metres) and at height ``world_z`` above the floor."""
         x = (column - self.cx) / self.fx * depth
         right, down, forward = self.rotation.T
         partial = self.position + x * right + depth * forward

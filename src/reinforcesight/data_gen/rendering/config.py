@@ -1,10 +1,10 @@
-"""What a user may choose about rendered pictures."""
+"""Settings of rendered pictures."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.data_gen.rendering.kinds import KINDS
@@ -12,34 +12,32 @@ from reinforcesight.data_gen.rendering.palette import COLOURS
 
 
 class RenderConfig(StrictConfig):
-    """Contents, camera and finish of rendered pictures; ``None`` leaves a value to chance."""
+    """Contents, camera and quality of rendered pictures; ``None`` draws a value at random."""
 
-    objects_min: int = Field(4, ge=1, le=20, description="fewest objects to place in a picture")
-    objects_max: int = Field(7, ge=1, le=20, description="most objects to place in a picture")
+    objects_min: int = Field(4, ge=1, le=20, description="minimum number of objects to place in a picture")
+    objects_max: int = Field(7, ge=1, le=20, description="maximum number of objects to place in a picture")
     kinds: tuple[str, ...] | None = Field(
-        None, description="object kinds; by default those natural to the setting"
+        None, description="object kinds; default: those that fit the setting"
     )
-    colours: tuple[str, ...] | None = Field(None, description="colour names; by default all")
+    colours: tuple[str, ...] | None = Field(None, description="colour names; default: all")
     setting: Literal["any", "room", "ground"] = Field("any", description="indoors, outdoors or either")
     same_kind: float = Field(
-        0.25, ge=0, le=1, description="chance that an object repeats a kind in another colour"
+        0.25, ge=0, le=1, description="probability of repeating a kind in another colour"
     )
-    same_name: float = Field(
-        0.03, ge=0, le=1, description="chance that an object repeats a kind and its colour"
-    )
+    same_name: float = Field(0.03, ge=0, le=1, description="probability of repeating both kind and colour")
     min_extent: float = Field(
-        0.07, gt=0, lt=0.5, description="smallest extent of an object over the picture width"
+        0.07, gt=0, lt=0.5, description="smallest extent of an object, as a share of the picture width"
     )
     furnishing: int | None = Field(
-        None, ge=0, le=8, description="most shelves, pedestals and walls of bricks; by default a few"
+        None, ge=0, le=8, description="maximum number of shelves and of pedestals or brick walls"
     )
     shadows: bool = Field(True, description="cast shadows")
     antialias: int = Field(
-        2, ge=1, le=4, description="samples along each side of an edge pixel; 1 turns it off"
+        2, ge=1, le=4, description="samples along each side of an edge pixel; 1: no smoothing"
     )
     height: float | None = Field(None, gt=0.2, le=3.0, description="camera height in metres")
     pitch: float | None = Field(
-        None, ge=-30, le=60, description="camera pitch in degrees, positive looks down"
+        None, ge=-30, le=60, description="camera pitch in degrees; positive looks down"
     )
     roll: float | None = Field(None, ge=-45, le=45, description="camera roll in degrees")
     field_of_view: float | None = Field(
@@ -49,29 +47,21 @@ class RenderConfig(StrictConfig):
         False, description="a near wall is the whole background and no floor is in view"
     )
 
-    @field_validator("kinds")
+    @field_validator("kinds", "colours")
     @classmethod
-    def _known_kinds(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return _known(value, KINDS, "kind")
-
-    @field_validator("colours")
-    @classmethod
-    def _known_colours(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return _known(value, COLOURS, "colour")
+    def _known(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        valid = KINDS if info.field_name == "kinds" else COLOURS
+        unknown = [name for name in value if name not in valid]
+        if unknown or not value:
+            raise ValueError(f"unknown {info.field_name} {unknown}; choose from {', '.join(valid)}")
+        return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _consistent(self) -> Self:
         if self.objects_min > self.objects_max:
             raise ValueError(f"objects_min {self.objects_min} is greater than objects_max {self.objects_max}")
         if self.wall_fills_view and self.setting == "ground":
             raise ValueError("wall_fills_view needs a room; set setting to 'room' or 'any'")
         return self
-
-
-def _known(value: tuple[str, ...] | None, valid: tuple[str, ...], what: str) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    unknown = [name for name in value if name not in valid]
-    if unknown or not value:
-        raise ValueError(f"unknown {what} {unknown}; choose from {', '.join(valid)}")
-    return tuple(dict.fromkeys(value))

@@ -1,4 +1,4 @@
-"""Which scenes belong to training, to held-out evaluation, and to evaluation under shift."""
+"""The scenes of training, of held-out evaluation, and of evaluation under distribution shift."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reinforcesight.data_gen.rendering.palette import COLOURS
 class Distribution(StrEnum):
     """The three families of scenes.
 
-    TRAIN: about 80 % of all kind-colour pairs, and the camera ranges of ``CAMERA_RANGES``.
-    HELD_OUT: the same pairs and ranges, but other scenes: the two draw from separate random streams.
-    SHIFTED: only kind-colour pairs that training never shows, camera height, pitch, roll and field of view all
-        outside the training ranges, and more objects and furnishing in each picture.
+    TRAIN: about 80 % of all kind-colour pairs; cameras within ``CAMERA_RANGES``.
+    HELD_OUT: the same pairs and ranges, drawn from another random stream.
+    SHIFTED: only kind-colour pairs that training never shows; camera height, pitch, roll and field of view outside
+        the training ranges; more objects and furnishing in each picture.
     """
 
     TRAIN = "train"
@@ -24,7 +24,7 @@ class Distribution(StrEnum):
 
 
 STREAM: dict[Distribution, int] = {Distribution.TRAIN: 0, Distribution.HELD_OUT: 1, Distribution.SHIFTED: 2}
-"""A number per distribution that enters every random stream."""
+"""Number of a distribution in the seed of every random stream."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CameraRange:
     Attributes:
         height: Metres above the floor.
         pitch: Degrees, positive looks down.
-        roll: Degrees of tilt to either side (the sign is drawn).
+        roll: Degrees to either side; the sign is drawn at random.
         field_of_view: Degrees, horizontal.
     """
 
@@ -49,7 +49,7 @@ _USUAL = (CameraRange((0.8, 2.0), (0.0, 22.0), (0.0, 4.0), (50.0, 68.0)),)
 CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
     Distribution.TRAIN: _USUAL,
     Distribution.HELD_OUT: _USUAL,
-    # Low cameras look up a little and high ones look down far, as otherwise hardly anything would be in view.
+    # Low cameras look up slightly and high ones far down; otherwise almost nothing would be in view.
     Distribution.SHIFTED: (
         CameraRange((0.50, 0.75), (-5.0, -0.5), (4.5, 6.0), (69.0, 75.0)),
         CameraRange((0.50, 0.75), (-5.0, -0.5), (4.5, 6.0), (45.0, 49.0)),
@@ -58,19 +58,11 @@ CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
     ),
 }
 
-EXTRA_OBJECTS: dict[Distribution, int] = {
-    Distribution.TRAIN: 0,
-    Distribution.HELD_OUT: 0,
-    Distribution.SHIFTED: 2,
-}
-"""Objects added to both limits of the configured count."""
-
 
 def is_reserved(kind: str, colour: str) -> bool:
-    """True where a kind-colour pair is kept for SHIFTED.
+    """Whether a kind-colour pair is reserved for SHIFTED: every fifth diagonal of the kind x colour table.
 
-    Every fifth diagonal of the kind x colour table: each kind keeps most of its colours for training, and any
-    five neighbouring colours of ``COLOURS`` hold one reserved pair for each kind.
+    So each kind keeps most of its colours for training.
     """
     return (KINDS.index(kind) + COLOURS.index(colour)) % 5 == 2
 
@@ -78,6 +70,6 @@ def is_reserved(kind: str, colour: str) -> bool:
 def pairs(
     distribution: Distribution, kinds: tuple[str, ...], colours: tuple[str, ...]
 ) -> list[tuple[str, str]]:
-    """The kind-colour pairs that a distribution shows, out of the chosen kinds and colours."""
+    """The kind-colour pairs of a distribution, among the given kinds and colours."""
     shifted = distribution is Distribution.SHIFTED
     return [(kind, colour) for kind in kinds for colour in colours if is_reserved(kind, colour) == shifted]

@@ -7,7 +7,7 @@ from math import cos, pi, sin
 from numpy.random import Generator
 
 from reinforcesight.data_gen.rendering.palette import METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder
+from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 
 def chair(b: ShapeBuilder, rng: Generator) -> None:
@@ -32,11 +32,8 @@ def table(b: ShapeBuilder, rng: Generator) -> None:
     b.box((width - 0.16, depth - 0.16, 0.08), (0, 0, height - 0.10), b.paints.dark)
     for x in (-1, 1):
         for y in (-1, 1):
-            b.box(
-                (0.08, 0.08, height - 0.06),
-                (x * (width / 2 - 0.08), y * (depth / 2 - 0.08), (height - 0.06) / 2),
-                b.paints.dark,
-            )
+            at = (x * (width / 2 - 0.08), y * (depth / 2 - 0.08), (height - 0.06) / 2)
+            b.box((0.08, 0.08, height - 0.06), at, b.paints.dark)
 
 
 def sofa(b: ShapeBuilder, rng: Generator) -> None:
@@ -116,18 +113,9 @@ def painting(b: ShapeBuilder, rng: Generator) -> None:
         b.box((0.05, 0.05, height), (side * (width / 2 - 0.025), 0, height / 2), frame)
         b.box((width, 0.05, 0.05), (0, 0, height / 2 + side * (height / 2 - 0.025)), frame)
     b.box((width - 0.06, 0.02, height - 0.06), (0, 0.012, height / 2))
-    b.hull(
-        ((-0.5, 0, 0), (0.5, 0, 0), (0.0, 0, 1), (-0.5, 1, 0), (0.5, 1, 0), (0.0, 1, 1)),
-        (-width * 0.16, -0.012, 0.05),
-        b.paints.dark,
-        (width * 0.52, 0.012, height * 0.52),
-    )
-    b.hull(
-        ((-0.5, 0, 0), (0.5, 0, 0), (0.0, 0, 1), (-0.5, 1, 0), (0.5, 1, 0), (0.0, 1, 1)),
-        (width * 0.20, -0.014, 0.05),
-        frame,
-        (width * 0.40, 0.012, height * 0.34),
-    )
+    hill = extruded(((-0.5, 0), (0.5, 0), (0.0, 1)))
+    b.hull(hill, (-width * 0.16, -0.012, 0.05), b.paints.dark, (width * 0.52, 0.012, height * 0.52))
+    b.hull(hill, (width * 0.20, -0.014, 0.05), frame, (width * 0.40, 0.012, height * 0.34))
     b.cylinder(0.065, 0.014, (width * 0.24, -0.006, height * 0.72), frame, turn=(90, 0, 0))
 
 
@@ -138,12 +126,8 @@ def clock(b: ShapeBuilder, rng: Generator) -> None:
     b.cylinder(radius, 0.06, (0, 0.01, radius), turn=(90, 0, 0), sections=28)
     b.torus(radius, radius * 0.12, (0, -0.01, radius), mark, turn=(90, 0, 0))
     for hour in range(12):
-        b.box(
-            (0.012 + 0.012 * (hour % 3 == 0), 0.01, radius * 0.16),
-            _dial(radius, 0.74, hour / 12),
-            mark,
-            turn=(0, 30.0 * hour, 0),
-        )
+        size = (0.012 + 0.012 * (hour % 3 == 0), 0.01, radius * 0.16)
+        b.box(size, _dial(radius, 0.74, hour / 12), mark, turn=(0, 30.0 * hour, 0))
     time, minute = rng.uniform(0, 1), rng.uniform(0, 1)
     b.box((0.026, 0.012, radius * 0.46), _dial(radius, 0.22, time), mark, turn=(0, 360 * time, 0))
     b.box((0.018, 0.012, radius * 0.66), _dial(radius, 0.32, minute), mark, turn=(0, 360 * minute, 0))
@@ -156,7 +140,7 @@ def _dial(radius: float, share: float, turn: float) -> tuple[float, float, float
 
 
 def ladder(b: ShapeBuilder, rng: Generator) -> None:
-    """A step ladder that stands by itself."""
+    """A free-standing step ladder."""
     height, width = rng.uniform(1.4, 1.8), rng.uniform(0.46, 0.54)
     rungs = 5
     spread = 0.20 * height
@@ -167,10 +151,6 @@ def ladder(b: ShapeBuilder, rng: Generator) -> None:
     for rung in range(1, rungs + 1):
         share = rung / (rungs + 1)
         b.box((width * (1 - 0.2 * share), 0.11, 0.045), (0, -spread * (1 - share), height * share))
-    b.rod(
-        (-width * 0.45, spread * 0.7, height * 0.3),
-        (width * 0.45, spread * 0.7, height * 0.3),
-        0.02,
-        b.paints.dark,
-    )
+    y, z = spread * 0.7, height * 0.3
+    b.rod((-width * 0.45, y, z), (width * 0.45, y, z), 0.02, b.paints.dark)
     b.box((width * 0.92, 0.18, 0.05), (0, 0, height))

@@ -1,4 +1,4 @@
-"""The catalogue of nameable kinds: how each is built, how large it is, where it may be."""
+"""The catalogue of object kinds: how each is built, how large it is, and where it may be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Seat(Flag):
 
 
 class Home(Flag):
-    """The settings a kind belongs to by nature."""
+    """The settings in which a kind is found."""
 
     ROOM = auto()
     GROUND = auto()
@@ -32,16 +32,16 @@ class Home(Flag):
 
 @dataclass(frozen=True)
 class Kind:
-    """One nameable kind of object.
+    """One kind of object.
 
     Attributes:
         name: English noun.
         build: Adds the parts of one random specimen, at nominal size, to a builder.
-        scale: Least and greatest factor on the nominal size.
-        turn: Greatest angle (degrees) between the front and the direction to the camera; 180 allows all.
+        scale: Smallest and largest factor on the nominal size.
+        turn: Largest angle (degrees) between the front and the direction to the camera; 180 allows all.
         seats: What may carry it.
-        home: Where it belongs.
-        top: The object has a flat top that carries others; the share of its footprint that is flat.
+        home: Where it is found.
+        top: Share of the footprint that is a flat top, on which other objects may stand; zero: none.
     """
 
     name: str
@@ -54,9 +54,10 @@ class Kind:
 
 
 _SMALL = Seat.FLOOR | Seat.SUPPORT
+_HANGING = _SMALL | Seat.WALL
 
 _CATALOGUE = (
-    Kind("chair", furniture.chair, (0.7, 1.3), home=Home.BOTH),
+    Kind("chair", furniture.chair, (0.7, 1.3)),
     Kind("ball", things.ball, (0.6, 1.9), seats=_SMALL),
     Kind("tree", outdoors.tree, (0.32, 1.3), home=Home.GROUND),
     Kind("table", furniture.table, (0.65, 1.2), top=0.9),
@@ -68,22 +69,8 @@ _CATALOGUE = (
     Kind("bed", furniture.bed, (0.6, 1.05), home=Home.ROOM),
     Kind("bookshelf", furniture.bookshelf, (0.5, 1.2), turn=60, home=Home.ROOM, top=0.9),
     Kind("bench", furniture.bench, (0.6, 1.2), turn=110),
-    Kind(
-        "painting",
-        furniture.painting,
-        (0.55, 1.4),
-        turn=55,
-        seats=Seat.FLOOR | Seat.SUPPORT | Seat.WALL,
-        home=Home.ROOM,
-    ),
-    Kind(
-        "clock",
-        furniture.clock,
-        (0.7, 1.7),
-        turn=50,
-        seats=Seat.FLOOR | Seat.SUPPORT | Seat.WALL,
-        home=Home.ROOM,
-    ),
+    Kind("painting", furniture.painting, (0.55, 1.4), turn=55, seats=_HANGING, home=Home.ROOM),
+    Kind("clock", furniture.clock, (0.7, 1.7), turn=50, seats=_HANGING, home=Home.ROOM),
     Kind("ladder", furniture.ladder, (0.5, 1.3), turn=70),
     Kind("suitcase", things.suitcase, (0.6, 1.5), turn=75, seats=_SMALL),
     Kind("car", outdoors.car, (0.3, 1.15), home=Home.GROUND),
@@ -106,9 +93,9 @@ _CATALOGUE = (
     Kind("book", things.book, (0.8, 1.9), turn=60, seats=_SMALL),
     Kind("rubber duck", things.rubber_duck, (0.7, 2.0), turn=75, seats=_SMALL),
     Kind("hat", things.hat, (0.8, 2.0), seats=_SMALL),
-    Kind("balloon", things.balloon, (0.6, 1.5), seats=Seat.AIR | Seat.FLOOR | Seat.SUPPORT),
+    Kind("balloon", things.balloon, (0.6, 1.5), seats=_SMALL | Seat.AIR),
     Kind("kite", things.kite, (0.5, 1.4), turn=50, seats=Seat.AIR | Seat.FLOOR),
-    Kind("airplane", things.airplane, (0.5, 1.8), turn=70, seats=Seat.AIR | Seat.FLOOR | Seat.SUPPORT),
+    Kind("airplane", things.airplane, (0.5, 1.8), turn=70, seats=_SMALL | Seat.AIR),
     Kind("sailboat", things.sailboat, (0.5, 1.6), turn=55, seats=_SMALL),
     Kind("mushroom", things.mushroom, (0.6, 2.0), seats=_SMALL),
     Kind("rocket", things.rocket, (0.4, 1.6), seats=_SMALL),
@@ -117,16 +104,16 @@ _CATALOGUE = (
 CATALOGUE: dict[str, Kind] = {kind.name: kind for kind in _CATALOGUE}
 
 KINDS: tuple[str, ...] = tuple(CATALOGUE)
-"""Every kind name an object may carry."""
+"""The names of all kinds."""
 
 
 def build_shape(kind: str, colour: str, rng: Generator) -> Shape:
-    """One random specimen at nominal size.
+    """One random specimen of a kind at nominal size.
 
     Args:
         kind: One of ``KINDS``.
         colour: One of ``COLOURS``.
-        rng: Source of its proportions and of the slight difference from the colour's albedo.
+        rng: Draws its proportions and a small change of its colour.
     """
     shift = rng.uniform(-0.02, 0.02, size=3)
     paints = paints_for(colour, (float(shift[0]), float(shift[1]), float(shift[2])))
@@ -136,5 +123,4 @@ def build_shape(kind: str, colour: str, rng: Generator) -> Shape:
 
 
 def uniform(rng: Generator, span: tuple[float, float]) -> float:
-    """One draw between two limits."""
     return float(rng.uniform(span[0], span[1])) if span[1] > span[0] else span[0]

@@ -1,7 +1,7 @@
-"""Scene composition: which objects, how large, where.
+"""The layout of a rendered scene: which objects, how large, and where.
 
-Depth and picture column are drawn before and apart from the kind, and an object's size is then chosen within
-its kind's range to suit the place: whoever reads only the names can't tell near from far or left from right.
+Depth and picture column are drawn before the kind and independently of it; the size is then chosen within the kind's
+range to suit the place. So the names alone do not reveal which object is nearer or further left.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from reinforcesight.arrays import FloatArray
 from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera, make_camera
 from reinforcesight.data_gen.rendering.config import RenderConfig
-from reinforcesight.data_gen.rendering.distribution import (
-    CAMERA_RANGES,
-    EXTRA_OBJECTS,
-    Distribution,
-    pairs,
-)
+from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, Distribution, pairs
 from reinforcesight.data_gen.rendering.kinds import (
     CATALOGUE,
     KINDS,
@@ -43,16 +38,17 @@ from reinforcesight.data_gen.rendering.surroundings import (
 )
 from reinforcesight.errors import ConfigError
 
-_NEAREST = 1.3  # metres: the least depth at which objects are placed
+_NEAREST = 1.3  # metres: smallest depth at which objects are placed
 _GAP = 0.04  # metres between the boxes of neighbours
 _TRIES = 24  # places tried for one object on one kind of seat
-_STRETCH = 1.6  # how far a kind's range of sizes gives way to the place
-_LARGEST = 0.62  # greatest extent of an object over the picture's width
+_STRETCH = 1.6  # factor by which the range of sizes of a kind may be exceeded to fit a place
+_LARGEST = 0.62  # largest extent of an object, as a share of the picture's width
+_EXTRA_SHIFTED = 2  # objects added to both limits of the configured count in shifted scenes
 
 
 @dataclass(frozen=True)
 class Placed:
-    """One named object in the world: its shape scaled by ``scale``, turned, and set on its box's bottom."""
+    """One named object in the world: its shape, scaled by ``scale``, fills ``box``."""
 
     kind: str
     colour: str
@@ -60,19 +56,14 @@ class Placed:
     scale: float
     box: UprightBox
 
-    def world_vertices(self) -> NDArray[np.float64]:
+    def world_vertices(self) -> FloatArray:
         """(V, 3) in world metres."""
-        c, s = math.cos(self.box.turn), math.sin(self.box.turn)
-        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        placed: NDArray[np.float64] = (self.shape.vertices * self.scale) @ turn.T + np.array(
-            [self.box.x, self.box.y, self.box.low]
-        )
-        return placed
+        return self.box.to_world(self.shape.vertices * self.scale)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A composed scene, ready to render."""
+class SceneLayout:
+    """A scene to render."""
 
     setting: str
     camera: PinholeCamera
@@ -84,7 +75,7 @@ class Layout:
 def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dict[str, tuple[str, ...]]:
     """The colours open to each kind."""
     home = Home.ROOM if setting == "room" else Home.GROUND
-    # A chosen set of kinds is used everywhere; the full catalogue only where each kind belongs by nature.
+    # Kinds that the user chose are used in both settings; those of the catalogue only where each is found.
     kinds = config.kinds or tuple(kind for kind in KINDS if home in CATALOGUE[kind].home)
     if config.wall_fills_view and config.kinds is None:
         kinds = tuple(kind for kind in kinds if CATALOGUE[kind].seats != Seat.FLOOR)
@@ -93,23 +84,17 @@ def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dic
         pool[kind] = (*pool.get(kind, ()), colour)
     if not pool:
         raise ConfigError(
-            f"the chosen kinds and colours hold no pair of the {distribution.value} distribution",
+            f"no pair of the chosen kinds and colours belongs to the {distribution.value} distribution",
             where="kinds, colours",
-            fix="choose more kinds or colours (about one pair in five is kept for 'shifted')",
+            fix="choose more kinds or colours (about one pair in five is reserved for 'shifted')",
         )
     return pool
 
 
-def compose(
+def draw_layout(
     rng: Generator, distribution: Distribution, size: tuple[int, int], config: RenderConfig
-) -> Layout:
-    """Draw a camera, surroundings and objects.
-
-    Args:
-        rng: The picture's own random stream.
-        distribution: Which kind-colour pairs and camera ranges to use.
-        size: Picture width and height in pixels.
-        config: The user's choices.
+) -> SceneLayout:
+    """Draw a camera, surroundings and objects for a picture of ``size`` (width and height in pixels).
 
     Raises:
         ConfigError: No kind-colour pair is left to draw from.
@@ -122,20 +107,20 @@ def compose(
     indoors = setting == "room"
     surroundings = make_room(rng, camera, config.wall_fills_view) if indoors else make_ground(rng)
     furnish(surroundings, camera, rng, extra=1 if shifted else 0, most=config.furnishing)
-    more = EXTRA_OBJECTS[distribution]
+    more = _EXTRA_SHIFTED if shifted else 0
     count = int(rng.integers(config.objects_min + more, config.objects_max + more + 1))
     pool = _pool(distribution, config, setting)
     placer = _Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
     names: list[tuple[str, str]] = []
-    # What finds no place is replaced by something else, for a few rounds.
+    # Objects that find no place are replaced by others, for a few rounds.
     for _ in range(4):
         drawn = _draw_names(rng, pool, count - len(names), names, config)
-        # Those that can carry others come first, so that their tops are there to be used.
+        # Objects that can carry others are placed first, so that their tops can be used.
         for kind, colour in sorted(drawn, key=lambda name: CATALOGUE[name[0]].top == 0):
             if placer.place(CATALOGUE[kind], colour):
                 names.append((kind, colour))
     order = rng.permutation(len(placer.placed))
-    return Layout(setting, camera, surroundings, tuple(placer.placed[int(i)] for i in order))
+    return SceneLayout(setting, camera, surroundings, tuple(placer.placed[int(i)] for i in order))
 
 
 def _draw_camera(
@@ -164,7 +149,7 @@ def _draw_names(
     present: list[tuple[str, str]],
     config: RenderConfig,
 ) -> list[tuple[str, str]]:
-    """Kind-colour pairs: mostly all kinds differ, at times one kind comes in two colours or a pair comes twice."""
+    """More kind-colour pairs: mostly new kinds, sometimes a kind in a second colour or the same pair again."""
     names = list(present)
     for _ in range(count):
         chance = rng.random()
@@ -183,7 +168,7 @@ def _draw_names(
 
 
 class _Placer:
-    """Finds places where objects stand or hang, fit, can be seen, and do not run into one another."""
+    """Finds places where objects fit, can be seen, and do not intersect."""
 
     def __init__(
         self,
@@ -202,14 +187,14 @@ class _Placer:
         self.supports = list(surroundings.supports)
         self._nearest = self._nearest_floor()
         self._solids = [solid.box for solid in surroundings.solids]
-        self._views: list[tuple[float, NDArray[np.float64]]] = []
+        self._views: list[tuple[float, FloatArray]] = []
         for box in self._solids:
             corners = camera.to_camera(box.corners())
             if corners[:, 2].min() > 0.2:
                 self._views.append((float(corners[:, 2].mean()), _extent(camera.project(corners))))
 
     def _nearest_floor(self) -> float:
-        """Least depth to use: where the floor enters the frame, for what hangs as for what stands."""
+        """Smallest depth to use for all objects: where the floor enters the frame, metres."""
         camera = self.camera
         sight = camera.rotation @ np.array([0.0, (camera.height - camera.cy) / camera.fy, 1.0])
         if sight[2] > -1e-3:
@@ -218,7 +203,7 @@ class _Placer:
         return min(max(_NEAREST, 0.9 * floor), 0.6 * self.surroundings.reach)
 
     def place(self, kind: Kind, colour: str) -> bool:
-        """Place one object, or leave it out when there is no room for it."""
+        """Place one object; ``False`` where there is no room for it."""
         shape = build_shape(kind.name, colour, self.rng)
         for seat in self._seats(kind):
             for _ in range(_TRIES):
@@ -235,14 +220,14 @@ class _Placer:
         return False
 
     def _seats(self, kind: Kind) -> list[Seat]:
-        """The seats of a kind in a random order that favours those off the floor."""
-        open_seats = [seat for seat in Seat if seat in kind.seats]
-        if not self.supports:
-            open_seats = [seat for seat in open_seats if seat is not Seat.SUPPORT]
-        if not self.surroundings.walls:
-            open_seats = [seat for seat in open_seats if seat is not Seat.WALL]
+        """The seats of a kind in a random order that favours those above the floor."""
         weight = {Seat.FLOOR: 1.0, Seat.SUPPORT: 2.5, Seat.WALL: 1.2, Seat.AIR: 1.4}
-        order = [(float(self.rng.exponential(1 / weight[seat])), seat.value, seat) for seat in open_seats]
+        if not self.supports:
+            del weight[Seat.SUPPORT]
+        if not self.surroundings.walls:
+            del weight[Seat.WALL]
+        usable = [seat for seat in weight if seat in kind.seats]
+        order = [(float(self.rng.exponential(1 / weight[seat])), seat.value, seat) for seat in usable]
         return [seat for _, _, seat in sorted(order, key=lambda item: item[:2])]
 
     def _try(self, kind: Kind, shape: Shape, seat: Seat) -> tuple[float, UprightBox] | None:
@@ -300,7 +285,7 @@ class _Placer:
         inward = np.cross(surface.along, surface.up)
         spot = surface.origin + u * surface.along + v * surface.up
         sight = spot - self.camera.position
-        # Seen too much from the side, a picture or a dial is only a line.
+        # Seen from too far to the side, a painting or a clock is only a line.
         if -float(sight @ inward) < 0.35 * float(np.linalg.norm(sight)):
             return None
         scale = self._scale(kind, shape, float(self.camera.to_camera(spot)[2]))
@@ -309,14 +294,13 @@ class _Placer:
         half_u, half_v = scale * float(shape.size[0]) / 2, scale * float(shape.size[2]) / 2
         if not (half_u < u < surface.width - half_u and half_v + 0.1 < v < surface.height - half_v - 0.05):
             return None
-        for u0, v0, u1, v1 in wall.taken:
-            if u - half_u < u1 and u0 < u + half_u and v - half_v < v1 and v0 < v + half_v:
-                return None
+        if not wall.is_free((u - half_u, v - half_v, u + half_u, v + half_v)):
+            return None
         spot = spot + inward * (scale * float(shape.size[1]) / 2 + 0.004)
         return scale, self._box(shape, scale, float(spot[0]), float(spot[1]), v - half_v, wall.turn)
 
     def _scale(self, kind: Kind, shape: Shape, depth: float, most: float = math.inf) -> float | None:
-        """A scale within the kind's range that gives a visible but not overwhelming extent at this depth."""
+        """A scale within the kind's range that gives a visible but not too large extent at this depth."""
         if depth <= 0.3:
             return None
         pixels = self.camera.fx * float(shape.size.max()) / depth
@@ -324,15 +308,15 @@ class _Placer:
         largest = min(_LARGEST * self.camera.width / pixels, most)
         least, greatest = max(kind.scale[0], smallest), min(kind.scale[1], largest)
         if least > greatest:
-            # Stretching the range a little spares the place, or small kinds would never be far nor large ones near.
+            # Exceed the range a little: otherwise small kinds would never be far away nor large ones near.
             least, greatest = max(kind.scale[0] / _STRETCH, smallest), min(kind.scale[1] * _STRETCH, largest)
             if least > greatest:
                 return None
             least = greatest = min(max(kind.scale[0], least), greatest)
         return math.exp(uniform(self.rng, (math.log(least), math.log(greatest))))
 
-    def _turn(self, kind: Kind, spot: NDArray[np.float64]) -> float:
-        """A turn about the vertical, within the kind's limit from facing the camera."""
+    def _turn(self, kind: Kind, spot: FloatArray) -> float:
+        """A rotation about the vertical, radians; the front faces the camera within the kind's limit."""
         to_camera = math.atan2(-float(spot[1]), -float(spot[0]))
         limit = math.radians(kind.turn)
         return to_camera + math.pi / 2 + float(self.rng.uniform(-limit, limit))
@@ -343,7 +327,7 @@ class _Placer:
         return UprightBox(x, y, wide / 2, deep / 2, turn, low, low + tall)
 
     def _accept(self, box: UprightBox) -> bool:
-        """In the room, clear of everything else, enough of it in the frame, and not hidden or hiding too much."""
+        """Whether the box is in the room, intersects nothing, is enough in the frame, and hides little; keep it."""
         s = self.surroundings
         if s.limits is not None and not (box.inside(s.turn, s.limits) and box.high < s.ceiling - 0.02):
             return False
@@ -366,16 +350,16 @@ class _Placer:
         return True
 
 
-def _extent(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _extent(pixels: FloatArray) -> FloatArray:
     """Bounding box x0, y0, x1, y1 of projected points."""
     return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
 
 
-def _area(box: NDArray[np.float64]) -> float:
+def _area(box: FloatArray) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
-def _shared(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _shared(a: FloatArray, b: FloatArray) -> float:
     width = min(float(a[2]), float(b[2])) - max(float(a[0]), float(b[0]))
     height = min(float(a[3]), float(b[3])) - max(float(a[1]), float(b[1]))
     return max(0.0, width) * max(0.0, height)

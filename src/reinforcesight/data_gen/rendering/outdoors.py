@@ -7,7 +7,7 @@ from math import cos, pi, sin
 from numpy.random import Generator
 
 from reinforcesight.data_gen.rendering.palette import GLASS, METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder
+from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 
 def tree(b: ShapeBuilder, rng: Generator) -> None:
@@ -18,22 +18,14 @@ def tree(b: ShapeBuilder, rng: Generator) -> None:
         b.sphere((0.62, 0.62, 0.58), (0, 0, height * 0.72))
         for i in range(5):
             angle = 2 * pi * i / 5 + rng.uniform(-0.3, 0.3)
-            b.sphere(
-                rng.uniform(0.34, 0.42),
-                (0.42 * cos(angle), 0.42 * sin(angle), height * 0.62),
-                b.paints.dark if i % 2 else None,
-            )
+            at = (0.42 * cos(angle), 0.42 * sin(angle), height * 0.62)
+            b.sphere(rng.uniform(0.34, 0.42), at, b.paints.dark if i % 2 else None)
         b.sphere(0.38, (0.1, -0.05, height * 0.9), b.paints.light)
     else:
         b.cylinder(0.11, height * 0.3, (0, 0, height * 0.15), WOOD)
         for i, share in enumerate((0.32, 0.55, 0.78)):
-            b.cylinder(
-                0.74 - 0.19 * i,
-                height * 0.34,
-                (0, 0, height * (share + 0.05)),
-                b.paints.dark if i == 1 else None,
-                top=0.0,
-            )
+            paint = b.paints.dark if i == 1 else None
+            b.cylinder(0.74 - 0.19 * i, height * 0.34, (0, 0, height * (share + 0.05)), paint, top=0.0)
 
 
 def cactus(b: ShapeBuilder, rng: Generator) -> None:
@@ -45,13 +37,8 @@ def cactus(b: ShapeBuilder, rng: Generator) -> None:
     b.sphere(0.10, (0, 0, height - 0.10), sections=14)
     for i in range(8):
         angle = 2 * pi * i / 8
-        b.rod(
-            (0.097 * cos(angle), 0.097 * sin(angle), 0.24),
-            (0.097 * cos(angle), 0.097 * sin(angle), height - 0.1),
-            0.017,
-            b.paints.dark,
-            sections=5,
-        )
+        x, y = 0.097 * cos(angle), 0.097 * sin(angle)
+        b.rod((x, y, 0.24), (x, y, height - 0.1), 0.017, b.paints.dark, sections=5)
     for side, low in ((-1, rng.uniform(0.44, 0.52)), (1, rng.uniform(0.50, 0.60))):
         b.rod((0, 0, low), (side * 0.24, 0, low), 0.058, sections=12)
         b.sphere(0.058, (side * 0.24, 0, low), sections=12)
@@ -63,41 +50,17 @@ def car(b: ShapeBuilder, rng: Generator) -> None:
     """A small car: body, cabin with dark windows, four wheels and lights; the front faces -x."""
     length = rng.uniform(2.7, 3.2)
     half = length / 2
-    b.hull(
-        (
-            (-1, -1, 0.0),
-            (-1, 1, 0.0),
-            (1, -1, 0.0),
-            (1, 1, 0.0),
-            (-0.98, -0.96, 0.8),
-            (-0.98, 0.96, 0.8),
-            (0.98, -0.96, 1.0),
-            (0.98, 0.96, 1.0),
-        ),
-        (0, 0, 0.26),
-        scale=(half, 0.70, 0.50),
-    )
-    cabin = (
-        (-0.62, -0.95, 0),
-        (-0.62, 0.95, 0),
-        (0.78, -0.95, 0),
-        (0.78, 0.95, 0),
-        (-0.28, -0.78, 1),
-        (-0.28, 0.78, 1),
-        (0.55, -0.78, 1),
-        (0.55, 0.78, 1),
-    )
-    b.hull(cabin, (0, 0, 0.74), GLASS, (half * 0.98, 0.70, 0.42))
+    sill = ((-1, -1, 0.0), (-1, 1, 0.0), (1, -1, 0.0), (1, 1, 0.0))
+    bonnet = ((-0.98, -0.96, 0.8), (-0.98, 0.96, 0.8), (0.98, -0.96, 1.0), (0.98, 0.96, 1.0))
+    b.hull((*sill, *bonnet), (0, 0, 0.26), scale=(half, 0.70, 0.50))
+    cabin = ((-0.62, -0.95, 0), (-0.62, 0.95, 0), (0.78, -0.95, 0), (0.78, 0.95, 0))
+    roof = ((-0.28, -0.78, 1), (-0.28, 0.78, 1), (0.55, -0.78, 1), (0.55, 0.78, 1))
+    b.hull((*cabin, *roof), (0, 0, 0.74), GLASS, (half * 0.98, 0.70, 0.42))
     b.box((half * 0.84, 1.10, 0.05), (half * 0.13, 0, 1.175))
-    for share in (-0.28, 0.13, 0.55):
-        lean = (-0.30, 0.0, 0.20)[(-0.28, 0.13, 0.55).index(share)]
+    for share, lean in ((-0.28, -0.30), (0.13, 0.0), (0.55, 0.20)):
         for side in (-1, 1):
-            b.rod(
-                (half * (share + lean), side * 0.672, 0.75),
-                (half * share, side * 0.55, 1.17),
-                0.035,
-                sections=6,
-            )
+            foot, head = (half * (share + lean), side * 0.672, 0.75), (half * share, side * 0.55, 1.17)
+            b.rod(foot, head, 0.035, sections=6)
     for x in (-0.62, 0.62):
         for side in (-1, 1):
             b.cylinder(0.26, 0.16, (half * x, side * 0.64, 0.26), RUBBER, turn=(90, 0, 0))
@@ -119,22 +82,10 @@ def bicycle(b: ShapeBuilder, rng: Generator) -> None:
         b.torus(wheel - 0.035, 0.035, (x, 0, wheel), RUBBER, turn=(90, 0, 0))
         for i in range(4):
             angle = pi * i / 4
-            reach = wheel - 0.05
-            b.rod(
-                (x - reach * cos(angle), 0, wheel - reach * sin(angle)),
-                (x + reach * cos(angle), 0, wheel + reach * sin(angle)),
-                0.006,
-                METAL,
-                sections=4,
-            )
-    for start, end in (
-        (crank, seat),
-        (crank, head),
-        (seat, head),
-        (seat, rear),
-        (crank, rear),
-        (head, front),
-    ):
+            dx, dz = (wheel - 0.05) * cos(angle), (wheel - 0.05) * sin(angle)
+            b.rod((x - dx, 0, wheel - dz), (x + dx, 0, wheel + dz), 0.006, METAL, sections=4)
+    tubes = ((crank, seat), (crank, head), (seat, head), (seat, rear), (crank, rear), (head, front))
+    for start, end in tubes:
         b.rod(start, end, 0.038)
     b.rod(seat, (0.23, 0, 0.92), 0.022, METAL)
     b.sphere((0.14, 0.075, 0.04), (0.23, 0, 0.94), b.paints.dark)
@@ -158,38 +109,26 @@ def umbrella(b: ShapeBuilder, rng: Generator) -> None:
     )
     for i in range(8):
         angle = 2 * pi * i / 8
-        edge = (radius * cos(angle), radius * sin(angle))
-        b.rod(
-            (0, 0, height + 0.005),
-            (edge[0] * 0.72, edge[1] * 0.72, height - 0.205),
-            0.02,
-            b.paints.dark,
-            sections=4,
-        )
-        b.rod(
-            (edge[0] * 0.72, edge[1] * 0.72, height - 0.205),
-            (edge[0], edge[1], height - 0.42),
-            0.02,
-            b.paints.dark,
-            sections=4,
-        )
+        x, y = radius * cos(angle), radius * sin(angle)
+        bend = (x * 0.72, y * 0.72, height - 0.205)
+        b.rod((0, 0, height + 0.005), bend, 0.02, b.paints.dark, sections=4)
+        b.rod(bend, (x, y, height - 0.42), 0.02, b.paints.dark, sections=4)
     b.sphere(0.05, (0, 0, height + 0.03), PALE, sections=8)
 
 
 def tent(b: ShapeBuilder, rng: Generator) -> None:
     """A ridge tent with a dark open entrance."""
     width, length, height = rng.uniform(1.8, 2.2), rng.uniform(1.9, 2.4), rng.uniform(1.2, 1.45)
-    prism = ((-0.5, -0.5, 0), (0.5, -0.5, 0), (0.0, -0.5, 1), (-0.5, 0.5, 0), (0.5, 0.5, 0), (0.0, 0.5, 1))
+    prism = extruded(((-0.5, 0), (0.5, 0), (0.0, 1)), -0.5, 0.5)
     b.hull(prism, scale=(width, length, height))
     b.hull(prism, (0, -length / 2, 0.005), RUBBER, (width * 0.42, 0.02, height * 0.70))
+    flap = extruded(((0, 0), (1, 0), (0, 1)), -0.5, 0.5)
     for side in (-1, 1):
-        flap = ((0, -0.5, 0), (1, -0.5, 0), (0, -0.5, 1), (0, 0.5, 0), (1, 0.5, 0), (0, 0.5, 1))
-        b.hull(
-            flap,
+        at, scale = (
             (side * width * 0.20, -length / 2 - 0.02, 0.005),
-            b.paints.light,
             (side * width * 0.12, 0.04, height * 0.50),
         )
+        b.hull(flap, at, b.paints.light, scale)
     b.rod((0, -length / 2 - 0.05, height), (0, length / 2 + 0.05, height), 0.03, b.paints.dark)
     b.rod((0, -length / 2 - 0.03, 0), (0, -length / 2 - 0.03, height + 0.1), 0.022, WOOD)
 
@@ -198,20 +137,10 @@ def fence(b: ShapeBuilder, rng: Generator) -> None:
     """Pointed pickets on two rails."""
     pickets = int(rng.integers(7, 10))
     pitch, height = 0.21, rng.uniform(0.85, 1.05)
-    stake = (
-        (-0.5, -0.5, 0),
-        (0.5, -0.5, 0),
-        (-0.5, 0.5, 0),
-        (0.5, 0.5, 0),
-        (-0.5, -0.5, 0.86),
-        (0.5, -0.5, 0.86),
-        (-0.5, 0.5, 0.86),
-        (0.5, 0.5, 0.86),
-        (0.0, -0.5, 1.0),
-        (0.0, 0.5, 1.0),
-    )
+    post = tuple((x, y, z) for z in (0, 0.86) for y in (-0.5, 0.5) for x in (-0.5, 0.5))
+    tip = ((0.0, -0.5, 1.0), (0.0, 0.5, 1.0))
     for i in range(pickets):
-        b.hull(stake, ((i - (pickets - 1) / 2) * pitch, -0.03, 0), scale=(0.13, 0.03, height))
+        b.hull((*post, *tip), ((i - (pickets - 1) / 2) * pitch, -0.03, 0), scale=(0.13, 0.03, height))
     for share in (0.28, 0.70):
         b.box((pickets * pitch, 0.035, 0.09), (0, 0.005, height * share), b.paints.dark)
 
@@ -251,62 +180,27 @@ def traffic_cone(b: ShapeBuilder, rng: Generator) -> None:
     band = b.paints.contrast if min(b.paints.main) > 0.8 else PALE
     for low, high in ((0.34, 0.50), (0.66, 0.78)):
         lower, upper = 0.18 * (1 - 0.86 * low) + 0.004, 0.18 * (1 - 0.86 * high) + 0.004
-        b.cylinder(
-            lower,
-            height * (high - low),
-            (0, 0, height * (low + high) / 2),
-            band,
-            top=round(upper / lower, 3),
-            sections=20,
-        )
+        at, top = (0, 0, height * (low + high) / 2), round(upper / lower, 3)
+        b.cylinder(lower, height * (high - low), at, band, top=top, sections=20)
 
 
 def barrel(b: ShapeBuilder, rng: Generator) -> None:
     """A bulged body with three metal hoops."""
     radius, height = rng.uniform(0.28, 0.33), rng.uniform(0.80, 0.95)
-    b.lathe(
-        (
-            (0.0, 0.0),
-            (0.82, 0.0),
-            (0.94, 0.22),
-            (1.0, 0.5),
-            (0.94, 0.78),
-            (0.82, 1.0),
-            (0.76, 1.0),
-            (0.74, 0.96),
-            (0.0, 0.96),
-        ),
-        scale=(radius, radius, height),
-        sections=20,
-    )
+    outside = ((0.0, 0.0), (0.82, 0.0), (0.94, 0.22), (1.0, 0.5), (0.94, 0.78), (0.82, 1.0))
+    lid = ((0.76, 1.0), (0.74, 0.96), (0.0, 0.96))
+    b.lathe((*outside, *lid), scale=(radius, radius, height), sections=20)
+    hoop = METAL if min(b.paints.main) < 0.4 else RUBBER
     for share, wide in ((0.14, 0.915), (0.86, 0.915), (0.36, 0.99), (0.64, 0.99)):
-        b.cylinder(
-            radius * wide,
-            0.05,
-            (0, 0, height * share),
-            METAL if min(b.paints.main) < 0.4 else RUBBER,
-            sections=20,
-        )
+        b.cylinder(radius * wide, 0.05, (0, 0, height * share), hoop, sections=20)
 
 
 def bucket(b: ShapeBuilder, rng: Generator) -> None:
     """An open pail with a wire handle."""
     height = rng.uniform(0.32, 0.38)
-    b.lathe(
-        (
-            (0.0, 0.0),
-            (0.70, 0.0),
-            (1.0, 1.0),
-            (1.06, 1.0),
-            (1.06, 0.94),
-            (1.0, 0.96),
-            (0.92, 0.96),
-            (0.64, 0.06),
-            (0.0, 0.06),
-        ),
-        scale=(0.18, 0.18, height),
-        sections=20,
-    )
+    outside = ((0.0, 0.0), (0.70, 0.0), (1.0, 1.0), (1.06, 1.0), (1.06, 0.94))
+    inside = ((1.0, 0.96), (0.92, 0.96), (0.64, 0.06), (0.0, 0.06))
+    b.lathe((*outside, *inside), scale=(0.18, 0.18, height), sections=20)
     b.torus(0.185, 0.009, (0, 0, height * 0.95), METAL, turn=(90 - rng.uniform(0, 25), 0, 0), arc=180)
     for side in (-1, 1):
         b.sphere(0.022, (side * 0.19, 0, height * 0.94), METAL, sections=8)

@@ -1,8 +1,8 @@
-"""The colour names of the rendered world and the paints made from them.
+"""The colour names of rendered objects, and the paints made from them.
 
-Colours are given in sRGB (display values in [0, 1]); shading works on linear light. The albedos are chosen so
-that, with the ambient share used in ``shading``, a colour in full shadow stays nearer to its own name than to
-any other: brown is darker than orange in shadow, grey is darker than white in shadow.
+Colours are sRGB (display values in [0, 1]); shading works on linear light. The albedos are chosen so that, with the
+ambient light of ``shading``, a colour in full shadow is still nearest to its own name: brown is darker than orange
+in shadow, grey is darker than white in shadow.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from reinforcesight.arrays import Float32Array, FloatArray, Uint8Array
 
 Rgb = tuple[float, float, float]
 
@@ -30,9 +31,9 @@ _ALBEDOS: dict[str, Rgb] = {
 }
 
 COLOURS: tuple[str, ...] = tuple(_ALBEDOS)
-"""Every colour name an object may carry."""
+"""The names of all colours."""
 
-# Neutral paints for parts that do not carry the object's named colour.
+# Neutral paints for parts that do not have the object's named colour.
 WOOD: Rgb = (0.50, 0.34, 0.20)
 METAL: Rgb = (0.62, 0.63, 0.65)
 RUBBER: Rgb = (0.13, 0.13, 0.14)
@@ -43,7 +44,7 @@ GLASS: Rgb = (0.36, 0.44, 0.50)
 
 @dataclass(frozen=True)
 class Paints:
-    """The shades one object's named colour is used in; all three read as that colour."""
+    """Three shades of an object's named colour; all of them look like that colour."""
 
     main: Rgb
     dark: Rgb
@@ -51,7 +52,7 @@ class Paints:
 
     @property
     def contrast(self) -> Rgb:
-        """A neutral paint that stands out from the named colour: pale on dark colours, dark on light ones."""
+        """A neutral paint that contrasts with the named colour: pale on dark colours, dark on light ones."""
         return RUBBER if 0.3 * self.main[0] + 0.6 * self.main[1] + 0.1 * self.main[2] > 0.55 else PALE
 
 
@@ -65,7 +66,7 @@ def paints_for(colour: str, jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     Args:
         colour: One of ``COLOURS``.
-        jitter: Small sRGB offsets, so that two red things are not the very same red.
+        jitter: Small sRGB offsets, so that two red objects differ slightly.
     """
     red, green, blue = albedo_of(colour)
     main = (_clip(red + jitter[0]), _clip(green + jitter[1]), _clip(blue + jitter[2]))
@@ -76,12 +77,12 @@ def paints_for(colour: str, jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
     return Paints(main, _scale(main, 0.80), _mix(main, 0.14))
 
 
-def to_linear(srgb: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_linear(srgb: FloatArray) -> FloatArray:
     """sRGB display values to linear light (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def to_display(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_display(linear: Float32Array) -> Uint8Array:
     """Linear light to 8-bit sRGB through a table (IEC 61966-2-1); values above one are clipped."""
     steps = _ENCODED.size - 1
     index = (linear * np.float32(steps) + np.float32(0.5)).astype(np.int32)
@@ -89,7 +90,7 @@ def to_display(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
     return _ENCODED[index]
 
 
-def _encode_table(steps: int) -> NDArray[np.uint8]:
+def _encode_table(steps: int) -> Uint8Array:
     linear = np.linspace(0.0, 1.0, steps + 1)
     display = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(255 * display).astype(np.uint8)
@@ -108,8 +109,5 @@ def _scale(colour: Rgb, factor: float) -> Rgb:
 
 def _mix(colour: Rgb, share: float) -> Rgb:
     """Mix with white."""
-    return (
-        colour[0] + (1 - colour[0]) * share,
-        colour[1] + (1 - colour[1]) * share,
-        colour[2] + (1 - colour[2]) * share,
-    )
+    red, green, blue = colour
+    return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)

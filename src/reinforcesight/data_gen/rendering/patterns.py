@@ -1,24 +1,25 @@
-"""Procedural patterns of floors, grounds and walls: reflectance from a position on the surface, without pictures."""
+"""Procedural textures of floors, grounds and walls: reflectance as a function of the position on the surface."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from functools import partial
 
+import numpy as np
+
+from reinforcesight.arrays import BoolArray, Float32Array, IntArray
 from reinforcesight.data_gen.rendering.palette import to_linear
 from reinforcesight.data_gen.rendering.surroundings import Surface
 
-Float32 = NDArray[np.float32]
 
-
-def reflectance(surface: Surface, u: Float32, v: Float32, pixel: Float32) -> Float32:
+def reflectance(surface: Surface, u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     """Linear reflectance (N, 3) of points on a surface.
 
     Args:
-        surface: Gives the pattern and its two colours.
-        u: Metres along the surface.
-        v: Metres up the surface.
-        pixel: Metres that one pixel covers there; details smaller than that fade to their mean.
+        surface: Pattern, its two colours, and panels.
+        u: Metres along the surface, (N,).
+        v: Metres up the surface, (N,).
+        pixel: Metres that one pixel covers there, (N,); smaller details fade to their mean.
     """
     first = to_linear(np.array(surface.first)).astype(np.float32)
     second = to_linear(np.array(surface.second)).astype(np.float32)
@@ -36,8 +37,8 @@ def reflectance(surface: Surface, u: Float32, v: Float32, pixel: Float32) -> Flo
     return colour
 
 
-def _panel(kind: str, s: Float32, t: Float32, wide: float, tall: float) -> Float32:
-    """Brightness of a door, a window or a rug over its own unit square."""
+def _panel(kind: str, s: Float32Array, t: Float32Array, wide: float, tall: float) -> Float32Array:
+    """Brightness of a door, a window or a rug from positions (s, t) in its unit square."""
     edge = np.minimum(np.minimum(s, 1 - s) * wide, np.minimum(t, 1 - t) * tall)
     light = np.ones_like(s)
     if kind == "window":
@@ -52,28 +53,28 @@ def _panel(kind: str, s: Float32, t: Float32, wide: float, tall: float) -> Float
     return light.astype(np.float32)
 
 
-def _noise(i: NDArray[np.int64], j: NDArray[np.int64]) -> Float32:
+def _noise(i: IntArray, j: IntArray) -> Float32Array:
     """A fixed pseudo-random value in [0, 1) for each cell of a grid (integer mixing with large odd factors)."""
     x = (i * 374761393 + j * 668265263) & 0xFFFFFFFF
     x = ((x ^ (x >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((x ^ (x >> 16)) & 0xFFFF).astype(np.float32) / np.float32(65536)
 
 
-def _cell(x: Float32, size: float) -> NDArray[np.int64]:
+def _cell(x: Float32Array, size: float) -> IntArray:
     return np.asarray(np.floor(x / size), dtype=np.int64)
 
 
-def _fade(pixel: Float32, size: float) -> Float32:
+def _fade(pixel: Float32Array, size: float) -> Float32Array:
     """One where a detail of this size spans several pixels, falling to zero where a pixel covers it."""
     return np.asarray(np.clip(1.5 - pixel * np.float32(2.0 / size), 0, 1), dtype=np.float32)
 
 
-def _joint(x: Float32, size: float, width: float) -> NDArray[np.bool_]:
-    joint: NDArray[np.bool_] = np.mod(x, size) < width
+def _joint(x: Float32Array, size: float, width: float) -> BoolArray:
+    joint: BoolArray = np.mod(x, size) < width
     return joint
 
 
-def _planks(u: Float32, v: Float32, pixel: Float32) -> Float32:
+def _planks(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     row = _cell(v, 0.16)
     shift = u + _noise(row, row + 7) * 1.3
     tone = 0.8 * _noise(row, _cell(shift, 1.3))
@@ -83,7 +84,7 @@ def _planks(u: Float32, v: Float32, pixel: Float32) -> Float32:
     )
 
 
-def _tiles(u: Float32, v: Float32, pixel: Float32) -> Float32:
+def _tiles(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     size = 0.45
     check = ((_cell(u, size) + _cell(v, size)) % 2).astype(np.float32)
     line = _joint(u, size, 0.012) | _joint(v, size, 0.012)
@@ -92,7 +93,7 @@ def _tiles(u: Float32, v: Float32, pixel: Float32) -> Float32:
     )
 
 
-def _paving(u: Float32, v: Float32, pixel: Float32) -> Float32:
+def _paving(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     size = 0.6
     row = _cell(v, size)
     shift = u + (row % 2) * 0.3
@@ -103,7 +104,7 @@ def _paving(u: Float32, v: Float32, pixel: Float32) -> Float32:
     )
 
 
-def _brick(u: Float32, v: Float32, pixel: Float32) -> Float32:
+def _brick(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     row = _cell(v, 0.11)
     shift = u + (row % 2) * 0.14
     tone = 0.25 * _noise(row, _cell(shift, 0.28))
@@ -112,7 +113,7 @@ def _brick(u: Float32, v: Float32, pixel: Float32) -> Float32:
     return np.where(line, 0.3 + 0.7 * fade, tone * fade + 0.3 * (1 - fade)).astype(np.float32)
 
 
-def _grain(u: Float32, v: Float32, pixel: Float32, fine: float, coarse: float) -> Float32:
+def _grain(u: Float32Array, v: Float32Array, pixel: Float32Array, fine: float, coarse: float) -> Float32Array:
     small = _noise(_cell(u, fine), _cell(v, fine)) - np.float32(0.5)
     large = _noise(_cell(u, coarse), _cell(v, coarse)) - np.float32(0.5)
     return np.asarray(
@@ -120,24 +121,12 @@ def _grain(u: Float32, v: Float32, pixel: Float32, fine: float, coarse: float) -
     )
 
 
-def _grass(u: Float32, v: Float32, pixel: Float32) -> Float32:
-    return _grain(u, v, pixel, 0.025, 0.11)
-
-
-def _sand(u: Float32, v: Float32, pixel: Float32) -> Float32:
-    return _grain(u, v, pixel, 0.02, 0.3)
-
-
-def _carpet(u: Float32, v: Float32, pixel: Float32) -> Float32:
-    return _grain(u, v, pixel, 0.012, 0.05)
-
-
-_PATTERNS = {
+_PATTERNS: dict[str, Callable[[Float32Array, Float32Array, Float32Array], Float32Array]] = {
     "planks": _planks,
     "tiles": _tiles,
     "paving": _paving,
     "brick": _brick,
-    "grass": _grass,
-    "sand": _sand,
-    "carpet": _carpet,
+    "grass": partial(_grain, fine=0.025, coarse=0.11),
+    "sand": partial(_grain, fine=0.02, coarse=0.3),
+    "carpet": partial(_grain, fine=0.012, coarse=0.05),
 }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinforcesight.arrays import Float32Array, FloatArray, Uint8Array
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.config import RenderConfig
 from reinforcesight.data_gen.rendering.distribution import STREAM, Distribution
-from reinforcesight.data_gen.rendering.layout import Layout, compose
+from reinforcesight.data_gen.rendering.layout import SceneLayout, draw_layout
 from reinforcesight.data_gen.rendering.palette import to_display
 from reinforcesight.data_gen.rendering.raycast import Hits, RayScene, exact_depth, triangle_planes
-from reinforcesight.data_gen.rendering.shading import Float32, Triangles, gather, shade
+from reinforcesight.data_gen.rendering.shading import Triangles, gather, shade
 from reinforcesight.errors import ConfigError
 
 
@@ -26,13 +27,13 @@ class RenderedObject:
         kind: One of ``KINDS``.
         colour: One of ``COLOURS``.
         name: Colour and kind, such as "red chair"; at times two objects share a name.
-        visible_pixels: Pixels that show it; 0 if it is wholly hidden.
-        full_pixels: Pixels inside the frame that it would cover alone.
+        visible_pixels: Pixels that show it; 0 if it is hidden.
+        full_pixels: Pixels in the frame that it would cover without other objects.
         visible_fraction: visible_pixels / full_pixels.
-        truncated: Its silhouette leaves the frame.
+        truncated: Its silhouette crosses the border of the frame.
         vertices: (V, 3) camera frame, metres.
-        centre: (3,) camera-frame centre of its upright bounding box, turned with the object, metres.
-        size: (3,) that box's width, depth (front to back) and height, metres.
+        centre: (3,) centre of its bounding box, camera frame, metres. The box is upright and rotated with the object.
+        size: (3,) width, depth (front to back) and height of that box, metres.
     """
 
     id: int
@@ -43,9 +44,9 @@ class RenderedObject:
     full_pixels: int
     visible_fraction: float
     truncated: bool
-    vertices: NDArray[np.float32]
-    centre: NDArray[np.float64]
-    size: NDArray[np.float64]
+    vertices: Float32Array
+    centre: FloatArray
+    size: FloatArray
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,23 @@ class RenderedPicture:
     """A picture and the scene that it shows.
 
     Attributes:
-        index: Its number within the seed's sequence.
-        seed: The sequence's seed.
-        distribution: What it was drawn from.
+        index: Its number in the sequence of the seed.
+        seed: Seed of the sequence.
+        distribution: Family of scenes that it was drawn from.
         setting: "room" or "ground".
         picture: (H, W, 3) uint8 sRGB.
         depth: (H, W) z at pixel centres, metres; 0 is no reading (sky).
         instances: (H, W) object index at pixel centres, or -1.
         camera: Intrinsics in pixels (pixel centres at +0.5) and pose.
-        objects: All objects in the scene, the hidden ones too, in the order of their ids.
+        objects: All objects in the scene, hidden ones included, in the order of their ids.
     """
 
     index: int
     seed: int
     distribution: Distribution
     setting: str
-    picture: NDArray[np.uint8]
-    depth: NDArray[np.float32]
+    picture: Uint8Array
+    depth: Float32Array
     instances: NDArray[np.int16]
     camera: PinholeCamera
     objects: tuple[RenderedObject, ...]
@@ -82,28 +83,28 @@ def render_picture(
     size: tuple[int, int] = (448, 336),
     config: RenderConfig | None = None,
 ) -> RenderedPicture:
-    """Compose and render picture ``index`` of a seed's sequence; it depends on the arguments alone.
+    """Render picture ``index`` of a seed's sequence. It depends on the arguments alone.
 
     Args:
-        seed: Any number from 0.
-        index: Any number from 0; pictures of a sequence do not depend on one another.
+        seed: Zero or more.
+        index: Zero or more. The pictures of a sequence are independent.
         distribution: Family of scenes to draw from.
         size: Width and height in pixels.
-        config: Further choices. Fewer objects than ``objects_min`` come out only where no more fit.
+        config: Further settings. There are fewer objects than ``objects_min`` only where no more fit.
 
     Raises:
         ConfigError: The seed, index or size is out of range, or no kind-colour pair is left to draw.
         MissingDependencyError: trimesh or embreex is not installed.
     """
     if seed < 0 or index < 0:
-        raise ConfigError(f"seed and index must not be negative, got {seed} and {index}", fix="count from 0")
+        raise ConfigError(f"seed and index must not be negative, got {seed} and {index}", fix="use 0 or more")
     if min(size) < 16 or max(size) > 8192:
         raise ConfigError(
-            f"a picture of {size[0]} x {size[1]} pixels", fix="choose sides between 16 and 8192"
+            f"expected sides of 16 to 8192 pixels, got {size[0]} x {size[1]}", fix="set picture_size"
         )
     config = config or RenderConfig()
     rng = np.random.default_rng([seed, index, STREAM[distribution]])
-    layout = compose(rng, distribution, size, config)
+    layout = draw_layout(rng, distribution, size, config)
     camera = layout.camera
     triangles, own = gather(layout)
     scene = RayScene(triangles.vertices, triangles.faces)
@@ -132,9 +133,14 @@ def render_picture(
 
 
 def _smooth_edges(
-    layout: Layout, triangles: Triangles, scene: RayScene, hits: Hits, colour: Float32, config: RenderConfig
+    layout: SceneLayout,
+    triangles: Triangles,
+    scene: RayScene,
+    hits: Hits,
+    colour: Float32Array,
+    config: RenderConfig,
 ) -> None:
-    """Replace the colour of pixels where parts meet by the mean over a grid of samples, in place."""
+    """Antialiasing, in place: pixels where parts meet get the mean colour of a grid of samples."""
     camera = layout.camera
     part = np.where(hits.triangle >= 0, triangles.part[np.maximum(hits.triangle, 0)], -1)
     part = part.reshape(camera.height, camera.width)
@@ -158,9 +164,9 @@ def _smooth_edges(
 
 
 def _describe(
-    layout: Layout, own: list[NDArray[np.float64]], instances: NDArray[np.int16], directions: Float32
+    layout: SceneLayout, own: list[FloatArray], instances: NDArray[np.int16], directions: Float32Array
 ) -> tuple[RenderedObject, ...]:
-    """Count what is seen of each object against what would be seen of it alone."""
+    """The objects, with the pixels that are visible and those that each would cover alone."""
     camera = layout.camera
     visible = np.bincount(instances.reshape(-1).astype(np.int64) + 1, minlength=len(own) + 1)[1:]
     grid = directions.reshape(camera.height, camera.width, 3)
@@ -173,7 +179,7 @@ def _describe(
         alone = RayScene(points, placed.shape.faces).first_hits(
             np.ascontiguousarray(grid[y0:y1, x0:x1]).reshape(-1, 3)
         )
-        # Where a ray grazes an edge, rounding may differ between the two scenes; what is seen is covered.
+        # Where a ray grazes an edge, rounding may differ between the two scenes: visible pixels always count.
         seen = instances[y0:y1, x0:x1].reshape(-1) == index
         full = int(np.count_nonzero((alone.triangle >= 0) | seen))
         box = placed.box

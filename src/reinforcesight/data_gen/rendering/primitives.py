@@ -1,6 +1,6 @@
 """Boxes, lathed bodies, tori and hulls as triangle meshes, and the builder that joins them into one shape.
 
-Shapes stand in their own frame: metres, x to the right, y to the back, z up; the front faces -y.
+Frame of a shape: metres, x right, y to the back, z up; the front faces -y.
 """
 
 from __future__ import annotations
@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.rendering.palette import Paints, Rgb, to_linear
 from reinforcesight.errors import require_module
 
-Points = tuple[tuple[float, float, float], ...]
-Profile = tuple[tuple[float, float], ...]
 Vec3 = tuple[float, float, float]
+Corners = tuple[Vec3, ...]
+Profile = tuple[tuple[float, float], ...]
 
 # Faces that meet at less than this angle are shaded as one curved surface.
 _CREASE_DEGREES = 44.0
@@ -27,14 +29,14 @@ _CREASE_DEGREES = 44.0
 class UnitMesh:
     """A primitive before scaling: vertices (V, 3), faces (F, 3), normals at each face's corners (F, 3, 3)."""
 
-    vertices: NDArray[np.float64]
+    vertices: FloatArray
     faces: NDArray[np.int32]
-    corner_normals: NDArray[np.float64]
+    corner_normals: FloatArray
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A finished object in its own frame, standing on z = 0 with its box centred on x = y = 0.
+    """A finished object: its lowest point at z = 0, its bounding box centred on x = y = 0.
 
     Attributes:
         vertices: (V, 3) metres.
@@ -46,28 +48,31 @@ class Shape:
         size: (3,) extent along x, y, z in metres.
     """
 
-    vertices: NDArray[np.float64]
+    vertices: FloatArray
     faces: NDArray[np.int32]
-    corner_normals: NDArray[np.float64]
-    albedo: NDArray[np.float32]
+    corner_normals: FloatArray
+    albedo: Float32Array
     part: NDArray[np.int32]
-    named: NDArray[np.bool_]
-    size: NDArray[np.float64]
+    named: BoolArray
+    size: FloatArray
 
 
 class ShapeBuilder:
-    """Collects painted primitives; ``at`` is always a primitive's centre, ``turn`` its x, y, z rotation in degrees."""
+    """Collects painted primitives.
+
+    Throughout, ``at`` is a primitive's centre, ``turn`` its rotation about x, y and z in degrees, and ``paint`` its
+    colour (by default the object's named colour).
+    """
 
     def __init__(self, paints: Paints) -> None:
         self.paints = paints
-        self._vertices: list[NDArray[np.float64]] = []
+        self._vertices: list[FloatArray] = []
         self._faces: list[NDArray[np.int32]] = []
-        self._normals: list[NDArray[np.float64]] = []
+        self._normals: list[FloatArray] = []
         self._paint: list[Rgb] = []
         self._count = 0
 
     def box(self, size: Vec3, at: Vec3, paint: Rgb | None = None, turn: Vec3 | None = None) -> None:
-        """A box of the given edge lengths."""
         self._add(_unit_box(), size, at, paint, turn)
 
     def cylinder(
@@ -81,11 +86,8 @@ class ShapeBuilder:
         sections: int = 18,
     ) -> None:
         """An upright cylinder; ``top`` is the top radius over the bottom radius (0 makes a cone)."""
-        profile = (
-            ((0.0, -0.5), (1.0, -0.5), (top, 0.5), (0.0, 0.5))
-            if top > 0
-            else ((0.0, -0.5), (1.0, -0.5), (0.0, 0.5))
-        )
+        side: Profile = ((1.0, -0.5), (top, 0.5)) if top > 0 else ((1.0, -0.5),)
+        profile = ((0.0, -0.5), *side, (0.0, 0.5))
         self._add(_lathe(profile, sections), (radius, radius, height), at, paint, turn)
 
     def lathe(
@@ -97,7 +99,7 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         sections: int = 18,
     ) -> None:
-        """A profile of (radius, z) points turned around z."""
+        """A profile of (radius, z) points rotated about z."""
         self._add(_lathe(profile, sections), scale, at, paint, turn)
 
     def sphere(
@@ -108,7 +110,7 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         sections: int = 18,
     ) -> None:
-        """A ball or, with three radii, an ellipsoid."""
+        """A ball; with three radii, an ellipsoid."""
         radii = radius if isinstance(radius, tuple) else (radius, radius, radius)
         self._add(_unit_sphere(sections), radii, at, paint, turn)
 
@@ -121,7 +123,7 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         arc: float = 360.0,
     ) -> None:
-        """A ring around z; ``arc`` below 360 leaves an open handle that starts at +x."""
+        """A ring around z; ``arc`` below 360 degrees gives an open handle that starts at +x."""
         self._add(_torus(round(tube / radius, 3), arc), (radius, radius, radius), at, paint, turn)
 
     def rod(self, start: Vec3, end: Vec3, radius: float, paint: Rgb | None = None, sections: int = 8) -> None:
@@ -135,7 +137,7 @@ class ShapeBuilder:
 
     def hull(
         self,
-        points: Points,
+        points: Corners,
         at: Vec3 = (0.0, 0.0, 0.0),
         paint: Rgb | None = None,
         scale: Vec3 = (1.0, 1.0, 1.0),
@@ -150,9 +152,9 @@ class ShapeBuilder:
     def _place(
         self,
         mesh: UnitMesh,
-        size: NDArray[np.float64],
-        rotation: NDArray[np.float64] | None,
-        at: NDArray[np.float64],
+        size: FloatArray,
+        rotation: FloatArray | None,
+        at: FloatArray,
         paint: Rgb | None,
     ) -> None:
         vertices = mesh.vertices * size
@@ -167,7 +169,7 @@ class ShapeBuilder:
         self._count += len(vertices)
 
     def finish(self) -> Shape:
-        """Join the primitives, centre them, and set them on z = 0."""
+        """The shape of everything added so far."""
         vertices = np.concatenate(self._vertices)
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         vertices = vertices - np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
@@ -181,7 +183,7 @@ class ShapeBuilder:
         return Shape(vertices, np.concatenate(self._faces), normals, albedo, part, named, high - low)
 
 
-def _rotation(turn: Vec3 | None) -> NDArray[np.float64] | None:
+def _rotation(turn: Vec3 | None) -> FloatArray | None:
     """Rotation about x, then y, then z, by degrees."""
     if turn is None:
         return None
@@ -189,11 +191,11 @@ def _rotation(turn: Vec3 | None) -> NDArray[np.float64] | None:
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    rotation: NDArray[np.float64] = about_z @ about_y @ about_x
+    rotation: FloatArray = about_z @ about_y @ about_x
     return rotation
 
 
-def _onto_axis(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+def _onto_axis(axis: FloatArray) -> FloatArray:
     """A rotation whose third column is the given unit axis."""
     helper = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = np.cross(helper, axis)
@@ -201,7 +203,7 @@ def _onto_axis(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([first, np.cross(axis, first), axis], axis=1)
 
 
-def _with_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> UnitMesh:
+def _with_normals(vertices: FloatArray, faces: IntArray) -> UnitMesh:
     """Corner normals: area-weighted mean over the faces around a vertex within the crease angle."""
     corners = vertices[faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -209,7 +211,7 @@ def _with_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Un
     keep = area > 1e-12
     faces, cross, area = faces[keep], cross[keep], area[keep]
     unit = cross / area[:, None]
-    # Vertices at one place count as one, so that a seam is not seen.
+    # Vertices at the same place count as one, so that no seam is visible.
     _, place = np.unique(np.round(vertices, 9), axis=0, return_inverse=True)
     place = place.reshape(-1)
     around: dict[int, list[int]] = {}
@@ -227,24 +229,26 @@ def _with_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Un
     return UnitMesh(vertices, faces.astype(np.int32), normals)
 
 
+def _from_trimesh(mesh: Any) -> UnitMesh:
+    return _with_normals(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64))
+
+
 @lru_cache(maxsize=1)
 def _unit_box() -> UnitMesh:
-    mesh = require_module("trimesh", extra="rendered").creation.box(extents=(1.0, 1.0, 1.0))
-    return _with_normals(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64))
+    return _from_trimesh(require_module("trimesh", extra="rendered").creation.box(extents=(1.0, 1.0, 1.0)))
 
 
 @lru_cache(maxsize=256)
 def _lathe(profile: Profile, sections: int) -> UnitMesh:
     trimesh = require_module("trimesh", extra="rendered")
-    mesh = trimesh.creation.revolve(np.array(profile, dtype=np.float64), sections=sections)
-    return _with_normals(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64))
+    return _from_trimesh(trimesh.creation.revolve(np.array(profile, dtype=np.float64), sections=sections))
 
 
 @lru_cache(maxsize=8)
 def _unit_sphere(sections: int) -> UnitMesh:
     rings = sections // 2
     angles = [math.pi * i / rings for i in range(rings + 1)]
-    # The poles lie exactly on the axis, or the lathe would leave pinholes.
+    # The poles must lie exactly on the axis, or the lathe would leave pinholes.
     profile = tuple((0.0 if i in (0, rings) else math.sin(a), -math.cos(a)) for i, a in enumerate(angles))
     return _lathe(profile, sections)
 
@@ -256,27 +260,25 @@ def _torus(tube: float, arc: float, sections: int = 24, tube_sections: int = 8) 
     along = np.radians(arc) * np.arange(count) / (count if closed else count - 1)
     across = 2 * np.pi * np.arange(tube_sections) / tube_sections
     radius = 1.0 + tube * np.cos(across)
-    vertices = np.stack(
-        [
-            np.cos(along)[:, None] * radius,
-            np.sin(along)[:, None] * radius,
-            np.broadcast_to(tube * np.sin(across), (count, tube_sections)),
-        ],
-        axis=2,
-    ).reshape(-1, 3)
+    x, y = np.cos(along)[:, None] * radius, np.sin(along)[:, None] * radius
+    z = np.broadcast_to(tube * np.sin(across), (count, tube_sections))
+    vertices = np.stack([x, y, z], axis=2).reshape(-1, 3)
     faces: list[tuple[int, int, int]] = []
     for i in range(count if closed else count - 1):
+        ring, next_ring = i * tube_sections, (i + 1) % count * tube_sections
         for j in range(tube_sections):
-            a, b = i * tube_sections + j, ((i + 1) % count) * tube_sections + j
-            c, d = (
-                ((i + 1) % count) * tube_sections + (j + 1) % tube_sections,
-                i * tube_sections + (j + 1) % tube_sections,
-            )
-            faces += [(a, b, c), (a, c, d)]
+            k = (j + 1) % tube_sections
+            faces.append((ring + j, next_ring + j, next_ring + k))
+            faces.append((ring + j, next_ring + k, ring + k))
     return _with_normals(vertices, np.array(faces, dtype=np.int64))
 
 
+def extruded(outline: Profile, front: float = 0.0, back: float = 1.0) -> Corners:
+    """Corners of a plate: an outline of (x, z) points at y = front and at y = back."""
+    return tuple((x, y, z) for y in (front, back) for x, z in outline)
+
+
 @lru_cache(maxsize=64)
-def _hull(points: Points) -> UnitMesh:
-    mesh = require_module("trimesh", extra="rendered").convex.convex_hull(np.array(points, dtype=np.float64))
-    return _with_normals(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64))
+def _hull(points: Corners) -> UnitMesh:
+    trimesh = require_module("trimesh", extra="rendered")
+    return _from_trimesh(trimesh.convex.convex_hull(np.array(points, dtype=np.float64)))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray
 from reinforcesight.errors import require_module
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -17,18 +16,18 @@ class Hits:
     """First hits of N rays: triangle index or -1, barycentric u and v, distance in lengths of the direction."""
 
     triangle: NDArray[np.int32]
-    u: Float32
-    v: Float32
-    distance: Float32
+    u: Float32Array
+    v: Float32Array
+    distance: Float32Array
 
 
 class RayScene:
-    """Triangles that rays can be cast against. Positions are in one frame, best with the camera at its origin."""
+    """Triangles to cast rays against, all in one frame, best with the camera at its origin (precision)."""
 
-    def __init__(self, vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> None:
+    def __init__(self, vertices: FloatArray, faces: NDArray[np.int32]) -> None:
         rtcore_scene = require_module("embreex.rtcore_scene", extra="rendered")
         construction = require_module("embreex.mesh_construction", extra="rendered")
-        # A device of its own: it starts in well under a millisecond, and none is carried over into forked workers.
+        # One Embree device for each scene: it starts in under a millisecond, and none is inherited by a fork.
         self._scene = rtcore_scene.EmbreeScene(robust=True)
         self._mesh = construction.TriangleMesh(
             self._scene,
@@ -36,21 +35,20 @@ class RayScene:
             np.ascontiguousarray(faces, dtype=np.int32),
         )
 
-    def first_hits(self, directions: Float32, origins: Float32 | None = None) -> Hits:
+    def first_hits(self, directions: Float32Array, origins: Float32Array | None = None) -> Hits:
         """Cast rays from ``origins`` (by default the frame's origin) along ``directions``, both (N, 3)."""
         start = np.zeros_like(directions) if origins is None else origins
         found = self._scene.run(start, directions, output=1)
         return Hits(found["primID"], found["u"], found["v"], found["tfar"])
 
-    def blocked(self, origins: Float32, directions: Float32, limit: float) -> NDArray[np.bool_]:
-        """True where anything lies on a ray nearer than ``limit`` lengths of its direction."""
+    def blocked(self, origins: Float32Array, directions: Float32Array, limit: float) -> BoolArray:
+        """Whether anything lies on each ray nearer than ``limit`` lengths of its direction, (N,)."""
         reach = np.full(len(origins), limit, dtype=np.float32)
-        hit: NDArray[np.bool_] = self._scene.run(origins, directions, dists=reach) >= 0
-        return hit
+        return np.asarray(self._scene.run(origins, directions, dists=reach) >= 0)
 
 
-def triangle_planes(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float64]:
-    """For each triangle the vector q with q . x = 1 on its plane (F, 3); zero where the plane meets the origin.
+def triangle_planes(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
+    """For each triangle the vector q with q . x = 1 on its plane, (F, 3); zero where the plane contains the origin.
 
     A ray t * d from the origin meets the plane at t = 1 / (q . d).
     """
@@ -58,16 +56,13 @@ def triangle_planes(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> 
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     offset = np.einsum("ij,ij->i", normals, corners[:, 0])
     safe = np.abs(offset) > 1e-12
-    planes: NDArray[np.float64] = np.where(safe[:, None], normals / np.where(safe, offset, 1.0)[:, None], 0.0)
-    return planes
+    return np.where(safe[:, None], normals / np.where(safe, offset, 1.0)[:, None], 0.0)
 
 
-def exact_depth(
-    hits: Hits, directions: NDArray[np.float64], planes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Depth (N,) of first hits of rays from the origin with z = 1, by double-precision plane intersection.
+def exact_depth(hits: Hits, directions: FloatArray, planes: FloatArray) -> FloatArray:
+    """Depth (N,) of first hits of rays from the origin with z = 1, in double precision; 0: no hit.
 
-    Embree works in single precision; its own distance is kept where a ray grazes a plane, and 0 marks no hit.
+    Embree works in single precision. Its distance is kept only where a ray grazes a plane.
     """
     found = hits.triangle >= 0
     rough = hits.distance.astype(np.float64)

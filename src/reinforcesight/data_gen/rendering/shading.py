@@ -1,4 +1,4 @@
-"""Light on what the rays hit: Lambert's law, one lamp or sun with shadows, ambient light, and a sky."""
+"""Colour of what the rays hit: Lambert's law, one lamp or sun with shadows, ambient light, and a sky."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
-from reinforcesight.data_gen.rendering.layout import Layout
+from reinforcesight.data_gen.rendering.layout import SceneLayout
 from reinforcesight.data_gen.rendering.palette import to_linear
 from reinforcesight.data_gen.rendering.patterns import reflectance
 from reinforcesight.data_gen.rendering.raycast import Hits, RayScene
 
-Float32 = NDArray[np.float32]
-
-# Linear light: the sum stays at one for a surface that faces the light; the ambient share keeps the named
-# colours apart in shadow.
+# Linear light. A surface that faces the light gets about one in sum; the ambient part keeps the named colours
+# distinguishable in shadow.
 _AMBIENT = 0.46
 _DIRECT = 0.58
 
@@ -33,81 +32,86 @@ class Triangles:
         instance: (F,) object index or -1.
         surface: (F,) index of a patterned surface or -1.
         curved: (F,) true where the normals differ between the corners.
-        part: (F,) a number of its own for each primitive, where edges are smoothed.
+        part: (F,) index of the primitive; edges between parts are smoothed.
     """
 
-    vertices: NDArray[np.float64]
+    vertices: FloatArray
     faces: NDArray[np.int32]
-    normals: Float32
-    albedo: Float32
+    normals: Float32Array
+    albedo: Float32Array
     instance: NDArray[np.int16]
     surface: NDArray[np.int32]
-    curved: NDArray[np.bool_]
+    curved: BoolArray
     part: NDArray[np.int32]
 
 
-def gather(layout: Layout) -> tuple[Triangles, list[NDArray[np.float64]]]:
+def gather(layout: SceneLayout) -> tuple[Triangles, list[FloatArray]]:
     """Join surroundings and objects; also return each object's vertices (V, 3) in the camera frame."""
     camera = layout.camera
-    vertices: list[NDArray[np.float64]] = []
+    vertices: list[FloatArray] = []
     faces: list[NDArray[np.int32]] = []
-    normals: list[NDArray[np.float64]] = []
-    albedo: list[Float32] = []
-    labels: list[tuple[int, int, int]] = []  # triangles, instance, surface
+    normals: list[FloatArray] = []
+    albedo: list[Float32Array] = []
     parts: list[NDArray[np.int32]] = []
-    count = parts_so_far = 0
+    instances: list[NDArray[np.int16]] = []
+    surfaces: list[NDArray[np.int32]] = []
+    vertex_count = part_count = 0
+
+    def label(face_count: int, instance: int, surface: int) -> None:
+        instances.append(np.full(face_count, instance, dtype=np.int16))
+        surfaces.append(np.full(face_count, surface, dtype=np.int32))
+
     for index, surface in enumerate(layout.surroundings.surfaces):
         vertices.append(camera.to_camera(surface.corners()))
-        faces.append(np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32) + np.int32(count))
+        faces.append(np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32) + np.int32(vertex_count))
         normal = np.cross(surface.along, surface.up) @ camera.rotation
         normals.append(np.broadcast_to(normal, (2, 3, 3)))
         albedo.append(np.zeros((2, 3), dtype=np.float32))
-        labels.append((2, -1, index))
-        parts.append(np.full(2, parts_so_far, dtype=np.int32))
-        count, parts_so_far = count + 4, parts_so_far + 1
-    own: list[NDArray[np.float64]] = []
+        parts.append(np.full(2, part_count, dtype=np.int32))
+        label(2, -1, index)
+        vertex_count, part_count = vertex_count + 4, part_count + 1
+    object_vertices: list[FloatArray] = []
     solids = [(solid.shape, 1.0, solid.box, -1) for solid in layout.surroundings.solids]
     solids += [(placed.shape, placed.scale, placed.box, index) for index, placed in enumerate(layout.objects)]
     for shape, scale, box, instance in solids:
-        c, s = np.cos(box.turn), np.sin(box.turn)
-        turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        world = (shape.vertices * scale) @ turn.T + np.array([box.x, box.y, box.low])
-        points = camera.to_camera(world)
+        points = camera.to_camera(box.to_world(shape.vertices * scale))
         if instance >= 0:
-            own.append(points)
+            object_vertices.append(points)
         vertices.append(points)
-        faces.append(shape.faces + np.int32(count))
-        normals.append(shape.corner_normals @ (turn.T @ camera.rotation))
+        faces.append(shape.faces + np.int32(vertex_count))
+        normals.append(shape.corner_normals @ (box.rotation().T @ camera.rotation))
         albedo.append(shape.albedo)
-        labels.append((len(shape.faces), instance, -1))
-        parts.append(shape.part + np.int32(parts_so_far))
-        count += len(points)
-        parts_so_far += int(shape.part[-1]) + 1
-    sizes = [size for size, _, _ in labels]
+        parts.append(shape.part + np.int32(part_count))
+        label(len(shape.faces), instance, -1)
+        vertex_count += len(points)
+        part_count += int(shape.part[-1]) + 1
     corner_normals = np.concatenate(normals).astype(np.float32)
-    return (
-        Triangles(
-            np.concatenate(vertices),
-            np.concatenate(faces),
-            corner_normals,
-            np.concatenate(albedo),
-            np.repeat(np.array([label[1] for label in labels], dtype=np.int16), sizes),
-            np.repeat(np.array([label[2] for label in labels], dtype=np.int32), sizes),
-            np.abs(corner_normals - corner_normals[:, :1]).max(axis=(1, 2)) > 1e-3,
-            np.concatenate(parts),
-        ),
-        own,
+    triangles = Triangles(
+        vertices=np.concatenate(vertices),
+        faces=np.concatenate(faces),
+        normals=corner_normals,
+        albedo=np.concatenate(albedo),
+        instance=np.concatenate(instances),
+        surface=np.concatenate(surfaces),
+        curved=np.abs(corner_normals - corner_normals[:, :1]).max(axis=(1, 2)) > 1e-3,
+        part=np.concatenate(parts),
     )
+    return triangles, object_vertices
 
 
 def shade(
-    layout: Layout, triangles: Triangles, scene: RayScene, directions: Float32, hits: Hits, shadows: bool
-) -> Float32:
+    layout: SceneLayout,
+    triangles: Triangles,
+    scene: RayScene,
+    directions: Float32Array,
+    hits: Hits,
+    shadows: bool,
+) -> Float32Array:
     """Linear colour (N, 3) seen along rays from the camera.
 
     Args:
-        layout: Gives lights, sky and patterns.
-        triangles: What ``scene`` was built from.
+        layout: Lights, sky and patterns.
+        triangles: The triangles of ``scene``.
         scene: For shadow rays.
         directions: (N, 3) with z = 1.
         hits: First hits along ``directions``.
@@ -144,12 +148,16 @@ def shade(
     return colour
 
 
-def _dot(a: Float32, b: Float32) -> Float32:
+def _dot(a: Float32Array, b: Float32Array) -> Float32Array:
     return np.asarray(a[:, 0] * b[..., 0] + a[:, 1] * b[..., 1] + a[:, 2] * b[..., 2], dtype=np.float32)
 
 
 def _paint_surfaces(
-    layout: Layout, surface: NDArray[np.int32], points: Float32, normal: Float32, albedo: Float32
+    layout: SceneLayout,
+    surface: NDArray[np.int32],
+    points: Float32Array,
+    normal: Float32Array,
+    albedo: Float32Array,
 ) -> None:
     """Fill the albedo of patterned surfaces, in place."""
     camera = layout.camera
@@ -166,33 +174,33 @@ def _paint_surfaces(
         up = (description.up @ camera.rotation).astype(np.float32)
         u = _dot(at, along) - np.float32(origin @ along)
         v = _dot(at, up) - np.float32(origin @ up)
-        # A pixel covers depth / focal metres across, and more along a surface seen at a slant.
+        # A pixel covers depth / focal metres across, and more along a surface that is seen at a slant.
         slant = np.abs(_dot(at, normal[here[:1]][0])) / np.sqrt(_dot(at, at))
-        pixel: Float32 = np.asarray(
+        pixel: Float32Array = np.asarray(
             at[:, 2] / np.float32(camera.fx) / np.maximum(slant, np.float32(0.02)), dtype=np.float32
         )
         albedo[here] = reflectance(description, u, v, pixel)
 
 
 def _light(
-    layout: Layout,
-    points: Float32,
-    normal: Float32,
-    d: Float32,
-    curved: NDArray[np.bool_],
+    layout: SceneLayout,
+    points: Float32Array,
+    normal: Float32Array,
+    d: Float32Array,
+    curved: BoolArray,
     scene: RayScene,
     shadows: bool,
-) -> Float32:
-    """Light (N,) that falls on points from the lamp or sun and from all around."""
+) -> Float32Array:
+    """Light (N,) on points: from the lamp or sun, and ambient."""
     camera = layout.camera
-    # Thin sheets have one side only: turn normals to the viewer.
+    # Thin sheets have one side only: turn their normals to the viewer.
     normal *= np.where(_dot(normal, d) > 0, np.float32(-1), np.float32(1))[:, None]
     up = camera.rotation[2].astype(np.float32)
     ambient = np.float32(_AMBIENT) * (np.float32(0.86) + np.float32(0.14) * _dot(normal, up))
     sun, lamp = layout.surroundings.sun, layout.surroundings.lamp
     if lamp is not None:
-        to_light: Float32 = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
-        facing: Float32 = np.asarray(
+        to_light: Float32Array = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
+        facing: Float32Array = np.asarray(
             _dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32
         )
         limit = 0.999
@@ -204,7 +212,7 @@ def _light(
     lit = np.maximum(facing, 0)
     if shadows:
         check = np.flatnonzero(lit > 0)
-        # Rays from round bodies start further out, or their flat facets would shade the smooth turn of light.
+        # Rays from curved surfaces start farther out, or their flat facets would cast shadows on themselves.
         away = (
             np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3))
             + np.float32(2e-5) * points[check, 2]
@@ -215,7 +223,7 @@ def _light(
     return np.asarray(ambient + np.float32(_DIRECT) * lit, dtype=np.float32)
 
 
-def _sky(layout: Layout, directions: Float32) -> Float32:
+def _sky(layout: SceneLayout, directions: Float32Array) -> Float32Array:
     """Sky colour by elevation above the horizon."""
     camera: PinholeCamera = layout.camera
     up = camera.rotation[2].astype(np.float32)

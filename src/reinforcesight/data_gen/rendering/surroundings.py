@@ -1,7 +1,7 @@
-"""Unnamed surroundings: a room's floor, walls and ceiling, or a ground under the sky, and plain furnishing.
+"""Everything without a name: a room's floor, walls and ceiling, or a ground under the sky, and furnishing.
 
-Shelves, pedestals and pieces of masonry carry objects above the floor, so that high in the picture does not
-simply mean far away.
+Shelves, pedestals and brick walls carry objects above the floor, so that higher in the picture does not always mean
+farther away.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from reinforcesight.arrays import FloatArray
 from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.palette import METAL, Paints, Rgb
@@ -20,7 +20,7 @@ from reinforcesight.data_gen.rendering.primitives import Shape, ShapeBuilder
 
 Rect = tuple[float, float, float, float]
 
-_LARGEST_SOLID = 0.17  # greatest share of the frame that one piece of furnishing may cover
+_LARGEST_SOLID = 0.17  # largest share of the frame that one piece of furnishing may cover
 
 _WALL_TONES: tuple[Rgb, ...] = (
     (0.86, 0.82, 0.74),
@@ -54,9 +54,9 @@ _SKIES: tuple[tuple[Rgb, Rgb], ...] = (
 class Surface:
     """A rectangle with a pattern: origin + u * along + v * up, 0 <= u <= width, 0 <= v <= height (metres)."""
 
-    origin: NDArray[np.float64]
-    along: NDArray[np.float64]
-    up: NDArray[np.float64]
+    origin: FloatArray
+    along: FloatArray
+    up: FloatArray
     width: float
     height: float
     pattern: str
@@ -64,7 +64,7 @@ class Surface:
     second: Rgb
     panels: tuple[tuple[Rect, str, Rgb], ...] = ()
 
-    def corners(self) -> NDArray[np.float64]:
+    def corners(self) -> FloatArray:
         """(4, 3) world corners in order around the rectangle."""
         a, b = self.width * self.along, self.height * self.up
         return np.stack([self.origin, self.origin + a, self.origin + a + b, self.origin + b])
@@ -72,7 +72,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Solid:
-    """A plain piece of furnishing and the box it fills."""
+    """A piece of furnishing and the box that it fills."""
 
     shape: Shape
     box: UprightBox
@@ -80,7 +80,7 @@ class Solid:
 
 @dataclass(frozen=True)
 class Support:
-    """A level top that may carry objects; extents are half sizes in its own turned axes."""
+    """A level top that may carry objects: centre, half extents along its axes, and their rotation in radians."""
 
     x: float
     y: float
@@ -92,11 +92,22 @@ class Support:
 
 @dataclass(frozen=True)
 class Wall:
-    """A room wall: its surface, the inward turn of things that hang on it, and what is already taken (u, v)."""
+    """A wall of a room.
+
+    Attributes:
+        surface: The wall.
+        turn: Rotation of objects that hang on it, radians.
+        taken: Rectangles (u0, v0, u1, v1) of doors and windows.
+    """
 
     surface: Surface
     turn: float
     taken: tuple[Rect, ...]
+
+    def is_free(self, rect: Rect) -> bool:
+        """Whether a rectangle (u0, v0, u1, v1) meets no door or window."""
+        u0, v0, u1, v1 = rect
+        return not any(u0 < t[2] and t[0] < u1 and v0 < t[3] and t[1] < v1 for t in self.taken)
 
 
 @dataclass
@@ -104,9 +115,9 @@ class Surroundings:
     """Everything in a scene that has no name.
 
     Attributes:
-        turn: Radians of the room's axes against the camera's heading.
-        limits: Room limits (x0, x1, y0, y1) in its own axes, or None outdoors.
-        reach: Greatest depth at which objects are placed, metres.
+        turn: Rotation of the room's axes against the camera's heading, radians.
+        limits: Room limits (x0, x1, y0, y1) along its axes, or None outdoors.
+        reach: Largest depth at which objects are placed, metres.
         lamp: Lamp position in the world, or None under the sun.
         sun: Direction to the sun, or None indoors.
     """
@@ -117,8 +128,8 @@ class Surroundings:
     limits: tuple[float, float, float, float] | None
     ceiling: float
     reach: float
-    lamp: NDArray[np.float64] | None
-    sun: NDArray[np.float64] | None
+    lamp: FloatArray | None
+    sun: FloatArray | None
     sky: tuple[Rgb, Rgb]
     walls: list[Wall] = field(default_factory=list)
     solids: list[Solid] = field(default_factory=list)
@@ -130,12 +141,12 @@ def _pick(rng: Generator, count: int) -> int:
 
 
 def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> Surroundings:
-    """A rectangular room around the camera, with a door, a window or a rug in places.
+    """A rectangular room around the camera, sometimes with a door, a window or a rug.
 
     Args:
         rng: The picture's random stream.
-        camera: Stands inside the room.
-        wall_fills_view: Bring the front wall so near that neither floor nor other walls come into view.
+        camera: Inside the room.
+        wall_fills_view: Move the front wall so near that neither the floor nor other walls are in view.
     """
     camera_height = camera.metres_above_floor
     if wall_fills_view:
@@ -151,7 +162,7 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
     c, s = math.cos(turn), math.sin(turn)
     x_axis, y_axis, z_axis = np.array([c, s, 0.0]), np.array([-s, c, 0.0]), np.array([0.0, 0.0, 1.0])
 
-    def at(x: float, y: float, z: float = 0.0) -> NDArray[np.float64]:
+    def at(x: float, y: float, z: float = 0.0) -> FloatArray:
         return np.asarray(x * x_axis + y * y_axis + z * z_axis)
 
     kind, first, second = _FLOORS[_pick(rng, len(_FLOORS))]
@@ -164,18 +175,10 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
             ((u, v, u + rng.uniform(1.4, 2.4), v + rng.uniform(1.0, 1.8)), "rug", _WALL_TONES[_pick(rng, 6)]),
         )
     wide, deep = left + right, back + front
+    white = (0.94, 0.94, 0.93)
     surfaces = [
         Surface(at(-left, -back), x_axis, y_axis, wide, deep, kind, first, second, rug),
-        Surface(
-            at(-left, -back, ceiling),
-            x_axis,
-            y_axis,
-            wide,
-            deep,
-            "plain",
-            (0.94, 0.94, 0.93),
-            (0.94, 0.94, 0.93),
-        ),
+        Surface(at(-left, -back, ceiling), x_axis, y_axis, wide, deep, "plain", white, white),
     ]
     walls = []
     plan = (
@@ -202,7 +205,7 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
 
 
 def _floor_distance(camera: PinholeCamera) -> float:
-    """Metres on the ground to the nearest floor that any ray of the frame meets."""
+    """Metres along the ground to the nearest floor in the frame."""
     corners = np.array([[x, y] for x in (0, camera.width) for y in (0, camera.height)], dtype=np.float64)
     rays = camera.directions(corners[:, 0], corners[:, 1]) @ camera.rotation.T
     steepest = float((-rays[:, 2] / np.maximum(rays[:, 1], 1e-3)).max())
@@ -228,16 +231,11 @@ def make_ground(rng: Generator) -> Surroundings:
     along, up = np.array([c, s, 0.0]), np.array([-s, c, 0.0])
     extent = 400.0
     ground = Surface(-extent * (along + up), along, up, 2 * extent, 2 * extent, kind, first, second)
-    # The sun stands behind or beside the camera, so that the sides in view are lit.
+    # The sun is behind or beside the camera, so that the sides in view are lit.
     bearing = math.radians(rng.uniform(-110, 110)) - math.pi / 2
     elevation = math.radians(rng.uniform(35, 65))
-    sun = np.array(
-        [
-            math.cos(bearing) * math.cos(elevation),
-            math.sin(bearing) * math.cos(elevation),
-            math.sin(elevation),
-        ]
-    )
+    level = math.cos(elevation)
+    sun = np.array([math.cos(bearing) * level, math.sin(bearing) * level, math.sin(elevation)])
     sky = _SKIES[_pick(rng, len(_SKIES))]
     return Surroundings("ground", [ground], turn, None, 6.0, rng.uniform(6.0, 10.0), None, sun, sky)
 
@@ -245,10 +243,10 @@ def make_ground(rng: Generator) -> Surroundings:
 def furnish(
     surroundings: Surroundings, camera: PinholeCamera, rng: Generator, extra: int, most: int | None = None
 ) -> None:
-    """Add shelves, pedestals and masonry; ``extra`` raises their number, ``most`` bounds each sort's."""
+    """Add shelves, and pedestals or brick walls: ``extra`` raises the number of each sort, ``most`` limits it."""
     bound = 8 if most is None else most
     if surroundings.setting == "room":
-        # Before a wall that fills the view, hardly anything that stands on the floor is seen.
+        # Where a wall fills the view, almost nothing on the floor can be seen.
         near_wall = len(surroundings.walls) == 1
         for _ in range(min(bound, 8 if near_wall else _pick(rng, 3) + extra)):
             _add_shelf(surroundings, camera, rng, in_view=near_wall)
@@ -259,7 +257,7 @@ def furnish(
             break
         masonry = surroundings.setting == "ground" and not built and rng.random() < 0.4
         shape = _masonry(rng) if masonry else _pedestal(rng)
-        # A wall of bricks near the camera would hide most of the scene.
+        # A brick wall near the camera would hide most of the scene.
         nearest = 2.6 if masonry else 1.6
         depth = math.exp(rng.uniform(math.log(nearest), math.log(max(nearest, surroundings.reach * 0.8))))
         spot = camera.world_point(rng.uniform(0.05, 0.95) * camera.width, depth, shape.size[2])
@@ -301,7 +299,7 @@ def _add_shelf(s: Surroundings, camera: PinholeCamera, rng: Generator, in_view: 
         u, width = centre_u + middle - wall.surface.width / 2, min(width, 1.0)
         height = min(max(0.4, camera.metres_above_floor + rng.uniform(-0.8, 0.6)), s.ceiling - 0.6)
     rect = (u - width / 2, height - 0.2, u + width / 2, height + 0.4)
-    if any(rect[0] < b[2] and b[0] < rect[2] and rect[1] < b[3] and b[1] < rect[3] for b in wall.taken):
+    if not wall.is_free(rect):
         return
     builder = ShapeBuilder(Paints((0.74, 0.62, 0.48), METAL, METAL))
     builder.box((width, depth, 0.045), (0, 0, 0.13))
@@ -327,7 +325,7 @@ def _pedestal(rng: Generator) -> Shape:
 
 
 def _masonry(rng: Generator) -> Shape:
-    """A short free-standing wall of bricks under a slab."""
+    """A short brick wall under a slab."""
     courses, length = int(rng.integers(4, 11)), rng.uniform(0.9, 2.0)
     brick, depth = 0.105, 0.36
     mortar: Rgb = (0.72, 0.70, 0.67)
@@ -341,8 +339,7 @@ def _masonry(rng: Generator) -> Shape:
                 continue
             tone = rng.uniform(0.92, 1.06)
             paint: Rgb = (0.62 * tone, 0.47 * tone, 0.41 * tone)
-            builder.box(
-                (high - low, depth, brick - 0.014), ((low + high) / 2, 0, (course + 0.5) * brick), paint
-            )
+            at = ((low + high) / 2, 0, (course + 0.5) * brick)
+            builder.box((high - low, depth, brick - 0.014), at, paint)
     builder.box((length + 0.04, depth + 0.04, 0.06), (0, 0, courses * brick + 0.03), (0.74, 0.72, 0.69))
     return builder.finish()

@@ -8,7 +8,7 @@ from math import cos, pi, sin
 from numpy.random import Generator
 
 from reinforcesight.data_gen.rendering.palette import LEAF, METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder
+from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 _BEAK = (0.96, 0.55, 0.10)
 
@@ -84,22 +84,9 @@ def bottle(b: ShapeBuilder, rng: Generator) -> None:
 
 def vase(b: ShapeBuilder, rng: Generator) -> None:
     """A curved vase with pale flowers on green stems."""
-    b.lathe(
-        (
-            (0.0, 0.0),
-            (0.55, 0.0),
-            (0.90, 0.22),
-            (1.0, 0.42),
-            (0.80, 0.70),
-            (0.48, 0.86),
-            (0.60, 1.0),
-            (0.50, 1.0),
-            (0.40, 0.88),
-            (0.0, 0.86),
-        ),
-        scale=(0.16, 0.16, 0.38),
-        sections=20,
-    )
+    outside = ((0.0, 0.0), (0.55, 0.0), (0.90, 0.22), (1.0, 0.42), (0.80, 0.70), (0.48, 0.86), (0.60, 1.0))
+    inside = ((0.50, 1.0), (0.40, 0.88), (0.0, 0.86))
+    b.lathe((*outside, *inside), scale=(0.16, 0.16, 0.38), sections=20)
     for i in range(5):
         angle = 2 * pi * i / 5 + rng.uniform(-0.3, 0.3)
         reach, top = rng.uniform(0.07, 0.14), rng.uniform(0.52, 0.62)
@@ -200,21 +187,9 @@ def guitar(b: ShapeBuilder, rng: Generator) -> None:
 def balloon(b: ShapeBuilder, rng: Generator) -> None:
     """A pear-shaped balloon with a knot and a string."""
     string = rng.uniform(0.25, 0.45)
-    b.lathe(
-        (
-            (0.0, 0.0),
-            (0.16, 0.06),
-            (0.62, 0.32),
-            (0.93, 0.66),
-            (1.0, 0.95),
-            (0.88, 1.28),
-            (0.50, 1.52),
-            (0.0, 1.60),
-        ),
-        (0, 0, string),
-        scale=(0.20, 0.20, 0.28),
-        sections=22,
-    )
+    lower = ((0.0, 0.0), (0.16, 0.06), (0.62, 0.32), (0.93, 0.66))
+    upper = ((1.0, 0.95), (0.88, 1.28), (0.50, 1.52), (0.0, 1.60))
+    b.lathe((*lower, *upper), (0, 0, string), scale=(0.20, 0.20, 0.28), sections=22)
     b.cylinder(0.03, 0.03, (0, 0, string), b.paints.dark, top=0.3, sections=10)
     b.rod((0, 0, string), (0.02, 0, string / 2), 0.006, RUBBER, sections=4)
     b.rod((0.02, 0, string / 2), (-0.01, 0, 0), 0.006, RUBBER, sections=4)
@@ -223,85 +198,28 @@ def balloon(b: ShapeBuilder, rng: Generator) -> None:
 def kite(b: ShapeBuilder, rng: Generator) -> None:
     """A diamond with crossed spars and a tail with bows."""
     tail = rng.uniform(0.45, 0.65)
-    diamond = (
-        (0.0, -0.5, 0.0),
-        (0.5, -0.5, 0.66),
-        (0.0, -0.5, 1.0),
-        (-0.5, -0.5, 0.66),
-        (0.0, 0.5, 0.0),
-        (0.5, 0.5, 0.66),
-        (0.0, 0.5, 1.0),
-        (-0.5, 0.5, 0.66),
-    )
+    diamond = extruded(((0.0, 0.0), (0.5, 0.66), (0.0, 1.0), (-0.5, 0.66)), -0.5, 0.5)
     b.hull(diamond, (0, 0, tail), scale=(0.72, 0.02, 0.90))
     b.rod((0, -0.015, tail), (0, -0.015, tail + 0.9), 0.014, b.paints.contrast, sections=5)
     b.rod((-0.36, -0.015, tail + 0.594), (0.36, -0.015, tail + 0.594), 0.014, b.paints.contrast, sections=5)
     points = [(0.0, tail), (0.10, tail * 0.68), (-0.06, tail * 0.36), (0.05, 0.0)]
     for (x0, z0), (x1, z1) in pairwise(points):
         b.rod((x0, 0, z0), (x1, 0, z1), 0.010, b.paints.dark, sections=4)
-        b.hull(
-            ((-1, 0, -0.5), (-1, 0, 0.5), (0, 0, 0), (-1, 1, -0.5), (-1, 1, 0.5), (0, 1, 0)),
-            (x1, -0.01, z1 + 0.03),
-            None,
-            (0.08, 0.02, 0.10),
-        )
-        b.hull(
-            ((1, 0, -0.5), (1, 0, 0.5), (0, 0, 0), (1, 1, -0.5), (1, 1, 0.5), (0, 1, 0)),
-            (x1, -0.01, z1 + 0.03),
-            None,
-            (0.08, 0.02, 0.10),
-        )
+        for side in (-1, 1):
+            bow = extruded(((side, -0.5), (side, 0.5), (0, 0)))
+            b.hull(bow, (x1, -0.01, z1 + 0.03), scale=(0.08, 0.02, 0.10))
 
 
 def airplane(b: ShapeBuilder, rng: Generator) -> None:
     """A toy plane with a round body, wings, a tail, engines and wheels; the nose points to -x."""
     b.sphere((0.52, 0.085, 0.085), (0, 0, 0.20), sections=20)
     b.sphere((0.10, 0.055, 0.05), (-0.30, 0, 0.26), RUBBER, sections=12)
-    b.hull(
-        (
-            (-0.14, 0, 0),
-            (0.12, 0, 0),
-            (0.16, 1, 0),
-            (0.04, 1, 0),
-            (-0.14, 0, 1),
-            (0.12, 0, 1),
-            (0.16, 1, 1),
-            (0.04, 1, 1),
-        ),
-        (-0.03, 0, 0.185),
-        b.paints.dark,
-        (1.0, 0.52, 0.022),
-    )
-    b.hull(
-        (
-            (-0.14, 0, 0),
-            (0.12, 0, 0),
-            (0.16, -1, 0),
-            (0.04, -1, 0),
-            (-0.14, 0, 1),
-            (0.12, 0, 1),
-            (0.16, -1, 1),
-            (0.04, -1, 1),
-        ),
-        (-0.03, 0, 0.185),
-        b.paints.dark,
-        (1.0, 0.52, 0.022),
-    )
-    b.hull(
-        (
-            (0, -1, 0),
-            (0.13, -1, 0),
-            (0.12, -1, 1),
-            (0.20, -1, 1),
-            (0, 1, 0),
-            (0.13, 1, 0),
-            (0.12, 1, 1),
-            (0.20, 1, 1),
-        ),
-        (0.34, 0, 0.24),
-        b.paints.dark,
-        (1.0, 0.011, 0.18),
-    )
+    for tip in (1, -1):
+        plan = ((-0.14, 0), (0.12, 0), (0.16, tip), (0.04, tip))
+        wing = tuple((x, y, z) for z in (0, 1) for x, y in plan)
+        b.hull(wing, (-0.03, 0, 0.185), b.paints.dark, (1.0, 0.52, 0.022))
+    tail = extruded(((0, 0), (0.13, 0), (0.12, 1), (0.20, 1)), -1, 1)
+    b.hull(tail, (0.34, 0, 0.24), b.paints.dark, (1.0, 0.011, 0.18))
     b.box((0.10, 0.34, 0.018), (0.45, 0, 0.235), b.paints.dark)
     for side in (-1, 1):
         b.cylinder(0.042, 0.15, (-0.06, side * 0.22, 0.155), METAL, turn=(0, 90, 0), sections=12)
@@ -313,22 +231,12 @@ def airplane(b: ShapeBuilder, rng: Generator) -> None:
 
 def sailboat(b: ShapeBuilder, rng: Generator) -> None:
     """A toy boat: coloured hull and a tall sail in a lighter shade on a mast."""
-    b.hull(
-        (
-            (-1.0, 0, 1),
-            (-0.6, -0.8, 1),
-            (0.8, -0.9, 1),
-            (0.8, 0.9, 1),
-            (-0.6, 0.8, 1),
-            (-0.6, 0, 0),
-            (0.65, -0.5, 0),
-            (0.65, 0.5, 0),
-        ),
-        scale=(0.40, 0.16, 0.17),
-    )
+    deck = ((-1.0, 0, 1), (-0.6, -0.8, 1), (0.8, -0.9, 1), (0.8, 0.9, 1), (-0.6, 0.8, 1))
+    keel = ((-0.6, 0, 0), (0.65, -0.5, 0), (0.65, 0.5, 0))
+    b.hull((*deck, *keel), scale=(0.40, 0.16, 0.17))
     b.box((0.44, 0.22, 0.02), (0.06, 0, 0.172), WOOD)
     b.rod((-0.05, 0, 0.16), (-0.05, 0, 0.92), 0.014, WOOD)
-    sail = ((0, -1, 0), (1, -1, 0), (0, -1, 1), (0, 1, 0), (1, 1, 0), (0, 1, 1))
+    sail = extruded(((0, 0), (1, 0), (0, 1)), -1, 1)
     b.hull(sail, (-0.03, 0, 0.24), scale=(0.36, 0.007, 0.66))
     b.hull(sail, (-0.07, 0, 0.24), b.paints.contrast, (-0.26, 0.007, 0.48))
 
@@ -344,16 +252,8 @@ def mushroom(b: ShapeBuilder, rng: Generator) -> None:
         sections=22,
     )
     for angle, share in ((0, 0.55), (1.2, 0.60), (2.3, 0.52), (3.4, 0.62), (4.4, 0.55), (5.4, 0.60)):
-        b.sphere(
-            (0.038, 0.038, 0.024),
-            (
-                0.25 * share * 1.28 * cos(angle),
-                0.25 * share * 1.28 * sin(angle),
-                0.22 + 0.22 * (1.02 - 0.72 * share),
-            ),
-            spot,
-            sections=8,
-        )
+        reach, height = 0.25 * share * 1.28, 0.22 + 0.22 * (1.02 - 0.72 * share)
+        b.sphere((0.038, 0.038, 0.024), (reach * cos(angle), reach * sin(angle), height), spot, sections=8)
     b.sphere((0.042, 0.042, 0.02), (0, 0, 0.435), spot, sections=8)
 
 
@@ -366,24 +266,10 @@ def rocket(b: ShapeBuilder, rng: Generator) -> None:
         sections=20,
     )
     b.cylinder(0.10, 0.08, (0, 0, 0.10), METAL, top=0.8)
-    fin = (
-        (0, -1, 0.3),
-        (0, -1, 1.0),
-        (1, -1, 0.0),
-        (1, -1, 0.35),
-        (0, 1, 0.3),
-        (0, 1, 1.0),
-        (1, 1, 0.0),
-        (1, 1, 0.35),
-    )
+    fin = extruded(((0, 0.3), (0, 1.0), (1, 0.0), (1, 0.35)), -1, 1)
     for quarter in range(4):
         angle = pi / 2 * quarter + pi / 4
-        b.hull(
-            fin,
-            (0.14 * cos(angle), 0.14 * sin(angle), 0.0),
-            b.paints.dark,
-            (0.20, 0.016, 0.42),
-            turn=(0, 0, angle * 180 / pi),
-        )
+        at, turn = (0.14 * cos(angle), 0.14 * sin(angle), 0.0), (0, 0, angle * 180 / pi)
+        b.hull(fin, at, b.paints.dark, (0.20, 0.016, 0.42), turn=turn)
     b.cylinder(0.085, 0.03, (0, -0.165, 0.62), METAL, turn=(80, 0, 0))
     b.cylinder(0.06, 0.04, (0, -0.17, 0.62), (0.30, 0.40, 0.48), turn=(80, 0, 0))

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.json_values import as_id, as_number, as_numbers, short
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.perception.outlines import BoolArray, box_of, box_overlap, mask_of
+from reinforcesight.data_gen.perception.outlines import box_of, box_overlap, mask_of
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside

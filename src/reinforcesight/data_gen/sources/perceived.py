@@ -19,6 +19,7 @@ from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
+from reinforcesight.devices import pick_device
 from reinforcesight.errors import InputError
 
 
@@ -95,9 +96,7 @@ class PerceivedSource(ABC):
         """Worker processes that suit the models: few where they share a GPU, ``None`` where any number does."""
         if self.config.device == "cpu":
             return None
-        from reinforcesight.data_gen.perception.models.model_files import pick_device
-
-        return 2 if pick_device(self.config.device).type == "cuda" else None
+        return 2 if pick_device(self.config.device) != "cpu" else None
 
     def load(self, index: int) -> SourcePicture:
         """Picture ``index`` with its scene; detections that are not trusted are in ``skipped``.

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
-from reinforcesight.data_gen.perception.protocols import BoolMap, Box
+from reinforcesight.data_gen.perception.protocols import Box
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.noun_phrases import Mention, noun_phrases, tokens
 from reinforcesight.language.object_names import tidy_phrase
@@ -34,7 +35,7 @@ class NamedMask:
 
     name: str
     category: str
-    mask: BoolMap
+    mask: BoolArray
     box: Box
 
 
@@ -48,7 +49,7 @@ class Bound:
 
 
 def bind_captions(
-    masks: Sequence[BoolMap],
+    masks: Sequence[BoolArray],
     prompts: Sequence[Sequence[float]],
     captions: Sequence[str | None],
     *,
@@ -102,7 +103,7 @@ def bind_captions(
     return Bound(tuple(things), tuple(skipped), tuple(unseen))
 
 
-def agrees(prompt: Sequence[float], mask: BoolMap, *, least_overlap: float) -> bool:
+def agrees(prompt: Sequence[float], mask: BoolArray, *, least_overlap: float) -> bool:
     """Whether a mask can have come from a prompt: it fills the box, or lies under the point."""
     if len(prompt) == 4:
         return box_overlap(prompt, box_of(mask)) >= least_overlap

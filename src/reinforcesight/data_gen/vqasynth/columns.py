@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reinforcesight.data_gen.perception.protocols import BoolMap, FloatMap
+from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.vqasynth.scenes import VqasynthRow
 
 Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
@@ -80,7 +80,7 @@ def numbers_of(cell: Any, *, column: str) -> Numbers | None:
     return array
 
 
-def _masks(cell: Any) -> BoolMap | None:
+def _masks(cell: Any) -> BoolArray | None:
     """bool (N, H, W); ``None`` where there are none. An axis of one before H is SAM 2's for several boxes."""
     values = numbers_of(cell, column="masks")
     if values is None or values.size == 0:
@@ -90,11 +90,11 @@ def _masks(cell: Any) -> BoolMap | None:
     if values.ndim != 3:
         raise ValueError(f"masks: expected N masks of height and width, got the shape {values.shape}")
     half = 127 if values.max() > 1 else 0
-    found: BoolMap = values > half
+    found: BoolArray = values > half
     return found
 
 
-def _depth(cell: Any) -> FloatMap | None:
+def _depth(cell: Any) -> Float32Array | None:
     """float32 (h, w), or ``None``. Axes of one around it are dropped."""
     import pyarrow as pa
 

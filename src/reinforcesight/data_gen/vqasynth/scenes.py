@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.perception.camera import MAX_FOV_DEGREES, MIN_FOV_DEGREES
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import (
@@ -38,7 +39,7 @@ from reinforcesight.data_gen.perception.gates import (
 )
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.perception.perceive import Perceived, fitted_depth
-from reinforcesight.data_gen.perception.protocols import BoolMap, FloatMap, GroundedBox, SegmentedMask
+from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.vqasynth.binding import Bound, bind_captions
 from reinforcesight.scene import Camera
@@ -60,10 +61,10 @@ class VqasynthRow:
         canonicalized: The point clouds were turned.
     """
 
-    masks: BoolMap | None
+    masks: BoolArray | None
     prompts: Sequence[Sequence[float]]
     captions: Sequence[str | None]
-    depth: FloatMap | None = None
+    depth: Float32Array | None = None
     focal: float | None = None
     canonicalized: bool = False
 
@@ -133,7 +134,7 @@ def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
 
 def _usable_depth(
     row: VqasynthRow, width: int, height: int, rules: GateRules, skipped: list[Skipped]
-) -> FloatMap | None:
+) -> Float32Array | None:
     """z of every pixel of the picture, zero where there is no reading; ``None`` where the row tells no depth."""
     values = row.depth
     if values is None:
@@ -155,7 +156,7 @@ def _usable_depth(
     return fitted_depth(whole, width, height)
 
 
-def _uncropped(values: FloatMap, width: int, height: int) -> FloatMap | None:
+def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | None:
     """A depth map with the rows that VQASynth cut off, as zeros; ``None`` where it is of another picture's shape.
 
     ``preprocess_images`` resizes to a width w and a height round(H * w / W / 14) * 14, and keeps the middle w rows

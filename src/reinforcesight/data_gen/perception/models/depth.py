@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
+from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.models import depth_pro
-from reinforcesight.data_gen.perception.models.batches import in_batches_of_one_size
-from reinforcesight.data_gen.perception.models.model_files import Precision
-from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
-from reinforcesight.data_gen.perception.models.stored_model import StoredModel
+from reinforcesight.data_gen.perception.models.stored_model import in_batches_of_one_size
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, Picture
 from reinforcesight.errors import InputError
-
-# What the numbers of a model family are. Families whose output is not known here are refused, not guessed:
-# depth read upside down would turn every answer round.
-_INVERSE_FAMILIES = ("dpt",)
 
 
 class TransformersDepth(StoredModel):
@@ -25,38 +21,25 @@ class TransformersDepth(StoredModel):
 
     Args:
         model: Folder or hub id.
-        revision: Hub revision.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16".
-        batch_size: Pictures in one forward pass; only pictures of one size go together.
+        loading: See :class:`StoredModel`.
 
     Raises:
-        InputError: There is no such model, or it is of a family whose output is not known.
+        InputError: There is no such model, or it is not known whether its family gives depth or inverse depth.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: Precision = "auto",
-        batch_size: int = 4,
-    ) -> None:
-        super().__init__(model, revision=revision, device=device, dtype=dtype)
-        self._batch_size = batch_size
+    def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
         self.kind = _kind_of(self.config, model)
         self._depth_pro = self.config.get("model_type") == "depth_pro"
 
     @property
     def identity(self) -> str:
-        """Weights, precision and kind."""
         return self._identity("depth", self.kind)
 
     def _read(self) -> tuple[Any, Any]:
         from transformers import AutoModelForDepthEstimation
 
-        # The name at the top of the package refuses to work without torchvision; the class itself falls back.
+        # transformers.AutoImageProcessor refuses to work without torchvision; the class itself falls back.
         from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
         return self._from_folder(
@@ -66,7 +49,6 @@ class TransformersDepth(StoredModel):
         )
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
-        """Depth of each picture, at the resolution that the model works in."""
         return in_batches_of_one_size(pictures, self._batch_size, self._predict)
 
     def _predict(self, pictures: list[Picture]) -> list[DepthPrediction]:
@@ -81,26 +63,27 @@ class TransformersDepth(StoredModel):
         with torch.inference_mode():
             predicted = model(pixel_values=values).predicted_depth
         maps = predicted.float().cpu().numpy()  # (batch, h, w)
-        return [DepthPrediction(_rounded(values_of_one), self.kind) for values_of_one in maps]
+        return [DepthPrediction(_rounded(one), self.kind) for one in maps]
 
 
-def _rounded(values: FloatMap) -> FloatMap:
-    """Values with ten bits of mantissa (a thousandth, relatively), which compress to half the size."""
+def _rounded(values: Float32Array) -> Float32Array:
+    """Values with ten bits of mantissa (a relative error of a thousandth), which compress to half the size."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return ((bits + np.uint32(1 << 12)) & ~np.uint32((1 << 13) - 1)).view(np.float32)
 
 
 def _kind_of(config: dict[str, Any], name: str) -> DepthKind:
+    """What the numbers of a model family are. Unknown families are refused: inverted depth inverts every answer."""
     family = config.get("model_type")
     if family == "depth_anything":
         # "metric" models end in a scaled sigmoid (metres), "relative" ones in disparity.
         return "metric" if config.get("depth_estimation_type") == "metric" else "inverse"
     if family == "depth_pro":
         return "metric" if config.get("use_fov_model") else "scale"
-    if family in _INVERSE_FAMILIES:
+    if family == "dpt":
         return "inverse"
     raise InputError(
-        f"whether the model family {family!r} gives depth or its inverse is not known here",
+        f"it is not known whether the model family {family!r} gives depth or its inverse",
         where=name,
         fix="use Depth Anything V2 (relative or metric), Depth Pro, DPT or VGGT",
     )

@@ -1,27 +1,28 @@
-"""Depth Pro (Bochkovskii et al., 2024): metric depth with the lens's field of view, by transformers' model.
+"""Depth Pro (Bochkovskii et al., 2024): metric depth and the field of view, by transformers' model.
 
-Pictures are prepared here as Depth Pro's own processor does (mean and deviation of one half, then a square, bilinear
-without antialiasing), so that torchvision, which that processor requires, is not needed.
+Pictures are prepared as Depth Pro's processor does (mean and deviation of one half, then a square, bilinear without
+antialiasing), since that processor requires torchvision.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
+from reinforcesight.arrays import Float32Array
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, Picture
 
 if TYPE_CHECKING:
     import torch
 
-# Depth is cut off there by the model's own post-processing.
+# Limits of 1/depth in the model's own post-processing.
 _LEAST_INVERSE, _MOST_INVERSE = 1e-4, 1e4
 
 
 def side_of(model: Any) -> int:
-    """Pixels of the square that a Depth Pro model sees: its patches at the largest scale, without overlap."""
+    """Side of the model's square input, pixels: its patches at the largest scale, without overlap."""
     patch = model.config.patch_size
     side = int(patch if isinstance(patch, int) else patch[0])
     return side * round(1.0 / float(min(model.config.scaled_images_ratios)))
@@ -38,21 +39,18 @@ def prepared(pictures: list[Picture], side: int) -> torch.Tensor:
 
 
 def depth_of(
-    canonical: FloatMap, fov_degrees: float | None, width: int
-) -> tuple[FloatMap, DepthKind, float | None]:
-    """z, its kind and the focal length in pixels, of canonical inverse depth (h, w).
+    canonical: Float32Array, fov_degrees: float | None, width: int
+) -> tuple[Float32Array, DepthKind, float | None]:
+    """z, its kind, and the focal length in pixels, from canonical inverse depth (h, w).
 
-    The model tells inverse depth as a camera with f = width would see it: times width / f gives 1/m. A model without
-    its field-of-view head leaves the factor unknown.
+    Canonical inverse depth is that of a camera with f = width: times width / f it is 1/m. Without a field of view the
+    factor is unknown.
     """
     if fov_degrees is None or not 0 < fov_degrees < 180:
         return 1.0 / np.clip(canonical, _LEAST_INVERSE, _MOST_INVERSE), "scale", None
     focal = 0.5 * width / math.tan(math.radians(fov_degrees) / 2)
-    return (
-        1.0 / np.clip(canonical * np.float32(width / focal), _LEAST_INVERSE, _MOST_INVERSE),
-        "metric",
-        focal,
-    )
+    inverse = np.clip(canonical * np.float32(width / focal), _LEAST_INVERSE, _MOST_INVERSE)
+    return 1.0 / inverse, "metric", focal
 
 
 def predictions(model: Any, pictures: list[Picture]) -> list[DepthPrediction]:

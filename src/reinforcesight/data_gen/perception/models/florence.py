@@ -1,20 +1,23 @@
-"""Boxes for noun phrases by Florence-2 (Xiao et al., 2023), transformers' own model, as phrase grounding.
+"""Boxes for noun phrases by Florence-2 (Xiao et al., 2023), through its task of phrase grounding.
 
-The phrases are written as a caption, and the model writes each phrase again with the boxes of it. It tends to give a
-box to every phrase, there or not: suited to phrases of a narrative, less to a long vocabulary.
+The prompt is a caption of the phrases, and the model repeats each phrase with its boxes. It tends to give a box to
+every phrase, present or not, so it suits the phrases of a narrative better than a long vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
-from reinforcesight.data_gen.perception.models.batches import batches_of_one_size
-from reinforcesight.data_gen.perception.models.generation import end_tokens, generate, until_end
-from reinforcesight.data_gen.perception.models.location_text import parse_boxes
-from reinforcesight.data_gen.perception.models.model_files import Precision
+from reinforcesight.data_gen.perception.models.stored_model import batches_of_one_size
+from reinforcesight.data_gen.perception.models.generated_text import (
+    end_tokens,
+    generate_tokens,
+    parse_location_boxes,
+    until_end,
+)
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
-from reinforcesight.data_gen.perception.models.stored_model import StoredModel
 from reinforcesight.language.names import canonical_words
 
 _TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
@@ -25,44 +28,31 @@ _MAX_NEW_TOKENS = 512  # ten phrases with some boxes each
 class Florence2Grounder(StoredModel):
     """Florence-2 as a grounder.
 
-    A box counts for a phrase only where the words before it are that phrase's, and its score is the geometric mean of
-    the probabilities of its four location tokens. An answer that is not wholly of the documented form, or was cut
-    off, makes each phrase that it was about unreadable.
+    A box counts for a phrase only if the words before it are that phrase; its score is the geometric mean of the
+    probabilities of its four location tokens. An answer that was cut off or does not have the documented form makes
+    all its phrases unreadable.
 
     Args:
-        model: Folder or hub id of a checkpoint in transformers' form, such as ``florence-community/Florence-2-base``.
-        revision: Hub revision.
-        floor: Boxes below this score are not given at all.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16".
-        batch_size: Pictures in one call.
+        model: Folder or hub id in transformers' format, such as ``florence-community/Florence-2-base``.
+        min_score: Boxes and points with a lower score are left out.
+        loading: See :class:`StoredModel`.
 
     Raises:
-        InputError: There is no such model, or it is of another family or in another form.
+        InputError: There is no such model, or it is of another family or format.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str = "main",
-        floor: float = 0.2,
-        device: str = "auto",
-        dtype: Precision = "auto",
-        batch_size: int = 4,
-    ) -> None:
-        super().__init__(model, revision=revision, device=device, dtype=dtype)
-        self._floor, self._batch_size = floor, batch_size
+    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
+        self._min_score = min_score
         if self.config.get("model_type") != "florence2" or "auto_map" in self.config:
-            raise self._unfit(
-                "Florence-2 in transformers' own form",
+            raise self._other_family(
+                "Florence-2 in transformers' own format",
                 fix="use a model such as florence-community/Florence-2-base",
             )
 
     @property
     def identity(self) -> str:
-        """Weights, precision, least score and prompt."""
-        return self._identity("grounding", self._floor, _TASK, _PHRASES_AT_ONCE)
+        return self._identity("grounding", self._min_score, _TASK, _PHRASES_AT_ONCE)
 
     def _read(self) -> tuple[Any, Any]:
         import transformers
@@ -74,7 +64,6 @@ class Florence2Grounder(StoredModel):
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
     ) -> list[list[GroundedBox]]:
-        """All boxes of each picture's phrases above the floor, best first."""
         found: list[list[GroundedBox]] = [[] for _ in pictures]
         asked: list[tuple[int, int, Sequence[str]]] = []  # picture, first phrase, phrases of one caption
         for position, all_of_one in enumerate(phrases):
@@ -97,7 +86,7 @@ class Florence2Grounder(StoredModel):
         width: int,
         height: int,
     ) -> Iterator[GroundedBox]:
-        written = None if pieces is None else parse_boxes(pieces)
+        written = None if pieces is None else parse_location_boxes(pieces)
         if written is None:
             for number in range(len(phrases)):
                 yield GroundedBox.unreadable(first + number)
@@ -105,7 +94,7 @@ class Florence2Grounder(StoredModel):
         by_words = {canonical_words(phrase): number for number, phrase in enumerate(phrases)}
         for item in written:
             number_of = by_words.get(canonical_words(item.label))
-            if number_of is not None and item.score >= self._floor:
+            if number_of is not None and item.score >= self._min_score:
                 x0, y0, x1, y1 = item.box
                 box = (x0 * width, y0 * height, x1 * width, y1 * height)
                 yield GroundedBox(first + number_of, box, item.score)
@@ -118,18 +107,16 @@ class Florence2Grounder(StoredModel):
         texts = [_TASK + " ".join(f"{phrase.strip()}." for phrase in caption) for caption in captions]
         inputs = processor(images=pictures, text=texts, return_tensors="pt", padding=True).to(model.device)
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-        ids, probabilities = generate(model, inputs, max_new_tokens=_MAX_NEW_TOKENS)
+        ids, probabilities = generate_tokens(model, inputs, max_new_tokens=_MAX_NEW_TOKENS)
         tokenizer, end = processor.tokenizer, end_tokens(model, processor.tokenizer)
         answers: list[list[tuple[str, float]] | None] = []
         for row in range(len(pictures)):
             tokens, chances = ids[row], probabilities[row]
-            skip = int(
-                len(tokens) > 0 and int(tokens[0]) == tokenizer.bos_token_id
-            )  # an answer begins with it
-            whole = until_end(tokens[skip:], chances[skip:], end)
-            answers.append(
-                None
-                if whole is None
-                else [(tokenizer.decode([token]), chance) for token, chance in zip(*whole, strict=True)]
-            )
+            if len(tokens) and int(tokens[0]) == tokenizer.bos_token_id:
+                tokens, chances = tokens[1:], chances[1:]
+            whole = until_end(tokens, chances, end)
+            if whole is None:
+                answers.append(None)
+            else:
+                answers.append([(tokenizer.decode([token]), chance) for token, chance in zip(*whole, strict=True)])
         return answers

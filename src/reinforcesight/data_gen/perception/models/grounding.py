@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from reinforcesight.data_gen.perception.models.batches import batches_of_one_size
-from reinforcesight.data_gen.perception.models.model_files import Precision
+from reinforcesight.arrays import Float32Array
+from reinforcesight.data_gen.perception.models.stored_model import batches_of_one_size
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
 from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, Picture
-from reinforcesight.data_gen.perception.models.stored_model import StoredModel
 from reinforcesight.errors import InputError
 
 _FAMILIES = {
@@ -29,37 +29,25 @@ _OWL_PROMPT = "a photo of a {}"
 class TransformersGrounder(StoredModel):
     """A detector of ``AutoModelForZeroShotObjectDetection``.
 
-    A GroundingDINO box gets, for each phrase, the mean probability over the phrase's own tokens, so that "red chair"
-    needs red and chair; an OWLv2 box its class probability. A box is given to its best phrase, and to its second best
-    too where that is above the floor: what has two names nearly alike has no sure one.
+    The score of a GroundingDINO box for a phrase is the mean probability over the phrase's tokens, so "red chair" needs
+    both words; for OWLv2 it is the class probability. Each box is given to its best phrase, and to the second best too
+    if that reaches ``min_score``: a thing with two nearly equal names has no certain name.
 
     Args:
         model: Folder or hub id.
-        revision: Hub revision.
-        floor: Boxes below this score are not given at all.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16".
-        batch_size: Pictures in one forward pass.
+        min_score: Boxes and points with a lower score are left out.
+        loading: See :class:`StoredModel`.
 
     Raises:
         InputError: There is no such model, or it is of another family.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str = "main",
-        floor: float = 0.2,
-        device: str = "auto",
-        dtype: Precision = "auto",
-        batch_size: int = 4,
-    ) -> None:
-        super().__init__(model, revision=revision, device=device, dtype=dtype)
-        self._floor, self._batch_size = floor, batch_size
+    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
+        self._min_score = min_score
         family = _FAMILIES.get(str(self.config.get("model_type")))
         if family is None:
-            raise self._unfit(
+            raise self._other_family(
                 "an open-vocabulary detector",
                 fix="use GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2",
             )
@@ -67,8 +55,7 @@ class TransformersGrounder(StoredModel):
 
     @property
     def identity(self) -> str:
-        """Weights, precision and least score."""
-        return self._identity("grounding", self._floor, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
+        return self._identity("grounding", self._min_score, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
 
     def _read(self) -> tuple[Any, Any]:
         import transformers
@@ -82,7 +69,6 @@ class TransformersGrounder(StoredModel):
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
     ) -> list[list[GroundedBox]]:
-        """All boxes of each picture's phrases above the floor, best first."""
         found: list[list[GroundedBox]] = [[] for _ in pictures]
         # Pictures with the same phrases (the fixed vocabulary) share a forward pass.
         groups: dict[tuple[str, ...], list[int]] = {}
@@ -102,8 +88,8 @@ class TransformersGrounder(StoredModel):
 
     def _boxes(
         self,
-        probabilities: npt.NDArray[np.float32],
-        boxes: npt.NDArray[np.float32],
+        probabilities: Float32Array,
+        boxes: Float32Array,
         first: int,
         *,
         width: int,
@@ -115,7 +101,7 @@ class TransformersGrounder(StoredModel):
         scale_x, scale_y = (side, side) if self._family == "owl" else (width, height)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_NAMES_OF_A_BOX]
         scores = np.take_along_axis(probabilities, order, axis=1)
-        for query, rank in np.argwhere(scores >= self._floor):
+        for query, rank in np.argwhere(scores >= self._min_score):
             x, y, w, h = (float(v) for v in boxes[query])
             box: Box = (
                 (x - w / 2) * scale_x,
@@ -127,7 +113,7 @@ class TransformersGrounder(StoredModel):
 
     def _detect(
         self, pictures: list[Picture], phrases: Sequence[str]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    ) -> tuple[Float32Array, Float32Array]:
         """Probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
         import torch
 
@@ -158,7 +144,7 @@ def _parts(phrases: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """GroundingDINO's prompt "red chair. table." and where in it each phrase stands."""
+    """GroundingDINO's prompt "red chair. table." and the (start, stop) of each phrase in it."""
     text, spans = "", []
     for phrase in phrases:
         # A full stop ends a phrase for the model.
@@ -172,7 +158,7 @@ def _tokens_of(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, in
     """Token positions of each phrase, by the characters that tokens and phrases cover.
 
     Raises:
-        InputError: A phrase has no token of its own.
+        InputError: A phrase has no token.
     """
     tokens = []
     for start, stop in spans:

@@ -1,4 +1,4 @@
-"""Where a model's files are, what identifies them, and on which device in which precision it runs."""
+"""Where a model's files are, and what identifies them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from reinforcesight.errors import InputError, require_module
 
-if TYPE_CHECKING:
-    import torch
-
-Precision = Literal["auto", "float32", "bfloat16"]
-
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# No weights but safetensors, no code.
+# Weights from safetensors only; no code.
 _PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
 
 
@@ -35,11 +30,11 @@ class ModelFiles:
 
 
 def find_model(name: str, revision: str = "main") -> ModelFiles:
-    """The files of a local folder or a hub model; the latter is downloaded where it is not in the local cache.
+    """The files of a local folder or of a hub model, which is downloaded if it is not in the local cache.
 
     Raises:
         InputError: There is no such model, or it has no safetensors weights.
-        MissingDependencyError: huggingface_hub is absent.
+        MissingDependencyError: huggingface_hub is not installed.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -57,30 +52,30 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().splitlines()
         raise InputError(
-            f"the model can't be had from the hub: {reason[0] if reason else type(error).__name__}",
+            f"the model can't be downloaded from the hub: {reason[0] if reason else type(error).__name__}",
             where=f"{name}@{revision}",
             fix="check name, revision and network, or give a local folder",
         ) from error
     _check(stored, [p.name for p in stored.iterdir()], name)
-    # The folder of a snapshot is named after its commit.
+    # A snapshot's folder is named after its commit.
     return ModelFiles(stored, f"hub:{name}@{stored.name}")
 
 
 def read_config(name: str, revision: str = "main") -> dict[str, Any]:
-    """config.json of a model, which tells its family.
+    """config.json of a model, which names its family.
 
     Raises:
-        InputError: There is no such model, or the file is no JSON object.
+        InputError: There is no such model, or the file is not a JSON object.
     """
     folder = Path(name).expanduser()
     return config_in(folder if folder.is_dir() else find_model(name, revision).folder)
 
 
 def config_in(folder: Path) -> dict[str, Any]:
-    """config.json of a model's folder.
+    """config.json in a model's folder.
 
     Raises:
-        InputError: It is absent, or no JSON object.
+        InputError: It is missing, or not a JSON object.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -95,7 +90,7 @@ def config_in(folder: Path) -> dict[str, Any]:
 
 
 def _digest(folder: Path, files: list[str]) -> str:
-    """SHA-256 over names and whole contents: what one layer changes must not be taken for the same model."""
+    """SHA-256 over names and whole contents: two models that differ in one layer must not share results."""
     digest = hashlib.sha256()
     for name in files:
         with (folder / name).open("rb") as stream:
@@ -108,32 +103,3 @@ def _check(folder: Path, files: list[str], name: str) -> None:
         raise InputError(
             "expected config.json and *.safetensors", where=str(folder), fix=f"give another model than {name}"
         )
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of a setting; "auto" takes the first GPU, or the CPU.
-
-    Raises:
-        InputError: There is no such device.
-    """
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"unknown device {name!r}", fix="use auto, cpu or cuda") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("there is no CUDA device", where=f"device {name}", fix="use auto or cpu")
-    return device
-
-
-def pick_dtype(name: Precision, device: torch.device) -> torch.dtype:
-    """The precision of a setting; "auto" takes bfloat16 where a GPU has it."""
-    import torch
-
-    if name == "auto":
-        half = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if half else torch.float32
-    return torch.bfloat16 if name == "bfloat16" else torch.float32

@@ -1,17 +1,16 @@
 """Outlines from boxes and points by SAM 2 (transformers' ``Sam2Model``).
 
-The picture is prepared here as SAM 2's own processor does (square, bilinear with antialiasing, ImageNet mean and
-deviation, boxes scaled alike), so that torchvision, which that processor requires, is not needed.
+The picture is prepared as SAM 2's processor does (square, bilinear with antialiasing, ImageNet mean and deviation,
+boxes scaled alike), since that processor requires torchvision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from reinforcesight.data_gen.perception.models.model_files import Precision
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
 from reinforcesight.data_gen.perception.protocols import Picture, SegmentedMask, SegmentPrompt
-from reinforcesight.data_gen.perception.models.stored_model import StoredModel
 
 if TYPE_CHECKING:
     import torch
@@ -21,33 +20,23 @@ _PROMPTS_AT_ONCE = 32
 
 
 class Sam2Segmenter(StoredModel):
-    """SAM 2 with one mask a prompt: for a box its single mask, for a point the best of three.
+    """SAM 2 with one mask for each prompt: a box has a single mask, a point the best of three.
 
     Args:
         model: Folder or hub id of a SAM 2 or 2.1 image model.
-        revision: Hub revision.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16".
+        loading: See :class:`StoredModel`.
 
     Raises:
         InputError: There is no such model, or it is of another family.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: Precision = "auto",
-    ) -> None:
-        super().__init__(model, revision=revision, device=device, dtype=dtype)
+    def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
         if self.config.get("model_type") not in ("sam2", "sam2_video"):
-            raise self._unfit("SAM 2", fix="use a model such as facebook/sam2.1-hiera-small")
+            raise self._other_family("SAM 2", fix="use a model such as facebook/sam2.1-hiera-small")
 
     @property
     def identity(self) -> str:
-        """Weights and precision."""
         return self._identity("segmentation")
 
     def _read(self) -> tuple[Any, int]:
@@ -61,7 +50,6 @@ class Sam2Segmenter(StoredModel):
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]
     ) -> list[list[SegmentedMask]]:
-        """One mask a prompt, in order."""
         return [self._segment(picture, asked) for picture, asked in zip(pictures, prompts, strict=True)]
 
     def _segment(self, picture: Picture, prompts: Sequence[SegmentPrompt]) -> list[SegmentedMask]:

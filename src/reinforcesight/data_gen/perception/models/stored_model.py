@@ -1,59 +1,93 @@
-"""What the adapters of stored models share: files found at once, weights loaded when first needed and given back."""
+"""What all adapters share: files are found at once, weights are loaded at the first call, pictures go in batches."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
-from reinforcesight.data_gen.perception.models.model_files import (
-    Precision,
-    config_in,
-    find_model,
-    pick_device,
-    pick_dtype,
-)
+from reinforcesight.data_gen.perception.models.model_files import config_in, find_model
+from reinforcesight.data_gen.perception.protocols import Picture
+from reinforcesight.devices import pick_device
 from reinforcesight.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+_ResultT = TypeVar("_ResultT")
+
+
+class Loading(TypedDict, total=False):
+    """Keyword arguments of every adapter, see :class:`StoredModel`."""
+
+    revision: str
+    device: str
+    dtype: Precision
+    batch_size: int
 
 
 class StoredModel:
-    """A model in a folder or on the hub. A copy of it, as for another process, comes without weights.
+    """A model in a folder or on the hub. A pickled copy has no weights; it loads them at its first call.
 
     Args:
         model: Folder or hub id.
         revision: Hub revision.
         device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16".
+        dtype: "auto" takes bfloat16 on a GPU that supports it, else float32.
+        batch_size: Pictures in one forward pass (Molmo2: questions about one picture).
 
     Attributes:
         name: Folder or hub id.
-        config: Its config.json.
+        config: The model's config.json.
 
     Raises:
-        InputError: There is no such model.
+        InputError: There is no such model, or it is of another family than the adapter's.
     """
 
-    def __init__(self, model: str, *, revision: str, device: str, dtype: Precision) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: Precision = "auto",
+        batch_size: int = 4,
+    ) -> None:
         self.name = model
         self._files = find_model(model, revision)
         self.config = config_in(self._files.folder)
-        self._device, self._dtype = device, dtype
+        self._device_name, self._precision, self._batch_size = device, dtype, batch_size
         self._loaded: tuple[Any, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_loaded": None}
 
     def release(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         self._loaded = None
 
-    def _identity(self, role: str, *settings: object) -> str:
-        """Role, weights, precision and further settings that the results depend on."""
-        precision = pick_dtype(self._dtype, pick_device(self._device))
-        return " ".join(str(part) for part in (role, self._files.identity, precision, *settings))
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return pick_device(self._device_name)
 
-    def _unfit(self, expected: str, *, fix: str) -> InputError:
-        """The error of a config.json that is of another family."""
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the weights."""
+        import torch
+
+        if self._precision == "auto":
+            half = self.device.startswith("cuda") and torch.cuda.is_bf16_supported()
+            return torch.bfloat16 if half else torch.float32
+        return torch.bfloat16 if self._precision == "bfloat16" else torch.float32
+
+    def _identity(self, role: str, *settings: object) -> str:
+        """Role, weights, precision and all further settings that the results depend on."""
+        return " ".join(str(part) for part in (role, self._files.identity, self.dtype, *settings))
+
+    def _other_family(self, expected: str, *, fix: str) -> InputError:
+        """The error for a config.json of another family."""
         own_code = " with code of its own" if "auto_map" in self.config else ""
         return InputError(
             f"expected {expected}, got the model family {self.config.get('model_type')!r}{own_code}",
@@ -62,45 +96,44 @@ class StoredModel:
         )
 
     def _load(self) -> tuple[Any, Any]:
-        """What ``_read`` gives, read at the first call."""
+        """The result of ``_read``, which is called once."""
         if self._loaded is None:
             self._loaded = self._read()
         return self._loaded
 
     def _read(self) -> tuple[Any, Any]:
-        """The model, ready to run, and its processor or what else goes with it, in the adapter's own order."""
+        """The processor (or whatever else the adapter needs) and the model."""
         raise NotImplementedError
 
     def _from_folder(self, model_class: Any, processor_class: Any, *, expected: str) -> tuple[Any, Any]:
-        """A processor (or ``None`` without its class) and a transformers model, from safetensors and without code.
+        """A processor (``None`` without a class) and a transformers model, from safetensors and without remote code.
 
         Raises:
-            InputError: The folder holds something else than what is expected.
+            InputError: The folder holds another model than expected.
         """
-        folder, device = self._files.folder, pick_device(self._device)
-        with self._told_as(expected), _quiet_loading():
-            processor = None if processor_class is None else processor_class.from_pretrained(folder)
-            model = model_class.from_pretrained(
-                folder, dtype=pick_dtype(self._dtype, device), use_safetensors=True
-            )
-        return processor, model.to(device).eval()
+        with self._expecting(expected), _no_progress_bar():
+            processor = None
+            if processor_class is not None:
+                processor = processor_class.from_pretrained(self._files.folder)
+            model = model_class.from_pretrained(self._files.folder, dtype=self.dtype, use_safetensors=True)
+        return processor, model.to(self.device).eval()
 
     @contextlib.contextmanager
-    def _told_as(self, expected: str) -> Iterator[None]:
-        """Make what a library raises over a model of another kind an error that says what was expected."""
+    def _expecting(self, expected: str) -> Iterator[None]:
+        """Turn what a library raises over a model of another kind into an error that says what was expected."""
         try:
             yield
         except (ValueError, OSError, ImportError, AttributeError, TypeError, RuntimeError) as error:
-            told = str(error).strip().splitlines()
-            first = told[0][:200] if told else type(error).__name__
+            lines = str(error).strip().splitlines()
+            message = lines[0][:200] if lines else type(error).__name__
             raise InputError(
-                f"expected {expected}: {first}", where=self.name, fix="choose a model of that kind"
+                f"expected {expected}: {message}", where=self.name, fix="choose a model of that kind"
             ) from error
 
 
 @contextlib.contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Without transformers' bar of loaded weights, which would run through the progress of the pictures."""
+def _no_progress_bar() -> Iterator[None]:
+    """Hide transformers' progress bar for weights, which would break the one of the pictures."""
     from transformers import utils
 
     logging: Any = utils.logging
@@ -111,3 +144,27 @@ def _quiet_loading() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list[int]]:
+    """Positions of pictures in batches of at most ``size`` pictures of equal height and width.
+
+    Models resize with the aspect kept, so only equal shapes can be stacked without padding.
+    """
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for position, picture in enumerate(pictures):
+        by_shape.setdefault(picture.shape, []).append(position)
+    for positions in by_shape.values():
+        for start in range(0, len(positions), size):
+            yield positions[start : start + size]
+
+
+def in_batches_of_one_size(
+    pictures: Sequence[Picture], size: int, call: Callable[[list[Picture]], list[_ResultT]]
+) -> list[_ResultT]:
+    """The results of ``call`` in the order of the pictures, from one call a batch."""
+    results: dict[int, _ResultT] = {}
+    for positions in batches_of_one_size(pictures, size):
+        made = call([pictures[position] for position in positions])
+        results.update(zip(positions, made, strict=True))
+    return [results[position] for position in range(len(pictures))]

@@ -1,9 +1,9 @@
 """Depth and focal length by VGGT (Wang et al., 2025) through its own package ``vggt``.
 
 VGGT gives z in OpenCV axes up to an unknown scale, and the field of view in its pose encoding. Pictures are prepared
-as the package's loader does for files: the long side of the size that the model was made for, the short one a
-multiple of its patch, values from zero to one; upright pictures padded with white to a square, since the loader would
-cut them otherwise. The padding is taken out of the result again.
+as the package's loader does: the long side is the model's input size, the short one a multiple of its patch, values
+from zero to one. The loader would crop upright pictures; here they are padded with white to a square, and the padding
+is removed from the result.
 """
 
 from __future__ import annotations
@@ -12,32 +12,31 @@ import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from PIL import Image
 
-from reinforcesight.data_gen.perception.models.batches import in_batches_of_one_size
-from reinforcesight.data_gen.perception.models.model_files import Precision, pick_device, pick_dtype
-from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, FloatMap, Picture
-from reinforcesight.data_gen.perception.models.stored_model import StoredModel
+from reinforcesight.arrays import Float32Array
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, in_batches_of_one_size
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, Picture
 from reinforcesight.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     import torch
 
-# Without dependencies: its own pins (an older torch, numpy below 2) would undo this environment.
-INSTALL = "pip install --no-deps git+https://github.com/facebookresearch/vggt.git && pip install einops"
+# Without dependencies: its pins (an older torch, numpy below 2) would break this environment.
+_INSTALL = "pip install --no-deps git+https://github.com/facebookresearch/vggt.git && pip install einops"
 
 
 def is_vggt(config: dict[str, Any]) -> bool:
-    """Whether a config.json is VGGT's, which names no model type: its constructor's arguments alone."""
+    """Whether a config.json is VGGT's: the constructor's arguments, without a model type."""
     return "model_type" not in config and {"img_size", "patch_size", "embed_dim"} <= set(config)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How a picture lies in what the model sees, pixels: size and offset within a padded square."""
+    """A resized picture in the model's input, pixels: its size, and its offset in a padded square."""
 
     width: int
     height: int
@@ -50,10 +49,8 @@ class VggtDepth(StoredModel):
 
     Args:
         model: Folder or hub id, such as ``facebook/VGGT-1B``.
-        revision: Hub revision.
         device: "auto", "cpu", "cuda", ...
         dtype: "auto", "float32" or "bfloat16": of the transformer; the heads run in float32, as documented.
-        batch_size: Pictures in one forward pass, each a scene of its own.
 
     Raises:
         InputError: There is no such model, or it is of another family.
@@ -61,28 +58,18 @@ class VggtDepth(StoredModel):
 
     kind: DepthKind = "scale"
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: Precision = "auto",
-        batch_size: int = 4,
-    ) -> None:
-        super().__init__(model, revision=revision, device=device, dtype=dtype)
-        self._batch_size = batch_size
+    def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
         if not is_vggt(self.config):
-            raise self._unfit("VGGT", fix="use a model such as facebook/VGGT-1B")
+            raise self._other_family("VGGT", fix="use a model such as facebook/VGGT-1B")
         self._side, self._patch = int(self.config["img_size"]), int(self.config["patch_size"])
 
     @property
     def identity(self) -> str:
-        """Weights and precision."""
         return self._identity("depth vggt")
 
     def _read(self) -> tuple[Any, Any]:
-        """The model and its decoder of pose encodings."""
+        """The decoder of pose encodings, and the model."""
         try:
             model_class = importlib.import_module("vggt.models.vggt").VGGT
             decode_pose = importlib.import_module("vggt.utils.pose_enc").pose_encoding_to_extri_intri
@@ -90,27 +77,24 @@ class VggtDepth(StoredModel):
             raise MissingDependencyError(
                 f"VGGT needs its own package, and the module {error.name!r} is not installed",
                 where=self.name,
-                fix=INSTALL,
+                fix=_INSTALL,
             ) from error
-        with self._told_as("VGGT"):
+        with self._expecting("VGGT"):
             model = model_class.from_pretrained(str(self._files.folder))
-        return model.to(pick_device(self._device)).eval(), decode_pose
+        return decode_pose, model.to(self.device).eval()
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
-        """Depth of each picture, at the resolution that the model works in."""
         return in_batches_of_one_size(pictures, self._batch_size, self._predict)
 
     def _predict(self, pictures: list[Picture]) -> list[DepthPrediction]:
         import torch
 
-        model, decode_pose = self._load()
-        device = pick_device(self._device)
-        dtype = pick_dtype(self._dtype, device)
+        decode_pose, model = self._load()
         images, fit = self._prepared(pictures)
-        images = images.to(device)
+        images = images.to(self.device)
         autocast: AbstractContextManager[Any] = nullcontext()
-        if dtype != torch.float32:
-            autocast = torch.autocast(device.type, dtype=dtype)
+        if self.dtype != torch.float32:
+            autocast = torch.autocast(images.device.type, dtype=self.dtype)
         with torch.inference_mode():
             with autocast:
                 tokens, first_patch = model.aggregator(images)
@@ -123,10 +107,10 @@ class VggtDepth(StoredModel):
         results = []
         for z, lens in zip(maps, lenses, strict=True):
             inside = z[0, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width, 0]
-            # Width and height were scaled nearly alike: the short side to a whole number of patches.
+            # The scales of width and height differ slightly: the short side is a whole number of patches.
             focal = float(lens[0, 0, 0] * width / fit.width + lens[0, 1, 1] * height / fit.height) / 2.0
             known = np.isfinite(focal) and focal > 0
-            values: FloatMap = np.ascontiguousarray(inside, dtype=np.float32)
+            values: Float32Array = np.ascontiguousarray(inside, dtype=np.float32)
             results.append(DepthPrediction(values, self.kind, focal if known else None))
         return results
 

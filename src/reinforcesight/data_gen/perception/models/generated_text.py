@@ -1,0 +1,155 @@
+"""Answers of generating models: tokens with probabilities, and the points and boxes that their text states.
+
+A text that does not have exactly the documented form gives nothing, rather than the part that could be read.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reinforcesight.arrays import IntArray, FloatArray
+from reinforcesight.data_gen.perception.protocols import Box
+
+_TAG = re.compile(r'<points\s+coords="([^"<>]*)"(?:\s+alt="[^"<>]*")?\s*(?:/>|>[^<>]*</points>)')
+_ABSENT = re.compile(r"(?:there are none|none|not present|this isn'?t in the image)\.?", re.IGNORECASE)
+_LOCATION = re.compile(r"<loc_(\d{1,4})>")
+_STEPS = 1000  # of the picture's side, in the coordinates of Molmo2 and of Florence-2
+
+
+def generate_tokens(
+    model: Any, inputs: Mapping[str, Any], *, max_new_tokens: int
+) -> tuple[IntArray, FloatArray]:
+    """Greedy answers of a batch: new token ids (B, T) and the probability of each, (B, T)."""
+    import torch
+
+    with torch.inference_mode():
+        made = model.generate(
+            **inputs,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max_new_tokens,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+    ids = made.sequences[:, -len(made.logits) :]
+    chosen = [
+        logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1])
+        for step, logits in enumerate(made.logits)
+    ]
+    return ids.cpu().numpy(), torch.cat(chosen, dim=1).cpu().double().numpy()
+
+
+def until_end(ids: IntArray, probabilities: FloatArray, end: set[int]) -> tuple[list[int], list[float]] | None:
+    """One answer (T,) without its end token; ``None`` where it was cut off and can't be trusted."""
+    for position, token in enumerate(ids.tolist()):
+        if token in end:
+            return ids[:position].tolist(), probabilities[:position].tolist()
+    return None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """The ids that end an answer, by the model's generation settings and its tokenizer."""
+    found: set[int] = set()
+    for ids in (getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id):
+        if isinstance(ids, int):
+            found.add(ids)
+        elif ids is not None:
+            found.update(int(i) for i in ids)
+    return found
+
+
+def geometric_mean(probabilities: Sequence[float]) -> float:
+    """Geometric mean of probabilities; zero where there are none or one is zero."""
+    if not probabilities or min(probabilities) <= 0:
+        return 0.0
+    return math.exp(sum(math.log(p) for p in probabilities) / len(probabilities))
+
+
+def parse_points(text: str) -> list[tuple[float, float]] | None:
+    """Points in an answer of Molmo2 about one picture, as shares of the picture.
+
+    The form is ``<points coords="1 1 073 160 2 173 600">boats</points>``: the picture's number, then for each point
+    its number, x and y in thousandths.
+
+    Returns:
+        The points; an empty list where the model says that there are none; ``None`` where the answer can't be read (no
+        tag or several, another picture, numbers that do not count up, points outside the picture or given twice).
+    """
+    if _ABSENT.fullmatch(text.strip()):
+        return []
+    tags = _TAG.findall(text)
+    if len(tags) != 1 or text.count("<point") != 1:
+        return None
+    words = tags[0].split()
+    if len(words) < 4 or len(words) % 3 != 1 or not all(re.fullmatch(r"[0-9]{1,4}", w) for w in words):
+        return None
+    picture, *numbers = (int(word) for word in words)
+    if picture != 1 or numbers[0::3] != list(range(1, len(numbers) // 3 + 1)):
+        return None
+    places = list(zip(numbers[1::3], numbers[2::3], strict=True))
+    if max(max(place) for place in places) > _STEPS or len(set(places)) < len(places):
+        return None
+    return [(x / _STEPS, y / _STEPS) for x, y in places]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBox:
+    """A box in generated text.
+
+    Attributes:
+        label: The words before it.
+        box: As shares of the picture, xyxy.
+        score: Geometric mean of the probabilities of its four tokens.
+    """
+
+    label: str
+    box: Box
+    score: float
+
+
+def parse_location_boxes(pieces: Sequence[tuple[str, float]]) -> list[WrittenBox] | None:
+    """Boxes in an answer of Florence-2, given as tokens with their probabilities.
+
+    The form is ``red chair<loc_52><loc_333><loc_932><loc_774>``: words, then four locations a box (left, top, right,
+    bottom; each the middle of a thousandth of the side). A label may have several boxes, an answer several labels.
+
+    Returns:
+        The boxes; an empty list for an empty answer; ``None`` where the answer can't be read (words without a box, a
+        box without words, a number of locations that is not a multiple of four, sides in the wrong order, other tags).
+    """
+    found: list[WrittenBox] = []
+    label, places = "", list[tuple[int, float]]()
+
+    def close() -> bool:
+        if not label.strip() and not places:
+            return True
+        if not label.strip() or not places or len(places) % 4:
+            return False
+        for start in range(0, len(places), 4):
+            four = places[start : start + 4]
+            x0, y0, x1, y1 = (place for place, _ in four)
+            if not (x0 < x1 <= _STEPS - 1 and y0 < y1 <= _STEPS - 1):
+                return False
+            box = ((x0 + 0.5) / _STEPS, (y0 + 0.5) / _STEPS, (x1 + 0.5) / _STEPS, (y1 + 0.5) / _STEPS)
+            found.append(WrittenBox(label.strip(), box, geometric_mean([p for _, p in four])))
+        return True
+
+    for piece, probability in pieces:
+        location = _LOCATION.fullmatch(piece.strip())
+        if location is not None:
+            places.append((int(location[1]), probability))
+        elif "<" in piece or ">" in piece:
+            return None
+        elif places and piece.strip():
+            if not close():
+                return None
+            label, places = piece, []
+        else:
+            label += piece
+    return found if close() else None
