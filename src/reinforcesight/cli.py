@@ -1,6 +1,6 @@
 """The ``reinforcesight`` command. A command's flags are the top-level fields of its configuration class.
 
-Nothing heavy is imported before a command is chosen, so that ``reinforcesight --help`` answers at once.
+Only the chosen command's modules are imported, so ``reinforcesight --help`` is fast.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ EXIT_INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """Where a command's configuration class and function stand.
+    """Where a command's configuration class and function are.
 
     Attributes:
-        module: Module of both.
+        module: Module of the configuration class.
         config: Name of the configuration class.
         function: Name of the function, which takes the configuration.
         help: One line for the list of commands.
-        positional: Fields given by position instead of by a flag, in order.
-        function_module: Module of the function, where it is another one.
+        positional: Fields given as positional arguments, in order.
+        function_module: Module of the function, if it is another one.
     """
 
     module: str
@@ -53,7 +53,7 @@ COMMANDS = {
         "reinforcesight.data_gen.config",
         "GenerateConfig",
         "generate",
-        "Make a balanced, verified question set from pictures.",
+        "Make a balanced, verified data set of questions from pictures.",
         function_module="reinforcesight.data_gen.pipeline",
     ),
     "audit": CommandSpec(
@@ -74,7 +74,7 @@ COMMANDS = {
         "reinforcesight.grpo.config",
         "GrpoConfig",
         "train_grpo",
-        "Reinforce a fine-tuned model with rewards that check its reasoning.",
+        "Train a fine-tuned model with GRPO; rewards check its reasoning.",
         function_module="reinforcesight.grpo.trainer",
     ),
     "evaluate": CommandSpec(
@@ -88,7 +88,7 @@ COMMANDS = {
         "reinforcesight.story.config",
         "RunConfig",
         "run",
-        "The whole story: generate, audit, SFT, GRPO, evaluate, report.",
+        "Run everything: generate, audit, SFT, GRPO, evaluate, report.",
         function_module="reinforcesight.story.run",
     ),
     "ask": CommandSpec(
@@ -102,35 +102,32 @@ COMMANDS = {
         "reinforcesight.export.command",
         "ExportConfig",
         "export",
-        "Write a data set or checkpoint in the form of another tool.",
+        "Convert a data set or checkpoint for another tool.",
     ),
     "browse": CommandSpec(
         "reinforcesight.data_gen.viewing.browse",
         "BrowseConfig",
         "browse",
-        "Look through a data set on a local web page.",
+        "Browse a data set on a local web page.",
         positional=("dataset",),
     ),
     "doctor": CommandSpec(
-        "reinforcesight.doctor", "DoctorConfig", "doctor", "Tell what this machine has and what is missing."
+        "reinforcesight.doctor", "DoctorConfig", "doctor", "Show what this machine has and what is missing."
     ),
 }
 
 
 class LazyGroup(click.Group):
-    """Lists its commands without importing them, and builds one when it is asked for."""
+    """Lists its commands without importing them; builds a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the story."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, its flags read from its configuration class."""
         spec = COMMANDS.get(cmd_name)
         return None if spec is None else build_command(cmd_name, spec)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the specifications alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, spec.help) for name, spec in COMMANDS.items()])
 
@@ -153,7 +150,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         ),
     ]
     hints = typing.get_type_hints(config_class)
-    # Name in Python to the flag's, which may be a word that Python keeps for itself.
+    # Name of the field to the flag's name, which may be a Python keyword.
     fields: dict[str, str] = {}
     for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
         kind = _click_type(hints[field_name])
@@ -162,7 +159,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         field = config_class.model_fields[field_name]
         fields[field_name] = field.alias or field_name
         if field_name in spec.positional:
-            # Not required here: the value may come from the file. Pydantic says so if it does not.
+            # Not required here: the value may come from the file. Pydantic reports a missing one.
             params.append(click.Argument([field_name], type=kind.type, required=False))
             continue
         help_text = field.description or ""
@@ -193,7 +190,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
 
 
 def _function(spec: CommandSpec) -> Callable[[Any], Any]:
-    """The command's function; a heavy package that its module needs and that is absent is named with its extra."""
+    """The command's function. If its module needs a package that is missing, the error names the extra."""
     try:
         function: Callable[[Any], Any] = getattr(
             import_module(spec.function_module or spec.module), spec.function
@@ -223,7 +220,7 @@ class _Kind:
 
 
 def _click_type(annotation: Any) -> _Kind | None:
-    """The click type of a field, or ``None`` for a section that only ``--config`` and ``--set`` reach."""
+    """The click type of a field; ``None`` for a section, which only ``--config`` and ``--set`` can set."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _click_type(typing.get_args(annotation)[0])
@@ -232,7 +229,7 @@ def _click_type(annotation: Any) -> _Kind | None:
         known = [kind for kind in kinds if kind is not None]
         if len(kinds) == 1:
             return kinds[0]
-        # Several forms (such as an integer or "auto"): taken as text, which pydantic reads.
+        # A union, such as an integer or "auto": passed as text, which pydantic parses.
         return _Kind(click.STRING) if known and len(known) == len(kinds) else None
     if origin is Literal:
         return _Kind(click.Choice([str(part) for part in typing.get_args(annotation)]))
@@ -263,14 +260,15 @@ def _click_type(annotation: Any) -> _Kind | None:
 )
 @click.version_option(__version__, prog_name="reinforcesight")
 def cli() -> None:
-    """Verified spatial questions from pictures, fine-tuning on them, and CV-Bench evaluation.
+    """Make verified spatial questions from pictures, fine-tune on them, and evaluate on CV-Bench.
 
-    Every command takes --config FILE.yaml and --set key=value; flags are written with _ or -.
+    Every command takes --config FILE.yaml (or the name of a shipped recipe) and --set key=value. Flags are written with
+    _ or -.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
-    """Run the command line and exit: 0 success, 1 the job failed, 2 the user must mend something."""
+    """Run the command line and exit: 0 success, 1 the job failed, 2 an error that the user can fix."""
     sys.exit(run(arguments))
 
 

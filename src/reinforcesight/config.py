@@ -1,7 +1,7 @@
-"""Typed configuration: YAML files fill pydantic classes, and every mistake is named with the nearest valid key.
+"""Fill pydantic configuration classes from YAML files, ``--set a.b=c`` and command-line flags.
 
-A configuration class stands beside the function that it configures; this module only reads files, follows
-``extends:``, applies ``--set a.b=c`` and command-line flags, and explains what does not fit.
+Each configuration class is next to the function that it configures. This module reads files, follows ``extends:``, and
+explains mistakes: an unknown key gets the nearest valid one.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pydantic_core import PydanticCustomError
 
 from reinforcesight.errors import ConfigError
 
-# Shipped recipes: beside this module in an installed wheel, in the repository's configs/ in a checkout.
+# Shipped recipes: next to this module in an installed wheel, in configs/ in a checkout.
 _INSTALLED_RECIPES = Path(__file__).with_name("recipes")
 _CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
 
 
 class StrictConfig(BaseModel):
-    """Base of all configuration classes: immutable, and an unknown key is an error.
+    """Base of all configuration classes: immutable; an unknown key is an error.
 
     Attributes:
-        RENAMED: Former name of a key to its present name. A file that uses the former name gets an error with both.
+        RENAMED: Former to current names of keys. A former name gives an error that names the current one.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
@@ -52,17 +52,17 @@ def load_config(
     overrides: Sequence[str] = (),
     flags: Mapping[str, object] | None = None,
 ) -> ConfigT:
-    """Build a configuration from a file, ``--set`` overrides and command-line flags, the later winning.
+    """Build a configuration from a file, ``--set`` overrides and command-line flags; later ones win.
 
     Args:
         cls: The configuration class to fill.
         path: YAML file, or the name of a shipped recipe such as ``quickstart``. The file, or a section in it, may say
             ``extends: other.yaml`` (relative to the file; its own keys win).
-        overrides: Items such as ``"margins.picture_gap=0.2"``; the right side is read as YAML.
-        flags: Dotted key to value; ``None`` means that the flag was not given.
+        overrides: Items such as ``"margins.picture_gap=0.2"``; the value is parsed as YAML.
+        flags: Dotted key to value; ``None`` if the flag was not given.
 
     Raises:
-        ConfigError: A file can't be read, or a key or value does not fit.
+        ConfigError: A file can't be read, or a key or value is wrong.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -92,7 +92,6 @@ def load_config(
 
 
 def recipes_folder() -> Path:
-    """The folder of the shipped recipes."""
     return _INSTALLED_RECIPES if _INSTALLED_RECIPES.is_dir() else _CHECKOUT_RECIPES
 
 
@@ -119,14 +118,14 @@ def find_recipe(given: Path) -> Path:
 def read_yaml(
     path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()
 ) -> dict[str, Any]:
-    """Read one YAML mapping with everything that it extends.
+    """Read one YAML mapping and the files that it extends.
 
     Args:
         path: The file.
         origin: Filled with dotted key to the file that set it, for error messages.
 
     Raises:
-        ConfigError: The file is absent, is not a YAML mapping, or extends itself.
+        ConfigError: The file is missing, is not a YAML mapping, or extends itself.
     """
     origin = {} if origin is None else origin
     resolved = path.resolve()
@@ -146,7 +145,7 @@ def read_yaml(
         mark = getattr(error, "problem_mark", None)
         line = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
         raise ConfigError(
-            f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="mend it"
+            f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="correct the file"
         ) from error
     if loaded is None:
         loaded = {}
@@ -176,7 +175,7 @@ def read_yaml(
 def _extended_section(
     path: Path, key: str, section: dict[Any, Any], origin: dict[str, str], seen: tuple[Path, ...]
 ) -> dict[str, Any]:
-    """A section that says ``extends: other.yaml``: the other file's keys, and its own over them."""
+    """A section with ``extends: other.yaml``: the other file's keys, overridden by its own."""
     own = dict(section)
     name = own.pop("extends")
     if not isinstance(name, str):
@@ -220,7 +219,7 @@ def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin:
 def _explain(
     cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None
 ) -> ConfigError:
-    """Turn pydantic's first complaint into one line; the rest are counted."""
+    """One line for pydantic's most important error, and the number of others."""
     # A mistyped key explains a missing one, so it comes first.
     urgency = {"renamed_key": 0, "extra_forbidden": 0, "missing": 2}
     problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
@@ -245,7 +244,7 @@ def _explain(
         what = f"the key {key!r} is required"
         fix = f"give --{key} or set it in a file" if len(loc) == 1 else "set it in a file"
     elif not loc:
-        # A rule over several keys, whose text says what is expected.
+        # A rule over several keys; its text says what is expected.
         what = first["msg"].removeprefix("Value error, ")
     else:
         what = f"{key}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
@@ -256,7 +255,7 @@ def _explain(
 
 
 def nearest_key(key: str, valid: Sequence[str]) -> str | None:
-    """The valid key most like a mistyped one: first by its whole path, then by its last part."""
+    """The valid key most similar to a mistyped one, by its whole path or else by its last part."""
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
     if close:
         return close[0]

@@ -1,4 +1,4 @@
-"""``reinforcesight doctor``: what this machine has, what is missing, and the pip command for each missing part."""
+"""``reinforcesight doctor``: Python, packages, devices, and the pip command for each missing extra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import Field
 from reinforcesight import __version__
 from reinforcesight.config import StrictConfig
 
-# Extra -> (distribution, module) that it brings and what it is for.
+# Extra -> (purpose, its (distribution, module) pairs).
 EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "rendered": ("rendered scenes", (("trimesh", "trimesh"), ("embreex", "embreex"))),
     "train": (
@@ -55,13 +55,13 @@ class DoctorConfig(StrictConfig):
 
 @dataclass(slots=True)
 class Diagnosis:
-    """What was found on this machine.
+    """What this machine has.
 
     Attributes:
-        packages: Distribution to version, ``None`` where it is not installed.
-        missing: Extra to the pip command that brings it.
-        devices: One line for each accelerator; empty on a CPU.
-        problems: What keeps the core from working.
+        packages: Distribution to version, ``None`` if not installed.
+        missing: Missing extra to its pip command.
+        devices: One line for each accelerator.
+        problems: Why the core does not work.
     """
 
     reinforcesight: str
@@ -77,12 +77,11 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """1 where the core install is broken, 0 otherwise; a missing extra is no failure."""
+        """1 if the core installation is broken, else 0; a missing extra is not a failure."""
         return 1 if self.problems else 0
 
 
 def diagnose() -> Diagnosis:
-    """Look at Python, packages, devices, memory and disk."""
     import psutil
 
     found = Diagnosis(
@@ -128,7 +127,6 @@ def _devices() -> list[str]:
 
 
 def doctor(config: DoctorConfig) -> Diagnosis:
-    """Print the diagnosis."""
     found = diagnose()
     if config.json_output:
         click.echo(json.dumps(asdict(found), indent=2))

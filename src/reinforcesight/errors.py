@@ -1,7 +1,7 @@
-"""The errors a user can mend: what was wrong, where, and what to do about it.
+"""Errors that the user can fix: what was wrong, where, and what to do.
 
-The command line prints such an error as one line and exits with status 2; anything else that escapes is a
-defect of the program and keeps its traceback.
+The command line prints such an error as one line and exits with status 2. Any other exception is a defect of the
+program and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from types import ModuleType
 
 
 class ReinforceSightError(Exception):
-    """Root of all errors that a user can mend.
+    """Base of all errors that the user can fix.
 
     Args:
         what: What was expected and what came instead.
-        where: File, key, column, row or option concerned.
-        fix: What to do about it.
+        where: The file, key, column, row or option.
+        fix: What to do.
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
@@ -34,7 +34,7 @@ class ReinforceSightError(Exception):
         return " ".join(text.split())
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments get lost by the default pickling of exceptions between worker processes.
+        # The default pickling of exceptions between worker processes loses keyword-only arguments.
         return (_rebuild, (type(self), self.what, self.where, self.fix))
 
 
@@ -47,11 +47,11 @@ class ConfigError(ReinforceSightError):
 
 
 class InputError(ReinforceSightError):
-    """A picture, annotation, data set, checkpoint or benchmark can't be used as it is."""
+    """A picture, annotation, data set, checkpoint or benchmark can't be used."""
 
 
 class OutputError(ReinforceSightError):
-    """A result can't be written, or what is already there belongs to another configuration."""
+    """A result can't be written, or the existing files belong to another configuration."""
 
 
 class MissingDependencyError(ReinforceSightError):
@@ -59,14 +59,14 @@ class MissingDependencyError(ReinforceSightError):
 
 
 def require_module(name: str, *, extra: str) -> ModuleType:
-    """Import an optional module, or say which pip command brings it.
+    """Import an optional module; if it is missing, the error names the pip command.
 
     Args:
         name: Dotted module name, such as ``"vllm"``.
-        extra: The extra of this package that contains it.
+        extra: The extra of this package that installs it.
 
     Raises:
-        MissingDependencyError: The module (not something it imports in turn) is absent.
+        MissingDependencyError: The module itself, not one that it imports, is missing.
     """
     try:
         return importlib.import_module(name)
@@ -74,6 +74,6 @@ def require_module(name: str, *, extra: str) -> ModuleType:
         if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
             raise
         raise MissingDependencyError(
-            f"the package {name.split('.')[0]!r} is needed for this and is not installed",
+            f"the package {name.split('.')[0]!r} is not installed",
             fix=f'pip install "reinforcesight[{extra}]"',
         ) from error

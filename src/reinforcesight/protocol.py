@@ -1,4 +1,4 @@
-"""The wording around a question: options, instruction, answer format. One place for data, training and evaluation."""
+"""Prompt wording shared by data, training and evaluation: options, instruction, answer format."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from enum import StrEnum
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-# CV-Bench's own closing line, as its evaluation script appends it.
+# The line that CV-Bench's evaluation script appends.
 DIRECT_INSTRUCTION = "Answer with the option's letter from the given choices directly."
 REASON_INSTRUCTION = (
     "First think about what the picture shows, without numbers, inside <think> </think> tags. "
     "Then give the final answer inside <answer> </answer> tags."
 )
-# Training without thinking: the answer block alone.
+# Training without thinking.
 ANSWER_INSTRUCTION = "Give the final answer alone, inside <answer> </answer> tags."
-# For a question whose options are not shown, CV-Bench's closing line would ask for a letter that isn't there.
+# For questions without listed options, which have no letters.
 DIRECT_OPEN_INSTRUCTION = "Answer with a single word or phrase directly."
 
 
@@ -32,25 +32,22 @@ class Protocol(StrEnum):
 
 
 def letter(index: int) -> str:
-    """Letter of the option at a zero-based index."""
     return LETTERS[index]
 
 
 def option_lines(choices: Sequence[str]) -> str:
-    """The options as CV-Bench prints them, one a line: ``(A) above``."""
+    """The options in CV-Bench's form, one per line: ``(A) above``."""
     return "\n".join(f"({letter(i)}) {choice}" for i, choice in enumerate(choices))
 
 
 def with_options(question: str, choices: Sequence[str]) -> str:
-    """A question followed by its options, in the form of CV-Bench's ``prompt`` column."""
+    """A question with its options, as in CV-Bench's ``prompt`` column."""
     return f"{question} Select from the following choices.\n{option_lines(choices)}"
 
 
 def with_instruction(prompt: str, protocol: Protocol) -> str:
-    """A prompt (question and options) followed by what the model should do."""
     return f"{prompt}\n{protocol.instruction}"
 
 
 def completion_text(reasoning: str, answer: str) -> str:
-    """A target completion: reasoning and answer in their tags."""
     return f"<think>{reasoning}</think><answer>{answer}</answer>"
