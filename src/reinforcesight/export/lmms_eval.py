@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from reinforcesight.eval.statistics import stratified_accuracy
-from reinforcesight.judge import judge
+from reinforcesight.judge import judge_row
 from reinforcesight.protocol import Protocol, with_instruction
 
 Doc = Mapping[str, Any]
@@ -35,7 +35,7 @@ def doc_to_text_reason(doc: Doc, specific: Mapping[str, Any] | None = None) -> s
 
 def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Judge one answer; every metric gets the same record."""
-    verdict = judge(results[0], doc["choices"], doc["answer"], question=doc["question"])
+    verdict = judge_row(results[0], doc)
     record = {
         "id": doc["idx"],
         "task": doc["task"],

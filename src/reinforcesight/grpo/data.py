@@ -14,7 +14,7 @@ from reinforcesight.errors import InputError
 from reinforcesight.protocol import ANSWER_INSTRUCTION, LETTERS, REASON_INSTRUCTION, letter, option_lines
 from reinforcesight.tuning.data import decode_picture
 
-# What rewards, validation and the page of groups read; the last three are there in generated data sets only.
+# What rewards, validation and the page of groups read; only generated data sets have the last two.
 _COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
 
 

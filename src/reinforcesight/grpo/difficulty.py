@@ -21,7 +21,7 @@ from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView
 from reinforcesight.jobs.record import differences, write_text
-from reinforcesight.judge import judge
+from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
 from reinforcesight.tuning.data import decode_picture
 
@@ -157,9 +157,7 @@ def _rate_block(
             temperature=temperature,
             synced_gpus=world > 1,
         )
-    verdicts = [
-        judge(text.text, row["choices"], row["answer"]) for text, row in zip(texts, repeated, strict=True)
-    ]
+    verdicts = [judge_row(text.text, row) for text, row in zip(texts, repeated, strict=True)]
     rates = []
     for at, row in enumerate(rows):
         own = verdicts[at * options.samples : (at + 1) * options.samples]

@@ -6,18 +6,28 @@ Rules, their order and examples: docs/judge.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reinforcesight.judge.options import LETTERS, choice_texts, compile_options
 from reinforcesight.judge.parse import parse_answer
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer, Verdict
 
-__all__ = ["AnswerStatus", "ParsedAnswer", "Verdict", "judge", "parse_answer"]
+__all__ = ["AnswerStatus", "ParsedAnswer", "Verdict", "judge", "judge_row", "parse_answer"]
 
 _GOLD_LETTER = re.compile(r"\s*(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])[.):]?)\s*(.*)", re.DOTALL)
 
 
-def judge(text: str, choices: Sequence[str], gold: str, *, question: str | None = None) -> Verdict:
+def judge_row(text: str, row: Mapping[str, Any]) -> Verdict:
+    """Compare an output with the answer of a data set's row, read with the row's own question.
+
+    Raises:
+        KeyError: The row lacks the column ``question``, ``choices`` or ``answer``.
+    """
+    return judge(text, row["choices"], row["answer"], question=row["question"])
+
+
+def judge(text: str, choices: Sequence[str], gold: str, question: str | None = None) -> Verdict:
     """Hold an output against the gold answer.
 
     Args:

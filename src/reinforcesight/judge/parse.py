@@ -37,7 +37,7 @@ _REFUSAL = re.compile(
 )
 
 
-def parse_answer(text: str, choices: Sequence[str], *, question: str | None = None) -> ParsedAnswer:
+def parse_answer(text: str, choices: Sequence[str], question: str | None = None) -> ParsedAnswer:
     """Read the answer that a model's output gives.
 
     Args:

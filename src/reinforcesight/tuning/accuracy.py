@@ -10,7 +10,7 @@ from typing import Any
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from reinforcesight.judge import judge
+from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
 from reinforcesight.tuning.data import decode_picture
 from reinforcesight.tuning.options import EvaluationOptions
@@ -59,7 +59,7 @@ def judge_generated(
             synced_gpus=world > 1,
         )
         for row, generation in zip(batch, generations, strict=True):
-            verdict = judge(generation.text, row["choices"], row["answer"])
+            verdict = judge_row(generation.text, row)
             answers.append(
                 JudgedAnswer(
                     id=row["id"],

@@ -25,7 +25,7 @@ _Collator: Any = DataCollatorForVisionLanguageModeling
 _LARGEST_RATIO = 200
 
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
-ANSWER_COLUMNS = (*TRAINING_COLUMNS, "choices", "answer", "task")
+ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
 
 
 @dataclass(frozen=True)
