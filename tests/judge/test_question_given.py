@@ -1,4 +1,4 @@
-"""Every part of the package that judges an answer gives the judge the question: some answers mean nothing without it."""
+"""Wherever the package judges an answer, the judge gets the question: some answers mean nothing without it."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_no_call_in_the_package_leaves_it_out():
     calls = []
     for path in Path(reinforcesight.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in ("judge", "parse_answer"):
-                    calls.append(path.name)
-                    assert "question" in {word.arg for word in node.keywords}, f"{path}:{node.lineno}"
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Name) and called.id in ("judge", "parse_answer"):
+                calls.append(path.name)
+                assert "question" in {word.arg for word in node.keywords}, f"{path}:{node.lineno}"
     assert calls

@@ -21,6 +21,7 @@ from reinforcesight.language.claim_reader import (
 from reinforcesight.language.claims import Claim, claim_mentions
 from reinforcesight.language.english import bare_name
 from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.vocabulary import other_names
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules
@@ -253,4 +254,8 @@ def _mentions(
             name = names[index]
             for written in (f"{name} ({colour} box)", f"object in the {colour} box", f"{colour} box"):
                 found.setdefault(written, index)
-    return found
+    synonyms: dict[str, int] = {}
+    for index, name in names.items():
+        for other in other_names(name):
+            synonyms[other] = index if synonyms.get(other, index) == index else UNCLEAR
+    return synonyms | found

@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reinforcesight.judge.options import LETTERS, choice_texts, compile_options
+from reinforcesight.judge.options import choice_texts, compile_options
 from reinforcesight.judge.parse import parse_answer
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer, Verdict
+from reinforcesight.protocol import LETTERS
 
 __all__ = ["AnswerStatus", "ParsedAnswer", "Verdict", "judge", "judge_row", "parse_answer"]
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from reinforcesight.judge import lexicon
-from reinforcesight.judge.options import LETTERS, Options, squeeze
+from reinforcesight.judge.options import Options, squeeze
+from reinforcesight.protocol import LETTERS
 
 # What a declaration can give beside a zero-based index.
 OUT, SEVERAL, CLASH, MISSING = -1, -2, -3, -4

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from reinforcesight.judge.markup import plain
+from reinforcesight.language.vocabulary import number_forms, other_names
+from reinforcesight.protocol import LETTERS
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 _GAP = re.compile(r"[\s-]+")
 _COLOURS = "red blue green yellow orange purple pink black white brown grey gray cyan magenta"
@@ -38,26 +39,6 @@ _RELATION_NAMES = {
 _RELATION_WRAP = re.compile(
     r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?"
 )
-_SYNONYMS = (
-    ("tv", "television", "tv set", "television set"),
-    ("sofa", "couch"),
-    ("fridge", "refrigerator"),
-    ("bookcase", "bookshelf"),
-    ("bike", "bicycle"),
-    ("motorbike", "motorcycle"),
-    ("rug", "carpet"),
-    ("trash can", "garbage can", "dustbin", "bin"),
-    ("person", "man", "woman", "people"),
-    ("cellphone", "cell phone", "mobile phone", "phone"),
-)
-_IRREGULAR = {
-    "shelves": "shelf",
-    "knives": "knife",
-    "people": "person",
-    "men": "man",
-    "women": "woman",
-    "mice": "mouse",
-}
 _NUMBER_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -181,22 +162,6 @@ def _cores(texts: list[str]) -> list[str] | None:
     return None
 
 
-def _forms(name: str) -> set[str]:
-    """Singular and plural spellings of a name, and its usual synonyms."""
-    out = {name}
-    head, _, last = name.rpartition(" ")
-    lead = f"{head} " if head else ""
-    out |= {lead + last + "s", lead + last + "es"}
-    if last in _IRREGULAR:
-        out.add(lead + _IRREGULAR[last])
-    out |= {lead + plural for plural, single in _IRREGULAR.items() if single == last}
-    if last.endswith("s") and not last.endswith("ss") and len(last) > 3:
-        out.add(lead + last[:-1])
-        if last.endswith(("shes", "ches", "xes", "sses")):
-            out.add(lead + last[:-2])
-    return out
-
-
 def _entity_names(texts: list[str]) -> dict[str, int]:
     """Names of things, most literal first; a looser name counts only where it means one choice alone."""
     names: dict[str, int] = {}
@@ -207,17 +172,15 @@ def _entity_names(texts: list[str]) -> dict[str, int]:
     base = [_ARTICLE.sub("", text, count=1) for text in texts]
     if all(len(core) > 1 for core in cores or ()):
         base = [_ARTICLE.sub("", core, count=1) for core in cores or base]
-    levels.append([(form, i) for i, text in enumerate(base) for form in _forms(text)])
-    levels.append(
-        [(form, i) for i, text in enumerate(base) for group in _SYNONYMS if text in group for form in group]
-    )
+    levels.append([(form, i) for i, text in enumerate(base) for form in number_forms(text)])
+    levels.append([(form, i) for i, text in enumerate(base) for form in other_names(text)])
     # "the plant" for "potted plant", unless another choice contains that word too.
     words = [set(re.findall(r"\w+", text)) for text in base]
     short = []
     for i, text in enumerate(base):
         last = text.split()[-1] if " " in text else ""
         if len(last) > 2 and not any(last in other for j, other in enumerate(words) if j != i):
-            short += [(form, i) for form in _forms(last)]
+            short += [(form, i) for form in number_forms(last)]
     levels.append(short)
     for level in levels:
         fresh: dict[str, int] = {}
@@ -274,7 +237,8 @@ def without_recital(text: str, options: Options) -> str:
 
 def _name_pattern(name: str) -> re.Pattern[str]:
     return re.compile(
-        rf"\b(?:{'|'.join(sorted(map(_spelling, _forms(name.lower())), key=len, reverse=True))})\b", re.I
+        rf"\b(?:{'|'.join(sorted(map(_spelling, number_forms(name.lower())), key=len, reverse=True))})\b",
+        re.I,
     )
 
 
@@ -332,12 +296,9 @@ def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
     for core in _cores(clean) or ():
         sources.add(core)
     for text in list(sources):
-        sources |= _forms(text)
-        for group in _SYNONYMS:
-            if text in group:
-                sources |= set(group) | {form for word in group for form in _forms(word)}
+        sources |= number_forms(text) | other_names(text)
         if " " in text:
-            sources |= _forms(text.split()[-1])
+            sources |= number_forms(text.split()[-1])
     return [_spelling(source) for source in sources if squeeze(source) in names]
 
 

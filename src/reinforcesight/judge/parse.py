@@ -16,9 +16,10 @@ from reinforcesight.judge.declarations import (
     letter_value,
 )
 from reinforcesight.judge.markup import Region, answer_region, is_blank, without_box_phrases
-from reinforcesight.judge.options import LETTERS, Options, compile_options, without_recital
+from reinforcesight.judge.options import Options, compile_options, without_recital
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
 from reinforcesight.judge.wording import Reading, sentences
+from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 

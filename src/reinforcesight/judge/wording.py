@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 
 from reinforcesight.judge import lexicon
-from reinforcesight.judge.options import LETTERS, Options, squeeze
+from reinforcesight.judge.options import Options, squeeze
+from reinforcesight.protocol import LETTERS
 
 # "The chair is highlighted" says something of the chair; "the chair is" answers a question.
 _IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)

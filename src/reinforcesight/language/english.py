@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reinforcesight.language.names import canonical_words, with_article
+from reinforcesight.language.names import with_article
 from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.vocabulary import singular_words, takes_are
 
 MAX_NAME_WORDS = 6
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*['’]?")
@@ -19,15 +20,6 @@ _UNUSABLE_WORDS = frozenset(
         *("camera", "picture", "image", "photo", "photograph", "scene", "object"),
         *("yes", "no", "not", "option", "answer", "question", "the", "and", "or"),
     )
-)
-
-_PLURALS = frozenset(
-    ("people", "children", "men", "women", "mice", "geese", "teeth", "feet", "cattle", "police")
-)
-_PLURALS_LIKE_SINGULARS = frozenset(("skis", "taxis", "menus"))
-_SINGULAR_ENDINGS = ("ss", "us", "is")
-_SINGULARS_IN_S = frozenset(
-    ("lens", "series", "species", "news", "gas", "canvas", "atlas", "christmas", "rhinoceros", "mattress")
 )
 
 # Third person singular to plural, for the verbs that stand next to a name in our sentences.
@@ -67,17 +59,8 @@ def bare_name(name: str) -> str:
 
 def is_plural(name: str) -> bool:
     """Whether a name takes "are": "scissors", "stairs", "people"; "pair of shoes" and "glass" take "is"."""
-    head = re.split(r" (?:of|in|on|with|at|from|for|under|near) ", name.casefold(), maxsplit=1)[0].split(" ")[
-        -1
-    ]
-    if head in _PLURALS or head in _PLURALS_LIKE_SINGULARS:
-        return True
-    return (
-        head.endswith("s")
-        and len(head) > 3
-        and not head.endswith(_SINGULAR_ENDINGS)
-        and head not in _SINGULARS_IN_S
-    )
+    before = re.split(r" (?:of|in|on|with|at|from|for|under|near) ", name.casefold(), maxsplit=1)[0]
+    return takes_are(before.split(" ")[-1])
 
 
 def usable_name(name: str) -> bool:
@@ -89,7 +72,7 @@ def usable_name(name: str) -> bool:
     words = name.split()
     if not words or len(words) > MAX_NAME_WORDS or not _NAME.fullmatch(bare_name(name)) or find_numbers(name):
         return False
-    plain = {word for part in canonical_words(name) for word in part.split("-")}
+    plain = {word for part in singular_words(name) for word in part.split("-")}
     return bool(plain) and not plain & _UNUSABLE_WORDS
 
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reinforcesight.language.names import canonical_words
 from reinforcesight.language.object_names import tidy_phrase
+from reinforcesight.language.vocabulary import is_pair, takes_are
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]")
 
@@ -57,10 +57,6 @@ _ING_ED_NOUNS = _words(
     "building ceiling painting railing clothing ring string king wing swing earring awning lightning icing frosting "
     "crossing drawing pudding spring bed shed sled weed seed"
 )
-_NOT_PLURAL = ("ss", "us", "is", "as")
-# Plural in form and one thing in the picture, or the reverse.
-_ONE_IN_S = _words("glasses trousers pants jeans shorts scissors bus gas lens canvas tennis")
-_PLURAL_WITHOUT_S = _words("men women children feet teeth mice people sheep cattle")
 _MAX_WORDS = 4
 
 
@@ -154,19 +150,6 @@ def _phrase(words: list[str], start: int, stop: int, mention: Mention) -> NounPh
     text = tidy_phrase(" ".join(own))
     if text is None:
         return None
-    if _is_plural(head):
+    if takes_are(head) and not is_pair(head):
         mention = Mention.MANY
     return NounPhrase(text, head, mention, stop - len(own), stop)
-
-
-def _is_plural(word: str) -> bool:
-    if word in _ONE_IN_S:
-        return False
-    return word in _PLURAL_WITHOUT_S or (
-        len(word) > 3 and word.endswith("s") and not word.endswith(_NOT_PLURAL)
-    )
-
-
-def same_name(first: str, second: str) -> bool:
-    """Whether two phrases have the same words, as a careful reader takes them."""
-    return canonical_words(first) == canonical_words(second)

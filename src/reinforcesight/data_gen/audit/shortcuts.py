@@ -20,7 +20,7 @@ from typing import Any
 from reinforcesight.data_gen.audit.findings import Findings, Table, percent
 from reinforcesight.data_gen.audit.rows import Understood, bare, plain_relation
 from reinforcesight.data_gen.dataset.rows import Row
-from reinforcesight.language.names import canonical_words
+from reinforcesight.language.vocabulary import canonical_words
 
 _FOLDS = 5
 _LEAST_ROWS = 40

@@ -18,7 +18,8 @@ from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.names import ambiguous_names, canonical_words
+from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.vocabulary import canonical_words
 
 FLAT_DEPTH = 1.02  # farthest over nearest depth of a picture, below which the model has seen nothing
 

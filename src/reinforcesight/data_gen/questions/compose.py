@@ -22,7 +22,8 @@ from reinforcesight.data_gen.questions.templates import (
 )
 from reinforcesight.errors import InputError
 from reinforcesight.language.english import Mention, bare_name, fill, is_plural, usable_name
-from reinforcesight.language.names import ambiguous_names, canonical_words
+from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pictures.drawing import Box
 from reinforcesight.protocol import (
     Protocol,

@@ -16,8 +16,8 @@ import numpy as np
 
 from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.names import canonical_words
 from reinforcesight.language.noun_phrases import Mention, NounPhrase, noun_phrases, tokens
+from reinforcesight.language.vocabulary import canonical_words
 
 # Pointer and voice are only loosely aligned: the window is widened, and stray points at its ends are cut off.
 WINDOW_PADDING = 0.4  # seconds on both sides

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
-from reinforcesight.data_gen.perception.models.stored_model import batches_of_one_size
 from reinforcesight.data_gen.perception.models.generated_text import (
     end_tokens,
     generate_tokens,
     parse_location_boxes,
     until_end,
 )
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
-from reinforcesight.language.names import canonical_words
+from reinforcesight.language.vocabulary import canonical_words
 
 _TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
 _PHRASES_AT_ONCE = 10

@@ -1,0 +1,199 @@
+"""Nouns: singular and plural, and which names mean the same thing. The one table for data, judge and reward.
+
+The rules of English come from the library `inflect`; this module holds what it gets wrong and our synonyms. Words are
+in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+_WORDS = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_JOINERS = re.compile(r"[\s'’-]+")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# inflect takes most singulars in -s for plurals ("bus": "bu"), so endings decide, with these exceptions.
+_SINGULAR_ENDINGS = ("ss", "us", "is")
+_SINGULAR_IN_S = _words(
+    "lens gas canvas atlas alias bias christmas pancreas thermos rhinoceros cosmos news series species gallows tennis "
+    "clematis"
+)
+_PLURAL_IN_US_OR_IS = _words(
+    "menus emus gnus bayous caribous tutus skis taxis kiwis bikinis safaris zucchinis paninis salamis spaghettis "
+    "broccolis martinis jacuzzis alibis rabbis"
+)
+# One thing that takes "are".
+_PAIRS = _words(
+    "scissors trousers pants jeans shorts tights leggings pyjamas pajamas sunglasses eyeglasses goggles binoculars "
+    "pliers tongs shears tweezers clothes"
+)
+_PLURAL_ONLY = _words("police cattle")
+_SINGULAR_OF = {
+    f"{word}s": word for word in _words("beanie bowtie genie hoodie selfie smoothie moustache headache")
+}
+_SINGULAR_OF |= {"cacti": "cactus", "octopi": "octopus", "fungi": "fungus", "hippopotami": "hippopotamus"}
+_SINGULAR_OF |= {f"{word}es": word for word in _SINGULAR_IN_S}
+
+# Each line: names of one thing. Spaces and hyphens make no difference, nor does the plural.
+_SAME_THING = tuple(
+    tuple(line.split(" | "))
+    for line in """
+sofa | couch | settee
+tv | television | tv monitor | tv set | television set
+cup | mug
+bin | trash can | garbage can | trash bin | garbage bin | rubbish bin | waste bin | waste container | dustbin
+bicycle | bike
+motorcycle | motorbike
+phone | cell phone | mobile phone | mobile | smartphone | telephone
+refrigerator | fridge
+bookcase | bookshelf
+rug | carpet
+person | human
+donut | doughnut
+airplane | aeroplane | plane
+truck | lorry
+car | automobile
+nightstand | bedside table
+pillow | cushion
+curtain | drape
+backpack | rucksack
+handbag | purse
+hair dryer | hair drier | blow dryer
+remote control | remote
+microwave oven | microwave
+laptop computer | laptop
+cabinet | cupboard
+faucet | tap
+sidewalk | pavement
+streetlight | street lamp
+traffic light | traffic signal | stoplight
+bathtub | bath | tub
+trousers | pants
+sweater | jumper
+axe | ax
+grey | gray
+""".strip().splitlines()
+)
+# A careful reader may call the second by the first; two of the second are told apart.
+_KINDS = {
+    "person": "man woman boy girl child kid baby player",
+    "chair": "armchair",
+    "dog": "puppy",
+    "cat": "kitten",
+}
+KIND_OF = {kind: general for general, kinds in _KINDS.items() for kind in kinds.split()}
+
+
+def squeezed(name: str) -> str:
+    """A name without spaces, hyphens and apostrophes: "night stand" and "night-stand" are "nightstand"."""
+    return _JOINERS.sub("", name)
+
+
+_CANONICAL = {squeezed(name): squeezed(group[0]) for group in _SAME_THING for name in group}
+_GROUP_OF = {squeezed(group[0]): group for group in _SAME_THING}
+_LONGEST_SYNONYM = max(len(name.split()) for group in _SAME_THING for name in group)
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Any:
+    # The import takes seconds where typeguard instruments every function of inflect (jaraco/inflect#212).
+    import typeguard
+
+    instrument = typeguard.typechecked
+    typeguard.typechecked = lambda target: target  # type: ignore[assignment]
+    try:
+        import inflect
+    finally:
+        typeguard.typechecked = instrument
+    return inflect.engine()
+
+
+@lru_cache(maxsize=16_384)
+def singular(word: str) -> str:
+    """Singular of a noun; a noun that is singular already, or has no singular, stays as it is."""
+    if word in _SINGULAR_OF:
+        return _SINGULAR_OF[word]
+    if word in _SINGULAR_IN_S or word in _PAIRS or word in _PLURAL_ONLY or len(word) < 3:
+        return word
+    if word in _PLURAL_IN_US_OR_IS:
+        return word[:-1]
+    if word.endswith(_SINGULAR_ENDINGS):
+        return word
+    return str(_engine().singular_noun(word) or word)
+
+
+@lru_cache(maxsize=16_384)
+def plural(word: str) -> str:
+    """Plural of a noun in the singular."""
+    if word in _PAIRS or word in _PLURAL_ONLY:
+        return word
+    found = str(_engine().plural_noun(word))
+    return f"{word}es" if found.endswith("ss") else found
+
+
+def takes_are(word: str) -> bool:
+    """Whether a noun takes "are": "stairs", "people", "scissors"; "sheep" and "series" take "is"."""
+    return word in _PAIRS or word in _PLURAL_ONLY or singular(word) != word
+
+
+def is_pair(word: str) -> bool:
+    """Whether a plural word names one thing: "scissors", "glasses"."""
+    return word in _PAIRS or word == "glasses"
+
+
+@lru_cache(maxsize=16_384)
+def singular_words(name: str) -> tuple[str, ...]:
+    """A name's words in lower case and singular, without its article."""
+    words = tuple(singular(word) for word in _WORDS.findall(name.casefold()))
+    return words[1:] if words and words[0] in {"the", "a", "an"} else words
+
+
+@lru_cache(maxsize=16_384)
+def canonical_words(name: str) -> tuple[str, ...]:
+    """As :func:`singular_words`, and with one name for each thing; for comparison only."""
+    words = singular_words(name)
+    folded: list[str] = []
+    at = 0
+    while at < len(words):
+        for count in range(min(_LONGEST_SYNONYM, len(words) - at), 0, -1):
+            same = _CANONICAL.get(squeezed("".join(words[at : at + count])))
+            if same is not None or count == 1:
+                folded.append(same or words[at])
+                at += count
+                break
+    return tuple(folded)
+
+
+def number_forms(name: str) -> set[str]:
+    """A name, and the same with its last word in the singular and in the plural."""
+    *before, last = name.split() or [""]
+    if not last:
+        return {name}
+    single = singular(last)
+    return {name} | {" ".join((*before, word)) for word in (last, single, plural(single))}
+
+
+@lru_cache(maxsize=16_384)
+def other_names(name: str) -> frozenset[str]:
+    """Other names that a reader takes for the same thing: plural or singular, synonyms, and its kind or kinds of it.
+
+    "red couch" gives "red couches", "red sofa", "red settee" and their plurals.
+    """
+    words = name.casefold().split()
+    found: set[str] = set()
+    for start in range(max(0, len(words) - _LONGEST_SYNONYM), len(words)):
+        tail = " ".join((*words[start:-1], singular(words[-1])))
+        general = _CANONICAL.get(squeezed(tail), tail)
+        same = {tail, *_GROUP_OF.get(general, ())}
+        if general in KIND_OF:
+            same |= set(_GROUP_OF.get(KIND_OF[general], (KIND_OF[general],)))
+        same |= set(_KINDS.get(general, "").split())
+        lead = "".join(f"{word} " for word in words[:start])
+        found |= {lead + form for other in same for form in number_forms(other)}
+    return frozenset(found) - {name}
