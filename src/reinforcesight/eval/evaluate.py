@@ -13,10 +13,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval import summary
@@ -76,7 +75,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
     """
     started = time.monotonic()
     processes = Processes()
-    baselines = _read_others(config)
+    others = _read_others(config)
     benchmark = load_benchmark(
         config.benchmark,
         tasks=parse_tasks(config.tasks),
@@ -86,27 +85,24 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         seed=config.seed,
     )
     engine = _make_engine(config, processes)
-    asked = _requests(benchmark, config)
-    run_identity = content_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
-    keys = [answer_key(request, run_identity, by_id=engine.by_id) for request in asked]
+    asked = _keyed_requests(benchmark, engine, config)
     ready = time.monotonic()
-
-    files = _Files(config.output)
-    logged = read_logged([files.answers, files.previous, *files.parts()])
-    todo = list({key: q for key, q in zip(keys, asked, strict=True) if key not in logged}.items())
+    logged = read_logged(_answer_files(config.output))
+    open_requests = list({key: request for key, request in asked if key not in logged}.items())
     processes.wait()  # until all have read the files, before anyone writes
-    new = _answer(engine, todo, files.own(processes), processes)
+    n_new = _answer(engine, open_requests, config.output, processes)
     processes.wait()
-    generated = time.monotonic()
+    answered = time.monotonic()
     if processes.is_main:
-        logged = read_logged([files.answers, files.previous, *files.parts()])
-        results = _finish(config, benchmark, engine, asked, keys, logged, files, baselines, metrics)
+        broken, unanswered, answers = _collect(benchmark, asked, config.output, metrics)
+        _save(answers, {key for key, _ in asked}, config.output)
+        results = _results(config, benchmark, engine, broken, unanswered, answers, others)
         run = {
-            "new_answers": len(new) if processes.world == 1 else None,
+            "new_answers": n_new if processes.world == 1 else None,
             "batch_size": config.batch_size,
             "processes": processes.world,
             "seconds_load": round(ready - started, 3),
-            "seconds_answer": round(generated - ready, 3),
+            "seconds_answer": round(answered - ready, 3),
             "seconds_total": round(time.monotonic() - started, 3),
             "machine": platform.machine(),
             "output": str(config.output),
@@ -114,34 +110,33 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         results = results.model_copy(update={"run": run})
         write_json(config.output, results.model_dump(mode="json"))
         if config.report:
-            _write_report(config, results, benchmark, files, baselines)
+            from reinforcesight.eval.report import correctness, write_report
+
+            baseline = correctness(others[0].answers) if config.baseline else {}
+            distinct = list({answer.key: answer for answer in answers}.values())
+            write_report(
+                results, benchmark.items, distinct, config.output, baseline=baseline, gallery=config.gallery
+            )
         _print_outcome(results, config.output)
     processes.wait()
     return results if processes.is_main else read_results(config.output)
 
 
-@dataclass(frozen=True)
-class _Files:
-    """Paths of one evaluation."""
+class _OtherRun(NamedTuple):
+    path: Path
+    results: Results
+    answers: list[ScoredAnswer]
 
-    output: Path
 
-    @property
-    def answers(self) -> Path:
-        return answers_path(self.output)
-
-    @property
-    def previous(self) -> Path:
-        """Answers of earlier runs with this output that this run does not ask for; reused if a later run does."""
-        return self.output.with_suffix(".previous.jsonl")
-
-    def parts(self) -> list[Path]:
-        return sorted(self.output.parent.glob(f"{self.output.stem}.rank-*.jsonl"))
-
-    def own(self, processes: Processes) -> Path:
-        if processes.world == 1:
-            return self.answers
-        return self.output.with_suffix(f".rank-{processes.rank:05d}.jsonl")
+def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
+    """The baseline, then the runs to compare in the report. Read first, so that a wrong path costs no model time."""
+    paths = ([config.baseline] if config.baseline else []) + list(config.compare)
+    for path in paths:
+        if path.resolve() == config.output.resolve():
+            raise ConfigError(
+                "a run can't be its own baseline", where=str(path), fix="choose another --output"
+            )
+    return [_OtherRun(path, read_results(path), read_scored_answers(answers_path(path))) for path in paths]
 
 
 def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine:
@@ -168,70 +163,117 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
     return VllmEngine(model, config.vllm, decoding)
 
 
-def _requests(benchmark: Benchmark, config: EvaluateConfig) -> list[Request]:
-    variants = [Variant.PLAIN]
+def _keyed_requests(
+    benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig
+) -> list[tuple[str, Request]]:
+    """All requests in benchmark order, variant by variant, each with the key of its answer."""
+    items = {Variant.PLAIN: benchmark.items}
     if config.blind:
-        variants.append(Variant.BLIND)
+        items[Variant.BLIND] = benchmark.items
+        if config.blind_limit is not None:
+            few = spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed)
+            items[Variant.BLIND] = tuple(few)
     if config.swap_options:
-        variants.append(Variant.SWAPPED)
-    fewer = {}
-    if config.blind_limit is not None:
-        fewer[Variant.BLIND] = spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed)
-    made = (
-        make_request(item, variant, config.protocol)
-        for variant in variants
-        for item in fewer.get(variant, benchmark.items)
+        items[Variant.SWAPPED] = benchmark.items
+    identity = content_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
+    requests = (
+        make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen
     )
-    return [request for request in made if request is not None]
+    return [(answer_key(r, identity, by_id=engine.by_id), r) for r in requests if r is not None]
+
+
+def _previous_path(output: Path) -> Path:
+    """Answers of earlier runs with this output that this run does not ask for."""
+    return output.with_suffix(".previous.jsonl")
+
+
+def _part_paths(output: Path) -> list[Path]:
+    """Answers of single processes that were not merged yet."""
+    return sorted(output.parent.glob(f"{output.stem}.rank-*.jsonl"))
+
+
+def _answer_files(output: Path) -> list[Path]:
+    return [answers_path(output), _previous_path(output), *_part_paths(output)]
 
 
 def _answer(
-    engine: InferenceEngine, todo: Sequence[tuple[str, Request]], path: Path, processes: Processes
-) -> list[str]:
-    """Answer this process's share of the requests; return the keys answered."""
+    engine: InferenceEngine, todo: Sequence[tuple[str, Request]], output: Path, processes: Processes
+) -> int:
+    """Answer this process's share of the requests; return how many got an answer."""
     share = todo[processes.rank :: processes.world]
-    done: list[str] = []
     requests = [request for _, request in share]
+    path = answers_path(output)
+    if processes.world > 1:
+        path = output.with_suffix(f".rank-{processes.rank:05d}.jsonl")
+    done = 0
     with AnswerLog(path) as log, Progress("questions", len(share), shown=processes.is_main) as progress:
         if share:
             for index, response in engine.answer(requests):
                 progress.advance()
                 if isinstance(response, Response):
-                    key = share[index][0]
-                    log.append(score(requests[index], key, response))
-                    done.append(key)
+                    log.append(score(requests[index], share[index][0], response))
+                    done += 1
     return done
 
 
-def _finish(
+def _collect(
+    benchmark: Benchmark, asked: Sequence[tuple[str, Request]], output: Path, metrics: Metrics | None
+) -> tuple[list[BrokenRow], list[str], list[ScoredAnswer]]:
+    """Rows that can't be scored, requests without answer, and the other answers in the order of ``asked``.
+
+    Answers are judged again, so that those of an earlier version get the current parser's verdict.
+    """
+    logged = read_logged(_answer_files(output))
+    unreadable: dict[int, BrokenRow] = {}  # by row
+    unanswered = []
+    for key, request in asked:
+        item = request.item
+        if key in logged or item.row in unreadable:
+            continue
+        try:
+            open_picture(item.picture)
+        except InputError as error:
+            unreadable[item.row] = BrokenRow(item.id, item.row, item.task, "picture unreadable", error.what)
+        else:
+            plain = request.variant is Variant.PLAIN
+            unanswered.append(item.id if plain else f"{item.id} ({request.variant.value})")
+    answers = []
+    for key, request in asked:
+        if key in logged and request.item.row not in unreadable:
+            answer = logged[key]
+            measured = metrics if request.variant is Variant.PLAIN else None
+            extra = measured(request.item, answer.response) if measured else None
+            response = Response(answer.response, answer.truncated, answer.tokens)
+            answers.append(score(request, key, response, extra))
+    broken = sorted([*benchmark.broken, *unreadable.values()], key=lambda row: row.row)
+    return broken, unanswered, answers
+
+
+def _save(answers: Sequence[ScoredAnswer], asked: set[str], output: Path) -> None:
+    """Write the answers of this run. Others in the file cost model time and may be reused, so they are moved."""
+    path, previous = answers_path(output), _previous_path(output)
+    foreign = {key: answer for key, answer in read_logged([path]).items() if key not in asked}
+    if foreign:
+        write_scored_answers(previous, list({**read_logged([previous]), **foreign}.values()))
+        _log.warning("%d answers of other runs were moved to %s", len(foreign), previous)
+    write_scored_answers(path, answers)
+    for part in _part_paths(output):
+        part.unlink()
+
+
+def _results(
     config: EvaluateConfig,
     benchmark: Benchmark,
     engine: InferenceEngine,
-    asked: Sequence[Request],
-    keys: Sequence[str],
-    logged: Mapping[str, ScoredAnswer],
-    files: _Files,
-    baselines: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
-    metrics: Metrics | None,
+    broken: Sequence[BrokenRow],
+    unanswered: Sequence[str],
+    answers: Sequence[ScoredAnswer],
+    others: Sequence[_OtherRun],
 ) -> Results:
-    """Sort the answers in benchmark order, judge them with the current parser, and compute all figures."""
-    broken, unanswered = _without_answer(benchmark, asked, keys, logged)
-    left_out = {entry.id for entry in broken}
-    answers = [
-        _judged(request, logged[key], metrics)
-        for request, key in zip(asked, keys, strict=True)
-        if key in logged and request.item.id not in left_out
-    ]
-    _keep_foreign(files, set(keys))
-    write_scored_answers(files.answers, answers)
-    for part in files.parts():
-        part.unlink()
-
-    by_variant = {variant: [a for a in answers if a.variant is variant] for variant in Variant}
-    plain = by_variant[Variant.PLAIN]
-    figures = summary.summarise(plain, seed=config.seed)
-    not_swappable = len(benchmark.items) - sum(q.variant is Variant.SWAPPED for q in asked)
+    plain, blind, swapped = ([a for a in answers if a.variant is variant] for variant in Variant)
     protocol = _protocol(config, benchmark, engine)
+    left_out = {row.row for row in broken}
+    not_swappable = sum(make_request(i, Variant.SWAPPED, config.protocol) is None for i in benchmark.items)
     return Results(
         title=config.shown_title,
         protocol=protocol,
@@ -240,14 +282,12 @@ def _finish(
         broken=tuple(broken),
         unanswered=tuple(unanswered),
         official=summary.official(benchmark, plain, seed=config.seed),
-        chance=summary.chance([item for item in benchmark.items if item.id not in left_out]),
-        blind=summary.summarise(by_variant[Variant.BLIND], seed=config.seed) if config.blind else None,
-        swapped=summary.swapped(
-            plain, by_variant[Variant.SWAPPED], not_swappable=not_swappable, seed=config.seed
-        )
+        chance=summary.chance([item for item in benchmark.items if item.row not in left_out]),
+        blind=summary.summarise(blind, seed=config.seed) if config.blind else None,
+        swapped=summary.swapped(plain, swapped, not_swappable=not_swappable, seed=config.seed)
         if config.swap_options
         else None,
-        paired=_paired(config, plain, protocol, baselines),
+        paired=_paired(config, plain, protocol, others[0]) if config.baseline else None,
         compared=tuple(
             Compared(
                 title=other.title,
@@ -256,89 +296,21 @@ def _finish(
                 macro=other.macro,
                 per_task=other.per_task,
             )
-            for path, other, _ in baselines
+            for path, other, _ in others
         ),
         run={},
-        **dict(figures),
+        **dict(summary.summarise(plain, seed=config.seed)),
     )
 
 
-def _write_report(
-    config: EvaluateConfig,
-    results: Results,
-    benchmark: Benchmark,
-    files: _Files,
-    baselines: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
-) -> None:
-    from reinforcesight.eval.report import correctness, write_report
-
-    baseline = correctness(baselines[0][2]) if config.baseline else {}
-    answers = list(read_logged([files.answers]).values())
-    write_report(results, benchmark.items, answers, config.output, baseline=baseline, gallery=config.gallery)
-
-
-def _judged(request: Request, answer: ScoredAnswer, metrics: Metrics | None) -> ScoredAnswer:
-    extra = metrics(request.item, answer.response) if metrics and request.variant is Variant.PLAIN else None
-    response = Response(answer.response, answer.truncated, answer.tokens)
-    return score(request, answer.key, response, extra)
-
-
-def _without_answer(
-    benchmark: Benchmark, asked: Sequence[Request], keys: Sequence[str], logged: Mapping[str, ScoredAnswer]
-) -> tuple[list[BrokenRow], list[str]]:
-    """Rows that can't be scored, and requests that the engine did not answer."""
-    broken = list(benchmark.broken)
-    unanswered = []
-    seen: set[str] = set()
-    for request, key in zip(asked, keys, strict=True):
-        item = request.item
-        if key in logged or item.id in seen:
-            continue
-        try:
-            open_picture(item.picture)
-        except InputError as error:
-            seen.add(item.id)
-            broken.append(BrokenRow(item.id, item.row, item.task, "picture unreadable", error.what))
-        else:
-            unanswered.append(
-                item.id if request.variant is Variant.PLAIN else f"{item.id} ({request.variant.value})"
-            )
-    return sorted(broken, key=lambda b: b.row), unanswered
-
-
-def _keep_foreign(files: _Files, keys: set[str]) -> None:
-    """Move answers that this run did not ask for to another file; they cost model time and may be reused."""
-    held = read_logged([files.answers])
-    foreign = {key: answer for key, answer in held.items() if key not in keys}
-    if foreign:
-        kept = {**read_logged([files.previous]), **foreign}
-        write_scored_answers(files.previous, list(kept.values()))
-        _log.warning("%d answers of other runs were moved to %s", len(foreign), files.previous)
-
-
-def _read_others(config: EvaluateConfig) -> list[tuple[Path, Results, list[ScoredAnswer]]]:
-    """The baseline, then the runs to compare in the report. Read first, so that a wrong path costs no model time."""
-    paths = ([config.baseline] if config.baseline else []) + list(config.compare)
-    for path in paths:
-        if path.resolve() == config.output.resolve():
-            raise ConfigError(
-                "a run can't be its own baseline", where=str(path), fix="choose another --output"
-            )
-    return [(path, read_results(path), read_scored_answers(answers_path(path))) for path in paths]
-
-
 def _paired(
-    config: EvaluateConfig,
-    plain: Sequence[ScoredAnswer],
-    protocol: Mapping[str, Any],
-    others: Sequence[tuple[Path, Results, list[ScoredAnswer]]],
-) -> Paired | None:
-    if config.baseline is None:
-        return None
-    path, results, answers = others[0]
-    theirs = [a for a in answers if a.variant is Variant.PLAIN]
-    same = all(protocol[part] == results.protocol.get(part) for part in ("name", "decoding"))
-    return summary.paired(plain, theirs, results, str(path), same_protocol=same, seed=config.seed)
+    config: EvaluateConfig, plain: Sequence[ScoredAnswer], protocol: Mapping[str, Any], baseline: _OtherRun
+) -> Paired:
+    theirs = [answer for answer in baseline.answers if answer.variant is Variant.PLAIN]
+    same = all(protocol[part] == baseline.results.protocol.get(part) for part in ("name", "decoding"))
+    return summary.paired(
+        plain, theirs, baseline.results, str(baseline.path), same_protocol=same, seed=config.seed
+    )
 
 
 def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEngine) -> dict[str, Any]:
