@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
-from reinforcesight.eval.engines import Decoding, TransformersEngine, _chunks, _length, load_transformers
+from reinforcesight.eval.engines import Decoding, TransformersEngine, _chunks, _length
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.items import Request, Variant, make_request
 from reinforcesight.protocol import Protocol, with_options
@@ -91,7 +91,7 @@ def main() -> None:
             batch_size=arguments.batch_size,
             max_new_tokens=arguments.max_new_tokens,
         )
-        engine = load_transformers(
+        engine = TransformersEngine(
             config.model.at(model_path), Decoding(arguments.max_new_tokens), arguments.batch_size
         )
         questions = [
@@ -105,7 +105,7 @@ def main() -> None:
             bare.append(_bare_generate(engine, questions, arguments.batch_size))
             config.output.with_suffix(".jsonl").unlink(missing_ok=True)
             whole.append(_timed(lambda: evaluate(config)))
-            loading.append(_timed(lambda: load_transformers(model, Decoding(1), 1)))
+            loading.append(_timed(lambda: TransformersEngine(model, Decoding(1), 1)))
     wall, processor = (
         (min(w[k] for w in whole) - min(x[k] for x in loading)) / min(x[k] for x in bare) - 1 for k in (0, 1)
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
-from reinforcesight.eval.engines import Decoding, Unreadable, model_identity
+from reinforcesight.eval.engines import Decoding, model_identity
 from reinforcesight.eval.items import Request, open_picture
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class VllmEngine:
         self.description = describe(config, source, options, str(vllm.__version__))
         self.identity = model_identity(self.description)
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         for start in range(0, len(requests), _ROUND):
             asked: list[int] = []
             prompts: list[dict[str, Any]] = []
@@ -61,8 +61,8 @@ class VllmEngine:
                 try:
                     prompts.append(self._prompt(requests[index]))
                     asked.append(index)
-                except InputError as error:
-                    yield index, Unreadable(error.what)
+                except InputError:
+                    yield index, None
             outputs = self._llm.generate(
                 prompts,
                 self._sampling,

@@ -6,7 +6,6 @@ An engine yields each response as soon as it has it, in any order, so that finis
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,26 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.items import Request, Variant, content_hash, file_sha256, open_picture
 
 if TYPE_CHECKING:
-    from reinforcesight.model.load import LoadedModel, ModelConfig
+    from reinforcesight.model.load import ModelConfig
 
 _log = logging.getLogger(__name__)
-
-# Keys of id and text in answers logged by other tools; the first one present counts.
-_ID_KEYS = ("id", "idx")
-_TEXT_KEYS = ("response", "text", "output", "prediction")
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """The picture of a request can't be decoded."""
-
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -61,8 +50,11 @@ class InferenceEngine(Protocol):
     description: dict[str, Any]
     by_id: bool
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
-        """Yield (index into ``requests``, response) in any order; leave out an index that has no answer."""
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
+        """Yield (index into ``requests``, response) in any order.
+
+        The response is None if the picture can't be decoded. A request without answer is left out.
+        """
         ...
 
 
@@ -72,14 +64,17 @@ class TransformersEngine:
     name = "transformers"
     by_id = False
 
-    def __init__(self, loaded: LoadedModel, decoding: Decoding, batch_size: int) -> None:
+    def __init__(self, config: ModelConfig, decoding: Decoding, batch_size: int) -> None:
+        from reinforcesight.model.load import load_model
+
+        loaded = load_model(config)
         self._model, self._processor = loaded.model, loaded.processor
         self._decoding = decoding
         self._batch_size = batch_size
         self.description = loaded.description
         self.identity = model_identity(loaded.description)
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield responses batch by batch. A thread prepares the next batch while this one is generated."""
         # Longest first: memory runs out in the first batch or never, and neighbours need little padding.
         order = sorted(range(len(requests)), key=lambda i: (-_length(requests[i]), i))
@@ -93,7 +88,7 @@ class TransformersEngine:
                 if responses is None:
                     pending, ahead = self._halve(requests, chunk, pending, pool)
                     continue
-                yield from prepared.unreadable
+                yield from ((index, None) for index in prepared.unreadable)
                 yield from zip(prepared.indices, responses, strict=True)
 
     def _prepare(self, requests: Sequence[Request], chunk: Sequence[int]) -> _Prepared:
@@ -105,8 +100,8 @@ class TransformersEngine:
             data = request.picture
             try:
                 picture = None if data is None else open_picture(data)
-            except InputError as error:
-                unreadable.append((index, Unreadable(error.what)))
+            except InputError:
+                unreadable.append(index)
                 continue
             message = user_message(request.text, with_image=picture is not None)
             indices.append(index)
@@ -170,7 +165,7 @@ class _Prepared:
     """A batch ready for the model, the indices of its requests, and requests whose picture can't be read."""
 
     indices: list[int]
-    unreadable: list[tuple[int, Unreadable]]
+    unreadable: list[int]
     batch: Any
 
 
@@ -181,29 +176,20 @@ class ReplayEngine:
     by_id = True
 
     def __init__(self, path: Path) -> None:
-        self._answers, self._truncated = _read_log(path)
+        self._responses = _read_log(path)
         digest = file_sha256(path)
         self.identity = content_hash(["replay", digest])
         self.description = {"model_path": path.name, "answers_sha256": digest}
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | Unreadable]]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield the logged answers. Pictures are decoded too, so that every engine scores the same items."""
-        known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._answers]
+        known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
         with ThreadPoolExecutor() as pool:
-            for index, problem in zip(known, pool.map(_check, (requests[i] for i in known)), strict=True):
+            for index, readable in zip(
+                known, pool.map(_is_readable, (requests[i] for i in known)), strict=True
+            ):
                 name = (requests[index].item.id, requests[index].variant)
-                yield index, problem or Response(self._answers[name], truncated=self._truncated.get(name))
-
-
-def load_transformers(config: ModelConfig, decoding: Decoding, batch_size: int) -> TransformersEngine:
-    """Load a model.
-
-    Raises:
-        InputError: The model can't be loaded.
-    """
-    from reinforcesight.model.load import load_model
-
-    return TransformersEngine(load_model(config), decoding, batch_size)
+                yield index, self._responses[name] if readable else None
 
 
 def model_identity(description: dict[str, Any]) -> str:
@@ -224,12 +210,12 @@ def model_identity(description: dict[str, Any]) -> str:
     return content_hash([weights, {part: description.get(part) for part in parts}])
 
 
-def _check(request: Request) -> Unreadable | None:
+def _is_readable(request: Request) -> bool:
     try:
         open_picture(request.item.picture)
-    except InputError as error:
-        return Unreadable(error.what)
-    return None
+    except InputError:
+        return False
+    return True
 
 
 def _length(request: Request) -> float:
@@ -255,11 +241,21 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _read_log(path: Path) -> tuple[dict[tuple[str, Variant], str], dict[tuple[str, Variant], bool]]:
-    """Responses, and whether they were truncated, by item id and variant."""
-    answers: dict[tuple[str, Variant], str] = {}
-    truncated: dict[tuple[str, Variant], bool] = {}
-    fix = f"each line needs {' or '.join(_ID_KEYS)}, and {' or '.join(_TEXT_KEYS)}"
+class _LoggedAnswer(BaseModel):
+    """One line of a log. Other tools use other keys; the first one present counts."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    id: str = Field(validation_alias=AliasChoices("id", "idx"))
+    text: str = Field(validation_alias=AliasChoices("response", "text", "output", "prediction"))
+    variant: Variant = Variant.PLAIN
+    truncated: bool | None = None
+
+
+def _read_log(path: Path) -> dict[tuple[str, Variant], Response]:
+    """Responses by item id and variant."""
+    responses: dict[tuple[str, Variant], Response] = {}
+    fix = "each line needs id or idx; response, text, output or prediction; and optionally variant"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -271,27 +267,16 @@ def _read_log(path: Path) -> tuple[dict[tuple[str, Variant], str], dict[tuple[st
             continue
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not valid JSON: {error.msg}", where=where, fix=fix) from error
-        if not isinstance(row, dict):
-            raise InputError("expected a JSON object", where=where, fix=fix)
-        identifier = next((row[key] for key in _ID_KEYS if key in row), None)
-        text = next((row[key] for key in _TEXT_KEYS if isinstance(row.get(key), str)), None)
-        if identifier is None or text is None:
-            raise InputError("a logged answer has no id or no text", where=where, fix=fix)
-        try:
-            name = (str(identifier), Variant(row.get("variant", Variant.PLAIN)))
-        except ValueError as error:
+            logged = _LoggedAnswer.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise InputError(f"not a logged answer: {key} {first['msg']}", where=where, fix=fix) from error
+        response = Response(logged.text, truncated=logged.truncated)
+        if responses.setdefault((logged.id, logged.variant), response).text != logged.text:
             raise InputError(
-                f"unknown variant {row['variant']!r}", where=where, fix="plain, blind or swapped"
-            ) from error
-        if answers.setdefault(name, text) != text:
-            raise InputError(
-                f"two different answers for id {identifier!r}", where=where, fix="keep one of them"
+                f"two different answers for id {logged.id!r}", where=where, fix="keep one of them"
             )
-        if isinstance(row.get("truncated"), bool):
-            truncated[name] = row["truncated"]
-    if not answers:
+    if not responses:
         raise InputError("the file holds no answers", where=str(path), fix=fix)
-    return answers, truncated
+    return responses

@@ -31,7 +31,7 @@ from reinforcesight.eval.answers import (
 )
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks, spread_over_tasks
-from reinforcesight.eval.engines import Decoding, InferenceEngine, ReplayEngine, load_transformers
+from reinforcesight.eval.engines import Decoding, InferenceEngine, ReplayEngine, TransformersEngine
 from reinforcesight.eval.items import (
     Benchmark,
     BrokenRow,
@@ -151,7 +151,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
     )
     model = options.at(str(config.model_path))
     if config.engine == "transformers":
-        return load_transformers(model, decoding, config.batch_size)
+        return TransformersEngine(model, decoding, config.batch_size)
     if processes.world > 1:
         raise ConfigError(
             "vLLM starts its own processes",
@@ -210,7 +210,7 @@ def _answer(
         if share:
             for index, response in engine.answer(requests):
                 progress.advance()
-                if isinstance(response, Response):
+                if response is not None:
                     log.append(score(requests[index], share[index][0], response))
                     done += 1
     return done
