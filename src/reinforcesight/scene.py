@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reinforcesight.errors import InputError
 
+ObjectId = int | str
 Vector = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -77,7 +78,7 @@ class SceneObject(_Record):
         part_of: Id of the object that this one belongs to.
     """
 
-    id: int | str
+    id: ObjectId
     name: Annotated[str, Field(min_length=1)]
     box: tuple[float, float, float, float]
     category: str | None = None
@@ -165,7 +166,7 @@ class Scene(_Record):
             raise ValueError(f"surface_distances: expected {count} rows of {count}, as many as objects")
         return self
 
-    def index_of(self, object_id: int | str) -> int:
+    def index_of(self, object_id: ObjectId) -> int:
         """Position of an object in ``objects``.
 
         Raises:
@@ -177,7 +178,7 @@ class Scene(_Record):
         known = ", ".join(repr(item.id) for item in self.objects)
         raise InputError(f"no object with id {object_id!r} in the scene", fix=f"known ids: {known or 'none'}")
 
-    def __getitem__(self, object_id: int | str) -> SceneObject:
+    def __getitem__(self, object_id: ObjectId) -> SceneObject:
         return self.objects[self.index_of(object_id)]
 
     def to_json(self) -> str:

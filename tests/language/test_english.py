@@ -2,7 +2,8 @@
 
 import pytest
 
-from reinforcesight.language.english import Mention, bare_name, fill, is_plural, usable_name
+from reinforcesight.language.english import Mention, fill, is_plural, usable_name
+from reinforcesight.language.names import bare_name
 
 COCO_NAMES = (
     *(

@@ -11,23 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.language.claim_reader import (
-    UNCLEAR,
-    MentionTable,
-    ReadClaim,
-    Words,
-    read_claims_in,
-)
-from reinforcesight.language.claims import Claim, claim_mentions
-from reinforcesight.language.english import bare_name
-from reinforcesight.language.names import ambiguous_names
-from reinforcesight.language.vocabulary import other_names
+from reinforcesight.language.claims import Claim, MentionTable, Words, read_claims, scene_mentions
+from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules
-from reinforcesight.scene import Scene
+from reinforcesight.scene import ObjectId, Scene
 
-ObjectId = int | str
 _CONCLUSION = re.compile(
     r"\banswer(?: to the question)? (?:is|must be|should be)\b:?([^.?!\n]{1,120})", re.IGNORECASE
 )
@@ -49,7 +39,6 @@ class CheckedClaim:
     Attributes:
         claim: Relation and ids of the objects.
         verdict: What the scene says.
-        tokens: Where it stands in the reasoning: first token, and the one after its last.
         counted: The first of its kind; the same claim again, also turned round, counts for nothing.
         as_asked: The relation that it claims of the question's subject to its reference; ``None`` for a claim about
             other objects, another axis or another anchor.
@@ -57,13 +46,12 @@ class CheckedClaim:
 
     claim: Claim[ObjectId]
     verdict: ClaimVerdict
-    tokens: tuple[int, int]
     counted: bool
     as_asked: Relation | None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedComparison:
     """The comparison that a question is about: positions of the objects, and what holds of subject to reference."""
 
     axis: Axis
@@ -77,7 +65,7 @@ class Checker:
     """Reads and checks claims about one question. Verdicts are remembered, since rollouts repeat claims."""
 
     def __init__(
-        self, scene: Scene | None, asked: Asked | None, mentions: MentionTable, rules: RelationRules
+        self, scene: Scene | None, asked: AskedComparison | None, mentions: MentionTable, rules: RelationRules
     ) -> None:
         self.asked = asked
         self._scene = scene
@@ -101,16 +89,15 @@ class Checker:
         """All claims of a text."""
         if self._scene is None:
             return ()
-        checked: list[CheckedClaim] = []
+        ids, checked = self._ids, list[CheckedClaim]()
         seen: set[tuple[Relation, int, int, int | None]] = set()
-        for claim in read_claims_in(words):
+        for claim in read_claims(words):
             key = _canonical(claim.relation, claim.subject, claim.reference, claim.anchor)
-            anchor = None if claim.anchor is None else self._ids[claim.anchor]
+            anchor = None if claim.anchor is None else ids[claim.anchor]
             checked.append(
                 CheckedClaim(
-                    Claim(claim.relation, self._ids[claim.subject], self._ids[claim.reference], anchor),
+                    Claim(claim.relation, ids[claim.subject], ids[claim.reference], anchor, claim.tokens),
                     self._verdict(key),
-                    claim.tokens,
                     key not in seen,
                     self._as_asked(claim),
                 )
@@ -118,7 +105,7 @@ class Checker:
             seen.add(key)
         return tuple(checked)
 
-    def _as_asked(self, claim: ReadClaim) -> Relation | None:
+    def _as_asked(self, claim: Claim[int]) -> Relation | None:
         asked = self.asked
         if asked is None or claim.relation.axis is not asked.axis or claim.anchor != asked.anchor:
             return None
@@ -208,7 +195,11 @@ def make_checker(scene_json: str | None, evidence_json: str | None, rules: Relat
     scene, ambiguous = read
     evidence = _read_evidence(evidence_json)
     asked, boxes = _asked(scene, evidence)
-    return Checker(scene, asked, MentionTable(_mentions(scene, ambiguous, asked, boxes)), rules)
+    roles = [] if asked is None else [asked.subject, asked.reference]
+    if asked is not None and asked.anchor is not None:
+        roles.append(asked.anchor)
+    mentions = scene_mentions([item.name for item in scene.objects], ambiguous, roles, boxes)
+    return Checker(scene, asked, MentionTable(mentions), rules)
 
 
 def _read_evidence(text: str | None) -> Mapping[str, Any]:
@@ -219,13 +210,13 @@ def _read_evidence(text: str | None) -> Mapping[str, Any]:
     return evidence if isinstance(evidence, dict) else {}
 
 
-def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Asked | None, dict[int, str]]:
+def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[AskedComparison | None, dict[int, str]]:
     """What the evidence says is compared, and the colour of the box drawn around each object."""
     try:
         relation = Relation(evidence["relation"])
         anchor_id = evidence.get("anchor")
         anchor = None if anchor_id is None else scene.index_of(anchor_id)
-        asked = Asked(
+        asked = AskedComparison(
             relation.axis,
             scene.index_of(evidence["subject"]),
             scene.index_of(evidence["reference"]),
@@ -236,26 +227,3 @@ def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Asked | None, dic
     except (KeyError, ValueError, TypeError, AttributeError, InputError):
         return None, {}
     return asked, boxes
-
-
-def _mentions(
-    scene: Scene, ambiguous: Sequence[bool], asked: Asked | None, boxes: Mapping[int, str]
-) -> dict[str, int]:
-    """How each object may be written: in the question's own way, others by a name that fits no other object."""
-    names = {index: bare_name(item.name).lower() for index, item in enumerate(scene.objects)}
-    found = {name: UNCLEAR if ambiguous[index] else index for index, name in names.items()}
-    if asked is not None:
-        roles = [asked.subject, asked.reference] + ([] if asked.anchor is None else [asked.anchor])
-        own = {index: names[index] for index in roles}
-        for index in roles:
-            found[names[index]] = UNCLEAR
-        found |= claim_mentions(own, {index: colour for index, colour in boxes.items() if index in own})
-        for index, colour in boxes.items():
-            name = names[index]
-            for written in (f"{name} ({colour} box)", f"object in the {colour} box", f"{colour} box"):
-                found.setdefault(written, index)
-    synonyms: dict[str, int] = {}
-    for index, name in names.items():
-        for other in other_names(name):
-            synonyms[other] = index if synonyms.get(other, index) == index else UNCLEAR
-    return synonyms | found

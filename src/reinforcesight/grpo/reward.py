@@ -25,7 +25,7 @@ from reinforcesight.grpo.formatting import read_layout
 from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
-from reinforcesight.language.claim_reader import character_spans
+from reinforcesight.language.claims import character_spans
 from reinforcesight.protocol import LETTERS
 
 __all__ = [
@@ -208,8 +208,8 @@ def _same_values(first: Mapping[str, list[Any]], second: Mapping[str, list[Any]]
 def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedClaim]]:
     """Where the claims of a scored completion stand in it (first character, one after the last), to be marked."""
     start, end = parts.reasoning
-    found = character_spans(text[start:end], [item.tokens for item in parts.claims])
-    return [(start + found[c.tokens][0], start + found[c.tokens][1], c) for c in parts.claims]
+    found = character_spans(text[start:end], [item.claim.tokens for item in parts.claims])
+    return [(start + found[c.claim.tokens][0], start + found[c.claim.tokens][1], c) for c in parts.claims]
 
 
 def _repetition(share: float, config: RewardConfig) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reinforcesight.language.names import with_article
+from reinforcesight.language.names import bare_name
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.language.vocabulary import singular_words, takes_are
 
@@ -50,11 +50,6 @@ class Mention:
     text: str
     plural: bool = False
     later: str | None = None
-
-
-def bare_name(name: str) -> str:
-    """A name without its article: "red chair"."""
-    return with_article(name).removeprefix("the ")
 
 
 def is_plural(name: str) -> bool:

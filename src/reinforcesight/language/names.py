@@ -38,11 +38,10 @@ def _more_general(words: tuple[str, ...]) -> tuple[str, ...]:
     return (*words[:-1], KIND_OF.get(words[-1], words[-1]))
 
 
-def with_article(name: str) -> str:
-    """A name after the definite article: "the red chair"; an article already there is not doubled."""
+def bare_name(name: str) -> str:
+    """A name without its article: "red chair"."""
     lowered = name.casefold()
     for article in ("the ", "a ", "an "):
         if lowered.startswith(article):
-            name = name[len(article) :]
-            break
-    return f"the {name}"
+            return name[len(article) :]
+    return name

@@ -178,14 +178,26 @@ def test_a_planted_defect_is_found(tmp_path, splits, name):
     assert report.exit_code == 1
 
 
-def test_a_contradiction_in_the_reasoning(tmp_path, splits):
+@pytest.mark.parametrize(
+    ("text", "contradicts"),
+    [
+        ("The {s} is clearly to the right of the {r}.", True),
+        ("The {s} appears to be located on the right side of the {r}.", True),
+        ("The {r} sits a bit left of the {s}. The {r} is slightly left of the {s}.", True),
+        ("Is the {s} to the right of the {r}? It is not.", False),
+        ("Suppose the {s} is right of the {r}.", False),
+        ("The {s} may be right of the {r}.", False),
+        ("That the {s} is right of the {r} is false.", False),
+    ],
+)
+def test_a_contradiction_in_the_reasoning(tmp_path, splits, text, contradicts):
+    """The audit reads claims as the reward does: what is asked, supposed or denied is no claim."""
     train = splits["train"][:80]
     at = first(train, relation="left", form="cvbench")
     evidence, scene = json.loads(train[at].evidence), Scene.from_json(train[at].scene)
-    names = [scene[evidence[role]].name for role in ("subject", "reference")]
-    text = f"The {names[0]} is clearly to the right of the {names[1]}."
+    text = text.format(s=scene[evidence["subject"]].name, r=scene[evidence["reference"]].name)
     train[at] = change(train[at], completion=f"<think>{text}</think><answer>{train[at].answer} left</answer>")
-    assert "reasoning_contradicts" in rules(run(tmp_path, {"train": train}))
+    assert ("reasoning_contradicts" in rules(run(tmp_path, {"train": train}))) is contradicts
 
 
 def test_two_objects_of_one_name_need_boxes(tmp_path, splits):

@@ -5,6 +5,7 @@ import re
 import statistics
 
 import pytest
+from claims_support import claims_in
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from question_scenes import random_question, truth
@@ -12,8 +13,8 @@ from question_scenes import random_question, truth
 from reinforcesight.data_gen.questions.compose import compose
 from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
-from reinforcesight.language.claims import CLAIM_PHRASES, Claim, claim_mentions, read_claims
-from reinforcesight.language.english import bare_name
+from reinforcesight.language.claims import CLAIM_PHRASES, Claim, asked_mentions
+from reinforcesight.language.names import bare_name
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.relations import Axis, Relation
 
@@ -27,7 +28,7 @@ def made(seed, **options):
 def mentions_of(scene, q):
     """How the objects of a question may be written, each to its id."""
     names = {i: scene[i].name for i in (q.subject, q.reference, q.anchor) if i is not None}
-    return claim_mentions(names, {mark["object"]: mark["colour"] for mark in q.evidence["boxes"]})
+    return asked_mentions(names, {mark["object"]: mark["colour"] for mark in q.evidence["boxes"]})
 
 
 @settings(max_examples=120, deadline=None)
@@ -45,7 +46,7 @@ def test_no_numbers_and_both_objects_named(seed):
 @given(seeds)
 def test_every_claim_is_true_and_the_right_one_is_there(seed):
     scene, _, q, _ = made(seed)
-    claims = read_claims(q.reasoning, mentions_of(scene, q))
+    claims = claims_in(q.reasoning, mentions_of(scene, q))
     assert claims
     for claim in claims:
         assert truth(scene, claim.relation.value, claim.subject, claim.reference, claim.anchor), claim
@@ -165,17 +166,15 @@ def test_length_stays_readable():
 
 def test_claims_are_read_back_from_any_wording():
     names = {"red chair": 1, "table": 2, "dog": 3, "chair in the red box": 4}
-    assert read_claims("The red chair is far to the left of the table.", names) == [
-        Claim(Relation.LEFT, 1, 2)
-    ]
-    assert read_claims("So the dog sits behind the chair in the red box.", names) == [
+    assert claims_in("The red chair is far to the left of the table.", names) == [Claim(Relation.LEFT, 1, 2)]
+    assert claims_in("So the dog sits behind the chair in the red box.", names) == [
         Claim(Relation.BEHIND, 3, 4)
     ]
     text = "The dog is much further from the table than the red chair is, and the table is above the dog."
-    assert read_claims(text, names) == [Claim(Relation.FARTHER, 3, 1, 2), Claim(Relation.ABOVE, 2, 3)]
-    assert read_claims("It is not true that the dog is behind the table.", names) == []
-    assert read_claims("The cat is behind the tablecloth.", names) == []
-    assert read_claims("nothing", {}) == []
+    assert claims_in(text, names) == [Claim(Relation.FARTHER, 3, 1, 2), Claim(Relation.ABOVE, 2, 3)]
+    assert claims_in("It is not true that the dog is behind the table.", names) == []
+    assert claims_in("The cat is behind the tablecloth.", names) == []
+    assert claims_in("nothing", {}) == []
 
 
 def test_claim_phrases_are_unambiguous():
@@ -317,7 +316,7 @@ def test_fixed_wording_gives_one_text_for_the_same_facts_without_optional_senten
         assert find_numbers(q.reasoning) == []
         names = {i: scene[i].name for i in {q.subject, q.reference, q.anchor} - {None}}
         colours = {box["object"]: box["colour"] for box in q.evidence["boxes"]}
-        claims = read_claims(q.reasoning, claim_mentions(names, colours))
+        claims = claims_in(q.reasoning, asked_mentions(names, colours))
         assert claims
         assert {*claims} <= {told, turned}
         lengths.append((len(plain[0].reasoning.split()), len(usual.reasoning.split())))

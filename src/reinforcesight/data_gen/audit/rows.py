@@ -19,8 +19,8 @@ from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.data_gen.questions.forms import FORMS
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
-from reinforcesight.language.claims import read_claims
-from reinforcesight.language.names import ambiguous_names, with_article
+from reinforcesight.language.claims import MentionTable, read_claims, scene_mentions
+from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.protocol import REASON_INSTRUCTION
 from reinforcesight.relations import relate
@@ -191,7 +191,7 @@ class RowChecks:
             add("judge", f"{where}: {verdict.explanation}")
         reasoning = match[1] if match else row.completion
         names = [item.name for item in known.scene.objects] if known else []
-        numbers = find_numbers(reasoning, ignore=[*names, *(bare(name) for name in names)])
+        numbers = find_numbers(reasoning, ignore=[*names, *(bare_name(name) for name in names)])
         if numbers:
             add("number_in_reasoning", f"{where}: {', '.join(numbers[:5])}")
         if known is not None:
@@ -199,23 +199,21 @@ class RowChecks:
 
     def _check_claims(self, reasoning: str, where: str, known: Understood) -> None:
         holds = plain_relation(known)
-        # With names replaced by roles the patterns stay the same from row to row, and are compiled once.
-        mentions = {_ROLE_WORDS[role]: role for role in known.people}
-        for claim in read_claims(mask_names(reasoning, known), mentions):
+        scene, people = known.scene, known.people
+        places = {role: scene.index_of(item.id) for role, item in people.items()}
+        colours = {places[role]: colour for role, colour in known.boxed.items()}
+        names = [item.name for item in scene.objects]
+        table = MentionTable(scene_mentions(names, self._ambiguous, places.values(), colours))
+        for claim in read_claims(table.split(reasoning)):
             pair = (claim.subject, claim.reference)
-            if pair == ("subject", "reference"):
+            if pair == (places["subject"], places["reference"]):
                 true = holds
-            elif pair == ("reference", "subject"):
+            elif pair == (places["reference"], places["subject"]):
                 true = holds.inverse if holds else None
             else:
                 continue
             if true is not None and claim.relation.axis is known.axis and claim.relation is not true:
                 self._findings.add("reasoning_contradicts", f"{where}: {reasoning}")
-
-
-def bare(name: str) -> str:
-    """A name without an article."""
-    return with_article(name).removeprefix("the ")
 
 
 def _relate(known: Understood, rules: RelationRules) -> Any:
@@ -257,7 +255,7 @@ def mask_names(question: str, known: Understood) -> str:
     """The question with every mention of an object replaced by its role: "role_subject"."""
     text = question
     for role, item in sorted(known.people.items(), key=lambda pair: -len(pair[1].name)):
-        name = re.escape(bare(item.name))
+        name = re.escape(bare_name(item.name))
         if role in known.boxed:
             colour = re.escape(known.boxed[role])
             own = rf"(?: \([^()]*\b{colour} box\)| in the {colour} box)"
@@ -307,7 +305,7 @@ def _roles_of_options(choices: Sequence[str], known: Understood) -> list[str] | 
         text = " ".join(choice.split()).casefold()
         fits = []
         for role in ("subject", "reference"):
-            name = bare(known.people[role].name).casefold()
+            name = bare_name(known.people[role].name).casefold()
             accepted = {name, f"the {name}"}
             colour = known.boxed.get(role)
             if colour:

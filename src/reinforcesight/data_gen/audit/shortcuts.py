@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Any
 
 from reinforcesight.data_gen.audit.findings import Findings, Table, percent
-from reinforcesight.data_gen.audit.rows import Understood, bare, plain_relation
+from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.language.vocabulary import canonical_words
 
@@ -78,7 +78,7 @@ class TextSample:
         answer = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(row.answer.strip("()"))
         if holds is None or answer < 0:
             return
-        names = {role: " ".join(canonical_words(bare(item.name))) for role, item in known.people.items()}
+        names = {role: " ".join(canonical_words(item.name)) for role, item in known.people.items()}
         first, second = sorted((names["subject"], names["reference"]))
         subject_smaller = holds is holds.axis.relations[0]
         subject_first = names["subject"] == first

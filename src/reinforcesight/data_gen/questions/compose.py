@@ -21,8 +21,8 @@ from reinforcesight.data_gen.questions.templates import (
     Templates,
 )
 from reinforcesight.errors import InputError
-from reinforcesight.language.english import Mention, bare_name, fill, is_plural, usable_name
-from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.english import Mention, fill, is_plural, usable_name
+from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pictures.drawing import Box
 from reinforcesight.protocol import (
@@ -34,9 +34,8 @@ from reinforcesight.protocol import (
     with_options,
 )
 from reinforcesight.relations import DEFAULT_RULES, Axis, Relation, RelationResult, RelationRules, relate_all
-from reinforcesight.scene import Scene
+from reinforcesight.scene import ObjectId, Scene
 
-ObjectId = int | str
 _ALL_FORMS = frozenset(Form)
 _BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
 _COINCIDING = 0.7  # intersection over union from which two drawn boxes are hard to tell apart

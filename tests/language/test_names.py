@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reinforcesight.language.names import ambiguous_names, with_article
+from reinforcesight.language.names import ambiguous_names, bare_name
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_ambiguous(names: list[str], expected: list[bool]) -> None:
 
 @pytest.mark.parametrize("name", ["red chair", "the red chair", "A red chair"])
 def test_article(name: str) -> None:
-    assert with_article(name) == "the red chair"
+    assert bare_name(name) == "red chair"
