@@ -11,7 +11,7 @@ from eval_samples import bench_rows, write_parquet, write_published
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
-from reinforcesight.eval.items import Variant, make_request, open_picture, relation_of
+from reinforcesight.eval.items import Variant, make_request, relation_of
 from reinforcesight.protocol import REASON_INSTRUCTION, Protocol, with_instruction, with_options
 
 
@@ -175,13 +175,6 @@ def test_swapping_moves_options_and_gold_together(tmp_path: Path) -> None:
         for place, choice in enumerate(swapped.choices):
             assert f"({'ABCDEFG'[place]}) {choice}" in swapped.text
         assert swapped.text.startswith(item.question)
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", None])
-def test_a_broken_picture_is_an_error(data: bytes | None) -> None:
-    cut_off = bench_rows()[0]["image"]["bytes"]
-    with pytest.raises(InputError, match="can't be decoded"):
-        open_picture(cut_off[: len(cut_off) // 2] if data is None else data)
 
 
 def test_the_hub_is_asked_for_the_pinned_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

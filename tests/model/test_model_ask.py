@@ -6,7 +6,14 @@ from pydantic import ValidationError
 from tiny_models import build_tiny
 
 from reinforcesight.errors import InputError
-from reinforcesight.model.ask import AskConfig, ask, make_question, open_picture, parse_boxes, take_apart
+from reinforcesight.model.ask import (
+    AskConfig,
+    ask,
+    make_question,
+    parse_boxes,
+    picture_with_boxes,
+    take_apart,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def test_boxes_are_drawn_and_mentioned_in_cv_bench_colours(tmp_path):
     assert question.prompt == (
         "Which is closer, the red chair (highlighted by a red box) or the table (highlighted by a blue box)?"
     )
-    picture = open_picture(question)
+    picture = picture_with_boxes(question)
     assert picture.getpixel((10, 40)) == (255, 0, 0)
     assert picture.getpixel((50, 40)) == (0, 0, 255)
     assert picture.getpixel((25, 40)) == (255, 255, 255)

@@ -14,7 +14,8 @@ from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
 from reinforcesight.eval.engines import Decoding, model_identity
-from reinforcesight.eval.items import Request, open_picture
+from reinforcesight.eval.items import Request
+from reinforcesight.pictures.decode import decode_rgb
 
 if TYPE_CHECKING:
     from reinforcesight.model.load import ModelConfig, ModelSource
@@ -85,7 +86,7 @@ class VllmEngine:
         from reinforcesight.model.chat import chat_text, user_message
 
         data = request.picture
-        picture = None if data is None else open_picture(data)
+        picture = None if data is None else decode_rgb(data)
         message = user_message(request.text, with_image=picture is not None)
         prompt: dict[str, Any] = {"prompt": chat_text(self._processor, [message], with_image=False)}
         if picture is not None:

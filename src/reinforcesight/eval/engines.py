@@ -5,7 +5,6 @@ An engine yields each response as soon as it has it, in any order, so that finis
 
 from __future__ import annotations
 
-import io
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PIL import Image
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
-from reinforcesight.eval.items import Request, Variant, content_hash, file_sha256, open_picture
+from reinforcesight.eval.items import Request, Variant, content_hash, file_sha256
+from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
     from reinforcesight.model.load import ModelConfig
@@ -99,7 +98,7 @@ class TransformersEngine:
             request = requests[index]
             data = request.picture
             try:
-                picture = None if data is None else open_picture(data)
+                picture = None if data is None else decode_rgb(data)
             except InputError:
                 unreadable.append(index)
                 continue
@@ -212,7 +211,7 @@ def model_identity(description: dict[str, Any]) -> str:
 
 def _is_readable(request: Request) -> bool:
     try:
-        open_picture(request.item.picture)
+        decode_rgb(request.item.picture)
     except InputError:
         return False
     return True
@@ -223,9 +222,9 @@ def _length(request: Request) -> float:
     tokens = len(request.text) / 4
     if request.picture is not None:
         try:
-            with Image.open(io.BytesIO(request.picture)) as picture:  # reads only the header
+            with opened(request.picture) as picture:  # reads only the header
                 tokens += picture.width * picture.height / 28**2
-        except (OSError, SyntaxError, ValueError):
+        except InputError:
             pass  # reported when the batch is prepared
     return tokens
 

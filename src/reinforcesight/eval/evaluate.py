@@ -40,13 +40,13 @@ from reinforcesight.eval.items import (
     Variant,
     content_hash,
     make_request,
-    open_picture,
 )
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.progress import Progress
 from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
 from reinforcesight.grpo.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.files import write_json
+from reinforcesight.pictures.decode import decode_rgb
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
 
@@ -231,7 +231,7 @@ def _collect(
         if key in logged or item.row in unreadable:
             continue
         try:
-            open_picture(item.picture)
+            decode_rgb(item.picture)
         except InputError as error:
             unreadable[item.row] = BrokenRow(item.id, item.row, item.task, "picture unreadable", error.what)
         else:

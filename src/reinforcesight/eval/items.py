@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -11,9 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from reinforcesight.errors import InputError
 from reinforcesight.protocol import (
     DIRECT_OPEN_INSTRUCTION,
     LETTERS,
@@ -23,9 +19,6 @@ from reinforcesight.protocol import (
     with_instruction,
 )
 from reinforcesight.relations.kinds import Relation
-
-# A picture larger than this is refused by Pillow as a decompression bomb; the same bound as Pillow's own default.
-_MAX_PIXELS = 178_956_970
 
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
 _RELATION_WORDS = frozenset({"left", "right", "above", "below"})
@@ -205,20 +198,3 @@ def relation_of(task: str, answer_text: str, question: str = "") -> str | None:
 def type_of(task: str) -> str:
     """CV-Bench's ``type`` of a task: 2D or 3D."""
     return _TYPE_OF_TASK.get(task, "")
-
-
-def open_picture(data: bytes) -> Image.Image:
-    """Decode a picture fully, as RGB.
-
-    Raises:
-        InputError: The bytes are no picture, are cut off, or are too large.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                raise InputError(
-                    f"the picture has {picture.width} x {picture.height} pixels", fix="shrink it"
-                )
-            return picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"the picture can't be decoded: {error}", fix="replace the file") from error

@@ -18,9 +18,10 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer
-from reinforcesight.eval.items import Item, Variant, content_hash, open_picture
+from reinforcesight.eval.items import Item, Variant, content_hash
 from reinforcesight.eval.results import Accuracy, Compared, Results
 from reinforcesight.jobs.files import write_text
+from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.protocol import LETTERS
 
 _PICTURE_SIDE = 420  # pixels along the longer side in the gallery
@@ -302,7 +303,7 @@ def scene_boxes(item: Item) -> tuple[Box, ...]:
 def _thumbnail(data: bytes) -> tuple[str, int, int]:
     """Data URI of a small JPEG, and the size of the original."""
     try:
-        picture = open_picture(data)
+        picture = decode_rgb(data)
     except InputError:
         return "", 1, 1
     width, height = picture.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from PIL import Image
 
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.cvbench import HUB_ID, load_benchmark
-from reinforcesight.eval.items import BrokenRow, Item, open_picture
+from reinforcesight.eval.items import BrokenRow, Item
 from reinforcesight.jobs.files import write_text
+from reinforcesight.pictures.decode import opened
 from reinforcesight.protocol import Protocol
 
 _COLUMNS: dict[str, pa.DataType] = {
@@ -176,8 +175,8 @@ def _task_text(task: str, protocol: Protocol, benchmark: Path | None) -> str:
 
 def _encoding(item: Item) -> str:
     """File ending of a picture that decodes."""
-    open_picture(item.picture)
-    with Image.open(io.BytesIO(item.picture)) as picture:
+    with opened(item.picture) as picture:
+        picture.load()
         return (picture.format or "png").lower()
 
 

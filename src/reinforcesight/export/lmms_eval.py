@@ -13,6 +13,7 @@ from PIL import Image
 
 from reinforcesight.eval.statistics import stratified_accuracy
 from reinforcesight.judge import judge_row
+from reinforcesight.pictures.decode import to_rgb
 from reinforcesight.protocol import Protocol, with_instruction
 
 Doc = Mapping[str, Any]
@@ -20,7 +21,7 @@ Doc = Mapping[str, Any]
 
 def doc_to_visual(doc: Doc) -> list[Image.Image]:
     """The picture of a row."""
-    return [doc["image"].convert("RGB")]
+    return [to_rgb(doc["image"])]
 
 
 def doc_to_text_direct(doc: Doc, specific: Mapping[str, Any] | None = None) -> str:

@@ -96,7 +96,7 @@ def ask(config: AskConfig) -> AskResult:
         assert config.image is not None
         assert config.question is not None
         question = make_question(1, config.image, config.question, parse_boxes(config.box))
-        picture = open_picture(question)
+        picture = picture_with_boxes(question)
         [answer] = answer_questions(
             load_model(config.model.at(config.model_path)), [question], [picture], config
         )
@@ -121,7 +121,7 @@ def _ask_batch(config: AskConfig, path: Path) -> AskResult:
             try:
                 if isinstance(item, ReinforceSightError):
                     raise item
-                ready[number] = (item, open_picture(item))
+                ready[number] = (item, picture_with_boxes(item))
             except ReinforceSightError as error:
                 problems[number] = str(error)
         asked = answer_questions(
@@ -223,26 +223,17 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
     return _Question(line, image, question, tuple(coloured))
 
 
-def open_picture(question: _Question) -> Image.Image:
+def picture_with_boxes(question: _Question) -> Image.Image:
     """The picture in RGB with the question's boxes drawn on it.
 
     Raises:
-        InputError: It is missing or broken, or a box lies outside it.
+        InputError: It is missing or can't be used, or a box lies outside it.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(question.image) as opened:
-            picture = opened.convert("RGB")
-    except FileNotFoundError as error:
-        raise InputError("no such picture", where=str(question.image), fix="check the path") from error
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise InputError(f"the picture can't be read: {error}", where=str(question.image)) from error
-    if not question.boxes:
-        return picture
+    from reinforcesight.pictures.decode import read_rgb
     from reinforcesight.pictures.drawing import draw_boxes
 
-    return draw_boxes(picture, question.boxes)
+    picture = read_rgb(question.image)
+    return draw_boxes(picture, question.boxes) if question.boxes else picture
 
 
 def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from reinforcesight.data_gen.dataset.rows import Row
-from reinforcesight.data_gen.sources.picture_file import BROKEN_PICTURE
 from reinforcesight.errors import InputError
-from reinforcesight.pictures.drawing import to_rgb
+from reinforcesight.pictures.decode import PictureError, decode_rgb
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Axis
 from reinforcesight.scene import Scene, SceneObject
@@ -106,11 +103,8 @@ def _parts(completion: str) -> tuple[str, str]:
 def thumbnail(data: bytes, *, side: int, quality: int) -> str | None:
     """A picture as the data URI of a small JPEG, or ``None`` where it can't be read."""
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-            image.draft("RGB", (side, side))
-            small = to_rgb(image)
-            small.thumbnail((side, side))
-    except (Image.DecompressionBombError, *BROKEN_PICTURE):
+        small = decode_rgb(data, max_side=side)
+    except PictureError:
         return None
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=quality, optimize=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import to_rgb
 
 Box = tuple[float, float, float, float]
 Colour = Literal["red", "blue", "green"]
@@ -51,15 +52,3 @@ def _pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
             fix="give boxes as [x0, y0, x1, y1] in pixels of this picture",
         )
     return x0, y0, max(x0, x1), max(y0, y1)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """A new RGB picture: transparent parts become white, 16-bit grey is brought down to 8 bits."""
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    if image.mode.startswith("I;16"):
-        # Pillow's own conversion to 8 bits clips at 255 instead of scaling.
-        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()

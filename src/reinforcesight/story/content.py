@@ -20,6 +20,7 @@ from reinforcesight.eval.items import Item, Variant, content_hash
 from reinforcesight.eval.report import Box, scene_boxes, split_response
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.pages.question_cards import Card, make_card, thumbnail
+from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig, StageName
 from reinforcesight.story.layout import MODELS
@@ -297,9 +298,7 @@ def _plain(path: Path) -> dict[str, ScoredAnswer]:
 
 
 def _asked(item: Item, answers: Mapping[str, ScoredAnswer]) -> Asked:
-    from reinforcesight.eval.items import open_picture
-
-    picture = open_picture(item.picture)
+    picture = decode_rgb(item.picture)
     return Asked(
         item=item,
         picture=thumbnail(item.picture, side=_SIDE, quality=_QUALITY) or "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,15 @@ import numpy as np
 from datasets import Dataset, load_dataset
 from datasets import Image as ImageFeature
 from datasets.exceptions import DatasetNotFoundError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.record import fingerprint_files
 from reinforcesight.model.chat import training_texts
+from reinforcesight.pictures.decode import decode_rgb, to_rgb
 
 _Collator: Any = DataCollatorForVisionLanguageModeling
-
-# Qwen's picture processor refuses anything narrower, in words that don't say which picture it was.
-_LARGEST_RATIO = 200
 
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
 ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
@@ -129,27 +126,16 @@ def decode_picture(row: Mapping[str, Any]) -> Image.Image:
     """A row's picture in RGB.
 
     Raises:
-        InputError: The row has no picture, or it is broken; named by the row's id.
+        InputError: The row has no picture, or one that can't be used; named by the row's id.
     """
+    where = f"row {row.get('id')}"
     encoded = row["image"]
     if isinstance(encoded, Image.Image):
-        return encoded.convert("RGB")
+        return to_rgb(encoded)
     content = encoded.get("bytes") if encoded else None
     if not content:
-        raise InputError(
-            "the picture is missing", where=f"row {row.get('id')}", fix="generate the data set again"
-        )
-    try:
-        picture = Image.open(io.BytesIO(content)).convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise InputError(
-            f"the picture is broken: {error}", where=f"row {row.get('id')}", fix="generate the data set again"
-        ) from error
-    if max(picture.size) > _LARGEST_RATIO * min(picture.size):
-        raise InputError(
-            f"a picture of {picture.size} pixels is too narrow for a model", where=f"row {row.get('id')}"
-        )
-    return picture
+        raise InputError("the picture is missing", where=where, fix="generate the data set again")
+    return decode_rgb(content, where=where)
 
 
 class SpatialCollator(_Collator):  # type: ignore[misc]

@@ -6,7 +6,6 @@ Memory: some 400 bytes for each different picture, and digests of 8 bytes for ea
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -24,8 +23,8 @@ from reinforcesight.data_gen.audit.rows import Understood
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
-from reinforcesight.data_gen.sources.picture_file import BROKEN_PICTURE, MAX_PIXELS
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import PictureError, decode_rgb, read_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS
 
 # Two pictures whose perceptual hashes are near are the same one if their 16x16 grey versions differ by less than
@@ -34,21 +33,6 @@ SAME_PICTURE = 4.0
 _THUMB = 16
 _HASH_CHUNK = 2048
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-
-
-def read_image(data: bytes) -> Image.Image:
-    """A decoded RGB picture.
-
-    Raises:
-        ValueError: It can't be decoded, or is far too large.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width}x{image.height} pixels")
-            return image.convert("RGB")
-    except (Image.DecompressionBombError, *BROKEN_PICTURE) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -125,9 +109,9 @@ class PictureChecks:
             return
         self.decoded += 1
         try:
-            image = read_image(row.image)
-        except ValueError as error:
-            self._findings.add("unreadable_image", f"{stored.where} ({row.id}): {error}")
+            image = decode_rgb(row.image)
+        except PictureError as error:
+            self._findings.add("unreadable_image", f"{stored.where} ({row.id}): {error.what}")
             return
         self._good.add(content)
         if known is not None:
@@ -282,17 +266,17 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
             for file in sorted(path.rglob("*")):
                 if file.suffix.lower() in _PICTURE_SUFFIXES:
                     inside = resolve_inside(path, file.relative_to(path).as_posix())
-                    hashes.append(perceptual_hash(read_image(inside.read_bytes())))
+                    hashes.append(perceptual_hash(read_rgb(inside)))
         elif path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
             with pq.ParquetFile(path) as parquet:
                 for batch in parquet.iter_batches(batch_size=64, columns=["image"]):
-                    hashes += [perceptual_hash(read_image(v["bytes"])) for v in batch["image"].to_pylist()]
+                    hashes += [perceptual_hash(decode_rgb(v["bytes"])) for v in batch["image"].to_pylist()]
         else:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             hashes = [int(line.split()[0], 16) for line in lines if line.strip()]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, PictureError) as error:
         raise InputError(
             f"the pictures or hashes can't be read: {error}", where=str(path), fix="see docs/audit.md"
         ) from error

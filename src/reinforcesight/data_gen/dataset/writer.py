@@ -21,6 +21,7 @@ from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningSty
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_scanned_picture
 from reinforcesight.jobs.files import atomic_file, write_json
+from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
 
 # A row group ends when either is reached: readers that look at single rows decode one group, and memory stays small
@@ -284,8 +285,7 @@ class _Drawing:
         if not question.boxes:
             return self._encoded, suffix
         if self._decoded is None:
-            self._decoded = Image.open(io.BytesIO(self._encoded))
-            self._decoded.load()
+            self._decoded = decode_rgb(self._encoded)
         drawn = draw_boxes(self._decoded, question.boxes)
         buffer = io.BytesIO()
         if self._is_jpeg:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-from PIL import Image
-
+from reinforcesight.pictures.decode import PictureError, opened
 from reinforcesight.scene import Camera
 
 _EXIF_BLOCK = 0x8769
@@ -21,7 +19,7 @@ MIN_FOV_DEGREES, MAX_FOV_DEGREES = 4.0, 125.0
 _ASPECT_TOLERANCE = 0.02  # beyond it the picture was cropped, and its field of view is not the lens's
 
 
-def camera_from_exif(path: Path, width: int, height: int) -> Camera | None:
+def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
     """Intrinsics of a picture file, or ``None`` where EXIF does not tell.
 
     The 35 mm equivalent is read as CIPA DCG-001 defines it, over the diagonal; otherwise focal length in millimetres
@@ -29,14 +27,14 @@ def camera_from_exif(path: Path, width: int, height: int) -> Camera | None:
     the one that EXIF records was cropped, and gets none.
 
     Args:
-        path: The picture file. It must be one that opens.
+        data: The picture file's bytes.
         width: Pixels of the upright picture.
         height: Pixels of the upright picture.
     """
     try:
-        with Image.open(path) as image:
+        with opened(data) as image:
             tags = image.getexif().get_ifd(_EXIF_BLOCK)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+    except PictureError:
         return None
     return camera_from_tags(dict(tags), width, height)
 

@@ -7,7 +7,6 @@ left out, and why) in its metadata.
 
 from __future__ import annotations
 
-import io
 import json
 import random
 from collections import Counter
@@ -262,9 +261,9 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
 
 
 def _check_size(picture: SourcePicture) -> None:
-    from PIL import Image
+    from reinforcesight.pictures.decode import opened
 
-    with Image.open(io.BytesIO(picture.image)) as image:
+    with opened(picture.image) as image:
         if image.format not in ("PNG", "JPEG"):
             detail = f"expected PNG or JPEG, got {image.format}"
             raise PictureRejected("unsupported_format", detail, source_id=picture.source_id)

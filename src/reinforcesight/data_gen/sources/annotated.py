@@ -24,7 +24,7 @@ from reinforcesight.data_gen.sources.depth_files import (
     read_depth,
     read_intrinsics,
 )
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import (
@@ -101,7 +101,9 @@ class AnnotatedSource:
             path = self._file(entry.record["file_name"])
         except InputError as error:
             raise PictureRejected("path_leaves_folder", str(error), source_id=entry.source_id) from error
-        picture = read_picture(path, source_id=entry.source_id, expected=_expected_size(entry))
+        picture = read_picture_file(
+            path, source_id=entry.source_id, annotated=True, expected=_expected_size(entry)
+        )
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
         detections = _detections(entry.annotations(), coco.categories, picture, skipped)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from reinforcesight.data_gen.json_values import as_number, short
 from reinforcesight.data_gen.sources.data_folder import is_file
-from reinforcesight.data_gen.sources.picture_file import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
+from reinforcesight.pictures.decode import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
 from reinforcesight.scene import Camera
 
 # Units per metre where an image says nothing: millimetres for PNG, as most RGB-D sets have; metres for .npy.

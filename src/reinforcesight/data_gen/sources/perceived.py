@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.config import PerceptionConfig
@@ -21,6 +19,7 @@ from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePictu
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
 from reinforcesight.devices import pick_device
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import decode_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +196,7 @@ class PerceivedSource(ABC):
 
 def _task(picture: PictureWithQueries) -> PerceptionTask:
     encoded = picture.photograph.picture.data
-    with Image.open(io.BytesIO(encoded)) as image:
-        pixels = np.asarray(image.convert("RGB"))
+    pixels = np.asarray(decode_rgb(encoded))
     return PerceptionTask(
         encoded, pixels, picture.queries, picture.unseen, picture.photograph.camera, picture.skipped
     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from reinforcesight.data_gen.perception.camera import camera_from_exif
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
-from reinforcesight.data_gen.sources.picture_file import FORMATS, PictureBytes, read_picture
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, prepare_picture
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import PictureError, decode_rgb, read_bytes
 from reinforcesight.scene import Camera
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -62,7 +62,7 @@ def read_photograph(folder: Path, name: str) -> Photograph:
     """One picture of a folder, upright: nothing refers to its stored pixels, so that its EXIF orientation holds.
 
     Raises:
-        PictureRejected: As :func:`~reinforcesight.data_gen.sources.picture_file.read_picture`, and
+        PictureRejected: As :func:`~reinforcesight.data_gen.sources.picture_file.prepare_picture`, missing_file, and
             path_leaves_folder where a link leads elsewhere.
     """
     try:
@@ -70,13 +70,15 @@ def read_photograph(folder: Path, name: str) -> Photograph:
     except InputError as error:
         raise PictureRejected("path_leaves_folder", str(error), source_id=name) from error
     try:
-        picture = read_picture(path, source_id=name)
-    except PictureRejected as error:
-        if error.reason != "orientation_ambiguous":
-            raise
-        # The file opens and is within all limits; only whose coordinates it has was unclear, and there are none here.
-        picture = _turned_upright(path, name)
-    return Photograph(picture, camera_from_exif(path, picture.width, picture.height))
+        data = read_bytes(path)
+    except PictureError as error:
+        raise PictureRejected(error.reason, f"{path.name[:100]}: {error.what}", source_id=name) from error
+    return _photograph(data, path.name, name)
+
+
+def _photograph(data: bytes, name: str, source_id: str) -> Photograph:
+    picture = prepare_picture(data, name=name, source_id=source_id)
+    return Photograph(picture, camera_from_exif(data, picture.width, picture.height))
 
 
 def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> Photograph:
@@ -94,34 +96,14 @@ def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> 
         cell = cell[0] if cell else None
     content = cell.get("bytes") if isinstance(cell, Mapping) else cell
     path = cell.get("path") if isinstance(cell, Mapping) else None
-    try:
-        if isinstance(content, bytes):
-            # One reader for all pictures, and it reads files.
-            with tempfile.TemporaryDirectory() as place:
-                (Path(place) / "picture").write_bytes(content)
-                return read_photograph(Path(place), "picture")
-        if isinstance(path, str) and folder is not None:
+    if isinstance(content, bytes):
+        return _photograph(content, "picture", source_id)
+    if isinstance(path, str) and folder is not None:
+        try:
             return read_photograph(folder, path)
-    except PictureRejected as error:
-        raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
+        except PictureRejected as error:
+            raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
     raise PictureRejected("missing_file", "the row holds no picture", source_id=source_id)
-
-
-def _turned_upright(path: Path, name: str) -> PictureBytes:
-    with Image.open(path, formats=FORMATS) as image:
-        if image.mode.startswith(("I", "F")):
-            detail = f"mode {image.mode}: expected 8 bits a channel"
-            raise PictureRejected("unsupported_mode", f"{path.name[:100]}: {detail}", source_id=name)
-        upright = ImageOps.exif_transpose(image)
-    clean = Image.new("RGB", upright.size, "white")
-    if "A" in upright.getbands() or "transparency" in upright.info:
-        layer = upright.convert("RGBA")
-        clean.paste(layer, mask=layer.getchannel("A"))
-    else:
-        clean.paste(upright.convert("RGB"))
-    buffer = io.BytesIO()
-    clean.save(buffer, "PNG")
-    return PictureBytes(buffer.getvalue(), clean.width, clean.height, turned=True)
 
 
 def shrunk(photograph: Photograph, max_side: int) -> Photograph:
@@ -131,8 +113,7 @@ def shrunk(photograph: Photograph, max_side: int) -> Photograph:
     if scale >= 1:
         return photograph
     width, height = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    with Image.open(io.BytesIO(picture.data)) as image:
-        small = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    small = decode_rgb(picture.data).resize((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=95, subsampling=0)
     if camera is not None:

@@ -1,44 +1,15 @@
-"""One picture file to upright 8-bit RGB bytes, or the named reason why it can't be used."""
+"""A picture file as the data set stores it: 8-bit RGB, upright, or the named reason why it can't be used."""
 
 from __future__ import annotations
 
 import io
-import re
-import struct
-import warnings
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.data_folder import is_file
+from reinforcesight.pictures.decode import PictureError, opened, orientation, read_bytes, to_rgb, upright
 
-# Only formats whose reader is plain Python or a common codec library; others may call outside programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-MAX_BYTES = 128 * 1024 * 1024
-MAX_PIXELS = 64_000_000
-
-# What Pillow's readers raise on broken files.
-BROKEN_PICTURE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-_ORIENTATION = 0x0112
-_TRANSPOSING = (5, 6, 7, 8)
-_TURNING = (2, 3, 4, *_TRANSPOSING)
+_SWAPS_SIDES = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +17,7 @@ class PictureBytes:
     """An encoded picture as the data set stores it.
 
     Attributes:
-        data: PNG or JPEG, 8-bit RGB, without an orientation that a reader would have to apply.
+        data: PNG or JPEG, 8-bit RGB, without an EXIF orientation that a reader would have to apply.
         width: Pixels.
         height: Pixels.
         turned: The file's EXIF orientation was applied.
@@ -58,87 +29,77 @@ class PictureBytes:
     turned: bool = False
 
 
-def read_picture(path: Path, *, source_id: str, expected: tuple[int, int] | None = None) -> PictureBytes:
-    """Read a picture; an upright 8-bit RGB JPEG or PNG keeps its bytes, anything else becomes a PNG.
-
-    Args:
-        path: The file.
-        source_id: Name of the picture in messages.
-        expected: Width and height that the annotations were drawn for. Where the file has an EXIF orientation, they
-            tell whether boxes refer to the stored pixels or to the picture as shown.
+def read_picture_file(
+    path: Path, *, source_id: str, annotated: bool = False, expected: tuple[int, int] | None = None
+) -> PictureBytes:
+    """Read a picture file; see :func:`prepare_picture`.
 
     Raises:
-        PictureRejected: missing_file, picture_too_large, unreadable_picture, unsupported_mode, size_mismatch, or
-            orientation_ambiguous.
+        PictureRejected: As :func:`prepare_picture`, and missing_file.
     """
-
-    def reject(reason: str, detail: str) -> PictureRejected:
-        return PictureRejected(reason, f"{path.name[:100]}: {detail}", source_id=source_id)
-
     try:
-        if not is_file(path):
-            raise reject("missing_file", "no such file")
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise reject("picture_too_large", f"{size} bytes, more than {MAX_BYTES}")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise reject("unreadable_picture", str(error)) from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    what = f"{image.width}x{image.height} pixels, more than {MAX_PIXELS} in all"
-                    raise reject("picture_too_large", what)
-                image.load()
-                return _upright_rgb(image, raw, expected, reject)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise reject("picture_too_large", str(error)) from error
-    except BROKEN_PICTURE as error:
-        # Pillow names the open stream by its place in memory, which differs from run to run.
-        reason = re.sub(r" <_io\.\w+ object at 0x[0-9a-f]+>", "", str(error))
-        raise reject("unreadable_picture", f"{type(error).__name__}: {reason}") from error
+        data = read_bytes(path)
+    except PictureError as error:
+        raise _rejected(error.reason, error.what, path.name, source_id) from error
+    return prepare_picture(data, name=path.name, source_id=source_id, annotated=annotated, expected=expected)
 
 
-def _upright_rgb(
-    image: Image.Image,
-    raw: bytes,
-    expected: tuple[int, int] | None,
-    reject: Callable[[str, str], PictureRejected],
+def prepare_picture(
+    data: bytes,
+    *,
+    name: str,
+    source_id: str,
+    annotated: bool = False,
+    expected: tuple[int, int] | None = None,
 ) -> PictureBytes:
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    stored, shown = image.size, image.size[::-1] if orientation in _TRANSPOSING else image.size
-    turn = False
-    if orientation in _TURNING:
-        if expected is None or (expected == stored == shown):
-            # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
-            raise reject(
-                "orientation_ambiguous", f"EXIF orientation {orientation} and equal sizes: save it upright"
-            )
-        turn = expected == shown
-    if expected is not None and expected not in (stored, shown):
-        raise reject(
-            "size_mismatch", f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
-        )
-    if image.mode.startswith(("I", "F")):
-        raise reject("unsupported_mode", f"mode {image.mode}: expected 8 bits a channel")
-    width, height = shown if turn else stored
-    plain = image.format in ("JPEG", "PNG") and image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
-    eight_bit = image.format != "PNG" or raw[24:25] == b"\x08"
-    if plain and eight_bit and orientation not in _TURNING:
-        return PictureBytes(raw, width, height)
-    if turn:
-        image = ImageOps.exif_transpose(image)
+    """An upright 8-bit RGB JPEG or PNG keeps its bytes, anything else becomes a PNG.
+
+    Args:
+        data: The encoded picture.
+        name: File name, for messages.
+        source_id: Name of the picture in the source.
+        annotated: Boxes refer to the picture. The EXIF orientation is then applied only if ``expected`` shows that
+            the boxes refer to the turned picture; without annotations it is always applied.
+        expected: Width and height that the annotations were drawn for.
+
+    Raises:
+        PictureRejected: The reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or
+            orientation_ambiguous (``expected`` does not decide).
+    """
+    try:
+        with opened(data, where=name) as image:
+            image.load()
+            turn = orientation(image)
+            stored = image.size
+            shown = stored[::-1] if turn in _SWAPS_SIDES else stored
+            if annotated and turn != 1 and (expected is None or expected == stored == shown):
+                # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
+                what = f"EXIF orientation {turn} and equal sizes: save it upright"
+                raise _rejected("orientation_ambiguous", what, name, source_id)
+            if expected is not None and expected not in (stored, shown):
+                what = f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
+                raise _rejected("size_mismatch", what, name, source_id)
+            if image.mode.startswith("I;16"):
+                # Often a depth map or a raw sensor's values, which fill a small part of the range.
+                what = f"mode {image.mode}: expected 8 bits a channel"
+                raise _rejected("unsupported_mode", what, name, source_id)
+            one_rgb = image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
+            # Pillow shows 16-bit RGB as 8-bit; the byte after a PNG's width and height is its bit depth.
+            eight_bit = image.format == "JPEG" or (image.format == "PNG" and data[24] == 8)
+            if one_rgb and eight_bit and turn == 1:
+                return PictureBytes(data, *stored)
+            turned = turn != 1 and (not annotated or expected == shown)
+            clean = to_rgb(upright(image) if turned else image)
+    except PictureError as error:
+        raise _rejected(error.reason, error.what, name, source_id) from error
+    clean.info.clear()  # so that neither colour profile nor comment is written
     buffer = io.BytesIO()
-    clean = Image.new("RGB", image.size, "white")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        clean.paste(layer, mask=layer.getchannel("A"))
-    else:
-        clean.paste(image.convert("RGB"))
     clean.save(buffer, "PNG")
-    return PictureBytes(buffer.getvalue(), width, height, turned=turn)
+    return PictureBytes(buffer.getvalue(), *clean.size, turned=turned)
+
+
+def _rejected(reason: str, what: str, name: str, source_id: str) -> PictureRejected:
+    return PictureRejected(reason, f"{name[:100]}: {what}", source_id=source_id)
 
 
 def _size(size: tuple[int, int]) -> str:
