@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from eval_samples import bench_rows, write_answers, write_parquet, write_published
+from PIL import Image
 
 from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError, InputError, OutputError
@@ -148,14 +150,21 @@ def test_killed_and_resumed_equals_undisturbed(
     assert without_run(tmp_path / "killed.json") == without_run(tmp_path / "whole.json")
 
 
+def strip() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (1000, 4), "white").save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("broken", ["cut off", "too narrow"])
 def test_broken_items_are_named_and_count_in_no_figure(
-    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
+    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]], broken: str
 ) -> None:
     _, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", rows, right=1)
     depth = [n for n, row in enumerate(rows) if row["task"] == "Depth"]
-    cut_off = rows[depth[0]]["image"]["bytes"][:80]
-    rows[depth[0]] = {**rows[depth[0]], "image": {"bytes": cut_off, "path": None}}
+    picture = rows[depth[0]]["image"]["bytes"][:80] if broken == "cut off" else strip()
+    rows[depth[0]] = {**rows[depth[0]], "image": {"bytes": picture, "path": None}}
     rows[depth[1]] = {**rows[depth[1]], "answer": "(F)"}
     folder = write_parquet(tmp_path / "broken.parquet", rows)
     results = evaluate(replay(folder, answers, tmp_path / "r.json", swap_options=True, blind=True))
