@@ -1,10 +1,10 @@
-"""How many 448-pixel pictures one data-loader worker decodes and prepares in a second.
+"""448-pixel pictures per second that one data-loader worker decodes and prepares.
 
     python benchmarks/data_loader.py [--samples 256] [--format PNG|JPEG] [--processor DIR]
 
-One process with one thread, as a worker has: read a row, decode the picture, render the chat, tokenise, cut the picture
-into patches. A training step of the 3B model costs 6.5e12 model FLOPs a question of this size (by the formula of
-benchmarks/gpu_sft.py), so an A100 can't use more than 48 pictures a second even at its full peak.
+One process with one thread, like a worker: read a row, decode the picture, render the chat, tokenise, cut the picture
+into patches. A training step of the 3B model needs 6.5e12 model FLOPs for a question of this size (formula in
+benchmarks/gpu_sft.py), so an A100 can use at most 48 pictures per second at its peak.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIDE = 448
 
 
 def textured_rows(count: int, kind: str) -> list[dict[str, object]]:
-    """Rows whose pictures have the detail of photographs, so that decoding costs what it does in earnest."""
+    """Rows whose pictures are as detailed as photographs, so that decoding takes a realistic time."""
     rng = np.random.default_rng(0)
     rows = []
     for index in range(count):
@@ -52,13 +52,13 @@ def textured_rows(count: int, kind: str) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Measure decoding alone and the whole way to a batch, and print one JSON object."""
+    """Measure decoding alone and everything up to a batch; print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=128)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--format", default="PNG", choices=["PNG", "JPEG"])
     parser.add_argument(
-        "--processor", help="folder of a real model's processor files; default: a small stand-in"
+        "--processor", help="folder of a real model's processor files; default: a small substitute"
     )
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,11 +1,13 @@
-"""What the evaluation harness costs beside ``model.generate``: python benchmarks/eval_overhead.py [--model_path DIR].
+"""Overhead of ``reinforcesight evaluate`` over bare ``model.generate``.
 
-The same questions in the same batches are answered twice: once by bare ``model.generate`` on tensors that are already
-made, once by ``reinforcesight evaluate`` from the benchmark file to the report. The difference, without loading of the
-model, is the harness: pictures decoded and tokenised, answers judged and written, figures and report made.
+    python benchmarks/eval_overhead.py [--model_path DIR]
 
-Two figures are given: by the wall clock, which is what a user waits (on a GPU the next batch is prepared while this one
-is generated), and by processor time on one thread, which other work on the machine does not blur.
+The same questions in the same batches are answered twice: by bare ``model.generate`` on prepared tensors, and by
+``reinforcesight evaluate`` from the benchmark file to the report. The difference, minus the time to load the model, is
+the overhead: decode and tokenise, judge and write answers, compute figures, write the report.
+
+It prints wall time, which includes what a thread prepares in parallel, and processor time on one thread, which other
+work on the machine does not affect.
 """
 
 from __future__ import annotations
@@ -67,11 +69,8 @@ def make_benchmark(path: Path, count: int, side: int) -> None:
 
 
 def main() -> None:
-    """Measure and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--model_path", help="a tiny Qwen2.5-VL of the same size as nano is made if not given"
-    )
+    parser.add_argument("--model_path", help="default: a random Qwen2.5-VL of the embedded model's size")
     parser.add_argument("--count", type=int, default=256)
     parser.add_argument("--side", type=int, default=256, help="pixels along a picture")
     parser.add_argument("--batch_size", type=int, default=16)
@@ -126,7 +125,7 @@ def main() -> None:
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the wall clock and of the processor."""
+    """Seconds of wall time and of processor time."""
     wall, processor = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - processor
@@ -135,7 +134,7 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 def _bare_generate(
     engine: TransformersEngine, questions: list[Request], batch_size: int
 ) -> tuple[float, float]:
-    """Seconds of ``model.generate`` alone, on batches made beforehand."""
+    """Seconds of ``model.generate`` alone, on prepared batches."""
     order = sorted(range(len(questions)), key=lambda i: (-_length(questions[i]), i))
     prepared = [engine._prepare(questions, chunk) for chunk in _chunks(order, batch_size)]
     return _timed(lambda: [engine._generate(batch) for batch in prepared])

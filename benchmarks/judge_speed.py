@@ -1,7 +1,8 @@
-"""How many outputs a second the answer parser reads on one core, over the test corpus.
+"""Outputs per second that the answer parser reads on one core, over the test corpus.
 
-Run: ``python benchmarks/judge_speed.py [--seconds 3]``. Nothing is remembered between outputs except the compiled
-choices, as in an evaluation or a training reward.
+    python benchmarks/judge_speed.py [--seconds 3]
+
+Only the compiled choices are cached between outputs, as in an evaluation or a training reward.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ CORPUS = Path(__file__).parent.parent / "tests" / "data" / "judge_corpus.jsonl"
 
 
 def main() -> None:
-    """Print the rate over the whole corpus and over its short and long halves, in processor time."""
+    """Print the rate over the whole corpus and over its short and long outputs, in processor time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="processor seconds for each figure")
     seconds = parser.parse_args().seconds

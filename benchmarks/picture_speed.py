@@ -1,9 +1,9 @@
-"""Time from depth and masks to finished questions, per picture, on one core.
+"""Time per picture from depth and masks to finished questions, on one core.
 
     python benchmarks/picture_speed.py --pictures 60
 
-Pictures are rendered at 518x392 with five objects beforehand; the time covers scene building (robust depth, positions,
-floor), all relations, and composing eight questions with reasoning. Drawing, encoding and rendering are not included.
+Pictures of 518x392 pixels with five objects are rendered first. The time covers the scene (robust depth, positions,
+floor), all relations, and eight questions with reasoning, but not drawing, encoding or rendering.
 """
 
 from __future__ import annotations
