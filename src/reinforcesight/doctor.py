@@ -37,6 +37,8 @@ EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
 }
 CORE = (
     "datasets",
+    "imagehash",
+    "inflect",
     "numpy",
     "pillow",
     "pyarrow",

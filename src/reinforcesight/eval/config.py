@@ -64,7 +64,9 @@ class EvaluateConfig(StrictConfig):
     baseline: Path | None = Field(
         None, description="results.json of another model for a paired test on the same items"
     )
-    compare: tuple[Path, ...] = Field((), description="More results.json files to show in the report")
+    compare: tuple[Path, ...] = Field(
+        (), description="More results.json to show in the report; may be repeated"
+    )
     title: str | None = Field(None, description="Name of this run in the report [default: the model's]")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
