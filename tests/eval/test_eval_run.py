@@ -178,6 +178,17 @@ def test_broken_items_are_named_and_count_in_no_figure(
     assert results.n_scored + len(results.broken) == results.n_items
 
 
+def test_a_broken_row_does_not_hide_an_item_with_the_same_id(
+    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    _, rows = bench
+    answers = write_answers(tmp_path / "a.jsonl", rows, right=1)
+    folder = write_parquet(tmp_path / "b.parquet", [{**rows[0], "answer": "(F)"}, *rows])
+    results = evaluate(replay(folder, answers, tmp_path / "r.json", tasks="all"))
+    assert [row.row for row in results.broken] == [0]
+    assert results.n_scored == len(rows)
+
+
 def test_unanswered_questions_are_named(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", [row for row in rows if row["idx"] != 20], right=1)
