@@ -29,6 +29,16 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        page = new.pop()
+        reached.add(page)
+        targets = re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page.read_text(encoding="utf-8"))
+        new |= {(page.parent / target).resolve() for target in targets if "://" not in target} - reached
+    assert set(PAGES) <= reached
+
+
 def commands(page: Path) -> list[list[str]]:
     """Words of each documented `reinforcesight` command: indented or fenced lines, continued ones joined."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
