@@ -13,7 +13,6 @@ from eval_samples import bench_rows, write_parquet
 from reinforcesight.errors import ReinforceSightError
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
-from reinforcesight.eval.report import split_response
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -162,12 +161,3 @@ def test_interrupted_between_batches(
     # Two blind questions of the same words are one question to the model.
     assert results.run["new_answers"] == len({a["key"] for a in answers(tmp_path / "r.jsonl")}) - 8
     assert (tmp_path / "r.jsonl").read_bytes() == alone.with_suffix(".jsonl").read_bytes()
-
-
-def test_response_parts() -> None:
-    assert split_response("<think>It is left.</think><answer>(A) left</answer>") == (
-        "It is left.",
-        "(A) left",
-    )
-    assert split_response("<think>It is") == ("It is", "")
-    assert split_response("(B)") == ("", "(B)")

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from reward_samples import random_row, row, says, swapped_options
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.answers import _written_as_asked
-from reinforcesight.grpo.formatting import read_layout
+from reinforcesight.grpo.answers import _written_as_asked, read_blocks
 from reinforcesight.grpo.reward import (
     PART_NAMES,
     Gate,
@@ -81,7 +80,7 @@ def test_quick_answer_is_the_judges(seed, pattern, right):
     data, _ = random_row(seed)
     index = "AB".index(data["answer"][1]) ^ (not right)
     text = says("I look.", pattern.format(f"({'AB'[index]})", data["choices"][index]))
-    quick = _written_as_asked(read_layout(text), tuple(data["choices"]), data["answer"])
+    quick = _written_as_asked(read_blocks(text), tuple(data["choices"]), data["answer"])
     verdict = judge(text, data["choices"], data["answer"], question=data["question"])
     if quick is not None:
         assert quick == (verdict.letter, verdict.gold, verdict.status)

@@ -6,35 +6,12 @@ from pydantic import ValidationError
 from tiny_models import build_tiny
 
 from reinforcesight.errors import InputError
-from reinforcesight.model.ask import (
-    AskConfig,
-    ask,
-    make_question,
-    parse_boxes,
-    picture_with_boxes,
-    take_apart,
-)
+from reinforcesight.model.ask import AskConfig, ask, make_question, parse_boxes, picture_with_boxes
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return str(build_tiny(tmp_path_factory.mktemp("tiny")))
-
-
-@pytest.mark.parametrize(
-    ("text", "reasoning", "answer"),
-    [
-        ("<think>It is left.</think><answer>(A) left</answer>", "It is left.", "(A) left"),
-        ("<think>It is left.</think>\n<answer>(A) left", "It is left.", "(A) left"),
-        ("<think>It is left.<answer>(A) left</answer>", "It is left.", "(A) left"),
-        ("<think>It is", "It is", ""),
-        ("<answer>B</answer> no, <answer>A</answer>", "", "A"),
-        ("left", "", "left"),
-    ],
-)
-def test_outputs_are_taken_apart(text, reasoning, answer):
-    found = take_apart(text)
-    assert (found.reasoning, found.answer, found.text) == (reasoning, answer, text)
 
 
 def test_boxes_are_drawn_and_mentioned_in_cv_bench_colours(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Item, Variant, content_hash
 from reinforcesight.eval.results import Accuracy, Compared, Results
 from reinforcesight.jobs.files import write_text
+from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.protocol import LETTERS
 
@@ -256,27 +256,20 @@ def _chance(results: Results, name: str) -> tuple[float | None, float | None]:
 
 
 def _shown(answer: ScoredAnswer, item: Item, baseline: Mapping[str, bool]) -> Shown:
-    reasoning, final = split_response(answer.response)
+    blocks = split_completion(answer.response)
     picture, width, height = _thumbnail(item.picture)
     return Shown(
         answer=answer,
         question=item.question,
         kind="wrong" if answer.letter is not None else answer.status,
         flip="lost" if baseline.get(answer.item) else "",
-        reasoning=reasoning,
-        final=final,
+        reasoning=blocks.reasoning.strip(),
+        final=blocks.answer.strip(),
         picture=picture,
         width=width,
         height=height,
         boxes=scene_boxes(item),
     )
-
-
-def split_response(text: str) -> tuple[str, str]:
-    """Reasoning and the rest of a response, without their tags."""
-    match = re.search(r"<think>(.*?)(?:</think>|$)(.*)", text, flags=re.DOTALL)
-    reasoning, rest = (match.group(1), match.group(2)) if match else ("", text)
-    return reasoning.strip(), re.sub(r"</?answer>", " ", rest).strip()
 
 
 def scene_boxes(item: Item) -> tuple[Box, ...]:

@@ -1,23 +1,47 @@
-"""The answer of a completion by the project's judge, held to one answer without a hedge."""
+"""The blocks of a completion, and its answer by the project's judge: one answer without a hedge."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from reinforcesight.grpo.formatting import Layout
 from reinforcesight.judge import AnswerStatus, judge, parse_answer
+from reinforcesight.judge.blocks import CompletionBlocks, split_completion
 from reinforcesight.protocol import LETTERS
 
 _LETTERED = re.compile(r"\(([A-Z])\) (.*)")
 _PLAIN_CHOICE = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]+)*(?: \([a-z]+ box\))?")
 _GOLD = re.compile(r"\(([A-Z])\)")
 _OPTION_LETTER = re.compile(r"\(\s?([A-Z])\s?\)")
+_WORD = re.compile(r"\w+")
 _HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|either|both|unsure|unclear)\b", re.IGNORECASE)
 
 
+# Reasoning is read up to here, in characters; far shorter texts already get the full penalty for length.
+_READ_LIMIT = 20_000
+
+
+def read_blocks(text: str, *, thinking: bool = True, max_answer_words: int = 20) -> CompletionBlocks:
+    """The blocks of a completion, exact only with words in each and at most ``max_answer_words`` in the answer.
+
+    Without tags of reasoning, what precedes the answer block is read as reasoning, so that its length counts.
+    """
+    blocks = split_completion(text, thinking=thinking)
+    reasoning = blocks.reasoning
+    if blocks.exact:
+        formed = 0 < len(_WORD.findall(blocks.answer)) <= max_answer_words
+        formed = formed and (not thinking or _WORD.search(reasoning) is not None)
+        if formed and len(reasoning) <= _READ_LIMIT:
+            return blocks
+        return replace(blocks, exact=formed, reasoning=reasoning[:_READ_LIMIT])
+    if not reasoning and blocks.offset == 0:
+        reasoning = text.partition("<answer>")[0]
+    return replace(blocks, reasoning=reasoning[:_READ_LIMIT])
+
+
 def read_answer(
-    text: str, layout: Layout, choices: Sequence[str], gold: str, question: str | None
+    text: str, blocks: CompletionBlocks, choices: Sequence[str], gold: str, question: str | None
 ) -> tuple[str | None, str | None, AnswerStatus]:
     """Letter that a completion answers, letter of the gold answer, and how the answer reads.
 
@@ -28,26 +52,26 @@ def read_answer(
     Returns:
         The letter is ``None`` where none can be read, the gold letter where the row itself is broken.
     """
-    quick = _written_as_asked(layout, choices, gold)
+    quick = _written_as_asked(blocks, choices, gold)
     if quick is not None:
         return quick
     verdict = judge(text, choices, gold, question=question)
     letter, status = verdict.letter, verdict.status
-    if letter is not None and _several(layout, choices, question):
+    if letter is not None and _several(blocks, choices, question):
         letter, status = None, AnswerStatus.AMBIGUOUS
     return letter, verdict.gold if verdict.scorable else None, status
 
 
 def _written_as_asked(
-    layout: Layout, choices: Sequence[str], gold: str
+    blocks: CompletionBlocks, choices: Sequence[str], gold: str
 ) -> tuple[str, str, AnswerStatus] | None:
     """The verdict on "(A) left" or "left" in a well-formed completion: what the judge says, many times faster.
 
     Most completions of a trained policy are of this form. ``None`` leaves all others to the judge.
     """
-    if not layout.well_formed:
+    if not blocks.exact:
         return None
-    block, right = layout.answers[0].strip(), _GOLD.fullmatch(gold)
+    block, right = blocks.answer.strip(), _GOLD.fullmatch(gold)
     if right is None or len(set(choices)) < len(choices) or gold in choices:
         return None
     lettered = _LETTERED.fullmatch(block)
@@ -61,14 +85,14 @@ def _written_as_asked(
     return letter, right[1], AnswerStatus.ANSWERED
 
 
-def _several(layout: Layout, choices: Sequence[str], question: str | None) -> bool:
+def _several(blocks: CompletionBlocks, choices: Sequence[str], question: str | None) -> bool:
     """Whether the answer blocks give, between them or in one, more than one answer."""
-    if len(layout.answers) > 1:
-        letters = {parse_answer(block, choices, question=question).letter for block in layout.answers}
+    if len(blocks.answers) > 1:
+        letters = {parse_answer(block, choices, question=question).letter for block in blocks.answers}
         return len(letters) > 1
-    if not layout.answers:
+    if not blocks.answers:
         return False
-    block = layout.answers[0]
+    block = blocks.answers[0]
     for choice in choices:
         if choice:
             block = block.replace(choice, " ")

@@ -12,7 +12,7 @@ from operator import is_
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.answers import read_answer
+from reinforcesight.grpo.answers import read_answer, read_blocks
 from reinforcesight.grpo.claims_check import (
     CheckedClaim,
     Checker,
@@ -21,7 +21,6 @@ from reinforcesight.grpo.claims_check import (
     concluded_letter,
     make_checker,
 )
-from reinforcesight.grpo.formatting import read_layout
 from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
@@ -159,19 +158,19 @@ class _Scorer:
 
     def score(self, text: str, row: _Row) -> RewardParts:
         config = self.config
-        layout = read_layout(text, thinking=config.thinking, max_answer_words=config.max_answer_words)
-        letter, gold, status = read_answer(text, layout, row.choices, row.answer, row.question)
+        blocks = read_blocks(text, thinking=config.thinking, max_answer_words=config.max_answer_words)
+        letter, gold, status = read_answer(text, blocks, row.choices, row.answer, row.question)
         accuracy = None if gold is None else float(letter == gold)
-        formed = float(layout.well_formed)
+        formed = float(blocks.exact)
         if not config.thinking:
             total = None if accuracy is None else _total_without_thinking(accuracy, formed, config)
-            paid = config.gate is Gate.OFF or layout.well_formed
+            paid = config.gate is Gate.OFF or blocks.exact
             return RewardParts(
                 accuracy, formed, None, None, None, None, None, total, paid, letter, status, (), (), (0, 0)
             )
         checker = self._checker(row.scene, row.evidence)
-        words = checker.mentions.split(layout.reasoning)
-        numbers = numbers_in(layout.reasoning, words, checker.mentions)
+        words = checker.mentions.split(blocks.reasoning)
+        numbers = numbers_in(blocks.reasoning, words, checker.mentions)
         length = count_words(words)
         qualitative = float(length > 0 and not numbers)
         claims = checker.check(words)
@@ -184,17 +183,17 @@ class _Scorer:
             grounded = grounding(claims, config.max_claims)
             claimed, _ = claimed_relation(claims)
             speaks = claimed is not None
-            consistent = float(_follows(letter, gold, layout.reasoning, row, claims, checker))
+            consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
         paid = config.gate is not Gate.REASONING or (
             qualitative == 1.0
             and consistent in (None, 1.0)
             and long < 1.0
             and repeated < config.repetition_limit
         )
-        paid = paid and (layout.well_formed or config.gate is Gate.OFF)
+        paid = paid and (blocks.exact or config.gate is Gate.OFF)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
         total = None if accuracy is None else _total(parts, paid=paid, speaks=speaks, config=config)
-        span = (layout.offset, layout.offset + len(layout.reasoning))
+        span = (blocks.offset, blocks.offset + len(blocks.reasoning))
         return RewardParts(*parts, total, paid, letter, status, claims, numbers, span)
 
 

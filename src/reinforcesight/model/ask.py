@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import InputError, ReinforceSightError
+from reinforcesight.judge.blocks import split_completion
 from reinforcesight.model.load import LoadedModel, ModelOptions, load_model
 from reinforcesight.protocol import Protocol, with_instruction
 
@@ -158,21 +159,11 @@ def answer_questions(
         config.max_new_tokens,
         batch_size=config.batch_size,
     )
-    return [take_apart(output.text, finished=output.finished) for output in outputs]
-
-
-def take_apart(text: str, *, finished: bool = True) -> Answer:
-    """Split an output into reasoning and answer; a missing end tag is tolerated."""
-    before, opened, rest = text.partition("<think>")
-    thought, closed, after = rest.partition("</think>")
-    if opened and not closed:
-        # Cut off while thinking, or the tag is missing before the answer.
-        thought, tag, answer = rest.partition("<answer>")
-        after = tag + answer
-    remaining = (before + after) if opened else text
-    marked = re.findall(r"<answer>(.*?)(?:</answer>|$)", remaining, flags=re.DOTALL)
-    answer = marked[-1] if marked else remaining
-    return Answer(thought.strip() if opened else "", answer.strip(), text, finished)
+    answers = []
+    for output in outputs:
+        blocks = split_completion(output.text)
+        answers.append(Answer(blocks.reasoning.strip(), blocks.answer.strip(), output.text, output.finished))
+    return answers
 
 
 def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.errors import InputError
+from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pictures.decode import PictureError, decode_rgb
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Axis
@@ -82,22 +83,19 @@ def make_card(row: Row, split: str, *, side: int = 448, quality: int = 80) -> Ca
     except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"scene or evidence can't be read: {error}"
     picture = thumbnail(row.image, side=side, quality=quality)
-    reasoning, answer = _parts(row.completion)
+    blocks = split_completion(row.completion)
     right = row.answer.strip("()")
     options = tuple((letter(i), text, letter(i) == right) for i, text in enumerate(row.choices[:26]))
     problem = problem or (None if picture else "the picture can't be read")
-    return Card(row, split, picture, width, height, overlays, options, reasoning, answer, facts, problem)
+    return Card(
+        row, split, picture, width, height, overlays, options, blocks.reasoning, blocks.answer, facts, problem
+    )
 
 
 def overlay(role: str, item: SceneObject) -> Overlay:
     """An object's box for drawing over the picture."""
     x0, y0, x1, y1 = item.box
     return Overlay(role, item.name, round(x0, 1), round(y0, 1), round(x1 - x0, 1), round(y1 - y0, 1))
-
-
-def _parts(completion: str) -> tuple[str, str]:
-    think, _, rest = completion.partition("</think>")
-    return think.removeprefix("<think>"), rest.removeprefix("<answer>").removesuffix("</answer>")
 
 
 def thumbnail(data: bytes, *, side: int, quality: int) -> str | None:

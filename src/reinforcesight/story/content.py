@@ -17,8 +17,9 @@ from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Item, Variant, content_hash
-from reinforcesight.eval.report import Box, scene_boxes, split_response
+from reinforcesight.eval.report import Box, scene_boxes
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
+from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.question_cards import Card, make_card, thumbnail
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.relations.kinds import Relation
@@ -311,9 +312,13 @@ def _asked(item: Item, answers: Mapping[str, ScoredAnswer]) -> Asked:
 
 
 def _reply(model: str, answer: ScoredAnswer) -> Reply:
-    reasoning, final = split_response(answer.response)
-    given = _option(answer.choices, answer.letter) if answer.letter else final[:120] or "(nothing)"
-    return Reply(TITLES[model], answer.correct, given, reasoning)
+    blocks = split_completion(answer.response)
+    given = (
+        _option(answer.choices, answer.letter)
+        if answer.letter
+        else blocks.answer.strip()[:120] or "(nothing)"
+    )
+    return Reply(TITLES[model], answer.correct, given, blocks.reasoning.strip())
 
 
 def _option(choices: Sequence[str], letter: str) -> str:

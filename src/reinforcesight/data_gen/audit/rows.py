@@ -19,15 +19,15 @@ from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.data_gen.questions.forms import FORMS
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
+from reinforcesight.judge.blocks import split_completion
 from reinforcesight.language.claims import MentionTable, read_claims, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.numbers import find_numbers
-from reinforcesight.protocol import REASON_INSTRUCTION
+from reinforcesight.protocol import LETTERS, REASON_INSTRUCTION, completion_text, option_lines
 from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules
 from reinforcesight.scene import Scene, SceneObject
 
-_COMPLETION = re.compile(r"<think>([^<>]*)</think><answer>([^<>]+)</answer>")
 _NEAR = r"in front|front|closer|closest|nearer|nearest|sooner|shorter|shortest|smaller|less"
 _FAR = r"behind|back|farther|farthest|further|furthest|deeper|later|longer|longest|larger|more"
 _WORDS: dict[Axis, tuple[str, str]] = {
@@ -154,7 +154,7 @@ class RowChecks:
         expected = right_option(row.choices, known, holds, asked)
         if expected is None:
             add("wrong_answer", f"{where}: the options {list(row.choices)} can't be told apart or don't fit")
-        elif row.answer != f"({'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[expected]})":
+        elif row.answer != f"({LETTERS[expected]})":
             add("wrong_answer", f"{where}: stored {row.answer}, the scene gives {row.choices[expected]!r}")
         if not names_answer and reads_reference_first(masked):
             add("role_order", f"{where}: {row.question}")
@@ -164,7 +164,7 @@ class RowChecks:
 
     def _check_texts(self, row: Row, where: str, known: Understood | None) -> None:
         add = self._findings.add
-        right = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(row.answer.strip("()"))
+        right = LETTERS.find(row.answer.strip("()"))
         folded = [choice.casefold() for choice in row.choices]
         if not re.fullmatch(r"\([A-Z]\)", row.answer) or not 0 <= right < len(row.choices):
             add("column", f"{where}: answer {row.answer!r} with {len(row.choices)} options")
@@ -172,10 +172,7 @@ class RowChecks:
             add("column", f"{where}: answer_text {row.answer_text!r}, option {row.choices[right]!r}")
         if len(set(folded)) < 2 or len(set(folded)) < len(folded):
             add("column", f"{where}: the options are {list(row.choices)}")
-        shown = [
-            f"({letter}) {text}"
-            for letter, text in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", row.choices, strict=False)
-        ]
+        shown = option_lines(row.choices[:26]).splitlines()
         if row.question not in row.prompt or not row.prompt.endswith(REASON_INSTRUCTION):
             add("prompt", f"{where}: the question or the closing instruction is not in the prompt")
         elif row.form == "open" and any(line in row.prompt for line in shown):
@@ -183,13 +180,13 @@ class RowChecks:
         elif row.form != "open" and not all(line in row.prompt for line in shown):
             add("prompt", f"{where}: an option is not in the prompt")
         final = row.answer_text if row.form == "open" else f"{row.answer} {row.answer_text}"
-        match = _COMPLETION.fullmatch(row.completion)
-        if match is None or not match[1].strip() or match[2] != final:
+        blocks = split_completion(row.completion)
+        reasoning = blocks.reasoning if blocks.exact else row.completion
+        if not reasoning.strip() or row.completion != completion_text(reasoning, final):
             add("completion_format", f"{where}: {row.completion[-80:]!r}")
         verdict = judge(row.completion, row.choices, row.answer, question=row.question)
         if not verdict.correct:
             add("judge", f"{where}: {verdict.explanation}")
-        reasoning = match[1] if match else row.completion
         names = [item.name for item in known.scene.objects] if known else []
         numbers = find_numbers(reasoning, ignore=[*names, *(bare_name(name) for name in names)])
         if numbers:

@@ -1,0 +1,58 @@
+"""Splits a completion ``<think>...</think><answer>...</answer>`` into its parts, well formed or not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# No further tag inside, in whatever brackets the judge would also read one.
+_INSIDE = "[^<>◁▷＜＞]*"
+_EXACT = re.compile(rf"\s*<think>({_INSIDE})</think>\s*<answer>({_INSIDE})</answer>\s*\Z")
+_EXACT_ANSWER = re.compile(rf"\s*<answer>({_INSIDE})</answer>\s*\Z")
+_SQUARE_TAG = re.compile(r"\[/?(?:THINK|ANSWER)\]", re.IGNORECASE)
+_ANSWER_BLOCK = re.compile(r"<answer>([^<>]*)</answer>", re.IGNORECASE)
+_MOST_ANSWERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionBlocks:
+    """The parts of a completion.
+
+    Attributes:
+        exact: One block of each kind that is asked for, in order, and nothing but white space outside.
+        reasoning: Text of the reasoning block; without its closing tag, up to the answer block or the end. "" where
+            the text has no tag of reasoning.
+        offset: Position of the reasoning in the text, in characters.
+        answer: Text of the last answer block after the reasoning, or everything outside the reasoning.
+        answers: Texts of all complete answer blocks, at most twenty.
+    """
+
+    exact: bool
+    reasoning: str
+    offset: int
+    answer: str
+    answers: tuple[str, ...]
+
+
+def split_completion(text: str, *, thinking: bool = True) -> CompletionBlocks:
+    """Split a completion. With ``thinking=False`` an answer block alone is exact."""
+    match = (_EXACT if thinking else _EXACT_ANSWER).match(text)
+    if match is not None and not ("[" in text and _SQUARE_TAG.search(text)):
+        answer = match[match.lastindex or 1]
+        reasoning, offset = (match[1], match.start(1)) if thinking else ("", 0)
+        return CompletionBlocks(True, reasoning, offset, answer, (answer,))
+    opening, closing = text.find("<think>"), text.find("</think>")
+    start = end = after = 0
+    if opening >= 0 or closing >= 0:
+        start = 0 if opening < 0 else opening + len("<think>")
+        end = text.find("</think>", start)
+        after = end + len("</think>")
+        if end < 0:
+            end = after = text.find("<answer>", start)
+        if end < 0:
+            end = after = len(text)
+    rest = text[: max(opening, 0)] + text[after:]
+    marked = rest.rfind("<answer>")
+    answer = rest if marked < 0 else rest[marked + len("<answer>") :].partition("</answer>")[0]
+    answers = tuple(_ANSWER_BLOCK.findall(text)[:_MOST_ANSWERS])
+    return CompletionBlocks(False, text[start:end], start, answer, answers)
