@@ -111,7 +111,7 @@ def test_learned_plurals(word):
 def test_one_thing_that_takes_are(word):
     assert singular(word) == plural(word) == word
     assert is_plural(word)
-    assert [str(phrase.mention) for phrase in noun_phrases(f"I see the {word}.")] == ["one"]
+    assert [str(phrase.how_many) for phrase in noun_phrases(f"I see the {word}.")] == ["one"]
 
 
 SYNONYMS = [pair for group in _SAME_THING for pair in combinations(group, 2)] + list(KIND_OF.items())

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import PART_NAMES, RewardParts, completion_text, score_batch
+from reinforcesight.grpo.reward import PART_NAMES, RewardParts, score_batch, text_of_completion
 from reinforcesight.grpo.reward_config import RewardConfig
 
 __all__ = ["GOLD_COLUMNS", "GOLD_KEY", "RubricFunction", "gold_record", "make_rubric", "score_answers"]
@@ -154,7 +154,7 @@ def _whole_text(prompt: Any, completion: Any, messages: Any) -> str:
     opening = "".join(turn)
     if messages:
         return opening + "".join(_text(m) for m in _messages(messages) if m.get("role") == "assistant")
-    text = completion_text(completion)
+    text = text_of_completion(completion)
     return text if text.startswith(opening) else opening + text
 
 

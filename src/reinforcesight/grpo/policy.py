@@ -19,7 +19,7 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import Presenter, QuestionView
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
-from reinforcesight.grpo.reward import completion_text, score_batch
+from reinforcesight.grpo.reward import score_batch, text_of_completion
 from reinforcesight.grpo.validation import ValidatedAnswer, validate, validation_metrics
 from reinforcesight.jobs.record import write_text
 from reinforcesight.tuning.callbacks import StopOnSignal
@@ -231,7 +231,7 @@ class SpatialGrpoTrainer(ResumesWholeWeights, _Trainer):  # type: ignore[misc]
             groups.append(
                 SampledGroup(
                     rows[first],
-                    [completion_text(completion) for completion in completions[own]],
+                    [text_of_completion(completion) for completion in completions[own]],
                     score_batch(completions[own], columns, self.grpo_config.rewards),
                     advantages[own],
                 )

@@ -145,7 +145,7 @@ class _Scorer:
 
     def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
         """Score a batch; asked for the same one again, as each function of TRL's list asks, it is not computed anew."""
-        texts = [completion_text(completion) for completion in completions]
+        texts = [text_of_completion(completion) for completion in completions]
         used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
         if self._last is None or self._last[0] != texts or not _same_values(self._last[1], used):
             rows = [_Row.of({name: used[name][at] for name in used}) for at in range(len(texts))]
@@ -286,16 +286,16 @@ def _total_without_thinking(accuracy: float, formed: float, config: RewardConfig
     return formed * (w.format + w.accuracy * accuracy)
 
 
-def completion_text(completion: object) -> str:
+def text_of_completion(completion: object) -> str:
     """Text of a completion as TRL hands it over: a string, or messages, of which the assistant's are joined."""
     if isinstance(completion, str):
         return completion
     if isinstance(completion, dict):
         if completion.get("role", "assistant") != "assistant":
             return ""
-        return completion_text(completion.get("content", completion.get("text")))
+        return text_of_completion(completion.get("content", completion.get("text")))
     if isinstance(completion, list | tuple):
-        return "\n".join(filter(None, map(completion_text, completion)))
+        return "\n".join(filter(None, map(text_of_completion, completion)))
     return ""
 
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 
 from reinforcesight.judge import lexicon
-from reinforcesight.judge.options import OPPOSITE, Options
+from reinforcesight.judge.options import Options
 from reinforcesight.judge.wording import (
-    Mention,
+    NamedChoice,
     Reading,
     Token,
     drop_denied,
@@ -71,7 +71,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
 
 def _comparison_claims(
     sentence: str,
-    found: list[Mention],
+    found: list[NamedChoice],
     rows: list[Token],
     options: Options,
     reading: Reading,
@@ -271,7 +271,7 @@ def _place(
 
 
 def _relation_claims(
-    sentence: str, found: list[Mention], rows: list[Token], options: Options, reading: Reading
+    sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
 ) -> None:
     """Relation words; with the question known, "Y is right of X" answers for X."""
     if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
@@ -299,8 +299,4 @@ def _relation_claims(
                 flipped = not before[-1][2]
             elif names[0][1] <= mention.start:
                 flipped = not names[0][2]
-        index: int | None = mention.index
-        if flipped:
-            opposite = OPPOSITE.get(options.relations[mention.index], "")
-            index = options.relations.index(opposite) if opposite in options.relations else None
-        _claim(reading, index, 2)
+        _claim(reading, options.inverse.get(mention.index) if flipped else mention.index, 2)

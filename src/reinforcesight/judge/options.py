@@ -27,10 +27,6 @@ _RELATIONS: dict[str, str] = {
     "closer": r"closer|nearer|closest|nearest",
     "farther": r"farther|further|farthest|furthest|more distant|most distant|more remote",
 }
-OPPOSITE = {
-    "left": "right", "right": "left", "above": "below", "below": "above",
-    "in front": "behind", "behind": "in front", "closer": "farther", "farther": "closer",
-}  # fmt: skip
 _RELATION_NAMES = {
     "front": "in front", "in front of": "in front", "in back": "behind", "nearer": "closer", "further": "farther",
     "farther away": "farther", "further away": "farther", "under": "below", "beneath": "below", "over": "above",
@@ -84,7 +80,7 @@ class Options:
         labels: Letter a thing is called by to index (kind ``label``).
         axis: What the question asks for: near, far, left, right, above, below; "" where it can't be told.
         recital: Finds the options listed with their letters.
-        relations: Relation of each choice (kind ``relation``).
+        inverse: Index of a choice to that of the inverse relation, where it is offered (kind ``relation``).
         question_words: Words of the question, if it was given.
         subject, anchor: Names in "where is X with respect to Y", if the question was given.
     """
@@ -96,7 +92,7 @@ class Options:
     labels: dict[str, int] = field(default_factory=dict)
     axis: str = "near"
     recital: re.Pattern[str] | None = None
-    relations: tuple[str, ...] = ()
+    inverse: dict[int, int] = field(default_factory=dict)
     question_words: frozenset[str] = frozenset()
     subject: re.Pattern[str] | None = None
     anchor: re.Pattern[str] | None = None
@@ -277,7 +273,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         texts_pattern = [
             _spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)
         ]
-        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, (), asked)
+        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, {}, asked)
     names = _entity_names(clean)
     spellings = _entity_spellings(clean, names)
     for i, text in enumerate(clean):
@@ -287,7 +283,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
                 if squeeze(phrase) not in names:
                     names[squeeze(phrase)] = i
                     spellings.append(_spelling(phrase))
-    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital, (), asked)
+    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital, {}, asked)
 
 
 def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
@@ -327,8 +323,21 @@ def _relation_options(
     for i, name in enumerate(named):
         for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
             names.setdefault(squeeze(word), i)
+    # Not at the top: it loads pydantic, and importing the judge is to stay quick.
+    from reinforcesight.relations.kinds import Relation
+
+    opposite = [Relation(name).inverse.value for name in named]
+    inverse = {i: named.index(other) for i, other in enumerate(opposite) if other in named}
     return Options(
-        len(clean), "relation", names, pattern, {}, "", recital, tuple(named), frozenset(), subject, anchor
+        len(clean),
+        "relation",
+        names,
+        pattern,
+        axis="",
+        recital=recital,
+        inverse=inverse,
+        subject=subject,
+        anchor=anchor,
     )
 
 

@@ -21,7 +21,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?=\s|\)|$)|(?<=[a-z)])[.!?](?=[A-Z])|\n+")
 
 
 @dataclass(slots=True)
-class Mention:
+class NamedChoice:
     """A choice named between two positions of a sentence."""
 
     start: int
@@ -48,7 +48,7 @@ class Reading:
     """
 
     claims: list[tuple[int, int]] = field(default_factory=list)
-    mentions: list[Mention] = field(default_factory=list)
+    mentions: list[NamedChoice] = field(default_factory=list)
     denied: set[int] = field(default_factory=set)
     tie: bool = False
     hedge: bool = False
@@ -122,25 +122,25 @@ def _past(words: list[re.Match[str]], i: int) -> str:
     return "is" if i >= len(words) or words[i][0].lower() in ("to", "than", ",") else ""
 
 
-def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[Mention], bool]:
+def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[NamedChoice], bool]:
     """Choices named in a sentence, letters merged with the names beside them; True where such two differ."""
-    found: list[Mention] = []
+    found: list[NamedChoice] = []
     if options.pattern is not None:
         for match in options.pattern.finditer(sentence):
             index = options.names.get(squeeze(match[0]))
             if index is not None:
-                found.append(Mention(match.start(), match.end(), index))
-    letters: list[Mention] = []
+                found.append(NamedChoice(match.start(), match.end(), index))
+    letters: list[NamedChoice] = []
     for i, word in enumerate(words):
         if word.end() - word.start() == 1 and word[0].isalpha() and word[0].isascii():
             index = _letter_mention(words, i, options)
             if index is not None and not any(m.start <= word.start() < m.end for m in found):
-                letters.append(Mention(word.start(), word.end(), index, True))
+                letters.append(NamedChoice(word.start(), word.end(), index, True))
     if not letters:
         return found, False
     if not found:
         return letters, False
-    merged: list[Mention] = []
+    merged: list[NamedChoice] = []
     clash = False
     for mention in sorted(found + letters, key=lambda m: m.start):
         last = merged[-1] if merged else None
@@ -157,9 +157,11 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
     return merged, clash
 
 
-def drop_pairs(sentence: str, found: list[Mention], reading: Reading, rows: list[Token]) -> list[Mention]:
+def drop_pairs(
+    sentence: str, found: list[NamedChoice], reading: Reading, rows: list[Token]
+) -> list[NamedChoice]:
     """Leave out "X and Y", "X or Y": they name the pair, not one of it."""
-    kept: list[Mention] = []
+    kept: list[NamedChoice] = []
     i = 0
     while i < len(found):
         mention = found[i]
@@ -265,7 +267,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
     return rows
 
 
-def is_bare(words: list[re.Match[str]], found: list[Mention]) -> bool:
+def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
     """Only names of choices and words that add nothing."""
     if not found or len(words) > 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
         return False
@@ -276,7 +278,9 @@ def is_bare(words: list[re.Match[str]], found: list[Mention]) -> bool:
     return True
 
 
-def drop_denied(sentence: str, found: list[Mention], rows: list[Token], reading: Reading) -> list[Mention]:
+def drop_denied(
+    sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading
+) -> list[NamedChoice]:
     """Take out "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
     if not negations:

@@ -60,7 +60,7 @@ _ING_ED_NOUNS = _words(
 _MAX_WORDS = 4
 
 
-class Mention(StrEnum):
+class HowMany(StrEnum):
     """How a phrase stands for things."""
 
     ONE = "one"
@@ -75,14 +75,14 @@ class NounPhrase:
     Attributes:
         text: Without its article, lower case: "white cup".
         head: The bare noun: "cup".
-        mention: One thing, a group, or no telling.
+        how_many: One thing, a group, or unclear.
         start: First word, counted in the words and signs of :func:`tokens`.
         stop: Position after the last word.
     """
 
     text: str
     head: str
-    mention: Mention
+    how_many: HowMany
     start: int
     stop: int
 
@@ -103,22 +103,22 @@ def noun_phrases(text: str) -> list[NounPhrase]:
     position = 0
     while position < len(words):
         determiner = position
-        mention: Mention | None = None
+        how_many: HowMany | None = None
         while position < len(words) and words[position] in _ONE | _OTHER_ONE | _MANY:
             word = words[position]
             if word in _OTHER_ONE or word in _MANY:
-                mention = Mention.MANY
-            elif mention is None:
-                mention = Mention.ONE
+                how_many = HowMany.MANY
+            elif how_many is None:
+                how_many = HowMany.ONE
             position += 1
             # "a couple of cups": the group word and its "of" are no noun phrase of their own.
-            if mention is Mention.MANY and position < len(words) and words[position] == "of":
+            if how_many is HowMany.MANY and position < len(words) and words[position] == "of":
                 position += 1
         start = position
         while position < len(words) and _continues(words[position], first=position == start):
             position += 1
         if position > start:
-            phrase = _phrase(words, start, position, mention or Mention.UNCLEAR)
+            phrase = _phrase(words, start, position, how_many or HowMany.UNCLEAR)
             if phrase is not None:
                 found.append(phrase)
         elif position == determiner:
@@ -135,7 +135,7 @@ def _continues(word: str, *, first: bool) -> bool:
     return first or word in _ING_ED_NOUNS or not (len(word) > 4 and word.endswith(("ing", "ed")))
 
 
-def _phrase(words: list[str], start: int, stop: int, mention: Mention) -> NounPhrase | None:
+def _phrase(words: list[str], start: int, stop: int, how_many: HowMany) -> NounPhrase | None:
     if words[stop - 1].endswith(("ing", "ed", "ly")) and words[stop - 1] not in _ING_ED_NOUNS:
         return None  # "sitting", "parked" alone: no noun came
     own = words[max(start, stop - _MAX_WORDS) : stop]
@@ -151,5 +151,5 @@ def _phrase(words: list[str], start: int, stop: int, mention: Mention) -> NounPh
     if text is None:
         return None
     if takes_are(head) and not is_pair(head):
-        mention = Mention.MANY
-    return NounPhrase(text, head, mention, stop - len(own), stop)
+        how_many = HowMany.MANY
+    return NounPhrase(text, head, how_many, stop - len(own), stop)

@@ -122,7 +122,7 @@ def as_nested_columns(given: dict[str, object]) -> dict[str, object]:
     ],
 )
 def test_noun_phrases(text: str, expected: list[tuple[str, str]]) -> None:
-    assert [(phrase.text, phrase.mention.value) for phrase in noun_phrases(text)] == expected
+    assert [(phrase.text, phrase.how_many.value) for phrase in noun_phrases(text)] == expected
 
 
 @given(st.text(max_size=80) | st.lists(st.sampled_from(CAPTION.split()), max_size=20).map(" ".join))

@@ -16,7 +16,7 @@ import numpy as np
 
 from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.noun_phrases import Mention, NounPhrase, noun_phrases, tokens
+from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
 # Pointer and voice are only loosely aligned: the window is widened, and stray points at its ends are cut off.
@@ -216,11 +216,11 @@ def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
             words = canonical_words(phrase.text)
             if not words:
                 continue
-            if phrase.mention is Mention.MANY:
+            if phrase.how_many is HowMany.MANY:
                 skipped.append(Skipped("phrase_of_many", f"{phrase.text!r} names more than one thing"))
                 unseen[words] = phrase.text
                 continue
-            if phrase.mention is Mention.UNCLEAR:
+            if phrase.how_many is HowMany.UNCLEAR:
                 skipped.append(
                     Skipped("phrase_without_article", f"{phrase.text!r}: one thing or a substance")
                 )

@@ -16,7 +16,7 @@ from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.perception.protocols import Box
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.noun_phrases import Mention, noun_phrases, tokens
+from reinforcesight.language.noun_phrases import HowMany, noun_phrases, tokens
 from reinforcesight.language.object_names import tidy_phrase
 
 _ARTICLES = ("the ", "an ", "a ")
@@ -159,7 +159,7 @@ def read_caption(caption: str | None) -> CaptionName:
     if first is None or not whole or tidy_phrase(text) is None:
         detail = f"{caption!r} is not one noun phrase"
         return CaptionName(None, None, mentioned, Skipped("caption_not_a_name", detail))
-    if first.mention is not Mention.ONE:
+    if first.how_many is not HowMany.ONE:
         detail = f"{caption!r} is not one thing"
         return CaptionName(None, None, mentioned, Skipped("caption_of_many", detail))
     return CaptionName(first.text, first.head, mentioned, None)
