@@ -29,6 +29,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_imports_exist(page: Path) -> None:
+    pattern = r"^ *from (reinforcesight[\w.]*) import ([\w, ]+)"
+    for module, names in re.findall(pattern, page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        for imported in names.split(","):
+            assert hasattr(import_module(module), imported.strip()), f"{module}.{imported.strip()}"
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     reached, new = set(), {ROOT / "README.md"}
     while new:
