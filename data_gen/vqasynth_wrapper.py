@@ -1,6 +1,6 @@
-"""``python -m data_gen.vqasynth_wrapper`` from the repository root: VQASynth in an environment of its own."""
+"""``python -m data_gen.vqasynth_wrapper`` from the repository root: VQASynth in a separate environment."""
 
-from reinforcesight.data_gen.vqasynth.wrapper import main
+from reinforcesight.data_gen.vqasynth.wrapper import vqasynth_wrapper
 
 if __name__ == "__main__":
-    main()
+    vqasynth_wrapper()

@@ -34,7 +34,7 @@ LAYERS = [
 ]
 # The same within data_gen.
 DATA_LAYERS = [
-    ("json_values", "source"),
+    ("source",),
     ("rendering", "perception", "questions"),
     ("config", "sources"),
     ("vqasynth",),

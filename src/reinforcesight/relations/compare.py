@@ -1,12 +1,13 @@
-"""The arithmetic behind the relations, on arrays of pairs: margins, and the first reason that forbids a claim.
+"""The arithmetic of the relations on arrays of pairs: margins, and the first reason against a claim.
 
-Arrays over pairs have shape (P,); a code below ``HOLDS`` is the position of a reason in ``REASONS``.
+Arrays over pairs have shape (P,). A code below ``HOLDS`` is the position of a reason in ``REASONS``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -38,18 +39,17 @@ class ObjectTable:
     truncated: BoolArray
     masked: BoolArray
     ambiguous: BoolArray
-    shared: BoolArray  # depth that may be another object's
-    part_of: IntArray  # (N,) position of the whole, -1 where none
+    shared: BoolArray  # the depth may be another object's
+    part_of: IntArray  # (N,) position of the whole, -1: none
 
     @property
     def unseen_thickness(self) -> FloatArray:
-        """How far the centre may lie from where it is estimated, (N,): more where much of an object is hidden."""
+        """Possible error of the centre, (N,): larger where more of the object is hidden."""
         shown = np.where(np.isnan(self.visible), 1.0, np.clip(self.visible, 0.1, 1.0))
         return self.thickness / shown
 
     @staticmethod
     def of(scene: Scene) -> ObjectTable:
-        """The table of a scene."""
         items = scene.objects
         count = len(items)
 
@@ -87,21 +87,19 @@ class ObjectTable:
 
 
 def _give(codes: IntArray, reason: Reason, applies: BoolArray) -> None:
-    """Write a reason where it applies and none was given before."""
+    """Set a reason where it applies and there is none yet."""
     codes[applies & (codes == HOLDS)] = CODE[reason]
 
 
 def common_reasons(
     codes: IntArray, t: ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, marked: bool
 ) -> None:
-    """Mark pairs that no axis may compare: the same object, unclear names, tiny, hidden or belonging together."""
+    """Set the reasons that hold for all axes: same object, ambiguous names, tiny, part of the other, hidden."""
     same = np.zeros(len(codes), dtype=bool)
     part = np.zeros(len(codes), dtype=bool)
-    for a in range(len(involved)):
-        for b in range(a + 1, len(involved)):
-            first, second = involved[a], involved[b]
-            same |= first == second
-            part |= (t.part_of[first] == second) | (t.part_of[second] == first)
+    for first, second in combinations(involved, 2):
+        same |= first == second
+        part |= (t.part_of[first] == second) | (t.part_of[second] == first)
     _give(codes, Reason.SAME_OBJECT, same)
     side = t.box[:, 2:] - t.box[:, :2]
     tiny = (side.min(axis=1, initial=np.inf) < rules.min_side * t.size.min()) | (
@@ -123,7 +121,7 @@ def _any(flags: BoolArray, involved: Sequence[IntArray]) -> BoolArray:
 
 
 def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
-    """Share of the smaller box that lies inside the other, shape (P,)."""
+    """Share of the smaller box inside the other, (P,)."""
     low = np.maximum(t.box[i, :2], t.box[j, :2])
     high = np.minimum(t.box[i, 2:], t.box[j, 2:])
     shared = np.clip(high - low, 0.0, None).prod(axis=1)
@@ -132,16 +130,15 @@ def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
     return share
 
 
-Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
+_Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
 
 
 def compare_in_picture(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, axis: Axis, rules: RelationRules
-) -> Comparison:
+) -> _Comparison:
     """Signed shift in pixels (negative: the subject is left of or above the reference), margin and evidence.
 
-    Evidence: both box centres as shares of the picture, and the overlap along the axis as a share of the shorter
-    side.
+    Evidence: both box centres as shares of the picture, and the overlap along the axis over the shorter side.
     """
     d = 0 if axis is Axis.HORIZONTAL else 1
     low_i, high_i, low_j, high_j = t.box[i, d], t.box[i, d + 2], t.box[j, d], t.box[j, d + 2]
@@ -149,8 +146,8 @@ def compare_in_picture(
     shift = (low_i + high_i - low_j - high_j) / 2.0
     margin = np.abs(shift) / ((side_i + side_j) / 2.0)
     overlap = (np.minimum(high_i, high_j) - np.maximum(low_i, low_j)) / np.minimum(side_i, side_j)
-    # An object that the border cuts goes on outside, away from the other one: harmless. One that is cut without
-    # touching the border (so the source says) may go on anywhere.
+    # An object that the border cuts continues outside, away from the other one: harmless. One that is truncated by its
+    # source without touching the border may continue anywhere.
     limit, border = t.size[d], 0.004 * t.size
     touches = (t.box[:, :2] <= border).any(axis=1) | (t.box[:, 2:] >= t.size - border).any(axis=1)
     unclear = t.truncated & ~touches
@@ -159,7 +156,7 @@ def compare_in_picture(
     _give(
         codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit)
     )
-    # The hidden share of an object may lie on any side of what is seen.
+    # The hidden part of an object may be on any side of the visible one.
     unseen = np.where(np.isnan(t.visible), 0.0, 1.0 / np.clip(t.visible, 1e-3, 1.0) - 1.0) / 2.0
     hidden = side_i * unseen[i] + side_j * unseen[j]
     _give(codes, Reason.OCCLUDED, np.abs(shift) <= hidden)
@@ -187,7 +184,7 @@ def _depth_reasons(
 
 def compare_depth(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules
-) -> Comparison:
+) -> _Comparison:
     """Signed depth gap (negative: the subject is nearer to the camera), margin and evidence in depth units."""
     _depth_reasons(codes, t, (i, j), rules, position=False)
     with np.errstate(invalid="ignore"):
@@ -195,20 +192,20 @@ def compare_depth(
         nearer, farther = np.minimum(t.depth[i], t.depth[j]), np.maximum(t.depth[i], t.depth[j])
         margin = 1.0 - nearer / farther
         joint = np.hypot(t.spread[i], t.spread[j])
-        # The farther object may begin where the picture ends. The nearer one stays nearer however it goes on, but
-        # what is seen of it says less about its middle.
+        # The hidden part of a truncated farther object may be nearer. A truncated nearer one stays nearer, but its
+        # visible part says less about its middle.
         farther_cut = np.where(gap > 0, t.truncated[i], t.truncated[j])
         cut = np.where(farther_cut, rules.truncated_factor, 1.0)
         unseen = t.unseen_thickness
-        # The nearer object must not reach back to the other one: neither by what is seen (its 95th percentile of
-        # depth; 1.65 spreads where that is unknown, as if it were normal) nor by what its surface hides.
+        # The nearer object must not reach back to the other one, neither by its visible surface (95th percentile of
+        # depth; 1.65 spreads where that is unknown, as for a normal distribution) nor by its hidden thickness.
         seen_back = np.where(np.isnan(t.far), 1.65 * t.spread, t.far - t.depth)
         back = np.maximum(unseen, seen_back) * np.where(t.truncated, rules.truncated_factor, 1.0)
         reach = np.where(gap < 0, back[i], back[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])
         least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
-        # Without outlines, depth inside nested boxes can't be told apart.
+        # Without outlines it is not known whose depth is read in nested boxes.
         _give(codes, Reason.PART_OF_OTHER, inside & (boxed | (np.abs(gap) <= joint)))
         _give(codes, Reason.NEAR_TIE, (margin < least) | (np.abs(gap) < rules.depth_spreads * joint))
         _give(codes, Reason.TRUNCATED, margin < least * cut)
@@ -223,7 +220,7 @@ def compare_depth(
 
 def compare_distance(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, rules: RelationRules
-) -> Comparison:
+) -> _Comparison:
     """Signed gap of the distances to the anchor (negative: the subject is closer), margin and evidence.
 
     Evidence: distances between centres and between surfaces, in depth units.
@@ -242,7 +239,7 @@ def compare_distance(
         trust = np.where(boxed, rules.boxed_factor, 1.0)
         least, needed = rules.distance_gap * trust, needed * trust
         inside = np.zeros(len(codes), dtype=bool)
-        for first, second in ((i, j), (i, k), (j, k)):
+        for first, second in combinations((i, j, k), 2):
             inside |= _contained(t, first, second) >= rules.contained
         _give(codes, Reason.PART_OF_OTHER, inside & boxed)
         _give(codes, Reason.NEAR_TIE, ~(margin >= least) | (np.abs(gap) < needed))

@@ -1,9 +1,8 @@
-"""The eight relations, what each compares, the reasons for claiming none, and the margins."""
+"""The eight relations, what each compares, the reasons against a claim, and the margins."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import Field
 
@@ -24,12 +23,11 @@ class Relation(StrEnum):
 
     @property
     def axis(self) -> Axis:
-        """What is compared to decide this relation."""
         return _AXIS_OF[self]
 
     @property
     def inverse(self) -> Relation:
-        """The relation that holds when the two objects change places."""
+        """The relation after exchanging the two objects."""
         return _INVERSE[self]
 
     @property
@@ -48,7 +46,7 @@ class Axis(StrEnum):
 
     @property
     def relations(self) -> tuple[Relation, Relation]:
-        """The relation claimed when the subject has the smaller value, and when it has the larger."""
+        """The relation where the subject has the smaller value, and where it has the larger."""
         return _RELATIONS_OF[self]
 
 
@@ -69,7 +67,7 @@ _TASK_OF = {
 
 
 class Reason(StrEnum):
-    """Why no relation may be claimed. The first that is found is given."""
+    """Why no relation may be claimed. If several apply, the first one found is given."""
 
     SAME_OBJECT = "same_object"
     AMBIGUOUS_NAME = "ambiguous_name"
@@ -87,57 +85,45 @@ class Reason(StrEnum):
 
 
 class RelationRules(StrictConfig):
-    """Thresholds of the relations; all are ratios. ``docs/relations.md`` says what each is for."""
+    """Thresholds of the relations; all are ratios, explained in ``docs/relations.md``."""
 
-    min_side: Annotated[
-        float, Field(ge=0, description="least box side, as a share of the picture's short side")
-    ] = 0.03
-    min_area: Annotated[float, Field(ge=0, description="least box area, as a share of the picture")] = 0.0008
-    min_visible: Annotated[float, Field(ge=0, le=1, description="least visible share of an object")] = 0.7
-    contained: Annotated[
-        float, Field(gt=0, le=1, description="box share inside another that makes it a part")
-    ] = 0.9
-    picture_gap: Annotated[
-        float, Field(gt=0, description="least centre distance over the mean box side along the axis")
-    ] = 0.7
-    picture_shift: Annotated[
-        float, Field(ge=0, description="least centre distance, share of the picture")
-    ] = 0.05
-    picture_overlap: Annotated[
-        float, Field(ge=0, le=1, description="largest overlap along the axis, share of the shorter side")
-    ] = 0.35
-    depth_gap: Annotated[
-        float, Field(gt=0, lt=1, description="least relative depth gap: one minus near over far")
-    ] = 0.18
-    depth_spreads: Annotated[float, Field(ge=0, description="depth gap in units of the joint spread")] = 1.0
-    max_depth_spread: Annotated[
-        float, Field(gt=0, description="largest spread of one object over its depth")
-    ] = 0.2
-    min_valid_depth: Annotated[
-        float, Field(ge=0, le=1, description="least share of the outline with depth")
-    ] = 0.3
-    distance_gap: Annotated[
-        float, Field(gt=0, lt=1, description="least relative gap of the distances to the anchor")
-    ] = 0.3
-    distance_thickness: Annotated[
-        float, Field(ge=0, description="distance gap in units of the joint thickness of the three objects")
-    ] = 0.8
-    distance_depth: Annotated[
-        float, Field(ge=0, description="distance gap as a share of the mean depth: how far depth is trusted")
-    ] = 0.08
-    boxed_depth_spread: Annotated[
-        float,
-        Field(
-            gt=0, description="as max_depth_spread, where the outline is unknown and depth is read in a box"
-        ),
-    ] = 0.1
-    boxed_factor: Annotated[
-        float,
-        Field(ge=1, description="how much wider the gaps in depth and distance where an outline is unknown"),
-    ] = 1.25
-    truncated_factor: Annotated[
-        float, Field(ge=1, description="how much wider the gap where an object is cut")
-    ] = 1.5
+    min_side: float = Field(
+        0.03, ge=0, description="minimum box side, as a share of the picture's short side"
+    )
+    min_area: float = Field(0.0008, ge=0, description="minimum box area, as a share of the picture")
+    min_visible: float = Field(0.7, ge=0, le=1, description="minimum visible share of an object")
+    contained: float = Field(
+        0.9, gt=0, le=1, description="share inside another box from which an object is a part of the other"
+    )
+    picture_gap: float = Field(
+        0.7, gt=0, description="minimum centre distance over the mean box side along the axis"
+    )
+    picture_shift: float = Field(0.05, ge=0, description="minimum centre distance, as a share of the picture")
+    picture_overlap: float = Field(
+        0.35, ge=0, le=1, description="maximum overlap along the axis over the shorter side"
+    )
+    depth_gap: float = Field(
+        0.18, gt=0, lt=1, description="minimum relative depth gap: one minus near over far"
+    )
+    depth_spreads: float = Field(1.0, ge=0, description="minimum depth gap in units of the joint spread")
+    max_depth_spread: float = Field(0.2, gt=0, description="maximum spread of one object over its depth")
+    min_valid_depth: float = Field(0.3, ge=0, le=1, description="minimum share of the outline with depth")
+    distance_gap: float = Field(
+        0.3, gt=0, lt=1, description="minimum relative gap of the distances to the anchor"
+    )
+    distance_thickness: float = Field(
+        0.8, ge=0, description="minimum distance gap, first term: over the summed thickness of the objects"
+    )
+    distance_depth: float = Field(
+        0.08, ge=0, description="minimum distance gap, second term: over the mean depth"
+    )
+    boxed_depth_spread: float = Field(
+        0.1, gt=0, description="max_depth_spread where there is no outline and depth is read in a box"
+    )
+    boxed_factor: float = Field(
+        1.25, ge=1, description="factor on the gaps in depth and distance where an outline is unknown"
+    )
+    truncated_factor: float = Field(1.5, ge=1, description="factor on the gap where an object is truncated")
 
 
 DEFAULT_RULES = RelationRules()

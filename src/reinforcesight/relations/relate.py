@@ -1,9 +1,8 @@
 """Which of the eight relations holds between two objects, or why none may be claimed.
 
-Left, right, above and below are read in the picture. In front and behind compare depth (z and ray length must
-agree). Closer and farther compare two objects' distances to a third one, the anchor, in 3-D. Every margin is
-free of scale: enlarging the picture or multiplying all depths changes nothing. All functions are pure, and
-work on arrays of pairs at once; :func:`relate` is the same code for a single pair.
+Left, right, above and below compare positions in the picture. In front and behind compare depth (z and ray length must
+agree). Closer and farther compare the 3-D distances of two objects to a third one, the anchor. All margins are
+scale-free: resizing the picture or multiplying all depths changes nothing.
 """
 
 from __future__ import annotations
@@ -30,13 +29,12 @@ from reinforcesight.scene import Scene, SceneObject
 
 @dataclass(frozen=True, slots=True)
 class RelationResult:
-    """The verdict about one pair along one axis.
+    """The result for one pair along one axis.
 
     Attributes:
-        relation: The relation of subject to reference that holds, or ``None``.
-        margin: Scale-free distance from a tie, at least zero. Horizontal and vertical: centre distance over the
-            mean box side (one means that boxes of equal size touch). Depth and distance: one minus the smaller
-            over the larger value.
+        relation: The relation of subject to reference, or ``None``.
+        margin: Scale-free distance from a tie, at least zero. Horizontal and vertical: centre distance over the mean
+            box side (one: boxes of equal size touch). Depth and distance: one minus the smaller over the larger value.
         reason: Why no relation is claimed; ``None`` where one is.
         axis: What was compared.
         subject: Id of the object that the relation is about.
@@ -56,7 +54,6 @@ class RelationResult:
 
     @property
     def holds(self) -> bool:
-        """Whether a relation is claimed."""
         return self.relation is not None
 
 
@@ -76,13 +73,13 @@ def relate(
         scene: The scene.
         subject: The object that the relation is about, or its id.
         reference: The other object, or its id.
-        axis: "horizontal", "vertical", "depth" or "distance"; or a relation, which stands for its axis.
+        axis: "horizontal", "vertical", "depth" or "distance"; or a relation of that axis.
         anchor: The object that distances are measured to, or its id (axis "distance" only).
-        marked: The objects are marked by drawn boxes, so that a name that occurs twice does no harm.
+        marked: The objects are marked by drawn boxes, so their names need not be unique.
         rules: The margins.
 
     Raises:
-        InputError: An id is unknown, the axis is unknown, or an anchor is missing or superfluous.
+        InputError: An id or the axis is unknown, or there is an anchor for another axis than distance or none for it.
     """
     axis = _as_axis(axis)
     i, j = scene.index_of(_id(subject)), scene.index_of(_id(reference))
@@ -114,10 +111,10 @@ def _as_axis(axis: Axis | Relation | str) -> Axis:
 def relate_all(
     scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bool = False
 ) -> list[RelationResult]:
-    """Verdicts for every unordered pair along every axis, and for every pair with every anchor.
+    """Results for every pair along every axis, and for every pair with every anchor.
 
-    Each pair is listed once (the first object of the scene's order as subject), since exchanging subject and
-    reference only inverts the relation.
+    Each pair occurs once, with the first object in the scene's order as the subject: exchanging subject and reference
+    only inverts the relation.
     """
     count = len(scene.objects)
     i, j = (np.asarray(v, dtype=np.int64) for v in np.triu_indices(count, 1))
@@ -147,7 +144,7 @@ def relate_pairs(
     marked: bool = False,
     rules: RelationRules = DEFAULT_RULES,
 ) -> list[RelationResult]:
-    """Verdicts for pairs given as positions in ``scene.objects``, arrays of shape (P,), all along one axis.
+    """Results along one axis for pairs given as positions in ``scene.objects``, arrays of shape (P,).
 
     Raises:
         InputError: The axis is "distance" and there are no anchors.

@@ -20,16 +20,16 @@ from reinforcesight.data_gen.perception.cache import (
     unpack_masks,
 )
 from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.depth_maps import depth_fault, depth_in_scene_units
 from reinforcesight.data_gen.perception.gates import (
     Gated,
     Query,
     TraceEvidence,
-    depth_fault,
     gate_boxes,
     gate_masks,
     gate_names,
 )
-from reinforcesight.data_gen.perception.perceive import PerceptionTask, depth_in_scene_units, perceive
+from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction, GroundedBox, SegmentedMask
 from reinforcesight.errors import OutputError
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from perception_claims import as_perception_knows, claims
 from perception_support import KnownScenes
 
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.gates import Query
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
-from reinforcesight.relations import Axis, relate_all
+from reinforcesight.relations import Axis
 from reinforcesight.scene import Camera, Scene
 
 pytest.importorskip("embreex")
@@ -57,29 +58,6 @@ def known(pairs: list[tuple[object, Scene]], *, kind: str = "metric") -> KnownSc
             ],
         )
     return truth
-
-
-def claims(scene: Scene, axes: tuple[Axis, ...] = tuple(Axis)) -> dict[object, tuple[str, float]]:
-    """Relation and margin by axis and the boxes of the objects involved."""
-    box = {item.id: item.box for item in scene.objects} | {None: None}
-    found = {}
-    for result in relate_all(scene):
-        if result.holds and result.axis in axes:
-            key = (result.axis, box[result.subject], box[result.reference], box[result.anchor])
-            found[key] = (result.relation, round(result.margin, 4))
-    return found
-
-
-def as_perception_knows(scene: Scene, boxes: set[tuple[float, ...]]) -> Scene:
-    """The rendered scene without what no model tells: hidden shares. Objects that gates left out are left out."""
-    keep = [i for i, item in enumerate(scene.objects) if item.box in boxes]
-    table = scene.surface_distances
-    return scene.model_copy(
-        update={
-            "objects": tuple(scene.objects[i].model_copy(update={"visible_fraction": None}) for i in keep),
-            "surface_distances": tuple(tuple(table[i][j] for j in keep) for i in keep),
-        }
-    )
 
 
 def test_same_claims_as_the_rendered_source(tmp_path: Path) -> None:

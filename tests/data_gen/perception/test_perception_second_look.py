@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.gates import Found, Gated, Query, gate_boxes
+from reinforcesight.data_gen.perception.depth_maps import agreeing_depth
+from reinforcesight.data_gen.perception.gates import Found, Gated, Query, confirm_boxes, gate_boxes
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction, GroundedBox, PerceptionModels
-from reinforcesight.data_gen.perception.second_look import agreeing_depth, confirm_boxes
 
 RULES = GateRules()
 QUERIES = tuple(Query(name) for name in ("red chair", "lamp", "chair", "table"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from reinforcesight.data_gen.perception.outlines import mask_of
+from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 
 
@@ -44,14 +44,16 @@ def test_run_lengths_agree_with_pycocotools(seed, height, width):
     mask[0, 0] = True
     packed = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode()
     for counts in (packed, plain_runs(mask)):
-        assert (mask_of({"size": [height, width], "counts": counts}, width, height) == mask).all()
+        assert (
+            mask_of_segmentation({"size": [height, width], "counts": counts}, width, height) == mask
+        ).all()
 
 
 def test_long_runs_agree_with_pycocotools():
     mask = np.zeros((500, 400), dtype=bool)
     mask[100:300, 37:300] = True
     packed = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode()
-    assert (mask_of({"size": [500, 400], "counts": packed}, 400, 500) == mask).all()
+    assert (mask_of_segmentation({"size": [500, 400], "counts": packed}, 400, 500) == mask).all()
 
 
 def test_outlines_are_used(folder):

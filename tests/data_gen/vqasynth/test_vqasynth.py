@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from test_perception_oracle import as_perception_knows, claims
+from perception_claims import as_perception_knows, claims
 from vqasynth_support import Row, boxes_row, png, write_rows
 
 from reinforcesight.data_gen.source import PictureRejected, SourcePicture

@@ -21,7 +21,7 @@ from vqasynth_support import write_stand_in
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.vqasynth import stages as vqasynth_stages
 from reinforcesight.data_gen.vqasynth.source import VqasynthSource
-from reinforcesight.data_gen.vqasynth.wrapper import VqasynthRun, build_command, run_vqasynth
+from reinforcesight.data_gen.vqasynth.wrapper import VqasynthRun, run_vqasynth, vqasynth_arguments
 from reinforcesight.errors import ConfigError, InputError, MissingDependencyError
 
 ROOT = Path(__file__).parents[3]
@@ -40,9 +40,9 @@ def write_pictures(folder: Path, count: int) -> Path:
 def test_commands() -> None:
     pictures, output = Path("/a/pictures"), Path("/b/out")
     stages = str(Path(vqasynth_stages.__file__))
-    own = build_command(VqasynthRun(pictures, output, python=Path("/env/bin/python")))
+    own = vqasynth_arguments(VqasynthRun(pictures, output, python=Path("/env/bin/python")))
     assert own[:6] == ["/env/bin/python", stages, "--pictures", "/a/pictures", "--output", "/b/out"]
-    inside = build_command(
+    inside = vqasynth_arguments(
         VqasynthRun(pictures, output, image="vqasynth:base", model_cache=Path("/c"), captioner="florence")
     )
     assert inside == [
@@ -54,7 +54,7 @@ def test_commands() -> None:
         *("--pictures", "/pictures", "--output", "/output"),
         *("--captioner", "florence", "--segmenter", "facebook/sam2-hiera-small"),
     ]
-    podman = build_command(VqasynthRun(pictures, output, image="x", engine="podman"))
+    podman = vqasynth_arguments(VqasynthRun(pictures, output, image="x", engine="podman"))
     assert podman[:5] == ["podman", "run", "--rm", "--device", "nvidia.com/gpu=all"]
     for wrong in ({}, {"python": Path("python"), "image": "x"}):
         with pytest.raises(ConfigError, match="either an interpreter or a container image"):
@@ -86,7 +86,7 @@ def test_a_container_engine_gets_the_command(tmp_path: Path, monkeypatch: pytest
     run = VqasynthRun(write_pictures(tmp_path / "pictures", 1), tmp_path / "out", image="vqasynth:base")
     with pytest.raises(InputError, match=r"exit status 125.*\(vqasynth:base\)"):
         run_vqasynth(run)
-    assert (tmp_path / "seen").read_text().splitlines() == build_command(run)[1:]
+    assert (tmp_path / "seen").read_text().splitlines() == vqasynth_arguments(run)[1:]
 
 
 def test_rows_of_good_and_bad_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_goes_on_after_a_kill(tmp_path: Path) -> None:
     run = VqasynthRun(
         write_pictures(tmp_path / "pictures", 12), tmp_path / "out", python=Path(sys.executable)
     )
-    command = [*build_command(run), "--part_size", "3"]
+    command = [*vqasynth_arguments(run), "--part_size", "3"]
     run.output.mkdir()
     first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60

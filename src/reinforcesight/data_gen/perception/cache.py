@@ -1,7 +1,7 @@
-"""Results of model calls on disk, found by their content: picture, model and settings.
+"""Results of model calls on disk, under a digest of picture, model and settings.
 
-One compressed ``.npz`` a result, without pickle. A file is whole or absent; one that was damaged later counts as
-absent. Nothing is ever removed: the folder may be deleted at any time, at the cost of computing again.
+One compressed ``.npz`` for each result, without pickle. Files are written atomically; a damaged one counts as absent.
+Nothing is removed: the folder may be deleted at any time, and results are computed again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from reinforcesight.data_gen.perception.protocols import (
 )
 from reinforcesight.jobs.files import atomic_file
 
-# Raise it when what a stage stores changes its meaning.
-FORMAT = 1
+_FORMAT = 1  # to be raised when the meaning of a stored result changes
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -38,25 +37,24 @@ def result_key(stage: str, picture: bytes, identity: str, inputs: object = None)
     Args:
         stage: Name of the stage.
         picture: The encoded picture.
-        identity: The model's.
-        inputs: What else the model was given, JSON-able.
+        identity: The model's identity.
+        inputs: The model's other inputs, JSON-able.
     """
-    text = json.dumps([FORMAT, stage, sha256(picture).hexdigest(), identity, inputs], sort_keys=True)
+    text = json.dumps([_FORMAT, stage, sha256(picture).hexdigest(), identity, inputs], sort_keys=True)
     return sha256(text.encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ResultCache:
-    """A folder of results. Several processes may use it at once: equal keys have equal content."""
+    """A folder of results. Several processes may share it: equal keys have equal content."""
 
     folder: Path
 
     def path(self, stage: str, key: str) -> Path:
-        """Where a result lies, or would."""
         return self.folder / stage / key[:2] / f"{key}.npz"
 
     def read(self, stage: str, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
-        """A result, or ``None`` where there is none that can be read."""
+        """A result, or ``None`` where there is none or it can't be read."""
         try:
             with np.load(self.path(stage, key), allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
@@ -74,7 +72,6 @@ class ResultCache:
 
 
 def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:
-    """A depth map as arrays, exactly."""
     focal = np.array([] if result.focal is None else [result.focal], dtype=np.float64)
     return {"values": result.values, "kind": np.array(result.kind), "focal": focal}
 
@@ -96,7 +93,6 @@ def unpack_depth(arrays: Arrays) -> DepthPrediction:
 
 
 def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generic]]:
-    """Boxes as arrays, exactly."""
     nowhere = (math.nan, math.nan)
     return {
         "points": np.array([found.point or nowhere for found in result], dtype=np.float64).reshape(-1, 2),
@@ -113,7 +109,7 @@ def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
         KeyError: An array is missing.
     """
     boxes = np.asarray(arrays["boxes"], dtype=np.float64)
-    # Results of detectors that were stored before there were points have none.
+    # Older stored results have no points.
     absent = np.full((len(boxes), 2), math.nan)
     points = np.asarray(arrays.get("points", absent), dtype=np.float64)
     rows = zip(np.asarray(arrays["phrases"]), boxes, np.asarray(arrays["scores"]), points, strict=True)
@@ -129,7 +125,6 @@ def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
 
 
 def pack_masks(result: Sequence[SegmentedMask]) -> dict[str, npt.NDArray[np.generic]]:
-    """Masks as arrays, one bit a pixel before compression."""
     shape = result[0].mask.shape if result else (0, 0)
     masks = np.array([found.mask for found in result], dtype=bool).reshape(len(result), *shape)
     return {

@@ -1,4 +1,4 @@
-"""Intrinsics of a photograph from the focal length that the camera wrote into its EXIF block."""
+"""Intrinsics of a photograph from the focal length in its EXIF block."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
 # EXIF 2.32, tag FocalPlaneResolutionUnit: inch, centimetre; millimetre and micrometre are common extensions.
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
-# Field of view along the long side outside which a value is taken for a mistake: long telephoto lenses, fisheyes.
+# Fields of view along the long side outside these limits are taken for mistakes.
 MIN_FOV_DEGREES, MAX_FOV_DEGREES = 4.0, 125.0
-_ASPECT_TOLERANCE = 0.02  # beyond it the picture was cropped, and its field of view is not the lens's
+_ASPECT_TOLERANCE = 0.02  # beyond it the picture was cropped and has another field of view than the lens
 
 
 def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
-    """Intrinsics of a picture file, or ``None`` where EXIF does not tell.
+    """Intrinsics from a picture file's bytes, or ``None`` where EXIF does not give them.
 
-    The 35 mm equivalent is read as CIPA DCG-001 defines it, over the diagonal; otherwise focal length in millimetres
-    with the resolution of the focal plane. The principal point is the middle. A picture whose aspect differs from
-    the one that EXIF records was cropped, and gets none.
+    Read are the 35 mm equivalent (over the diagonal, as CIPA DCG-001 defines it), or else the focal length in
+    millimetres with the resolution of the focal plane. The principal point is the middle. A picture with another
+    aspect than EXIF records was cropped: ``None``.
 
     Args:
         data: The picture file's bytes.
-        width: Pixels of the upright picture.
-        height: Pixels of the upright picture.
+        width: Width of the upright picture, pixels.
+        height: Height of the upright picture, pixels.
     """
     try:
         with opened(data) as image:
@@ -40,7 +40,6 @@ def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
 
 
 def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera | None:
-    """Intrinsics from the tags of the EXIF block, see :func:`camera_from_exif`."""
     long_side, short_side = max(width, height), min(width, height)
     recorded = [_positive(tags.get(tag)) for tag in (_EXIF_WIDTH, _EXIF_HEIGHT)]
     recorded_long = None
@@ -58,7 +57,7 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
         resolution = _positive(tags.get(_PLANE_X_RESOLUTION))
         unit = _positive(tags.get(_PLANE_UNIT)) or 2
         if millimetres and resolution and recorded_long and unit in _MM_PER_UNIT:
-            # Pixels per unit of the picture as taken; it may have been scaled since.
+            # The resolution is that of the picture as taken; it may have been scaled since.
             focal = millimetres / _MM_PER_UNIT[int(unit)] * resolution * long_side / recorded_long
     if focal is None:
         return None
@@ -69,7 +68,7 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
 
 
 def _positive(value: object) -> float | None:
-    """A finite number above zero; EXIF holds rationals, whose denominator may be zero, and anything else."""
+    """A finite number above zero, or ``None``. EXIF may hold anything, also rationals with a denominator of zero."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     try:

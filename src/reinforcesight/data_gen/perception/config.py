@@ -1,4 +1,4 @@
-"""Settings of perception: which models, how sure they must be, and where their results are kept."""
+"""Settings of perception: models, thresholds, and where results are stored."""
 
 from __future__ import annotations
 
@@ -12,22 +12,12 @@ from reinforcesight.config import StrictConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-# What is looked for in pictures that come without words: things that are usually whole and one by one. Nouns that
-# detectors mix up (mug and cup, sofa and couch) appear once.
+# What to look for in pictures without text: things that are usually separate and completely visible. Of nouns that
+# detectors confuse (mug and cup, sofa and couch) there is only one.
 DEFAULT_VOCABULARY: tuple[str, ...] = (
     *("person", "dog", "cat", "bird", "horse", "cow", "sheep"),
-    *(
-        "car",
-        "bus",
-        "truck",
-        "train",
-        "bicycle",
-        "motorcycle",
-        "boat",
-        "bench",
-        "traffic light",
-        "fire hydrant",
-    ),
+    *("car", "bus", "truck", "train", "bicycle", "motorcycle", "boat"),
+    *("bench", "traffic light", "fire hydrant"),
     *("chair", "sofa", "bed", "table", "desk", "cabinet", "bookshelf", "door", "window", "mirror", "lamp"),
     *("television", "computer monitor", "laptop", "keyboard", "computer mouse", "telephone", "clock", "fan"),
     *("refrigerator", "oven", "microwave", "sink", "toilet", "bathtub", "washing machine"),
@@ -37,36 +27,34 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 
 
 class GateRules(StrictConfig):
-    """When a detection is trusted. All are shares or scores from zero to one."""
+    """Thresholds for detections: scores, and overlaps (IoU) or shares from zero to one."""
 
-    min_score: Share = Field(0.35, description="least score of a detection that is used")
+    min_score: Share = Field(0.35, description="minimum score of a detection")
     doubt_score: Share = Field(
         0.2,
-        description="a detection between this and min_score is not used, but its name is no longer unique",
+        description="a detection between this and min_score is left out, and its name is no longer unique",
     )
-    same_box: Share = Field(0.6, description="overlap of two boxes of one name that makes them one thing")
-    nested: Share = Field(0.85, description="share of a box inside another of its name that makes it a part")
-    other_name: Share = Field(0.75, description="overlap of boxes of two names that makes them one thing")
+    same_box: Share = Field(0.6, description="overlap from which two boxes of one name are the same thing")
+    nested: Share = Field(0.85, description="share inside another box of its name from which a box is a part")
+    other_name: Share = Field(0.75, description="overlap from which boxes of two names are the same thing")
     name_margin: Share = Field(
-        0.1, description="least lead of a box's score over one of another name on the same thing"
+        0.1, description="minimum lead of a box's score over one of another name on the same thing"
     )
-    second_look: Share = Field(
-        0.5, description="least overlap with a second detector's box (where there is a second detector)"
-    )
+    second_look: Share = Field(0.5, description="minimum overlap with the box of a second detector, if any")
     depth_agreement: Share = Field(
-        0.15, description="how far two depths of a pixel may differ (where there is a second depth model)"
+        0.15, description="maximum relative difference from the depth of a second depth model, if any"
     )
-    fills_picture: Share = Field(0.9, description="share of the picture that no single thing covers")
-    min_visited: Share = Field(0.3, description="least share of a phrase's trace inside its box")
-    min_mask_score: Share = Field(0.6, description="least quality that the segmenter expects of its mask")
-    mask_box: Share = Field(0.6, description="least overlap of a box with its mask's box")
-    same_mask: Share = Field(0.7, description="overlap of two masks that makes them one thing")
-    min_valid_depth: Share = Field(0.5, description="least share of a picture with depth")
-    max_objects: int = Field(40, ge=1, description="detections of one picture that are looked at, best first")
+    fills_picture: Share = Field(0.9, description="maximum share of the picture that one thing covers")
+    min_visited: Share = Field(0.3, description="minimum share of a phrase's trace inside its box")
+    min_mask_score: Share = Field(0.6, description="minimum mask quality, as estimated by the segmenter")
+    mask_box: Share = Field(0.6, description="minimum overlap of a box with the box of its mask")
+    same_mask: Share = Field(0.7, description="overlap from which two masks are the same thing")
+    min_valid_depth: Share = Field(0.5, description="minimum share of a picture with a depth reading")
+    max_objects: int = Field(40, ge=1, description="maximum number of detections in one picture, best first")
 
 
 class PerceptionConfig(StrictConfig):
-    """Models and settings. Names are hub ids or local folders; weights are read from safetensors alone."""
+    """Models and settings. Models are hub ids or local folders; weights are read from safetensors only."""
 
     depth_model: str | None = Field(
         "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
@@ -75,45 +63,45 @@ class PerceptionConfig(StrictConfig):
     depth_revision: str = Field("main", description="hub revision of the depth model")
     grounding_model: str = Field(
         "IDEA-Research/grounding-dino-tiny",
-        description="what finds named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
+        description="detector of named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
     )
     grounding_revision: str = Field("main", description="hub revision of the detector")
     second_grounding_model: str | None = Field(
         "google/owlv2-base-patch16-ensemble",
-        description="a detector of other making, without whose consent no box is used; none: one detector, whose sure "
-        "mistakes become wrong labels. Where grounding_model alone is given: none",
+        description="second detector of another architecture; keep only boxes that both find. none: one detector, "
+        "whose confident mistakes become wrong labels. Default where only grounding_model is given: none",
     )
     second_grounding_revision: str = Field("main", description="hub revision of the second detector")
     second_depth_model: str | None = Field(
-        None, description="a depth model without whose consent no depth is used; none: one depth model"
+        None, description="second depth model; use depth only where both agree. none: one depth model"
     )
     second_depth_revision: str = Field("main", description="hub revision of the second depth model")
     segmentation_model: str | None = Field(
-        "facebook/sam2.1-hiera-small", description="segmenter (SAM 2); none: boxes alone"
+        "facebook/sam2.1-hiera-small", description="segmenter (SAM 2); none: boxes only"
     )
     segmentation_revision: str = Field("main", description="hub revision of the segmenter")
     vocabulary: tuple[str, ...] = Field(
-        DEFAULT_VOCABULARY, min_length=1, description="nouns looked for in pictures without words"
+        DEFAULT_VOCABULARY, min_length=1, description="nouns to look for in pictures without text"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 on a GPU that has it, float32 elsewhere"
+        "auto", description="auto: bfloat16 on a CUDA GPU that supports it, float32 elsewhere"
     )
     max_side: int = Field(
         1600,
         ge=64,
-        description="longest side in pixels; larger pictures are stored and perceived at this size",
+        description="maximum side in pixels; larger pictures are scaled down, also in the data set",
     )
     batch_size: int = Field(4, ge=1, description="pictures in one call of a model")
-    chunk_size: int = Field(16, ge=1, description="pictures that one model sees before the next one")
+    chunk_size: int = Field(16, ge=1, description="pictures that go through one model before the next")
     keep_loaded: bool = Field(True, description="keep all models in memory between chunks")
-    cache: Path | None = Field(None, description="folder of intermediate results; none: nothing is kept")
+    cache: Path | None = Field(None, description="folder of model results; none: not kept after the run")
     gates: GateRules = GateRules()
 
     @model_validator(mode="before")
     @classmethod
     def _second_goes_with_first(cls, values: Any) -> Any:
-        """The second detector by default goes with the first by default; to another one it may not fit."""
+        """The default second detector belongs to the default first one; another one may be of the same kind."""
         if isinstance(values, Mapping) and "grounding_model" in values:
             return {"second_grounding_model": None, **values}
         return values

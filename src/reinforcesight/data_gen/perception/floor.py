@@ -1,7 +1,7 @@
 """RANSAC for a floor plane that is accepted only where it is plausible.
 
-The plane is recorded in the evidence and gives the direction of gravity. It never moves a point and never alters an
-answer in the camera frame: the public pipeline that took any large plane for the floor turned front and behind round.
+The plane is only recorded, and gives the direction of gravity. It never moves a point or changes an answer: VQASynth
+takes any large plane for the floor, and by that exchanges front and behind (docs/vqasynth.md).
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import numpy as np
 from reinforcesight.arrays import FloatArray
 from reinforcesight.scene import Floor
 
-MAX_TILT_DEGREES = (
-    50.0  # between the floor's normal and the picture's upward direction: pitch and roll together
-)
-MIN_SUPPORT = 0.15  # share of the background points on the plane
-MAX_BELOW = 0.08  # share of the background points beneath it: a table top has the floor beneath
-TOLERANCE = 0.015  # half thickness of the plane over the median distance of the points
+_MAX_TILT_DEGREES = 50.0  # between the plane's normal and the picture's upward direction (pitch and roll)
+_MIN_SUPPORT = 0.15  # share of the background points on the plane
+_MAX_BELOW = 0.08  # share of the background points beneath it: a table top has the floor beneath
+_TOLERANCE = 0.015  # half thickness of the plane over the median distance of the points
 _HYPOTHESES = 192
 
 
@@ -32,8 +30,7 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
     if len(points) < 50:
         return Floor(found=False, reason="too few background points with depth")
     scale = float(np.median(np.linalg.norm(points, axis=1)))
-    tolerance = TOLERANCE * scale
-    # Three points each from a generator of its own: no global random state.
+    tolerance = _TOLERANCE * scale
     picks = np.random.default_rng([seed, len(points)]).integers(0, len(points), size=(_HYPOTHESES, 3))
     a, b, c = points[picks[:, 0]], points[picks[:, 1]], points[picks[:, 2]]
     normals = np.cross(b - a, c - a)
@@ -45,19 +42,19 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
     normals *= np.where(normals[:, 1:2] > 0, -1.0, 1.0)  # upward is -y
     # Signed distance of the camera (the origin) above each plane.
     offsets = -np.einsum("ij,ij->i", normals, a)
-    plausible = (normals[:, 1] <= -math.cos(math.radians(MAX_TILT_DEGREES))) & (offsets > 2 * tolerance)
+    plausible = (normals[:, 1] <= -math.cos(math.radians(_MAX_TILT_DEGREES))) & (offsets > 2 * tolerance)
     if not plausible.any():
         return Floor(found=False, reason="no plane below the camera faces up")
     normals, offsets = normals[plausible], offsets[plausible]
     heights = normals @ points.T + offsets[:, None]  # (hypotheses, N)
     support = (np.abs(heights) <= tolerance).mean(axis=1)
     beneath = (heights < -tolerance).mean(axis=1)
-    score = np.where(beneath <= 2 * MAX_BELOW, support, 0.0)
+    score = np.where(beneath <= 2 * _MAX_BELOW, support, 0.0)
     best = int(np.argmax(score))
     if score[best] <= 0:
         return Floor(found=False, reason="the planes that face up have too many points beneath them")
     normal, offset = _refine(points, normals[best], float(offsets[best]), tolerance)
-    return _judge(points, normal, offset, tolerance)
+    return _verdict(points, normal, offset, tolerance)
 
 
 def _refine(
@@ -75,24 +72,22 @@ def _refine(
     return normal, offset
 
 
-def _judge(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> Floor:
+def _verdict(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> Floor:
     heights = points @ normal + offset
     support = float((np.abs(heights) <= tolerance).mean())
     beneath = float((heights < -tolerance).mean())
     tilt = math.degrees(math.acos(min(1.0, -float(normal[1]))))
     reason: str | None = None
-    if tilt > MAX_TILT_DEGREES:
+    if tilt > _MAX_TILT_DEGREES:
         reason = "the plane does not face up"
     elif offset <= 2 * tolerance:
         reason = "the camera is not above the plane"
-    elif support < MIN_SUPPORT:
+    elif support < _MIN_SUPPORT:
         reason = "too few points on the plane"
-    elif beneath > MAX_BELOW:
+    elif beneath > _MAX_BELOW:
         reason = "too many points beneath the plane"
-    return Floor(
-        found=reason is None,
-        normal=(float(normal[0]), float(normal[1]), float(normal[2])) if reason is None else None,
-        offset=offset if reason is None else None,
-        support=min(1.0, support),
-        reason=reason,
-    )
+    support = min(1.0, support)
+    if reason is not None:
+        return Floor(found=False, support=support, reason=reason)
+    up = (float(normal[0]), float(normal[1]), float(normal[2]))
+    return Floor(found=True, normal=up, offset=offset, support=support)

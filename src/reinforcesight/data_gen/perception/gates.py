@@ -1,27 +1,23 @@
 """Which detections are trusted. Everything else is left out with a reason that is counted.
 
-Two kinds of loss are told apart: a duplicate takes nothing away, but a thing that may be in the picture and was left
-out takes the uniqueness from its name ("the chair" is not clear beside a chair that was hardly seen).
+A duplicate can be left out safely. But if a thing that may be in the picture is left out, its name is no longer unique:
+"the chair" is ambiguous next to a chair that the detector was not sure of. ``Gated.unseen`` holds such names.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from reinforcesight.arrays import BoolArray, Float32Array
+from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
+from reinforcesight.data_gen.perception.outlines import box_area, box_of, box_overlap, contained
 from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.vocabulary import canonical_words
-
-FLAT_DEPTH = 1.02  # farthest over nearest depth of a picture, below which the model has seen nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +25,9 @@ class TraceEvidence:
     """Where a pointer was while a phrase was spoken.
 
     Attributes:
-        points: x, y as shares of the picture, (N, 2), inside it.
-        box: Central box of the points, shares of the picture, widened a little.
-        centre: Their median.
+        points: x, y as shares of the picture, (N, 2).
+        box: Box of the central points, as shares of the picture, slightly widened.
+        centre: Median of the points.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -41,12 +37,12 @@ class TraceEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A noun phrase that is looked for in a picture.
+    """A noun phrase to look for in a picture.
 
     Attributes:
-        phrase: What the detector is asked, such as "white cup".
+        phrase: The prompt of the detector, such as "white cup".
         category: Bare noun.
-        traces: Where the speaker pointed, one entry a mention; empty where nobody did.
+        traces: Where the speaker pointed, one entry for each mention.
     """
 
     phrase: str
@@ -56,7 +52,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A detection that passed so far."""
+    """A detection that passed all gates so far."""
 
     name: str
     category: str | None
@@ -67,14 +63,14 @@ class Found:
 
 @dataclass(slots=True)
 class Gated:
-    """What passed, what did not, and the names of things that may be there all the same."""
+    """What passed, what was left out, and the names of things that may be in the picture without having passed."""
 
     found: list[Found]
     skipped: list[Skipped]
     unseen: list[str]
 
     def drop(self, item: Found, reason: str, detail: str, *, in_picture: bool) -> None:
-        """Leave a detection out."""
+        """Leave a detection out; ``in_picture``: its thing may be in the picture."""
         box = [round(v, 1) for v in item.box]
         self.skipped.append(Skipped(reason, f"{item.name!r} at {box}, score {item.score:.2f}: {detail}"))
         if in_picture:
@@ -84,11 +80,11 @@ class Gated:
 def gate_boxes(
     boxes: Sequence[GroundedBox], queries: Sequence[Query], *, width: int, height: int, rules: GateRules
 ) -> Gated:
-    """Boxes that are sure enough, one a thing, best first.
+    """Boxes with a sufficient score, one for each thing, best first.
 
     Args:
-        boxes: From the detector, any order.
-        queries: What was asked; ``GroundedBox.phrase`` counts in it.
+        boxes: From the detector, in any order.
+        queries: The prompts; ``GroundedBox.phrase`` is a position in them.
         width: Picture width, pixels.
         height: Picture height, pixels.
         rules: Thresholds.
@@ -100,21 +96,21 @@ def gate_boxes(
         query = queries[raw.phrase]
         box = _clipped(raw.box, width, height)
         item = Found(query.phrase, query.category, box or raw.box, raw.score)
-        if all(map(math.isnan, raw.box)):
-            gated.drop(item, "unreadable_answer", "what the model said can't be read", in_picture=True)
+        if np.isnan(raw.box).all():
+            gated.drop(item, "unreadable_answer", "the model's answer can't be read", in_picture=True)
         elif box is None:
             gated.drop(item, "bad_box", "empty or outside the picture", in_picture=False)
         elif number >= rules.max_objects:
             gated.drop(item, "too_many_boxes", f"beyond the best {rules.max_objects}", in_picture=True)
-        elif _area(box) > rules.fills_picture * width * height:
+        elif box_area(box) > rules.fills_picture * width * height:
             gated.drop(item, "fills_picture", "covers nearly the whole picture", in_picture=True)
         elif raw.score < rules.min_score:
             if raw.score >= rules.doubt_score:
                 doubtful.append(item)
         else:
             kept.append((item, query))
-    kept = _one_box_a_thing(kept, gated, rules)
-    kept = _one_name_a_thing(kept, gated, rules)
+    kept = _one_box_each(kept, gated, rules)
+    kept = _one_name_each(kept, gated, rules)
     for item, query in kept:
         share = visited_share(item.box, query.traces, width=width, height=height)
         if share is not None and share < rules.min_visited:
@@ -123,20 +119,18 @@ def gate_boxes(
         else:
             gated.found.append(item)
     for item in doubtful:
-        # A weak second box on a thing that is there already says nothing new.
-        again = any(
-            (
-                canonical_words(item.name) == canonical_words(other.name)
-                or (
-                    other.score - item.score >= rules.name_margin
-                    and box_overlap(item.box, other.box) >= rules.other_name
-                )
-            )
-            and (box_overlap(item.box, other.box) >= 0.4 or contained(item.box, other.box) >= rules.nested)
-            for other, _ in kept
-        )
+        again = any(_same_thing(item, other, rules) for other, _ in kept)
         gated.drop(item, "low_score", f"below {rules.min_score}", in_picture=not again)
     return gated
+
+
+def _same_thing(weak: Found, sure: Found, rules: GateRules) -> bool:
+    """Whether a box with a low score is a second box on a thing that passed."""
+    overlap = box_overlap(weak.box, sure.box)
+    one_name = canonical_words(weak.name) == canonical_words(sure.name)
+    sure_name = sure.score - weak.score >= rules.name_margin and overlap >= rules.other_name
+    on_it = overlap >= 0.4 or contained(weak.box, sure.box) >= rules.nested
+    return (one_name or sure_name) and on_it
 
 
 def boxes_of_points(
@@ -145,16 +139,16 @@ def boxes_of_points(
     queries: Sequence[Query],
     rules: GateRules,
 ) -> tuple[list[GroundedBox], Gated]:
-    """Boxes in place of points, around the outlines that the segmenter found for them.
+    """Replace points by the boxes of their outlines.
 
     Args:
         boxes: Boxes and points of a picture.
-        masks: One for each point among them, in order.
-        queries: What was asked.
+        masks: One for each point, in order.
+        queries: The prompts.
         rules: Thresholds.
 
     Returns:
-        Boxes alone, and the points that were left out: no outline, or not a sure one.
+        Boxes only; and the points that were left out, since their outline is empty or has a low score.
     """
     made = iter(masks)
     kept: list[GroundedBox] = []
@@ -170,15 +164,14 @@ def boxes_of_points(
         elif outline.score < rules.min_mask_score:
             gated.drop(item, "low_mask_score", f"expected quality {outline.score:.2f}", in_picture=True)
         else:
-            x0, y0, x1, y1 = box_of(outline.mask)
-            kept.append(GroundedBox(raw.phrase, (float(x0), float(y0), float(x1), float(y1)), raw.score))
+            kept.append(GroundedBox(raw.phrase, box_of(outline.mask), raw.score))
     return kept, gated
 
 
-def _one_box_a_thing(
+def _one_box_each(
     kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules
 ) -> list[tuple[Found, Query]]:
-    """Duplicates, parts and groups among boxes of one name; the best of each stays. ``kept``: best first."""
+    """Without duplicates, parts and groups among boxes of one name; ``kept``: best first."""
     result: list[tuple[Found, Query]] = []
     for item, query in kept:
         words = canonical_words(item.name)
@@ -186,35 +179,35 @@ def _one_box_a_thing(
         if any(box_overlap(item.box, other.box) >= rules.same_box for other in alike):
             gated.drop(item, "duplicate_box", "another box is on the same thing", in_picture=False)
         elif any(contained(item.box, other.box) >= rules.nested for other in alike):
-            gated.drop(item, "nested_box", "inside, or around, a surer box of its name", in_picture=False)
+            gated.drop(item, "nested_box", "inside or around a better box of its name", in_picture=False)
         else:
             result.append((item, query))
     return result
 
 
-def _one_name_a_thing(
+def _one_name_each(
     kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules
 ) -> list[tuple[Found, Query]]:
+    """Without second names of the same thing, and without things whose best name does not lead clearly."""
     result: list[tuple[Found, Query]] = []
-    unsure: list[Found] = []  # things whose first name does not lead clearly over their second
+    unsure: list[Found] = []
     for item, query in kept:
         other = next((o for o, _ in result if box_overlap(item.box, o.box) >= rules.other_name), None)
         if other is None:
             result.append((item, query))
         elif other.score - item.score >= rules.name_margin or may_be_one_name(other.name, item.name):
-            # Not in_picture: it is there, under its surer name.
-            gated.drop(item, "same_thing_other_name", f"surer as {other.name!r}", in_picture=False)
+            gated.drop(item, "same_thing_other_name", f"better as {other.name!r}", in_picture=False)
         else:
-            gated.drop(item, "name_not_sure", f"nearly as sure as {other.name!r}", in_picture=True)
+            gated.drop(item, "name_not_sure", f"almost the same score as {other.name!r}", in_picture=True)
             unsure.append(other)
     for item, _ in result:
         if item in unsure:
-            gated.drop(item, "name_not_sure", "nearly as sure under another name", in_picture=True)
+            gated.drop(item, "name_not_sure", "almost the same score under another name", in_picture=True)
     return [pair for pair in result if pair[0] not in unsure]
 
 
 def may_be_one_name(first: str, second: str) -> bool:
-    """Whether two names may be of one thing: the same words, or one with more before them ("red chair", "chair")."""
+    """Whether two names may be of one thing: the same words, or one ends in the other ("red chair", "chair")."""
     short, long = sorted((canonical_words(first), canonical_words(second)), key=len)
     return bool(short) and long[-len(short) :] == short
 
@@ -222,7 +215,7 @@ def may_be_one_name(first: str, second: str) -> bool:
 def visited_share(
     box: Box, traces: Sequence[TraceEvidence], *, width: int, height: int, padding: float = 0.05
 ) -> float | None:
-    """Largest share of a mention's trace points in a box, padded by a share of the picture; ``None`` without traces."""
+    """Largest share of one mention's trace points in a box (padded by a share of the picture); ``None``: no traces."""
     if not traces:
         return None
     x0, y0 = box[0] / width - padding, box[1] / height - padding
@@ -232,8 +225,54 @@ def visited_share(
     )
 
 
+def confirm_boxes(
+    gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules
+) -> Gated:
+    """Detections that a second detector confirms. Mistakes that both detectors make are not found.
+
+    A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_look``, or a
+    point inside) has the same name. Good boxes of the second detector that match no detection are things that may be in
+    the picture: their names are no longer unique.
+
+    Args:
+        gated: What passed so far.
+        second: The second detector's boxes or points for the same prompts.
+        queries: The prompts.
+        rules: Thresholds.
+    """
+    result = Gated([], list(gated.skipped), list(gated.unseen))
+    seen = [item for item in second if item.score >= rules.doubt_score and not np.isnan(item.box).any()]
+    explained: set[int] = set()
+    for item in gated.found:
+        on_it = [n for n, other in enumerate(seen) if _same_place(item.box, other, rules.second_look)]
+        explained.update(on_it)
+        best = max(on_it, key=lambda n: seen[n].score, default=None)
+        if best is None:
+            result.drop(item, "not_seen_again", "the second detector finds nothing there", in_picture=True)
+            continue
+        other_name = queries[seen[best].phrase].phrase
+        if may_be_one_name(item.name, other_name):
+            result.found.append(item)
+        else:
+            result.drop(item, "named_otherwise", f"{other_name!r} by the second detector", in_picture=True)
+            result.unseen.append(other_name)
+    for number, other in enumerate(seen):
+        if number not in explained and other.score >= rules.min_score:
+            result.unseen.append(queries[other.phrase].phrase)
+    # A phrase with an unreadable answer may be anywhere.
+    result.unseen.extend(queries[item.phrase].phrase for item in second if np.isnan(item.box).any())
+    return result
+
+
+def _same_place(box: Box, other: GroundedBox, least: float) -> bool:
+    if other.point is not None:
+        x, y = other.point
+        return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+    return box_overlap(box, other.box) >= least
+
+
 def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -> Gated:
-    """Detections whose outline is sure and agrees with its box, each with its mask."""
+    """Detections whose outline has a sufficient score and agrees with the box, each with its mask."""
     result = Gated([], list(gated.skipped), list(gated.unseen))
     for item, made in zip(gated.found, masks, strict=True):
         if not made.mask.any():
@@ -241,9 +280,8 @@ def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -
         elif made.score < rules.min_mask_score:
             result.drop(item, "low_mask_score", f"expected quality {made.score:.2f}", in_picture=True)
         elif (agreement := box_overlap(item.box, box_of(made.mask))) < rules.mask_box:
-            result.drop(
-                item, "mask_box_disagree", f"the outline's box overlaps by {agreement:.2f}", in_picture=True
-            )
+            detail = f"the outline's box overlaps by {agreement:.2f}"
+            result.drop(item, "mask_box_disagree", detail, in_picture=True)
         elif (other := _same_outline(made.mask, result.found, rules.same_mask)) is not None:
             result.drop(item, "duplicate_mask", f"the outline of {other.name!r}", in_picture=False)
         else:
@@ -261,7 +299,7 @@ def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Foun
 
 
 def gate_names(gated: Gated) -> Gated:
-    """Without things whose name only seems unique, because a namesake was left out."""
+    """Without things whose name only seems unique because another thing of that name was left out."""
     result = Gated(list(gated.found), list(gated.skipped), list(gated.unseen))
     while result.found and result.unseen:
         names = [item.name for item in result.found]
@@ -280,40 +318,11 @@ def gate_names(gated: Gated) -> Gated:
     return result
 
 
-def depth_fault(
-    values: Float32Array, kind: Literal["metric", "scale", "inverse"], rules: GateRules
-) -> Skipped | None:
-    """Why a depth map can't be used, or ``None``."""
-    finite = np.isfinite(values)
-    valid = finite if kind == "inverse" else finite & (values > 0)
-    share = float(valid.mean()) if valid.size else 0.0
-    if share < rules.min_valid_depth:
-        return Skipped("invalid_depth", f"{share:.0%} of the picture has depth")
-    low, high = (float(v) for v in np.percentile(values[valid], (2, 98)))
-    flat = high - low <= 1e-3 * max(abs(high), abs(low)) if kind == "inverse" else high / low < FLAT_DEPTH
-    return Skipped("flat_depth", f"all depth between {low:.4g} and {high:.4g}") if flat else None
-
-
 def _clipped(box: Box, width: int, height: int) -> Box | None:
-    """The part of a box inside the picture, to a thousandth of a pixel; ``None`` where less than a pixel is left."""
+    """The part of a box inside the picture, to a thousandth of a pixel; ``None``: less than a pixel is left."""
     if not all(np.isfinite(box)):
         return None
-    # As floats: a whole number would make another key of what is stored than the same number read back.
+    # Floats only: an int would give another cache key than the same number read back.
     x0, y0 = round(max(float(box[0]), 0.0), 3), round(max(float(box[1]), 0.0), 3)
     x1, y1 = round(min(float(box[2]), float(width)), 3), round(min(float(box[3]), float(height)), 3)
     return (x0, y0, x1, y1) if x1 - x0 >= 1 and y1 - y0 >= 1 else None
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _shared(first: Box, second: Box) -> float:
-    wide = min(first[2], second[2]) - max(first[0], second[0])
-    high = min(first[3], second[3]) - max(first[1], second[1])
-    return wide * high if wide > 0 and high > 0 else 0.0
-
-
-def contained(first: Box, second: Box) -> float:
-    """Share of the smaller box inside the other."""
-    return _shared(first, second) / min(_area(first), _area(second))

@@ -1,8 +1,7 @@
-"""Depth and outlines to objects with robust depth and position in the camera frame.
+"""From depth and outlines to objects with robust depth and position in the camera frame.
 
-Pixel-centre rule: the pixel in column c and row r is seen along the ray through (c + 0.5, r + 0.5), so a picture of
-width W without further knowledge has its principal point at W / 2. Depth is z along the optical axis; zero, negative,
-infinite and NaN mean "no reading".
+The centre of pixel (column c, row r) is at (c + 0.5, r + 0.5); the default principal point is at W / 2, H / 2. Depth is
+z along the optical axis; zero, negative, infinite and NaN mean "no reading".
 """
 
 from __future__ import annotations
@@ -18,17 +17,18 @@ from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.floor import find_floor
+from reinforcesight.data_gen.perception.outlines import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
-# A phone's main camera sees about 65 to 75 degrees along its long side, a normal lens 55: the middle of these.
-DEFAULT_FOV_DEGREES = 60.0
-# How far the median visible point lies in front of the middle, in units of the thickness (which is measured at that
-# point, so a little short): a ball's is 0.95, a box seen face-on has 1.1, things seen from above have less.
+# Along the long side a phone's main camera has 65 to 75 degrees, a normal lens 55: a value between these.
+_DEFAULT_FOV_DEGREES = 60.0
+# How far the centre is behind the median visible point, in units of the thickness (measured at that point, so slightly
+# too small): 0.95 for a ball, 1.1 for a box seen face-on, less for things seen from above.
 CENTRE_BEHIND_SURFACE = 0.8
-SHARED_BOX_REST = 0.35  # least share of a box that must remain after leaving out what a larger box covers
-SHARED_BOX_COVER = 0.25  # share of a box under another box from which the depth may be the other's ...
-SHARED_BOX_DEPTH = 0.15  # ... where the two depths differ by less than this, as a logarithm of their ratio
-_SAMPLES = 4096  # pixels looked at for one object; the quantiles no longer move beyond that
+_SHARED_BOX_REST = 0.35  # minimum share of a box that must remain without the part that a larger box covers
+_SHARED_BOX_COVER = 0.25  # share of a box covered by another box from which its depth may be the other's ...
+_SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is below this
+_SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
 _SURFACE_SAMPLES = 200  # points kept for the distance between two surfaces
 
 
@@ -44,7 +44,7 @@ class Detection:
         category: Bare noun.
         attributes: Words such as the colour.
         visible_fraction: Visible share of the whole object, where known.
-        truncated: Cut by the border; ``None`` looks whether the box touches it.
+        truncated: Cut by the border; ``None``: decided by whether the box touches it.
         part_of: Id of the object that this one belongs to.
     """
 
@@ -59,16 +59,16 @@ class Detection:
     part_of: int | str | None = None
 
 
-def default_camera(width: int, height: int, fov_degrees: float = DEFAULT_FOV_DEGREES) -> Camera:
-    """Intrinsics for a picture of unknown origin: a field of view along the long side, centred, square pixels."""
-    focal = max(width, height) / 2.0 / math.tan(math.radians(fov_degrees) / 2.0)
+def default_camera(width: int, height: int) -> Camera:
+    """Intrinsics for an unknown lens: 60 degrees along the long side, centred, square pixels."""
+    focal = max(width, height) / 2.0 / math.tan(math.radians(_DEFAULT_FOV_DEGREES) / 2.0)
     return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="default")
 
 
 def unproject(
     columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera
 ) -> FloatArray:
-    """Camera-frame points (N, 3) of pixels given by integer column and row (N,) and depth z (N,)."""
+    """Camera-frame points (N, 3) from integer pixel columns and rows (N,) and depth z (N,)."""
     z = np.asarray(depth, dtype=np.float64)
     x = (np.asarray(columns, dtype=np.float64) + 0.5 - camera.cx) / camera.fx * z
     y = (np.asarray(rows, dtype=np.float64) + 0.5 - camera.cy) / camera.fy * z
@@ -76,7 +76,7 @@ def unproject(
 
 
 def valid_depth(depth: Float32Array) -> BoolArray:
-    """Where a depth map holds a reading, bool (H, W)."""
+    """Where a depth map has a reading, bool (H, W)."""
     with np.errstate(invalid="ignore"):
         return np.isfinite(depth) & (depth > 0)
 
@@ -91,19 +91,19 @@ def build_scene(
     depth_unit: Literal["m", "scene"] | None = None,
     look_for_floor: bool = True,
 ) -> Scene:
-    """Assemble a scene from detections and, where there is one, a depth map.
+    """A scene from detections and, if there is one, a depth map.
 
     Args:
         width: Picture width, pixels.
         height: Picture height, pixels.
         detections: The objects, each box inside the picture.
-        depth: z per pixel, (H, W) as the picture, or ``None``.
-        camera: Intrinsics in pixels; ``None`` takes :func:`default_camera` and records that.
-        depth_unit: "m" or "scene"; "m" where there is depth and nothing is said.
-        look_for_floor: Fit a floor plane for the record. No answer depends on it.
+        depth: z per pixel, (H, W) as the picture.
+        camera: Intrinsics in pixels; ``None``: :func:`default_camera`, which is recorded.
+        depth_unit: "m" or "scene"; "m" by default where there is depth.
+        look_for_floor: Record a floor plane. No answer depends on it.
 
     Raises:
-        ValueError: The depth map has another size than the picture, or a box is impossible.
+        ValueError: The depth map has another size than the picture, or a box is invalid.
     """
     if depth is None:
         objects = tuple(_flat_object(d, width, height) for d in detections)
@@ -150,7 +150,7 @@ def _touches_border(box: Sequence[float], width: int, height: int) -> bool:
 def _solid_object(
     d: Detection, all_detections: Sequence[Detection], depth: Float32Array, valid: BoolArray, camera: Camera
 ) -> tuple[SceneObject, FloatArray | None]:
-    """An object with depth and position, and its surface points (N, 3) where there are any."""
+    """An object with depth and position, and its surface points (N, 3), if any."""
     height, width = depth.shape
     flat = _flat_object(d, width, height)
     outline, (top, left) = _own_pixels(d, all_detections, width, height)
@@ -158,7 +158,7 @@ def _solid_object(
     if rows.size == 0:
         return flat, None
     if rows.size > _SAMPLES:
-        # Evenly spread over the raster order: the same pixels on every machine, no random numbers.
+        # Evenly spaced in raster order: deterministic.
         pick = np.linspace(0, rows.size - 1, _SAMPLES).astype(np.int64)
         rows, columns = rows[pick], columns[pick]
     rows, columns = rows + top, columns + left
@@ -189,41 +189,39 @@ def _solid_object(
         }
     )
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
-    # Stray readings on the outline would make any two surfaces touch.
-    calm = points[keep][np.abs(z[keep] - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)]
-    return item, calm
+    # Without outliers on the outline, which would make any two surfaces touch.
+    near = np.abs(z[keep] - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
+    return item, points[keep][near]
 
 
 def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
-    """Mark boxed objects whose depth may be that of another object which covers them: an occluder, or a support."""
-    marked = []
-    for item in objects:
-        partner = None
-        if not item.masked and item.depth is not None:
-            area = (item.box[2] - item.box[0]) * (item.box[3] - item.box[1])
-            for other in objects:
-                if other.id == item.id or other.depth is None:
-                    continue
-                shared_x = min(item.box[2], other.box[2]) - max(item.box[0], other.box[0])
-                shared_y = min(item.box[3], other.box[3]) - max(item.box[1], other.box[1])
-                covers = shared_x > 0 and shared_y > 0 and shared_x * shared_y >= SHARED_BOX_COVER * area
-                if covers and abs(math.log(item.depth / other.depth)) < SHARED_BOX_DEPTH:
-                    partner = other.id
-                    break
-        marked.append(item if partner is None else item.model_copy(update={"depth_shared_with": partner}))
-    return tuple(marked)
+    """Mark objects without outline whose depth may be that of an object which covers their box."""
+
+    def other_owner(item: SceneObject) -> int | str | None:
+        if item.masked or item.depth is None:
+            return None
+        least = _SHARED_BOX_COVER * box_area(item.box)
+        for other in objects:
+            if other.id == item.id or other.depth is None or not shared_area(item.box, other.box):
+                continue
+            near = abs(math.log(item.depth / other.depth)) < _SHARED_BOX_DEPTH
+            if near and shared_area(item.box, other.box) >= least:
+                return other.id
+        return None
+
+    return tuple(item.model_copy(update={"depth_shared_with": other_owner(item)}) for item in objects)
 
 
 def _own_pixels(
     d: Detection, all_detections: Sequence[Detection], width: int, height: int
 ) -> tuple[BoolArray, tuple[int, int]]:
-    """The pixels that surely belong to an object, as a crop and the crop's (row, column) in the picture."""
+    """The pixels that belong to an object, as a crop and the crop's (row, column) in the picture."""
     x0, y0, x1, y1 = d.box
     left, top = max(int(x0), 0), max(int(y0), 0)
     right, bottom = min(math.ceil(x1), width), min(math.ceil(y1), height)
     if d.mask is not None:
         return eroded(d.mask[top:bottom, left:right]), (top, left)
-    # Only a box: its inner part, without what other, smaller boxes in it claim.
+    # Without an outline: the inner part of the box, without the smaller boxes in it.
     inner = np.zeros((bottom - top, right - left), dtype=bool)
     margin_y, margin_x = int(0.15 * inner.shape[0]), int(0.15 * inner.shape[1])
     inner[margin_y : inner.shape[0] - margin_y, margin_x : inner.shape[1] - margin_x] = True
@@ -237,17 +235,17 @@ def _own_pixels(
             r0, r1 = max(int(oy0) - top, 0), max(math.ceil(oy1) - top, 0)
             c0, c1 = max(int(ox0) - left, 0), max(math.ceil(ox1) - left, 0)
             rest[r0:r1, c0:c1] = False
-            # What a larger box shares may belong to either: left out while enough remains (a cup on a table has
+            # Pixels that a larger box shares may belong to either: left out if enough remains (a cup on a table has
             # no pixels outside the table's box).
-            if not larger or rest.sum() >= SHARED_BOX_REST * inner.sum():
+            if not larger or rest.sum() >= _SHARED_BOX_REST * inner.sum():
                 inner = rest
     return inner, (top, left)
 
 
 def eroded(mask: BoolArray) -> BoolArray:
-    """A mask without its rim, where depth maps mix object and background; the mask itself where little remains.
+    """A mask without its rim, where depth maps mix object and background; the whole mask if too little remains.
 
-    The rim is about a twentieth of the object's size, at least one pixel and at most four.
+    The rim is about a twentieth of the object's size, from one to four pixels.
     """
     count = int(mask.sum())
     steps = int(np.clip(round(0.05 * math.sqrt(count)), 1, 4))
@@ -261,9 +259,9 @@ def eroded(mask: BoolArray) -> BoolArray:
 def _foreground(z: FloatArray) -> BoolArray:
     """Which readings in a box belong to the object in front, bool (N,).
 
-    A box holds background too. Where the depths fall into two clear layers (Otsu's threshold on log depth, means
-    at least 15 % apart, each layer at least a fifth), the nearer one is the object if it is the larger; otherwise
-    everything is kept, and the wide spread makes the relations abstain rather than guess.
+    A box also holds background. If the depths form two clear layers (Otsu's threshold on log depth, means at least
+    15 % apart), the nearer one is the object, if it has from half to 98 % of the readings; otherwise all are kept, and
+    the large spread prevents claims about depth.
     """
     chosen = np.ones(z.size, dtype=bool)
     for _ in range(2):
@@ -307,14 +305,14 @@ def _surface_distances(
             tree, cloud = trees[i], clouds[j]
             if tree is None or cloud is None or trees[j] is None:
                 continue
-            # The second smallest per cent, not the minimum: one stray point must not decide.
+            # The second percentile instead of the minimum: robust to outliers.
             distances, _ = tree.query(cloud)
             table[i][j] = table[j][i] = float(np.percentile(distances, 2))
     return tuple(tuple(row) for row in table)
 
 
 def _background_pixels(detections: Sequence[Detection], valid: BoolArray) -> tuple[IntArray, IntArray]:
-    """Rows and columns of about four thousand pixels with depth, outside every object."""
+    """Rows and columns of about four thousand pixels with depth outside all objects."""
     free = valid.copy()
     for d in detections:
         if d.mask is not None:

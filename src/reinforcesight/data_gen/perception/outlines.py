@@ -1,4 +1,4 @@
-"""COCO segmentations (polygons, run lengths plain or compressed) to masks."""
+"""Boxes and masks: the box of a mask, and how boxes overlap. Boxes are xyxy, pixels."""
 
 from __future__ import annotations
 
@@ -7,89 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from reinforcesight.arrays import BoolArray
-from reinforcesight.data_gen.json_values import as_number, short
-
-
-def mask_of(segmentation: object, width: int, height: int) -> BoolArray:
-    """The outline as bool (H, W).
-
-    Args:
-        segmentation: A list of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [H, W], "counts": ...}`` with a
-            list of run lengths or COCO's compressed string.
-        width: Picture width, pixels.
-        height: Picture height, pixels.
-
-    Raises:
-        ValueError: It is none of these, belongs to another picture size, or is empty.
-    """
-    if isinstance(segmentation, dict):
-        mask = _from_runs(segmentation, width, height)
-    elif isinstance(segmentation, list):
-        mask = _from_polygons(segmentation, width, height)
-    else:
-        raise ValueError(f"expected polygons or run lengths, got {type(segmentation).__name__}")
-    if not mask.any():
-        raise ValueError("the outline covers no pixel of the picture")
-    return mask
-
-
-def _from_polygons(polygons: Sequence[object], width: int, height: int) -> BoolArray:
-    from pycocotools import mask as coco_mask
-
-    rings: list[list[float]] = []
-    for polygon in polygons:
-        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError("expected polygons of at least three x, y pairs")
-        for position, value in enumerate(polygon):
-            limit = height if position % 2 else width
-            # pycocotools allocates memory by the length of an edge: far-away points would exhaust it.
-            number = as_number(value)
-            if number is None or not -limit <= number <= 2 * limit:
-                raise ValueError(f"impossible polygon coordinate {short(value)}")
-        rings.append([float(value) for value in polygon])
-    if not rings:
-        raise ValueError("the list of polygons is empty")
-    runs = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
-    mask: BoolArray = coco_mask.decode(runs).astype(bool)
-    return mask
-
-
-def _from_runs(runs: dict[str, object], width: int, height: int) -> BoolArray:
-    if runs.get("size") != [height, width]:
-        raise ValueError(f"run lengths of size {short(runs.get('size'))}, the picture has {[height, width]}")
-    counts = runs.get("counts")
-    if isinstance(counts, str):
-        counts = _decompressed(counts)
-    if not isinstance(counts, list) or any(
-        isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts
-    ):
-        raise ValueError("expected run lengths that are whole numbers, zero or more")
-    # pycocotools reads uninitialised memory where runs are too short, so that the sum is checked here.
-    if sum(counts) != width * height:
-        raise ValueError(f"the run lengths do not add up to the picture's {width * height} pixels")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape((width, height)).T
-
-
-def _decompressed(text: str) -> list[int]:
-    """Run lengths of COCO's compressed string: base 32 with a continuation bit, differences from the third on."""
-    counts: list[int] = []
-    value = shift = 0
-    for symbol in text:
-        code = ord(symbol) - 48
-        if not 0 <= code < 64 or shift > 40:
-            raise ValueError("the compressed run lengths hold an impossible character")
-        value |= (code & 0x1F) << shift
-        shift += 5
-        if code & 0x20:
-            continue
-        if code & 0x10:
-            value -= 1 << shift
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError("the compressed run lengths end in the middle of a number")
-    return counts
 
 
 def box_of(mask: BoolArray) -> tuple[float, float, float, float]:
@@ -98,12 +15,24 @@ def box_of(mask: BoolArray) -> tuple[float, float, float, float]:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def box_overlap(first: Sequence[float], second: Sequence[float]) -> float:
-    """Intersection over union of two boxes."""
+def box_area(box: Sequence[float]) -> float:
+    """Area of a box, xyxy."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def shared_area(first: Sequence[float], second: Sequence[float]) -> float:
+    """Area of the intersection of two boxes."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return shared / (areas - shared)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def box_overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Intersection over union of two boxes."""
+    shared = shared_area(first, second)
+    return shared / (box_area(first) + box_area(second) - shared) if shared else 0.0
+
+
+def contained(first: Sequence[float], second: Sequence[float]) -> float:
+    """Share of the smaller box inside the other."""
+    return shared_area(first, second) / min(box_area(first), box_area(second))

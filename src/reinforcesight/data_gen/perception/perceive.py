@@ -2,19 +2,18 @@
 
     depth of all pictures -> boxes of all pictures -> gates -> outlines of what is left -> gates -> scenes
 
-Each result is stored as soon as a batch is done, so that an interrupted run repeats no finished call.
+Each result is stored as soon as its batch is done, so an interrupted run repeats no finished call. A machine that holds
+one model alone runs its part by :func:`run_model`; the results meet in the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
-from PIL import Image
 
-from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.cache import (
     Arrays,
     ResultCache,
@@ -27,12 +26,18 @@ from reinforcesight.data_gen.perception.cache import (
     unpack_masks,
 )
 from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.depth_maps import (
+    agreeing_depth,
+    depth_fault,
+    depth_in_scene_units,
+    fitted_depth,
+    fitted_reading,
+)
 from reinforcesight.data_gen.perception.gates import (
-    Found,
     Gated,
     Query,
     boxes_of_points,
-    depth_fault,
+    confirm_boxes,
     gate_boxes,
     gate_masks,
     gate_names,
@@ -48,27 +53,23 @@ from reinforcesight.data_gen.perception.protocols import (
     SegmentedMask,
     SegmentPrompt,
 )
-from reinforcesight.data_gen.perception.second_look import agreeing_depth, confirm_boxes
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.errors import InputError
 from reinforcesight.scene import Camera, Scene
 
-ResultT = TypeVar("ResultT")
-
-# Relative models give inverse depth with an unknown offset. Only its order is true. To compare it with margins all
-# the same, the picture's farthest part is taken to be so many times as far as its nearest.
-FAR_OVER_NEAR = 4.0
+_PredictionT = TypeVar("_PredictionT")
+ModelRole = Literal["depth", "second depth", "grounding", "second grounding", "segmentation"]
 
 
 @dataclass(frozen=True, slots=True)
 class PerceptionTask:
-    """One picture with what is to be looked for in it.
+    """A picture and what to look for in it.
 
     Attributes:
         encoded: The encoded picture; results are stored under its digest.
-        picture: The same, decoded, (H, W, 3).
-        queries: Phrases that are looked for.
-        unseen: Names of things that are in the picture but are not looked for, such as groups.
+        picture: The decoded picture, (H, W, 3).
+        queries: Phrases to look for.
+        unseen: Names of things that are in the picture but not looked for, such as groups.
         camera: Intrinsics where known.
         skipped: What was left out before.
     """
@@ -89,15 +90,6 @@ class Perceived:
     skipped: tuple[Skipped, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """How the results of one model are found, stored and read."""
-
-    name: str
-    identity: str
-    release: Callable[[], None]
-
-
 def perceive(
     tasks: Sequence[PerceptionTask],
     models: PerceptionModels,
@@ -110,141 +102,227 @@ def perceive(
     """Scenes of a chunk of pictures.
 
     Args:
-        tasks: The pictures. They are held in memory together: a chunk, not a data set.
+        tasks: The pictures, all in memory: a chunk, not a data set.
         models: Depth, grounding and segmentation.
-        rules: When a detection is trusted.
-        cache: Where results of models are kept; ``None`` keeps nothing.
-        batch_size: Pictures handed to a model at once, and stored before the next.
-        keep_loaded: ``False`` gives a model's memory back before the next one is loaded.
+        rules: Thresholds of the gates.
+        cache: Where results of models are stored; ``None`` stores nothing.
+        batch_size: Pictures in one call of a model, stored before the next call.
+        keep_loaded: ``False`` frees a model's memory before the next one is loaded.
 
     Raises:
         OutputError: A result can't be stored.
-        InputError: A model can't be loaded, or gives points where there is no segmenter.
+        InputError: A model can't be loaded, or gives points and there is no segmenter.
     """
-    rules = rules or GateRules()
-
-    def run(
-        stage: _Stage,
-        inputs: Sequence[object],
-        compute: Callable[[list[int]], list[ResultT]],
-        pack: Callable[[ResultT], Arrays],
-        unpack: Callable[[Arrays], ResultT],
-    ) -> list[ResultT]:
-        """Results of one model for all pictures; ``inputs`` are what it gets beside the picture, JSON-able."""
-        results: dict[int, ResultT] = {}
-        keys = [
-            result_key(stage.name, task.encoded, stage.identity, given)
-            for task, given in zip(tasks, inputs, strict=True)
-        ]
-        for position, key in enumerate(keys):
-            stored = cache.read(stage.name, key) if cache is not None else None
-            if stored is not None:
-                try:
-                    results[position] = unpack(stored)
-                except (KeyError, ValueError):
-                    continue  # damaged in a way that its checksum did not show: computed again
-        missing = [position for position in range(len(tasks)) if position not in results]
-        for start in range(0, len(missing), batch_size):
-            batch = missing[start : start + batch_size]
-            for position, result in zip(batch, compute(batch), strict=True):
-                results[position] = result
-                if cache is not None:
-                    cache.write(stage.name, keys[position], pack(result))
-        if missing and not keep_loaded:
-            stage.release()
-        return [results[position] for position in range(len(tasks))]
-
-    def depths_of(estimator: DepthEstimator) -> list[DepthPrediction]:
-        return run(
-            _Stage("depth", estimator.identity, estimator.release),
-            [None] * len(tasks),
-            lambda batch: estimator.estimate([tasks[p].picture for p in batch]),
-            pack_depth,
-            unpack_depth,
-        )
-
-    depths: list[DepthPrediction | None] = [None] * len(tasks)
-    if models.depth is not None:
-        depths = [*depths_of(models.depth)]
-    second_depths: list[DepthPrediction | None] = [None] * len(tasks)
-    if models.second_depth is not None:
-        second_depths = [*depths_of(models.second_depth)]
-    phrases = [[query.phrase for query in task.queries] for task in tasks]
-
-    def boxes_of(grounder: Grounder) -> list[list[GroundedBox]]:
-        return run(
-            _Stage("grounding", grounder.identity, grounder.release),
-            phrases,
-            lambda batch: grounder.ground([tasks[p].picture for p in batch], [phrases[p] for p in batch]),
-            pack_boxes,
-            unpack_boxes,
-        )
-
-    boxes = boxes_of(models.grounder)
-    second_boxes = None if models.second_grounder is None else boxes_of(models.second_grounder)
-
-    def outlines(prompts: Sequence[Sequence[SegmentPrompt]]) -> list[list[SegmentedMask]]:
-        segmenter = models.segmenter
-        if segmenter is None:
-            raise InputError(
-                "the grounding model gives points, and there is no segmenter to find outlines",
-                fix="give a segmenter, or a grounding model that gives boxes",
-            )
-
-        def outline(batch: list[int]) -> list[list[SegmentedMask]]:
-            return segmenter.segment([tasks[p].picture for p in batch], [prompts[p] for p in batch])
-
-        return run(
-            _Stage("segmentation", segmenter.identity, segmenter.release),
-            [[_told(prompt) for prompt in asked] for asked in prompts],
-            outline,
-            pack_masks,
-            unpack_masks,
-        )
-
-    lost: list[Gated] = [Gated([], [], []) for _ in tasks]
-    if any(item.point is not None for found in boxes for item in found):
-        pointed = outlines(
-            [[SegmentPrompt(point=item.point) for item in found if item.point is not None] for found in boxes]
-        )
-        made = [
-            boxes_of_points(found, masks, task.queries, rules)
-            for task, found, masks in zip(tasks, boxes, pointed, strict=True)
-        ]
-        boxes, lost = [found for found, _ in made], [left_out for _, left_out in made]
-    gated = [
-        _with_lost(
-            gate_boxes(
-                found, task.queries, width=task.picture.shape[1], height=task.picture.shape[0], rules=rules
-            ),
-            left_out,
-            task.unseen,
-        )
-        for task, found, left_out in zip(tasks, boxes, lost, strict=True)
-    ]
-    if second_boxes is not None:
-        gated = [
-            confirm_boxes(result, again, task.queries, rules)
-            for task, result, again in zip(tasks, gated, second_boxes, strict=True)
-        ]
-    if models.segmenter is not None:
-        masks = outlines([[SegmentPrompt(item.box) for item in result.found] for result in gated])
-        gated = [gate_masks(result, made, rules) for result, made in zip(gated, masks, strict=True)]
+    chunk = _Chunk(tasks, rules or GateRules(), cache, batch_size, keep_loaded)
+    none: list[DepthPrediction | None] = [None] * len(tasks)
+    depths = none if models.depth is None else [*chunk.depths(models.depth)]
+    second_depths = none if models.second_depth is None else [*chunk.depths(models.second_depth)]
+    gated = chunk.outlined(models)
     return [
-        _perceived(task, gate_names(result), depth, second, rules)
+        _perceived(task, gate_names(result), depth, second, chunk.rules)
         for task, result, depth, second in zip(tasks, gated, depths, second_depths, strict=True)
     ]
 
 
-def _told(prompt: SegmentPrompt) -> list[float]:
-    """What a prompt says, as it is part of a result's key: four numbers for a box, two for a point."""
-    return [float(value) for value in (*(prompt.box or ()), *(prompt.point or ()))]
+def model_roles(models: PerceptionModels) -> tuple[ModelRole, ...]:
+    """The roles that are filled, each after those whose results it needs."""
+    held: dict[ModelRole, object] = {
+        "depth": models.depth,
+        "second depth": models.second_depth,
+        "grounding": models.grounder,
+        "second grounding": models.second_grounder,
+        "segmentation": models.segmenter,
+    }
+    return tuple(role for role, model in held.items() if model is not None)
 
 
-def _with_lost(gated: Gated, lost: Gated, names: Sequence[str]) -> Gated:
-    gated.skipped[:0] = lost.skipped
-    gated.unseen.extend([*lost.unseen, *names])
-    return gated
+def run_model(
+    role: ModelRole,
+    tasks: Sequence[PerceptionTask],
+    models: PerceptionModels,
+    *,
+    rules: GateRules,
+    cache: ResultCache,
+    batch_size: int,
+) -> None:
+    """Store the results of one model for a chunk, in the same batches as :func:`perceive`.
+
+    Args:
+        role: Which model. Segmentation needs the results of the grounding models in the cache.
+        tasks: The chunk.
+        models: All models; the others are only asked for their identity.
+        rules: Thresholds of the gates, which decide what is outlined.
+        cache: Shared by all roles.
+        batch_size: Pictures in one call of the model.
+
+    Raises:
+        InputError: Boxes are not in the cache, or the model can't be loaded.
+        OutputError: A result can't be stored.
+    """
+    chunk = _Chunk(tasks, rules, cache, batch_size)
+    depth = {"depth": models.depth, "second depth": models.second_depth}.get(role)
+    grounder = {"grounding": models.grounder, "second grounding": models.second_grounder}.get(role)
+    if depth is not None:
+        chunk.depths(depth)
+    elif grounder is not None:
+        chunk.boxes(grounder)
+    else:
+        second = models.second_grounder
+        stored = PerceptionModels(
+            grounder=_StoredBoxes(models.grounder.identity, cache),
+            segmenter=models.segmenter,
+            second_grounder=None if second is None else _StoredBoxes(second.identity, cache),
+        )
+        chunk.outlined(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredBoxes:
+    """A grounder of another machine: its results must be in the cache already."""
+
+    identity: str
+    cache: ResultCache
+
+    def release(self) -> None: ...
+
+    def ground(
+        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
+    ) -> list[list[GroundedBox]]:
+        raise InputError(
+            "results of a grounding model are not in the cache",
+            where=str(self.cache.folder),
+            fix="give an output folder (or perception.cache) that all machines share",
+        )
+
+
+class _AnyModel(Protocol):
+    @property
+    def identity(self) -> str: ...
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Pictures that go through each model together."""
+
+    tasks: Sequence[PerceptionTask]
+    rules: GateRules
+    cache: ResultCache | None
+    batch_size: int
+    keep_loaded: bool = True
+
+    def depths(self, estimator: DepthEstimator) -> list[DepthPrediction]:
+        return self._results(
+            "depth",
+            estimator,
+            [None] * len(self.tasks),
+            lambda batch: estimator.estimate([self.tasks[p].picture for p in batch]),
+            pack_depth,
+            unpack_depth,
+        )
+
+    def boxes(self, grounder: Grounder) -> list[list[GroundedBox]]:
+        phrases = [[query.phrase for query in task.queries] for task in self.tasks]
+        return self._results(
+            "grounding",
+            grounder,
+            phrases,
+            lambda batch: grounder.ground(
+                [self.tasks[p].picture for p in batch], [phrases[p] for p in batch]
+            ),
+            pack_boxes,
+            unpack_boxes,
+        )
+
+    def outlined(self, models: PerceptionModels) -> list[Gated]:
+        """What both grounders and the segmenter agree on, for each picture."""
+        boxes = self.boxes(models.grounder)
+        second_boxes = None if models.second_grounder is None else self.boxes(models.second_grounder)
+        lost = [Gated([], [], []) for _ in self.tasks]
+        if any(item.point is not None for found in boxes for item in found):
+            prompts = [
+                [SegmentPrompt(point=item.point) for item in found if item.point is not None]
+                for found in boxes
+            ]
+            for number, masks in enumerate(self._outlines(models, prompts)):
+                queries = self.tasks[number].queries
+                boxes[number], lost[number] = boxes_of_points(boxes[number], masks, queries, self.rules)
+        gated = []
+        for number, task in enumerate(self.tasks):
+            height, width = task.picture.shape[:2]
+            result = gate_boxes(boxes[number], task.queries, width=width, height=height, rules=self.rules)
+            result.skipped[:0] = lost[number].skipped
+            result.unseen.extend([*lost[number].unseen, *task.unseen])
+            if second_boxes is not None:
+                result = confirm_boxes(result, second_boxes[number], task.queries, self.rules)
+            gated.append(result)
+        if models.segmenter is None:
+            return gated
+        outlines = self._outlines(
+            models, [[SegmentPrompt(item.box) for item in result.found] for result in gated]
+        )
+        return [gate_masks(result, made, self.rules) for result, made in zip(gated, outlines, strict=True)]
+
+    def _outlines(
+        self, models: PerceptionModels, prompts: Sequence[Sequence[SegmentPrompt]]
+    ) -> list[list[SegmentedMask]]:
+        segmenter = models.segmenter
+        if segmenter is None:
+            raise InputError(
+                "the grounding model gives points, and there is no segmenter to outline them",
+                fix="give a segmenter, or a grounding model that gives boxes",
+            )
+
+        def segment(batch: list[int]) -> list[list[SegmentedMask]]:
+            return segmenter.segment([self.tasks[p].picture for p in batch], [prompts[p] for p in batch])
+
+        inputs = [
+            [[float(v) for v in (*(prompt.box or ()), *(prompt.point or ()))] for prompt in asked]
+            for asked in prompts
+        ]
+        return self._results("segmentation", segmenter, inputs, segment, pack_masks, unpack_masks)
+
+    def _results(
+        self,
+        stage: str,
+        model: _AnyModel,
+        inputs: Sequence[object],
+        compute: Callable[[list[int]], list[_PredictionT]],
+        pack: Callable[[_PredictionT], Arrays],
+        unpack: Callable[[Arrays], _PredictionT],
+    ) -> list[_PredictionT]:
+        """Results of one model for all pictures, from the cache or by ``compute``.
+
+        Args:
+            stage: The cache's folder.
+            model: Which weights and settings the results depend on.
+            inputs: What the model gets beside each picture, JSON-able.
+            compute: Results for pictures given by their positions.
+            pack: Result to arrays.
+            unpack: Arrays to result.
+        """
+        results: dict[int, _PredictionT] = {}
+        keys = [
+            result_key(stage, task.encoded, model.identity, given)
+            for task, given in zip(self.tasks, inputs, strict=True)
+        ]
+        for position, key in enumerate(keys):
+            stored = None if self.cache is None else self.cache.read(stage, key)
+            if stored is not None:
+                try:
+                    results[position] = unpack(stored)
+                except (KeyError, ValueError):
+                    continue  # damaged in a way that the checksum did not show: computed again
+        missing = [position for position in range(len(self.tasks)) if position not in results]
+        for start in range(0, len(missing), self.batch_size):
+            batch = missing[start : start + self.batch_size]
+            for position, result in zip(batch, compute(batch), strict=True):
+                results[position] = result
+                if self.cache is not None:
+                    self.cache.write(stage, keys[position], pack(result))
+        if missing and not self.keep_loaded:
+            model.release()
+        return [results[position] for position in range(len(self.tasks))]
 
 
 def _perceived(
@@ -254,22 +332,25 @@ def _perceived(
     second: DepthPrediction | None,
     rules: GateRules,
 ) -> Perceived:
-    """The scene of one picture, from what passed the gates and the depth that models agree on."""
+    """The scene of one picture, from what passed the gates and the depth that the models agree on."""
     height, width = task.picture.shape[:2]
     skipped = [*task.skipped, *gated.skipped]
-    detections = [_detection(number, item) for number, item in enumerate(gated.found)]
+    detections = [
+        Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
+        for number, item in enumerate(gated.found)
+    ]
     fault = None if depth is None else depth_fault(depth.values, depth.kind, rules)
     agree = None
     if depth is not None and second is not None and fault is None:
-        maps = [_fitted_as_is(prediction, width, height) for prediction in (depth, second)]
+        maps = [fitted_reading(prediction, width, height) for prediction in (depth, second)]
         agree, fault = agreeing_depth(maps[0], depth.kind, maps[1], second.kind, rules)
     if fault is not None:
         skipped.append(fault)
     if depth is None or fault is not None:
         scene = build_scene(width=width, height=height, detections=detections)
         return Perceived(scene, tuple(skipped))
-    ordered_only = depth.kind == "inverse"
-    z = fitted_depth(depth_in_scene_units(depth.values) if ordered_only else depth.values, width, height)
+    order_only = depth.kind == "inverse"
+    z = fitted_depth(depth_in_scene_units(depth.values) if order_only else depth.values, width, height)
     if agree is not None:
         z = np.where(agree, z, np.float32(0.0))
     camera = task.camera
@@ -282,65 +363,13 @@ def _perceived(
         depth=z,
         camera=camera,
         depth_unit="m" if depth.kind == "metric" else "scene",
-        look_for_floor=not ordered_only,
+        look_for_floor=not order_only,
     )
-    return Perceived(without_positions(scene) if ordered_only else scene, tuple(skipped))
+    return Perceived(_without_positions(scene) if order_only else scene, tuple(skipped))
 
 
-def _detection(number: int, item: Found) -> Detection:
-    return Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
-
-
-def depth_in_scene_units(inverse: Float32Array) -> Float32Array:
-    """A depth whose order is that of an affine-invariant inverse depth: 1 at the nearest part of the picture.
-
-    The central 96 % of the values span :data:`FAR_OVER_NEAR`; that ratio is an assumption, the order is not. What is
-    not finite stays without depth (zero).
-    """
-    finite = np.isfinite(inverse)
-    low, high = np.percentile(inverse[finite], (2, 98))
-    least = 1.0 / FAR_OVER_NEAR
-    with np.errstate(invalid="ignore"):
-        closeness = least + (1.0 - least) * (inverse.astype(np.float64) - low) / (high - low)
-    z = 1.0 / np.clip(np.where(finite, closeness, 1.0), least / 2.0, 2.0)
-    result: Float32Array = np.where(finite, z, 0.0).astype(np.float32)
-    return result
-
-
-def without_positions(scene: Scene) -> Scene:
-    """A scene of which only the order of depth is known: no position in space, no camera, no distances."""
-    unknown = {"centre": None, "thickness": None}
-    return scene.model_copy(
-        update={
-            "objects": tuple(item.model_copy(update=unknown) for item in scene.objects),
-            "surface_distances": None,
-            "camera": None,
-            "floor": None,
-        }
-    )
-
-
-def _fitted_as_is(depth: DepthPrediction, width: int, height: int) -> Float32Array:
-    """A prediction at the picture's size, to be compared with another; nothing is read where it is not sure."""
-    if depth.kind != "inverse":
-        return fitted_depth(depth.values, width, height)
-    # Any finite value counts there, zero and below too.
-    finite = np.isfinite(depth.values)
-    low = float(depth.values[finite].min()) if finite.any() else 0.0
-    raised = fitted_depth(np.where(finite, depth.values - low + 1.0, 0.0).astype(np.float32), width, height)
-    result: Float32Array = np.where(raised > 0, raised + np.float32(low - 1.0), np.float32(np.nan))
-    return result
-
-
-def fitted_depth(values: Float32Array, width: int, height: int) -> Float32Array:
-    """A depth map at the picture's size; pixels next to one without depth get none rather than a mixture."""
-    if values.shape == (height, width):
-        return values
-    valid = np.isfinite(values) & (values > 0)
-    clean = Image.fromarray(np.where(valid, values, 0.0).astype(np.float32))
-    size = (width, height)
-    fitted = np.array(clean.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
-    if not valid.all():
-        share = Image.fromarray(valid.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-        fitted[np.asarray(share) < 0.999] = 0.0
-    return fitted
+def _without_positions(scene: Scene) -> Scene:
+    """A scene of which only the order of depth is known: no positions, camera, distances or floor."""
+    objects = [item.model_copy(update={"centre": None, "thickness": None}) for item in scene.objects]
+    unknown = {"surface_distances": None, "camera": None, "floor": None}
+    return scene.model_copy(update={"objects": tuple(objects), **unknown})

@@ -1,8 +1,8 @@
-"""What a depth, a grounding and a segmentation model give, whoever made it.
+"""Protocols of depth, grounding and segmentation models.
 
-Pictures are uint8 arrays (H, W, 3), RGB, upright. Boxes are pixels, xyxy, origin top-left, and may leave the
-picture by a little. Each call takes a batch and gives one result a picture, in order. A model is loaded by its
-first call; an adapter that was not called yet is cheap to build, compare and send to a worker process.
+Pictures are uint8 arrays (H, W, 3), RGB, upright. Boxes are pixels, xyxy, origin top-left, and may extend slightly
+beyond the picture. Each call takes a batch and returns one result for each picture, in order. The first call loads the
+model, so an adapter is cheap to build and to send to a worker process.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ DepthKind = Literal["metric", "scale", "inverse"]
 
 @dataclass(frozen=True, slots=True)
 class DepthPrediction:
-    """A depth map of a whole picture, at a resolution of the model's choice.
+    """A depth map of a whole picture, at the model's resolution.
 
     Attributes:
         values: float32 (h, w). Zero, negative, infinite and NaN mean "no reading" (but see "inverse").
         kind: "metric": z in metres. "scale": z up to an unknown factor. "inverse": a/z + b with unknown a > 0 and b,
-            as relative models give it: larger is nearer, any finite value counts, and ratios mean nothing.
-        focal: Focal length in pixels of the full picture, where the model estimates it.
+            as relative models give it: larger is nearer, every finite value is a reading, ratios mean nothing.
+        focal: Focal length in pixels of the full picture, if the model estimates it.
     """
 
     values: Float32Array
@@ -44,10 +44,10 @@ class GroundedBox:
     """One place where a phrase was found.
 
     Attributes:
-        phrase: Position of the phrase among those asked for.
-        box: Where. Four NaN: what the model said about the phrase can't be read, so that the thing may be there.
+        phrase: Position of the phrase among the given ones.
+        box: Pixels, xyxy. Four NaN: the model's answer about the phrase can't be read, so the thing may be there.
         score: From zero to one.
-        point: (x, y) on the thing, from models that point. The box then has no extent and is the segmenter's to find.
+        point: (x, y) on the thing, from models that point; the box then has no extent, and the segmenter finds it.
     """
 
     phrase: int
@@ -57,22 +57,22 @@ class GroundedBox:
 
     @staticmethod
     def at(phrase: int, point: tuple[float, float], score: float) -> GroundedBox:
-        """A thing that is pointed at, before its outline is known."""
+        """A point on a thing whose outline is not yet known."""
         return GroundedBox(phrase, (*point, *point), score, point)
 
     @staticmethod
     def unreadable(phrase: int) -> GroundedBox:
-        """An answer about a phrase that can't be read: nothing is found, and nothing is known to be absent."""
+        """An answer that can't be read: nothing is found, and the thing may be there."""
         return GroundedBox(phrase, (math.nan, math.nan, math.nan, math.nan), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentedMask:
-    """The outline of what a prompt points at.
+    """The outline of one thing.
 
     Attributes:
         mask: bool (H, W) as the picture; may be empty.
-        score: Quality that the model expects, from zero to one.
+        score: Quality as estimated by the model, from zero to one.
     """
 
     mask: BoolArray
@@ -81,7 +81,7 @@ class SegmentedMask:
 
 @dataclass(frozen=True, slots=True)
 class SegmentPrompt:
-    """What is to be outlined: a box, a point (x, y) on the thing, or both.
+    """What to outline: a box, a point (x, y) on the thing, or both.
 
     Raises:
         ValueError: There is neither.
@@ -98,11 +98,11 @@ class SegmentPrompt:
 class _Model(Protocol):
     @property
     def identity(self) -> str:
-        """Weights and every setting that decides the results; equal identities give equal results."""
+        """Weights and all settings that the results depend on; equal identities give equal results."""
         ...
 
     def release(self) -> None:
-        """Give the model's memory back; the next call loads it again."""
+        """Free the model's memory; the next call loads it again."""
         ...
 
 
@@ -110,36 +110,33 @@ class DepthEstimator(_Model, Protocol):
     """Depth of every pixel."""
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
-        """One depth map a picture."""
+        """One depth map for each picture."""
         ...
 
 
 class Grounder(_Model, Protocol):
-    """Boxes of things that are named."""
+    """Boxes of named things."""
 
     def ground(
         self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
     ) -> list[list[GroundedBox]]:
-        """All boxes or points of each picture's phrases, also doubtful ones; best first."""
+        """All boxes or points of each picture's phrases, also those with a low score; best first."""
         ...
 
 
 class Segmenter(_Model, Protocol):
-    """Outlines of things that are pointed at."""
+    """Outlines of things in boxes or at points."""
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]
     ) -> list[list[SegmentedMask]]:
-        """One mask a prompt."""
+        """One mask for each prompt."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PerceptionModels:
-    """The three models; without depth or segmentation scenes hold less.
-
-    With second models, only what both see alike is used.
-    """
+    """The models. Without depth or segmentation, scenes hold less; with second models, only what both agree on."""
 
     grounder: Grounder
     depth: DepthEstimator | None = None

@@ -31,7 +31,7 @@ from typing import Any
 import click
 
 from reinforcesight.data_gen.config import GenerateConfig, RayOptions, Shard
-from reinforcesight.data_gen.perception.one_stage import StageName
+from reinforcesight.data_gen.perception.perceive import ModelRole
 from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, missing_chunks
 from reinforcesight.data_gen.scanning.work_files import ScanContext, ScanTask, scan_chunk
 from reinforcesight.data_gen.sources.perceived import PerceivedSource
@@ -231,10 +231,10 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
     # A picture that kills its process would be tried for ever.
     again = {"max_restarts": 2, "max_task_retries": 2}
     source = context.source
-    for stage in source.stages() if isinstance(source, PerceivedSource) else ():
+    for role in source.model_roles() if isinstance(source, PerceivedSource) else ():
         data = data.map_batches(
             ModelStage,
-            fn_constructor_args=(sent, stage),
+            fn_constructor_args=(sent, role),
             batch_size=1,
             compute=pool(),
             num_cpus=cpus,
@@ -270,14 +270,14 @@ def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanCo
     """Cores and GPUs of an actor: all pools fit at once, also on a small machine."""
     source = context.source
     # One pool a model and one to scan. Each needs an actor at the least, or nothing moves.
-    pools = 1 + (len(source.stages()) if isinstance(source, PerceivedSource) else 0)
+    pools = 1 + (len(source.model_roles()) if isinstance(source, PerceivedSource) else 0)
     cpus = options.cpus_per_actor or min(1.0, float(resources.get("CPU", 1)) / pools)
     if not isinstance(source, PerceivedSource) or source.config.device == "cpu":
         return cpus, 0.0
     if options.gpus_per_actor is not None:
         return cpus, options.gpus_per_actor
     # One GPU has room for an actor of each model: together they are within 24 GB.
-    return cpus, math.floor(100 / len(source.stages())) / 100 if resources.get("GPU", 0) else 0.0
+    return cpus, math.floor(100 / len(source.model_roles())) / 100 if resources.get("GPU", 0) else 0.0
 
 
 class _Stage:
@@ -320,9 +320,9 @@ class _Stage:
 class ModelStage(_Stage):
     """An actor with one model: its results of each chunk go to the cache."""
 
-    def __init__(self, plan: _Plan, stage: StageName) -> None:
+    def __init__(self, plan: _Plan, role: ModelRole) -> None:
         super().__init__(plan)
-        self._name = stage
+        self._name = role
         if self._unfit is None:
             assert isinstance(self._plan.context.source, PerceivedSource)
             try:
@@ -337,7 +337,7 @@ class ModelStage(_Stage):
         told = ""
         for chunk in unit.perception_chunks:
             try:
-                source.run_stage(self._name, chunk)
+                source.run_model(self._name, chunk)
             except ReinforceSightError:
                 raise
             except Exception as error:  # noqa: BLE001 - the scan meets it again and leaves pictures out by name

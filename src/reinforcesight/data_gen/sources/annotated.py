@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.arrays import BoolArray
-from reinforcesight.data_gen.json_values import as_id, as_number, as_numbers, short
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.perception.outlines import box_of, box_overlap, mask_of
+from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
+from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
 from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside
 from reinforcesight.data_gen.sources.depth_files import (
     DepthMap,
@@ -25,6 +25,7 @@ from reinforcesight.data_gen.sources.depth_files import (
     read_intrinsics,
 )
 from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file
+from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import (
@@ -265,7 +266,7 @@ def _usable(
     mask: BoolArray | None = None
     if annotation.get("segmentation"):
         try:
-            mask = mask_of(annotation["segmentation"], picture.width, picture.height)
+            mask = mask_of_segmentation(annotation["segmentation"], picture.width, picture.height)
         except ValueError as error:
             skipped.append(Skipped("bad_segmentation", f"{what}: {error}; its box is used alone"))
     box = _box(annotation, mask, picture, skipped, what)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from reinforcesight.data_gen.json_values import as_id, short
 from reinforcesight.data_gen.source import Skipped
+from reinforcesight.data_gen.sources.json_values import as_id, short
 from reinforcesight.errors import InputError
 
 _IMAGE_KEYS = ("file_name", "width", "height", "depth_file_name", "depth_scale", "depth_unit", "intrinsics")

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from reinforcesight.data_gen.json_values import short
+from reinforcesight.data_gen.sources.json_values import short
 from reinforcesight.errors import InputError
 
 _EDGE_BYTES = 64 * 1024

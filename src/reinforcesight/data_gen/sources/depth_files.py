@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from reinforcesight.data_gen.json_values import as_number, short
 from reinforcesight.data_gen.sources.data_folder import is_file
+from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.pictures.decode import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
 from reinforcesight.scene import Camera
 

@@ -12,8 +12,13 @@ import numpy as np
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.gates import Query
-from reinforcesight.data_gen.perception.one_stage import StageName, run_stage, stages_of
-from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
+from reinforcesight.data_gen.perception.perceive import (
+    ModelRole,
+    PerceptionTask,
+    model_roles,
+    perceive,
+    run_model,
+)
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
@@ -113,9 +118,9 @@ class PerceivedSource(ABC):
             raise PictureRejected(outcome.reason, outcome.detail, source_id=outcome.source_id)
         return outcome
 
-    def stages(self) -> tuple[StageName, ...]:
-        """The models that pictures go through, in their order."""
-        return stages_of(self.models)
+    def model_roles(self) -> tuple[ModelRole, ...]:
+        """The models that pictures go through, in order."""
+        return model_roles(self.models)
 
     def move_here(self) -> None:
         """Use the model files of this machine, after the source was sent to it.
@@ -136,7 +141,7 @@ class PerceivedSource(ABC):
                 fix="give revisions by commit, and model folders that all machines share",
             )
 
-    def run_stage(self, stage: StageName, chunk: int) -> None:
+    def run_model(self, role: ModelRole, chunk: int) -> None:
         """Have one model see a chunk (``config.chunk_size`` pictures); its results go to the cache alone.
 
         Raises:
@@ -146,8 +151,8 @@ class PerceivedSource(ABC):
         if self.config.cache is None:
             raise InputError("stages of their own need a cache", fix="set perception.cache")
         _, pictures = self._prepared(chunk)
-        run_stage(
-            stage,
+        run_model(
+            role,
             [_task(picture) for picture in pictures.values()],
             self.models,
             rules=self.config.gates,

@@ -1,1 +1,1 @@
-"""What VQASynth saw, without its labels."""
+"""Scenes from the masks, captions and depth of VQASynth; its questions and answers are not used."""

@@ -1,9 +1,8 @@
-"""Which caption belongs to which mask in a row that VQASynth wrote, and what the caption calls the thing.
+"""Which caption belongs to which mask in a row of VQASynth, and the name in the caption.
 
-VQASynth binds the three lists ``masks``, ``bboxes_or_points`` and ``captions`` by position alone
-(``vqasynth/localize.py``, ``Localizer.run``; ``vqasynth/prompts.py`` then binds captions to the point clouds that are
-left). Here a caption counts only where its box or point and the mask agree; in doubt the thing is left out, and its
-name counts as one that is in the picture and was not seen.
+VQASynth binds the lists ``masks``, ``bboxes_or_points`` and ``captions`` by position only (``vqasynth/localize.py``,
+``Localizer.run``; ``vqasynth/prompts.py`` then binds captions to the remaining point clouds). Here a caption counts
+only if its box or point agrees with the mask. Otherwise the thing is left out, and its name is no longer unique.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _ARTICLES = ("the ", "an ", "a ")
 
 @dataclass(frozen=True, slots=True)
 class NamedMask:
-    """A thing whose caption and outline surely belong together.
+    """A thing whose caption and outline belong together.
 
     Attributes:
         name: Noun phrase of its caption.
@@ -41,7 +40,7 @@ class NamedMask:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What could be bound, what was left out, and the names of things that were left out but are there."""
+    """The things that could be bound, what was left out, and the names of things that were left out."""
 
     things: tuple[NamedMask, ...]
     skipped: tuple[Skipped, ...]
@@ -58,13 +57,13 @@ def bind_captions(
     """Bind captions to masks through the boxes or points that the masks were made from.
 
     Args:
-        masks: Outlines, bool (H, W); an empty one is a lost one.
+        masks: Outlines, bool (H, W); may be empty.
         prompts: For each caption, [x0, y0, x1, y1] or [x, y] in pixels.
-        captions: One a prompt.
-        least_overlap: Overlap of a box with its mask's box from which they agree.
+        captions: One for each prompt.
+        least_overlap: Overlap (IoU) of a box with its mask's box from which they agree.
 
     Raises:
-        ValueError: There are not as many captions as prompts, so that no caption has a place.
+        ValueError: There are not as many captions as prompts.
     """
     if len(prompts) != len(captions):
         raise ValueError(f"{len(captions)} captions for {len(prompts)} boxes or points")
@@ -73,8 +72,8 @@ def bind_captions(
         for prompt in prompts
     ]
     places = _by_position(agree) if len(masks) == len(prompts) else _by_agreement(agree, len(masks))
-    # Florence writes one sentence for all boxes of that sentence (FlorenceCaptionLocalizer.run), so that a caption
-    # of two boxes names neither. Molmo's captions are written point by point and may well be equal.
+    # Florence repeats one sentence for all its boxes (FlorenceCaptionLocalizer.run), so a caption of two boxes names
+    # neither. Molmo's captions are written for each point and may be equal.
     of_boxes = Counter(caption for prompt, caption in zip(prompts, captions, strict=True) if len(prompt) == 4)
     things: list[NamedMask] = []
     skipped: list[Skipped] = []
@@ -83,10 +82,12 @@ def bind_captions(
         named = read_caption(caption)
         fault: Skipped | None
         if place is None:
-            detail = f"{caption!r} at {[round(v, 1) for v in prompt]}: no mask that is surely its own"
+            detail = f"{caption!r} at {[round(v, 1) for v in prompt]}: no mask belongs to it alone"
             fault = Skipped("caption_unbound", detail)
         elif of_boxes[caption] > 1:
-            fault = Skipped("caption_of_several_boxes", f"{caption!r} stands for {of_boxes[caption]} boxes")
+            fault = Skipped(
+                "caption_of_several_boxes", f"{caption!r} is the caption of {of_boxes[caption]} boxes"
+            )
         else:
             fault = named.fault
         if fault is not None or place is None or named.name is None or named.category is None:
@@ -99,12 +100,12 @@ def bind_captions(
     used = {place for place in places if place is not None}
     for number in range(len(masks)):
         if number not in used:
-            skipped.append(Skipped("mask_unbound", f"mask {number}: no caption that is surely its own"))
+            skipped.append(Skipped("mask_unbound", f"mask {number}: no caption belongs to it alone"))
     return Bound(tuple(things), tuple(skipped), tuple(unseen))
 
 
 def agrees(prompt: Sequence[float], mask: BoolArray, *, least_overlap: float) -> bool:
-    """Whether a mask can have come from a prompt: it fills the box, or lies under the point."""
+    """Whether a mask can be the result of a prompt: it fills the box, or contains the point."""
     if len(prompt) == 4:
         return box_overlap(prompt, box_of(mask)) >= least_overlap
     height, width = mask.shape
@@ -117,25 +118,25 @@ def _by_position(agree: Sequence[Sequence[bool]]) -> list[int | None]:
 
 
 def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | None]:
-    """A mask for each prompt where each is the other's only one; all of them where the order holds, else none."""
+    """For each prompt the only mask that agrees with it, if it agrees with no other prompt; none if out of order."""
     places: list[int | None] = []
     for row in agree:
         own = [number for number in range(masks) if row[number]]
         alone = len(own) == 1 and sum(other[own[0]] for other in agree) == 1
         places.append(own[0] if alone else None)
     taken = [place for place in places if place is not None]
-    # A mask is lost from a list; the others keep their order. Another order means that something else happened.
+    # VQASynth loses masks but keeps the order of the others. Another order means that something else is wrong.
     return places if taken == sorted(taken) else [None] * len(agree)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionName:
-    """What a caption calls its thing.
+    """The name in a caption.
 
     Attributes:
-        name: The noun phrase, or ``None`` where the caption is not one noun phrase of one thing.
+        name: The noun phrase, or ``None`` where the caption is not a single noun phrase for one thing.
         category: Bare noun.
-        mentioned: All things that it names.
+        mentioned: All things that the caption names.
         fault: Why there is no name.
     """
 
@@ -146,7 +147,7 @@ class CaptionName:
 
 
 def read_caption(caption: str | None) -> CaptionName:
-    """Take a caption as a name where it is one noun phrase of one thing and nothing else ("a red chair")."""
+    """The name in a caption that is a single noun phrase for one thing, such as "a red chair"."""
     text = " ".join(caption.split()).rstrip(".").lower() if isinstance(caption, str) else ""
     for article in _ARTICLES:
         text = text.removeprefix(article)

@@ -1,4 +1,4 @@
-"""Columns of a VQASynth data set as arrays, straight from Arrow: as Python lists, masks take seconds a picture."""
+"""Columns of a VQASynth data set as arrays, directly from Arrow: as Python lists, masks take seconds per picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.vqasynth.scenes import VqasynthRow
 
-Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
+_Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
 
 
 def read_row(record: Any) -> VqasynthRow:
@@ -20,7 +20,7 @@ def read_row(record: Any) -> VqasynthRow:
         record: A ``pyarrow.Table`` of one row. ``depth_map``, ``focallength`` and ``is_canonicalized`` may be absent.
 
     Raises:
-        ValueError: A column has another form than VQASynth writes; the message names it.
+        ValueError: A column does not have VQASynth's format; the message names it.
     """
 
     def cell(name: str) -> Any:
@@ -45,11 +45,11 @@ def read_row(record: Any) -> VqasynthRow:
     )
 
 
-def numbers_of(cell: Any, *, column: str) -> Numbers | None:
-    """A cell of nested lists as an array; ``None`` for null, an empty array where any level is empty.
+def _numbers_of(cell: Any, *, column: str) -> _Numbers | None:
+    """A cell of nested lists as an array; ``None`` for null.
 
     Raises:
-        ValueError: The lists differ in length, hold nulls, or hold something else than numbers.
+        ValueError: The lists differ in length, or hold nulls or anything but numbers.
     """
     import pyarrow as pa
 
@@ -76,13 +76,13 @@ def numbers_of(cell: Any, *, column: str) -> Numbers | None:
         if len(values):
             raise ValueError(f"{column}: expected numbers, got {kind}")
         return np.zeros(shape, dtype=np.float32)
-    array: Numbers = values.to_numpy(zero_copy_only=False).reshape(shape)
+    array: _Numbers = values.to_numpy(zero_copy_only=False).reshape(shape)
     return array
 
 
 def _masks(cell: Any) -> BoolArray | None:
-    """bool (N, H, W); ``None`` where there are none. An axis of one before H is SAM 2's for several boxes."""
-    values = numbers_of(cell, column="masks")
+    """bool (N, H, W); ``None`` where there are none. For several boxes SAM 2 adds an axis of one before H."""
+    values = _numbers_of(cell, column="masks")
     if values is None or values.size == 0:
         return None
     if values.ndim == 4 and 1 in values.shape[:2]:
@@ -95,13 +95,13 @@ def _masks(cell: Any) -> BoolArray | None:
 
 
 def _depth(cell: Any) -> Float32Array | None:
-    """float32 (h, w), or ``None``. Axes of one around it are dropped."""
+    """float32 (h, w), or ``None``; further axes of one are removed."""
     import pyarrow as pa
 
     if isinstance(cell, pa.StructScalar):
-        # docker/depth_stage writes 16-bit pictures of millimetres that start again from zero beyond 65.5 metres.
-        raise ValueError("depth_map: pictures are not taken, run VQASynth's scene_fusion stage")
-    values = numbers_of(cell, column="depth_map")
+        # docker/depth_stage writes 16-bit pictures of millimetres, which overflow beyond 65.5 metres.
+        raise ValueError("depth_map: expected numbers, got pictures; run VQASynth's scene_fusion stage")
+    values = _numbers_of(cell, column="depth_map")
     if values is None or values.size == 0:
         return None
     values = values.squeeze()
@@ -115,7 +115,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _unwrapped(value: Any, *, levels: int) -> Any:
-    """Lists of so many levels, without the list of one that ``apply_transform`` puts around a single example."""
+    """Lists of ``levels`` levels, without the list of one that ``apply_transform`` adds around a single example."""
     found, inner = 0, value
     while isinstance(inner, list):
         found += 1

@@ -1,21 +1,21 @@
-"""A row that VQASynth wrote to a scene: masks, captions, depth and focal length are taken, its labels are not.
+"""From a row of VQASynth to a scene: masks, captions, depth and focal length are used, its labels are not.
 
-The forms of the columns, as the project's code writes them (remyxai/VQASynth at commit 4a4dc1b):
+The columns, as VQASynth writes them (remyxai/VQASynth at commit 4a4dc1b):
 
-* ``masks``: N pictures of zeros and 255, each (H, W), or (1, H, W) where several boxes were given to SAM 2 at once
+* ``masks``: N pictures of zeros and 255, each (H, W), or (1, H, W) if SAM 2 got several boxes at once
   (``vqasynth/localize.py``, ``LocationRefiner.run`` and ``Localizer.run``);
 * ``bboxes_or_points``: N times [x0, y0, x1, y1] (Florence-2) or [x, y] (Molmo), pixels (the same file);
 * ``captions``: N texts;
-* ``depth_map``: floats (h, w) in VGGT's own unit, of the picture resized to a width of 518 pixels and a height that
-  is a multiple of 14, of which at most the middle 518 rows (``vqasynth/scene_fusion.py``, ``preprocess_images`` in
-  mode "crop", ``create_point_cloud_from_model``);
+* ``depth_map``: floats (h, w) in VGGT's unit, of the picture resized to a width of 518 pixels and a height that is a
+  multiple of 14; at most the middle 518 rows (``vqasynth/scene_fusion.py``, ``preprocess_images`` in mode "crop",
+  ``create_point_cloud_from_model``);
 * ``focallength``: VGGT's fx in pixels of that resized picture (``extract_focal_from_intrinsic``);
-* ``pointclouds``: paths of .pcd files, and ``is_canonicalized``: whether ``canonicalize_point_cloud`` turned them.
+* ``pointclouds``: paths of .pcd files, and ``is_canonicalized``: whether ``canonicalize_point_cloud`` rotated them.
 
-**The z-axis.** For a level camera that turn is diag(-1, 1, -1) followed by half a turn about z: it negates z and y.
-It is applied to the clouds alone; ``depth_map`` is taken before it. So depth is read from there and the clouds are not
-opened: the turn is not stored, and for a pitched camera its z is no longer the depth. A depth map whose readings
-are all negative, in a row that is marked as canonicalized, had its sign negated with the clouds; it is turned back.
+**The z-axis.** For a level camera that rotation is diag(-1, 1, -1) followed by half a turn about z: it negates z and y.
+It is applied to the clouds only, after ``depth_map`` is taken. So depth is read from the map, and the clouds are not
+opened: the rotation is not stored, and for a pitched camera their z is not the depth. A depth map of a row that is
+marked as canonicalized, with negative readings only, was negated with the clouds; its sign is restored.
 """
 
 from __future__ import annotations
@@ -29,23 +29,22 @@ import numpy as np
 from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.perception.camera import MAX_FOV_DEGREES, MIN_FOV_DEGREES
 from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.depth_maps import depth_fault, fitted_depth
 from reinforcesight.data_gen.perception.gates import (
     Gated,
     Query,
-    depth_fault,
     gate_boxes,
     gate_masks,
     gate_names,
 )
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.perception.perceive import Perceived, fitted_depth
+from reinforcesight.data_gen.perception.perceive import Perceived
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.vqasynth.binding import Bound, bind_captions
 from reinforcesight.scene import Camera
 
-# preprocess_images rounds the resized height to a multiple of this, VGGT's patch.
-PATCH = 14
+_PATCH = 14  # of VGGT: preprocess_images rounds the resized height to a multiple of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,12 @@ class VqasynthRow:
     """The columns of one row that are used.
 
     Attributes:
-        masks: Outlines, bool (N, H, W); ``None`` where the row has none.
+        masks: Outlines, bool (N, H, W), or ``None``.
         prompts: Boxes or points, N lists of four or two pixels.
         captions: N texts.
         depth: float32 (h, w), or ``None``.
-        focal: Pixels of the depth map's width, or ``None``.
-        canonicalized: The point clouds were turned.
+        focal: Focal length in pixels of the depth map, or ``None``.
+        canonicalized: The point clouds were rotated.
     """
 
     masks: BoolArray | None
@@ -74,15 +73,15 @@ def scene_of_row(
 ) -> Perceived:
     """The scene of one row.
 
-    Depth is in the unit "scene" (VGGT's own, up to scale) and the camera comes from the row's focal length; without
-    usable depth only picture relations can be asked. No score comes with a row, so that gates on scores let all pass.
+    The depth unit is "scene" (VGGT's, up to scale), and the camera comes from the row's focal length. Without usable
+    depth only picture relations can be asked. Rows have no scores, so gates on scores let everything pass.
 
     Args:
         row: The columns.
         width: Width of the row's picture, pixels.
-        height: Its height.
-        source_id: Its name.
-        rules: Gates.
+        height: Height of the picture.
+        source_id: Name of the picture.
+        rules: Thresholds of the gates.
 
     Raises:
         PictureRejected: no_masks, mask_size or captions_unbound.
@@ -109,7 +108,7 @@ def scene_of_row(
 
 def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: GateRules) -> Bound:
     if row.masks is None or len(row.masks) == 0:
-        raise PictureRejected("no_masks", "nothing was localised in this picture", source_id=source_id)
+        raise PictureRejected("no_masks", "VQASynth localised nothing in this picture", source_id=source_id)
     if row.masks.shape[1:] != (height, width):
         seen = f"{row.masks.shape[2]}x{row.masks.shape[1]}"
         detail = f"masks of {seen} pixels, the picture has {width}x{height}"
@@ -121,12 +120,12 @@ def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: Gat
 
 
 def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
-    """Gates for parts, duplicates, impossible boxes, and names shared with what was left out."""
+    """What passes the gates for parts, duplicates, impossible boxes and ambiguous names."""
     queries = [Query(thing.name, thing.category) for thing in bound.things]
     boxes = [GroundedBox(number, thing.box, 1.0) for number, thing in enumerate(bound.things)]
     gated = gate_boxes(boxes, queries, width=width, height=height, rules=rules)
     gated.unseen.extend(bound.unseen)
-    # Of two things of one name and box the first has passed.
+    # Of two things with one name and box, the first has passed.
     mask_of = {(thing.name, thing.box): thing.mask for thing in reversed(bound.things)}
     masks = [SegmentedMask(mask_of[item.name, item.box], 1.0) for item in gated.found]
     return gate_names(gate_masks(gated, masks, rules))
@@ -135,7 +134,7 @@ def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
 def _usable_depth(
     row: VqasynthRow, width: int, height: int, rules: GateRules, skipped: list[Skipped]
 ) -> Float32Array | None:
-    """z of every pixel of the picture, zero where there is no reading; ``None`` where the row tells no depth."""
+    """z of every pixel of the picture, zero where there is no reading; ``None``: no usable depth."""
     values = row.depth
     if values is None:
         skipped.append(Skipped("no_depth", "the row has no depth map"))
@@ -157,15 +156,15 @@ def _usable_depth(
 
 
 def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | None:
-    """A depth map with the rows that VQASynth cut off, as zeros; ``None`` where it is of another picture's shape.
+    """A depth map with the rows that VQASynth cut off, as zeros; ``None`` if its shape does not fit the picture.
 
-    ``preprocess_images`` resizes to a width w and a height round(H * w / W / 14) * 14, and keeps the middle w rows
-    where that is higher than wide.
+    ``preprocess_images`` resizes to a width w and a height round(H * w / W / 14) * 14, and keeps the middle w rows if
+    that is higher than wide.
     """
     rows, columns = values.shape
     exact = height * columns / width
-    full = max(round(exact / PATCH) * PATCH, PATCH)
-    if abs(rows - exact) <= PATCH / 2 + 0.5:
+    full = max(round(exact / _PATCH) * _PATCH, _PATCH)
+    if abs(rows - exact) <= _PATCH / 2 + 0.5:
         return values
     if rows == columns and full > rows:
         above = (full - rows) // 2
@@ -176,11 +175,13 @@ def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | 
 def _camera(
     focal: float | None, columns: int, width: int, height: int, skipped: list[Skipped]
 ) -> Camera | None:
-    """Intrinsics in pixels of the picture, the principal point in the middle as VGGT has it; ``None``: default lens."""
+    """Intrinsics in pixels of the picture, principal point in the middle as in VGGT; ``None``: default lens."""
     if focal is not None and math.isfinite(focal) and focal > 0:
         scaled = focal * width / columns
         fov = math.degrees(2.0 * math.atan(max(width, height) / 2.0 / scaled))
         if MIN_FOV_DEGREES <= fov <= MAX_FOV_DEGREES:
             return Camera(fx=scaled, fy=scaled, cx=width / 2.0, cy=height / 2.0, source="model")
-    skipped.append(Skipped("focal_length", f"{focal!r} pixels at a width of {columns} is no possible lens"))
+    skipped.append(
+        Skipped("focal_length", f"{focal!r} pixels at a width of {columns} is not a possible lens")
+    )
     return None

@@ -1,7 +1,6 @@
-"""A data set directory that VQASynth has written: the source ``vqasynth``.
+"""The source ``vqasynth``: a data set directory that VQASynth wrote.
 
-Only perception is read from it (masks, captions, depth, focal length); its questions and answers never are. Why, and
-what becomes of each defect, is written in ``docs/vqasynth.md``.
+Only masks, captions, depth and focal length are read, never its questions and answers; see ``docs/vqasynth.md``.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from reinforcesight.data_gen.vqasynth.columns import read_row
 from reinforcesight.data_gen.vqasynth.scenes import scene_of_row
 from reinforcesight.errors import InputError
 
-NEEDED = ("masks", "bboxes_or_points", "captions")
-ERROR = "perception_error"  # written by perception/vqasynth_stages.py alone
-USED = (*NEEDED, "depth_map", "focallength", "is_canonicalized", ERROR)
+_NEEDED = ("masks", "bboxes_or_points", "captions")
+_ERROR = "perception_error"  # written by stages.py only
+_USED = (*_NEEDED, "depth_map", "focallength", "is_canonicalized", _ERROR)
 _MARKS = ("dataset_dict.json", "state.json")
 _PARTS = "part-*"
 
@@ -31,7 +30,7 @@ class VqasynthSource:
 
     Args:
         folder: The directory.
-        gates: When a detection is trusted.
+        gates: Thresholds for detections.
 
     Raises:
         InputError: There is no such data set, it can't be read, or a column is missing.
@@ -72,7 +71,7 @@ class VqasynthSource:
         return sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self, index: int) -> SourcePicture:
-        """Row ``index`` with its scene; what is not trusted is in ``skipped``.
+        """Row ``index`` with its scene; detections that are not trusted are in ``skipped``.
 
         Raises:
             PictureRejected: The row can't be used.
@@ -82,9 +81,9 @@ class VqasynthSource:
         number = max(k for k, start in enumerate(self._starts) if start <= index)
         _, table, image_column = tables[number]
         record = table[index - self._starts[number] : index - self._starts[number] + 1]
-        told = record.column("perception_error")[0].as_py() if ERROR in record.column_names else None
-        if told:
-            raise PictureRejected("vqasynth_failed", str(told), source_id=source_id)
+        failure = record.column(_ERROR)[0].as_py() if _ERROR in record.column_names else None
+        if failure:
+            raise PictureRejected("vqasynth_failed", str(failure), source_id=source_id)
         photograph = photograph_of_cell(
             record.column(image_column)[0].as_py(), folder=self.folder, source_id=source_id
         )
@@ -128,12 +127,12 @@ def _splits(directory: Path) -> list[tuple[str, Any, str]]:
         raise InputError(
             f"the data set can't be read: {' '.join(str(error).split())[:300]}",
             where=str(directory),
-            fix="let VQASynth write it again",
+            fix="run VQASynth again",
         ) from error
     named = loaded.items() if isinstance(loaded, DatasetDict) else [(directory.name, loaded)]
     found = []
     for label, data in named:
-        missing = [column for column in NEEDED if column not in data.column_names]
+        missing = [column for column in _NEEDED if column not in data.column_names]
         if missing:
             raise InputError(
                 f"columns are missing: {', '.join(missing)}",
@@ -141,8 +140,8 @@ def _splits(directory: Path) -> list[tuple[str, Any, str]]:
                 fix="run VQASynth's location_refinement and scene_fusion stages on it",
             )
         image = _image_column(data, where=f"{directory}, {label}")
-        kept = [c for c in data.column_names if c in (*USED, image, "file_name")]
-        # Labels of VQASynth (prompts, truncated_prompts, messages) are not even read.
+        kept = [c for c in data.column_names if c in (*_USED, image, "file_name")]
+        # VQASynth's labels (prompts, truncated_prompts, messages) are not read.
         found.append((str(label), data.select_columns(kept).with_format("arrow"), image))
     return found
 
@@ -155,8 +154,8 @@ def _image_column(data: Any, *, where: str) -> str:
         return isinstance(inner, Image)
 
     found = [name for name, feature in data.features.items() if holds_pictures(feature)]
-    # VQASynth is told the column's name (--images); depth maps of its depth stage are pictures too.
-    found = [name for name in found if name not in USED]
+    # The name is an option of VQASynth (--images). Depth maps of its depth stage are pictures too.
+    found = [name for name in found if name not in _USED]
     if "image" in found:
         return "image"
     if len(found) != 1:

@@ -1,13 +1,12 @@
 """Runs inside VQASynth's own environment: its localisation and scene stages over a folder of pictures.
 
-Started by ``vqasynth_wrapper`` with another interpreter, so that nothing of this package is imported, and the language
-is that of Python 3.10 (VQASynth's base image, ``docker/base_image/Dockerfile``).
+Another interpreter runs this file, so it imports nothing of this package and is written for Python 3.10 (VQASynth's
+base image, ``docker/base_image/Dockerfile``).
 
-Both stages are called through ``apply_transform``, as ``docker/location_refinement_stage`` and
-``docker/scene_fusion_stage`` do, but with one picture at a time: there a picture that fails takes its whole batch
-of 32 with it. A row that fails is kept, with empty columns and the reason in ``perception_error``. Rows go into data
-set directories ``part-00000``, ``part-00001``, ... that are complete or absent, so that a second run goes on where the
-first was stopped.
+Both stages are called through ``apply_transform``, as in ``docker/location_refinement_stage`` and
+``docker/scene_fusion_stage``, but with one picture at a time: there, one failed picture empties its whole batch of 32.
+Here its row is kept, with empty columns and the reason in ``perception_error``. Rows go into data set directories
+``part-00000``, ``part-00001``, ... that are complete or absent, so a second run resumes where the first stopped.
 """
 
 from __future__ import annotations
@@ -20,23 +19,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 NO_VQASYNTH = 3
 NO_PICTURES = 4
 OTHER_INPUT = 5
 _COLUMNS = (
-    "masks",
-    "bboxes_or_points",
-    "captions",
-    "pointclouds",
-    "is_canonicalized",
-    "depth_map",
-    "focallength",
+    *("masks", "bboxes_or_points", "captions"),
+    *("pointclouds", "is_canonicalized", "depth_map", "focallength"),
 )
 
 
-def main() -> int:
-    """Exit status: 0 when every picture has its row, or one of the constants above."""
+def run_stages() -> int:
+    """Exit status: 0 when every picture has a row, else one of the constants above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -46,19 +40,15 @@ def main() -> int:
     given = parser.parse_args()
     names = _pictures(given.pictures)
     if not names:
-        print(f"no {', '.join(SUFFIXES)} below {given.pictures}", file=sys.stderr)  # noqa: T201
+        print(f"no {', '.join(_SUFFIXES)} below {given.pictures}", file=sys.stderr)  # noqa: T201
         return NO_PICTURES
     given.output.mkdir(parents=True, exist_ok=True)
-    plan = {
-        "pictures": names,
-        "captioner": given.captioner,
-        "segmenter": given.segmenter,
-        "part_size": given.part_size,
-    }
+    plan = {"pictures": names}
+    plan |= {key: getattr(given, key) for key in ("captioner", "segmenter", "part_size")}
     plan_file = given.output / "plan.json"
     if plan_file.exists():
         if json.loads(plan_file.read_text(encoding="utf-8")) != plan:
-            print(f"{given.output} was begun with other pictures or settings", file=sys.stderr)  # noqa: T201
+            print(f"{given.output} was started with other pictures or settings", file=sys.stderr)  # noqa: T201
             return OTHER_INPUT
     else:
         plan_file.write_text(json.dumps(plan), encoding="utf-8")
@@ -79,8 +69,8 @@ def main() -> int:
         for position in range(start, min(start + given.part_size, len(names))):
             row = _row(given, position, names[position], localizer, constructor)
             rows.append(row)
-            told = f": {row['perception_error']}" if row["perception_error"] else ""
-            print(f"{position + 1}/{len(names)} {names[position]}{told}", flush=True)  # noqa: T201
+            failure = f": {row['perception_error']}" if row["perception_error"] else ""
+            print(f"{position + 1}/{len(names)} {names[position]}{failure}", flush=True)  # noqa: T201
         _save(rows, _part(given, start))
     return 0
 
@@ -93,7 +83,7 @@ def _pictures(folder: Path) -> list[str]:
         found += [
             (base / name).as_posix()
             for name in files
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
+            if not name.startswith(".") and name.lower().endswith(_SUFFIXES)
         ]
     return sorted(found)
 
@@ -106,7 +96,7 @@ def _part(given: argparse.Namespace, start: int) -> Path:
 def _row(
     given: argparse.Namespace, position: int, name: str, localizer: Any, constructor: Any
 ) -> dict[str, Any]:
-    """All columns of one picture; where a stage fails, with ``None`` from there on and the reason."""
+    """All columns of one picture; where a stage fails, ``None`` from there on, and the reason."""
     from PIL import Image, ImageOps
 
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
@@ -121,7 +111,7 @@ def _row(
         if len(example["masks"][0]):
             constructor.apply_transform(example, [position], str(given.output), "image")
             if example["depth_map"][0] is None:
-                # apply_transform keeps its errors to itself.
+                # apply_transform swallows its errors.
                 row["perception_error"] = "the scene stage failed"
         for column in _COLUMNS:
             row[column] = example[column][0] if column in example else None
@@ -149,7 +139,7 @@ def _save(rows: list[dict[str, Any]], part: Path) -> None:
     )
     for row in rows:
         if row["masks"] is not None:
-            # SAM 2 gives (1, H, W) for each of several boxes and (H, W) for one.
+            # SAM 2 gives (1, H, W) for each of several boxes, and (H, W) for a single one.
             row["masks"] = [mask.reshape(mask.shape[-2:]) for mask in row["masks"]]
     temporary = part.with_name(f".{part.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -159,4 +149,4 @@ def _save(rows: list[dict[str, Any]], part: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_stages())

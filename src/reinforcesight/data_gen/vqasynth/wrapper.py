@@ -1,12 +1,11 @@
-"""Runs VQASynth's localisation and scene stages in an environment or container of their own.
+"""Runs VQASynth's localisation and scene stages in a separate environment or container.
 
     python -m data_gen.vqasynth_wrapper --pictures FOLDER --output DIR --python /path/to/its/bin/python
     python -m data_gen.vqasynth_wrapper --pictures FOLDER --output DIR --image vqasynth:base
     reinforcesight generate --source vqasynth --input DIR --output DATASET
 
-VQASynth pins numpy 1.26.4, transformers 4.48.0 and datasets 3.1.0 (its ``requirements.txt``), so that it can't share an
-environment with current TRL. Only a data set directory passes between the two. What is taken from it, and why nothing
-else, is written in ``docs/vqasynth.md``.
+VQASynth pins numpy 1.26.4, transformers 4.48.0 and datasets 3.1.0 (its ``requirements.txt``), so it can't share an
+environment with current TRL. The two exchange a data set directory. ``docs/vqasynth.md`` says what is read from it.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from reinforcesight.data_gen.vqasynth import stages
 from reinforcesight.errors import ConfigError, InputError, MissingDependencyError, ReinforceSightError
 
-Engine = Literal["docker", "podman"]
+ContainerEngine = Literal["docker", "podman"]
 _STAGES_FILE = Path(stages.__file__)
 _INSIDE = {"pictures": "/pictures", "output": "/output", "stages": "/reinforcesight/vqasynth_stages.py"}
 _INSIDE_CACHE = "/root/.cache/huggingface"
@@ -31,17 +30,17 @@ _INSIDE_CACHE = "/root/.cache/huggingface"
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRun:
-    """What is run, and where.
+    """What to run, and where.
 
     Attributes:
         pictures: Folder of JPEG, PNG and WebP files.
-        output: Folder of the data set directories ``part-*``; a second run goes on there.
-        python: Interpreter of the environment in which VQASynth is installed.
-        image: Container image with VQASynth, such as ``vqasynth:base`` of its ``run.sh``; instead of ``python``.
-        engine: What runs the image.
-        gpus: Hand the GPUs to the container.
-        model_cache: Folder of downloaded weights that the container may use and fill.
-        captioner: "molmo" points at things, "florence" draws boxes whose captions are whole sentences.
+        output: Folder of the data set directories ``part-*``; a second run resumes there.
+        python: Interpreter of the environment with VQASynth.
+        image: Instead of ``python``: container image with VQASynth, such as ``vqasynth:base`` of its ``run.sh``.
+        engine: Runs the image.
+        gpus: Give the GPUs to the container.
+        model_cache: Folder for downloaded weights, mounted into the container.
+        captioner: "molmo" points at things, "florence" gives boxes with whole sentences as captions.
         segmenter: SAM 2 model.
 
     Raises:
@@ -52,7 +51,7 @@ class VqasynthRun:
     output: Path
     python: Path | None = None
     image: str | None = None
-    engine: Engine = "docker"
+    engine: ContainerEngine = "docker"
     gpus: bool = True
     model_cache: Path | None = None
     captioner: Literal["molmo", "florence"] = "molmo"
@@ -67,8 +66,8 @@ class VqasynthRun:
             )
 
 
-def build_command(run: VqasynthRun) -> list[str]:
-    """The command line, as a list for :mod:`subprocess`: no shell reads it."""
+def vqasynth_arguments(run: VqasynthRun) -> list[str]:
+    """The command line as a list for :mod:`subprocess`, without a shell."""
     settings = ["--captioner", run.captioner, "--segmenter", run.segmenter]
     if run.python is not None:
         places = ["--pictures", str(run.pictures.resolve()), "--output", str(run.output.resolve())]
@@ -91,14 +90,13 @@ def build_command(run: VqasynthRun) -> list[str]:
 
 
 def run_vqasynth(run: VqasynthRun) -> Path:
-    """Run both stages over all pictures that have no row yet; returns the folder for ``--source vqasynth``.
+    """Run both stages for all pictures without a row; return the folder for ``--source vqasynth``.
 
-    Pictures that fail have a row with the reason; :class:`~reinforcesight.data_gen.vqasynth.source.VqasynthSource`
-    reports them by name.
+    A picture that fails gets a row with the reason, which the source ``vqasynth`` reports.
 
     Raises:
         InputError: There are no pictures, the folder belongs to another run, or the stages failed.
-        MissingDependencyError: The interpreter, the container engine or VQASynth in it is absent.
+        MissingDependencyError: The interpreter, the container engine, or VQASynth in it is missing.
     """
     if not run.pictures.is_dir():
         raise InputError(
@@ -111,7 +109,7 @@ def run_vqasynth(run: VqasynthRun) -> Path:
             f"there is no {what} {program!r}", fix="see docs/vqasynth.md for setting it up"
         )
     run.output.mkdir(parents=True, exist_ok=True)
-    status = subprocess.run(build_command(run), check=False).returncode
+    status = subprocess.run(vqasynth_arguments(run), check=False).returncode
     if status == 0:
         return run.output
     where = run.image or program
@@ -130,36 +128,24 @@ def run_vqasynth(run: VqasynthRun) -> Path:
     raise InputError(
         f"VQASynth ended with exit status {status}; finished parts are kept",
         where=where,
-        fix="see its messages above, then run the same command to go on",
+        fix="see its messages above, then run the same command to resume",
     )
 
 
-@click.command(help="Localise and measure pictures with VQASynth, in an environment or container of its own.")
+@click.command(help="Localise and measure pictures with VQASynth, in a separate environment or container.")
 @click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder of pictures.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the result.")
 @click.option("--python", type=click.Path(path_type=Path), help="Interpreter with VQASynth.")
 @click.option("--image", help="Container image with VQASynth.")
 @click.option("--engine", type=click.Choice(["docker", "podman"]), default="docker", show_default=True)
-@click.option("--gpus/--no_gpus", default=True, show_default=True, help="Hand the GPUs to the container.")
-@click.option("--model_cache", type=click.Path(path_type=Path), help="Weights that the container may use.")
+@click.option("--gpus/--no_gpus", default=True, show_default=True, help="Give the GPUs to the container.")
+@click.option("--model_cache", type=click.Path(path_type=Path), help="Folder of weights for the container.")
 @click.option("--captioner", type=click.Choice(["molmo", "florence"]), default="molmo", show_default=True)
 @click.option("--segmenter", default="facebook/sam2-hiera-small", show_default=True, help="SAM 2 model.")
-def main(
-    pictures: Path,
-    output: Path,
-    python: Path | None,
-    image: str | None,
-    engine: Engine,
-    gpus: bool,
-    model_cache: Path | None,
-    captioner: Literal["molmo", "florence"],
-    segmenter: str,
-) -> None:
+def vqasynth_wrapper(**options: Any) -> None:
     """The command; a user error prints one line and exits with status 2."""
     try:
-        made = run_vqasynth(
-            VqasynthRun(pictures, output, python, image, engine, gpus, model_cache, captioner, segmenter)
-        )
+        made = run_vqasynth(VqasynthRun(**options))
     except ReinforceSightError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
@@ -167,4 +153,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    vqasynth_wrapper()
