@@ -125,7 +125,7 @@ def test_rows_of_good_and_bad_pictures(tmp_path: Path, monkeypatch: pytest.Monke
     assert wrong.stderr.startswith("error: expected either an interpreter or a container image")
 
 
-def test_goes_on_after_a_kill(tmp_path: Path) -> None:
+def test_resumes_after_a_kill(tmp_path: Path) -> None:
     place = write_stand_in(tmp_path / "env")
     with (place / "vqasynth" / "localize.py").open("a") as file:
         file.write(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
+from PIL import ExifTags
+
 from reinforcesight.pictures.decode import PictureError, opened
 from reinforcesight.scene import Camera
 
-_EXIF_BLOCK = 0x8769
-_FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
-_PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
-_EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
+_Tag = ExifTags.Base
 # EXIF 2.32, tag FocalPlaneResolutionUnit: inch, centimetre; millimetre and micrometre are common extensions.
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
@@ -26,14 +25,11 @@ def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
     millimetres with the resolution of the focal plane. The principal point is the middle. A picture with another
     aspect than EXIF records was cropped: ``None``.
 
-    Args:
-        data: The picture file's bytes.
-        width: Width of the upright picture, pixels.
-        height: Height of the upright picture, pixels.
+    ``width`` and ``height`` are those of the upright picture.
     """
     try:
         with opened(data) as image:
-            tags = image.getexif().get_ifd(_EXIF_BLOCK)
+            tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
     except PictureError:
         return None
     return camera_from_tags(dict(tags), width, height)
@@ -41,21 +37,21 @@ def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
 
 def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera | None:
     long_side, short_side = max(width, height), min(width, height)
-    recorded = [_positive(tags.get(tag)) for tag in (_EXIF_WIDTH, _EXIF_HEIGHT)]
+    recorded = [_positive(tags.get(tag)) for tag in (_Tag.ExifImageWidth, _Tag.ExifImageHeight)]
     recorded_long = None
     if recorded[0] is not None and recorded[1] is not None:
-        recorded_long, recorded_short = max(recorded[0], recorded[1]), min(recorded[0], recorded[1])
-        aspect = (recorded_long / recorded_short) / (long_side / short_side)
+        recorded_long = max(recorded[0], recorded[1])
+        aspect = (recorded_long / min(recorded[0], recorded[1])) / (long_side / short_side)
         if abs(aspect - 1.0) > _ASPECT_TOLERANCE:
             return None
     focal = None
-    equivalent = _positive(tags.get(_FOCAL_35MM))
+    equivalent = _positive(tags.get(_Tag.FocalLengthIn35mmFilm))
     if equivalent is not None:
         focal = equivalent * math.hypot(width, height) / _DIAGONAL_35MM
     else:
-        millimetres = _positive(tags.get(_FOCAL_MM))
-        resolution = _positive(tags.get(_PLANE_X_RESOLUTION))
-        unit = _positive(tags.get(_PLANE_UNIT)) or 2
+        millimetres = _positive(tags.get(_Tag.FocalLength))
+        resolution = _positive(tags.get(_Tag.FocalPlaneXResolution))
+        unit = _positive(tags.get(_Tag.FocalPlaneResolutionUnit)) or 2
         if millimetres and resolution and recorded_long and unit in _MM_PER_UNIT:
             # The resolution is that of the picture as taken; it may have been scaled since.
             focal = millimetres / _MM_PER_UNIT[int(unit)] * resolution * long_side / recorded_long

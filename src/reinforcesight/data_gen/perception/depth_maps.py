@@ -37,13 +37,6 @@ def agreeing_depth(
     The second map is fitted to the first by its scale (inverse depth: scale and shift; least squares, repeated on the
     better half). Two depths agree where their ratio is within ``depth_agreement``; inverse depths, whose ratios mean
     nothing, where they differ by less than that share of the picture's range.
-
-    Args:
-        first: (H, W); see ``DepthPrediction`` for values without a reading.
-        first_kind: Kind of the first map.
-        second: The other map, of the same shape.
-        second_kind: Kind of the second map.
-        rules: Thresholds.
     """
     both = _has_reading(first, first_kind) & _has_reading(second, second_kind)
     if int(both.sum()) < _MIN_FIT:

@@ -80,15 +80,7 @@ class Gated:
 def gate_boxes(
     boxes: Sequence[GroundedBox], queries: Sequence[Query], *, width: int, height: int, rules: GateRules
 ) -> Gated:
-    """Boxes with a sufficient score, one for each thing, best first.
-
-    Args:
-        boxes: From the detector, in any order.
-        queries: The prompts; ``GroundedBox.phrase`` is a position in them.
-        width: Picture width, pixels.
-        height: Picture height, pixels.
-        rules: Thresholds.
-    """
+    """Boxes with a sufficient score, one for each thing, best first; phrases are positions in ``queries``."""
     gated = Gated([], [], [])
     kept: list[tuple[Found, Query]] = []
     doubtful: list[Found] = []
@@ -139,13 +131,7 @@ def boxes_of_points(
     queries: Sequence[Query],
     rules: GateRules,
 ) -> tuple[list[GroundedBox], Gated]:
-    """Replace points by the boxes of their outlines.
-
-    Args:
-        boxes: Boxes and points of a picture.
-        masks: One for each point, in order.
-        queries: The prompts.
-        rules: Thresholds.
+    """Replace the points among ``boxes`` by the boxes of their outlines, ``masks``, in the same order.
 
     Returns:
         Boxes only; and the points that were left out, since their outline is empty or has a low score.
@@ -233,12 +219,6 @@ def confirm_boxes(
     A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_look``, or a
     point inside) has the same name. Good boxes of the second detector that match no detection are things that may be in
     the picture: their names are no longer unique.
-
-    Args:
-        gated: What passed so far.
-        second: The second detector's boxes or points for the same prompts.
-        queries: The prompts.
-        rules: Thresholds.
     """
     result = Gated([], list(gated.skipped), list(gated.unseen))
     seen = [item for item in second if item.score >= rules.doubt_score and not np.isnan(item.box).any()]

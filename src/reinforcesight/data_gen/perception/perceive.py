@@ -147,13 +147,7 @@ def run_model(
 ) -> None:
     """Store the results of one model for a chunk, in the same batches as :func:`perceive`.
 
-    Args:
-        role: Which model. Segmentation needs the results of the grounding models in the cache.
-        tasks: The chunk.
-        models: All models; the others are only asked for their identity.
-        rules: Thresholds of the gates, which decide what is outlined.
-        cache: Shared by all roles.
-        batch_size: Pictures in one call of the model.
+    Segmentation needs the results of the grounding models in the cache. Of the other models only the identity is used.
 
     Raises:
         InputError: Boxes are not in the cache, or the model can't be loaded.
@@ -291,15 +285,9 @@ class _Chunk:
         pack: Callable[[_PredictionT], Arrays],
         unpack: Callable[[Arrays], _PredictionT],
     ) -> list[_PredictionT]:
-        """Results of one model for all pictures, from the cache or by ``compute``.
+        """Results of one model for all pictures, from the cache or else by ``compute``, which takes positions.
 
-        Args:
-            stage: The cache's folder.
-            model: Which weights and settings the results depend on.
-            inputs: What the model gets beside each picture, JSON-able.
-            compute: Results for pictures given by their positions.
-            pack: Result to arrays.
-            unpack: Arrays to result.
+        ``inputs`` are the model's other inputs for each picture, JSON-able.
         """
         results: dict[int, _PredictionT] = {}
         keys = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,30 +108,15 @@ def shade(
     hits: Hits,
     shadows: bool,
 ) -> Float32Array:
-    """Linear colour (N, 3) seen along rays from the camera.
-
-    Args:
-        layout: Lights, sky and patterns.
-        triangles: The triangles of ``scene``.
-        scene: For shadow rays.
-        directions: (N, 3) with z = 1.
-        hits: First hits along ``directions``.
-        shadows: Cast shadow rays.
-    """
+    """Linear colour (N, 3) along rays from the camera with directions (N, 3), z = 1, and their first hits."""
     colour = np.empty((len(directions), 3), dtype=np.float32)
     found = hits.triangle >= 0
-    if not found.all():
-        miss = np.flatnonzero(~found)
-        colour[miss] = _sky(layout, directions[miss])
-        index = np.flatnonzero(found)
-        triangle, d, z = hits.triangle[index], directions[index], hits.distance[index]
-        u, v = hits.u[index], hits.v[index]
-    else:
-        index = None
-        triangle, d, z, u, v = hits.triangle, directions, hits.distance, hits.u, hits.v
-    if triangle.size == 0:
+    colour[~found] = _sky(layout, directions[~found])
+    if not found.any():
         return colour
-    points = d * z[:, None]
+    hit: Any = slice(None) if found.all() else np.flatnonzero(found)  # a slice makes no copies
+    triangle, d, u, v = hits.triangle[hit], directions[hit], hits.u[hit], hits.v[hit]
+    points = d * hits.distance[hit, None]
     albedo = triangles.albedo[triangle]
     normal = np.ascontiguousarray(triangles.normals[:, 0])[triangle]
     surface = triangles.surface[triangle]
@@ -141,10 +127,7 @@ def shade(
     normal[curved] = smooth / np.maximum(np.sqrt(_dot(smooth, smooth)), np.float32(1e-6))[:, None]
     _paint_surfaces(layout, surface, points, normal, albedo)
     light = _light(layout, points, normal, d, triangles.curved[triangle], scene, shadows)
-    result = albedo * light[:, None]
-    if index is None:
-        return result
-    colour[index] = result
+    colour[hit] = albedo * light[:, None]
     return colour
 
 

@@ -24,8 +24,8 @@ from reinforcesight.data_gen.sources.depth_files import (
     read_depth,
     read_intrinsics,
 )
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file
 from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import (

@@ -76,13 +76,6 @@ def scene_of_row(
     The depth unit is "scene" (VGGT's, up to scale), and the camera comes from the row's focal length. Without usable
     depth only picture relations can be asked. Rows have no scores, so gates on scores let everything pass.
 
-    Args:
-        row: The columns.
-        width: Width of the row's picture, pixels.
-        height: Height of the picture.
-        source_id: Name of the picture.
-        rules: Thresholds of the gates.
-
     Raises:
         PictureRejected: no_masks, mask_size or captions_unbound.
     """

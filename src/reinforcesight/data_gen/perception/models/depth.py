@@ -17,15 +17,7 @@ from reinforcesight.errors import InputError
 
 
 class TransformersDepth(StoredModel):
-    """A depth model of ``AutoModelForDepthEstimation``.
-
-    Args:
-        model: Folder or hub id.
-        loading: See :class:`StoredModel`.
-
-    Raises:
-        InputError: There is no such model, or it is not known whether its family gives depth or inverse depth.
-    """
+    """A depth model of ``AutoModelForDepthEstimation``."""
 
     def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
         super().__init__(model, **loading)

@@ -31,13 +31,7 @@ class Florence2Grounder(StoredModel):
     probabilities of its four location tokens. An answer that was cut off or does not have the documented form makes
     all its phrases unreadable.
 
-    Args:
-        model: Folder or hub id in transformers' format, such as ``florence-community/Florence-2-base``.
-        min_score: Boxes and points with a lower score are left out.
-        loading: See :class:`StoredModel`.
-
-    Raises:
-        InputError: There is no such model, or it is of another family or format.
+    Boxes and points with a score below ``min_score`` are left out.
     """
 
     def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:

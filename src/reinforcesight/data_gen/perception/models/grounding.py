@@ -33,13 +33,7 @@ class TransformersGrounder(StoredModel):
     both words; for OWLv2 it is the class probability. Each box is given to its best phrase, and to the second best too
     if that reaches ``min_score``: a thing with two nearly equal names has no certain name.
 
-    Args:
-        model: Folder or hub id.
-        min_score: Boxes and points with a lower score are left out.
-        loading: See :class:`StoredModel`.
-
-    Raises:
-        InputError: There is no such model, or it is of another family.
+    Boxes and points with a score below ``min_score`` are left out.
     """
 
     def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:

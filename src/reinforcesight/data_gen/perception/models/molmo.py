@@ -33,13 +33,7 @@ class Molmo2Pointer(StoredModel):
     is the geometric mean of the probabilities of the answer's tokens. An answer that was cut off or can't be read makes
     its phrase unreadable.
 
-    Args:
-        model: Folder or hub id, such as ``allenai/Molmo2-4B``.
-        min_score: Boxes and points with a lower score are left out.
-        loading: See :class:`StoredModel`.
-
-    Raises:
-        InputError: There is no such model, or it is of another family.
+    Boxes and points with a score below ``min_score`` are left out.
     """
 
     def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:

@@ -20,15 +20,7 @@ _PROMPTS_AT_ONCE = 32
 
 
 class Sam2Segmenter(StoredModel):
-    """SAM 2 with one mask for each prompt: a box has a single mask, a point the best of three.
-
-    Args:
-        model: Folder or hub id of a SAM 2 or 2.1 image model.
-        loading: See :class:`StoredModel`.
-
-    Raises:
-        InputError: There is no such model, or it is of another family.
-    """
+    """SAM 2 with one mask for each prompt: a box has a single mask, a point the best of three."""
 
     def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
         super().__init__(model, **loading)
@@ -39,13 +31,10 @@ class Sam2Segmenter(StoredModel):
     def identity(self) -> str:
         return self._identity("segmentation")
 
-    def _read(self) -> tuple[Any, int]:
-        """The model and the side of the square that it sees."""
+    def _read(self) -> tuple[Any, Any]:
         from transformers import Sam2Model
 
-        _, model = self._from_folder(Sam2Model, None, expected="SAM 2")
-        side = model.config.prompt_encoder_config.image_size
-        return model, int(side if isinstance(side, int) else side[0])
+        return self._from_folder(Sam2Model, None, expected="SAM 2")
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]
@@ -57,43 +46,53 @@ class Sam2Segmenter(StoredModel):
 
         if not prompts:
             return []
-        model, side = self._load()
-        height, width = picture.shape[:2]
+        _, model = self._load()
+        size = model.config.prompt_encoder_config.image_size
+        side = int(size if isinstance(size, int) else size[0])
+        # All prompts of a call must have a box, a point or both.
+        kinds: dict[tuple[bool, bool], list[int]] = {}
+        for position, prompt in enumerate(prompts):
+            kinds.setdefault((prompt.box is None, prompt.point is None), []).append(position)
         results: dict[int, SegmentedMask] = {}
         with torch.inference_mode():
-            pixels = _prepared(picture, side).to(model.device, model.dtype)
-            embeddings = model.get_image_embeddings(pixels)
-            # Prompts of one call must be of one kind.
-            kinds: dict[tuple[bool, bool], list[int]] = {}
-            for position, prompt in enumerate(prompts):
-                kinds.setdefault((prompt.box is not None, prompt.point is not None), []).append(position)
-            for (has_box, has_point), members in kinds.items():
+            embeddings = model.get_image_embeddings(_prepared(picture, side).to(model.device, model.dtype))
+            for members in kinds.values():
                 for start in range(0, len(members), _PROMPTS_AT_ONCE):
                     part = members[start : start + _PROMPTS_AT_ONCE]
-                    arguments: dict[str, Any] = {}
-                    if has_box:
-                        boxes = [_scaled(prompts[p].box or (), width, height, side) for p in part]
-                        arguments["input_boxes"] = torch.tensor([boxes], device=model.device)
-                    if has_point:
-                        points = [[_scaled(prompts[p].point or (), width, height, side)] for p in part]
-                        arguments["input_points"] = torch.tensor([points], device=model.device)
-                        labels = torch.ones((1, len(part), 1), dtype=torch.int32, device=model.device)
-                        arguments["input_labels"] = labels
-                    outputs = model(
-                        image_embeddings=list(embeddings), multimask_output=not has_box, **arguments
-                    )
-                    for row, position in enumerate(part):
-                        quality = outputs.iou_scores[0, row].float()
-                        best = int(quality.argmax())
-                        logits = outputs.pred_masks[0, row, best].float()[None, None]
-                        # (1, 1, side / 4, side / 4) to the picture's size, as SAM 2 does
-                        full = torch.nn.functional.interpolate(
-                            logits, size=(height, width), mode="bilinear", align_corners=False
-                        )
-                        mask = (full[0, 0] > 0).cpu().numpy()
-                        score = min(max(float(quality[best]), 0.0), 1.0)
-                        results[position] = SegmentedMask(mask, score)
+                    asked = [prompts[position] for position in part]
+                    masks = _masks(model, embeddings, asked, picture.shape[1], picture.shape[0], side)
+                    results.update(zip(part, masks, strict=True))
         return [results[position] for position in range(len(prompts))]
+
+
+def _masks(
+    model: Any, embeddings: Any, prompts: Sequence[SegmentPrompt], width: int, height: int, side: int
+) -> list[SegmentedMask]:
+    """Masks (height, width) for prompts of one kind, from the embeddings of a picture scaled to a square."""
+    import torch
+
+    def scaled(values: Sequence[float]) -> list[float]:
+        return [value * side / (height if position % 2 else width) for position, value in enumerate(values)]
+
+    arguments: dict[str, Any] = {}
+    boxes = [scaled(prompt.box) for prompt in prompts if prompt.box is not None]
+    points = [[scaled(prompt.point)] for prompt in prompts if prompt.point is not None]
+    if boxes:
+        arguments["input_boxes"] = torch.tensor([boxes], device=model.device)
+    if points:
+        arguments["input_points"] = torch.tensor([points], device=model.device)
+        arguments["input_labels"] = torch.ones((1, len(points), 1), dtype=torch.int32, device=model.device)
+    outputs = model(image_embeddings=list(embeddings), multimask_output=not boxes, **arguments)
+    results = []
+    for qualities, logits in zip(outputs.iou_scores[0].float(), outputs.pred_masks[0].float(), strict=True):
+        best = int(qualities.argmax())
+        # (1, 1, side / 4, side / 4) to the picture's size, as SAM 2 does
+        full = torch.nn.functional.interpolate(
+            logits[best][None, None], size=(height, width), mode="bilinear", align_corners=False
+        )
+        score = min(max(float(qualities[best]), 0.0), 1.0)
+        results.append(SegmentedMask((full[0, 0] > 0).cpu().numpy(), score))
+    return results
 
 
 def _prepared(picture: Picture, side: int) -> torch.Tensor:
@@ -106,8 +105,3 @@ def _prepared(picture: Picture, side: int) -> torch.Tensor:
     values = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255.0).permute(2, 0, 1)
     mean, deviation = torch.tensor(_MEAN)[:, None, None], torch.tensor(_DEVIATION)[:, None, None]
     return ((values - mean) / deviation)[None]
-
-
-def _scaled(values: Sequence[float], width: int, height: int, side: int) -> list[float]:
-    """x, y, ... of the picture as of the square."""
-    return [value * side / (height if position % 2 else width) for position, value in enumerate(values)]

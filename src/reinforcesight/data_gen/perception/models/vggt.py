@@ -45,16 +45,7 @@ class _Fit:
 
 
 class VggtDepth(StoredModel):
-    """VGGT as a depth estimator.
-
-    Args:
-        model: Folder or hub id, such as ``facebook/VGGT-1B``.
-        device: "auto", "cpu", "cuda", ...
-        dtype: "auto", "float32" or "bfloat16": of the transformer; the heads run in float32, as documented.
-
-    Raises:
-        InputError: There is no such model, or it is of another family.
-    """
+    """VGGT as a depth estimator. The dtype is the transformer's; the heads run in float32, as VGGT documents."""
 
     kind: DepthKind = "scale"
 
