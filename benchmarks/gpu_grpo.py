@@ -34,7 +34,8 @@ from reinforcesight.config import load_config
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.trainer import train_grpo
-from reinforcesight.jobs.record import memory_peak, read_metrics
+from reinforcesight.jobs.environment import memory_peak
+from reinforcesight.jobs.record import read_metrics
 from reinforcesight.tuning.session import is_out_of_memory
 
 RECIPE = Path(__file__).parents[1] / "configs" / "grpo_config.yaml"

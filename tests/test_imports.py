@@ -17,10 +17,11 @@ PACKAGE = Path(__file__).parents[1] / "src" / "reinforcesight"
 LAYERS = [
     ("errors", "arrays"),
     ("config", "protocol", "devices"),
+    ("jobs",),
     ("scene", "relations.kinds"),
     ("language", "judge"),
     ("relations",),
-    ("jobs", "pictures"),
+    ("pictures",),
     ("pages", "data_gen"),
     ("model",),
     ("tuning",),

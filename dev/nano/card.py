@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.jobs.record import RunRecord, write_text
+from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import CARD_NAME
 
 _SCORES = {

@@ -31,7 +31,9 @@ from nano.supply import SceneSupply, held_out_scenes
 from nano.tasks import picture_turns, text_turns
 from nano.vision import GridHeads, batch_vision_attention, unseen_after, word_ids
 from reinforcesight.errors import ConfigError
-from reinforcesight.jobs.record import RunRecord, memory_peak
+from reinforcesight.jobs.environment import memory_peak
+from reinforcesight.jobs.record import RunRecord
+from reinforcesight.jobs.signals import signal_name
 from reinforcesight.model.load import load_model, quiet_libraries
 from reinforcesight.model.memory import keep_freed_memory
 from reinforcesight.model.options import ModelConfig
@@ -44,7 +46,7 @@ from reinforcesight.tuning.checkpoints import (
     step_of,
 )
 from reinforcesight.tuning.report import Chart, write_report
-from reinforcesight.tuning.session import open_record, session_facts, signal_name, start_session
+from reinforcesight.tuning.session import open_record, session_facts, start_session
 
 # What may change between a run and its continuation.
 _FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}
@@ -329,7 +331,7 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
     run.supply.close()
     facts = session_facts(run.step, started)
     if stop.received is not None:
-        record.end_session("interrupted", **facts, reason=signal_name(stop.received))
+        record.end_session("interrupted", **facts, reason=signal_name(stop.received or 0))
         click.echo(f"stopped after step {run.step}; the same command goes on from there")
         return record
     _publish(run)

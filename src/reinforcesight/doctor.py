@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 from dataclasses import asdict, dataclass, field
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from reinforcesight import __version__
 from reinforcesight.config import StrictConfig
+from reinforcesight.jobs.environment import version_of
 
 # Extra -> (purpose, its (distribution, module) pairs).
 EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
@@ -95,24 +96,17 @@ def diagnose() -> Diagnosis:
         free_disk_gib=round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
     )
     for name in CORE:
-        found.packages[name] = _version(name)
+        found.packages[name] = version_of(name)
         if found.packages[name] is None:
             found.problems.append(f"the core package {name} is missing: pip install reinforcesight")
     for extra, (_, parts) in EXTRAS.items():
         for distribution, _module in parts:
-            found.packages[distribution] = _version(distribution)
+            found.packages[distribution] = version_of(distribution)
         if any(util.find_spec(module) is None for _, module in parts):
             found.missing[extra] = f'pip install "reinforcesight[{extra}]"'
     if util.find_spec("torch") is not None:
         found.devices = _devices()
     return found
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _devices() -> list[str]:

@@ -15,8 +15,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.items import Request, Variant, content_hash
-from reinforcesight.jobs.files import cannot_write, write_text
+from reinforcesight.eval.items import Request, Variant
+from reinforcesight.jobs.files import cannot_write, json_hash, write_text
 from reinforcesight.judge import judge
 
 
@@ -84,7 +84,7 @@ def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> s
     picture = None if request.picture is None else request.item.picture_sha
     name = request.item.id if by_id else None
     variant = request.variant.value
-    return content_hash([run_identity, request.text, picture, list(request.choices), variant, name])
+    return json_hash([run_identity, request.text, picture, list(request.choices), variant, name])
 
 
 def score(

@@ -25,13 +25,12 @@ from reinforcesight.eval.items import (
     Benchmark,
     BrokenRow,
     Item,
-    content_hash,
-    file_sha256,
     gold_letter,
     relation_of,
     strip_instruction,
     type_of,
 )
+from reinforcesight.jobs.files import file_hash, json_hash
 from reinforcesight.protocol import LETTERS, option_lines, with_options
 
 HUB_ID = "nyu-visionx/CV-Bench"
@@ -83,7 +82,7 @@ def load_benchmark(
         )
     if limit is not None:
         items = spread_over_tasks(items, limit, seed)
-    fingerprint = content_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
+    fingerprint = json_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
     return Benchmark(
         name=name,
         revision=pinned,
@@ -91,7 +90,7 @@ def load_benchmark(
         items=tuple(items),
         broken=tuple(broken),
         available=dict(reader.available),
-        files={file.name: file_sha256(file) for file in files},
+        files={file.name: file_hash(file) for file in files},
         fingerprint=fingerprint,
         notes=tuple(reader.notes),
     )
@@ -368,7 +367,7 @@ def _check_columns(file: Path, names: Sequence[str]) -> None:
 def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
     """Choose items from the tasks in turn, in an order given by content and seed."""
     by_task: dict[str, list[Item]] = {}
-    for item in sorted(items, key=lambda item: content_hash([seed, item.item_key])):
+    for item in sorted(items, key=lambda item: json_hash([seed, item.item_key])):
         by_task.setdefault(item.task, []).append(item)
     turns = [(turn, task, item) for task, group in by_task.items() for turn, item in enumerate(group)]
     chosen = sorted(turns, key=lambda entry: (entry[0], entry[1]))[:limit]

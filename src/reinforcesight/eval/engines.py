@@ -17,7 +17,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
-from reinforcesight.eval.items import Request, Variant, content_hash, file_sha256
+from reinforcesight.eval.items import Request, Variant
+from reinforcesight.jobs.files import file_hash, json_hash
 from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ class ReplayEngine:
 
     def __init__(self, path: Path) -> None:
         self._responses = _read_log(path)
-        digest = file_sha256(path)
-        self.identity = content_hash(["replay", digest])
+        digest = file_hash(path)
+        self.identity = json_hash(["replay", digest])
         self.description = {"model_path": path.name, "answers_sha256": digest}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
@@ -202,11 +203,11 @@ def model_identity(description: dict[str, Any]) -> str:
         if description.get(role) and folder.is_dir():
             for file in sorted(folder.iterdir()):
                 if file.suffix in (".safetensors", ".json", ".jinja"):
-                    weights[f"{role}/{file.name}"] = file_sha256(file)
+                    weights[f"{role}/{file.name}"] = file_hash(file)
         elif description.get(role):
             weights[role] = f"{description[role]}@{description.get('revision')}"
     parts = ("dtype", "quantization", "attn_implementation", "picture_size", "architecture")
-    return content_hash([weights, {part: description.get(part) for part in parts}])
+    return json_hash([weights, {part: description.get(part) for part in parts}])
 
 
 def _is_readable(request: Request) -> bool:

@@ -6,14 +6,12 @@ everything that decides them (model, protocol, decoding, prompt, picture, choice
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,14 +36,14 @@ from reinforcesight.eval.items import (
     Item,
     Request,
     Variant,
-    content_hash,
     make_request,
 )
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.progress import Progress
 from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
 from reinforcesight.grpo.faithfulness import faithfulness_metrics
-from reinforcesight.jobs.files import write_json
+from reinforcesight.jobs.environment import versions
+from reinforcesight.jobs.files import json_hash, write_json
 from reinforcesight.pictures.decode import decode_rgb
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
@@ -55,7 +53,7 @@ _log = logging.getLogger(__name__)
 # Further measures of an answer, by name, from the item and the response text.
 Metrics = Callable[[Item, str], Mapping[str, float]]
 
-_VERSIONED = ("reinforcesight", "torch", "transformers", "peft", "vllm", "numpy", "scipy", "pillow")
+_VERSIONED = ("torch", "transformers", "peft", "vllm", "numpy", "scipy", "pillow")
 
 
 def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_metrics) -> Results:
@@ -175,7 +173,7 @@ def _keyed_requests(
             items[Variant.BLIND] = tuple(few)
     if config.swap_options:
         items[Variant.SWAPPED] = benchmark.items
-    identity = content_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
+    identity = json_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
     requests = (
         make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen
     )
@@ -340,16 +338,8 @@ def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEng
         },
         "scoring": "reinforcesight.judge; an answer that can't be read counts as not right",
         "intervals": "95 %: Wilson in single cells, bootstrap over pictures in micro, macro and official figures",
-        "versions": _versions(),
+        "versions": versions(_VERSIONED),
     }
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in _VERSIONED:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
 
 
 def _print_outcome(results: Results, output: Path) -> None:

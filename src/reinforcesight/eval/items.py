@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
+from reinforcesight.jobs.files import json_hash
 from reinforcesight.protocol import (
     DIRECT_OPEN_INSTRUCTION,
     LETTERS,
@@ -71,7 +69,7 @@ class Item:
     @property
     def item_key(self) -> str:
         """Hash of question, choices, gold and picture; identifies the item in every run."""
-        return content_hash([self.prompt, list(self.choices), self.gold, self.picture_sha])
+        return json_hash([self.prompt, list(self.choices), self.gold, self.picture_sha])
 
 
 @dataclass(frozen=True)
@@ -129,17 +127,6 @@ class Request:
     def picture(self) -> bytes | None:
         """Encoded picture, or None in the blind variant."""
         return None if self.variant is Variant.BLIND else self.item.picture
-
-
-def content_hash(value: object) -> str:
-    """SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | None:

@@ -17,9 +17,9 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer
-from reinforcesight.eval.items import Item, Variant, content_hash
+from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.results import Accuracy, Compared, Results
-from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.files import json_hash, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.protocol import LETTERS
@@ -210,7 +210,7 @@ def markdown(results: Results) -> str:
 def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAnswer]:
     """Entries of the gallery: by turns from every task and kind of failure, in an order that content decides."""
     groups: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
-    for answer in sorted(failed, key=lambda a: content_hash(a.item)):
+    for answer in sorted(failed, key=lambda a: json_hash(a.item)):
         groups[answer.task, answer.status].append(answer)
     turns = zip_longest(*(groups[name] for name in sorted(groups)))
     return [answer for answer in chain.from_iterable(turns) if answer is not None][:most]

@@ -16,7 +16,7 @@ from reinforcesight.errors import InputError, OutputError
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.cvbench import HUB_ID, load_benchmark
 from reinforcesight.eval.items import BrokenRow, Item
-from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.files import atomic_file, write_text
 from reinforcesight.pictures.decode import opened
 from reinforcesight.protocol import Protocol
 
@@ -207,9 +207,8 @@ def _write(rows: list[dict[str, Any]], path: Path) -> None:
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     columns = [*_COLUMNS.items(), *((name, pa.string()) for name in extra)]
     schema = pa.schema(columns, metadata=metadata)
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, row_group_size=_ROWS_PER_GROUP)
-    temporary.replace(path)
+    with atomic_file(path) as stream:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), stream, row_group_size=_ROWS_PER_GROUP)
 
 
 def _card(name: str, fingerprint: str, rows: list[dict[str, Any]]) -> str:

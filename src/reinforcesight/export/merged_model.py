@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError, OutputError, require_module
+from reinforcesight.jobs.files import atomic_folder
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import ModelConfig, ModelSource, find_source, load_model
@@ -58,22 +59,12 @@ def export_merged_model(source: Path, output: Path, push_to_hub: str | None = No
     base = _base_of(found, record)
     config = ModelConfig(model_path=str(source), dtype=_stored_dtype(found), device="cpu")
     loaded = load_model(config, merge_adapter=found.adapter is not None)
-    partial = output.with_name(f".{output.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with atomic_folder(output) as partial:
         loaded.model.save_pretrained(partial)
         if not copy_processor_files(base, partial):
             loaded.processor.save_pretrained(partial)
         write_model_card(record, partial, base_model=base.base, name=output.resolve().name)
         _share(partial)
-        if output.exists():
-            output.rmdir()
-        partial.replace(output)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise OutputError(
-            f"can't write the merged model: {error}", where=str(output), fix="check the space"
-        ) from error
     if push_to_hub is not None:
         _push(output, push_to_hub)
     return ExportedModel(output, base.base, push_to_hub)

@@ -20,7 +20,8 @@ from accelerate.utils import gather_object
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView
-from reinforcesight.jobs.record import differences, write_text
+from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.record import differences
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
 from reinforcesight.tuning.data import decode_picture
@@ -177,7 +178,7 @@ def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
     changed = differences(found, header)
     if changed:
         raise OutputError(
-            f"these pass rates are of another model, data set or sampling: {'; '.join(changed[:3])}",
+            f"these pass rates are of another model, data set or sampling: {changed}",
             where=str(path),
             fix="name another difficulty.file, or remove this one",
         )

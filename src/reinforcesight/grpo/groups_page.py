@@ -15,7 +15,7 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_spans
-from reinforcesight.jobs.record import write_text
+from reinforcesight.jobs.files import write_text
 from reinforcesight.pages.question_cards import ROLES, Overlay, overlay
 from reinforcesight.scene import Scene
 

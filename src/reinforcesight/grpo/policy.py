@@ -21,7 +21,7 @@ from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
 from reinforcesight.grpo.reward import score_batch, text_of_completion
 from reinforcesight.grpo.validation import ValidatedAnswer, validate, validation_metrics
-from reinforcesight.jobs.record import write_text
+from reinforcesight.jobs.files import write_text
 from reinforcesight.tuning.callbacks import StopOnSignal
 from reinforcesight.tuning.checkpoints import checkpoint_folder, is_complete
 from reinforcesight.tuning.whole_weights import ResumesWholeWeights

@@ -1,12 +1,15 @@
-"""Writing files so that a kill, a crash or a full disk leaves either the whole file or none."""
+"""Files and folders that are whole or absent after a kill, a crash or a full disk; locks; and SHA-256 of contents."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import shutil
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,18 +17,17 @@ import psutil
 
 from reinforcesight.errors import OutputError
 
-PART_SUFFIX = ".part"
+_PART_SUFFIX = ".part"
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new binary file, which appears under its name only once it is complete and on the disk.
+    """A new binary file, which gets its name once it is complete and on the disk.
 
     Raises:
         OutputError: The disk is full, a limit is reached, or the folder can't be written to.
     """
-    # The name tells processes and machines apart: two of them may write the same file, with the same content.
-    part = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{PART_SUFFIX}")
+    part = _part(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as stream:
@@ -41,8 +43,33 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which gets its name (so far free, or an empty folder's) once the block ends without an error.
+
+    Raises:
+        OutputError: The disk is full, or the folder can't be written to.
+    """
+    part = _part(path)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        part.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _part(path: Path) -> Path:
+    # Host and process in the name: two of them may write the same file, with the same content.
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{_PART_SUFFIX}")
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system lets a folder be synchronised."""
+    """Make a rename last through a power cut, where the system can synchronise a folder."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -61,7 +88,7 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, all or nothing.
+    """Write a text file atomically.
 
     Raises:
         OutputError: The file can't be written.
@@ -71,7 +98,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON, all or nothing.
+    """Write indented JSON atomically.
 
     Raises:
         OutputError: The file can't be written.
@@ -80,8 +107,75 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what writes of killed processes of this machine left in a folder; other machines may be writing still."""
-    for part in folder.glob(f".*.{socket.gethostname()}.*{PART_SUFFIX}"):
-        process = part.name.removesuffix(PART_SUFFIX).rpartition(".")[2]
+    """Remove unfinished files of killed processes of this machine; other machines may still be writing theirs."""
+    for part in folder.glob(f".*.{socket.gethostname()}.*{_PART_SUFFIX}"):
+        process = part.name.removesuffix(_PART_SUFFIX).rpartition(".")[2]
         if process.isdecimal() and not psutil.pid_exists(int(process)):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lambda: None
+) -> Iterator[int | None]:
+    """Hold an exclusive lock on a file, made if absent, and yield its descriptor; ``None``: another process holds it.
+
+    A file system without locks counts as free. A child process that inherits the descriptor shares the lock.
+
+    Args:
+        path: The file; its folder exists.
+        wait: Seconds to wait for another process.
+        on_wait: Called once before waiting.
+
+    Raises:
+        OSError: The file can't be opened.
+    """
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + wait
+    waiting = False
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    yield None
+                    return
+            except OSError:
+                break
+            else:
+                break
+            if not waiting:
+                on_wait()
+                waiting = True
+            time.sleep(0.5)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_hash(files: Iterable[Path]) -> str:
+    """SHA-256 over names, sizes and contents of files, in the order given.
+
+    Raises:
+        OSError: A file can't be read.
+    """
+    return json_hash([[file.name, file.stat().st_size, file_hash(file)] for file in files])
+
+
+def json_hash(value: object) -> str:
+    """SHA-256 of a JSON value in a canonical spelling."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -6,22 +6,19 @@ at most. Both stand in the run's output folder.
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import json
 import os
-import platform
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import OutputError
+from reinforcesight.jobs.environment import now
+from reinforcesight.jobs.files import write_json, write_text
 
 RECORD_NAME = "run_record.json"
 METRICS_NAME = "metrics.jsonl"
-SCHEMA = 1
 
 
 @dataclass
@@ -61,7 +58,7 @@ class RunRecord:
         Raises:
             OutputError: The folder can't be written to.
         """
-        write_text(self.folder / RECORD_NAME, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
+        write_json(self.folder / RECORD_NAME, self.content)
 
     def start_session(self, *, from_step: int) -> None:
         """Note that the command started (again), and drop metrics that belong to lost steps."""
@@ -111,93 +108,28 @@ def keep_metrics_until(folder: Path, step: int) -> None:
         write_text(folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves either the old or the new one.
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()
+) -> str:
+    """Which settings differ, in words: dotted keys with both values. Empty where all are the same.
 
-    Raises:
-        OutputError: The disk is full or the folder can't be written to.
+    Args:
+        old: Settings as stored, JSON values.
+        new: Settings now.
+        most: So many are named, the others counted.
+        also: Other differences, in words, named after these.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"can't write: {error}", where=str(path), fix="check space and permissions"
-        ) from error
+    found = [*_compare(old, new, ""), *also]
+    shown = [text if len(text) <= 120 else text[:117] + "..." for text in found[:most]]
+    return "; ".join(shown) + (f"; and {len(found) - most} more" if len(found) > most else "")
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted keys whose values differ, each with both values."""
-    found = []
+def _compare(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            found.extend(differences(before, after, f"{prefix}{key}."))
+            yield from _compare(before, after, f"{prefix}{key}.")
+        elif before != after and key.endswith("_digest"):
+            yield f"the {key.removesuffix('_digest')} has changed"
         elif before != after:
-            found.append(f"{prefix}{key} was {before!r}, now {after!r}")
-    return found
-
-
-def fingerprint_files(files: Iterable[Path]) -> str:
-    """SHA-256 over names and contents of files, in the order given."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def source_state() -> dict[str, Any]:
-    """Commit of the code that runs, and whether it was changed since; nulls outside a git checkout."""
-    package = Path(__file__).parents[1]
-    commit = _git(package, "rev-parse", "HEAD")
-    changed = _git(package, "status", "--porcelain", "--", str(package))
-    return {"commit": commit, "uncommitted_changes": None if changed is None else bool(changed)}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def hardware() -> dict[str, Any]:
-    """The machine: processor, memory (bytes), and GPUs where torch sees any."""
-    import psutil
-    import torch
-
-    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    return {
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "gpus": [{"name": gpu.name, "memory_bytes": gpu.total_memory} for gpu in gpus],
-    }
-
-
-def memory_peak() -> dict[str, int]:
-    """Most memory in use so far, in bytes: this process, and its GPU where there is one."""
-    import resource
-
-    import torch
-
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if platform.system() == "Darwin" else 1024
-    peak = {"process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    if torch.cuda.is_available():
-        peak["gpu_bytes"] = torch.cuda.max_memory_allocated()
-    return peak
-
-
-def now() -> str:
-    """The time, in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            yield f"{prefix}{key} was {before!r}, now {after!r}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from reinforcesight.jobs.record import RunRecord, write_text
+from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.load import EMBEDDED_DIRECTORY
 
 CARD_NAME = "README.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import sys
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
+from reinforcesight.jobs.environment import versions
 from reinforcesight.model.options import ModelConfig, ModelOptions, ModelSource
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = [
     "describe_model",
     "find_source",
     "load_model",
-    "package_versions",
     "quiet_libraries",
     "resolve_path",
     "weights_fingerprint",
@@ -39,7 +38,6 @@ EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
 EMBEDDED_MODEL = "nano"
 
 _VERSIONED_PACKAGES = (
-    "reinforcesight",
     "torch",
     "transformers",
     "trl",
@@ -297,7 +295,7 @@ def describe_model(
         "picture_size": {key: value for key, value in dict(size).items() if value}
         if size is not None
         else None,
-        "versions": package_versions(),
+        "versions": versions(_VERSIONED_PACKAGES),
     }
 
 
@@ -324,14 +322,3 @@ def weights_fingerprint(source: ModelSource) -> str | None:
             stream.seek(max(0, size - (1 << 20)))
             digest.update(stream.read())
     return digest.hexdigest()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide a result, those that are installed."""
-    versions = {}
-    for name in _VERSIONED_PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

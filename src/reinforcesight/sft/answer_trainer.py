@@ -20,7 +20,7 @@ from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.jobs.record import write_text
+from reinforcesight.jobs.files import write_text
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.accuracy import accuracy_metrics, as_lines, judge_generated
 from reinforcesight.tuning.callbacks import StopOnSignal

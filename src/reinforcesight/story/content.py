@@ -16,9 +16,10 @@ from reinforcesight.data_gen.dataset.reader import RowPlace, StoredRow, find_fil
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
-from reinforcesight.eval.items import Item, Variant, content_hash
+from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import Box, scene_boxes
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
+from reinforcesight.jobs.files import json_hash
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.question_cards import Card, make_card, thumbnail
 from reinforcesight.pictures.decode import decode_rgb
@@ -280,7 +281,7 @@ def _compare(config: RunConfig) -> Comparison | None:
     answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODELS}
     known = [item for item in items if all(item.item_key in found for found in answers.values())]
     by_pattern: dict[str, list[Item]] = {}
-    for item in sorted(known, key=lambda i: content_hash(i.item_key)):
+    for item in sorted(known, key=lambda i: json_hash(i.item_key)):
         pattern = pattern_in_words([answers[model][item.item_key].correct for model in MODELS])
         by_pattern.setdefault(pattern, []).append(item)
     order = sorted(by_pattern, key=lambda pattern: (not pattern.startswith("learnt"), pattern))

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from reinforcesight.eval.results import Accuracy
 from reinforcesight.grpo.curves import CHARTS as GRPO_CHARTS
-from reinforcesight.jobs.record import read_metrics, write_text
+from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.record import read_metrics
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import TITLES, Story, read_story
 from reinforcesight.story.layout import MODELS

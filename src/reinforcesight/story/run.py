@@ -19,14 +19,14 @@ import yaml
 from reinforcesight import __version__
 from reinforcesight.errors import OutputError, ReinforceSightError
 from reinforcesight.jobs.child import ChildResult, Signals, run_child
-from reinforcesight.jobs.record import now, write_text
+from reinforcesight.jobs.environment import now
+from reinforcesight.jobs.files import json_hash, write_text
 from reinforcesight.story.config import RunConfig, StageName
 from reinforcesight.story.stages import STAGES, Stage, inputs_of
 from reinforcesight.story.state import (
     RunState,
     StageRecord,
     fingerprint_of,
-    key_of,
     missing_product,
     read_state,
     take_products,
@@ -129,7 +129,7 @@ def _why(stage: Stage, config: RunConfig, state: RunState, inputs: dict[str, Any
         return "asked for by --from"
     if record is None:
         return ""
-    if record.key != key_of(inputs):
+    if record.key != json_hash(inputs):
         return what_changed(record.inputs, inputs)
     if record.status != "finished":
         return "goes on"
@@ -147,7 +147,7 @@ def _do(
     signals: Signals,
     view: View,
 ) -> StageRecord:
-    folder, key = config.folder, key_of(inputs)
+    folder, key = config.folder, json_hash(inputs)
     if not _goes_on(stage, config, state, key):
         for moved in _move_aside(stage, config):
             view.say(f"what was there before is in {moved}")

@@ -6,8 +6,6 @@ that decide its result, the fingerprints of the stages before it that it reads, 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.record import RECORD_NAME, differences, now, write_text
+from reinforcesight.jobs.environment import now
+from reinforcesight.jobs.files import file_hash, json_hash, write_json
+from reinforcesight.jobs.record import RECORD_NAME, differences
 
-SCHEMA = 1
+_SCHEMA = 1
 _RECORDS = {RECORD_NAME, "manifest.json"}
 
 Status = Literal["running", "finished", "failed", "interrupted"]
@@ -73,7 +73,7 @@ class RunState(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    schema_version: int = SCHEMA
+    schema_version: int = _SCHEMA
     version: str
     stages: dict[str, StageRecord] = {}
 
@@ -83,7 +83,7 @@ class RunState(BaseModel):
         Raises:
             OutputError: The folder can't be written to.
         """
-        write_text(path, json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+        write_json(path, self.model_dump(mode="json"))
 
     def begin(self, stage: str, key: str, inputs: dict[str, Any]) -> StageRecord:
         """The record of a stage that starts, or goes on where its key is the same."""
@@ -116,12 +116,6 @@ def read_state(path: Path, version: str) -> RunState:
         ) from error
 
 
-def key_of(inputs: Mapping[str, Any]) -> str:
-    """Hash of JSON values in a canonical spelling."""
-    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
     """The files under a run folder that match, with their contents' hashes.
 
@@ -139,14 +133,12 @@ def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
 
 def _product(path: Path) -> Product:
     status = path.stat()
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Product(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=digest)
+    return Product(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=file_hash(path))
 
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
     """Hash over the names and contents of products; records of how they were made are no content."""
-    return key_of(
+    return json_hash(
         {name: product.sha256 for name, product in products.items() if Path(name).name not in _RECORDS}
     )
 
@@ -169,12 +161,8 @@ def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
 
 def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """In a few words why a stage's key is another one."""
-    changed = differences(dict(old.get("settings") or {}), dict(new.get("settings") or {}))
     before, after = old.get("from") or {}, new.get("from") or {}
-    names = sorted(before.keys() | after.keys())
-    changed += [f"{name} is new" for name in names if before.get(name) != after.get(name)]
+    also = [f"{name} is new" for name in sorted(after) if before.get(name) != after[name]]
     if old.get("version") != new.get("version"):
-        changed.append(f"version was {old.get('version')}, now {new.get('version')}")
-    shown = [text if len(text) <= 120 else text[:117] + "..." for text in changed[:3]]
-    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    return "; ".join(shown) + more
+        also.append(f"version was {old.get('version')}, now {new.get('version')}")
+    return differences(old.get("settings") or {}, new.get("settings") or {}, also=also)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -22,6 +20,7 @@ from transformers import (
 )
 
 from reinforcesight.jobs.record import RunRecord
+from reinforcesight.jobs.signals import NotedSignals
 from reinforcesight.tuning.checkpoints import checkpoint_folder, mark_complete, remove_old
 from reinforcesight.tuning.report import Chart, write_report
 
@@ -79,21 +78,20 @@ class StopOnSignal(TrainerCallback):
     """
 
     def __init__(self) -> None:
-        self.received: int | None = None
-        self._previous: dict[int, Any] = {}
+        self._agreed: int | None = None
+        self._signals = NotedSignals()
 
     def __enter__(self) -> StopOnSignal:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._previous[number] = signal.signal(number, self._note)
+        self._signals.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._signals.__exit__()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        signal.signal(number, self._previous[number])
+    @property
+    def received(self) -> int | None:
+        """The first signal, here or (after a step) in another process."""
+        return self._agreed or next(iter(self._signals.received), None)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -109,8 +107,8 @@ class StopOnSignal(TrainerCallback):
             return self.received is not None
         flag = torch.tensor([self.received or 0], device=processes.device)
         torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-        self.received = int(flag.item()) or None
-        return self.received is not None
+        self._agreed = int(flag.item()) or None
+        return self._agreed is not None
 
     def check(self) -> None:
         """Stop a long evaluation; only where one process runs, since several would fall out of step.

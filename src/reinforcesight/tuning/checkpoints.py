@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from reinforcesight.jobs.record import write_text
+from reinforcesight.jobs.files import write_text
 
 MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"

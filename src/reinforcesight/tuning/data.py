@@ -15,7 +15,7 @@ from PIL import Image
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from reinforcesight.errors import InputError
-from reinforcesight.jobs.record import fingerprint_files
+from reinforcesight.jobs.files import files_hash
 from reinforcesight.model.chat import training_texts
 from reinforcesight.pictures.decode import decode_rgb, to_rgb
 
@@ -46,7 +46,7 @@ def load_training_data(dataset: str) -> TrainingData:
     folder = Path(dataset)
     if folder.is_dir():
         files = sorted((folder / "data").glob("*.parquet"))
-        fingerprint = fingerprint_files(files)
+        fingerprint = files_hash(files)
         splits = {
             name: [str(f) for f in files if f.name.startswith(f"{name}-")] for name in ("train", "validation")
         }

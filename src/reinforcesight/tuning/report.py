@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.jobs.record import RunRecord, write_text
+from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.record import RunRecord
 
 REPORT_NAME = "report.html"
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,9 @@ from transformers.trainer_callback import PrinterCallback
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import InputError, OutputError, ReinforceSightError
-from reinforcesight.jobs.record import RunRecord, differences, hardware, memory_peak, source_state
+from reinforcesight.jobs.environment import hardware, memory_peak, source_state
+from reinforcesight.jobs.record import RunRecord, differences
+from reinforcesight.jobs.signals import signal_name
 from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
 from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_incomplete, step_of
 from reinforcesight.tuning.report import Chart, write_report
@@ -92,9 +93,8 @@ def open_record(
         return RunRecord(output, content)
     changed = differences(old.content.get("recipe", {}), recipe)
     if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise OutputError(
-            f"this folder holds a run with another configuration or data: {'; '.join(changed[:3])}{more}",
+            f"this folder holds a run with another configuration or data: {changed}",
             where=str(output),
             fix="give another --output, restore the settings, or remove the folder",
         )
@@ -140,16 +140,11 @@ def end_early(
     """Note in the record that a session failed or was stopped by a signal; the failure, if any, is raised."""
     if PartialState().is_main_process:
         status = "failed" if failure is not None else "interrupted"
-        reason = str(failure) if failure is not None else signal_name(stop.received)
+        reason = str(failure) if failure is not None else signal_name(stop.received or 0)
         record.end_session(status, **facts, reason=reason)
         write_report(record, charts)
     if failure is not None:
         raise failure
-
-
-def signal_name(number: int | None) -> str:
-    """SIGTERM and the like, for the record."""
-    return signal.Signals(number).name if number else "none"
 
 
 def announced(result: Result) -> Result:

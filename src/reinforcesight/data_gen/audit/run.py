@@ -170,7 +170,7 @@ def _same_type(found: object, expected: object) -> bool:
 
 def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
     """Compare with the SHA-256 that ``manifest.json`` states of each file, where it does."""
-    import hashlib
+    from reinforcesight.jobs.files import file_hash
 
     listed = _manifest(dataset).get("files")
     stated = {
@@ -187,14 +187,11 @@ def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) ->
             if stated:
                 findings.add("manifest", f"{file.path.name} is not in the manifest")
             continue
-        digest = hashlib.sha256()
         try:
-            with file.path.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+            found = file_hash(file.path)
         except OSError:
             continue  # reported as damaged when it is read
-        if digest.hexdigest() != entry["sha256"]:
+        if found != entry["sha256"]:
             findings.add("manifest", f"{file.path.name} is not the file that was written")
 
 

@@ -11,12 +11,12 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.files import cannot_write, remove_parts, write_json
+from reinforcesight.jobs.files import cannot_write, json_hash, locked, remove_parts, write_json
+from reinforcesight.jobs.record import differences
 
 WORK_FOLDER = ".work"
 DATA_FOLDER = "data"
@@ -25,7 +25,6 @@ REJECTIONS = "rejections.json"
 CARD = "README.md"
 GALLERY = "gallery.html"
 _FILES = (MANIFEST, REJECTIONS, CARD, GALLERY)
-_MOST_DIFFERENCES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,7 @@ class Job:
     @property
     def digest(self) -> str:
         """Short digest of the identity."""
-        text = json.dumps(self.identity, sort_keys=True, ensure_ascii=False)
-        return sha256(text.encode("utf-8")).hexdigest()[:32]
+        return json_hash(self.identity)[:32]
 
     @property
     def work(self) -> Path:
@@ -70,7 +68,7 @@ class Job:
             self._refuse_strangers()
         elif found != self._stored_identity():
             raise OutputError(
-                f"the folder holds a data set of another job: {_differences(found, self._stored_identity())}",
+                f"the folder holds a data set of another job: {differences(found, self._stored_identity())}",
                 where=str(self.folder),
                 fix="choose another --output, or give --overwrite to replace it",
             )
@@ -141,20 +139,11 @@ class Job:
     @contextlib.contextmanager
     def finishing(self) -> Iterator[bool]:
         """Hold the right to write the data set; ``False`` where another process on this folder has it."""
-        import fcntl
-
-        with contextlib.ExitStack() as stack:
-            try:
-                stream = stack.enter_context((self.work / "lock").open("w"))
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                free = True
-            except BlockingIOError:
-                free = False
-            except FileNotFoundError:
-                free = False  # the other process has just finished and removed the work files
-            except OSError:
-                free = True  # a file system without locks: writes are atomic all the same
-            yield free and not self.finished()
+        try:
+            with locked(self.work / "lock") as lock:
+                yield lock is not None and not self.finished()
+        except FileNotFoundError:
+            yield False  # the other process has just finished and removed the work files
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -163,21 +152,3 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return loaded if isinstance(loaded, dict) else None
-
-
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    pairs = list(_compare(found, wanted))
-    text = "; ".join(pairs[:_MOST_DIFFERENCES])
-    return text + (f"; and {len(pairs) - _MOST_DIFFERENCES} more" if len(pairs) > _MOST_DIFFERENCES else "")
-
-
-def _compare(found: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key in sorted(found.keys() | wanted.keys()):
-        old, new = found.get(key), wanted.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _compare(old, new, f"{prefix}{key}.")
-        elif old != new:
-            if key.endswith("digest"):
-                yield f"the {key.removesuffix('_digest')} has changed"
-            else:
-                yield f"{prefix}{key} was {old!r}, now {new!r}"

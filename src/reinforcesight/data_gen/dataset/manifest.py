@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from reinforcesight import __version__
 from reinforcesight.data_gen.choosing.fitting import Fit
 from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS
@@ -19,6 +15,7 @@ from reinforcesight.data_gen.dataset.writer import WrittenFile
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
+from reinforcesight.jobs.environment import source_state, versions
 from reinforcesight.jobs.files import write_json
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Relation
@@ -100,7 +97,7 @@ def build_manifest(
         },
         shortfalls=_shortfalls(config, plan, limit, counts, splits),
         files=list(files),
-        software=_software(),
+        software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
     )
 
 
@@ -190,34 +187,6 @@ def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
         return []
     fewest, most = min(counts, key=lambda k: counts[k]), max(counts, key=lambda k: counts[k])
     return [f"{what}: from {counts[fewest]} ({fewest}) to {counts[most]} ({most}) questions"]
-
-
-def _software() -> dict[str, Any]:
-    versions: dict[str, str] = {"python": platform.python_version(), "reinforcesight": __version__}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {"versions": versions, "commit": _commit()}
-
-
-def _commit() -> str | None:
-    """Commit of the checkout that this package runs from; ``None`` for an installed package."""
-    package = Path(__file__).resolve().parents[2]
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(package), "rev-parse", "--show-toplevel", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    lines = done.stdout.split()
-    inside = done.returncode == 0 and len(lines) == 2 and Path(lines[0]) / "src" / package.name == package
-    return lines[1] if inside else None
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from reinforcesight.data_gen.questions.compose import Question, compose
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_scanned_picture
-from reinforcesight.jobs.files import atomic_file, write_json
+from reinforcesight.jobs.files import atomic_file, file_hash, write_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
 
@@ -176,12 +176,8 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
                 table = pa.Table.from_pylist(group, schema=schema)
                 memory_bytes += table.nbytes
                 writer.write_table(table)
-    digest = sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
     size = path.stat().st_size
-    written = WrittenFile(path.name, task.split, task.rows, size, digest.hexdigest(), memory_bytes)
+    written = WrittenFile(path.name, task.split, task.rows, size, file_hash(path), memory_bytes)
     write_json(record, {"task": task_digest, "file": asdict(written)})
     return written
 

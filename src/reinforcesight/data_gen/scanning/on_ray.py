@@ -19,9 +19,7 @@ import logging
 import math
 import os
 import re
-import signal
 import socket
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from reinforcesight.data_gen.sources.perceived import PerceivedSource
 from reinforcesight.errors import InputError, ReinforceSightError, require_module
 from reinforcesight.jobs.pool import SINGLE_THREADED
 from reinforcesight.jobs.progress import Progress
+from reinforcesight.jobs.signals import handlers_kept
 
 _MARK = ".shared-{}"
 _HOST_AND_PORT = re.compile(r"(?:ray://)?\[?(?P<host>[^\[\]]+?)\]?:(?P<port>\d{1,5})")
@@ -61,21 +60,17 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
     if started:
         address = _address_that_answers(config.ray.address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            ray.init(
-                address=address,
-                runtime_env={"env_vars": SINGLE_THREADED},
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                include_dashboard=None if config.ray.address else False,
-            )
+            with handlers_kept():  # Ray takes SIGTERM for itself; the pipeline handles it
+                ray.init(
+                    address=address,
+                    runtime_env={"env_vars": SINGLE_THREADED},
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    include_dashboard=None if config.ray.address else False,
+                )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise _unreachable(config.ray.address, " ".join(str(error).split())[:300]) from error
-        # Ray takes SIGTERM for itself; the pipeline stops on it in its own way.
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
     try:
         yield _for_all_machines(config, gpus=float(ray.cluster_resources().get("GPU", 0)))
     finally:

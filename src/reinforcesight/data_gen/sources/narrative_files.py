@@ -22,6 +22,7 @@ from reinforcesight.data_gen.sources.photographs import (
     read_photograph,
 )
 from reinforcesight.errors import InputError, require_module
+from reinforcesight.jobs.files import file_hash
 
 HUB_PREFIX = "hub:"
 # The data set's own loading script is refused by datasets 4 and later; the hub keeps a conversion here.
@@ -162,8 +163,7 @@ class JsonLineNarratives:
         """Digest of all lines, and of name, size and both ends of the pictures."""
         digest = hashlib.sha256()
         for path in self.files:
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(file_hash(path)))
         names = [self._name_of(image_id) for image_id, _ in self._entries]
         digest.update(digest_files(self.folder, [name for name in names if name is not None]).encode())
         return digest.hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.jobs.files import file_hash
 from reinforcesight.errors import InputError, require_module
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -93,8 +94,7 @@ def _digest(folder: Path, files: list[str]) -> str:
     """SHA-256 over names and whole contents: two models that differ in one layer must not share results."""
     digest = hashlib.sha256()
     for name in files:
-        with (folder / name).open("rb") as stream:
-            digest.update(f"{name}\n{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        digest.update(f"{name}\n{file_hash(folder / name)}\n".encode())
     return digest.hexdigest()
 
 
