@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from reinforcesight import __version__
-from reinforcesight.errors import ReinforceSightError, require_module
+from reinforcesight.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ReinforceSightError, require_module
+from reinforcesight.jobs.signals import Stopped, stop_on_signals
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ COMMANDS = {
     "run": CommandSpec(
         "reinforcesight.story.config",
         "RunConfig",
-        "run",
+        "run_story",
         "Run everything: generate, audit, SFT, GRPO, evaluate, report.",
         function_module="reinforcesight.story.run",
     ),
@@ -276,21 +274,22 @@ def run(arguments: Sequence[str] | None = None, command: click.Command | None = 
     """Run the command line (or one command) and return the exit status."""
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        result = (command or cli).main(args=given, standalone_mode=False)
+        with stop_on_signals():
+            result = (command or cli).main(args=given, standalone_mode=False)
     except ReinforceSightError as error:
-        return _complain(str(error))
+        return _complain(str(error), error.exit_code)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context is not None else ""
         return _complain(f"{error.format_message()}{hint}")
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; the same command goes on where it stopped", err=True)
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, click.Abort, Stopped) as stop:
+        click.echo("interrupted; the same command continues where it stopped", err=True)
+        return stop.exit_code if isinstance(stop, Stopped) else EXIT_INTERRUPTED
     return result if isinstance(result, int) else 0
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, exit_code: int = EXIT_USER_ERROR) -> int:
     click.echo(f"error: {' '.join(message.split())}", err=True)
-    return EXIT_USER_ERROR
+    return exit_code

@@ -9,6 +9,11 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+# Exit statuses of the command line.
+EXIT_FAILED = 1  # the job failed
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
 
 class ReinforceSightError(Exception):
     """Base of all errors that the user can fix.
@@ -18,6 +23,8 @@ class ReinforceSightError(Exception):
         where: The file, key, column, row or option.
         fix: What to do.
     """
+
+    exit_code = EXIT_USER_ERROR
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what = what

@@ -1,4 +1,4 @@
-"""The order of things in ``reinforcesight run``: what is done, kept, done again, stopped and gone on with."""
+"""``reinforcesight run``: what is done, kept, done again, stopped and continued, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ import psutil
 import pytest
 from story_worker import quick
 
+import reinforcesight
+from reinforcesight.cli import run as command
 from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError, OutputError, ReinforceSightError
 from reinforcesight.jobs.child import ChildResult
 from reinforcesight.story import run as story
-from reinforcesight.story.config import RunConfig, StageName
+from reinforcesight.story.config import RunConfig
 from reinforcesight.story.run import StageError
+from reinforcesight.story.stages import STAGE_NAMES
 
-ALL = [name.value for name in StageName]
-TESTS = Path(__file__).parents[1] / "support"
+ALL = list(STAGE_NAMES)
+# For the processes that tests start: the stand-in for the worker, and the package under test.
+PATHS = f"{Path(__file__).parents[1] / 'support'}{os.pathsep}{Path(reinforcesight.__file__).parents[1]}"
 
 
-def here(module, arguments, *, log, lock, signals, on_line, on_tick):
+def here(module, arguments, *, log, lock, signals, on_event, on_tick):
     """A stage's work in this process: starting one for each stage would take most of the tests' time."""
     path, stage = arguments
-    on_line(f"questions: 1 of 2 in {stage}")
+    on_event({"event": "progress", "what": "questions", "done": 1, "total": 2})
     on_tick(0.5, 1000)
     try:
-        code, problem = quick(load_config(RunConfig, Path(path)), StageName(stage)), ""
+        code, problem = quick(load_config(RunConfig, Path(path)), stage), ""
     except ReinforceSightError as error:
         code, problem = 2, str(error)
     return ChildResult(code, None, 1.0, 1000, problem)
@@ -45,7 +49,7 @@ def processes(tmp_path, monkeypatch):
     (base / "config.json").write_text("{}")
     (base / "model.safetensors").write_bytes(b"weights")
     monkeypatch.setattr(story, "_WORKER", "story_worker")
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", PATHS)
     return tmp_path / "run"
 
 
@@ -73,10 +77,10 @@ def do(folder, *overrides, **top):
     calls = folder.parent / "calls.txt"
     calls.unlink(missing_ok=True)
     try:
-        result = story.run(settings(folder, *overrides, **top))
+        result = story.run_story(settings(folder, *overrides, **top))
     finally:
         worked = calls.read_text().split() if calls.exists() else []
-    assert [name.value for name in result.done] == worked
+    assert list(result.done) == worked
     return worked
 
 
@@ -140,7 +144,7 @@ def test_from_and_until(folder):
 def test_a_failure_names_its_stage_keeps_the_rest_and_is_gone_on_from(folder, monkeypatch):
     monkeypatch.setenv("STORY_FAIL", "sft")
     with pytest.raises(StageError, match="the stage sft failed: the picture is broken") as error:
-        story.run(settings(folder))
+        story.run_story(settings(folder))
     assert str(folder / "logs" / "sft.log") in str(error.value)
     assert {name: record["status"] for name, record in records(folder).items()} == {
         "generate": "finished",
@@ -156,24 +160,76 @@ def test_a_failure_names_its_stage_keeps_the_rest_and_is_gone_on_from(folder, mo
 
 def test_a_stage_in_its_own_process(processes, monkeypatch, capsys):
     monkeypatch.setenv("STORY_FAIL", "audit")
-    with pytest.raises(StageError, match=r"the stage audit failed: the picture is broken \(row 7\): mend it"):
-        story.run(settings(processes))
+    with pytest.raises(
+        StageError, match=r"the stage audit failed: the picture is broken \(row 7\): repair it"
+    ):
+        story.run_story(settings(processes))
     assert "row 7" in (processes / "logs" / "audit.log").read_text()
+    assert records(processes)["audit"]["status"] == "failed"
     made = records(processes)["generate"]
     assert made["status"] == "finished"
     assert made["seconds"] > 0
     assert made["peak_memory_bytes"] > 1e7
-    assert "[1/8] generate: finished" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "[1/8] generate: finished" in shown
+    assert "accuracy 0.75" in shown
+    assert "working on generate" in shown
+    assert "99 of 99" not in shown, "the text of a stage goes to its log and is not read"
+    assert "99 of 99" in (processes / "logs" / "generate.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGKILL, "the stage audit was killed by SIGKILL at .* of memory.*lower audit.max_texts"),
+        (signal.SIGSEGV, "the stage audit was ended by SIGSEGV"),
+        (signal.SIGTERM, "the stage audit was ended by SIGTERM"),
+    ],
+)
+def test_a_killed_stage_is_told_from_a_failed_one(processes, monkeypatch, number, words):
+    monkeypatch.setenv("STORY_KILL", f"audit:{int(number)}")
+    with pytest.raises(StageError, match=words) as error:
+        story.run_story(settings(processes))
+    assert error.value.exit_code == 1
+    record = records(processes)["audit"]
+    assert record["status"] == "killed"
+    assert signal.Signals(number).name in record["problem"]
+
+
+def test_a_defect_in_a_stage_is_reported_by_its_last_line(processes, monkeypatch):
+    monkeypatch.setenv("STORY_CRASH", "generate")
+    with pytest.raises(
+        StageError, match="the stage generate failed: RuntimeError: an unexpected error"
+    ) as error:
+        story.run_story(settings(processes))
+    assert error.value.exit_code == 1
+    assert records(processes)["generate"]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [("STORY_FAIL", "generate", 2), ("STORY_CRASH", "generate", 1), ("STORY_KILL", "generate:9", 1)],
+)
+def test_exit_status_of_the_command(processes, monkeypatch, capsys, variable, value, code):
+    settings(processes)
+    monkeypatch.setenv(variable, value)
+    arguments = ["run", "--config", str(processes.parent / "run.yaml"), "--output", str(processes)]
+    assert command(arguments) == code
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "the stage generate" in errors[0]
 
 
 COMMAND = """
 import sys
 from pathlib import Path
+import reinforcesight
+from reinforcesight.cli import run as command
 from reinforcesight.config import load_config
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 story._WORKER = "story_worker"
-sys.exit(story.run(load_config(RunConfig, Path(sys.argv[1]), [], {"output": sys.argv[2]})).exit_code)
+sys.exit(story.run_story(load_config(RunConfig, Path(sys.argv[1]), [], {"output": sys.argv[2]})).exit_code)
 """
 
 
@@ -183,9 +239,10 @@ def start(folder, stage):
     (folder / "logs" / f"{stage}.log").unlink(missing_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(folder.parent / "run.yaml"), str(folder)],
-        env={**os.environ, "STORY_HANG": stage, "PYTHONPATH": str(TESTS)},
-        stderr=subprocess.DEVNULL,
+        env={**os.environ, "STORY_HANG": stage, "PYTHONPATH": PATHS},
+        stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        text=True,
     )
     log = folder / "logs" / f"{stage}.log"
     until = time.monotonic() + 120
@@ -201,7 +258,11 @@ def start(folder, stage):
 def test_a_signal_stops_the_stage_and_the_next_run_goes_on(folder, number):
     process, child = start(folder, "generate")
     process.send_signal(number)
-    assert process.wait(60) == 128 + number
+    shown = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert "Traceback" not in shown
+    last = shown.splitlines()[-1]
+    assert last == "stopped at the stage generate; finished work is kept: run the same command to continue"
     assert not child.is_running()
     assert records(folder)["generate"]["status"] == "interrupted"
     assert do(folder) == ALL

@@ -18,7 +18,7 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import pattern_in_words
 from reinforcesight.story.report import percent, render, whole
-from reinforcesight.story.run import run
+from reinforcesight.story.run import run_story
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -74,7 +74,7 @@ def done(config):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        return run(config)
+        return run_story(config)
 
 
 def test_every_stage_works_and_the_page_has_the_numbers_of_the_results(config, done):

@@ -1,11 +1,13 @@
-"""Stands in for the stages' work in tests of the order of things: the real worker process, with quick stages.
+"""Stands in for the stages' work in tests of ``run``: the real worker process, with quick stages.
 
-Each stage appends a line to ``calls.txt`` beside the run folder and writes its products. What else it does is said by
-environment variables: ``STORY_FAIL`` names a stage that fails, ``STORY_HANG`` one that waits until it is stopped.
+Each stage appends a line to ``calls.txt`` next to the run folder, sends events and writes its products. Environment
+variables say what else it does: ``STORY_FAIL`` names a stage that fails, ``STORY_HANG`` one that waits until it is
+stopped, ``STORY_CRASH`` one that raises an unexpected error, and ``STORY_KILL=STAGE:NUMBER`` sends itself a signal.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,26 +16,36 @@ import threading
 from types import FrameType
 
 from reinforcesight.errors import InputError
-from reinforcesight.story import worker
-from reinforcesight.story.config import RunConfig, StageName
-from reinforcesight.story.stages import STAGES
+from reinforcesight.jobs.progress import Progress, announce
+from reinforcesight.story import stages, worker
+from reinforcesight.story.config import RunConfig
 
 
-def quick(config: RunConfig, stage: StageName) -> int:
+def quick(config: RunConfig, stage: str) -> int:
     """Write each product once; a later session adds to it, as a resumed training does."""
     calls = config.output.parent / "calls.txt"
     with calls.open("a", encoding="utf-8") as stream:
-        stream.write(f"{stage.value}\n")
-    print(f"questions: 1 of 2 in {stage.value}", flush=True)
-    spec = next(s for s in STAGES if s.name is stage)
-    begun = config.output / (spec.folders[0] if spec.folders else stage.value) / "begun.txt"
+        stream.write(f"{stage}\n")
+    announce(f"working on {stage}")
+    print("pictures: 99 of 99, which is text and no event", flush=True)
+    spec = stages.stage_named(stage)
+    begun = config.output / (spec.folder or stage) / "begun.txt"
     begun.parent.mkdir(parents=True, exist_ok=True)
     sessions = begun.read_text(encoding="utf-8") if begun.exists() else ""
     begun.write_text(f"{sessions}session\n", encoding="utf-8")
-    if os.environ.get("STORY_FAIL") == stage.value:
-        raise InputError("the picture is broken", where="row 7", fix="mend it")
-    if os.environ.get("STORY_HANG") == stage.value:
-        return _hang(begun)
+    with Progress("questions", 2) as progress:
+        progress.advance()
+        if os.environ.get("STORY_FAIL") == stage:
+            raise InputError("the picture is broken", where="row 7", fix="repair it")
+        if os.environ.get("STORY_CRASH") == stage:
+            raise RuntimeError("an unexpected error")
+        if os.environ.get("STORY_HANG") == stage:
+            return _hang()
+        killed, _, number = os.environ.get("STORY_KILL", "").partition(":")
+        if killed == stage:
+            os.kill(os.getpid(), int(number))
+        progress.advance()
+        progress.figures({"accuracy": 0.75})
     for pattern in spec.products(config):
         path = config.output / pattern.replace("*", "file")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +54,7 @@ def quick(config: RunConfig, stage: StageName) -> int:
     return 0
 
 
-def _hang(begun: object) -> int:
+def _hang() -> int:
     stopped = threading.Event()
     received: list[int] = []
 
@@ -59,6 +71,8 @@ def _hang(begun: object) -> int:
 
 
 if __name__ == "__main__":
-    for name in StageName:
-        worker._WORK[name] = lambda config, stage=name: quick(config, stage)
+    stages.STAGES = tuple(
+        dataclasses.replace(stage, work=lambda config, name=stage.name: quick(config, name))
+        for stage in stages.STAGES
+    )
     sys.exit(worker.main(sys.argv[1:]))

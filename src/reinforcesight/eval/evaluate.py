@@ -39,11 +39,11 @@ from reinforcesight.eval.items import (
     make_request,
 )
 from reinforcesight.eval.processes import Processes
-from reinforcesight.eval.progress import Progress
 from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
 from reinforcesight.grpo.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
 from reinforcesight.jobs.files import json_hash, write_json
+from reinforcesight.jobs.progress import Progress
 from reinforcesight.pictures.decode import decode_rgb
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]

@@ -117,19 +117,9 @@ def rate(
 
 @contextlib.contextmanager
 def shown_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar or plain lines, on the main process; is told how much is done in all."""
-    if not PartialState().is_main_process:
-        yield lambda done: None
-        return
-    with Progress(what, total) as progress:
-        before = 0
-
-        def tell(done: int) -> None:
-            nonlocal before
-            progress.advance(done - before)
-            before = done
-
-        yield tell
+    """Progress on the main process; yields the function that takes how much is done in all."""
+    with Progress(what, total, shown=PartialState().is_main_process) as progress:
+        yield progress.reach
 
 
 @contextlib.contextmanager

@@ -1,39 +1,39 @@
-"""Run one stage in a process of its own: its output into a log, its memory watched, signals handed on."""
+"""Run one job in a process of its own: output into a log, events from a pipe, memory sampled, signals passed on."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from typing import IO
 
 import psutil
 
-from reinforcesight.errors import OutputError
+from reinforcesight.jobs.events import EVENTS_VARIABLE, Event, EventReader
+from reinforcesight.jobs.files import cannot_write
+from reinforcesight.jobs.signals import NotedSignals
 
 _TICK_SECONDS = 0.5
-_ERROR = "error: "
+_TAIL_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """How a stage's process ended.
+    """How a child process ended.
 
     Attributes:
-        exit_code: Of the process; negative where a signal ended it.
-        signal: The signal that came while it ran, if one did.
+        exit_code: Of the process; ``-N`` if signal N ended it.
+        signal: The first signal that this process received meanwhile and passed on.
         seconds: Wall-clock time.
-        peak_memory_bytes: Most resident memory of the process and its own children together, sampled twice a second;
-            pages that they share count for each.
-        problem: Its last line of error, or else its last line.
+        peak_memory_bytes: Largest resident memory of the process and its own children together, sampled twice a
+            second; pages that they share count for each.
+        problem: The error that it sent as an event, or else the last line of its output.
     """
 
     exit_code: int
@@ -43,138 +43,108 @@ class ChildResult:
     problem: str
 
 
-class Signals:
-    """Notes SIGINT and SIGTERM instead of dying of them; a third one takes its ordinary effect."""
-
-    def __init__(self) -> None:
-        self.received: list[int] = []
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> Signals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        self._before = {}
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received.append(number)
-        if len(self.received) > 1:
-            self._restore()
-
-
 def run_child(
     module: str,
     arguments: Sequence[str],
     *,
     log: Path,
     lock: int,
-    signals: Signals,
-    on_line: Callable[[str], object],
+    signals: NotedSignals,
+    on_event: Callable[[Event], object],
     on_tick: Callable[[float, int], object],
 ) -> ChildResult:
     """Run ``python -m module`` to its end.
 
-    The first signal is handed on, and the process saves what it has; the second kills it and its workers.
+    The first signal is passed on, and the process saves what it has; the second kills it and its workers.
 
     Args:
         module: To run.
-        arguments: Of the command.
-        log: Everything printed is appended here.
-        lock: Descriptor of the run folder's lock, which the process holds on to as well.
-        signals: Where signals are noted.
-        on_line: Told each line of output.
-        on_tick: Told seconds and peak memory so far, twice a second.
+        arguments: Its command-line arguments.
+        log: Its output is appended to this file.
+        lock: Descriptor of a lock that the process holds too, so that the lock outlives this process.
+        signals: Signals noted so far.
+        on_event: Called with each event, except errors.
+        on_tick: Called twice a second with seconds and peak memory (bytes) so far.
 
     Raises:
         OutputError: The log can't be written.
     """
-    started, peak, handed_on = time.monotonic(), 0, 0
-    lines: queue.Queue[str | None] = queue.Queue()
-    problem = last = ""
+    started = next_tick = time.monotonic()
+    peak, passed_on, problem = 0, 0, ""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        stream = log.open("a", encoding="utf-8")
+        output = log.open("ab")
     except OSError as error:
-        raise OutputError(
-            f"can't write: {error}", where=str(log), fix="check space and permissions"
-        ) from error
-    with stream, _started(module, arguments, lock) as child:
-        threading.Thread(target=_read, args=(child, lines), daemon=True).start()
-        open_pipe = True
-        while open_pipe or child.poll() is None:
-            with contextlib.suppress(queue.Empty):
-                line = lines.get(timeout=_TICK_SECONDS) if open_pipe else None
-                if line is None:
-                    open_pipe = False
-                    child.wait()
+        raise cannot_write(log, error) from error
+    with output, _started(module, arguments, output, lock) as (child, events):
+        before = output.tell()
+        ended = False
+        while not ended:
+            # Asked first: what it sent before its end is then in the pipe.
+            ended = child.poll() is not None
+            for event in events.read(0.0 if ended else _TICK_SECONDS):
+                if event["event"] == "error":
+                    problem = str(event.get("text"))
                 else:
-                    stream.write(line + "\n")
-                    stream.flush()
-                    last = line.strip() or last
-                    problem = last.removeprefix(_ERROR) if last.startswith(_ERROR) else problem
-                    on_line(line)
-                    if not lines.empty():
-                        continue
-            peak = max(peak, _memory(child.pid))
-            if len(signals.received) > handed_on:
-                handed_on = len(signals.received)
-                _hand_on(child, signals.received)
-            on_tick(time.monotonic() - started, peak)
+                    on_event(event)
+                ended = False
+            if events.closed and not ended:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_TICK_SECONDS)
+            if len(signals.received) > passed_on:
+                passed_on = len(signals.received)
+                _pass_on(child, signals.received)
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + _TICK_SECONDS
+                peak = max(peak, _memory(child.pid))
+                on_tick(time.monotonic() - started, peak)
     received = signals.received[0] if signals.received else None
-    return ChildResult(child.returncode, received, time.monotonic() - started, peak, problem or last)
+    problem = problem or _last_line(log, before)
+    return ChildResult(child.returncode, received, time.monotonic() - started, peak, problem)
 
 
 @contextlib.contextmanager
-def _started(module: str, arguments: Sequence[str], lock: int) -> Iterator[subprocess.Popen[str]]:
-    """The process, in a session of its own, so that a Ctrl-C reaches it only once and through us."""
-    child = subprocess.Popen(
-        [sys.executable, "-u", "-m", module, *arguments],
-        # Never written to: its end tells the process that this one is gone.
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-        pass_fds=(lock,),
-    )
+def _started(
+    module: str, arguments: Sequence[str], output: IO[bytes], lock: int
+) -> Iterator[tuple[subprocess.Popen[bytes], EventReader]]:
+    """The process, in its own session, so that Ctrl-C on the terminal reaches it only through this process."""
+    reading, writing = os.pipe()
     try:
-        yield child
+        child = subprocess.Popen(
+            [sys.executable, "-u", "-m", module, *arguments],
+            # Never written to: its end tells the process that this one is gone.
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(lock, writing),
+            env={**os.environ, EVENTS_VARIABLE: str(writing)},
+        )
+    except BaseException:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
+    try:
+        yield child, EventReader(reading)
     finally:
         if child.poll() is None:
             _kill(child)
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        os.close(reading)
+        assert child.stdin is not None
+        with contextlib.suppress(OSError):
+            child.stdin.close()
         child.wait()
 
 
-def _read(child: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
-    assert child.stdout is not None
-    with contextlib.suppress(ValueError, OSError):
-        for line in child.stdout:
-            lines.put(line.rstrip("\n"))
-    lines.put(None)
-
-
-def _hand_on(child: subprocess.Popen[str], received: Sequence[int]) -> None:
+def _pass_on(child: subprocess.Popen[bytes], received: Sequence[int]) -> None:
     if len(received) > 1:
         _kill(child)
     elif child.poll() is None:
         child.send_signal(received[0])
 
 
-def _kill(child: subprocess.Popen[str]) -> None:
+def _kill(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
@@ -188,3 +158,11 @@ def _memory(pid: int) -> int:
             with contextlib.suppress(psutil.Error):
                 total += member.memory_info().rss
     return total
+
+
+def _last_line(log: Path, start: int) -> str:
+    """The last line that is not blank, of what was written from the position ``start`` on."""
+    with log.open("rb") as stream:
+        stream.seek(max(start, log.stat().st_size - _TAIL_BYTES))
+        lines = stream.read().decode("utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,75 +1,134 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, plain lines now and then elsewhere, events for a listening process."""
 
 from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from reinforcesight.jobs.events import send_event
+
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_EVENTS = 0.5
 
 
 class Progress:
-    """Counts finished pieces of one kind of work, on standard error.
+    """Counts finished pieces of one kind of work and shows the count on standard error.
 
     Args:
-        what: What is being done, such as "pictures".
+        what: What is counted, such as "pictures".
         total: Number of pieces.
         done: Pieces that an earlier run finished.
+        shown: Show anything; off in all processes but one.
+        leave: The bar stays on the terminal when the work has ended.
     """
 
-    def __init__(self, what: str, total: int, *, done: int = 0) -> None:
-        self._what, self._total, self._done, self._before = what, total, done, done
+    def __init__(
+        self, what: str, total: int, *, done: int = 0, shown: bool = True, leave: bool = True
+    ) -> None:
+        self.what, self.total, self.done = what, total, done
+        self._shown, self._leave, self._before = shown and total > 0, leave, done
+        self._figures: dict[str, str] = {}
         self._started = time.monotonic()
         self._next_line = self._started + _SECONDS_BETWEEN_LINES
-        self._bar: RichProgress | None = None
-        self._task: TaskID | None = None
+        self._next_event = self._started
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Self:
+        if self._shown and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=self.total,
+                initial=self.done,
+                desc=self.what,
+                unit="",
+                leave=self._leave,
+                dynamic_ncols=True,
+            )
+        self._tell()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def advance(self, count: int = 1) -> None:
         """So many more pieces are done."""
-        self._done += count
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=count)
+        self.reach(self.done + count)
+
+    def reach(self, done: int) -> None:
+        """So many pieces are done in all."""
+        if self._bar is not None:
+            self._bar.update(done - self.done)
+        self.done = done
+        self._tell()
+
+    def figures(self, values: Mapping[str, float]) -> None:
+        """Newest values of what is measured, such as the loss."""
+        if not self._shown:
             return
-        now = time.monotonic()
-        if now >= self._next_line or self._done == self._total:
-            self._next_line = now + _SECONDS_BETWEEN_LINES
-            rate = (self._done - self._before) / max(now - self._started, 1e-9)
-            click.echo(f"{self._what}: {self._done} of {self._total} ({rate:.1f} a second)", err=True)
+        send_event("figures", values=dict(values))
+        self._figures |= {name: f"{value:.4g}" for name, value in values.items()}
+        if self._bar is not None:
+            self._bar.set_postfix(self._figures)
+        else:
+            self._next_line = 0.0
+            self._tell()
 
     def say(self, message: str) -> None:
-        """A line that does not disturb the bar."""
+        """Print a line without disturbing the bar."""
+        send_event("message", text=message)
         if self._bar is not None:
-            self._bar.console.print(message, markup=False, highlight=False)
+            self._bar.write(message, file=sys.stderr)
         else:
             click.echo(message, err=True)
 
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as RichProgress
+    def _tell(self) -> None:
+        if not self._shown:
+            return
+        now, ended = time.monotonic(), self.done == self.total
+        if now >= self._next_event or ended:
+            self._next_event = now + _SECONDS_BETWEEN_EVENTS
+            send_event("progress", what=self.what, done=self.done, total=self.total)
+        if self._bar is None and (now >= self._next_line or (ended and self.done > self._before)):
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            click.echo(self._line(now - self._started), err=True)
 
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = RichProgress(*columns, console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task(self._what, total=self._total, completed=self._done)
-        return self
+    def _line(self, seconds: float) -> str:
+        parts = [f"{self.what}: {self.done} of {self.total}"]
+        parts += [f"{name} {value}" for name, value in self._figures.items()]
+        new = self.done - self._before
+        if new > 0 and seconds > 0:
+            parts.append(f"{new / seconds:.2g} a second")
+            if self.done < self.total:
+                parts.append(f"about {duration(seconds / new * (self.total - self.done))} left")
+        return ", ".join(parts)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+
+def announce(text: str) -> None:
+    """Say what a job does next."""
+    send_event("stage", text=text)
+    click.echo(text, err=True)
+
+
+def duration(seconds: float) -> str:
+    """A time for people: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def gigabytes(count: int) -> str:
+    """A number of bytes as GB."""
+    return f"{count / 1e9:.1f} GB"

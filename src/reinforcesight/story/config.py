@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +15,18 @@ from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.story.layout import RunFolder
+from reinforcesight.story.stages import STAGE_NAMES
 
-# A benchmark is all test, in CV-Bench's two wordings; a section may say otherwise.
+# A benchmark is one test split in CV-Bench's two wordings, unless its section says otherwise.
 _AS_BENCHMARK: dict[str, Any] = {
     "forms": {"cvbench": 1, "cvbench_boxes": 1},
     "splits": {"train": 0, "validation": 0, "test": 1},
 }
-
-
-class StageName(StrEnum):
-    """The stages, in their order."""
-
-    GENERATE = "generate"
-    AUDIT = "audit"
-    BENCHMARKS = "benchmarks"
-    SFT = "sft"
-    DIFFICULTY = "difficulty"
-    GRPO = "grpo"
-    EVALUATE = "evaluate"
-    REPORT = "report"
+_NAMES = ", ".join(STAGE_NAMES)
 
 
 class ReportOptions(StrictConfig):
-    """The page that tells the run."""
+    """What the page of the run shows."""
 
     title: str | None = Field(None, description="Headline; empty: one that says what the numbers say")
     scenes: int = Field(6, ge=1, le=60, description="Training questions shown with their reasoning")
@@ -46,15 +34,15 @@ class ReportOptions(StrictConfig):
 
 
 class RunConfig(StrictConfig):
-    """The whole story. Data sets, models and results lie in the run's folder, whatever the sections say of paths."""
+    """The whole story. Data sets, models and results are in the run's folder; paths in the sections are ignored."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     output: Path = Field(description="Folder of the run")
-    from_stage: StageName | None = Field(
-        None, alias="from", description="Do this stage and those after it again"
+    from_stage: str | None = Field(
+        None, alias="from", description=f"Do this stage and those after it again: {_NAMES}"
     )
-    until: StageName | None = Field(None, description="Stop after this stage")
+    until: str | None = Field(None, description=f"Stop after this stage: {_NAMES}")
 
     generate: GenerateConfig
     audit: AuditConfig
@@ -95,7 +83,7 @@ class RunConfig(StrictConfig):
             "output": str(folder.grpo),
             "difficulty": {**_section(grpo, "difficulty"), "file": folder.difficulty},
         }
-        # Which model and which benchmark is decided for each evaluation.
+        # Model and benchmark are set for each evaluation.
         filled["evaluate"] = {**_section(values, "evaluate"), "model_path": str(folder.sft)}
         return filled
 
@@ -109,28 +97,34 @@ class RunConfig(StrictConfig):
                 raise ValueError(f"a benchmark's name makes a folder: letters, digits, _ and -, not {name!r}")
         return value
 
+    @field_validator("from_stage", "until")
+    @classmethod
+    def _stage_is_known(cls, value: str | None) -> str | None:
+        if value is not None and value not in STAGE_NAMES:
+            raise ValueError(f"expected one of {_NAMES}")
+        return value
+
     @model_validator(mode="after")
     def _stages_in_order(self) -> RunConfig:
-        order = list(StageName)
+        order = STAGE_NAMES
         if self.from_stage and self.until and order.index(self.from_stage) > order.index(self.until):
             raise ValueError(f"--from {self.from_stage} comes after --until {self.until}")
         return self
 
     @property
     def folder(self) -> RunFolder:
-        """Where everything lies."""
         return RunFolder(self.output)
 
     @property
     def base(self) -> str:
-        """The model that the story starts with."""
+        """The model that SFT starts from."""
         return self.sft.model_path
 
 
 def _as_benchmark(generate: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a benchmark: generate's, but for what its own section says."""
+    """Settings of a benchmark: those of generate, changed by its own section."""
     merged = {**generate, **_AS_BENCHMARK, **own}
-    # Weights of forms and shares of splits replace the others; in these sections each key stands for itself.
+    # In these sections single keys are replaced; weights of forms and shares of splits are replaced as a whole.
     for name in ("rendering", "rules", "perception", "gallery"):
         if name in generate and name in own:
             merged[name] = {**_section(generate, name), **_section(own, name)}
@@ -144,5 +138,5 @@ def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _as_mapping(value: Any) -> dict[str, Any]:
     if isinstance(value, StrictConfig):
         return value.model_dump()
-    # Anything else is left for the section's own class to complain about.
+    # The section's own class rejects anything else.
     return dict(value) if isinstance(value, Mapping) else {"": value}

@@ -24,7 +24,7 @@ from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.question_cards import Card, make_card, thumbnail
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.relations.kinds import Relation
-from reinforcesight.story.config import RunConfig, StageName
+from reinforcesight.story.config import RunConfig
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.state import StageRecord, read_state
 
@@ -143,7 +143,7 @@ def read_story(config: RunConfig) -> Story:
     state = read_state(folder.state, __version__)
     return Story(
         config=config,
-        stages={name: record for name, record in state.stages.items() if name != StageName.REPORT},
+        stages={name: record for name, record in state.stages.items() if name != "report"},
         manifest=_json(folder.dataset / "manifest.json"),
         audit=_json(folder.audit.with_suffix(".json")),
         sft=_json(folder.sft / "run_record.json"),

@@ -1,4 +1,4 @@
-"""Where everything of a run lies."""
+"""Where the files of a run are."""
 
 from __future__ import annotations
 
@@ -31,27 +31,24 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held while a run is at work."""
         return self.root / ".lock"
 
     @property
     def replaced(self) -> Path:
-        """Results that other settings made, moved out of the way."""
+        """Earlier results that other settings made."""
         return self.root / "replaced"
 
     @property
     def dataset(self) -> Path:
-        """Training set."""
         return self.root / "dataset"
 
     @property
     def audit(self) -> Path:
-        """What the audit of the training set found, for people; a ``.json`` stands beside it."""
+        """The page of the audit; the JSON file next to it has the same name."""
         return self.root / "audit" / "audit.html"
 
     @property
     def benchmarks(self) -> Path:
-        """All benchmarks."""
         return self.root / "benchmarks"
 
     def benchmark_dataset(self, name: str) -> Path:
@@ -59,27 +56,24 @@ class RunFolder:
         return self.benchmarks / name
 
     def benchmark(self, name: str) -> Path:
-        """The same in CV-Bench's columns."""
+        """A benchmark in CV-Bench's columns."""
         return self.benchmarks / name / "cv-bench"
 
     @property
     def sft(self) -> Path:
-        """The fine-tuned model with its record."""
         return self.root / "sft"
 
     @property
     def difficulty(self) -> Path:
-        """How often the fine-tuned model gets each training question right."""
+        """How often the SFT model answers each training question correctly."""
         return self.root / "difficulty" / "difficulty.jsonl"
 
     @property
     def grpo(self) -> Path:
-        """The reinforced model with its record."""
         return self.root / "grpo"
 
     @property
     def evaluations(self) -> Path:
-        """Results, answers and a report for each model on each benchmark."""
         return self.root / "evaluations"
 
     def results(self, benchmark: str, model: str) -> Path:
@@ -87,5 +81,5 @@ class RunFolder:
         return self.evaluations / benchmark / f"{model}.json"
 
     def log(self, stage: str) -> Path:
-        """Everything that a stage printed."""
+        """Output of a stage's process."""
         return self.root / "logs" / f"{stage}.log"

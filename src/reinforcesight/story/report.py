@@ -12,12 +12,12 @@ from markupsafe import Markup
 from reinforcesight.eval.results import Accuracy
 from reinforcesight.grpo.curves import CHARTS as GRPO_CHARTS
 from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.progress import duration, gigabytes
 from reinforcesight.jobs.record import read_metrics
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import TITLES, Story, read_story
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.stages import STAGES
-from reinforcesight.story.view import duration, gigabytes
 from reinforcesight.tuning.report import Chart, draw_chart
 
 _SFT_CHARTS = (
@@ -83,7 +83,7 @@ def render(story: Story) -> str:
             tuple(chart for chart in GRPO_CHARTS if chart.title in _GRPO_SHOWN), story.config.folder.grpo
         ),
         faithfulness=_FAITHFULNESS,
-        stage_titles={stage.name.value: stage.title for stage in STAGES},
+        stage_titles={stage.name: stage.title for stage in STAGES},
         total_seconds=sum(record.seconds for record in story.stages.values()),
         peak_memory=max((record.peak_memory_bytes for record in story.stages.values()), default=0),
         machine=machine(story.sft.get("hardware", {})),

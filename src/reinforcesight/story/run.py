@@ -1,10 +1,8 @@
-"""``reinforcesight run``: every stage whose result is not there yet, in order, into one folder."""
+"""``reinforcesight run``: every stage whose result is missing or out of date, in order, into one folder."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 import signal
 import time
@@ -17,12 +15,14 @@ import click
 import yaml
 
 from reinforcesight import __version__
-from reinforcesight.errors import OutputError, ReinforceSightError
-from reinforcesight.jobs.child import ChildResult, Signals, run_child
+from reinforcesight.errors import EXIT_FAILED, EXIT_USER_ERROR, OutputError, ReinforceSightError
+from reinforcesight.jobs.child import run_child
 from reinforcesight.jobs.environment import now
-from reinforcesight.jobs.files import json_hash, write_text
-from reinforcesight.story.config import RunConfig, StageName
-from reinforcesight.story.stages import STAGES, Stage, inputs_of
+from reinforcesight.jobs.files import cannot_write, json_hash, locked, write_text
+from reinforcesight.jobs.progress import duration, gigabytes
+from reinforcesight.jobs.signals import NotedSignals, signal_name
+from reinforcesight.story.config import RunConfig
+from reinforcesight.story.stages import STAGE_NAMES, STAGES, Stage, inputs_of
 from reinforcesight.story.state import (
     RunState,
     StageRecord,
@@ -32,15 +32,18 @@ from reinforcesight.story.state import (
     take_products,
     what_changed,
 )
-from reinforcesight.story.view import View, duration
+from reinforcesight.story.view import View
 
 _WORKER = "reinforcesight.story.worker"
 _SECONDS_BETWEEN_SAVES = 10.0
+# A killed run's stage may still be saving.
 _LONGEST_WAIT = 180.0
 
 
 class StageError(ReinforceSightError):
-    """A stage failed; those before it are kept."""
+    """A stage failed or was killed; the results before it are kept."""
+
+    exit_code = EXIT_FAILED
 
 
 @dataclass(frozen=True)
@@ -49,182 +52,197 @@ class RunResult:
 
     Attributes:
         output: Its folder.
-        done: Stages that worked this time.
+        done: Stages that ran this time.
         kept: Stages with nothing to do.
-        exit_code: 0, or 128 + the signal that stopped it.
+        exit_code: 0, or 128 + the signal that stopped the run.
     """
 
     output: Path
-    done: tuple[StageName, ...]
-    kept: tuple[StageName, ...]
+    done: tuple[str, ...]
+    kept: tuple[str, ...]
     exit_code: int = 0
 
 
-def run(config: RunConfig) -> RunResult:
-    """Do what is still to be done of the story.
+def run_story(config: RunConfig) -> RunResult:
+    """Run the stages that are missing or out of date.
 
     Raises:
-        StageError: A stage failed. It is named, what is done is kept, and the same command goes on there.
-        OutputError: The folder can't be written to, or another run is at work in it.
+        StageError: A stage failed or was killed. Finished work is kept; the same command continues.
+        OutputError: The folder can't be written to, or another run uses it.
     """
     started = time.monotonic()
-    folder = config.folder
-    done: list[StageName] = []
-    kept: list[StageName] = []
-    with _locked(folder.lock) as lock, Signals() as signals:
+    done: list[str] = []
+    kept: list[str] = []
+    with _held(config) as lock, NotedSignals(most=2) as signals:
         _write_settings(config)
-        state = read_state(folder.state, __version__)
+        run = _Run(config, read_state(config.folder.state, __version__), lock, signals, View(STAGES))
         fingerprints: dict[str, str] = {}
-        with View(STAGES) as view:
-            for stage in STAGES:
-                inputs = (
-                    inputs_of(stage, config, fingerprints, __version__) if _may_look(stage, config) else None
-                )
-                why = _why(stage, config, state, inputs)
-                if why is None:
-                    record = state.stages[stage.name]
-                    view.skip(stage, record)
-                    kept.append(stage.name)
-                else:
-                    assert inputs is not None
-                    record = _do(stage, config, state, inputs, why, lock, signals, view)
-                    done.append(stage.name)
-                    if record.status == "interrupted" or signals.received:
-                        break
-                    if record.status == "failed":
-                        raise StageError(
-                            f"the stage {stage.name} failed: {record.problem}",
-                            where=str(folder.log(stage.name)),
-                            fix="finished stages are kept; mend it, and the same command goes on from there",
-                        )
-                fingerprints[stage.name] = record.fingerprint or ""
-                if stage.name is config.until:
-                    break
-        if signals.received:
-            click.echo("stopped; finished work is kept: run the same command to go on", err=True)
-            return RunResult(config.output, tuple(done), tuple(kept), exit_code=128 + signals.received[0])
-    _tell_end(config, state, done, time.monotonic() - started)
+        for stage in STAGES:
+            inputs = inputs_of(stage, config, fingerprints, __version__) if _is_asked(stage, config) else None
+            why = run.why(stage, inputs)
+            if why is None:
+                record = run.state.stages[stage.name]
+                run.view.skip(stage)
+                kept.append(stage.name)
+            else:
+                assert inputs is not None
+                record = run.do(stage, inputs, why)
+                done.append(stage.name)
+                if signals.received:
+                    click.echo(
+                        f"stopped at the stage {stage.name}; finished work is kept: "
+                        "run the same command to continue",
+                        err=True,
+                    )
+                    return RunResult(config.output, tuple(done), tuple(kept), 128 + signals.received[0])
+            fingerprints[stage.name] = record.fingerprint or ""
+            if stage.name == config.until:
+                break
+    took = f"{len(done)} stages done in {duration(time.monotonic() - started)}"
+    click.echo(took if done else "nothing to do: every stage is up to date")
+    if "report" in (*done, *kept):
+        click.echo(f"Open this page in a browser: {config.folder.page}")
     return RunResult(config.output, tuple(done), tuple(kept))
 
 
-def _may_look(stage: Stage, config: RunConfig) -> bool:
-    """Whether a stage is looked at; those before ``--from`` are taken as they are."""
-    order = list(StageName)
-    return config.from_stage is None or order.index(stage.name) >= order.index(config.from_stage)
+def _is_asked(stage: Stage, config: RunConfig) -> bool:
+    """Whether a stage is looked at; with ``--from``, earlier ones are taken as they are."""
+    first = config.from_stage or STAGE_NAMES[0]
+    return STAGE_NAMES.index(stage.name) >= STAGE_NAMES.index(first)
 
 
-def _why(stage: Stage, config: RunConfig, state: RunState, inputs: dict[str, Any] | None) -> str | None:
-    """Why a stage is to be done, in a few words, or ``None`` where it is done."""
-    record = state.stages.get(stage.name)
-    if inputs is None:
-        whole = record is not None and record.status == "finished"
-        if record is None or not whole or missing_product(config.output, record.products) is not None:
-            raise OutputError(
-                f"the stage {stage.name} has no finished result to go on from",
-                where=f"--from {config.from_stage}",
-                fix=f"give --from {stage.name} or leave --from out",
-            )
-        return None
-    if config.from_stage is not None:
-        return "asked for by --from"
-    if record is None:
-        return ""
-    if record.key != json_hash(inputs):
-        return what_changed(record.inputs, inputs)
-    if record.status != "finished":
-        return "goes on"
-    missing = missing_product(config.output, record.products)
-    return None if missing is None else f"{missing} is missing or was changed"
+@dataclass
+class _Run:
+    """A run at work: its configuration, what is known of its stages, and who watches."""
 
+    config: RunConfig
+    state: RunState
+    lock: int
+    signals: NotedSignals
+    view: View
 
-def _do(
-    stage: Stage,
-    config: RunConfig,
-    state: RunState,
-    inputs: dict[str, Any],
-    why: str,
-    lock: int,
-    signals: Signals,
-    view: View,
-) -> StageRecord:
-    folder, key = config.folder, json_hash(inputs)
-    if not _goes_on(stage, config, state, key):
-        for moved in _move_aside(stage, config):
-            view.say(f"what was there before is in {moved}")
-    record = state.begin(stage.name, key, inputs)
-    earlier, saved = record.seconds, 0.0
-    state.save(folder.state)
-    view.begin(stage, why)
+    def why(self, stage: Stage, inputs: dict[str, Any] | None) -> str | None:
+        """Why a stage is to be done, in a few words (none if it is new); ``None`` if it is done."""
+        config, record = self.config, self.state.stages.get(stage.name)
+        finished = record is not None and record.status == "finished"
+        missing = missing_product(config.output, record.products) if record and finished else None
+        if inputs is None:
+            if not finished or missing is not None:
+                raise OutputError(
+                    f"the stage {stage.name} has no finished result to continue from",
+                    where=f"--from {config.from_stage}",
+                    fix=f"give --from {stage.name} or leave out --from",
+                )
+            return None
+        if config.from_stage is not None:
+            return "asked for by --from"
+        if record is None:
+            return ""
+        if record.key != json_hash(inputs):
+            return what_changed(record.inputs, inputs)
+        if not finished:
+            return f"continues, {record.status} before"
+        return None if missing is None else f"{missing} is missing or was changed"
 
-    def on_tick(seconds: float, memory: int) -> None:
-        nonlocal saved
-        record.seconds = earlier + seconds
-        record.peak_memory_bytes = max(record.peak_memory_bytes, memory)
-        view.tick(seconds, memory)
-        if seconds - saved >= _SECONDS_BETWEEN_SAVES:
-            saved = seconds
-            state.save(folder.state)
+    def do(self, stage: Stage, inputs: dict[str, Any], why: str) -> StageRecord:
+        """Run a stage in its own process and record how it went.
 
-    result = run_child(
-        _WORKER,
-        [str(folder.settings), stage.name.value],
-        log=folder.log(stage.name),
-        lock=lock,
-        signals=signals,
-        on_line=view.line,
-        on_tick=on_tick,
-    )
-    record.seconds, record.ended = earlier + result.seconds, now()
-    if result.exit_code == 0:
-        record.products = take_products(config.output, stage.products(config))
-        record.fingerprint = fingerprint_of(record.products)
-        record.status = "finished"
-    elif result.signal is not None:
-        record.status = "interrupted"
-    else:
-        record.status = "failed"
-        record.problem = _problem(result)
-    state.save(folder.state)
-    view.end(stage, record)
-    return record
+        Raises:
+            StageError: It failed or was killed.
+        """
+        folder, key = self.config.folder, json_hash(inputs)
+        old = self.state.stages.get(stage.name)
+        again = self.config.from_stage is not None
+        resumes = not again and old is not None and old.key == key and old.status != "finished"
+        if stage.folder and not resumes and (again or not stage.resumes_in_place):
+            moved = _move_away(self.config.output / stage.folder, folder.replaced)
+            if moved is not None:
+                self.view.say(f"the earlier result is in {moved}")
+        record = self.state.begin(stage.name, key, inputs)
+        earlier, saved = record.seconds, 0.0
+        self.state.save(folder.state)
+        self.view.begin(stage, why)
 
+        def on_tick(seconds: float, memory: int) -> None:
+            nonlocal saved
+            record.seconds = earlier + seconds
+            record.peak_memory_bytes = max(record.peak_memory_bytes, memory)
+            if seconds - saved >= _SECONDS_BETWEEN_SAVES:
+                saved = seconds
+                self.state.save(folder.state)
 
-def _goes_on(stage: Stage, config: RunConfig, state: RunState, key: str) -> bool:
-    """Whether a stage continues what an earlier session of it began."""
-    old = state.stages.get(stage.name)
-    if config.from_stage is not None or old is None:
-        return False
-    return old.key == key and old.status != "finished"
-
-
-def _move_aside(stage: Stage, config: RunConfig) -> list[Path]:
-    """Move a stage's folders out of the way; results may have cost days, so nothing is removed."""
-    if stage.tells_old_from_new and config.from_stage is None:
-        return []
-    moved = []
-    for name in stage.folders:
-        source = config.output / name
-        if not source.exists():
-            continue
-        replaced = config.folder.replaced
-        number = 1 + sum(1 for path in replaced.glob(f"{name}-*"))
-        while (target := replaced / f"{name}-{number}").exists():
-            number += 1
         try:
-            replaced.mkdir(exist_ok=True)
-            shutil.move(source, target)
-        except OSError as error:
-            raise OutputError(
-                f"can't be moved to {target}: {error}", where=str(source), fix="move or remove it"
-            ) from error
-        moved.append(target)
-    return moved
+            result = run_child(
+                _WORKER,
+                [str(folder.settings), stage.name],
+                log=folder.log(stage.name),
+                lock=self.lock,
+                signals=self.signals,
+                on_event=self.view.event,
+                on_tick=on_tick,
+            )
+        finally:
+            self.view.close()
+        record.seconds, record.ended = earlier + result.seconds, now()
+        error: StageError | None = None
+        if result.exit_code == 0:
+            record.products = take_products(self.config.output, stage.products(self.config))
+            record.fingerprint = fingerprint_of(record.products)
+            record.status = "finished"
+        elif result.signal is not None:
+            record.status = "interrupted"
+        else:
+            error = self._failure(stage, record, result.exit_code, result.problem)
+        self.state.save(folder.state)
+        if record.status != "interrupted":
+            self.view.end(stage, record)
+        if error is not None:
+            raise error
+        return record
+
+    def _failure(self, stage: Stage, record: StageRecord, exit_code: int, problem: str) -> StageError:
+        """Note in the record that the stage failed or was killed, and say what to do."""
+        number = -exit_code
+        if exit_code > 128:  # it handled the signal itself, as shells report it
+            number = exit_code - 128
+        continues = "run the same command to continue"
+        if number <= 0:
+            record.status = "failed"
+            record.problem = problem or f"its process ended with status {exit_code}"
+            fix = f"fix this, then {continues}"
+        elif number == signal.SIGKILL:
+            record.status = "killed"
+            used = gigabytes(record.peak_memory_bytes)
+            record.problem = f"killed by SIGKILL at {used} of memory, of which there was probably too little"
+            fix = f"free memory or lower {stage.less_memory}, then {continues}"
+        else:
+            record.status, record.problem = "killed", f"ended by {signal_name(number)}"
+            fix = continues
+        verb = "failed:" if record.status == "failed" else "was"
+        error = StageError(
+            f"the stage {stage.name} {verb} {record.problem}",
+            where=str(self.config.folder.log(stage.name)),
+            fix=f"{fix}; finished stages are kept",
+        )
+        error.exit_code = EXIT_USER_ERROR if exit_code == EXIT_USER_ERROR else EXIT_FAILED
+        return error
 
 
-def _problem(result: ChildResult) -> str:
-    if result.exit_code == -signal.SIGKILL:
-        return "its process was killed, as happens when memory runs out"
-    return result.problem or f"its process ended with status {result.exit_code}"
+def _move_away(source: Path, replaced: Path) -> Path | None:
+    """Move a stage's folder; results may have cost days, so nothing is removed. Returns where it is now."""
+    if not source.exists():
+        return None
+    number = 1 + sum(1 for path in replaced.glob(f"{source.name}-*"))
+    while (target := replaced / f"{source.name}-{number}").exists():
+        number += 1
+    try:
+        replaced.mkdir(exist_ok=True)
+        shutil.move(source, target)
+    except OSError as error:
+        raise OutputError(
+            f"can't be moved to {target}: {error}", where=str(source), fix="move or remove it"
+        ) from error
+    return target
 
 
 def _write_settings(config: RunConfig) -> None:
@@ -236,54 +254,26 @@ def _write_settings(config: RunConfig) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """Hold a run folder. The rest of a killed run is waited for: it saves what it has, and ends.
+def _held(config: RunConfig) -> Iterator[int]:
+    """Hold the run folder's lock. The stage of a killed run holds it until it has saved and ended.
 
     Raises:
-        OutputError: Another run is at work in the folder.
+        OutputError: Another run uses the folder, or it can't be written to.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise OutputError(
-            f"can't write: {error.strerror}", where=str(path.parent), fix="check space and permissions"
-        ) from error
-    try:
-        _wait_for(handle, path)
-        yield handle
-    finally:
-        os.close(handle)
 
+    def on_wait() -> None:
+        click.echo("waiting for an earlier run in this folder to end", err=True)
 
-def _wait_for(handle: int, path: Path) -> None:
-    told = False
-    until = time.monotonic() + _LONGEST_WAIT
-    while True:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise OutputError(
-                    "another run is at work in this folder",
-                    where=str(path.parent),
-                    fix="wait for it, stop it, or give another --output",
-                ) from None
-            if not told:
-                click.echo("waiting for an earlier run in this folder to end", err=True)
-                told = True
-            time.sleep(0.5)
-        else:
-            return
-
-
-def _tell_end(config: RunConfig, state: RunState, done: list[StageName], seconds: float) -> None:
-    what = (
-        f"{len(done)} stages done in {duration(seconds)}"
-        if done
-        else "nothing to do: every stage is as it should be"
-    )
-    click.echo(what)
-    report = state.stages.get(StageName.REPORT)
-    if config.until in (None, StageName.REPORT) and report is not None and report.status == "finished":
-        click.echo(f"Open this page in a browser: {config.folder.page}")
+            config.output.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(locked(config.folder.lock, wait=_LONGEST_WAIT, on_wait=on_wait))
+        except OSError as error:
+            raise cannot_write(config.output, error) from error
+        if lock is None:
+            raise OutputError(
+                "another run is at work in this folder",
+                where=str(config.output),
+                fix="wait for it, stop it, or give another --output",
+            )
+        yield lock

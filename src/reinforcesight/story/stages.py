@@ -1,21 +1,25 @@
-"""The stages: what each reads and makes, what decides its result, and the work itself.
+"""The table of stages: what each reads, makes and does, and which settings decide its result.
 
-Imports nothing heavy: what is done is told apart from what is to be done without torch.
+Imports nothing heavy, so that ``run`` finds out without torch what is left to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reinforcesight.data_gen.config import GenerateConfig
-from reinforcesight.grpo.config import GrpoConfig
+from reinforcesight.jobs.files import json_hash
 from reinforcesight.model.load import resolve_path, weights_fingerprint
 from reinforcesight.model.options import ModelSource
-from reinforcesight.story.config import RunConfig, StageName
+from reinforcesight.story import work
+from reinforcesight.story.layout import MODELS
+
+if TYPE_CHECKING:
+    from reinforcesight.data_gen.config import GenerateConfig
+    from reinforcesight.grpo.config import GrpoConfig
+    from reinforcesight.story.config import RunConfig
 
 _FASTER_OR_SLOWER = {"output", "workers", "overwrite", "keep_work", "shard"}
 
@@ -25,22 +29,26 @@ class Stage:
     """One stage of the story.
 
     Attributes:
-        name: Its name.
+        name: Its name on the command line and in ``run.json``.
         title: What it does, in a few words.
         reads: The stages whose products it reads.
-        folders: What it writes, relative to the run folder; moved aside where other settings made it.
-        products: Patterns of the files that count as its result, relative to the run folder.
-        settings: What decides the result besides the stages that it reads, JSON-able.
-        tells_old_from_new: The stage itself finds what fits in its folders, so that they stay.
+        folder: What it writes, relative to the run folder; moved away when other settings made it.
+        products: Patterns of the files that are its result, relative to the run folder.
+        settings: Settings that decide the result besides the stages that it reads, JSON values.
+        work: Does the stage, or continues it; returns an exit status.
+        less_memory: Settings that lower its need of memory.
+        resumes_in_place: The stage itself reuses what fits in its folder, so the folder stays.
     """
 
-    name: StageName
+    name: str
     title: str
-    reads: tuple[StageName, ...]
-    folders: tuple[str, ...]
+    reads: tuple[str, ...]
+    folder: str | None
     products: Callable[[RunConfig], list[str]]
     settings: Callable[[RunConfig], dict[str, Any]]
-    tells_old_from_new: bool = False
+    work: Callable[[RunConfig], int]
+    less_memory: str
+    resumes_in_place: bool = False
 
 
 def inputs_of(
@@ -56,7 +64,7 @@ def inputs_of(
     """
     return {
         "settings": stage.settings(config),
-        "from": {name.value: fingerprints[name] for name in stage.reads},
+        "from": {name: fingerprints[name] for name in stage.reads},
         "version": version,
     }
 
@@ -73,17 +81,17 @@ def _dataset_settings(config: GenerateConfig) -> dict[str, Any]:
 
 
 def _listing(path: Path) -> str | None:
-    """Hash over names, sizes and times of the files at a path: pictures may be too many to be read for this."""
+    """Hash over names, sizes and times of the files at a path: there may be too many pictures to read them for this."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    digest = sha256()
+    found = []
     for file in files:
         try:
             status = file.stat()
         except OSError:
             return None
         if not file.is_dir():
-            digest.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+            found.append([str(file), status.st_size, status.st_mtime_ns])
+    return json_hash(found)
 
 
 def _benchmark_settings(config: RunConfig) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _benchmark_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def _base(config: RunConfig) -> dict[str, Any]:
-    """Which weights the story starts from: their content where they lie here, else name and revision."""
+    """Which weights the story starts from: a fingerprint of local ones, else name and revision."""
     path = resolve_path(config.base)
     local = Path(path).is_dir()
     return {
@@ -116,8 +124,8 @@ def _grpo_settings(config: RunConfig) -> dict[str, Any]:
     return _without(config.grpo.recipe(processes=1), "dataset", "model_path")
 
 
-def rating_settings(config: GrpoConfig) -> dict[str, Any]:
-    """What of GRPO's settings decides the pass rates of its start model; training's own do not."""
+def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
+    """Those settings of GRPO that decide the pass rates of its start model; those of training do not."""
     settings: dict[str, Any] = config.difficulty.model_dump(
         mode="json", include={"enabled", "samples", "questions"}
     )
@@ -147,75 +155,101 @@ def _benchmark_products(config: RunConfig) -> list[str]:
     return [f"benchmarks/{name}/cv-bench/*.parquet" for name in made]
 
 
-STAGES: tuple[Stage, ...] = (
+_BEFORE_REPORT = (
     Stage(
-        StageName.GENERATE,
-        "training set: pictures, verified questions, reasoning",
-        (),
-        ("dataset",),
-        lambda config: ["dataset/data/*.parquet", "dataset/manifest.json"],
-        lambda config: _dataset_settings(config.generate),
+        name="generate",
+        title="training set: pictures, verified questions, reasoning",
+        reads=(),
+        folder="dataset",
+        products=lambda config: ["dataset/data/*.parquet", "dataset/manifest.json"],
+        settings=lambda config: _dataset_settings(config.generate),
+        work=work.make_dataset,
+        less_memory="generate.workers or generate.perception.batch_size",
     ),
     Stage(
-        StageName.AUDIT,
-        "audit of the training set",
-        (StageName.GENERATE,),
-        ("audit",),
-        lambda config: ["audit/audit.json", "audit/audit.html"],
-        lambda config: config.audit.model_dump(mode="json", exclude={"dataset", "report", "quiet"}),
+        name="audit",
+        title="audit of the training set",
+        reads=("generate",),
+        folder="audit",
+        products=lambda config: ["audit/audit.json", "audit/audit.html"],
+        settings=lambda config: config.audit.model_dump(mode="json", exclude={"dataset", "report", "quiet"}),
+        work=work.audit_dataset,
+        less_memory="audit.max_texts or audit.max_pictures",
     ),
     Stage(
-        StageName.BENCHMARKS,
-        "benchmarks that training never sees",
-        (),
-        ("benchmarks",),
-        _benchmark_products,
-        _benchmark_settings,
+        name="benchmarks",
+        title="benchmarks that training never sees",
+        reads=(),
+        folder="benchmarks",
+        products=_benchmark_products,
+        settings=_benchmark_settings,
+        work=work.make_benchmarks,
+        less_memory="generate.workers or generate.perception.batch_size",
     ),
     Stage(
-        StageName.SFT,
-        "supervised fine-tuning (SFT)",
-        (StageName.GENERATE,),
-        ("sft",),
-        lambda config: ["sft/*.safetensors", "sft/run_record.json"],
-        _sft_settings,
+        name="sft",
+        title="supervised fine-tuning (SFT)",
+        reads=("generate",),
+        folder="sft",
+        products=lambda config: ["sft/*.safetensors", "sft/run_record.json"],
+        settings=_sft_settings,
+        work=work.train_with_sft,
+        less_memory="sft.per_device_train_batch_size",
     ),
     Stage(
-        StageName.DIFFICULTY,
-        "which questions the SFT model gets right sometimes",
-        (StageName.GENERATE, StageName.SFT),
-        ("difficulty",),
-        lambda config: ["difficulty/difficulty.jsonl"] if config.grpo.difficulty.enabled else [],
-        lambda config: rating_settings(config.grpo),
+        name="difficulty",
+        title="pass rates of the SFT model on the training questions",
+        reads=("generate", "sft"),
+        folder="difficulty",
+        products=lambda config: ["difficulty/difficulty.jsonl"] if config.grpo.difficulty.enabled else [],
+        settings=lambda config: _rating_settings(config.grpo),
+        work=work.rate_questions,
+        less_memory="grpo.difficulty.batch_size",
     ),
     Stage(
-        StageName.GRPO,
-        "reinforcement with GRPO",
-        (StageName.GENERATE, StageName.SFT, StageName.DIFFICULTY),
-        ("grpo",),
-        lambda config: ["grpo/*.safetensors", "grpo/run_record.json"],
-        _grpo_settings,
+        name="grpo",
+        title="reinforcement learning with GRPO",
+        reads=("generate", "sft", "difficulty"),
+        folder="grpo",
+        products=lambda config: ["grpo/*.safetensors", "grpo/run_record.json"],
+        settings=_grpo_settings,
+        work=work.train_with_grpo,
+        less_memory="grpo.per_device_train_batch_size",
     ),
     Stage(
-        StageName.EVALUATE,
-        "evaluation of base, SFT and GRPO",
-        (StageName.BENCHMARKS, StageName.SFT, StageName.GRPO),
-        ("evaluations",),
-        lambda config: [
+        name="evaluate",
+        title="evaluation of base, SFT and GRPO",
+        reads=("benchmarks", "sft", "grpo"),
+        folder="evaluations",
+        products=lambda config: [
             f"evaluations/{benchmark}/{model}.json{suffix}"
             for benchmark in config.benchmarks
-            for model in ("base", "sft", "grpo")
+            for model in MODELS
             for suffix in ("", "l")
         ],
-        _evaluate_settings,
-        tells_old_from_new=True,
-    ),
-    Stage(
-        StageName.REPORT,
-        "the report",
-        tuple(name for name in StageName if name is not StageName.REPORT),
-        (),
-        lambda config: ["index.html"],
-        lambda config: config.report.model_dump(mode="json"),
+        settings=_evaluate_settings,
+        work=work.evaluate_models,
+        less_memory="evaluate.batch_size",
+        resumes_in_place=True,
     ),
 )
+
+STAGES: tuple[Stage, ...] = (
+    *_BEFORE_REPORT,
+    Stage(
+        name="report",
+        title="the report",
+        reads=tuple(stage.name for stage in _BEFORE_REPORT),
+        folder=None,
+        products=lambda config: ["index.html"],
+        settings=lambda config: config.report.model_dump(mode="json"),
+        work=work.write_report_page,
+        less_memory="report.answers",
+    ),
+)
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name, which exists."""
+    return STAGES[STAGE_NAMES.index(name)]

@@ -20,7 +20,7 @@ from reinforcesight.jobs.record import RECORD_NAME, differences
 _SCHEMA = 1
 _RECORDS = {RECORD_NAME, "manifest.json"}
 
-Status = Literal["running", "finished", "failed", "interrupted"]
+Status = Literal["running", "finished", "failed", "killed", "interrupted"]
 
 
 class Product(BaseModel):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import torch
 from accelerate import PartialState
 from transformers import (
@@ -19,6 +17,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import NotedSignals
 from reinforcesight.tuning.checkpoints import checkpoint_folder, mark_complete, remove_old
@@ -130,12 +129,35 @@ class StopWithoutProgress(EarlyStoppingCallback):
 
 
 class RecordMetrics(TrainerCallback):
-    """Appends what the trainer logs to the run record, refreshes the curves, and prints plain lines off a terminal."""
+    """Appends what the trainer logs to the run record, refreshes the curves, and shows steps and figures."""
 
     def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
         self.record = record
         self.charts = charts
         self._started = time.monotonic()
+        self._progress: Progress | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Show the steps."""
+        self._progress = Progress(
+            "steps", state.max_steps, done=state.global_step, shown=state.is_world_process_zero
+        ).__enter__()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Count the step."""
+        if self._progress is not None:
+            self._progress.reach(state.global_step)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar."""
+        if self._progress is not None:
+            self._progress.__exit__()
 
     def on_log(
         self,
@@ -150,10 +172,9 @@ class RecordMetrics(TrainerCallback):
             return
         seconds = round(time.monotonic() - self._started, 2)
         self.record.add_metrics({"step": state.global_step, "session_seconds": seconds, **logs})
-        if not sys.stderr.isatty():
-            shown = [f"{key} {_short(value)}" for key, value in logs.items() if key in _SHOWN]
-            if shown:
-                click.echo(f"step {state.global_step}/{state.max_steps}  {'  '.join(shown)}", err=True)
+        figures = {words: logs[key] for key, words in _SHOWN.items() if isinstance(logs.get(key), float)}
+        if self._progress is not None and figures:
+            self._progress.figures(figures)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -163,8 +184,11 @@ class RecordMetrics(TrainerCallback):
             write_report(self.record, self.charts)
 
 
-_SHOWN = {"loss", "learning_rate", "eval_loss", "eval_accuracy", "eval_parse_rate", "reward", "kl"}
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+_SHOWN = {
+    "loss": "loss",
+    "reward": "reward",
+    "kl": "KL",
+    "eval_loss": "validation loss",
+    "eval_accuracy": "validation accuracy",
+    "eval_parse_rate": "validation parse rate",
+}

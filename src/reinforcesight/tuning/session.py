@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -155,10 +154,9 @@ def announced(result: Result) -> Result:
 
 
 def quiet_progress(trainer: Any) -> None:
-    """A bar on a terminal alone: elsewhere plain lines come from the callback that records metrics."""
+    """Remove transformers' own display of progress; ``RecordMetrics`` shows it."""
     trainer.remove_callback(PrinterCallback)
-    if not os.isatty(2):
-        trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(ProgressCallback)
 
 
 def run_trainer(

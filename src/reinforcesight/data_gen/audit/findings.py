@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from reinforcesight.errors import ConfigError
+from reinforcesight.jobs.table import table_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 _EXAMPLES = 5
 
@@ -185,31 +188,18 @@ def write_report(report: AuditReport, path: Path) -> None:
     write_text(path, pages().get_template("audit.html.j2").render(report=report, rules=RULES))
 
 
-def print_report(report: AuditReport, console: Console) -> None:
-    """Tables and findings on the console."""
-    import rich.table
-    from rich.text import Text
-
+def print_report(report: AuditReport) -> None:
+    """Tables and findings on standard output."""
     for table in report.tables:
-        shown = rich.table.Table(
-            title=Text(table.title), title_justify="left", caption=Text(table.note) or None
-        )
-        for index, name in enumerate(table.head):
-            shown.add_column(Text(name), justify="left" if index == 0 else "right")
-        for row in table.rows:
-            shown.add_row(*(Text(cell) for cell in row))
-        console.print(shown)
+        click.echo("\n".join([table.title, *table_lines(table.head, table.rows)]))
+        click.echo(f"{table.note}\n" if table.note else "")
     for finding in report.findings:
         word = "FAILED " if finding.hard else "warning"
-        console.print(
-            Text(f"{word} {finding.rule}: {finding.count} times; rule: {RULES[finding.rule].meaning}")
-        )
+        click.echo(f"{word} {finding.rule}: {finding.count} times; rule: {RULES[finding.rule].meaning}")
         for example in finding.examples:
-            console.print(Text(f"    {example}"))
+            click.echo(f"    {example}")
     verdict = "passed" if report.passed else "FAILED"
-    console.print(
-        Text(f"audit {verdict}: {report.rows} questions on {report.pictures} pictures, {report.dataset}")
-    )
+    click.echo(f"audit {verdict}: {report.rows} questions on {report.pictures} pictures, {report.dataset}")
 
 
 def percent(value: float) -> str:

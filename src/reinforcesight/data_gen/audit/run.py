@@ -51,8 +51,6 @@ def audit(config: AuditConfig) -> AuditReport:
         InputError: The folder holds no data set, or a list of CV-Bench's can't be read.
         ConfigError: The report's name has an unknown suffix.
     """
-    from rich.console import Console
-
     from reinforcesight.data_gen.audit.balance import Balance
     from reinforcesight.data_gen.audit.findings import (
         AuditReport,
@@ -115,7 +113,7 @@ def audit(config: AuditConfig) -> AuditReport:
     if config.report is not None:
         write_report(report, config.report)
     if not config.quiet:
-        print_report(report, Console())
+        print_report(report)
     return report
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+import click
+
 from reinforcesight.data_gen.dataset.manifest import Manifest
+from reinforcesight.jobs.table import table_lines
 
 
 def print_summary(manifest: Manifest, seconds: float) -> None:
-    """Print counts by relation, form and split, and what is not as it was wanted."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    total = sum(manifest.rows.values())
-    table = Table(
-        title=f"{total} questions about {sum(manifest.pictures.values())} pictures", title_justify="left"
-    )
-    table.add_column("what")
-    table.add_column("questions", justify="right")
-    for name in ("relation", "form", "answer", "yes_no"):
-        for value, count in manifest.counts[name].items():
-            table.add_row(f"{name.replace('_', '/')} {value}", str(count))
-        table.add_section()
-    for split, count in manifest.rows.items():
-        table.add_row(f"{split} ({manifest.pictures[split]} pictures)", str(count))
-    console.print(table)
+    """Print counts by relation, form and split, and where they fall short of the settings."""
+    click.echo(f"{sum(manifest.rows.values())} questions about {sum(manifest.pictures.values())} pictures")
+    rows = [
+        (f"{name.replace('_', '/')} {value}", str(count))
+        for name in ("relation", "form", "answer", "yes_no")
+        for value, count in manifest.counts[name].items()
+    ]
+    rows += [(f"{split} ({manifest.pictures[split]} pictures)", str(n)) for split, n in manifest.rows.items()]
+    click.echo("\n".join(table_lines(("what", "questions"), rows)))
     for shortfall in manifest.shortfalls:
-        console.print(f"note: {shortfall}", markup=False, highlight=False, soft_wrap=True)
+        click.echo(f"note: {shortfall}")
     unusable = manifest.pictures_read - manifest.pictures_usable
-    console.print(
+    click.echo(
         f"{manifest.pictures_read} pictures read, {unusable} without a clear pair or unusable "
-        f"(see rejections.json); {seconds:.1f} seconds",
-        highlight=False,
-        soft_wrap=True,
+        f"(see rejections.json); {seconds:.1f} seconds"
     )

@@ -1,0 +1,129 @@
+"""What each stage does. Each function returns the exit status of the command that it stands for.
+
+Everything heavy is imported inside the functions: they run in the worker process alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reinforcesight.errors import InputError
+from reinforcesight.jobs.events import send_event
+from reinforcesight.jobs.progress import announce
+from reinforcesight.story.layout import MODELS
+
+if TYPE_CHECKING:
+    from reinforcesight.story.config import RunConfig
+
+
+def make_dataset(config: RunConfig) -> int:
+    """``generate``."""
+    from reinforcesight.data_gen.pipeline import generate
+
+    return generate(config.generate).exit_code
+
+
+def audit_dataset(config: RunConfig) -> int:
+    """``audit``, whose report is written as a page and as JSON."""
+    from reinforcesight.data_gen.audit.findings import write_report
+    from reinforcesight.data_gen.audit.run import audit
+
+    report = audit(config.audit)
+    write_report(report, config.folder.audit.with_suffix(".json"))
+    if not report.passed:
+        broken = ", ".join(f"{finding.rule} ({finding.count})" for finding in report.findings if finding.hard)
+        raise InputError(
+            f"the training set breaks rules: {broken}",
+            where=str(config.folder.audit),
+            fix="read that page, then change the settings of generate or the input",
+        )
+    return 0
+
+
+def make_benchmarks(config: RunConfig) -> int:
+    """``generate`` and ``export --to cv-bench`` for each benchmark that is made here."""
+    from reinforcesight.data_gen.pipeline import generate
+    from reinforcesight.export.cv_bench import to_cv_bench
+
+    for name, entry in config.benchmarks.items():
+        if isinstance(entry, str):
+            continue
+        announce(f"making {name}")
+        done = generate(entry)
+        if done.exit_code:
+            return done.exit_code
+        # With the scenes, so that evaluation can check the reasoning; other tools don't read these columns.
+        written = to_cv_bench(entry.output, config.folder.benchmark(name), scenes=True)
+        click.echo(f"{name}: {written.rows} questions in CV-Bench's columns")
+        if written.broken:
+            raise InputError(f"{len(written.broken)} rows can't be scored", where=str(entry.output))
+    return 0
+
+
+def train_with_sft(config: RunConfig) -> int:
+    """``sft``."""
+    from reinforcesight.sft.trainer import train_sft
+
+    return train_sft(config.sft).exit_code
+
+
+def rate_questions(config: RunConfig) -> int:
+    """Pass rates of the SFT model on the training questions."""
+    if not config.grpo.difficulty.enabled:
+        click.echo("switched off: grpo.difficulty.enabled is false")
+        return 0
+    from reinforcesight.grpo.rating import rate_difficulty
+
+    return rate_difficulty(config.grpo).exit_code
+
+
+def train_with_grpo(config: RunConfig) -> int:
+    """``grpo``."""
+    from reinforcesight.grpo.trainer import train_grpo
+
+    return train_grpo(config.grpo).exit_code
+
+
+def evaluate_models(config: RunConfig) -> int:
+    """``evaluate`` for each model on each benchmark, paired with the model before."""
+    from reinforcesight.eval.evaluate import evaluate
+
+    folder = config.folder
+    paths = {"base": config.base, "sft": str(folder.sft), "grpo": str(folder.grpo)}
+    titles = {"base": "base", "sft": "SFT", "grpo": "GRPO"}
+    for benchmark, entry in config.benchmarks.items():
+        where = entry if isinstance(entry, str) else str(folder.benchmark(benchmark))
+        for at, model in enumerate(MODELS):
+            announce(f"evaluating {titles[model]} on {benchmark}")
+            before = [folder.results(benchmark, earlier) for earlier in MODELS[:at]]
+            results = evaluate(
+                config.evaluate.model_copy(
+                    update={
+                        "model_path": paths[model],
+                        "benchmark": where,
+                        "output": folder.results(benchmark, model),
+                        "title": titles[model],
+                        "baseline": before[-1] if before else None,
+                        "compare": tuple(before[:-1]),
+                    }
+                )
+            )
+            if results.exit_code:
+                raise InputError(
+                    f"{len(results.broken)} rows can't be scored, {len(results.unanswered)} have no answer",
+                    where=f"{model} on {benchmark}",
+                    fix=f"see {folder.results(benchmark, model)}",
+                )
+            if results.micro.accuracy is not None:
+                send_event("figures", values={f"{titles[model]} on {benchmark}": results.micro.accuracy})
+    return 0
+
+
+def write_report_page(config: RunConfig) -> int:
+    """The page of the run."""
+    from reinforcesight.story.report import write_page
+
+    click.echo(f"wrote {write_page(config)}")
+    return 0
