@@ -1,7 +1,7 @@
 """Twenty ways to earn reward without solving the task, each scored on the same questions as honest answers.
 
 Every attempt is written with the right letter wherever it commits to one: luck is given to it, and it still must not
-earn more than an honest wrong answer. ``docs/rewards.md`` shows the table; a test keeps it true.
+earn more than an honest wrong answer. ``docs/log/rewards.md`` shows the table; a test keeps it true.
 """
 
 from __future__ import annotations

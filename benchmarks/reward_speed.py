@@ -1,7 +1,7 @@
 """How many completions a second the reward scores on one core, and what gaming attempts earn.
 
 Run: ``python benchmarks/reward_speed.py [--questions 256] [--generations 8]`` for the speed, and
-``python benchmarks/reward_speed.py --gaming-table`` for the table of docs/rewards.md.
+``python benchmarks/reward_speed.py --gaming-table`` for the table of docs/log/rewards.md.
 
 Questions are made from random scenes, in all forms. Completions are the questions' own reasoning, varied so that no
 two are equal, and broken ones among them. All functions that TRL would call are called, in batches as in training.

@@ -225,5 +225,5 @@ def test_attempts_fail_whatever_the_weights(chosen):
 
 
 def test_the_table_in_the_docs_is_true():
-    page = (Path(__file__).parents[2] / "docs" / "rewards.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "log" / "rewards.md").read_text(encoding="utf-8")
     assert gaming_table() in page
