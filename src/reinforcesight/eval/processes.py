@@ -1,4 +1,4 @@
-"""One process or several: who does which share, and when all are done."""
+"""The processes of an evaluation over several GPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reinforcesight.errors import ConfigError, require_module
 
 
 class Processes:
-    """This process among those that ``accelerate launch`` or ``torchrun`` started.
+    """This process and the others that ``accelerate launch`` or ``torchrun`` started.
 
     Attributes:
         rank: Zero-based number of this process.
@@ -24,23 +24,23 @@ class Processes:
         if self.world > 1:
             accelerate = require_module("accelerate", extra="train")
             torch = require_module("torch", extra="train")
-            # A share may take hours longer than another; the default of ten minutes would end the run.
+            # One share may take hours longer than another; the default timeout of ten minutes would end the run.
             self._state = accelerate.PartialState(
                 cpu=not torch.cuda.is_available(), timeout=timedelta(days=7)
             )
             if self._state.num_processes != self.world:
                 raise ConfigError(
-                    f"{self.world} processes were announced, {self._state.num_processes} met",
+                    f"expected {self.world} processes, found {self._state.num_processes}",
                     where="WORLD_SIZE",
                     fix="start them with 'accelerate launch', or unset WORLD_SIZE",
                 )
 
     @property
     def is_main(self) -> bool:
-        """Whether this process merges and writes."""
+        """Whether this process merges the answers and writes the results."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Return when all processes have come here."""
+        """Wait until all processes call this."""
         if self._state is not None:
             self._state.wait_for_everyone()
