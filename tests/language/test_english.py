@@ -2,8 +2,9 @@
 
 import pytest
 
-from reinforcesight.language.english import Mention, fill, is_plural, usable_name
+from reinforcesight.language.english import Mention, fill, is_plural
 from reinforcesight.language.names import bare_name
+from reinforcesight.language.object_names import usable_name
 
 COCO_NAMES = (
     *(

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 
-
-def words(text: str) -> frozenset[str]:
-    """Set of the words of a space-separated list."""
-    return frozenset(text.split())
-
+from reinforcesight.language.vocabulary import word_set
 
 # Kind of each deciding word. "ask" opens a clause that leaves the answer open, "cut" ends a clause.
 WORD_KINDS: dict[str, str] = {
@@ -35,22 +31,22 @@ WORD_KINDS: dict[str, str] = {
 
 # Words that say the object has more (+1) or less (-1) of what the first name of the axis asks for.
 _DEPTH = {
-    **dict.fromkeys(words("closer nearer closest nearest"), ("comparative", 1)),
-    **dict.fromkeys(words("farther further farthest furthest farer distant"), ("comparative", -1)),
+    **dict.fromkeys(word_set("closer nearer closest nearest"), ("comparative", 1)),
+    **dict.fromkeys(word_set("farther further farthest furthest farer distant"), ("comparative", -1)),
     "foreground": ("weak", 1),
     "background": ("weak", -1),
     "front": ("place", 1),
     "behind": ("place", -1),
 }
 _LEFT = {
-    **dict.fromkeys(words("left leftmost"), ("place", 1)),
-    **dict.fromkeys(words("right rightmost"), ("place", -1)),
+    **dict.fromkeys(word_set("left leftmost"), ("place", 1)),
+    **dict.fromkeys(word_set("right rightmost"), ("place", -1)),
 }
 _ABOVE = {
-    **dict.fromkeys(words("above over atop"), ("place", 1)),
-    **dict.fromkeys(words("below under beneath underneath"), ("place", -1)),
-    **dict.fromkeys(words("higher highest"), ("comparative", 1)),
-    **dict.fromkeys(words("lower lowest"), ("comparative", -1)),
+    **dict.fromkeys(word_set("above over atop"), ("place", 1)),
+    **dict.fromkeys(word_set("below under beneath underneath"), ("place", -1)),
+    **dict.fromkeys(word_set("higher highest"), ("comparative", 1)),
+    **dict.fromkeys(word_set("lower lowest"), ("comparative", -1)),
 }
 _NOTHING: dict[str, tuple[str, int]] = {}
 AXIS_WORDS = {
@@ -64,26 +60,26 @@ AXIS_WORDS = {
 }
 
 # A capital letter is an option (or a thing called so) before these words; elsewhere "A" is the article.
-AFTER_LETTER = words(
+AFTER_LETTER = word_set(
     "is was appears appear seems seem looks look lies sits stands has and or than would being because since as are "
     "should must in at due with"
 )
-BEFORE_LETTER = words(
+BEFORE_LETTER = word_set(
     "option options choice object point circle letter label labeled labelled marked marker item dot spot location "
     "region points circles objects than"
 )
 # "closer look", "further details": no comparison of things.
-NO_COMPARISON_BEFORE = words(
+NO_COMPARISON_BEFORE = word_set(
     "look looks inspection examination view attention analysis together details detail information context evidence "
     "observation examine inspect explanation up consider"
 )
 # What "closer to ..." may name for the camera, where the question asks about the camera.
-VIEWER = words(
+VIEWER = word_set(
     "camera cameras viewer viewers observer photographer photographers us me you lens foreground front bottom eye eyes "
     "viewpoint perspective screen point lower edge photo image picture frame it center centre"
 )
 # Words that leave a bare name bare: "I think it is the table", "that would be the chair".
-FILLER = words(
+FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
@@ -93,14 +89,14 @@ FILLER = words(
 
 # An answer is declared nowhere without one of these.
 CUE_WORDS = sorted(
-    words(
+    word_set(
         "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse "
         "respuesta antwort risposta resposta output prediction result final correct therefore thus hence so say "
         "guess think believe corresponds opt vote"
     )
     | {"go with", "going with", "it would be"}
 )
-THINGS = words("object one thing item point circle")
+THINGS = word_set("object one thing item point circle")
 
 # What may stand between two words for them to belong together.
 OBJECT_GAP = re.compile(

@@ -16,7 +16,7 @@ from itertools import product
 from typing import Generic, TypeVar
 
 from reinforcesight.language.names import bare_name
-from reinforcesight.language.vocabulary import other_names
+from reinforcesight.language.vocabulary import other_names, word_set
 from reinforcesight.relations.kinds import Relation
 
 # ``{anchor}`` stands for the third object. Phrases that end in "than" are comparative and take other adverbs.
@@ -45,10 +45,6 @@ def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
 # --- the reader -------------------------------------------------------------------------------------------------
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _MORE_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.LEFT: ("on the left of", "on the left side of", "to the left side of", "more to the left than"),
     Relation.RIGHT: (
@@ -68,22 +64,24 @@ _SPELLINGS = {
     "camera": ("camera", "viewer", "observer"),
     "picture": ("picture", "image", "photo"),
 }
-_ARTICLES = _words("the a an")
-_VERBS = _words("is are was were lies lie sits sit stands stand appears appear seems seem looks look")
-_ADVERBS = frozenset(word for kind in ADVERBS.values() for group in kind for word in group if word) | _words(
+_ARTICLES = word_set("the a an")
+_VERBS = word_set("is are was were lies lie sits sit stands stand appears appear seems seem looks look")
+_ADVERBS = frozenset(
+    word for kind in ADVERBS.values() for group in kind for word in group if word
+) | word_set(
     "slightly just directly also still visibly definitely somewhat even indeed actually therefore thus more situated "
     "positioned located placed"
 )
 # "appears to be located": "to" and "be" come between the verb and the phrase.
-_BETWEEN = _VERBS | _ADVERBS | _words("to be")
+_BETWEEN = _VERBS | _ADVERBS | word_set("to be")
 _CLAUSE_ENDS = frozenset((*".;:!?,", "so", "hence", "therefore", "thus", "while", "but", "and"))
 _SENTENCE_ENDS = frozenset(".!?")
-_UNCLAIMED = _words(
+_UNCLAIMED = word_set(
     "not never no nobody cannot false untrue wrong incorrect deny denies whether if unless suppose supposing assume "
     "assuming imagine either neither or nor maybe perhaps possibly could might may would asks asked opposite"
 )
-_AUXILIARIES = _words("is are was were do does did can could would might may")
-_DENIALS = _words("not false untrue wrong incorrect")
+_AUXILIARIES = word_set("is are was were do does did can could would might may")
+_DENIALS = word_set("not false untrue wrong incorrect")
 _LOOK_BACK = 40  # words within which a clause is searched for "not", "whether" and the like
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")

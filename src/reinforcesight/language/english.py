@@ -1,4 +1,4 @@
-"""Put names of objects into sentences: articles, agreement of the verb, capitals; and which names can be used."""
+"""Put names of objects into sentences: agreement of the verb, capitals, shorter later mentions."""
 
 from __future__ import annotations
 
@@ -6,21 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reinforcesight.language.names import bare_name
-from reinforcesight.language.numbers import find_numbers
-from reinforcesight.language.vocabulary import singular_words, takes_are
-
-MAX_NAME_WORDS = 6
-_NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*['’]?")
-# A name with one of these words makes its own question unclear: "is the left shoe to the right of ...", "is the
-# camera closer to the camera", "is the picture above ... in the picture", "(A) no entry sign".
-_UNUSABLE_WORDS = frozenset(
-    (
-        *("left", "right", "above", "below", "front", "behind", "closer", "nearer", "farther", "further"),
-        *("camera", "picture", "image", "photo", "photograph", "scene", "object"),
-        *("yes", "no", "not", "option", "answer", "question", "the", "and", "or"),
-    )
-)
+from reinforcesight.language.vocabulary import takes_are
 
 # Third person singular to plural, for the verbs that stand next to a name in our sentences.
 _VERBS = {
@@ -56,19 +42,6 @@ def is_plural(name: str) -> bool:
     """Whether a name takes "are": "scissors", "stairs", "people"; "pair of shoes" and "glass" take "is"."""
     before = re.split(r" (?:of|in|on|with|at|from|for|under|near) ", name.casefold(), maxsplit=1)[0]
     return takes_are(before.split(" ")[-1])
-
-
-def usable_name(name: str) -> bool:
-    """Whether questions and reasoning can use this name.
-
-    Left out are names with numbers or number words ("7up can", "one-way sign"), with signs other than hyphens and
-    apostrophes, of more than six words, and names whose words would make the question itself unclear.
-    """
-    words = name.split()
-    if not words or len(words) > MAX_NAME_WORDS or not _NAME.fullmatch(bare_name(name)) or find_numbers(name):
-        return False
-    plain = {word for part in singular_words(name) for word in part.split("-")}
-    return bool(plain) and not plain & _UNUSABLE_WORDS
 
 
 def fill(pattern: str, mentions: Mapping[str, Mention]) -> str:

@@ -12,23 +12,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reinforcesight.language.object_names import tidy_phrase
-from reinforcesight.language.vocabulary import is_pair, takes_are
+from reinforcesight.language.vocabulary import is_pair, takes_are, word_set
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[^\w\s]")
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_ONE = _words("a an the this that one his her its their my our your")
-_OTHER_ONE = _words("another other")
-_MANY = _words(
+_ONE = word_set("a an the this that one his her its their my our your")
+_OTHER_ONE = word_set("another other")
+_MANY = word_set(
     "some many few several various different multiple these those both all two three four five six seven eight nine "
     "ten couple group groups bunch lot lots number pair pairs set sets pile row rows collection"
 )
 # After these a noun phrase has ended, or has not begun.
-_BREAKS = _words(
+_BREAKS = word_set(
     "and or but also then so as if because while where when which who whose whom what there here it he she they we i "
     "you him them us me is are was were be been being am has have had do does did can could will would may might "
     "should must seems seem looks look appears appear see sees seen observe find show shows contains contain consists "
@@ -39,7 +35,7 @@ _BREAKS = _words(
     "each every any full"
 )
 # Things of pictures and places, not things in pictures.
-_NOT_THINGS = _words(
+_NOT_THINGS = word_set(
     "image images picture pictures photo photos photograph photography frame view scene background foreground left "
     "right side sides top bottom middle center centre corner corners front back rear part parts end edge area portion "
     "place distance way kind type style shadow shadows reflection reflections light lights color colour colors "
@@ -48,12 +44,12 @@ _NOT_THINGS = _words(
     "rest bit lot number group couple bunch pair set row collection pile"
 )
 # Words of look, which end a phrase only where its noun did not come ("a black and white image").
-_LOOKS = _words(
+_LOOKS = word_set(
     "black white red green blue yellow brown grey gray orange pink purple silver golden dark bright colourful colorful "
     "small big large huge little tiny long short tall old new young round wooden metal plastic glassy beautiful"
 )
 # Nouns in -ing and -ed; any other such word after a noun is taken for a verb ("a man sitting").
-_ING_ED_NOUNS = _words(
+_ING_ED_NOUNS = word_set(
     "building ceiling painting railing clothing ring string king wing swing earring awning lightning icing frosting "
     "crossing drawing pudding spring bed shed sled weed seed"
 )

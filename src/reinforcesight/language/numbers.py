@@ -11,80 +11,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_CARDINALS = (
-    *(
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-    ),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty"),
-    *("forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million", "billion"),
-    "dozen",
-)
-_ORDINALS = (
-    *(
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-    ),
-    *(
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-    ),
-    *("twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"),
-    *("hundredth", "thousandth", "firstly", "secondly", "thirdly"),
-)
-_FRACTIONS_AND_MULTIPLES = (
-    *("half", "halves", "quarter", "twice", "thrice", "double", "doubled", "triple", "tripled", "quadruple"),
-    *("twofold", "threefold", "fourfold", "fivefold", "tenfold"),
-)
-_PLURAL_NUMBERS = (
-    *("ones", "twos", "threes", "tens", "hundreds", "thousands", "millions", "dozens"),
-    *("thirds", "quarters", "fifths", "tenths", "hundredths"),
-)
-_UNITS = (
-    *("metre", "meter", "centimetre", "centimeter", "millimetre", "millimeter", "kilometre", "kilometer"),
-    *("inch", "foot", "yard", "mile", "pixel", "degree", "percent", "percentage", "radian"),
-)
-_UNIT_FORMS = (*_UNITS, *(f"{unit}s" for unit in _UNITS), "inches", "feet")
-_ABBREVIATIONS = ("cm", "mm", "km", "ft", "px", "deg", "pct")
-_COORDINATE_WORDS = ("coordinate", "coordinates")
+from reinforcesight.language.vocabulary import word_set
 
-_WORD_SET = frozenset(
-    (
-        *_CARDINALS,
-        *_ORDINALS,
-        *_FRACTIONS_AND_MULTIPLES,
-        *_PLURAL_NUMBERS,
-        *_UNIT_FORMS,
-        *_ABBREVIATIONS,
-        *_COORDINATE_WORDS,
-    )
+_NUMBER_WORDS = word_set(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen "
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth "
+    "ninetieth hundredth thousandth firstly secondly thirdly "
+    "half halves quarter twice thrice double doubled triple tripled quadruple twofold threefold fourfold fivefold "
+    "tenfold ones twos threes tens hundreds thousands millions dozens thirds quarters fifths tenths hundredths"
 )
+_UNITS = word_set(
+    "metre meter centimetre centimeter millimetre millimeter kilometre kilometer inch foot yard mile pixel degree "
+    "percent percentage radian"
+)
+_ABBREVIATIONS = word_set("cm mm km ft px deg pct")
+_WORD_SET = _NUMBER_WORDS | _UNITS | {f"{unit}s" for unit in _UNITS} | _ABBREVIATIONS
+_WORD_SET |= word_set("inches feet coordinate coordinates")
 _WORDS = "|".join(sorted(_WORD_SET, key=lambda word: (-len(word), word)))
 # Most texts hold none of these, and looking for whole words is ten times faster than looking for the pattern.
 _SIGN = re.compile(r"[\d%]")

@@ -6,54 +6,25 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.names import ambiguous_names, bare_name
+from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.vocabulary import singular_words, word_set
 
 _ALLOWED = re.compile(r"[^\W_]+(?:[ '’&.-]+[^\W_]+)*")
+_NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*['’]?")
 _MAX_CHARACTERS = 60
 _MAX_WORDS = 6
 # A name that says where the object is would give the answer away, or contradict it.
-_PLACE_WORDS = frozenset(
-    {
-        "left",
-        "right",
-        "top",
-        "bottom",
-        "upper",
-        "lower",
-        "above",
-        "below",
-        "under",
-        "over",
-        "front",
-        "behind",
-        "back",
-    }
-    | {
-        "rear",
-        "near",
-        "nearer",
-        "nearest",
-        "far",
-        "farther",
-        "further",
-        "farthest",
-        "close",
-        "closer",
-        "closest",
-    }
-    | {
-        "leftmost",
-        "rightmost",
-        "middle",
-        "centre",
-        "center",
-        "foreground",
-        "background",
-        "side",
-        "beside",
-        "next",
-    }
-    | {"first", "second", "third"}
+_PLACE_WORDS = word_set(
+    "left right top bottom upper lower above below under over front behind back rear near nearer nearest far farther "
+    "further farthest close closer closest leftmost rightmost middle centre center foreground background side beside "
+    "next first second third"
+)
+# A name with one of these words makes its own question unclear: "is the left shoe to the right of ...", "is the
+# camera closer to the camera", "is the picture above ... in the picture", "(A) no entry sign".
+_UNUSABLE_WORDS = word_set(
+    "left right above below front behind closer nearer farther further camera picture image photo photograph scene "
+    "object yes no not option answer question the and or"
 )
 _LOOK_KEYS = ("size", "color", "colour", "pattern", "material", "texture", "shape")
 
@@ -77,8 +48,7 @@ def tidy_phrase(text: object) -> str | None:
     """
     if not isinstance(text, str):
         return None
-    phrase = " ".join(text.replace("_", " ").split()).rstrip(".")
-    phrase = re.sub(r"^(?:the|an|a)\s+", "", phrase, flags=re.IGNORECASE)
+    phrase = bare_name(" ".join(text.replace("_", " ").split()).rstrip("."))
     words = phrase.casefold().split()
     if len(words) > _MAX_WORDS or _PLACE_WORDS.intersection(words):
         return None
@@ -88,6 +58,19 @@ def tidy_phrase(text: object) -> str | None:
 def _usable(text: str) -> str | None:
     text = unicodedata.normalize("NFC", text)
     return text if len(text) <= _MAX_CHARACTERS and _ALLOWED.fullmatch(text) else None
+
+
+def usable_name(name: str) -> bool:
+    """Whether questions and reasoning can use this name.
+
+    Left out are names with numbers or number words ("7up can", "one-way sign"), with signs other than hyphens and
+    apostrophes, of more than six words, and names whose words would make the question itself unclear.
+    """
+    words = name.split()
+    if not words or len(words) > _MAX_WORDS or not _NAME.fullmatch(bare_name(name)) or find_numbers(name):
+        return False
+    plain = {word for part in singular_words(name) for word in part.split("-")}
+    return bool(plain) and not plain & _UNUSABLE_WORDS
 
 
 def look_attributes(values: object) -> tuple[str, ...]:

@@ -14,28 +14,29 @@ _WORDS = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _JOINERS = re.compile(r"[\s'’-]+")
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a space-separated list."""
     return frozenset(text.split())
 
 
 # inflect takes most singulars in -s for plurals ("bus": "bu"), so endings decide, with these exceptions.
 _SINGULAR_ENDINGS = ("ss", "us", "is")
-_SINGULAR_IN_S = _words(
+_SINGULAR_IN_S = word_set(
     "lens gas canvas atlas alias bias christmas pancreas thermos rhinoceros cosmos news series species gallows tennis "
     "clematis"
 )
-_PLURAL_IN_US_OR_IS = _words(
+_PLURAL_IN_US_OR_IS = word_set(
     "menus emus gnus bayous caribous tutus skis taxis kiwis bikinis safaris zucchinis paninis salamis spaghettis "
     "broccolis martinis jacuzzis alibis rabbis"
 )
 # One thing that takes "are".
-_PAIRS = _words(
+_PAIRS = word_set(
     "scissors trousers pants jeans shorts tights leggings pyjamas pajamas sunglasses eyeglasses goggles binoculars "
     "pliers tongs shears tweezers clothes"
 )
-_PLURAL_ONLY = _words("police cattle")
+_PLURAL_ONLY = word_set("police cattle")
 _SINGULAR_OF = {
-    f"{word}s": word for word in _words("beanie bowtie genie hoodie selfie smoothie moustache headache")
+    f"{word}s": word for word in word_set("beanie bowtie genie hoodie selfie smoothie moustache headache")
 }
 _SINGULAR_OF |= {"cacti": "cactus", "octopi": "octopus", "fungi": "fungus", "hippopotami": "hippopotamus"}
 _SINGULAR_OF |= {f"{word}es": word for word in _SINGULAR_IN_S}

@@ -21,8 +21,9 @@ from reinforcesight.data_gen.questions.templates import (
     Templates,
 )
 from reinforcesight.errors import InputError
-from reinforcesight.language.english import Mention, fill, is_plural, usable_name
+from reinforcesight.language.english import Mention, fill, is_plural
 from reinforcesight.language.names import ambiguous_names, bare_name
+from reinforcesight.language.object_names import usable_name
 from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pictures.drawing import Box
 from reinforcesight.protocol import (
