@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Make the training data set from LocalizedNarratives, with the settings of configs/config.yaml; further flags win over
-# the file. CONFIG=configs/rendered.yaml takes rendered scenes instead, which need neither a GPU nor a network.
-# A second run of the same command goes on where the first one stopped.
+# Makes the training data set from LocalizedNarratives with the settings of configs/config.yaml; flags override them.
+# CONFIG=configs/rendered.yaml uses rendered scenes, which need neither GPU nor network. The same command resumes an
+# interrupted run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec python -m reinforcesight generate --config "${CONFIG:-configs/config.yaml}" "$@"

@@ -115,6 +115,28 @@ def find_recipe(given: Path) -> Path:
     )
 
 
+def load_yaml(path: Path, kind: str) -> Any:
+    """The content of a YAML file; an empty file is ``{}``.
+
+    Raises:
+        ConfigError: The file is absent, can't be read, or isn't YAML; ``kind`` names it in the message.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"no such {kind}", where=str(path), fix="check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the {kind} can't be read: {error}", where=str(path), fix="check the file"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        what = f"not valid YAML: {getattr(error, 'problem', error)}"
+        raise ConfigError(what, where=where, fix="correct the file") from error
+    return {} if loaded is None else loaded
+
+
 def read_yaml(
     path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()
 ) -> dict[str, Any]:
@@ -133,22 +155,7 @@ def read_yaml(
         raise ConfigError(
             "a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'"
         )
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("no such configuration file", where=str(path), fix="check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the configuration can't be read: {error}", where=str(path), fix="check the file"
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        raise ConfigError(
-            f"not valid YAML: {getattr(error, 'problem', error)}", where=line, fix="correct the file"
-        ) from error
-    if loaded is None:
-        loaded = {}
+    loaded = load_yaml(path, "configuration file")
     if not isinstance(loaded, dict):
         raise ConfigError(
             f"expected a mapping of keys to values, got {type(loaded).__name__}",

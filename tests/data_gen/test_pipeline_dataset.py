@@ -320,4 +320,4 @@ def test_the_command_takes_flags_with_dashes(tmp_path):
     assert result.exception is None
     assert result.return_value == 0
     done = run(source, tmp_path / "out", "--num-samples", 8)
-    assert "finished already" in done.stdout
+    assert "already finished" in done.stdout

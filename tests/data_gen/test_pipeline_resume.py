@@ -76,14 +76,14 @@ def test_a_signal_stops_cleanly(number, code, source, tmp_path):
     arguments = command(source, output, *FLAGS, "--workers", 2)
     done = run_until(lambda: len(list((output / ".work").glob("chunk-*.parquet"))) >= 1, arguments, number)
     assert done.returncode == code
-    assert "run the same command to go on" in done.stderr
+    assert "run the same command to resume" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_finished_data_set_is_left_alone(source, finished, tmp_path):
     before = digests(finished)
     done = run(source, finished, *FLAGS, "--workers", 1)
-    assert "finished already" in done.stdout
+    assert "already finished" in done.stdout
     assert digests(finished) == before
 
 

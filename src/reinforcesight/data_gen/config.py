@@ -1,4 +1,4 @@
-"""Settings of ``reinforcesight generate``, and how the command ended. Imports fast: the command line reads it."""
+"""Settings and result of ``reinforcesight generate``. Imports fast: the command line reads it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Shard:
 
 
 class SplitFractions(StrictConfig):
-    """Shares of the splits, by picture. A share of zero leaves the split out."""
+    """Shares of the splits, by picture. A split with a share of zero is left out."""
 
-    train: float = Field(0.9, ge=0, description="share of the training split")
-    validation: float = Field(0.05, ge=0, description="share of the validation split")
-    test: float = Field(0.05, ge=0, description="share of the test split")
+    train: float = Field(0.9, ge=0)
+    validation: float = Field(0.05, ge=0)
+    test: float = Field(0.05, ge=0)
 
     @model_validator(mode="after")
     def _any_split(self) -> SplitFractions:
@@ -44,24 +44,26 @@ class SplitFractions(StrictConfig):
 
 
 class GalleryOptions(StrictConfig):
-    """The page of samples, ``gallery.html``."""
+    """The page ``gallery.html``."""
 
-    samples: int = Field(60, ge=1, description="questions to show")
+    samples: int = Field(60, ge=1, description="number of questions on the page")
 
 
 class RayOptions(StrictConfig):
-    """Where and how ``--engine ray`` runs."""
+    """Settings of ``--engine ray``."""
+
+    RENAMED: ClassVar = {"most_actors": "max_actors"}
 
     address: str | None = Field(
-        None, description="a running cluster: auto or host:port; none: one of its own on this machine alone"
+        None, description="address of a running cluster: auto or host:port; none: start Ray on this machine"
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="processor cores of an actor; none: one, or less where there are few"
+        None, gt=0, description="CPU cores per actor; none: one, or less on a small machine"
     )
     gpus_per_actor: float | None = Field(
-        None, ge=0, le=8, description="GPUs of a model's actor; none: a third where the cluster has any"
+        None, ge=0, le=8, description="GPUs per actor of a model; none: a third if the cluster has GPUs"
     )
-    most_actors: int = Field(0, ge=0, description="most actors of one model; 0: as many as there is room for")
+    max_actors: int = Field(0, ge=0, description="maximum number of actors per model; 0: as many as fit")
 
 
 class GenerateConfig(StrictConfig):
@@ -74,38 +76,38 @@ class GenerateConfig(StrictConfig):
     }
 
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
-        "rendered", description="where pictures and scenes come from"
+        "rendered", description="source of pictures and scenes"
     )
-    input: Path | None = Field(None, description="what the source reads; nothing for rendered")
-    output: Path = Field(description="folder of the data set")
+    input: Path | None = Field(None, description="path or hub name that the source reads; none for rendered")
+    output: Path = Field(description="output folder")
     num_samples: int = Field(10_000, ge=1, description="number of questions")
-    seed: int = Field(0, ge=0, description="decides everything that is drawn by chance")
-    workers: int = Field(0, ge=0, description="worker processes; 0 for one per processor core")
+    seed: int = Field(0, ge=0, description="random seed")
+    workers: int = Field(0, ge=0, description="number of worker processes; 0: one per CPU core")
     engine: Literal["local", "ray"] = Field(
         "local",
-        description="local: worker processes of this machine; ray: Ray Data on any number of machines",
+        description="local: worker processes on this machine; ray: Ray Data on one or more machines",
     )
-    shard: str = Field(
-        "0/1", description="I/N: scan only every N-th chunk of pictures, starting with the I-th"
-    )
+    shard: str = Field("0/1", description="I/N: scan only every N-th chunk of pictures, starting at chunk I")
     distribution: Literal["train", "held_out", "shifted"] = Field(
-        "train", description="family of rendered scenes"
+        "train", description="distribution of rendered scenes"
     )
     max_questions_per_picture: int = Field(
         0,
         ge=0,
         le=64,
-        description="most questions of one picture; 0: 4, and up to 20 where a fixed number of pictures needs it",
+        description="maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
     )
-    rows_per_file: int = Field(500, ge=1, description="questions in one Parquet file")
-    templates: Path | None = Field(None, description="question wordings; by default those of the package")
-    overwrite: bool = Field(False, description="replace the data set of another job in the output folder")
-    keep_work: bool = Field(False, description="keep the work files of a finished data set")
+    rows_per_file: int = Field(500, ge=1, description="number of questions per Parquet file")
+    templates: Path | None = Field(
+        None, description="YAML file of question wordings; default: those of the package"
+    )
+    overwrite: bool = Field(False, description="replace a data set of another job in the output folder")
+    keep_work: bool = Field(False, description="keep the work files after the data set is finished")
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
-        (448, 336), description="width and height of rendered pictures in pixels (give it twice)"
+        (448, 336), description="width and height of rendered pictures in pixels (repeat the flag)"
     )
     forms: dict[Form, float] = Field(
-        default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms with their weights"
+        default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms and their weights"
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()
@@ -118,14 +120,14 @@ class GenerateConfig(StrictConfig):
     @field_validator("forms", mode="before")
     @classmethod
     def _weights(cls, value: object) -> object:
-        """A plain list of forms gives each the same weight."""
+        """A list of forms gives each the same weight."""
         return dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
 
     @field_validator("forms")
     @classmethod
     def _some_form(cls, value: dict[Form, float]) -> dict[Form, float]:
         if any(not 0 <= weight < 1e6 for weight in value.values()) or not any(value.values()):
-            raise ValueError("expected weights of at least 0, and one above")
+            raise ValueError("expected weights of at least 0, and at least one above 0")
         return {form: value[form] for form in Form if value.get(form)}
 
     @field_validator("shard")
@@ -158,9 +160,9 @@ class GenerateReport:
 
     Attributes:
         output: Folder of the data set.
-        state: "finished"; "already_finished" where there was nothing to do; "shard_done" where other shards are
-            missing; "stopped" after SIGINT or SIGTERM.
-        rows: Questions by split.
+        state: "finished"; "already_finished": there was nothing to do; "shard_done": other shards are missing;
+            "stopped": after SIGINT or SIGTERM.
+        rows: Number of questions by split.
         seconds: Wall-clock time.
         exit_code: Exit status of the command.
     """

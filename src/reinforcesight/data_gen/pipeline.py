@@ -1,9 +1,8 @@
-"""``reinforcesight generate``: pictures to a balanced, verified question set.
+"""``reinforcesight generate``: from pictures to a balanced, verified question set.
 
-Four steps: *scan* (each picture becomes a scene with possible questions, in work files that survive a kill),
-*fit* and *choose* (exact balance, split by picture), *write* (Parquet), *finish* (card, manifest, rejections,
-gallery). The same settings, seed and input give the same Parquet bytes, whatever the number of workers or shards
-and however often the work was interrupted.
+Four steps: *scan* (each picture becomes a scene with possible questions, stored in work files that survive a kill),
+*fit and select* (exact balance, split by picture), *write* (Parquet), *finish* (card, manifest, rejections, gallery).
+The same settings, seed and input give the same Parquet bytes, whatever the number of workers, shards and interruptions.
 """
 
 from __future__ import annotations
@@ -63,12 +62,11 @@ from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
 
-# Belongs to the identity of a job: raise it when the same settings give another result.
-FORMAT = 1
-# Questions of one picture, where the user leaves it open: few, so that the pictures differ; more where there are no
-# more pictures.
+# Part of a job's identity: raise it when the same settings give a different result.
+_FORMAT = 1
+# Questions about one picture if max_questions_per_picture is 0: few, for variety; more if the pictures are too few.
 _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
-# Rendered pictures beyond those that would do if each gave all its questions.
+# Rendered pictures per picture that would be needed if each gave the maximum number of questions.
 _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
 
@@ -89,18 +87,18 @@ def do_task(context: TaskContext, task: ScanTask | WriteTask) -> int | WrittenFi
 
 
 def generate(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
-    """Make a data set, or go on with one.
+    """Make a data set, or resume an interrupted one.
 
     Args:
         config: Settings.
-        source: A source of one's own; by default the one that the settings name. It is sent to worker processes, so
-            its class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
+        source: Your own source; by default the one that the settings name. It is sent to worker processes, so its
+            class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
 
     Raises:
-        ConfigError: A file of wordings is wrong.
-        InputError: The input can't be read, a model can't be had, or there is no question at all.
+        ConfigError: A templates file is wrong.
+        InputError: The input can't be read, a model can't be loaded, or no question can be asked.
         OutputError: The folder belongs to another job, or can't be written to. Finished work is kept.
-        MissingDependencyError: A package that the source needs is absent.
+        MissingDependencyError: A package that the source needs is not installed.
     """
     if config.engine == "ray":
         from reinforcesight.data_gen.scanning.on_ray import ray_cluster
@@ -115,13 +113,13 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     source = source or build_source(config)
     job = Job(config.output, job_identity(config, source))
     if job.open(overwrite=config.overwrite):
-        click.echo(f"{config.output}: finished already, nothing to do")
+        click.echo(f"{config.output}: already finished, nothing to do")
         return GenerateReport(config.output, "already_finished")
     try:
         with stop_on_signals():
             report = _run(config, source, job, started)
     except Stopped as stop:
-        click.echo("stopped; finished work is kept: run the same command to go on", err=True)
+        click.echo("stopped; finished work is kept: run the same command to resume", err=True)
         return GenerateReport(
             config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code
         )
@@ -129,12 +127,7 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
 
 
 def build_source(config: GenerateConfig) -> Source:
-    """The source that the configuration names.
-
-    Raises:
-        InputError: Its input can't be read, or a model can't be had.
-        MissingDependencyError: A package that it needs is absent.
-    """
+    """The source that the configuration names; raises as :func:`generate`."""
     if config.source == "rendered":
         from reinforcesight.data_gen.sources.rendered import RenderedSource
 
@@ -143,7 +136,7 @@ def build_source(config: GenerateConfig) -> Source:
         from reinforcesight.data_gen.sources.annotated import AnnotatedSource
 
         assert config.input is not None
-        return AnnotatedSource(config.input, seed=config.seed)
+        return AnnotatedSource(config.input)
     assert config.input is not None
     perception = config.perception
     if config.source == "vqasynth":
@@ -151,7 +144,7 @@ def build_source(config: GenerateConfig) -> Source:
 
         return VqasynthSource(config.input, perception.gates)
     if perception.cache is None:
-        # Beside the work files: an interrupted run repeats no model call, and a finished one leaves nothing behind.
+        # Among the work files: an interrupted run repeats no model call, and a finished one removes them.
         perception = perception.model_copy(update={"cache": config.output / WORK_FOLDER / "perception"})
     if config.source == "image_folder":
         from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
@@ -163,9 +156,9 @@ def build_source(config: GenerateConfig) -> Source:
 
 
 def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
-    """Everything that decides the bytes of the data set, JSON-able."""
+    """Every setting that decides the bytes of the data set, as JSON values."""
     if config.templates is not None:
-        load_templates(config.templates)  # says what is wrong with it before hours of work
+        load_templates(config.templates)  # a mistake is reported before hours of work
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_bytes()
@@ -175,7 +168,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         "max_questions_per_picture",
         "rows_per_file",
     )
-    identity: dict[str, Any] = {"format": FORMAT, "version": __version__, "source": source.name}
+    identity: dict[str, Any] = {"format": _FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
         identity["distribution"] = config.distribution
@@ -208,7 +201,7 @@ def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> Ge
 
 
 def _workers_for(source: Source) -> int:
-    """One worker a core, but fewer where the source says so: each loads the models that it needs."""
+    """One worker per core, or fewer if the source says so: each worker loads the source's models."""
     from reinforcesight.data_gen.sources.perceived import PerceivedSource
 
     few = source.default_workers() if isinstance(source, PerceivedSource) else None
@@ -224,8 +217,8 @@ def _steps(
     missing = missing_chunks(context, pictures)
     if missing:
         click.echo(
-            f"shard {config.shard} is done; {len(missing)} of {chunk_count(pictures)} chunks are missing: run the "
-            f"other shards into this folder (or copy their {job.work.name} folders into it)"
+            f"shard {config.shard} is finished; {len(missing)} of {chunk_count(pictures)} chunks are missing: run the "
+            f"other shards with this output folder (or copy their {job.work.name} folders into it)"
         )
         return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
     with job.finishing() as mine:
@@ -243,7 +236,7 @@ def _steps(
             identity=dict(job.identity),
             plan=plan,
             limit=rules.limit,
-            cells=tally.cells,
+            cells=tally.kinds,
             pictures_used=tally.pictures,
             pictures_read=pictures,
             files=files,
@@ -265,7 +258,7 @@ def _scan(config: GenerateConfig, context: ScanContext, pictures: int, pool: Tas
 
 
 def _pictures_for(config: GenerateConfig) -> int:
-    """Pictures of an endless source that will probably do, in whole chunks; at least ten, so that splits can be."""
+    """Estimated number of pictures of an endless source, in whole chunks; at least ten, so that each split gets one."""
     limit = config.max_questions_per_picture or _FEW_QUESTIONS
     wanted = max(10, math.ceil(config.num_samples / limit * _SPARE_PICTURES))
     return chunk_count(wanted) * CHUNK_PICTURES
@@ -307,7 +300,7 @@ def _fit_with_waves(
     endless: bool,
     pool: TaskPool,
 ) -> tuple[int, Fit]:
-    """Fit the choice to the pictures; an endless source is asked for more until nothing is missing."""
+    """Fit quotas to the pictures; more pictures of an endless source are scanned until no question is missing."""
     for _ in range(_MOST_WAVES if endless else 0):
         plan = fit(_scanned(context, pictures), rules, adapt=False)
         if plan.missing == 0:
@@ -326,21 +319,21 @@ def _why_empty(context: ScanContext, pictures: int) -> str:
         reasons.update(report.abstained)
         if report.rejected and not example:
             example = f"; first: {report.rejected[0].source_id}: {report.rejected[0].detail}"
-    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
-    return f"no question can be asked about these {pictures} pictures ({told}{example})"
+    counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
+    return f"no question can be asked about these {pictures} pictures ({counts}{example})"
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts of what was chosen, taken while it is written."""
+    """Counts of the selected questions, made while they are written."""
 
-    cells: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
+    kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
     pictures: Counter[str] = field(default_factory=Counter)
 
     def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
         for selection in selections:
             self.pictures[selection.split] += 1
-            self.cells.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
+            self.kinds.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
             yield selection
 
 
@@ -360,13 +353,13 @@ def _write(
         for outcome in pool.run(tasks):
             assert isinstance(outcome.task, WriteTask)
             if not isinstance(outcome.result, WrittenFile):
-                progress.say(f"a worker died ({outcome.crash}) over {outcome.task.name}")
+                progress.say(f"a worker died ({outcome.crash}) while writing {outcome.task.name}")
                 tried[outcome.task.name] += 1
                 if tried[outcome.task.name] > 2:
                     raise InputError(
                         f"workers keep dying ({outcome.crash})",
                         where=outcome.task.name,
-                        fix="give fewer --workers or a smaller rows_per_file, or look for a lack of memory",
+                        fix="use fewer --workers or a smaller rows_per_file, or check for a lack of memory",
                     )
                 pool.again(outcome.task)
                 continue

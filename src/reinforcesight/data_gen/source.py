@@ -1,4 +1,4 @@
-"""What a source gives the pipeline: one picture with its scene, or the reason why there is none."""
+"""The interface of sources: each returns a picture with its scene, or the reason why it can't be used."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from reinforcesight.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something of a picture that was left out: an annotation or a detection.
+    """An annotation or detection that was left out.
 
     Attributes:
-        reason: Short snake_case word, counted in ``rejections.json``.
-        detail: What exactly, and where: file, annotation id, value.
+        reason: Short snake_case name, counted in ``rejections.json``.
+        detail: File, annotation id and value.
     """
 
     reason: str
@@ -23,15 +23,15 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class SourcePicture:
-    """One picture with everything that is known of it.
+    """One picture with its scene.
 
     Attributes:
         index: Position in the source.
         source: Name of the source, such as "rendered".
         source_id: Unique and stable name of the picture within the source, such as its file name.
         scene: Its objects.
-        image: The encoded picture (PNG or JPEG), as it is stored where no boxes are drawn.
-        skipped: Annotations that were left out, each with its reason.
+        image: The encoded picture (PNG or JPEG), as the data set stores it.
+        skipped: Annotations that were left out.
     """
 
     index: int
@@ -43,11 +43,11 @@ class SourcePicture:
 
 
 class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not a failure of the program
-    """This picture can't be used; the pipeline counts the reason, reports it by name and goes on.
+    """This picture can't be used; the pipeline counts the reason, reports the picture and continues.
 
     Args:
-        reason: Short snake_case word, counted in ``rejections.json``.
-        detail: What exactly, and where.
+        reason: Short snake_case name, counted in ``rejections.json``.
+        detail: What is wrong, and where.
         source_id: Name of the picture.
     """
 
@@ -71,15 +71,15 @@ class Source(Protocol):
     name: str
 
     def count(self) -> int | None:
-        """Number of pictures, or ``None`` where they never end (rendered scenes)."""
+        """Number of pictures, usable or not; ``None`` if there is no end (rendered scenes)."""
         ...
 
     def fingerprint(self) -> str:
-        """Digest of everything that decides what :meth:`load` returns: input files and settings."""
+        """Digest of the input files and settings that decide what :meth:`load` returns."""
         ...
 
     def load(self, index: int) -> SourcePicture:
-        """Picture ``index``, the same whenever and wherever it is asked for.
+        """Picture ``index``: the same in every process and at every call.
 
         Raises:
             PictureRejected: The picture can't be used.

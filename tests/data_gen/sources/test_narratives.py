@@ -22,7 +22,7 @@ from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.pipeline import generate
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.localized_narratives import LocalizedNarrativesSource
-from reinforcesight.data_gen.sources.narrative_files import HubOpener, open_narratives
+from reinforcesight.data_gen.sources.narrative_files import open_narratives, open_on_hub
 from reinforcesight.data_gen.sources.narratives import (
     TracePoint,
     narrated_queries,
@@ -418,7 +418,8 @@ def test_hub_files_are_chosen_and_read_by_row_group(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
     monkeypatch.setattr(huggingface_hub, "HfFileSystem", Files)
     files = open_narratives("hub:HuggingFaceM4/LocalizedNarratives")
-    assert files.opener == HubOpener("datasets/HuggingFaceM4/LocalizedNarratives@0123abc")
+    assert files.opener.func is open_on_hub
+    assert files.opener.args == ("datasets/HuggingFaceM4/LocalizedNarratives@0123abc",)
     assert [files.read(index).source_id for index in range(3)] == [f"{number:016x}" for number in range(3)]
     with pytest.raises(InputError, match="no Parquet files of OpenImages/test"):
         open_narratives("hub:HuggingFaceM4/LocalizedNarratives/OpenImages/test")

@@ -1,7 +1,7 @@
 """Turn the relations of a scene into questions with options, answer, reasoning and boxes to draw.
 
-:func:`find_candidates` says what may be asked; :func:`compose` writes one question. Who chooses among forms,
-directions and answer letters is the pipeline, so that the data set can be balanced.
+:func:`find_candidates` lists what may be asked; :func:`compose` writes one question. The caller selects form, relation
+and answer letter, so that it can balance the data set.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from reinforcesight.scene import ObjectId, Scene
 
 _ALL_FORMS = frozenset(Form)
 _BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
-_COINCIDING = 0.7  # intersection over union from which two drawn boxes are hard to tell apart
+_COINCIDING = 0.7  # intersection over union above which two drawn boxes are hard to distinguish
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Candidate:
         axis: What is compared.
         subject: Id of the object that the relation is about.
         reference: Id of the object that it is compared with.
-        anchor: Id of the object that distances are measured to (axis distance only).
-        relation: The relation that holds of subject to reference.
+        anchor: Id of the object that distances are measured from (axis distance only).
+        relation: The relation of subject to reference.
         margin: Scale-free distance from a tie.
         evidence: The values compared, as ``RelationResult.evidence``.
-        forms: Question forms that read without ambiguity; empty never.
+        forms: Question forms that are unambiguous; never empty.
     """
 
     axis: Axis
@@ -69,21 +69,21 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with everything that its data set row needs beside the picture.
+    """A question with all that its data set row needs, except the picture.
 
     Attributes:
         form: How it is asked.
-        relation: The relation that holds of subject to reference.
+        relation: The relation of subject to reference.
         task: CV-Bench's task: Relation, Depth or Distance.
         question: The question alone.
-        choices: The options, in their order.
+        choices: The options in order.
         answer: Letter of the right option in brackets, "(A)".
         answer_text: The right option.
-        prompt: What the user says: question, options where shown, instruction.
+        prompt: The user's message: question, options if shown, instruction.
         completion: Reasoning and answer in their tags.
         reasoning: The reasoning alone.
         boxes: Boxes to draw in the picture (pixels, xyxy half-open), each with its colour.
-        evidence: JSON-able: ids, the relation asked for, the values compared, whether a floor was found.
+        evidence: JSON values: ids, the relation asked for, the values compared, whether a floor was found.
         margin: Scale-free distance from a tie.
         subject: Id of the object that the relation is about.
         reference: Id of the object that it is compared with.
@@ -111,17 +111,17 @@ class Question:
 def find_candidates(
     scene: Scene, rules: RelationRules = DEFAULT_RULES
 ) -> tuple[list[Candidate], list[RelationResult]]:
-    """What may be asked about a scene, and the pairs of which nothing may be claimed.
+    """What may be asked about a scene, and the pairs without a clear relation.
 
-    Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`)
-    are left out of both lists; where a name is not unique, only the form with drawn boxes is offered.
+    Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`) are in
+    neither list. If a name is not unique, only the form with drawn boxes is offered.
     """
     ambiguous = {
         item.id: flag
         for item, flag in zip(scene.objects, ambiguous_names([o.name for o in scene.objects]), strict=True)
     }
     unusable = {item.id for item in scene.objects if not usable_name(item.name)}
-    # "the box in the red box": a drawn box would be taken for the object.
+    # "the box in the red box": the drawn box would be mistaken for the object.
     unboxable = {item.id for item in scene.objects if "box" in canonical_words(item.name)}
     candidates: list[Candidate] = []
     abstained: list[RelationResult] = []
@@ -152,7 +152,7 @@ def find_candidates(
 
 
 def _boxes_coincide(boxes: list[Box]) -> bool:
-    """Whether two drawn outlines would lie on each other, so that a reader could not tell whose is whose."""
+    """Whether two drawn boxes would overlap so much that a reader can't distinguish them."""
     for first, second in combinations(boxes, 2):
         width = min(first[2], second[2]) - max(first[0], second[0])
         height = min(first[3], second[3]) - max(first[1], second[1])
@@ -179,18 +179,18 @@ def compose(
 
     Args:
         scene: The scene of the candidate.
-        candidate: What holds.
+        candidate: A true relation.
         form: One of ``candidate.forms``.
-        relation: The candidate's relation, or its inverse: then subject and reference are exchanged. Either way
-            "subject RELATION reference" is true afterwards.
+        relation: The candidate's relation, or its inverse, which exchanges subject and reference. "subject RELATION
+            reference" is true in both cases.
         answer_index: Position of the right option, 0 or 1.
         affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
         templates: Question wordings.
-        rng: Decides the wording alone, never the answer.
+        rng: Decides only the wording, not the answer.
         style: How the reasoning is worded.
 
     Raises:
-        InputError: The form, the relation or the position does not belong to this candidate.
+        InputError: Form, relation or position doesn't fit the candidate.
     """
     if form not in candidate.forms:
         raise InputError(
@@ -267,13 +267,13 @@ def compose(
 
 @dataclass(frozen=True)
 class _Cast:
-    """Who plays which part in a question: "subject", "reference", and where there is a third object, "anchor"."""
+    """The objects of a question by role: "subject", "reference", and "anchor" if there is a third object."""
 
     form: Form
     relation: Relation
     ids: dict[str, ObjectId]
     names: dict[str, str]  # without article
-    colours: dict[str, str]  # colour of the box drawn around it, in the order in which boxes are drawn
+    colours: dict[str, str]  # colour of the drawn box, in drawing order
     subject_first: bool
 
     @staticmethod
@@ -312,14 +312,14 @@ class _Cast:
 
     @property
     def order(self) -> tuple[str, str]:
-        """The roles of option (A) and option (B) where the options are names."""
+        """The roles of options (A) and (B) if the options are names."""
         return ("subject", "reference") if self.subject_first else ("reference", "subject")
 
     @property
     def mentions(self) -> dict[str, Mention]:
-        """How each object is written in a sentence.
+        """How a sentence refers to each object.
 
-        A drawn box is named at the first mention, and later on as well where the names alone don't tell apart.
+        The first mention names a drawn box; later ones only if the names alone are ambiguous.
         """
         alike = dict(zip(self.names, ambiguous_names([*self.names.values()]), strict=True))
         result = {}
@@ -331,14 +331,14 @@ class _Cast:
         return result
 
     def option(self, role: str) -> str:
-        """A name as an option; where the name alone does not tell the options apart, with its box."""
+        """A name as an option, with its box if the names alone are ambiguous."""
         if self.colours and any(ambiguous_names([self.names["subject"], self.names["reference"]])):
             return f"{self.names[role]} ({self.colours[role]} box)"
         return self.names[role]
 
 
 def _choices(cast: _Cast, asked: Relation, answer_index: int) -> tuple[tuple[str, ...], str]:
-    """The options in their order, and the right one."""
+    """The options in order, and the right one."""
     if cast.form is Form.YES_NO:
         right, wrong = ("yes", "no") if asked is cast.relation else ("no", "yes")
     elif cast.names_answer:
@@ -373,7 +373,7 @@ def _cvbench_question(cast: _Cast) -> str:
 
 
 def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
-    """Where each object is across the picture (share of its width), and its depth; only where that is in metres."""
+    """Horizontal centre (share of the picture's width) and depth of each object; ``None`` if depth isn't in metres."""
     if scene.depth_unit != "m":
         return None
     spots = {}
@@ -386,7 +386,7 @@ def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, flo
 
 
 def _values(candidate: Candidate, *, exchanged: bool) -> dict[str, Any]:
-    """The compared values, with subject and reference exchanged where the question exchanges them."""
+    """The compared values, with subject and reference exchanged if the question exchanges them."""
     if not exchanged:
         return dict(candidate.evidence)
     swap = {

@@ -1,9 +1,8 @@
-"""Write the reasoning of a question from its recorded evidence, without numbers and agreeing with the answer.
+"""Write the reasoning of a question from its evidence, without numbers and in agreement with the answer.
 
-A text is put together from parts: an opening that names what is compared, what is seen of each object, the
-comparison, where options are shown a look at them in their order, and a conclusion. Every text holds at least
-one claim in a phrase of :data:`~reinforcesight.language.claims.CLAIM_PHRASES`. Nothing is said that the evidence
-does not carry.
+A text consists of an opening that names what is compared, the position of each object, the comparison, the options if
+they are shown, and a conclusion. It contains at least one phrase of
+:data:`~reinforcesight.language.claims.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from reinforcesight.relations import Axis, Relation
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known when the reasoning is written.
+    """The input of :func:`write_reasoning`.
 
     Attributes:
         form: The question form.
-        relation: The relation that holds of subject to reference.
+        relation: The relation of subject to reference.
         subject: The object that the relation is about.
         reference: The object that it is compared with.
         anchor: The third object (closer and farther only).
         names_answer: The answer is the subject's name; otherwise a relation word, or yes or no.
-        subject_first: The subject is option (A), or is to be looked at before the reference.
-        choices: The options, in their order.
+        subject_first: The text mentions the subject before the reference, for instance since it is option (A).
+        choices: The options in order.
         answer_text: The right option.
-        values: The evidence: "subject" and "reference", and what else was compared.
+        values: The evidence: "subject", "reference", and other values compared.
         margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
-        alike: Names are alike, so that every mention has to name its box: the text is kept short.
-        spots: For each role ("subject", "reference", "anchor") the centre across the picture, as a share of its
-            width, and the depth in metres; ``None`` where depth has no metric unit.
+        alike: The names are ambiguous, so that each mention must name its box: the text is kept short.
+        spots: For each role ("subject", "reference", "anchor") the horizontal centre as a share of the picture's width,
+            and the depth in metres; ``None`` if depth isn't in metres.
         style: How the text is worded.
     """
 
@@ -88,8 +87,8 @@ _OPENINGS: dict[Axis, tuple[str, ...]] = {
     ),
 }
 
-# Where a centre lies, by fifths of the picture: true of every centre within its band. The embedded model's
-# pretraining says places in the same words.
+# Position of a centre, by fifths of the picture: true of every centre within its band. The pretraining of nano uses
+# the same words.
 PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
     Axis.HORIZONTAL: (
         ("near the left edge", "at the far left of the picture"),
@@ -106,7 +105,7 @@ PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
         ("near the lower edge", "close to the bottom of the picture"),
     ),
 }
-# How far an object is, by its depth in metres: of objects in a room, about a fifth is in each band.
+# How far away an object is, by its depth in metres: each band has about a fifth of the objects in a room.
 NEARNESS: tuple[tuple[float, str], ...] = (
     (2.4, "very close to the camera"),
     (3.2, "close to the camera"),
@@ -114,7 +113,7 @@ NEARNESS: tuple[tuple[float, str], ...] = (
     (5.2, "far from the camera"),
     (math.inf, "very far from the camera"),
 )
-# <x> and <y> stand for the places of {x} and {y}. Pretraining of the embedded model uses these patterns too.
+# <x> and <y> stand for the places of {x} and {y}. The pretraining of nano uses these patterns too.
 PLACED_APART = (
     "{x} is <x>, and {y} is <y>.",
     "{x} is <x>, while {y} is <y>.",
@@ -135,7 +134,7 @@ _OVERLAP = {
     Axis.HORIZONTAL: "They overlap a little from side to side, but their centres are apart.",
     Axis.VERTICAL: "They overlap a little in height, but their centres are apart.",
 }
-# Of the nearer object {n} and the farther one {f}; the first list mentions {n} first.
+# About the nearer object {n} and the farther one {f}; the first list mentions {n} first.
 _DEPTHS = {
     True: (
         "{n} is the nearer object, and {f} is set farther back.",
@@ -175,7 +174,7 @@ _LEADS: dict[Axis, tuple[str, ...]] = {
     Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
     Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
 }
-# A beginning is not used where these words stand before it or in its own claim.
+# A lead isn't used if these words occur earlier in the text or in its own claim.
 _ECHOES: dict[str, str] = {
     "Across the picture, ": "across the picture",
     "Seen from the camera, ": "camera",
@@ -204,7 +203,7 @@ _NO_ENDINGS: tuple[str, ...] = (
 _OPTION_NAMES = "Option A names {x}, and option B names {y}."
 _OPTION_WORDS = "Option A says {first}, and option B says {second}."
 _SLOT = re.compile(r"\{[^}]*\}|<[xy]>")
-# What the right object is, in short, where the answer is a name.
+# Describes the right object briefly if the answer is a name.
 _SHORT: dict[Relation, str] = {
     Relation.LEFT: "farther to the left",
     Relation.RIGHT: "farther to the right",
@@ -218,21 +217,19 @@ _SHORT: dict[Relation, str] = {
 
 
 class _FirstWording(random.Random):
-    """Draws for plain texts: the first wording of each list, and no part that only a share of the texts has."""
+    """Random numbers for fixed wording: the first of each list, and only the parts that have a share of one."""
 
     def choice(self, seq: Any) -> Any:
-        """The first."""
         return seq[0]
 
     def random(self) -> float:
-        """Just below one: only what all texts have is drawn."""
         return math.nextafter(1.0, 0.0)
 
 
 def fixed_parts() -> tuple[str, ...]:
-    """What stays the same between the objects' names in reasoning texts: clauses of two words or more.
+    """The text between the objects' names in all reasoning patterns: clauses of two words or more.
 
-    Each begins with the space before it, but for openings, with which a text starts.
+    Each begins with the space before it, except for openings, which begin a text.
     """
     patterns = [
         *PLACED_APART,
@@ -263,7 +260,7 @@ def fixed_parts() -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
 
 
-# Which of two objects, in plain texts.
+# Adjective for one of two objects, used with fixed wording.
 _SORT: dict[Relation, str] = {
     Relation.LEFT: "left",
     Relation.RIGHT: "right",
@@ -277,7 +274,7 @@ _SORT: dict[Relation, str] = {
 
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
-    """The reasoning for a question: some 25 to 60 words, up to 90 where places are said first, ending in the answer."""
+    """The reasoning for a question: about 25 to 60 words, up to 90 with places, ending in the answer."""
     rng = _FirstWording() if facts.style.fixed_wording else rng
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
@@ -298,7 +295,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
     turned = facts.form is not Form.YES_NO and rng.random() < 0.3
     if facts.style.fixed_wording and facts.names_answer:
-        # The claim is about the first object, so that what is seen decides a word and not which name to write.
+        # The claim is about the first object, so that the picture decides a word and not the order of the names.
         turned = not facts.subject_first
     phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
     leads = _LEADS_TOGETHER if together else _LEADS[axis]
@@ -318,7 +315,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
 
 
 def _claim(facts: Facts, phrase: str, adverb: str = "", *, turned: bool = False) -> str:
-    """A clause that relates the subject to the reference, or turned round, the reference to the subject."""
+    """A clause that relates the subject to the reference; ``turned``: the reference to the subject."""
     first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
     clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
     return f"{clause} is" if facts.anchor is not None else clause
@@ -345,12 +342,11 @@ def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bo
 
 
 def nearness_words(metres: float) -> str:
-    """How far away something is, in words."""
     return next(words for limit, words in NEARNESS if metres < limit)
 
 
 def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
-    """Where each object is, before they are compared: from side to side (for distances), and how far away."""
+    """Sentences that say where each object is: from side to side (for distances), and how far away."""
     if facts.spots is None or rng.random() >= facts.style.places:
         return []
     order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
@@ -367,18 +363,16 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
 
 
 def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
-    """Which object is reached sooner, from the camera or from the anchor."""
+    """Sentences that say which object is nearer to the camera, or to the anchor."""
     values = facts.values
     located = _spots(facts, axis, rng)
+    if facts.style.fixed_wording:
+        return located
     if axis is Axis.DEPTH:
-        if facts.style.fixed_wording:
-            return located
         parts = [*located, rng.choice(_DEPTHS[near_first])]
         if _strength(facts) == 2 and rng.random() < 0.25:
             parts.append(_WELL_APART)
         return parts
-    if facts.style.fixed_wording:
-        return located
     parts = [*located, rng.choice(_DISTANCES[near_first])]
     gaps = values.get("subject_surface"), values.get("reference_surface")
     if gaps[0] is not None and gaps[1] is not None and gaps[0] != gaps[1]:
@@ -388,8 +382,8 @@ def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: 
     return parts
 
 
-# From which margin a claim is called clear, and from which strong. Picture margins count box sides between the
-# centres; the others are one minus the smaller over the larger value.
+# Margins above which a claim is clear, and strong. In the picture a margin is the distance of the centres in box sides;
+# for depth and distance it is one minus the ratio of the smaller to the larger value.
 _STRENGTHS = {
     Axis.HORIZONTAL: (1.0, 2.5),
     Axis.VERTICAL: (1.0, 2.5),
@@ -411,7 +405,7 @@ def _strength(facts: Facts) -> int:
 
 
 def _options(facts: Facts) -> str:
-    """The options in their order: it ties the words of the answer to its letter."""
+    """A sentence with the options in order, which connects the words of the answer to its letter."""
     if facts.names_answer:
         return _OPTION_NAMES
     first, second = facts.choices
@@ -419,15 +413,15 @@ def _options(facts: Facts) -> str:
 
 
 def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
-    """Which letter each option has, a conclusion, and once more the letter of the right option.
+    """The letter of each option, a conclusion, and the letter of the right option again.
 
-    A model that reads this from left to right finds the letter behind the option's name, and not before it as in the
-    list of options: for a small model the first is easy and the second hard.
+    Here the letter follows the option's name, while in the list of options it precedes it. Copying a letter that
+    follows is much easier for a small model.
 
     Args:
-        choices: The options in their order, with their articles.
-        right: Which of them is right.
-        ending: The conclusion, without its full stop, ending in "the answer is ..." or the like.
+        choices: The options in order, with their articles.
+        right: Position of the right option.
+        ending: The conclusion without its full stop, such as "So the answer is left".
     """
     return f"As for the options, {_each_option(choices)}. {ending}, and {choices[right]} is option {letter(right)}."
 
@@ -441,7 +435,7 @@ def _letters(facts: Facts, rng: random.Random) -> str:
     choices = ("{x}", "{y}") if facts.names_answer else facts.choices
     right = facts.choices.index(facts.answer_text)
     if facts.style.fixed_wording and facts.names_answer:
-        # Which object is the nearer one, and which is asked for, are told apart: their combination is hard to learn.
+        # Two steps: which object is the nearer one, and which one is asked for. Their combination is hard to learn.
         first, second = facts.relation.axis.relations
         place = right if facts.relation is first else 1 - right
         kinds = [f"the {_SORT[first]} object", f"the {_SORT[second]} object"]
@@ -460,14 +454,14 @@ def _letters(facts: Facts, rng: random.Random) -> str:
 
 
 def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:
-    """The conclusion. It does not repeat the claim before it word for word, which had ``phrase``."""
+    """The conclusion. It does not repeat the preceding claim, which used ``phrase``."""
     comparative = phrase.endswith(" than")
     if facts.form is Form.YES_NO:
         endings = _YES_ENDINGS if facts.answer_text == "yes" else _NO_ENDINGS
     elif facts.names_answer:
         endings = _NAME_ENDINGS if turned or not comparative else _NAME_ENDINGS[:-1]
     elif turned:
-        # After a claim about the reference, the claim about the subject is still to be drawn.
+        # The claim was about the reference: conclude with the claim about the subject.
         endings = _WORD_ENDINGS[-1:]
     else:
         endings = _WORD_ENDINGS if comparative else _WORD_ENDINGS[:-1]

@@ -9,7 +9,7 @@ from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
 
-# Words that show which way a wording asks.
+# Words that show which relation a wording asks for.
 _POLARITY: dict[Relation, str] = {
     Relation.LEFT: r"left|leftmost|left-hand",
     Relation.RIGHT: r"right|rightmost|right-hand",
@@ -20,7 +20,7 @@ _POLARITY: dict[Relation, str] = {
     Relation.CLOSER: r"closer|nearer|shorter|smaller|less",
     Relation.FARTHER: r"farther|further|longer|larger|more",
 }
-# The object that a wording asks about stands beside the verb: "is {subject} ...", "{subject} lies ...".
+# The object that a wording asks about is next to the verb: "is {subject} ...", "{subject} lies ...".
 _ASKED_ABOUT = re.compile(
     r"\b(?:is|are|does|do) \{(\w+)\}|\{(\w+)\} (?:is|are|lies|appears)\b", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ def check_wording(form: Form, key: Axis | Relation, text: str, *, name: str, whe
         where: Its file, for messages.
 
     Raises:
-        ConfigError: It lacks a placeholder or has an unknown one, or does not ask what its key says.
+        ConfigError: It lacks a placeholder, has an unknown one, or doesn't ask what its key says.
     """
     _check_placeholders(form, key, text, name, where)
     _check_polarity(key, text, name, where)
@@ -64,7 +64,7 @@ def _check_placeholders(form: Form, key: Axis | Relation, text: str, name: str, 
             )
     if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
         raise ConfigError(
-            f"{name}: a brace in {text!r} has no partner", where=where, fix="mend the placeholder"
+            f"{name}: a brace in {text!r} has no partner", where=where, fix="close the placeholder"
         )
     if by_object and text.index("{first}") > text.index("{second}"):
         raise ConfigError(
@@ -86,7 +86,7 @@ def _check_placeholders(form: Form, key: Axis | Relation, text: str, name: str, 
 
 
 def _check_polarity(key: Axis | Relation, text: str, name: str, where: str) -> None:
-    """The words of the relation asked for must be there, and those of its opposite must not (open: both ends)."""
+    """Words of the relation asked for are required, words of its opposite refused (open questions: both required)."""
     plain = _PLACEHOLDER.sub("_", text).casefold()
     asked = key.relations if isinstance(key, Axis) else (key,)
     for relation in Relation:
@@ -95,17 +95,17 @@ def _check_polarity(key: Axis | Relation, text: str, name: str, where: str) -> N
             raise ConfigError(
                 f"{name}: {text!r} does not ask for {relation.value!r}",
                 where=where,
-                fix="mend it or move it to its key",
+                fix="fix it, or move it to its key",
             )
         if relation.inverse in asked and relation not in asked and says:
             raise ConfigError(
                 f"{name}: {text!r} asks for {relation.value!r}, the opposite",
                 where=where,
-                fix="move it to its own key",
+                fix="move it to that key",
             )
     if _NEGATION.search(plain):
         raise ConfigError(
-            f"{name}: the negation in {text!r} turns its meaning round", where=where, fix="ask without it"
+            f"{name}: the negation in {text!r} reverses its meaning", where=where, fix="ask without it"
         )
     about = _ASKED_ABOUT.search(text)
     if about is not None and "reference" in about.groups():

@@ -1,6 +1,6 @@
-"""Question wordings: CV-Bench's own as constants, all others read from YAML and checked for their polarity.
+"""Question wordings: those of CV-Bench as constants, all others from YAML, checked for polarity.
 
-The packaged ``templates.yaml`` holds the default wordings; a file of one's own may extend or replace them.
+The packaged ``templates.yaml`` has the default wordings; your own file may extend or replace them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 
 import yaml
 
-from reinforcesight.config import nearest_key
+from reinforcesight.config import load_yaml, nearest_key
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.questions.template_checks import check_wording
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
 
 # CV-Bench's own wordings (Tong et al. 2024, Cambrian-1; data set nyu-visionx/CV-Bench). The marks, such as
-# " (highlighted by a red box)", are empty where no boxes are drawn.
+# " (highlighted by a red box)", are empty if no boxes are drawn.
 CVBENCH_RELATION = (
     "Considering the relative positions of the {subject}{subject_mark} and the {reference}{reference_mark} in the "
     "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
@@ -45,18 +45,17 @@ CVBENCH_COMPARE = {
 
 _FORMS = (Form.YES_NO, Form.WHICH_OBJECT, Form.OPEN)
 _PAIR_KEYS = tuple(Relation)
-# An open question names both ends of an axis; by distance to an anchor it asks for the object.
+# An open question names both relations of an axis; about the distance to an anchor it asks for the object.
 _OPEN_KEYS = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH, Relation.CLOSER, Relation.FARTHER)
 
 
 @dataclass(frozen=True)
 class Templates:
-    """Wordings by form and relation; open wordings by axis are stored under both of its relations."""
+    """Wordings by form and relation; open wordings for an axis are stored under both of its relations."""
 
     wordings: Mapping[Form, Mapping[Relation, tuple[str, ...]]]
 
     def choose(self, form: Form, relation: Relation, rng: random.Random) -> str:
-        """A wording of this form that asks for this relation."""
         return rng.choice(self.wordings[form][relation])
 
 
@@ -64,13 +63,12 @@ def load_templates(path: Path | None = None) -> Templates:
     """Read and check question wordings.
 
     Args:
-        path: YAML file; ``None`` for the packaged default. ``extends: default`` at its top starts from the packaged
-            wordings; a list given under a form and relation then replaces the default list, one under ``add`` is
-            appended to it. Without ``extends`` the file must be complete.
+        path: YAML file; ``None``: the packaged default. With ``extends: default``, a list under a form and relation
+            replaces the default list, and a list under ``add`` is appended to it. Without, the file must be complete.
 
     Raises:
-        ConfigError: A key is unknown or missing, a wording lacks a placeholder or has an unknown one, asks the
-            wrong way, or occurs twice.
+        ConfigError: A key is unknown or missing; a wording lacks a placeholder, has an unknown one, asks for another
+            relation, or occurs twice.
     """
     return _load_default() if path is None else _build(_read(path), str(path))
 
@@ -89,13 +87,13 @@ def _read_default() -> dict[str, Any]:
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The lists of a file, by form and key, with everything that it extends."""
+    """The lists of a file and of those it extends, by form and key."""
     where = str(path)
     if path.resolve() in seen:
         raise ConfigError(
             "a templates file extends itself", where=where, fix="remove the circle of 'extends:'"
         )
-    top = _mapping(_load_yaml(path), where, "top level")
+    top = _mapping(load_yaml(path, "templates file"), where, "top level")
     base = top.pop("extends", None)
     added = top.pop("add", None)
     result: dict[str, dict[str, list[str]]] = {}
@@ -113,26 +111,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     return result
 
 
-def _load_yaml(path: Path) -> object:
-    try:
-        loaded: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("no such templates file", where=str(path), fix="check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the templates can't be read: {error}", where=str(path), fix="check the file"
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        raise ConfigError(
-            f"not valid YAML: {getattr(error, 'problem', error)}", where=where, fix="mend it"
-        ) from error
-    return {} if loaded is None else loaded
-
-
 def _lists(sections: Mapping[str, Any], where: str, prefix: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Form, key and wordings of every list, the keys checked."""
+    """Form, key and wordings of every list; checks the keys."""
     for form, by_key in sections.items():
         _check_key(form, _FORMS, where, prefix)
         keys = _OPEN_KEYS if form == Form.OPEN else _PAIR_KEYS
@@ -140,7 +120,7 @@ def _lists(sections: Mapping[str, Any], where: str, prefix: str) -> Iterator[tup
             _check_key(key, keys, where, f"{prefix}{form}.")
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                 what = f"{prefix}{form}.{key}: expected a list of wordings"
-                raise ConfigError(what, where=where, fix="write one '- \"...\"' a line")
+                raise ConfigError(what, where=where, fix="write one '- \"...\"' per line")
             yield form, key, texts
 
 
@@ -160,7 +140,7 @@ def _check_key(key: str, keys: Sequence[StrEnum], where: str, prefix: str) -> No
 
 
 def _build(values: Mapping[str, Mapping[str, Sequence[str]]], where: str) -> Templates:
-    """Check every wording and put it under its form and relation."""
+    """Check all wordings and index them by form and relation."""
     wordings: dict[Form, dict[Relation, tuple[str, ...]]] = {form: {} for form in _FORMS}
     for form in _FORMS:
         for key in _OPEN_KEYS if form is Form.OPEN else _PAIR_KEYS:

@@ -1,4 +1,4 @@
-"""Have all pictures scanned by the workers, and live through workers that die."""
+"""Scan all pictures in worker processes, and recover from workers that die."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.progress import Progress
 
-# Small enough that little is lost with a worker and small jobs use all workers, large enough that files stay few.
+# Small enough that a dead worker costs little and small jobs use all workers; large enough to keep the files few.
 CHUNK_PICTURES = 16
 
 
 def chunk_count(pictures: int) -> int:
-    """Number of chunks that so many pictures fill."""
     return -(-pictures // CHUNK_PICTURES)
 
 
 def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
-    """Chunks without a sound work file of this job."""
+    """Chunks without an intact work file of this job."""
     return [
         chunk
         for chunk in range(chunk_count(pictures))
@@ -56,10 +55,10 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
 def scan_pictures(
     context: ScanContext, pictures: int, *, pool: WorkerPool[Any, Any, Any], shard: Shard
 ) -> None:
-    """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
+    """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
-    A worker that dies (out of memory, a crash in a library) is reported; its chunk is tried once more, and then its
-    pictures one by one: those that kill their worker are left out and named.
+    If a worker dies (out of memory, a crash in a library), its chunk is tried once more, and then picture by picture:
+    pictures that kill their worker are left out and reported by name.
 
     Raises:
         OutputError: A work file can't be written.
@@ -83,7 +82,7 @@ def scan_pictures(
             whole = _task(task.chunk, pictures)
             if outcome.crash is not None:
                 where = f"pictures {task.start} to {task.stop - 1}"
-                progress.say(f"a worker died ({outcome.crash}) over {where}")
+                progress.say(f"a worker died ({outcome.crash}) while scanning {where}")
             if task.probe:
                 probed[task.chunk] += 1
                 if outcome.crash is not None:
@@ -99,8 +98,8 @@ def scan_pictures(
                     pool.again(ScanTask(task.chunk, index, index + 1, probe=True))
             else:
                 raise InputError(
-                    f"workers keep dying ({outcome.crash}) over pictures {task.start} to {task.stop - 1}",
-                    fix="give fewer --workers, or look for a lack of memory",
+                    f"workers keep dying ({outcome.crash}) while scanning pictures {task.start} to {task.stop - 1}",
+                    fix="use fewer --workers, or check for a lack of memory",
                 )
 
 

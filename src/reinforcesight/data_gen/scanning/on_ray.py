@@ -1,14 +1,14 @@
-"""``--engine ray``: pictures are scanned by Ray Data on any number of machines, one pool of actors a model.
+"""``--engine ray``: Ray Data scans the pictures on one or more machines, with one pool of actors per model.
 
     units of pictures -> depth actors -> grounding actors -> segmentation actors -> scan actors (work files)
 
-A unit is as many pictures as fill whole chunks of perception and whole work files, so that each model sees the batches
-that it sees with ``--engine local``: both engines write the same work files, and from there on everything is shared.
+A unit is the smallest number of pictures that fills whole perception chunks and whole work files, so that each model
+gets the same batches as with ``--engine local``. Both engines write the same work files; all later steps are the same.
 
-Results pass from model to model through the content-addressed cache, and scenes come back as work files: both lie on
-storage that all machines share. That is the checkpoint as well. ``ray.data.checkpoint`` was not taken: it notes which
-rows came out at the end, where the cache keeps each finished batch of each model, knows what the result depends on
-(picture, weights, settings), and is the same that the local engine continues from.
+Results pass from model to model through the content-addressed cache, and scenes are returned as work files. Both are on
+storage that all machines share, and serve as the checkpoint. ``ray.data.checkpoint`` is not used: it records which rows
+are complete, while the cache keeps each finished batch of each model, knows what the result depends on (picture,
+weights, settings), and lets the local engine resume too.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _SECONDS_TO_ANSWER = 10
 
 @contextlib.contextmanager
 def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
-    """Join the cluster (or start one on this machine), and give the settings as all its machines read them.
+    """Connect to the cluster (or start Ray on this machine), and yield settings that are valid on all machines.
 
-    Paths become absolute. ``dtype: auto`` becomes bfloat16 where the cluster has GPUs, else float32, and the device is
-    left to the machine: results are stored under the precision, which must not depend on who asks.
+    Paths become absolute. ``dtype: auto`` becomes bfloat16 if the cluster has GPUs, else float32, since cache keys
+    contain the precision; each machine selects its own device.
 
     Raises:
-        MissingDependencyError: Ray is absent.
+        MissingDependencyError: Ray is not installed.
         InputError: The cluster can't be reached.
     """
     ray: Any = require_module("ray", extra="ray")
@@ -61,7 +61,7 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
         address = _address_that_answers(config.ray.address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            with handlers_kept():  # Ray takes SIGTERM for itself; the pipeline handles it
+            with handlers_kept():  # Ray replaces the handler of SIGTERM
                 ray.init(
                     address=address,
                     runtime_env={"env_vars": SINGLE_THREADED},
@@ -79,13 +79,13 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
 
 
 def _address_that_answers(given: str | None) -> str:
-    """What ``ray.init`` is to be told: without an address "local", or it would join any cluster that runs here.
+    """The address for ``ray.init``: "local" without an address, or Ray would join any cluster on this machine.
 
-    Where nobody answers at a host and port, Ray tries for minutes and then ends the process without an exception. So
-    that is tried here first.
+    If nothing answers at a host and port, Ray tries for minutes and then ends the process without an exception. So the
+    connection is tested first.
 
     Raises:
-        InputError: Nobody answers.
+        InputError: Nothing answers.
     """
     if given is None:
         return "local"
@@ -104,7 +104,7 @@ def _unreachable(address: str | None, reason: str) -> InputError:
     return InputError(
         f"the Ray cluster can't be reached: {reason}",
         where=f"ray.address {address}",
-        fix="start it (ray start --head) or correct the address, or leave it out for this machine alone",
+        fix="start it (ray start --head), correct the address, or omit it to use this machine only",
     )
 
 
@@ -135,7 +135,7 @@ def _for_all_machines(config: GenerateConfig, *, gpus: float) -> GenerateConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What goes through the pools together, by picture, perception chunk and work file."""
+    """Pictures that go through the pools together, as positions, perception chunks and work files."""
 
     pictures: range
     perception_chunks: range
@@ -144,13 +144,13 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How pictures fall into units.
+    """Assigns pictures to units.
 
     Attributes:
         context: As for a worker of the local engine.
         pictures: Number of pictures.
-        missing: Work files that are to be made.
-        mark: Part of the name of the mark in the shared folders.
+        missing: Numbers of the work files to write.
+        mark: Part of the name of the marker file in the shared folders.
     """
 
     context: ScanContext
@@ -160,7 +160,7 @@ class _Plan:
 
     @property
     def size(self) -> int:
-        """Pictures of a unit: whole perception chunks and whole work files."""
+        """Number of pictures in a unit."""
         return math.lcm(self._chunk_size, CHUNK_PICTURES)
 
     @property
@@ -169,11 +169,10 @@ class _Plan:
         return source.config.chunk_size if isinstance(source, PerceivedSource) else CHUNK_PICTURES
 
     def numbers(self) -> list[int]:
-        """Units that hold a missing work file."""
+        """Units with a missing work file."""
         return sorted({chunk * CHUNK_PICTURES // self.size for chunk in self.missing})
 
     def unit(self, number: int) -> _Unit:
-        """One unit."""
         start, stop = number * self.size, min((number + 1) * self.size, self.pictures)
         tasks = [
             ScanTask(first // CHUNK_PICTURES, first, min(first + CHUNK_PICTURES, self.pictures))
@@ -184,19 +183,19 @@ class _Plan:
         return _Unit(range(start, stop), perceived, tuple(tasks))
 
     def folders(self) -> tuple[Path, ...]:
-        """Folders that all machines must share."""
+        """Folders that all machines must see."""
         source = self.context.source
         cache = source.config.cache if isinstance(source, PerceivedSource) else None
         return (self.context.folder,) if cache is None else (self.context.folder, cache)
 
 
 def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: RayOptions) -> None:
-    """Scan those of the first ``pictures`` pictures whose work files this shard still lacks.
+    """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
     Raises:
-        InputError: A machine does not see the shared folders, or a model can't be had there.
+        InputError: A machine does not see the shared folders, or can't load a model.
         OutputError: A result can't be stored.
-        ReinforceSightError: Ray gave up; finished work is kept.
+        ReinforceSightError: Ray failed; finished work is kept.
     """
     import ray
     import ray.data
@@ -215,16 +214,15 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
     settings.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     sent = ray.put(plan)
-    most = options.most_actors or None
 
     def pool() -> Any:
-        return ray.data.ActorPoolStrategy(min_size=1, max_size=most)
+        return ray.data.ActorPoolStrategy(min_size=1, max_size=options.max_actors or None)
 
-    rows = [{"unit": number, "machines": "", "told": "", "error": ""} for number in plan.numbers()]
-    # One unit a block, so that units and not blocks of them wander between machines.
+    rows = [{"unit": number, "machines": "", "messages": "", "error": ""} for number in plan.numbers()]
+    # One unit per block, so that machines exchange single units.
     data = ray.data.from_items(rows, override_num_blocks=len(rows))
-    # A picture that kills its process would be tried for ever.
-    again = {"max_restarts": 2, "max_task_retries": 2}
+    # Without limits, a picture that kills its process would be tried forever.
+    retries = {"max_restarts": 2, "max_task_retries": 2}
     source = context.source
     for role in source.model_roles() if isinstance(source, PerceivedSource) else ():
         data = data.map_batches(
@@ -234,10 +232,10 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
             compute=pool(),
             num_cpus=cpus,
             num_gpus=gpus,
-            **again,
+            **retries,
         )
     data = data.map_batches(
-        ScanStage, fn_constructor_args=(sent,), batch_size=1, compute=pool(), num_cpus=cpus, **again
+        ScanStage, fn_constructor_args=(sent,), batch_size=1, compute=pool(), num_cpus=cpus, **retries
     )
     total = sum(task.stop - task.start for number in plan.numbers() for task in plan.unit(number).tasks)
     machines: set[str] = set()
@@ -246,14 +244,14 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
             for row in data.iter_rows():
                 if row["error"]:
                     raise _error_of(row["error"])
-                if row["told"]:
-                    progress.say(row["told"])
+                if row["messages"]:
+                    progress.say(row["messages"])
                 machines.update(row["machines"].split())
                 progress.advance(sum(task.stop - task.start for task in plan.unit(int(row["unit"])).tasks))
     except RayError as error:
         raise ReinforceSightError(
-            f"Ray gave up: {' '.join(str(error).split())[-300:]}",
-            fix="run the same command to go on; with --engine local a picture that kills its worker is left out",
+            f"Ray failed: {' '.join(str(error).split())[-300:]}",
+            fix="run the same command to resume; --engine local leaves out pictures that kill their worker",
         ) from error
     finally:
         for folder in plan.folders():
@@ -262,26 +260,26 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
 
 
 def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanContext) -> tuple[float, float]:
-    """Cores and GPUs of an actor: all pools fit at once, also on a small machine."""
+    """CPU cores and GPUs per actor, such that all pools fit at once, also on a small machine."""
     source = context.source
-    # One pool a model and one to scan. Each needs an actor at the least, or nothing moves.
+    # One pool per model and one to scan. Each needs at least one actor.
     pools = 1 + (len(source.model_roles()) if isinstance(source, PerceivedSource) else 0)
     cpus = options.cpus_per_actor or min(1.0, float(resources.get("CPU", 1)) / pools)
     if not isinstance(source, PerceivedSource) or source.config.device == "cpu":
         return cpus, 0.0
     if options.gpus_per_actor is not None:
         return cpus, options.gpus_per_actor
-    # One GPU has room for an actor of each model: together they are within 24 GB.
+    # One GPU holds an actor of each model: together they need less than 24 GB.
     return cpus, math.floor(100 / len(source.model_roles())) / 100 if resources.get("GPU", 0) else 0.0
 
 
 class _Stage:
-    """What all actors share: the plan, a look at the shared folders, errors handed on as data."""
+    """Base of the actors: holds the plan, checks the shared folders, and returns errors as data."""
 
     def __init__(self, plan: _Plan) -> None:
         import ray
 
-        # Ray hands a stored object on as a reference where it is an argument of a constructor in fn_constructor_args.
+        # In fn_constructor_args Ray passes a stored object as a reference.
         self._plan = plan = ray.get(plan) if isinstance(plan, ray.ObjectRef) else plan
         self._machine = ray.get_runtime_context().get_node_id()
         self._unfit: ReinforceSightError | None = None
@@ -294,26 +292,26 @@ class _Stage:
                 )
 
     def work(self, unit: _Unit) -> str:
-        """Do this stage's part of a unit; returns what the user should know, or nothing."""
+        """Process a unit; returns a message for the user, or an empty string."""
         raise NotImplementedError
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """One unit, handed on with the machine's name; a unit that failed before is handed on as it is."""
+        """Process one unit and add the machine's name; a unit that failed before is passed on unchanged."""
         number = int(batch["unit"][0])
-        machines, told, error = (str(batch[name][0]) for name in ("machines", "told", "error"))
+        machines, messages, error = (str(batch[name][0]) for name in ("machines", "messages", "error"))
         if not error:
             try:
                 if self._unfit is not None:
                     raise self._unfit
-                told += self.work(self._plan.unit(number))
+                messages += self.work(self._plan.unit(number))
             except ReinforceSightError as failed:
                 error = json.dumps([failed.what, failed.where, failed.fix])
             machines = " ".join(dict.fromkeys([*machines.split(), self._machine]))
-        return {"unit": [number], "machines": [machines], "told": [told], "error": [error]}
+        return {"unit": [number], "machines": [machines], "messages": [messages], "error": [error]}
 
 
 class ModelStage(_Stage):
-    """An actor with one model: its results of each chunk go to the cache."""
+    """An actor with one model, whose results go to the cache."""
 
     def __init__(self, plan: _Plan, role: ModelRole) -> None:
         super().__init__(plan)
@@ -326,26 +324,24 @@ class ModelStage(_Stage):
                 self._unfit = error
 
     def work(self, unit: _Unit) -> str:
-        """Have the model see the unit's chunks."""
         source = self._plan.context.source
         assert isinstance(source, PerceivedSource)
-        told = ""
+        messages = ""
         for chunk in unit.perception_chunks:
             try:
                 source.run_model(self._name, chunk)
             except ReinforceSightError:
                 raise
-            except Exception as error:  # noqa: BLE001 - the scan meets it again and leaves pictures out by name
+            except Exception as error:  # noqa: BLE001 - the scan meets the error again and leaves out the pictures by name
                 where = f"{self._name} of pictures {unit.pictures.start} to {unit.pictures.stop - 1}"
-                told += f"{where} failed: {type(error).__name__}: {error}\n"[:300]
-        return told
+                messages += f"{where} failed: {type(error).__name__}: {error}\n"[:300]
+        return messages
 
 
 class ScanStage(_Stage):
-    """An actor that makes work files, from results that are in the cache."""
+    """An actor that writes work files from cached results."""
 
     def work(self, unit: _Unit) -> str:
-        """Write the unit's missing work files."""
         for task in unit.tasks:
             scan_chunk(self._plan.context, task)
         return ""

@@ -1,8 +1,7 @@
-"""From source pictures to work files: each chunk of pictures becomes one file with scenes and possible questions.
+"""Work files: each holds the scenes and possible questions of one chunk of pictures.
 
-A chunk depends on the source, the rules, the seed and its number alone, so chunks may be made by any worker on
-any machine in any order. The file is Parquet with one row group a picture, and with the chunk's report (what was
-left out, and why) in its metadata.
+A chunk depends only on the source, the rules, the seed and its number, so any worker on any machine can write it. The
+file is Parquet with one row group per picture, and with the chunk's report (what was left out, and why) as metadata.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-# Enough to choose from; a picture with many objects has thousands of triples for the distance axis.
+# A picture with many objects has thousands of triples on the distance axis; the selection needs far fewer.
 _CANDIDATES_PER_AXIS = 24
 _SAMPLES_PER_REASON = 4
 _METADATA_KEY = "reinforcesight"
@@ -40,11 +39,11 @@ class ScanContext:
     """What a worker needs to scan any chunk.
 
     Attributes:
-        source: Where the pictures come from.
+        source: Source of the pictures.
         rules: Margins of the relations.
-        seed: Decides which pairs are kept where a picture has very many.
+        seed: Decides which pairs of a picture are kept if there are too many.
         folder: Folder of the work files.
-        identity: Digest of everything that decides the data set; stored in every work file.
+        identity: Digest of the job's identity; stored in every work file.
     """
 
     source: Source
@@ -62,9 +61,9 @@ class ScanTask:
         chunk: Number of the chunk.
         start: First position in the source.
         stop: Position after the last.
-        attempt: How often a worker died over this task before.
-        crashed: Pictures that killed their worker, with how it died; they are left out.
-        probe: Only try out the pictures; write nothing.
+        attempt: How often a worker died during this task.
+        crashed: Pictures that killed their worker, with the kind of crash; they are left out.
+        probe: Scan the pictures without writing a file.
     """
 
     chunk: int
@@ -77,7 +76,7 @@ class ScanTask:
 
 @dataclass(frozen=True, slots=True)
 class RejectedPicture:
-    """A picture that could not be used."""
+    """A picture that can't be used."""
 
     source_id: str
     reason: str
@@ -86,14 +85,14 @@ class RejectedPicture:
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What a chunk's pictures were, and what was left out of them.
+    """What was left out of a chunk, and why.
 
     Attributes:
-        pictures: Pictures read.
-        rejected: Pictures that could not be used.
-        skipped: Annotations or detections left out, by reason.
-        abstained: Pairs without a clear relation, by "axis reason".
-        samples: Examples of the two above, each with its reason and where it comes from.
+        pictures: Number of pictures read.
+        rejected: Pictures that can't be used.
+        skipped: Number of annotations or detections left out, by reason.
+        abstained: Number of pairs without a clear relation, by "axis reason".
+        samples: Examples of the last two, each with its reason and picture.
     """
 
     pictures: int = 0
@@ -103,13 +102,11 @@ class ChunkReport:
     samples: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """The report as stored in the work file."""
         values = {name: getattr(self, name) for name in ("pictures", "skipped", "abstained", "samples")}
         return json.dumps(values | {"rejected": [asdict(entry) for entry in self.rejected]})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ChunkReport:
-        """The report as read from the work file."""
         values = json.loads(text)
         return cls(
             pictures=values["pictures"],
@@ -122,15 +119,15 @@ class ChunkReport:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A pair that a question could be made of, as far as choosing needs to know.
+    """The properties of a candidate that the selection uses.
 
     Attributes:
-        position: Place among the picture's stored candidates.
+        position: Position among the picture's stored candidates.
         axis: What is compared.
         forms: Forms in which it may be asked.
         first: Noun of the object with the smaller value along the axis.
         second: Noun of the other object.
-        objects: The objects' places in the scene: pair, then anchor.
+        objects: Positions of the objects in the scene: pair, then anchor.
     """
 
     position: int
@@ -143,14 +140,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class PictureSummary:
-    """A scanned picture, as far as choosing needs to know.
+    """The properties of a scanned picture that the selection uses.
 
     Attributes:
         chunk: Number of its work file.
-        row: Place in the work file.
+        row: Position in the work file.
         index: Position in the source.
         content: SHA-256 of the encoded picture, hexadecimal: the same picture under two names is one picture.
-        options: What could be asked.
+        options: Its candidates.
     """
 
     chunk: int
@@ -162,7 +159,7 @@ class PictureSummary:
 
 @dataclass(frozen=True, slots=True)
 class ScannedPicture:
-    """A scanned picture with everything that is needed to write its questions."""
+    """A scanned picture with all that is needed to write its questions."""
 
     index: int
     source: str
@@ -174,14 +171,13 @@ class ScannedPicture:
 
 
 def chunk_path(folder: Path, chunk: int) -> Path:
-    """Name of a chunk's work file."""
     return folder / f"chunk-{chunk:06d}.parquet"
 
 
 def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     """Scan a task's pictures and write their work file; returns the number of pictures read.
 
-    A picture that fails is reported by name and never stops the others.
+    A picture that fails is reported by name and does not stop the others.
 
     Raises:
         OutputError: The work file can't be written.
@@ -224,7 +220,7 @@ def _schema() -> pa.Schema:
 
 
 def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict[str, Any] | None:
-    """One picture's row, or ``None`` where it can't be used or holds no clear pair; notes everything left out."""
+    """One picture's row, or ``None`` if it can't be used or has no clear pair; adds what is left out to the report."""
     try:
         picture = context.source.load(index)
         _check_size(picture)
@@ -235,7 +231,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
     except ReinforceSightError as error:
         report.rejected.append(RejectedPicture(f"picture {index}", "unusable", str(error)))
         return None
-    except Exception as error:  # noqa: BLE001 - one picture must not cost the others; it is reported by name
+    except Exception as error:  # noqa: BLE001 - one picture must not stop the others; it is reported by name
         detail = f"{type(error).__name__}: {error}"
         report.rejected.append(RejectedPicture(f"picture {index}", "failed", detail))
         return None
@@ -245,7 +241,8 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
             sample = {"kind": "annotation", "source_id": picture.source_id}
             report.samples.append({**sample, "reason": skipped.reason, "detail": skipped.detail})
     _note_abstentions(picture, abstained, report)
-    kept = _thinned(candidates, random.Random(_number(context.seed, picture.source_id)))
+    digest = sha256(json.dumps([context.seed, picture.source_id]).encode()).digest()
+    kept = _thinned(candidates, random.Random(int.from_bytes(digest[:8], "big")))
     if not kept:
         return None
     return {
@@ -270,11 +267,6 @@ def _check_size(picture: SourcePicture) -> None:
         if image.size != (picture.scene.width, picture.scene.height):
             detail = f"the picture is {image.size}, its scene {(picture.scene.width, picture.scene.height)}"
             raise PictureRejected("size_mismatch", detail, source_id=picture.source_id)
-
-
-def _number(*parts: object) -> int:
-    """A number that depends on the parts alone, for seeding."""
-    return int.from_bytes(sha256(json.dumps(parts).encode()).digest()[:8], "big")
 
 
 def _note_abstentions(
@@ -306,7 +298,7 @@ def _note_abstentions(
 
 
 def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
-    """So many candidates of each axis as may be stored, drawn at random; those with names of their own come first."""
+    """A random sample of the candidates of each axis; those with unique names are preferred."""
     kept: list[Candidate] = []
     for axis in AXES:
         group = [candidate for candidate in candidates if candidate.axis is axis]
@@ -341,7 +333,7 @@ def _candidate(values: dict[str, Any]) -> Candidate:
 
 
 def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
-    """Axis, forms (bits), nouns of the nearer and the farther end of the axis, places of the objects."""
+    """Axis, forms as bits, nouns of the objects with the smaller and the larger value, positions of the objects."""
     ids = [candidate.subject, candidate.reference]
     if candidate.anchor is not None:
         ids.append(candidate.anchor)
@@ -359,7 +351,7 @@ _FORM_SETS = [
 
 
 def read_report(path: Path, identity: str) -> ChunkReport | None:
-    """A work file's report, or ``None`` where the file is absent, damaged, or belongs to another job."""
+    """A work file's report, or ``None`` if the file is absent, damaged, or belongs to another job."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,6 +1,6 @@
 """Pictures with COCO annotations and, where given, depth maps: the source ``annotated``.
 
-What the files may hold, and what becomes of every defect, is written in ``docs/annotated-input.md``.
+``docs/annotated-input.md`` describes the files, and how each kind of defect is handled.
 """
 
 from __future__ import annotations
@@ -36,26 +36,25 @@ from reinforcesight.language.object_names import (
 )
 from reinforcesight.scene import Camera
 
-_CLIP_TOLERANCE = 1.0  # pixels by which boxes overshoot through rounding alone
-_LEAST_AGREEMENT = 0.5  # overlap of a box with its outline's box; below it one of them is wrong
+_CLIP_TOLERANCE = 1.0  # pixels by which a box may exceed the picture through rounding
+_MIN_AGREEMENT = 0.5  # overlap of a box with the box of its outline; below it one of the two is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A usable annotation: its detection, and the words that may tell it apart."""
+    """A usable annotation: its detection, and adjectives that may distinguish it from others of its name."""
 
     detection: Detection
     attributes: tuple[str, ...]
 
 
 class AnnotatedSource:
-    """COCO boxes and outlines, with depth where the images name it.
+    """COCO boxes and outlines, with depth maps if the images name them.
 
     Args:
-        path: The COCO JSON, or a folder that holds ``annotations.json`` or exactly one ``*.json``.
-        seed: Accepted as by every source; nothing here is drawn by chance.
-        image_root: Folder that file names are relative to; the annotation file's folder (or ``images`` in it) where
-            not given. No file outside it is ever opened.
+        path: The COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
+        image_root: Folder that file names are relative to; by default the annotation file's folder (or ``images`` in
+            it). Files outside it are never opened.
 
     Raises:
         InputError: There is no annotation file, or it is not COCO.
@@ -63,22 +62,20 @@ class AnnotatedSource:
 
     name = "annotated"
 
-    def __init__(self, path: Path, *, seed: int = 0, image_root: Path | None = None) -> None:
+    def __init__(self, path: Path, *, image_root: Path | None = None) -> None:
         self.annotation_file = find_annotation_file(Path(path))
         self.root = Path(image_root) if image_root is not None else self.annotation_file.parent
-        self.seed = seed
         self._index = read_coco(self.annotation_file)
 
     def count(self) -> int:
-        """Number of entries in ``images``, usable or not."""
         return len(self._index.images)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """What belongs to no picture: annotations of unknown images, broken categories."""
+        """Annotations of unknown images, and broken categories."""
         return self._index.problems
 
     def fingerprint(self) -> str:
-        """SHA-256 over the annotation file and over name, size and both ends of each picture and depth map."""
+        """SHA-256 over the annotation file, and over name, size and both ends of each picture and depth map."""
         digest = hashlib.sha256(self.annotation_file.read_bytes())
         names: list[object] = []
         for entry in self._index.images:
@@ -89,11 +86,6 @@ class AnnotatedSource:
         return digest.hexdigest()
 
     def load(self, index: int) -> SourcePicture:
-        """Picture ``index`` with its scene; annotations that can't be used are in ``skipped``.
-
-        Raises:
-            PictureRejected: The picture can't be used.
-        """
         coco = self._index
         entry = coco.images[index]
         if entry.refused is not None:
@@ -119,7 +111,7 @@ class AnnotatedSource:
         return SourcePicture(index, self.name, entry.source_id, scene, picture.data, tuple(skipped))
 
     def _file(self, name: object) -> Path:
-        """A file by its name in the data: below the root, or below ``images`` in it."""
+        """The path of a file that the annotations name: below the root, or below ``images`` in it."""
         path = resolve_inside(self.root, name)
         if not is_file(path):
             other = resolve_inside(self.root, f"images/{name}")
@@ -131,7 +123,6 @@ class AnnotatedSource:
     ) -> tuple[DepthMap | None, Camera | None]:
         if record.get("depth_file_name") is None:
             return None, None
-        camera: Camera | None = None
         try:
             path = self._file(record["depth_file_name"])
             depth = read_depth(
@@ -147,16 +138,15 @@ class AnnotatedSource:
         except DepthRefusedError as error:
             skipped.append(Skipped(error.reason, error.detail))
             return None, None
-        if record.get("intrinsics") is not None:
-            try:
-                camera = read_intrinsics(record["intrinsics"])
-            except DepthRefusedError as error:
-                skipped.append(Skipped(error.reason, error.detail))
-        return depth, camera
+        try:
+            return depth, read_intrinsics(record.get("intrinsics"))
+        except DepthRefusedError as error:
+            skipped.append(Skipped(error.reason, error.detail))
+            return depth, None
 
 
 def _expected_size(entry: CocoImage) -> tuple[int, int] | None:
-    """Width and height that the annotations were drawn for; ``None`` where the entry does not say."""
+    """Width and height that the annotations refer to; ``None`` if the entry has neither."""
     record = entry.record
     if record.get("width") is None and record.get("height") is None:
         return None
@@ -174,9 +164,9 @@ def _detections(
     picture: PictureBytes,
     skipped: list[Skipped],
 ) -> list[Detection]:
-    """The usable annotations of a picture, named; the others go to ``skipped``."""
+    """The usable annotations of a picture with their names; the others go to ``skipped``."""
     named: list[_Named] = []
-    unseen: list[str] = []  # names of things that are in the picture but were left out
+    unseen: list[str] = []  # names of objects that are in the picture but were left out
     seen: dict[int | str, dict[str, Any]] = {}
     for annotation in annotations:
         given = as_id(annotation.get("id"))
@@ -209,7 +199,7 @@ def _detections(
 def _without_doubtful_names(
     detections: list[Detection], unseen: list[str], skipped: list[Skipped]
 ) -> list[Detection]:
-    """Leave out what only seems to have a name of its own, because its namesake was left out."""
+    """Leave out objects whose name is unique only because another object of that name was left out."""
     unseen = list(unseen)
     while unseen and detections:
         names = [d.name for d in detections]
@@ -228,7 +218,7 @@ def _without_doubtful_names(
 
 
 class _UnusableError(Exception):
-    """One annotation is left out; ``in_picture``: the thing itself may well be in the picture."""
+    """One annotation is left out; ``in_picture``: its object may be in the picture all the same."""
 
     def __init__(self, reason: str, detail: str, *, in_picture: bool = True) -> None:
         super().__init__(reason, detail)
@@ -242,7 +232,7 @@ def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 def _name_of(
     annotation: Mapping[str, Any], categories: Mapping[int | str, object]
 ) -> tuple[str | None, str | None]:
-    """Name and bare category: the annotation's own phrase where it has a usable one, else the category's name."""
+    """Name and category: the name is the annotation's own phrase if it has a usable one, else the category."""
     category_id = as_id(annotation.get("category_id"))
     category = tidy_category(categories.get(category_id)) if category_id is not None else None
     own = tidy_phrase(annotation.get("name")) or tidy_phrase(annotation.get("caption"))
@@ -311,7 +301,7 @@ def _box(
     box = (round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
     if box[2] <= box[0] or box[3] <= box[1]:
         raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
-    if mask is not None and box_overlap(box, box_of(mask)) < _LEAST_AGREEMENT:
+    if mask is not None and box_overlap(box, box_of(mask)) < _MIN_AGREEMENT:
         raise _UnusableError(
             "box_and_outline_disagree", f"box {short(list(numbers))}, outline {list(box_of(mask))}"
         )

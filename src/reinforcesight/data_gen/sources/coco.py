@@ -1,4 +1,4 @@
-"""COCO annotation files: read once, checked, and kept as one compact entry for each picture."""
+"""COCO annotation files: read once, checked, and kept as one compact entry per picture."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ANNOTATION_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """One entry of ``images`` with its annotations, as found; values are checked when the picture is loaded.
+    """One entry of ``images`` with its annotations; values are checked when the picture is loaded.
 
     Attributes:
-        source_id: The file name, or the entry's position where it has none.
-        record: The entry's keys that matter here.
+        source_id: The file name; the entry's position if it has none.
+        record: The entry's keys that are used.
         packed: Its annotations as compact JSON: Python objects would take several times the memory.
-        refused: Why the picture can't be used, ``(reason, detail)``, where the index alone tells.
+        refused: ``(reason, detail)`` if the annotation file alone shows that the picture can't be used.
     """
 
     source_id: str
@@ -42,7 +42,6 @@ class CocoImage:
     refused: tuple[str, str] | None = None
 
     def annotations(self) -> list[dict[str, object]]:
-        """The annotations of this picture, in the file's order."""
         loaded: list[dict[str, object]] = json.loads(self.packed)
         return loaded
 
@@ -52,8 +51,8 @@ class CocoIndex:
     """A whole annotation file.
 
     Attributes:
-        images: One entry for each of the file's ``images``, in its order.
-        categories: Id to name as found.
+        images: One entry for each of the file's ``images``, in order.
+        categories: Id to name, not checked.
         problems: Annotations that belong to no picture, and broken categories.
     """
 
@@ -63,10 +62,10 @@ class CocoIndex:
 
 
 def find_annotation_file(path: Path) -> Path:
-    """The annotation file itself: the path, or ``annotations.json`` or the only ``*.json`` in that folder.
+    """The path itself if it is a file; in a folder ``annotations.json``, or the only ``*.json``.
 
     Raises:
-        InputError: There is none, or several that could be meant.
+        InputError: There is none, or more than one without ``annotations.json``.
     """
     if path.is_file():
         return path
@@ -130,7 +129,7 @@ def _read_json(path: Path) -> object:
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"not valid JSON: {error}", where=str(path), fix="mend or export it again"
+            f"not valid JSON: {error}", where=str(path), fix="fix it or export it again"
         ) from error
 
 
@@ -152,7 +151,7 @@ def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str,
 def _grouped(
     annotations: list[object], positions: Mapping[int | str, int], problems: list[Skipped]
 ) -> dict[int, list[dict[str, object]]]:
-    """Annotations by the position of their picture."""
+    """Annotations by the position of their image."""
     groups: dict[int, list[dict[str, object]]] = {}
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):
@@ -192,7 +191,7 @@ def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]
         elif image_id is None:
             refused = ("bad_image_entry", f"{place} ({short(name)}) has no usable id")
         elif len(files_of_id[image_id]) > 1:
-            # Whose annotations they are can't be told.
+            # It is unknown which of the images the annotations belong to.
             refused = ("duplicate_image_id", f"{short(name)}: other images have the id {short(image_id)} too")
         elif not _keeps(position, same_name[name], groups):
             refused = ("duplicate_file_name", f"{short(name)} is listed more than once")
@@ -203,15 +202,15 @@ def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]
 
 
 def _file_name(image: object) -> str | None:
-    """The file name in one spelling, so that "./a.jpg" and "a.jpg" count as one picture."""
+    """The normalised file name: "./a.jpg" and "a.jpg" are one picture."""
     name = image.get("file_name") if isinstance(image, dict) else None
     return PurePosixPath(name).as_posix() if isinstance(name, str) and name.strip() else None
 
 
 def _keeps(position: int, same: Sequence[int], groups: Mapping[int, list[dict[str, object]]]) -> bool:
-    """Whether this one of several entries for a file stands for it.
+    """Whether this entry is the one to use of several entries for the same file.
 
-    Where several have annotations, each holds a part of the objects, and none can say which name is unique.
+    If more than one has annotations, each has only a part of the objects, so that none shows which names are unique.
     """
     annotated = [other for other in same if other in groups]
     return len(annotated) <= 1 and position == [*annotated, *same][0]

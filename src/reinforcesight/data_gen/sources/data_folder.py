@@ -1,4 +1,4 @@
-"""Files that data name: found inside the data folder alone, and digested for the fingerprint."""
+"""Files that the data refer to: paths that stay inside the data folder, and digests for the fingerprint."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _EDGE_BYTES = 64 * 1024
 
 
 def resolve_inside(root: Path, name: object) -> Path:
-    """The file that data name, relative to their folder, with every symbolic link followed.
+    """The absolute path of a file in the data folder, symbolic links resolved.
 
     Args:
         root: The data folder.
-        name: What the data say: a relative path is expected.
+        name: A relative path, as found in the data.
 
     Raises:
         InputError: The name is not a relative path, or it leaves the folder (also through a link).
@@ -44,7 +44,7 @@ def resolve_inside(root: Path, name: object) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file is there; a name that the file system can't hold, or may not show, is not."""
+    """``path.is_file()``, but False for names that the file system can't represent, or may not show."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -54,8 +54,8 @@ def is_file(path: Path) -> bool:
 def digest_files(root: Path, names: Iterable[object]) -> str:
     """SHA-256 over names, sizes and the first and last 64 KiB of each file.
 
-    Whole pictures are not read: a set of a hundred thousand would take minutes. A change that keeps the size and
-    both ends of a file goes unnoticed. A file that is absent or refused counts as such.
+    Reading a hundred thousand whole pictures would take minutes. A change that keeps the size and both ends of a file
+    goes unnoticed. Missing and refused files are digested as absent.
     """
     digest = hashlib.sha256()
     for name in names:

@@ -1,4 +1,4 @@
-"""Depth maps beside annotated pictures: 16-bit PNG or .npy, checked and brought to the picture's size."""
+"""Depth maps of annotated pictures: 16-bit PNG or .npy, checked and resized to the picture."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.pictures.decode import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
 from reinforcesight.scene import Camera
 
-# Units per metre where an image says nothing: millimetres for PNG, as most RGB-D sets have; metres for .npy.
-DEFAULT_PNG_SCALE = 1000.0
-DEFAULT_NPY_SCALE = 1.0
+# Units per metre if the image has no depth_scale: PNG in millimetres, as in most RGB-D data sets, and .npy in metres.
+_PNG_SCALE, _NPY_SCALE = 1000.0, 1.0
 
 
 class DepthRefusedError(Exception):
-    """This depth map (or these intrinsics) can't be used; the picture goes on without.
+    """This depth map (or these intrinsics) can't be used; the picture is used without.
 
     Args:
-        reason: Short snake_case word, counted in ``rejections.json``.
-        detail: What exactly.
+        reason: Short snake_case name, counted in ``rejections.json``.
+        detail: What is wrong.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -37,7 +36,7 @@ class DepthRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DepthMap:
-    """Depth along the optical axis: float32 (H, W), in ``unit``; 0 where there is no reading."""
+    """Depth along the optical axis: float32 (H, W), in ``unit``; 0: no reading."""
 
     z: npt.NDArray[np.float32]
     unit: Literal["m", "scene"]
@@ -48,9 +47,9 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
 
     Args:
         path: A 16-bit greyscale PNG, or a .npy array of numbers of shape (H, W).
-        width: Picture width, pixels; a map of the same aspect is resized to it (nearest neighbour).
+        width: Picture width, pixels. A map of the same aspect ratio is resized to it (nearest neighbour).
         height: Picture height, pixels.
-        scale: Stored units per metre (or per scene unit); ``None`` takes 1000 for PNG and 1 for .npy.
+        scale: Stored units per metre (or per scene unit); ``None``: 1000 for PNG, 1 for .npy.
         unit: "m", "scene" (known up to a factor), or ``None`` for "m".
 
     Raises:
@@ -59,7 +58,7 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
     """
     is_npy = path.suffix.lower() == ".npy"
     if scale is None:
-        scale = DEFAULT_NPY_SCALE if is_npy else DEFAULT_PNG_SCALE
+        scale = _NPY_SCALE if is_npy else _PNG_SCALE
     units = as_number(scale)
     if units is None or units <= 0:
         raise DepthRefusedError(
@@ -76,13 +75,13 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         z = (stored.astype(np.float64) / units).astype(np.float32)
         z = np.where(np.isfinite(z) & (z > 0), z, np.float32(0))
     if not z.any():
-        raise DepthRefusedError("empty_depth", f"{path.name}: not one valid reading")
+        raise DepthRefusedError("empty_depth", f"{path.name}: no valid reading")
     return DepthMap(z, "scene" if unit == "scene" else "m")
 
 
 def _read_npy(path: Path) -> npt.NDArray[np.generic]:
     try:
-        # Memory-mapped, so that the shape is known before anything is read; pickled objects are refused.
+        # Memory-mapped, so that the shape is checked before the data are read; pickled objects are refused.
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
         raise DepthRefusedError("unreadable_depth", f"{path.name}: {error}") from error
@@ -114,9 +113,9 @@ def _read_png(path: Path) -> npt.NDArray[np.generic]:
 
 def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str) -> npt.NDArray[np.generic]:
     rows, columns = stored.shape
-    # The same aspect, up to one pixel of rounding in the depth map.
+    # The same aspect ratio, up to one pixel of rounding in the depth map.
     if abs(columns * height - rows * width) > max(width, height):
-        what = f"depth of {columns}x{rows} for a picture of {width}x{height}: another aspect"
+        what = f"depth of {columns}x{rows} for a picture of {width}x{height}: different aspect ratio"
         raise DepthRefusedError("depth_shape_differs", f"{name}: {what}")
     pick_row = ((np.arange(height) + 0.5) * rows / height).astype(np.int64)
     pick_column = ((np.arange(width) + 0.5) * columns / width).astype(np.int64)
@@ -124,19 +123,20 @@ def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str
     return resized
 
 
-def read_intrinsics(values: object) -> Camera:
-    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of the picture.
+def read_intrinsics(values: object) -> Camera | None:
+    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of the picture; ``None`` without values.
 
     Raises:
         DepthRefusedError: bad_intrinsics.
     """
-    names = ("fx", "fy", "cx", "cy")
+    if values is None:
+        return None
     if not isinstance(values, dict):
         raise DepthRefusedError(
             "bad_intrinsics", f"intrinsics: expected fx, fy, cx, cy, got {type(values).__name__}"
         )
     numbers: dict[str, float] = {}
-    for name in names:
+    for name in ("fx", "fy", "cx", "cy"):
         value = as_number(values.get(name))
         if value is None:
             raise DepthRefusedError(

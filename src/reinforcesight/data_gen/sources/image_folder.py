@@ -1,6 +1,6 @@
-"""Any folder of photographs, understood by depth, grounding and segmentation models: the source ``image_folder``.
+"""A folder of photographs, analysed by depth, grounding and segmentation models: the source ``image_folder``.
 
-What is done and what its scenes are worth is written in ``docs/perception.md``.
+``docs/perception.md`` describes the steps, and how accurate the scenes are.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from reinforcesight.data_gen.sources.photographs import list_photographs, read_p
 
 
 class ImageFolderSource(PerceivedSource):
-    """JPEG, PNG and WebP files below a folder, in the order of their names.
+    """JPEG, PNG and WebP files below a folder, sorted by name.
 
     Args:
         folder: The folder.
         config: Models, vocabulary and settings.
-        models: Models of one's own in place of those that the configuration names.
+        models: Your own models instead of those that the configuration names.
 
     Raises:
-        InputError: There is no picture, or a model can't be had.
-        MissingDependencyError: torch or transformers is absent.
+        InputError: There is no picture, or a model can't be loaded.
+        MissingDependencyError: torch or transformers is not installed.
     """
 
     name = "image_folder"
@@ -45,7 +45,6 @@ class ImageFolderSource(PerceivedSource):
         self._queries = tuple(Query(noun, noun) for noun in dict.fromkeys(self.config.vocabulary))
 
     def count(self) -> int:
-        """Number of picture files, usable or not."""
         return len(self._names)
 
     def fingerprint(self) -> str:
@@ -58,10 +57,5 @@ class ImageFolderSource(PerceivedSource):
         return sha256("\n".join(parts).encode()).hexdigest()
 
     def picture(self, index: int) -> PictureWithQueries:
-        """Picture ``index`` upright; every noun of the vocabulary is looked for.
-
-        Raises:
-            PictureRejected: The file can't be used.
-        """
         name = self._names[index]
         return PictureWithQueries(name, read_photograph(self.folder, name), self._queries)

@@ -1,4 +1,4 @@
-"""Values read from somebody's JSON, checked before use."""
+"""Checked values from foreign JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def as_number(value: object) -> float | None:
-    """A finite float, or ``None`` for anything else (also for NaN, a bool, or an integer beyond a float's range)."""
+    """A finite float; ``None`` for anything else, including NaN, bool, and integers beyond the range of float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -18,7 +18,7 @@ def as_number(value: object) -> float | None:
 
 
 def as_numbers(values: object, count: int) -> tuple[float, ...] | None:
-    """That many finite floats from a list, or ``None``."""
+    """``count`` finite floats from a list, or ``None``."""
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
         return None
     numbers = [as_number(value) for value in values]
@@ -33,7 +33,7 @@ def as_id(value: object) -> int | str | None:
 
 
 def short(value: object, limit: int = 60) -> str:
-    """A value for a message, cut where it is long."""
+    """``repr`` of a value for a message, cut to ``limit`` characters."""
     try:
         text = repr(value)
     except ValueError:  # Python refuses to print integers of thousands of digits

@@ -1,7 +1,7 @@
 """Pictures with spoken descriptions and pointer traces: the source ``localized_narratives``.
 
-The description says what is looked for and gives the names; the traces are weak evidence of where it is: a check on
-what the detector finds, never an outline. What is done is written in ``docs/perception.md``.
+The description gives the names to search for. The traces are weak evidence of positions: they check what the detector
+finds, and are never used as outlines. ``docs/perception.md`` describes the steps.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWi
 
 
 class LocalizedNarrativesSource(PerceivedSource):
-    """Narrated pictures of JSON lines, Parquet files or the hub.
+    """Narrated pictures from JSON lines, Parquet files or the hub.
 
     Args:
-        given: As :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives` takes it.
+        given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives`.
         config: Models and settings; the vocabulary is not used.
-        models: Models of one's own in place of those that the configuration names.
+        models: Your own models instead of those that the configuration names.
 
     Raises:
-        InputError: There are no narratives, or a model can't be had.
-        MissingDependencyError: torch, transformers or huggingface_hub is absent.
+        InputError: There are no narratives, or a model can't be loaded.
+        MissingDependencyError: torch, transformers or huggingface_hub is not installed.
     """
 
     name = "localized_narratives"
@@ -43,7 +43,6 @@ class LocalizedNarrativesSource(PerceivedSource):
         super().__init__(config or PerceptionConfig(), models)
 
     def count(self) -> int:
-        """Number of narrated pictures, usable or not."""
         return self._files.count()
 
     def problems(self) -> tuple[Skipped, ...]:
@@ -55,11 +54,6 @@ class LocalizedNarrativesSource(PerceivedSource):
         return sha256(f"{self._files.fingerprint()}\n{self.perception_identity()}".encode()).hexdigest()
 
     def picture(self, index: int) -> PictureWithQueries:
-        """Picture ``index`` with the phrases of all its narratives.
-
-        Raises:
-            PictureRejected: The picture, or every narrative of it, can't be used.
-        """
         narrated = self._files.read(index)
         narratives: list[Narrative] = []
         skipped = list(narrated.skipped)

@@ -1,6 +1,6 @@
-"""Where localized narratives lie: Google's JSON lines beside a folder of pictures, or Parquet with the pictures in it.
+"""Files of localized narratives: Google's JSON lines with a folder of pictures, or Parquet that contains the pictures.
 
-Parquet may be local or on the Hugging Face hub; there only the row groups that are asked for are fetched.
+Parquet may be local or on the Hugging Face hub, from which only the row groups that are read are downloaded.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -25,24 +26,24 @@ from reinforcesight.errors import InputError, require_module
 from reinforcesight.jobs.files import file_hash
 
 HUB_PREFIX = "hub:"
-# The data set's own loading script is refused by datasets 4 and later; the hub keeps a conversion here.
+# datasets 4 and later refuse the data set's loading script; the hub keeps a conversion in this revision.
 HUB_REVISION = "refs/convert/parquet"
-HUB_CONFIG, HUB_SPLIT = "OpenImages", "train"
-TEXT_COLUMNS = ("image_id", "caption", "timed_caption", "traces")
+_DEFAULT_PARTS = ("OpenImages", "train")  # configuration and split
+_TEXT_COLUMNS = ("image_id", "caption", "timed_caption", "traces")
 _ID = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
-_COCO_DIGITS = 12  # COCO's files are named by the id, filled up with zeros
+_COCO_DIGITS = 12  # COCO names its files by the id, padded with zeros
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class NarratedPicture:
-    """One picture and what was said about it.
+    """One picture and its narratives.
 
     Attributes:
-        source_id: Its id in the data.
+        source_id: The picture's id in the data.
         photograph: The picture.
-        records: Narratives as stored, one an annotator.
+        records: Narratives as stored, one per annotator.
         skipped: Narratives that can't be read.
     """
 
@@ -55,20 +56,16 @@ class NarratedPicture:
 class NarrativeFiles(Protocol):
     """Narrated pictures by position."""
 
-    def count(self) -> int:
-        """Number of pictures."""
-        ...
+    def count(self) -> int: ...
 
-    def fingerprint(self) -> str:
-        """Digest of the files."""
-        ...
+    def fingerprint(self) -> str: ...
 
     def problems(self) -> tuple[Skipped, ...]:
-        """What belongs to no picture."""
+        """Entries that belong to no picture."""
         ...
 
     def read(self, index: int) -> NarratedPicture:
-        """One picture with its narratives.
+        """One picture with the narratives of all its annotators.
 
         Raises:
             PictureRejected: The picture can't be used.
@@ -77,15 +74,15 @@ class NarrativeFiles(Protocol):
 
 
 def open_narratives(given: str | Path) -> NarrativeFiles:
-    """The narratives of ``--input``.
+    """Open the narratives of ``--input``.
 
     Args:
-        given: A ``.jsonl`` file or a folder with such files (and the pictures, anywhere below it); a ``.parquet`` file
-            or a folder of them; or ``hub:owner/name`` or ``hub:owner/name/config/split``.
+        given: A ``.jsonl`` file, or a folder with such files and the pictures; a ``.parquet`` file, or a folder of
+            them; or ``hub:owner/name`` or ``hub:owner/name/config/split``.
 
     Raises:
-        InputError: There is nothing of the kind.
-        MissingDependencyError: huggingface_hub is absent (hub only).
+        InputError: There are no narratives.
+        MissingDependencyError: huggingface_hub is not installed (hub only).
     """
     text = str(given)
     if text.startswith(HUB_PREFIX):
@@ -119,10 +116,10 @@ class _Line:
 
 
 class JsonLineNarratives:
-    """JSON lines, one a picture and annotator; a picture's lines are taken together.
+    """JSON lines, one per picture and annotator; the lines of a picture are read together.
 
-    Only the place of each line is kept in memory. Pictures are found below the folder by their name without suffix:
-    the id, or the id filled up with zeros to twelve digits.
+    Memory holds only the position of each line. Pictures are found below the folder by their name without suffix: the
+    id, or the id padded with zeros to twelve digits.
 
     Raises:
         InputError: There is no line with an image_id, or no picture below the folder.
@@ -152,15 +149,12 @@ class JsonLineNarratives:
         self._entries = list(by_id.items())
 
     def count(self) -> int:
-        """Number of pictures that are spoken about."""
         return len(self._entries)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """Lines without an id."""
         return tuple(self._problems)
 
     def fingerprint(self) -> str:
-        """Digest of all lines, and of name, size and both ends of the pictures."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(bytes.fromhex(file_hash(path)))
@@ -172,7 +166,6 @@ class JsonLineNarratives:
         return self._pictures.get(image_id) or self._pictures.get(image_id.zfill(_COCO_DIGITS))
 
     def read(self, index: int) -> NarratedPicture:
-        """A picture with the narratives of all its annotators, see :class:`NarrativeFiles`."""
         image_id, lines = self._entries[index]
         name = self._name_of(image_id)
         if name is None:
@@ -211,13 +204,13 @@ class _Rows:
 
 @dataclass
 class ParquetNarratives:
-    """Parquet with narratives and pictures; rows of one picture in one row group are taken together.
+    """Parquet with narratives and pictures; the rows of a picture in one row group are read together.
 
     Args:
         files: Names of the files.
-        opener: Gives a ``pyarrow.parquet.ParquetFile`` for a name.
+        opener: Returns a ``pyarrow.parquet.ParquetFile`` for a name.
         digest: Digest of the files.
-        folder: Where pictures lie that are given by path; ``None`` where there are none.
+        folder: Folder of pictures that are stored as paths; ``None``: there are none.
     """
 
     files: list[str]
@@ -232,7 +225,7 @@ class ParquetNarratives:
         seen: dict[str, int] = {}
         for number, name in enumerate(self.files):
             table = self._file(number)
-            missing = {"image", *TEXT_COLUMNS} - set(table.schema_arrow.names)
+            missing = {"image", *_TEXT_COLUMNS} - set(table.schema_arrow.names)
             if missing:
                 raise InputError(
                     f"columns are missing: {', '.join(sorted(missing))}",
@@ -266,26 +259,22 @@ class ParquetNarratives:
         return self._open[number]
 
     def count(self) -> int:
-        """Number of pictures."""
         return len(self._entries)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """None: each row has its picture."""
         return ()
 
     def fingerprint(self) -> str:
-        """Digest of the files."""
         return self.digest
 
     def read(self, index: int) -> NarratedPicture:
-        """A picture with its narratives, see :class:`NarrativeFiles`."""
         import pyarrow as pa
 
         entry = self._entries[index]
         if self._group is None or self._group[:2] != (entry.file, entry.group):
             self._group = None
             try:
-                columns = ["image", *TEXT_COLUMNS]
+                columns = ["image", *_TEXT_COLUMNS]
                 table = self._file(entry.file).read_row_group(entry.group, columns=columns)
             except (OSError, pa.ArrowException) as error:
                 detail = f"{self.files[entry.file]}, row group {entry.group}: {error}"
@@ -301,34 +290,22 @@ class ParquetNarratives:
 
 def _local_tables(folder: Path, paths: list[Path]) -> ParquetNarratives:
     names = [path.relative_to(folder).as_posix() for path in paths]
-    return ParquetNarratives(names, LocalOpener(folder), digest_files(folder, names), folder)
+    return ParquetNarratives(names, partial(open_local, folder), digest_files(folder, names), folder)
 
 
-@dataclass(frozen=True, slots=True)
-class LocalOpener:
-    """Opens Parquet files below a folder."""
+def open_local(folder: Path, name: str) -> Any:
+    """A ``ParquetFile`` below a folder."""
+    import pyarrow.parquet as pq
 
-    folder: Path
-
-    def __call__(self, name: str) -> Any:
-        """A ``ParquetFile``."""
-        import pyarrow.parquet as pq
-
-        return pq.ParquetFile(self.folder / name)
+    return pq.ParquetFile(folder / name)
 
 
-@dataclass(frozen=True, slots=True)
-class HubOpener:
-    """Opens Parquet files of a data set on the hub, of which only what is asked for is fetched."""
+def open_on_hub(root: str, name: str) -> Any:
+    """A ``ParquetFile`` of a data set on the hub; only the parts that are read are downloaded."""
+    import pyarrow.parquet as pq
+    from huggingface_hub import HfFileSystem
 
-    root: str
-
-    def __call__(self, name: str) -> Any:
-        """A ``ParquetFile`` over range requests."""
-        import pyarrow.parquet as pq
-        from huggingface_hub import HfFileSystem
-
-        return pq.ParquetFile(HfFileSystem().open(f"{self.root}/{name}", "rb"))
+    return pq.ParquetFile(HfFileSystem().open(f"{root}/{name}", "rb"))
 
 
 def _from_hub(name: str) -> ParquetNarratives:
@@ -340,13 +317,13 @@ def _from_hub(name: str) -> ParquetNarratives:
     if len(parts) not in (2, 3, 4):
         raise InputError("expected hub:owner/name", where=name, fix="or hub:owner/name/config/split")
     repository = "/".join(parts[:2])
-    config, split = [*parts[2:], *(HUB_CONFIG, HUB_SPLIT)[len(parts) - 2 :]]
+    config, split = [*parts[2:], *_DEFAULT_PARTS[len(parts) - 2 :]]
     try:
         info = HfApi().dataset_info(repository, revision=HUB_REVISION)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().splitlines()
         raise InputError(
-            f"the data set can't be had from the hub: {reason[0] if reason else type(error).__name__}",
+            f"the data set can't be read from the hub: {reason[0] if reason else type(error).__name__}",
             where=f"{repository}@{HUB_REVISION}",
             fix="check name and network, or download its Parquet files and give their folder",
         ) from error
@@ -362,7 +339,7 @@ def _from_hub(name: str) -> ParquetNarratives:
         raise InputError(
             f"no Parquet files of {config}/{split}",
             where=f"{repository}@{HUB_REVISION}",
-            fix=f"there are: {', '.join(folders[:8]) or 'none'}",
+            fix=f"available: {', '.join(folders[:8]) or 'none'}",
         )
     digest = hashlib.sha256("\n".join([repository, str(info.sha), *wanted]).encode()).hexdigest()
-    return ParquetNarratives(wanted, HubOpener(f"datasets/{repository}@{info.sha}"), digest)
+    return ParquetNarratives(wanted, partial(open_on_hub, f"datasets/{repository}@{info.sha}"), digest)

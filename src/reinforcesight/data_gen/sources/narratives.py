@@ -1,30 +1,30 @@
-"""A localized narrative: when each phrase was spoken, and where the pointer was meanwhile.
+"""Localized narratives: when each phrase was spoken, and where the pointer was at that time.
 
 The schema is that of Localized Narratives (Pont-Tuset et al., 2020): ``caption``, ``timed_caption`` (utterances with
-times in seconds) and ``traces`` (segments of points; x and y as shares of the picture, which may lie outside it).
-Sequences of records may come as lists of dicts or as dicts of lists; both are read.
+times in seconds) and ``traces`` (segments of points; x and y as shares of the picture, also outside 0 to 1). A sequence
+of records may be a list of dicts or a dict of lists.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from reinforcesight.data_gen.json_values import as_number
 from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
-# Pointer and voice are only loosely aligned: the window is widened, and stray points at its ends are cut off.
-WINDOW_PADDING = 0.4  # seconds on both sides
-PERCENTILES = (10.0, 90.0)
-BOX_PADDING = 0.03  # shares of the picture, on each side of the box
-MIN_POINTS = 4
-_MAX_POINTS = 64  # kept of one mention, evenly spread
+# Pointer and voice are only loosely aligned: the time window is widened, and outlying points are cut off.
+_WINDOW_PADDING = 0.4  # seconds on both sides
+_PERCENTILES = (10.0, 90.0)
+_BOX_PADDING = 0.03  # share of the picture, on each side of the box
+_MIN_POINTS = 4
+_MAX_POINTS = 64  # per mention, evenly spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Narrative:
 
 
 def read_narrative(record: Mapping[str, object]) -> Narrative:
-    """A narrative of a record in either shape. Utterances without words or times, and broken points, are left out.
+    """A narrative from a record. Utterances without words or times, and broken points, are left out.
 
     Raises:
         ValueError: There is no caption, or a field has another shape than the schema's.
@@ -67,14 +67,14 @@ def read_narrative(record: Mapping[str, object]) -> Narrative:
     for entry in _records(record.get("timed_caption"), "timed_caption"):
         text, start, end = (
             entry.get("utterance"),
-            _number(entry.get("start_time")),
-            _number(entry.get("end_time")),
+            as_number(entry.get("start_time")),
+            as_number(entry.get("end_time")),
         )
         if isinstance(text, str) and text.strip() and start is not None and end is not None and start <= end:
             utterances.append(Utterance(text, start, end))
     points = []
     for entry in _trace_points(record.get("traces")):
-        x, y, t = (_number(entry.get(key)) for key in ("x", "y", "t"))
+        x, y, t = (as_number(entry.get(key)) for key in ("x", "y", "t"))
         if x is not None and y is not None and t is not None:
             points.append(TracePoint(x, y, t))
     return Narrative(caption, tuple(utterances), tuple(points))
@@ -104,9 +104,9 @@ def _records(value: object, field: str) -> Iterator[Mapping[str, object]]:
 
 
 def _trace_points(value: object) -> Iterator[Mapping[str, object]]:
-    """Points of all segments; a segment is a list of points or a dict of lists, and so may all segments be."""
+    """Points of all segments; a segment is a list of points or a dict of lists, and so is the whole."""
     if isinstance(value, Mapping):
-        # {"x": [[...], [...]], ...}: one list a segment under each key.
+        # {"x": [[...], [...]], ...}: one list per segment under each key.
         for segment in _records(value, "traces"):
             if all(isinstance(column, Sequence) for column in segment.values()):
                 yield from _records(segment, "traces")
@@ -120,23 +120,16 @@ def _trace_points(value: object) -> Iterator[Mapping[str, object]]:
     for segment in value:
         if segment is None:
             continue
-        if isinstance(segment, Mapping) and all(_number(v) is not None for v in segment.values()):
+        if isinstance(segment, Mapping) and all(as_number(v) is not None for v in segment.values()):
             yield segment  # a single segment without its list
         else:
             yield from _records(segment, "traces")
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
 def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tuple[float, float] | None]:
-    """Seconds (start, end) of the utterances that hold each phrase; ``None`` where they can't be found.
+    """Start and end in seconds of the utterances that contain each phrase; ``None``: not found.
 
-    Caption and utterances have the same words but for corrections: they are aligned as sequences of words.
+    Caption and utterances are aligned as sequences of words: they are the same except for corrections.
     """
     spoken: list[str] = []
     times: list[tuple[float, float]] = []
@@ -155,7 +148,7 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
             time_of[written[block.a + offset][0]] = times[block.b + offset]
     found: list[tuple[float, float] | None] = []
     for phrase in phrases:
-        # The head must be among the words that were found: an adjective alone may be anybody's.
+        # The head must be among the aligned words: an adjective alone may belong to another phrase.
         own = [time_of[place] for place in range(phrase.start, phrase.stop) if place in time_of]
         if phrase.stop - 1 in time_of and own:
             found.append((min(start for start, _ in own), max(end for _, end in own)))
@@ -165,19 +158,19 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
 
 
 def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> TraceEvidence | None:
-    """Where the pointer was between two times (seconds), or ``None`` where it was hardly anywhere.
+    """Where the pointer was between two times (seconds); ``None`` if there are too few points.
 
-    Points outside the picture are moved to its border. The box spans the central 80 % of them along each axis, padded
-    by 3 % of the picture.
+    Points outside the picture are moved to its border. The box spans the central 80 % of the points along each axis,
+    padded by 3 % of the picture.
     """
-    chosen = [p for p in points if start - WINDOW_PADDING <= p.t <= end + WINDOW_PADDING]
-    if len(chosen) < MIN_POINTS:
+    chosen = [p for p in points if start - _WINDOW_PADDING <= p.t <= end + _WINDOW_PADDING]
+    if len(chosen) < _MIN_POINTS:
         return None
     if len(chosen) > _MAX_POINTS:
         chosen = [chosen[int(i)] for i in np.linspace(0, len(chosen) - 1, _MAX_POINTS)]
     places = np.clip(np.array([(p.x, p.y) for p in chosen], dtype=np.float64), 0.0, 1.0)  # (N, 2)
-    low, high = np.percentile(places, PERCENTILES, axis=0)
-    low, high = np.clip(low - BOX_PADDING, 0.0, 1.0), np.clip(high + BOX_PADDING, 0.0, 1.0)
+    low, high = np.percentile(places, _PERCENTILES, axis=0)
+    low, high = np.clip(low - _BOX_PADDING, 0.0, 1.0), np.clip(high + _BOX_PADDING, 0.0, 1.0)
     x, y = np.median(places, axis=0)
     return TraceEvidence(
         points=tuple((float(px), float(py)) for px, py in places),
@@ -188,11 +181,11 @@ def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Tr
 
 @dataclass(frozen=True, slots=True)
 class NarratedQueries:
-    """What a picture's narratives ask to be looked for.
+    """Objects to search for in a narrated picture.
 
     Attributes:
-        queries: One a name, with the traces of all its mentions.
-        unseen: Names of groups and other things that are there and are not looked for.
+        queries: One per name, with the traces of all its mentions.
+        unseen: Names of groups and other objects that are in the picture and not searched for.
         skipped: Phrases left out, with reasons.
     """
 
@@ -202,10 +195,10 @@ class NarratedQueries:
 
 
 def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
-    """Phrases of all narratives of one picture, as things to look for and as names that are not alone.
+    """Objects to search for, from all narratives of one picture.
 
-    A phrase that occurs again is taken for another mention of the same thing (whether there are two is the
-    detector's to say), "another cup" and "cups" for a sign that there are more.
+    A repeated phrase counts as another mention of the same object (the detector decides whether there are two).
+    "another cup" and "cups" show that there is more than one.
     """
     queries: dict[tuple[str, ...], Query] = {}
     unseen: dict[tuple[str, ...], str] = {}
@@ -227,9 +220,11 @@ def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
                 continue
             evidence = trace_evidence(narrative.points, *times) if times is not None else None
             if evidence is None:
-                what = "no time in timed_caption" if times is None else "hardly any trace meanwhile"
+                what = "no time in timed_caption" if times is None else "too few trace points"
                 skipped.append(
-                    Skipped("phrase_without_trace", f"{phrase.text!r}: {what}; it is looked for all the same")
+                    Skipped(
+                        "phrase_without_trace", f"{phrase.text!r}: {what}; it is searched for all the same"
+                    )
                 )
             before = queries.get(words, Query(phrase.text, phrase.head))
             traces = before.traces if evidence is None else (*before.traces, evidence)

@@ -1,4 +1,4 @@
-"""What the sources with perception share: pictures are perceived a chunk at a time and handed out one by one."""
+"""Base class of the sources with perception: pictures are perceived in chunks and returned one by one."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from reinforcesight.pictures.decode import decode_rgb
 
 @dataclass(frozen=True, slots=True)
 class PictureWithQueries:
-    """A picture and what is to be looked for in it.
+    """A picture and the objects to search for.
 
     Attributes:
-        source_id: Its name.
+        source_id: Name of the picture.
         photograph: The picture.
-        queries: Phrases.
-        unseen: Names of things that are in it and not looked for.
-        skipped: What was left out before.
+        queries: Phrases to search for.
+        unseen: Names of objects that are in the picture and not searched for.
+        skipped: Entries left out before perception.
     """
 
     source_id: str
@@ -49,16 +49,16 @@ class PictureWithQueries:
 class PerceivedSource(ABC):
     """A source whose scenes come from models.
 
-    Loading one picture perceives the whole chunk that it lies in, so that each model sees a chunk at a time; ask for
-    pictures in order. Models are loaded by the process that first needs them.
+    Loading a picture perceives its whole chunk, so that each model runs on a chunk at a time: load pictures in order.
+    Models are loaded by the process that first needs them.
 
     Args:
         config: Models and settings.
-        models: Models of one's own in place of those that the configuration names.
+        models: Your own models instead of those that the configuration names.
 
     Raises:
-        InputError: A model can't be had, or is of another kind.
-        MissingDependencyError: torch or transformers is absent.
+        InputError: A model can't be loaded, or is of another kind.
+        MissingDependencyError: torch or transformers is not installed.
     """
 
     def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:
@@ -74,22 +74,17 @@ class PerceivedSource(ABC):
     name: str
 
     @abstractmethod
-    def count(self) -> int:
-        """Number of pictures, usable or not."""
+    def count(self) -> int: ...
 
     @abstractmethod
     def picture(self, index: int) -> PictureWithQueries:
-        """Picture ``index`` before perception.
-
-        Raises:
-            PictureRejected: It can't be used.
-        """
+        """Picture ``index`` before perception; raises ``PictureRejected`` if it can't be used."""
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_held": None}
 
     def perception_identity(self) -> str:
-        """Everything of perception that decides scenes: models, gates and picture size."""
+        """Settings of perception that decide the scenes: models, gates and picture size."""
         models = (self.models.depth, self.models.grounder, self.models.segmenter)
         parts = [model.identity if model is not None else "none" for model in models]
         seconds = (self.models.second_grounder, self.models.second_depth)
@@ -97,18 +92,12 @@ class PerceivedSource(ABC):
         return "\n".join([*parts, self.config.gates.model_dump_json(), str(self.config.max_side)])
 
     def default_workers(self) -> int | None:
-        """Worker processes that suit the models: few where they share a GPU, ``None`` where any number does."""
+        """Number of worker processes: two on a shared GPU, else ``None`` (no limit)."""
         if self.config.device == "cpu":
             return None
         return 2 if pick_device(self.config.device) != "cpu" else None
 
     def load(self, index: int) -> SourcePicture:
-        """Picture ``index`` with its scene; detections that are not trusted are in ``skipped``.
-
-        Raises:
-            PictureRejected: The picture can't be used.
-            OutputError: An intermediate result can't be stored.
-        """
         chunk = index // self.config.chunk_size
         if self._held is None or self._held[0] != chunk:
             self._held = None  # frees the pictures of the last chunk before the next ones are read
@@ -123,11 +112,11 @@ class PerceivedSource(ABC):
         return model_roles(self.models)
 
     def move_here(self) -> None:
-        """Use the model files of this machine, after the source was sent to it.
+        """Use this machine's model files, after another machine sent the source here.
 
         Raises:
-            InputError: They can't be had, or are not those of the machine that sent the source.
-            MissingDependencyError: torch or transformers is absent here.
+            InputError: They can't be loaded, or differ from those of the machine that sent the source.
+            MissingDependencyError: torch or transformers is not installed here.
         """
         if self._own_models:
             return
@@ -137,7 +126,7 @@ class PerceivedSource(ABC):
         self.models = build_models(self.config)
         if self.perception_identity() != expected:
             raise InputError(
-                f"the models on {socket.gethostname()} are not those of the machine that began",
+                f"the models on {socket.gethostname()} differ from those of the machine that started the job",
                 fix="give revisions by commit, and model folders that all machines share",
             )
 
@@ -145,11 +134,11 @@ class PerceivedSource(ABC):
         """Have one model see a chunk (``config.chunk_size`` pictures); its results go to the cache alone.
 
         Raises:
-            InputError: There is no cache, or results of the stage before are not in it.
+            InputError: There is no cache, or it lacks the results of the previous stage.
             OutputError: A result can't be stored.
         """
         if self.config.cache is None:
-            raise InputError("stages of their own need a cache", fix="set perception.cache")
+            raise InputError("running a single stage needs a cache", fix="set perception.cache")
         _, pictures = self._prepared(chunk)
         run_model(
             role,
@@ -163,7 +152,7 @@ class PerceivedSource(ABC):
     def _prepared(
         self, chunk: int
     ) -> tuple[dict[int, SourcePicture | PictureRejected], dict[int, PictureWithQueries]]:
-        """Pictures of a chunk that can be perceived, and for the others why not."""
+        """Outcomes of a chunk's pictures that can't be perceived, and the other pictures."""
         outcomes: dict[int, SourcePicture | PictureRejected] = {}
         pictures: dict[int, PictureWithQueries] = {}
         start = chunk * self.config.chunk_size
@@ -177,7 +166,7 @@ class PerceivedSource(ABC):
                 small = shrunk(picture.photograph, self.config.max_side)
                 pictures[index] = replace(picture, photograph=small)
             else:
-                detail = "no words for a thing that could be looked for"
+                detail = "no phrase names an object to search for"
                 outcomes[index] = PictureRejected("nothing_named", detail, source_id=picture.source_id)
         return outcomes, pictures
 

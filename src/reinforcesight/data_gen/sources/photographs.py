@@ -1,4 +1,4 @@
-"""Photographs in a folder: which files there are, and each upright, with what its camera wrote of the lens."""
+"""Photographs in a folder or table: listed, turned upright, and with the camera intrinsics from EXIF."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Photograph:
 
     Attributes:
         picture: Encoded as the data set stores it.
-        camera: Intrinsics, where EXIF tells them.
+        camera: Intrinsics from EXIF; ``None``: unknown.
     """
 
     picture: PictureBytes
@@ -59,7 +59,7 @@ def list_photographs(folder: Path) -> tuple[str, ...]:
 
 
 def read_photograph(folder: Path, name: str) -> Photograph:
-    """One picture of a folder, upright: nothing refers to its stored pixels, so that its EXIF orientation holds.
+    """One picture of a folder, turned upright by its EXIF orientation: no annotations refer to its stored pixels.
 
     Raises:
         PictureRejected: As :func:`~reinforcesight.data_gen.sources.picture_file.prepare_picture`, missing_file, and

@@ -1,4 +1,4 @@
-"""The ``rendered`` source: scenes made by ray casting, with exact depth and outlines, without end."""
+"""Endless scenes made by ray casting, with exact depth and outlines: the source ``rendered``."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from reinforcesight.scene import Camera, Scene
 if TYPE_CHECKING:
     from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
 
-# How often an object whose kind occurs once in the picture is called by its kind alone ("the chair").
-BARE_NAME_SHARE = 0.4
-# PNG effort: 3 is twice as fast as the default and costs a tenth in size.
-PNG_LEVEL = 3
+# Share of the objects of a unique kind that are named by it alone ("the chair").
+_BARE_NAME_SHARE = 0.4
+# Compression level 3 is twice as fast as the default, and files are a tenth larger.
+_PNG_LEVEL = 3
 
 
 class RenderedSource:
     """Rendered pictures of one seed and distribution.
 
-    Scenes go through the same geometry as annotated pictures: only picture, depth, outlines and names are handed on,
-    never the renderer's own 3-D truth, which stays independent to check the labels against.
+    Scenes are built by the same geometry as those of annotated pictures, from picture, depth, outlines and names. The
+    renderer's 3-D ground truth is not used, so that labels can be checked against it.
 
     Args:
         seed: Number of the sequence of scenes.
         distribution: Training, held-out or shifted scenes.
         size: Picture width and height in pixels.
-        options: Contents, camera and finish.
+        options: Contents, camera and appearance.
 
     Raises:
-        MissingDependencyError: trimesh or embreex is absent.
+        MissingDependencyError: trimesh or embreex is not installed.
     """
 
     name = "rendered"
@@ -60,7 +60,6 @@ class RenderedSource:
         self.options = options or RenderConfig()
 
     def count(self) -> int | None:
-        """``None``: there is always another scene."""
         return None
 
     def fingerprint(self) -> str:
@@ -76,7 +75,6 @@ class RenderedSource:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self, index: int) -> SourcePicture:
-        """Scene ``index``, which depends on the seed and the index alone."""
         from reinforcesight.data_gen.rendering import render_picture
 
         rendered = render_picture(self.seed, index, self.distribution, self.size, self.options)
@@ -90,12 +88,11 @@ class RenderedSource:
 
 
 def scene_of(rendered: RenderedPicture) -> Scene:
-    """The scene record of a rendered picture, built from its depth and outlines."""
     visible = [item for item in rendered.objects if item.visible_pixels > 0]
     kinds = Counter(item.kind for item in visible)
-    # A stream of its own, so that naming never moves with the composition of scenes.
+    # A separate random stream, so that names don't change with the composition of scenes.
     rng = np.random.default_rng([rendered.seed, rendered.index, 0x6E616D65])
-    bare = rng.random(len(rendered.objects)) < BARE_NAME_SHARE
+    bare = rng.random(len(rendered.objects)) < _BARE_NAME_SHARE
     height, width = rendered.depth.shape
     detections = []
     for item in visible:
@@ -126,7 +123,7 @@ def scene_of(rendered: RenderedPicture) -> Scene:
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """A uint8 (H, W, 3) picture as PNG, the same bytes each time."""
+    """A uint8 (H, W, 3) picture as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=PNG_LEVEL)
+    Image.fromarray(picture).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
     return buffer.getvalue()
