@@ -114,7 +114,7 @@ def known(boxed=None, names=("red chair", "left shoe", "lamp")):
     objects = tuple(thing(i, name, 30 * i) for i, name in enumerate(names))
     people = dict(zip(("subject", "reference", "anchor"), objects, strict=False))
     scene = Scene(width=200, height=100, objects=objects)
-    return Understood(scene, Axis.HORIZONTAL, None, people, boxed or {}, dict.fromkeys(people, not boxed))
+    return Understood(scene, Axis.HORIZONTAL, people, boxed or {}, dict.fromkeys(people, not boxed))
 
 
 @pytest.mark.parametrize(

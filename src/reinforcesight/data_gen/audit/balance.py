@@ -1,4 +1,4 @@
-"""Counts of relations, letters, forms and splits, and whether they are even enough."""
+"""Counts of relations, letters, forms and splits, and whether they are balanced."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from reinforcesight.data_gen.audit.findings import Findings, Table, as_cells, pe
 from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Axis, Relation
 
-# A share may differ from even by this much, and by what chance alone gives 99 times in 100.
-TOLERANCE = 0.05
+# A share may differ from an even share by this much, plus the 99 % interval of random variation.
+_TOLERANCE = 0.05
 _SIGMAS = 2.576
 
 
 @dataclass(slots=True)
 class Balance:
-    """Counts over all rows; a few hundred numbers, whatever the size of the data set."""
+    """Counts over all rows.
 
-    cells: Counter[tuple[str, str, str, str]] = field(
-        default_factory=Counter
-    )  # split, relation, form, letter
-    truth: Counter[tuple[str, str]] = field(default_factory=Counter)  # relation, "yes" or "no"
-    options: Counter[tuple[str, int]] = field(default_factory=Counter)  # relation, number of options
-    simple: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # axis, rule of thumb, right
+    Attributes:
+        cells: By split, relation, form and letter.
+        truth: Yes/no questions by relation and "yes" or "no".
+        options: By relation and number of options.
+        simple: By axis, rule of thumb, and whether it was right.
+    """
+
+    cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    truth: Counter[tuple[str, str]] = field(default_factory=Counter)
+    options: Counter[tuple[str, int]] = field(default_factory=Counter)
+    simple: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
 
     def add(self, stored: StoredRow, known: Understood | None) -> None:
-        """Count a row."""
         row = stored.row
         self.cells[stored.split, row.relation, row.form, row.answer.strip("()")] += 1
         self.options[row.relation, len(row.choices)] += 1
@@ -40,11 +45,11 @@ class Balance:
             self._rules_of_thumb(known)
 
     def _rules_of_thumb(self, known: Understood) -> None:
-        """Would "the lower one is nearer" or "the larger one is nearer" have been right?"""
+        """Count whether rules such as "the lower one is nearer" give the right answer."""
         holds = plain_relation(known)
         if holds is None:
             return
-        first, second = known.people["subject"].box, known.people["reference"].box
+        first, second = known.objects["subject"].box, known.objects["reference"].box
         nearer_is_subject = holds is known.axis.relations[0]
         guesses = {
             "the lower one is nearer": first[3] > second[3],
@@ -55,21 +60,20 @@ class Balance:
             self.simple[known.axis.value, name, guess == nearer_is_subject] += 1
 
     def sum(self, **wanted: str) -> int:
-        """Rows with these values of split, relation, form and letter."""
+        """Number of rows with these values of split, relation, form or letter."""
         names = ("split", "relation", "form", "letter")
         positions = {names.index(name): value for name, value in wanted.items()}
         return sum(n for key, n in self.cells.items() if all(key[p] == v for p, v in positions.items()))
 
     def values(self, position: int) -> list[str]:
-        """Values that occur: 0 split, 1 relation, 2 form, 3 letter."""
+        """Values of split (0), relation (1), form (2) or letter (3) that occur."""
         return sorted({key[position] for key in self.cells})
 
     def judge(self, findings: Findings) -> None:
-        """Compare with even shares."""
         for relation in self.values(1):
             count = self.sum(relation=relation)
             options = max((n for (r, n) in self.options if r == relation), default=2)
-            for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:options]:
+            for letter in LETTERS[:options]:
                 have = self.sum(relation=relation, letter=letter)
                 if uneven(have, count, 1 / options):
                     findings.add("letter_balance", f"{relation}: {letter} {percent(have / count)} of {count}")
@@ -93,7 +97,6 @@ class Balance:
                 findings.add("form_balance", f"{form}: {count} of {total}")
 
     def tables(self) -> tuple[Table, ...]:
-        """Counts for people."""
         relations = [r.value for r in Relation if self.sum(relation=r.value)]
         relations += [r for r in self.values(1) if r not in relations]
         letters, forms = self.values(3), self.values(2)
@@ -146,7 +149,6 @@ class Balance:
         return first, second, third
 
     def measurements(self) -> dict[str, Any]:
-        """Counts for programs."""
         names = ("split", "relation", "form", "letter")
         return {
             "counts": [
@@ -165,8 +167,8 @@ def _area(box: tuple[float, float, float, float]) -> float:
 
 
 def uneven(count: int, total: int, share: float) -> bool:
-    """Whether a count is farther from its even share than tolerance and chance explain."""
+    """Whether a count differs from its even share by more than the tolerance and random variation."""
     if total == 0:
         return False
     spread = math.sqrt(share * (1 - share) / total)
-    return abs(count / total - share) > TOLERANCE + _SIGMAS * spread
+    return abs(count / total - share) > _TOLERANCE + _SIGMAS * spread

@@ -1,6 +1,6 @@
-"""Pictures of a data set: can they be read, do boxes stand where they should, and is a picture in two splits.
+"""Checks of pictures: can they be decoded, are the boxes drawn, and is a picture in two splits or in CV-Bench.
 
-Memory: some 400 bytes for each different picture, and digests of 8 bytes for each row.
+Memory: about 400 bytes per picture, and digests of 8 bytes per row.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, read_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS
 
-# Two pictures whose perceptual hashes are near are the same one if their 16x16 grey versions differ by less than
-# this on average (0 to 255): re-encoding and thin drawn boxes stay below, other views of a scene do not.
-SAME_PICTURE = 4.0
+# Two pictures with similar perceptual hashes are the same if their 16x16 grey versions differ by less than this on
+# average (0 to 255): re-encoded pictures and thin drawn boxes are below, other views of a scene are above.
+_SAME_PICTURE = 4.0
 _THUMB = 16
 _HASH_CHUNK = 2048
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -52,7 +52,7 @@ class _Signature:
 
 
 class PictureChecks:
-    """Collects what identifies pictures, row by row; :meth:`finish` looks for leaks."""
+    """Collects digests and perceptual hashes row by row; :meth:`finish` compares the splits."""
 
     def __init__(self, findings: Findings, *, distance: int, most: int) -> None:
         self._findings = findings
@@ -68,17 +68,16 @@ class PictureChecks:
 
     @property
     def pictures(self) -> int:
-        """Different source pictures."""
+        """Number of different source pictures."""
         return len({key for kind, key in self._splits_of if kind == "source picture"})
 
     def check(self, stored: StoredRow, known: Understood | None) -> None:
-        """Note one row."""
         row = stored.row
         if not _new(self._ids, row.id):
             self._findings.add("duplicate_id", f"{stored.where}: {row.id}")
         content = _digest(row.image)
-        # CV-Bench words left/right and above/below alike: the options tell the questions apart. A question about
-        # boxes depends on what is drawn; any other only on the picture behind.
+        # CV-Bench asks about left/right and above/below in the same words: only the options differ. A question about
+        # boxes depends on the drawn boxes; any other only on the source picture.
         asked = "\n".join([row.question, *sorted(row.choices)])
         asked_again = not _new(self._questions, content, asked)
         if row.form != "cvbench_boxes":
@@ -99,7 +98,7 @@ class PictureChecks:
             self._findings.add("split_leak", example)
 
     def _look(self, stored: StoredRow, known: Understood | None, content: bytes) -> None:
-        """Decode a picture that was not seen before."""
+        """Decode a picture that is new."""
         row = stored.row
         boxed = bool(known and known.boxed)
         signature = self._signatures.get((stored.split, row.source_id))
@@ -121,8 +120,8 @@ class PictureChecks:
                 self._findings.add("unreadable_image", f"{stored.where} ({row.id}): {what}")
                 return
             for role, colour in known.boxed.items():
-                if not box_is_drawn(image, known.people[role].box, colour):
-                    what = f"no {colour} box around {known.people[role].name!r}"
+                if not box_is_drawn(image, known.objects[role].box, colour):
+                    what = f"no {colour} box around {known.objects[role].name!r}"
                     self._findings.add("box_not_drawn", f"{stored.where} ({row.id}): {what}")
         if needed:
             thumb = np.asarray(image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
@@ -131,19 +130,18 @@ class PictureChecks:
             )
 
     def finish(self) -> None:
-        """Compare the pictures of different splits."""
         by_split = {split: [s for s in self._signatures.values() if s.split == split] for split in SPLITS}
         for number, split in enumerate(SPLITS):
             for other in SPLITS[number + 1 :]:
                 for first, second in near_pairs(by_split[split], by_split[other], self._distance):
                     if first.source_id == second.source_id:
-                        continue  # reported as a leak already
+                        continue  # already reported as a leak
                     difference = np.abs(first.thumb.astype(np.int16) - second.thumb).mean()
-                    rule = "near_duplicate" if difference < SAME_PICTURE else "similar_pictures"
+                    rule = "near_duplicate" if difference < _SAME_PICTURE else "similar_pictures"
                     self._findings.add(rule, f"{first.source_id} in {split}, {second.source_id} in {other}")
 
     def compare_with_cv_bench(self, names: set[str], hashes: npt.NDArray[np.uint64]) -> None:
-        """Look for pictures of CV-Bench, by file name and by perceptual hash."""
+        """Search for pictures of CV-Bench by file name and perceptual hash."""
         for signature in self._signatures.values():
             if plain_stem(signature.source_id) in names:
                 self._findings.add(
@@ -178,7 +176,7 @@ def _distances(phash: int, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uin
 def near_pairs(
     first: list[_Signature], second: list[_Signature], distance: int
 ) -> Iterator[tuple[_Signature, _Signature]]:
-    """Pairs whose perceptual hashes differ in at most so many of 64 bits."""
+    """Pairs whose perceptual hashes differ in at most ``distance`` of 64 bits."""
     others = np.array([s.phash for s in second], dtype=np.uint64)
     for start in range(0, len(first), _HASH_CHUNK):
         part = first[start : start + _HASH_CHUNK]
@@ -189,7 +187,7 @@ def near_pairs(
 
 
 def box_is_drawn(image: Image.Image, box: tuple[float, float, float, float], colour: str) -> bool:
-    """Whether most of a box's outline shows the colour (another box may cover some of it)."""
+    """Whether most of a box's outline has the colour (another box may cover some of it)."""
     pixels = np.asarray(image, dtype=np.int16)
     height, width = pixels.shape[:2]
     x0, y0 = max(0, round(box[0])), max(0, round(box[1]))
@@ -203,11 +201,8 @@ def box_is_drawn(image: Image.Image, box: tuple[float, float, float, float], col
     return float(near.mean()) > 0.4
 
 
-# CV-Bench, as far as the user has it
-
-
 def plain_stem(name: str) -> str:
-    """A picture's name for comparison: without folder, suffix, and COCO's prefix of the split."""
+    """A picture's name without folder, suffix, and COCO's prefix of the split, for comparison."""
     stem = re.split(r"[/\\]", name)[-1].rsplit(".", 1)[0].casefold()
     return re.sub(r"^coco_(?:train|val|test)\d{4}_", "", stem)
 
@@ -216,11 +211,11 @@ def read_name_list(path: Path) -> set[str]:
     """Names of CV-Bench's source files, as :func:`plain_stem` writes them.
 
     Args:
-        path: Text with one name a line, CSV, JSON lines or Parquet with the columns ``source_filename`` or
-            ``filename``, or a folder of pictures.
+        path: Text with one name per line; CSV, JSON lines or Parquet with the columns ``source_filename`` or
+            ``filename``; or a folder of pictures.
 
     Raises:
-        InputError: It can't be read, or holds no name.
+        InputError: It can't be read, or contains no name.
     """
     columns = ("source_filename", "filename")
     found: list[Any] = []
@@ -254,11 +249,11 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
     """Perceptual hashes of CV-Bench's pictures, shape (N,).
 
     Args:
-        path: A folder of pictures, Parquet with the column ``image``, or text with a hash of 16 hexadecimal digits
-            at the start of each line.
+        path: A folder of pictures; Parquet with the column ``image``; or text with a hash of 16 hexadecimal digits at
+            the start of each line.
 
     Raises:
-        InputError: It can't be read, or holds no picture.
+        InputError: It can't be read, or contains no picture.
     """
     hashes: list[int] = []
     try:

@@ -1,7 +1,7 @@
-"""Checks of a single row: the answer is worked out again from the stored scene, the options and the words.
+"""Checks of a single row: the answer is derived again from the stored scene, the options and the question's words.
 
-Nothing here uses the code that wrote the question; which option is right follows from what holds in the scene,
-what the question asks, and what the options say.
+The code that wrote the question is not used. The right option follows from the relation that the scene shows, the
+relation that the question asks for, and the options.
 """
 
 from __future__ import annotations
@@ -54,22 +54,20 @@ class Understood:
     Attributes:
         scene: The stored scene.
         axis: What is compared.
-        relation: What really holds of subject to reference, or ``None`` where it can't be told.
-        people: The objects by role.
+        objects: The objects by role.
         boxed: Colour of the drawn box by role.
         unique: Whether each role's name is unique in the picture.
     """
 
     scene: Scene
     axis: Axis
-    relation: Relation | None
-    people: Mapping[str, SceneObject]
+    objects: Mapping[str, SceneObject]
     boxed: Mapping[str, str]
     unique: Mapping[str, bool]
 
 
 class RowChecks:
-    """Checks rows one after the other; the scene of the last row is kept, since rows of a picture stand together."""
+    """Checks rows in order; keeps the last scene, since the rows of a picture follow each other."""
 
     def __init__(self, findings: Findings, rules: RelationRules) -> None:
         self._findings = findings
@@ -79,7 +77,7 @@ class RowChecks:
         self._ambiguous: list[bool] = []
 
     def check(self, stored: StoredRow) -> Understood | None:
-        """Check everything but the picture; ``None`` where scene or evidence can't be read."""
+        """Check everything except the picture; returns ``None`` if scene or evidence can't be read."""
         row = stored.row
         add = self._findings.add
         try:
@@ -106,27 +104,28 @@ class RowChecks:
         evidence = json.loads(row.evidence)
         axis = Axis(evidence["axis"])
         roles = ["subject", "reference"] + (["anchor"] if axis is Axis.DISTANCE else [])
-        people = {role: scene[evidence[role]] for role in roles}
-        if len({item.id for item in people.values()}) < len(people):
+        objects = {role: scene[evidence[role]] for role in roles}
+        if len({item.id for item in objects.values()}) < len(objects):
             raise ValueError("the evidence names one object twice")
-        by_id = {item.id: role for role, item in people.items()}
+        by_id = {item.id: role for role, item in objects.items()}
         boxed = {by_id[entry["object"]]: str(entry["colour"]) for entry in evidence.get("boxes") or []}
-        unique = {role: not self._ambiguous[scene.index_of(item.id)] for role, item in people.items()}
-        return evidence, Understood(scene, axis, None, people, boxed, unique)
+        unique = {role: not self._ambiguous[scene.index_of(item.id)] for role, item in objects.items()}
+        return evidence, Understood(scene, axis, objects, boxed, unique)
 
     def _check_label(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
         add = self._findings.add
         result = _relate(known, self._rules)
-        plain = plain_relation(known)
-        told = evidence.get("relation")
+        bare_relation = plain_relation(known)
+        stated = evidence.get("relation")
         if result.relation is None:
             add("unclaimable", f"{where}: {result.reason}")
         elif math.fabs(result.margin - row.margin) > 1e-6 * max(1.0, result.margin):
             add("column", f"{where}: margin {row.margin}, the scene gives {result.margin}")
-        holds = result.relation or plain
-        if row.relation != holds or told != holds or plain is not holds:
+        holds = result.relation or bare_relation
+        if row.relation != holds or stated != holds or bare_relation is not holds:
             add(
-                "wrong_label", f"{where}: column {row.relation!r}, evidence {told!r}, the scene shows {holds}"
+                "wrong_label",
+                f"{where}: column {row.relation!r}, evidence {stated!r}, the scene shows {holds}",
             )
         task = holds.task if holds else None
         if row.task != task:
@@ -160,7 +159,7 @@ class RowChecks:
             add("role_order", f"{where}: {row.question}")
         for role, unique in known.unique.items():
             if not unique and role not in known.boxed:
-                add("ambiguous_name", f"{where}: {known.people[role].name!r}")
+                add("ambiguous_name", f"{where}: {known.objects[role].name!r}")
 
     def _check_texts(self, row: Row, where: str, known: Understood | None) -> None:
         add = self._findings.add
@@ -196,8 +195,8 @@ class RowChecks:
 
     def _check_claims(self, reasoning: str, where: str, known: Understood) -> None:
         holds = plain_relation(known)
-        scene, people = known.scene, known.people
-        places = {role: scene.index_of(item.id) for role, item in people.items()}
+        scene, objects = known.scene, known.objects
+        places = {role: scene.index_of(item.id) for role, item in objects.items()}
         colours = {places[role]: colour for role, colour in known.boxed.items()}
         names = [item.name for item in scene.objects]
         table = MentionTable(scene_mentions(names, self._ambiguous, places.values(), colours))
@@ -214,13 +213,13 @@ class RowChecks:
 
 
 def _relate(known: Understood, rules: RelationRules) -> Any:
-    people = known.people
-    anchor = people["anchor"].id if "anchor" in people else None
-    # Names are checked for themselves: a marked object needs no name of its own.
+    objects = known.objects
+    anchor = objects["anchor"].id if "anchor" in objects else None
+    # Unique names are checked separately: a marked object needs none.
     return relate(
         known.scene,
-        people["subject"].id,
-        people["reference"].id,
+        objects["subject"].id,
+        objects["reference"].id,
         known.axis,
         anchor=anchor,
         marked=True,
@@ -229,10 +228,10 @@ def _relate(known: Understood, rules: RelationRules) -> Any:
 
 
 def plain_relation(known: Understood) -> Relation | None:
-    """What holds by comparing the stored numbers alone, without margins; ``None`` where a number is missing."""
+    """The relation of the stored numbers, without margins; ``None`` if a number is missing."""
     values: list[float | None] = []
     for role in ("subject", "reference"):
-        item = known.people[role]
+        item = known.objects[role]
         if known.axis is Axis.HORIZONTAL:
             values.append(item.box[0] + item.box[2])
         elif known.axis is Axis.VERTICAL:
@@ -240,7 +239,7 @@ def plain_relation(known: Understood) -> Relation | None:
         elif known.axis is Axis.DEPTH:
             values.append(item.depth)
         else:
-            anchor = known.people["anchor"].centre
+            anchor = known.objects["anchor"].centre
             values.append(math.dist(item.centre, anchor) if item.centre and anchor else None)
     first, second = values
     if first is None or second is None or first == second:
@@ -251,7 +250,7 @@ def plain_relation(known: Understood) -> Relation | None:
 def mask_names(question: str, known: Understood) -> str:
     """The question with every mention of an object replaced by its role: "role_subject"."""
     text = question
-    for role, item in sorted(known.people.items(), key=lambda pair: -len(pair[1].name)):
+    for role, item in sorted(known.objects.items(), key=lambda pair: -len(pair[1].name)):
         name = re.escape(bare_name(item.name))
         if role in known.boxed:
             colour = re.escape(known.boxed[role])
@@ -263,7 +262,7 @@ def mask_names(question: str, known: Understood) -> str:
 
 
 def asked_in_words(masked: str, axis: Axis) -> Relation | None:
-    """Which way a question's words ask along an axis; ``None`` where they name both ends or neither."""
+    """The relation that a question's words ask for; ``None`` if they name both relations of the axis or neither."""
     text = re.sub(r"\b(?:right|left) (?:answer|option|word)\b", " ", masked, flags=re.IGNORECASE)
     said = [re.search(rf"\b(?:{words})\b", text, re.IGNORECASE) is not None for words in _WORDS[axis]]
     if said[0] == said[1]:
@@ -282,7 +281,7 @@ def reads_reference_first(masked: str) -> bool:
 
 
 def right_option(choices: Sequence[str], known: Understood, holds: Relation, asked: Relation) -> int | None:
-    """Position of the option that is right: ``holds`` is true of subject and reference, ``asked`` is asked for."""
+    """Position of the right option if ``holds`` is true of subject and reference, and ``asked`` is asked for."""
     folded = [" ".join(choice.split()).casefold() for choice in choices]
     if sorted(folded) == ["no", "yes"]:
         return folded.index("yes" if holds is asked else "no")
@@ -296,13 +295,13 @@ def right_option(choices: Sequence[str], known: Understood, holds: Relation, ask
 
 
 def _roles_of_options(choices: Sequence[str], known: Understood) -> list[str] | None:
-    """Which object each option names, where the options are the two objects."""
+    """The role of the object that each option names; ``None`` if the options aren't the two objects."""
     found: list[str] = []
     for choice in choices:
         text = " ".join(choice.split()).casefold()
         fits = []
         for role in ("subject", "reference"):
-            name = bare_name(known.people[role].name).casefold()
+            name = bare_name(known.objects[role].name).casefold()
             accepted = {name, f"the {name}"}
             colour = known.boxed.get(role)
             if colour:

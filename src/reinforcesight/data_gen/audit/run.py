@@ -1,10 +1,10 @@
-"""``reinforcesight audit``: hold a data set against its own rules. They are listed in ``docs/audit.md``."""
+"""``reinforcesight audit``: check a data set. ``docs/audit.md`` lists the rules."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -17,38 +17,40 @@ if TYPE_CHECKING:
 
 
 class AuditConfig(StrictConfig):
-    """Settings of an audit."""
+    """Settings of ``reinforcesight audit``."""
 
-    dataset: Annotated[Path, Field(description="folder of the data set, as made by generate")]
-    report: Annotated[Path | None, Field(description="also write the report here, .json or .html")] = None
-    cv_bench_files: Annotated[
-        Path | None,
-        Field(description="names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"),
-    ] = None
-    cv_bench_images: Annotated[
-        Path | None,
-        Field(description="CV-Bench's pictures: a folder, Parquet, or text with perceptual hashes"),
-    ] = None
-    seed: Annotated[int, Field(ge=0, description="decides folds and samples")] = 0
-    max_pictures: Annotated[int, Field(ge=0, description="decode at most so many pictures; 0 is all")] = 0
-    max_texts: Annotated[
-        int, Field(ge=0, description="guess answers from the text of at most so many questions; 0 is all")
-    ] = 20_000
-    near_distance: Annotated[
-        int,
-        Field(ge=0, le=16, description="bits by which perceptual hashes of one picture may differ, of 64"),
-    ] = 6
-    quiet: Annotated[bool, Field(description="print no tables")] = False
+    RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
+
+    dataset: Path = Field(description="folder of the data set, as written by generate")
+    report: Path | None = Field(None, description="also write a report to this .json or .html file")
+    cv_bench_files: Path | None = Field(
+        None, description="names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"
+    )
+    cv_bench_images: Path | None = Field(
+        None, description="CV-Bench's pictures: a folder, Parquet, or text with perceptual hashes"
+    )
+    seed: int = Field(0, ge=0, description="random seed of folds and samples")
+    max_pictures: int = Field(0, ge=0, description="maximum number of pictures to decode; 0: all")
+    max_texts: int = Field(
+        20_000, ge=0, description="maximum number of questions for guessing answers from text; 0: all"
+    )
+    max_hash_distance: int = Field(
+        6,
+        ge=0,
+        le=16,
+        description="perceptual hashes of copies of one picture differ in at most this many of 64 bits",
+    )
+    quiet: bool = Field(False, description="print no tables")
 
 
 def audit(config: AuditConfig) -> AuditReport:
-    """Check a data set and print what was found.
+    """Check a data set and print the findings.
 
-    Every file, row and picture is read once, in small batches. Broken files and rows are findings and don't stop
-    the audit.
+    Every file, row and picture is read once, in small batches. Broken files and rows are findings and don't stop the
+    audit.
 
     Raises:
-        InputError: The folder holds no data set, or a list of CV-Bench's can't be read.
+        InputError: The folder has no data set, or a list of CV-Bench's files can't be read.
         ConfigError: The report's name has an unknown suffix.
     """
     from reinforcesight.data_gen.audit.balance import Balance
@@ -73,7 +75,7 @@ def audit(config: AuditConfig) -> AuditReport:
     findings = Findings()
     readable = check_files(config.dataset, files, findings)
     rows = RowChecks(findings, rules_of(config.dataset))
-    pictures = PictureChecks(findings, distance=config.near_distance, most=config.max_pictures)
+    pictures = PictureChecks(findings, distance=config.max_hash_distance, most=config.max_pictures)
     balance, texts = Balance(), TextSample(config.max_texts, config.seed)
     count = 0
     with contextlib.ExitStack() as stack:
@@ -118,7 +120,7 @@ def audit(config: AuditConfig) -> AuditReport:
 
 
 def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> list[SplitFile]:
-    """Check files and their columns; returns those whose rows can be read."""
+    """Check files and their columns; returns the files whose rows can be read."""
     from reinforcesight.data_gen.dataset.reader import open_file
     from reinforcesight.data_gen.dataset.rows import arrow_schema
     from reinforcesight.errors import InputError
@@ -157,7 +159,7 @@ def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> li
 
 
 def _same_type(found: object, expected: object) -> bool:
-    """Equal up to the names of list items and to 64-bit offsets, which writers choose differently."""
+    """Whether two types are equal, apart from names of list items and 64-bit offsets, which depend on the writer."""
 
     def plain(kind: object) -> str:
         text = str(kind).replace("large_", "").replace(" not null", "")
@@ -204,7 +206,7 @@ def _manifest(dataset: Path) -> dict[str, object]:
 
 
 def rules_of(dataset: Path) -> RelationRules:
-    """The margins that the data set was made with, from its manifest; the default ones where it names none."""
+    """The margins that the data set was made with, from its manifest; the default ones if it has none."""
     from pydantic import ValidationError
 
     from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules

@@ -1,12 +1,12 @@
-"""How far answers can be guessed without looking at the picture.
+"""Measure how well answers can be guessed without the picture.
 
-Classifiers learn from the text of some pictures and guess the answers of others (cross-validation, grouped by
-picture). An accuracy near chance means that the text gives nothing away. Three things are tried:
+Classifiers learn from the text of some pictures and predict the answers for others (cross-validation, grouped by
+picture). An accuracy near chance means that the text reveals nothing. There are three targets:
 
-- ``letter``: question and options to the right letter;
-- ``truth``: yes/no questions to yes or no;
-- ``order``: the names of the two objects (and the anchor) to which of them has the smaller value along the axis.
-  Both orders of the options are the same here, so that no shuffling can hide that lamps are always above tables.
+- ``letter``: the right letter, from question and options;
+- ``truth``: yes or no, from yes/no questions;
+- ``order``: which of the two objects has the smaller value along the axis, from the names of all objects. Both orders
+  of the options are the same input, so that shuffling options can't hide that lamps are always above tables.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from reinforcesight.data_gen.audit.findings import Findings, Table, percent
 from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.protocol import LETTERS
 
 _FOLDS = 5
-_LEAST_ROWS = 40
-# How far above chance the accuracy must surely lie for a warning, and for a failure. Surely: by so many standard
-# errors, since some fifteen figures are looked at.
-HINT, SHORTCUT = 0.01, 0.12
-_SURE = 3.5
-# Letters and truth are dealt by the pipeline, and can always be even. What lies above what is up to the pictures:
-# only where there are enough of them to choose from is it a fault that names alone tell the order.
+_MIN_ROWS = 40
+# Accuracy above chance for a warning, and for a failure, after subtracting this many standard errors: about fifteen
+# figures are tested.
+_HINT, _SHORTCUT = 0.01, 0.12
+_STANDARD_ERRORS = 3.5
+# The pipeline can always balance letters and truth. The order depends on the pictures: names that reveal it are a fault
+# only if there are enough pictures to select from.
 _ENOUGH_PICTURES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class TextItem:
-    """What the text of one question offers to a guesser.
+    """The text features and targets of one question.
 
     Attributes:
         group: Its picture.
@@ -44,11 +45,11 @@ class TextItem:
         text: Question and options.
         letter: Position of the right option.
         options: Number of options.
-        first: Words of the alphabetically first of the two objects, and the name as a whole.
-        second: The same of the other.
+        first: Whole name and single words of the object that comes first in the alphabet.
+        second: The same of the other object.
         anchor: Name of the anchor, or empty.
-        first_is_smaller: The first object has the smaller value along the axis; ``None`` where names are equal.
-        yes: For yes/no questions, whether the answer is yes.
+        first_is_smaller: The first object has the smaller value along the axis; ``None``: the names are equal.
+        yes: Whether the answer is yes; ``None``: not a yes/no question.
     """
 
     group: str
@@ -65,7 +66,7 @@ class TextItem:
 
 
 class TextSample:
-    """Keeps the items of at most so many rows, those with the smallest digest: a fixed random sample."""
+    """Keeps at most ``most`` rows, those with the smallest digest: a fixed random sample."""
 
     def __init__(self, most: int, seed: int) -> None:
         self._most = most
@@ -73,12 +74,11 @@ class TextSample:
         self._items: list[tuple[bytes, TextItem]] = []
 
     def add(self, row: Row, known: Understood) -> None:
-        """Note a row."""
         holds = plain_relation(known)
-        answer = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(row.answer.strip("()"))
+        answer = LETTERS.find(row.answer.strip("()"))
         if holds is None or answer < 0:
             return
-        names = {role: " ".join(canonical_words(item.name)) for role, item in known.people.items()}
+        names = {role: " ".join(canonical_words(item.name)) for role, item in known.objects.items()}
         first, second = sorted((names["subject"], names["reference"]))
         subject_smaller = holds is holds.axis.relations[0]
         subject_first = names["subject"] == first
@@ -101,24 +101,23 @@ class TextSample:
             self._items = sorted(self._items, key=lambda pair: pair[0])[: self._most]
 
     def items(self) -> list[TextItem]:
-        """The sample, in the order of the digests."""
         ordered = sorted(self._items, key=lambda pair: pair[0])
         return [item for _, item in (ordered[: self._most] if self._most else ordered)]
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """How well one thing was guessed from text.
+    """The accuracy of one classifier.
 
     Attributes:
         what: "letter", "truth" or "order".
         axis: What is compared, or "all".
-        count: Questions guessed.
-        pictures: Different pictures.
-        accuracy: Share guessed right, ``None`` where there is too little to learn from.
+        count: Number of questions.
+        pictures: Number of different pictures.
+        accuracy: Share predicted right; ``None``: too few questions or pictures.
         low: Lower end of the 95 % interval, with pictures as the independent units.
         high: Upper end.
-        chance: What guessing without any knowledge gives.
+        chance: Accuracy of random guesses.
         error: Standard error of the accuracy.
     """
 
@@ -134,7 +133,7 @@ class Guess:
 
 
 def guess_from_text(items: Sequence[TextItem], *, seed: int) -> list[Guess]:
-    """Try all three on each axis and on all together; the same items and seed give the same figures."""
+    """Predict all three targets for each axis and for all together; deterministic for the same items and seed."""
     guesses: list[Guess] = []
     axes = sorted({item.axis for item in items})
     for axis in ["all", *axes]:
@@ -152,7 +151,7 @@ def _guess(what: str, axis: str, items: Sequence[TextItem], labels: Sequence[int
     groups = [item.group for item in items]
     pictures = len(set(groups))
     chance = sum(1 / item.options for item in items) / len(items) if what == "letter" and items else 0.5
-    if len(items) < _LEAST_ROWS or pictures < _FOLDS:
+    if len(items) < _MIN_ROWS or pictures < _FOLDS:
         return Guess(what, axis, len(items), pictures, None, chance=chance)
     right = _cross_validate(what, items, labels, groups, seed)
     accuracy = sum(right) / len(items)
@@ -172,7 +171,7 @@ def _guess(what: str, axis: str, items: Sequence[TextItem], labels: Sequence[int
 
 
 def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
-    """Of the accuracy; questions on one picture are not independent, so that pictures are what is counted."""
+    """Standard error of the accuracy, clustered by picture: questions about one picture are not independent."""
     accuracy = sum(right) / len(right)
     residuals: dict[str, float] = {}
     for hit, group in zip(right, groups, strict=True):
@@ -184,7 +183,7 @@ def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
 def _cross_validate(
     what: str, items: Sequence[TextItem], labels: Sequence[int], groups: Sequence[str], seed: int
 ) -> list[bool]:
-    """Whether each item was guessed right by a model that never saw its picture."""
+    """Whether a model that never saw the picture predicted each item right."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
@@ -198,7 +197,7 @@ def _cross_validate(
             continue
         features = _Features(what)
         x = features.fit([items[i] for i in train])
-        # The order of two objects turns round with them: no intercept, and features with a sign.
+        # Exchanging the two objects reverses the target: no intercept, and signed features.
         model = LogisticRegression(C=1.0, fit_intercept=what != "order", max_iter=300, solver="liblinear")
         model.fit(x, y[train])
         right[test] = model.predict(features.apply([items[i] for i in test])) == y[test]
@@ -206,14 +205,14 @@ def _cross_validate(
 
 
 class _Features:
-    """Text to numbers: n-grams of words, or the signed names of the pair."""
+    """Features of the text: n-grams of words, or the signed names of the pair."""
 
     def __init__(self, what: str) -> None:
         from sklearn.feature_extraction import DictVectorizer
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._signed = what == "order"
-        # The bar between the options is a word of its own, so that their order can be learnt.
+        # The bar between the options is a token, so that their order can be learnt.
         self._vectors: Any = (
             DictVectorizer()
             if self._signed
@@ -246,7 +245,7 @@ class _Features:
 
 
 def _narrow(matrix: Any) -> Any:
-    """A sparse matrix with 32-bit indices: liblinear takes no other, and DictVectorizer makes 64-bit ones."""
+    """A sparse matrix with 32-bit indices, as liblinear requires; DictVectorizer makes 64-bit ones."""
     import numpy as np
 
     matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
@@ -254,7 +253,7 @@ def _narrow(matrix: Any) -> Any:
 
 
 def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, list[dict[str, Any]]]:
-    """Findings, a table for people, and numbers for programs."""
+    """Add findings; returns a table for objects, and numbers for programs."""
     rows = []
     for guess in guesses:
         if guess.accuracy is None:
@@ -263,10 +262,10 @@ def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, 
         interval = f"{percent(guess.low)} to {percent(guess.high)}"
         cells = (percent(guess.accuracy), interval, percent(guess.chance))
         rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), *cells))
-        above = guess.accuracy - guess.chance - _SURE * guess.error
-        if above > HINT:
+        above = guess.accuracy - guess.chance - _STANDARD_ERRORS * guess.error
+        if above > _HINT:
             avoidable = guess.what != "order" or guess.pictures >= _ENOUGH_PICTURES
-            rule = "text_shortcut" if above > SHORTCUT and avoidable else "text_hint"
+            rule = "text_shortcut" if above > _SHORTCUT and avoidable else "text_hint"
             findings.add(
                 rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {interval}, chance {cells[2]}"
             )
