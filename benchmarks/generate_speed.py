@@ -1,11 +1,11 @@
-"""How long `reinforcesight generate` takes, and how much memory, from small to large.
+"""Time and memory of `reinforcesight generate`.
 
     python benchmarks/generate_speed.py speed --pairs 10000 --workers 2
     python benchmarks/generate_speed.py memory --pairs 1000 100000 --workers 2
 
-`speed` makes a rendered data set and tells the time of each step. `memory` makes data sets of pictures that cost
-nothing to draw, so that a hundred thousand pairs are affordable, and tells the most memory that the main process
-and any one worker held.
+`speed` makes a rendered data set and prints the time of each step. `memory` makes data sets of pictures that are fast to
+draw, so that a hundred thousand pairs are affordable, and prints the peak memory of the main process and of the largest
+worker.
 """
 
 from __future__ import annotations
@@ -41,15 +41,12 @@ class Rectangles:
     name: str = "rectangles"
 
     def count(self) -> int | None:
-        """They never end."""
         return None
 
     def fingerprint(self) -> str:
-        """There is only one sequence."""
         return "1"
 
     def load(self, index: int) -> SourcePicture:
-        """Picture ``index``."""
         rng = np.random.default_rng([11, index])
         camera = Camera(fx=150, fy=150, cx=WIDTH / 2, cy=HEIGHT / 2)
         image = Image.new("RGB", (WIDTH, HEIGHT), tuple(int(v) for v in rng.integers(60, 200, 3)))
@@ -85,7 +82,7 @@ class Rectangles:
 
 
 class PeakMemory:
-    """Most resident memory of this process and of any one child, in MB, looked at every 50 ms."""
+    """Peak resident memory of this process and of the largest child in MB, sampled every 50 ms."""
 
     def __enter__(self) -> PeakMemory:
         self.main = self.worker = 0.0
@@ -110,7 +107,7 @@ class PeakMemory:
 
 
 def measure_speed(pairs: int, workers: int) -> None:
-    """One rendered data set, and what a picture costs in each step."""
+    """Time of each step for one picture, and of a whole rendered data set."""
     source = RenderedSource(0)
     source.load(0)
     started = time.perf_counter()
@@ -133,7 +130,6 @@ def measure_speed(pairs: int, workers: int) -> None:
 
 
 def measure_memory(pairs: list[int], workers: int) -> None:
-    """Memory by number of pairs."""
     for count in pairs:
         with tempfile.TemporaryDirectory() as folder, PeakMemory() as memory:
             output = Path(folder) / "data"
@@ -146,7 +142,6 @@ def measure_memory(pairs: list[int], workers: int) -> None:
 
 
 def main() -> None:
-    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
