@@ -3,9 +3,9 @@
     python benchmarks/generate_speed.py speed --pairs 10000 --workers 2
     python benchmarks/generate_speed.py memory --pairs 1000 100000 --workers 2
 
-`speed` makes a rendered data set and prints the time of each step. `memory` makes data sets of pictures that are fast to
-draw, so that a hundred thousand pairs are affordable, and prints the peak memory of the main process and of the largest
-worker.
+`speed` makes a rendered data set and prints the time of each step. `memory` makes data sets of pictures that are
+quick to draw, so that a hundred thousand pairs are affordable, and prints the peak memory of the main process and the
+largest worker.
 """
 
 from __future__ import annotations

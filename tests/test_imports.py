@@ -52,7 +52,7 @@ LIGHT = [
     "reinforcesight.judge",
     "reinforcesight.relations",
     "reinforcesight.data_gen.config",
-    "reinforcesight.data_gen.audit.run",
+    "reinforcesight.data_gen.audit.config",
     "reinforcesight.data_gen.viewing.browse",
     "reinforcesight.eval.config",
     "reinforcesight.sft.config",

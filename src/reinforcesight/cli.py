@@ -55,11 +55,12 @@ COMMANDS = {
         function_module="reinforcesight.data_gen.pipeline",
     ),
     "audit": CommandSpec(
-        "reinforcesight.data_gen.audit.run",
+        "reinforcesight.data_gen.audit.config",
         "AuditConfig",
         "audit",
         "Check a data set: balance, labels, leakage, shortcuts.",
         positional=("dataset",),
+        function_module="reinforcesight.data_gen.audit.run",
     ),
     "sft": CommandSpec(
         "reinforcesight.sft.config",

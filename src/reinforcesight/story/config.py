@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.data_gen.audit.run import AuditConfig
+from reinforcesight.data_gen.audit.config import AuditConfig
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.grpo.config import GrpoConfig

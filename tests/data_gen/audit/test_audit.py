@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from small_dataset import change, make_picture, make_rows, write_dataset
 
+from reinforcesight.data_gen.audit.config import AuditConfig
 from reinforcesight.data_gen.audit.findings import RULES
 from reinforcesight.data_gen.audit.pictures import perceptual_hash, plain_stem
-from reinforcesight.data_gen.audit.run import AuditConfig, audit, rules_of
+from reinforcesight.data_gen.audit.run import audit, rules_of
 from reinforcesight.data_gen.dataset.rows import COLUMNS, arrow_schema
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.scene import Scene

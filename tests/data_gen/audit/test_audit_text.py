@@ -8,9 +8,10 @@ import random
 import pytest
 from small_dataset import make_rows, write_dataset
 
+from reinforcesight.data_gen.audit.config import AuditConfig
 from reinforcesight.data_gen.audit.findings import Findings
 from reinforcesight.data_gen.audit.rows import Understood, asked_in_words, mask_names, reads_reference_first
-from reinforcesight.data_gen.audit.run import AuditConfig, audit
+from reinforcesight.data_gen.audit.run import audit
 from reinforcesight.data_gen.audit.shortcuts import Guess, TextItem, guess_from_text, judge_guesses
 from reinforcesight.relations import Axis, Relation
 from reinforcesight.scene import Scene, SceneObject

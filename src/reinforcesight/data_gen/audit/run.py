@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
+import numpy as np
+from pydantic import ValidationError
+from rich.console import Console
 
-from reinforcesight.config import StrictConfig
-
-if TYPE_CHECKING:
-    from reinforcesight.data_gen.audit.findings import AuditReport, Findings
-    from reinforcesight.data_gen.dataset.reader import SplitFile
-    from reinforcesight.relations.kinds import RelationRules
-
-
-class AuditConfig(StrictConfig):
-    """Settings of ``reinforcesight audit``."""
-
-    RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
-
-    dataset: Path = Field(description="folder of the data set, as written by generate")
-    report: Path | None = Field(None, description="also write a report to this .json or .html file")
-    cv_bench_files: Path | None = Field(
-        None, description="names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"
-    )
-    cv_bench_images: Path | None = Field(
-        None, description="CV-Bench's pictures: a folder, Parquet, or text with perceptual hashes"
-    )
-    seed: int = Field(0, ge=0, description="random seed of folds and samples")
-    max_pictures: int = Field(0, ge=0, description="maximum number of pictures to decode; 0: all")
-    max_texts: int = Field(
-        20_000, ge=0, description="maximum number of questions for guessing answers from text; 0: all"
-    )
-    max_hash_distance: int = Field(
-        6,
-        ge=0,
-        le=16,
-        description="perceptual hashes of copies of one picture differ in at most this many of 64 bits",
-    )
-    quiet: bool = Field(False, description="print no tables")
+from reinforcesight.data_gen.audit.balance import Balance
+from reinforcesight.data_gen.audit.config import AuditConfig
+from reinforcesight.data_gen.audit.findings import (
+    AuditReport,
+    Findings,
+    check_report_path,
+    print_report,
+    write_report,
+)
+from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
+from reinforcesight.data_gen.audit.rows import RowChecks
+from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
+from reinforcesight.data_gen.dataset.reader import (
+    BadRow,
+    SplitFile,
+    count_rows,
+    find_files,
+    iterate_rows,
+    open_file,
+)
+from reinforcesight.data_gen.dataset.rows import arrow_schema
+from reinforcesight.errors import InputError
+from reinforcesight.jobs.files import file_hash
+from reinforcesight.jobs.progress import Progress
+from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 
 
 def audit(config: AuditConfig) -> AuditReport:
@@ -53,20 +47,6 @@ def audit(config: AuditConfig) -> AuditReport:
         InputError: The folder has no data set, or a list of CV-Bench's files can't be read.
         ConfigError: The report's name has an unknown suffix.
     """
-    from reinforcesight.data_gen.audit.balance import Balance
-    from reinforcesight.data_gen.audit.findings import (
-        AuditReport,
-        Findings,
-        check_report_path,
-        print_report,
-        write_report,
-    )
-    from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
-    from reinforcesight.data_gen.audit.rows import RowChecks
-    from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
-    from reinforcesight.data_gen.dataset.reader import BadRow, count_rows, find_files, iterate_rows
-    from reinforcesight.jobs.progress import Progress
-
     if config.report is not None:
         check_report_path(config.report)
     files = find_files(config.dataset)
@@ -95,8 +75,6 @@ def audit(config: AuditConfig) -> AuditReport:
                 texts.add(stored.row, known)
     pictures.finish()
     if names or hashes is not None:
-        import numpy as np
-
         pictures.compare_with_cv_bench(names, np.array([], np.uint64) if hashes is None else hashes)
     balance.judge(findings)
     table, guesses = judge_guesses(guess_from_text(texts.items(), seed=config.seed), findings)
@@ -121,10 +99,6 @@ def audit(config: AuditConfig) -> AuditReport:
 
 def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> list[SplitFile]:
     """Check files and their columns; returns the files whose rows can be read."""
-    from reinforcesight.data_gen.dataset.reader import open_file
-    from reinforcesight.data_gen.dataset.rows import arrow_schema
-    from reinforcesight.errors import InputError
-
     for split in sorted({file.split for file in files}):
         own = [file for file in files if file.split == split]
         missing = set(range(max(file.total for file in own))) - {file.number for file in own}
@@ -170,8 +144,6 @@ def _same_type(found: object, expected: object) -> bool:
 
 def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
     """Compare with the SHA-256 that ``manifest.json`` states of each file, where it does."""
-    from reinforcesight.jobs.files import file_hash
-
     listed = _manifest(dataset).get("files")
     stated = {
         str(entry["name"]): entry
@@ -196,8 +168,6 @@ def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) ->
 
 
 def _manifest(dataset: Path) -> dict[str, object]:
-    import json
-
     try:
         loaded = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -207,10 +177,6 @@ def _manifest(dataset: Path) -> dict[str, object]:
 
 def rules_of(dataset: Path) -> RelationRules:
     """The margins that the data set was made with, from its manifest; the default ones if it has none."""
-    from pydantic import ValidationError
-
-    from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
-
     found = _manifest(dataset)
     settings = found.get("job")
     rules = settings.get("rules") if isinstance(settings, dict) else None

@@ -185,63 +185,51 @@ def _cross_validate(
 ) -> list[bool]:
     """Whether a model that never saw the picture predicted each item right."""
     import numpy as np
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
 
     y = np.array(labels)
+    features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
     right = np.zeros(len(y), dtype=bool)
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
     for train, test in folds.split(y, groups=groups):
         if len(set(y[train].tolist())) < 2:
             right[test] = y[test] == y[train][0]
             continue
-        features = _Features(what)
-        x = features.fit([items[i] for i in train])
-        # Exchanging the two objects reverses the target: no intercept, and signed features.
-        model = LogisticRegression(C=1.0, fit_intercept=what != "order", max_iter=300, solver="liblinear")
-        model.fit(x, y[train])
-        right[test] = model.predict(features.apply([items[i] for i in test])) == y[test]
+        model = _classifier(what)
+        model.fit([features[i] for i in train], y[train])
+        right[test] = model.predict([features[i] for i in test]) == y[test]
     return [bool(hit) for hit in right]
 
 
-class _Features:
-    """Features of the text: n-grams of words, or the signed names of the pair."""
+def _classifier(what: str) -> Any:
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
 
-    def __init__(self, what: str) -> None:
-        from sklearn.feature_extraction import DictVectorizer
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self._signed = what == "order"
+    signed = what == "order"
+    vectors: Any = DictVectorizer()
+    if not signed:
         # The bar between the options is a token, so that their order can be learnt.
-        self._vectors: Any = (
-            DictVectorizer()
-            if self._signed
-            else TfidfVectorizer(
-                ngram_range=(1, 3), min_df=2, sublinear_tf=True, max_features=50_000, token_pattern=r"\w+|\|"
-            )
+        vectors = TfidfVectorizer(
+            ngram_range=(1, 3), min_df=2, sublinear_tf=True, max_features=50_000, token_pattern=r"\w+|\|"
         )
+    # Exchanging the two objects reverses the target: no intercept, and signed features.
+    model = LogisticRegression(C=1.0, fit_intercept=not signed, max_iter=300, solver="liblinear")
+    return make_pipeline(vectors, FunctionTransformer(_narrow, accept_sparse=True), model)
 
-    def fit(self, items: Sequence[TextItem]) -> Any:
-        return _narrow(self._vectors.fit_transform(self._raw(items)))
 
-    def apply(self, items: Sequence[TextItem]) -> Any:
-        return _narrow(self._vectors.transform(self._raw(items)))
-
-    def _raw(self, items: Sequence[TextItem]) -> list[Any]:
-        if not self._signed:
-            return [item.text for item in items]
-        rows = []
-        for item in items:
-            row: dict[str, float] = {}
-            for sign, words in ((1.0, item.first), (-1.0, item.second)):
-                for word in words:
-                    row[f"{item.axis} {word}"] = row.get(f"{item.axis} {word}", 0.0) + sign
-            row[f"{item.axis} {item.first[0]} | {item.second[0]}"] = 1.0
-            if item.anchor:
-                for sign, words in ((1.0, item.first), (-1.0, item.second)):
-                    row[f"{words[0]} to {item.anchor}"] = sign
-            rows.append(row)
-        return rows
+def _signed_names(item: TextItem) -> dict[str, float]:
+    """Features of the names that change their sign when the two objects are exchanged."""
+    features: dict[str, float] = {}
+    for sign, words in ((1.0, item.first), (-1.0, item.second)):
+        for word in words:
+            features[f"{item.axis} {word}"] = features.get(f"{item.axis} {word}", 0.0) + sign
+        if item.anchor:
+            features[f"{words[0]} to {item.anchor}"] = sign
+    features[f"{item.axis} {item.first[0]} | {item.second[0]}"] = 1.0
+    return features
 
 
 def _narrow(matrix: Any) -> Any:

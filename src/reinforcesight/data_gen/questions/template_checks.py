@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from reinforcesight.config import nearest_key
 from reinforcesight.data_gen.questions.forms import Form
@@ -41,11 +42,12 @@ def check_wording(form: Form, key: Axis | Relation, text: str, *, name: str, whe
     Raises:
         ConfigError: It lacks a placeholder, has an unknown one, or doesn't ask what its key says.
     """
-    _check_placeholders(form, key, text, name, where)
-    _check_polarity(key, text, name, where)
+    for what, fix in (*_wrong_placeholders(form, key, text), *_wrong_polarity(key, text)):
+        raise ConfigError(f"{name}: {text!r} {what}", where=where, fix=fix)
 
 
-def _check_placeholders(form: Form, key: Axis | Relation, text: str, name: str, where: str) -> None:
+def _wrong_placeholders(form: Form, key: Axis | Relation, text: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with the placeholders, and how to fix it."""
     axis = key if isinstance(key, Axis) else key.axis
     by_object = form is Form.WHICH_OBJECT or (form is Form.OPEN and axis is Axis.DISTANCE)
     wanted = ["first", "second"] if by_object else ["subject", "reference"]
@@ -56,61 +58,33 @@ def _check_placeholders(form: Form, key: Axis | Relation, text: str, name: str, 
         if word not in wanted:
             near = nearest_key(word, wanted)
             fix = f"did you mean {{{near}}}?" if near else f"use {listed}"
-            raise ConfigError(f"{name}: unknown placeholder {{{word}}} in {text!r}", where=where, fix=fix)
+            yield f"has the unknown placeholder {{{word}}}", fix
     for word in wanted:
         if word not in found:
-            raise ConfigError(
-                f"{name}: {text!r} lacks {{{word}}}", where=where, fix=f"every wording needs {listed}"
-            )
-    if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
-        raise ConfigError(
-            f"{name}: a brace in {text!r} has no partner", where=where, fix="close the placeholder"
-        )
+            yield f"lacks {{{word}}}", f"every wording needs {listed}"
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", text)):
+        yield "has a brace without a partner", "close the placeholder"
     if by_object and text.index("{first}") > text.index("{second}"):
-        raise ConfigError(
-            f"{name}: {text!r} names {{second}} before {{first}}",
-            where=where,
-            fix="name {first}, which is option (A), first",
-        )
+        yield "names {second} before {first}", "name {first}, which is option (A), first"
     for word in wanted:
         if re.search(rf"\b(?:the|a|an) \{{{word}\}}", text, re.IGNORECASE):
-            raise ConfigError(
-                f"{name}: an article before {{{word}}} in {text!r}",
-                where=where,
-                fix="leave it out: names come with 'the'",
-            )
+            yield f"has an article before {{{word}}}", "leave it out: names come with 'the'"
     if not text.endswith(("?", ".")):
-        raise ConfigError(
-            f"{name}: {text!r} does not end like a sentence", where=where, fix="end it with '?' or '.'"
-        )
+        yield "does not end like a sentence", "end it with '?' or '.'"
 
 
-def _check_polarity(key: Axis | Relation, text: str, name: str, where: str) -> None:
+def _wrong_polarity(key: Axis | Relation, text: str) -> Iterator[tuple[str, str]]:
     """Words of the relation asked for are required, words of its opposite refused (open questions: both required)."""
-    plain = _PLACEHOLDER.sub("_", text).casefold()
+    words = _PLACEHOLDER.sub("_", text).casefold()
     asked = key.relations if isinstance(key, Axis) else (key,)
     for relation in Relation:
-        says = re.search(rf"\b(?:{_POLARITY[relation]})\b", plain) is not None
+        says = re.search(rf"\b(?:{_POLARITY[relation]})\b", words) is not None
         if relation in asked and not says:
-            raise ConfigError(
-                f"{name}: {text!r} does not ask for {relation.value!r}",
-                where=where,
-                fix="fix it, or move it to its key",
-            )
+            yield f"does not ask for {relation.value!r}", "correct it, or move it to its key"
         if relation.inverse in asked and relation not in asked and says:
-            raise ConfigError(
-                f"{name}: {text!r} asks for {relation.value!r}, the opposite",
-                where=where,
-                fix="move it to that key",
-            )
-    if _NEGATION.search(plain):
-        raise ConfigError(
-            f"{name}: the negation in {text!r} reverses its meaning", where=where, fix="ask without it"
-        )
+            yield f"asks for {relation.value!r}, the opposite", "move it to that key"
+    if _NEGATION.search(words):
+        yield "has a negation, which reverses its meaning", "ask without it"
     about = _ASKED_ABOUT.search(text)
     if about is not None and "reference" in about.groups():
-        raise ConfigError(
-            f"{name}: {text!r} asks about {{reference}}; a key says what is asked of {{subject}}",
-            where=where,
-            fix="exchange the placeholders",
-        )
+        yield "asks about {reference}; a key says what is asked of {subject}", "exchange the placeholders"

@@ -10,10 +10,12 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
@@ -21,7 +23,7 @@ from reinforcesight.data_gen.source import PictureRejected, Source, SourcePictur
 from reinforcesight.errors import OutputError, ReinforceSightError
 from reinforcesight.jobs.files import atomic_file
 from reinforcesight.relations import RelationResult
-from reinforcesight.relations.kinds import Axis, Relation, RelationRules
+from reinforcesight.relations.kinds import Axis, RelationRules
 from reinforcesight.scene import Scene
 
 if TYPE_CHECKING:
@@ -101,21 +103,6 @@ class ChunkReport:
     abstained: Counter[str] = field(default_factory=Counter)
     samples: list[dict[str, Any]] = field(default_factory=list)
 
-    def to_json(self) -> str:
-        values = {name: getattr(self, name) for name in ("pictures", "skipped", "abstained", "samples")}
-        return json.dumps(values | {"rejected": [asdict(entry) for entry in self.rejected]})
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> ChunkReport:
-        values = json.loads(text)
-        return cls(
-            pictures=values["pictures"],
-            rejected=[RejectedPicture(**entry) for entry in values["rejected"]],
-            skipped=Counter(values["skipped"]),
-            abstained=Counter(values["abstained"]),
-            samples=values["samples"],
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -170,6 +157,10 @@ class ScannedPicture:
     candidates: tuple[Candidate, ...]
 
 
+_REPORT = TypeAdapter(ChunkReport)
+_CANDIDATES = TypeAdapter(list[Candidate])
+
+
 def chunk_path(folder: Path, chunk: int) -> Path:
     return folder / f"chunk-{chunk:06d}.parquet"
 
@@ -207,7 +198,7 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
             row = _scan_picture(context, index, report)
             if row is not None:
                 writer.write_table(pa.Table.from_pylist([row], schema=schema))
-        about = {"identity": context.identity, "report": report.to_json()}
+        about = {"identity": context.identity, "report": _REPORT.dump_json(report).decode()}
         writer.add_key_value_metadata({_METADATA_KEY: json.dumps(about)})
     return report.pictures
 
@@ -252,7 +243,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
         "source_id": picture.source_id,
         "content": sha256(picture.image).hexdigest(),
         "scene": picture.scene.to_json(),
-        "candidates": json.dumps([_candidate_values(candidate) for candidate in kept]),
+        "candidates": _CANDIDATES.dump_json(kept).decode(),
         "options": json.dumps([_option_values(picture.scene, candidate) for candidate in kept]),
     }
 
@@ -311,27 +302,6 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
     return kept
 
 
-def _candidate_values(candidate: Candidate) -> dict[str, Any]:
-    values = {
-        name: getattr(candidate, name) for name in ("subject", "reference", "anchor", "margin", "evidence")
-    }
-    forms = [form.value for form in FORMS if form in candidate.forms]
-    return {"axis": candidate.axis.value, "relation": candidate.relation.value, **values, "forms": forms}
-
-
-def _candidate(values: dict[str, Any]) -> Candidate:
-    return Candidate(
-        axis=Axis(values["axis"]),
-        subject=values["subject"],
-        reference=values["reference"],
-        anchor=values["anchor"],
-        relation=Relation(values["relation"]),
-        margin=values["margin"],
-        evidence=values["evidence"],
-        forms=frozenset(Form(form) for form in values["forms"]),
-    )
-
-
 def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
     """Axis, forms as bits, nouns of the objects with the smaller and the larger value, positions of the objects."""
     ids = [candidate.subject, candidate.reference]
@@ -360,7 +330,7 @@ def read_report(path: Path, identity: str) -> ChunkReport | None:
         about = json.loads(metadata.get(_METADATA_KEY.encode(), b"{}"))
     except (OSError, pa.ArrowException, ValueError):
         return None
-    return ChunkReport.from_json(about["report"]) if about.get("identity") == identity else None
+    return _REPORT.validate_json(about["report"]) if about.get("identity") == identity else None
 
 
 def read_contents(folder: Path, chunks: Iterable[int]) -> Iterator[str]:
@@ -400,7 +370,7 @@ def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
         image=values["image"],
         scene=Scene.from_json(values["scene"]),
         scene_json=values["scene"],
-        candidates=tuple(_candidate(entry) for entry in json.loads(values["candidates"])),
+        candidates=tuple(_CANDIDATES.validate_json(values["candidates"])),
     )
 
 
