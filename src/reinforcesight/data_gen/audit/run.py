@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from rich.console import Console
 
 from reinforcesight.data_gen.audit.balance import Balance
 from reinforcesight.data_gen.audit.config import AuditConfig
