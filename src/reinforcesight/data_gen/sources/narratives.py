@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinforcesight.data_gen.json_values import as_number
 from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
 from reinforcesight.data_gen.source import Skipped
+from reinforcesight.data_gen.sources.json_values import as_number
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
