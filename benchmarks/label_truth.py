@@ -1,15 +1,15 @@
-"""How often a claimed relation is wrong, against the renderer's own geometry.
+"""How often a claimed relation is wrong, against the renderer's geometry.
 
     python benchmarks/label_truth.py --pictures 3000 --workers 2
 
-Truth is computed here from the objects' mesh vertices and shares nothing with the package's relations: left/right and
-above/below from the projected silhouettes of the whole objects (hidden parts included), in front/behind from the depth
-of the bounding boxes' centres, closer/farther from the distances between these centres. A pair is *clear* where truth
-itself leaves no doubt (see ``clear_*`` below). The pipeline's scenes are built from the pictures' masks and depth,
-which is exact or multiplied by smooth noise (a random field with a standard deviation of 5 or 12 % that varies over
-about a quarter of the picture, as monocular estimators err).
+The truth is computed from the objects' mesh vertices and shares no code with the package's relations: left/right and
+above/below from the projected silhouettes of the whole objects (with hidden parts), in front/behind from the depth of
+the bounding boxes' centres, closer/farther from the distances between these centres. ``is_clear`` defines pairs whose
+truth is unambiguous. The pipeline's scenes are built from the pictures' masks and depth, which is exact or multiplied
+by smooth noise, similar to the errors of monocular estimators (a random field with a standard deviation of 5 or 12 %
+that varies over about a quarter of the picture).
 
-Columns: claims on clear pairs, wrong among them, share of clear pairs kept; claims on all pairs, wrong among them.
+Columns: claims on clear pairs, wrong ones, share of clear pairs that are claimed; claims on all pairs, wrong ones.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ WITHOUT_OUTLINES = {"boxes without outlines"}
 
 @dataclass(frozen=True)
 class Truth:
-    """One object's geometry, from its vertices alone."""
+    """One object's geometry, from its vertices."""
 
     low: np.ndarray  # (2,) projected silhouette, pixels, over the part in front of the camera
     high: np.ndarray
@@ -102,7 +102,7 @@ def true_sign(axis: str, a: Truth, b: Truth, c: Truth | None) -> float:
 
 
 def is_clear(axis: str, a: Truth, b: Truth, c: Truth | None, size: tuple[int, int]) -> bool:
-    """Whether truth itself leaves no doubt.
+    """Whether the truth of a pair is unambiguous.
 
     Picture: the silhouettes do not overlap along the axis, and their centres are a tenth of the picture apart.
     Depth: the objects' depth ranges do not overlap, and the farther centre is at least 1.25 times as deep.

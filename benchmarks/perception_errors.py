@@ -1,21 +1,19 @@
-"""How often labels are wrong where depth, boxes, outlines and names come from models that make mistakes.
+"""Wrong labels where depth, boxes, outlines and names come from models that make simulated errors.
 
     python benchmarks/perception_errors.py --pictures 300 --output runs/perception_errors
 
-Rendered pictures go through the whole of perception (gates, geometry, relations) with simulated models
-(``simulated_estimators.py``). Truth is the renderer's own geometry of the objects that bear the names, as in
-``label_truth.py``, which shares nothing with the relations. A claim is wrong where it does not hold for every object
-in sight that bears its names, or where nothing bears them.
+Rendered pictures go through gates, geometry and relations with simulated models (``simulated_estimators.py``). The
+truth is the renderer's geometry of the objects with the names, as in ``label_truth.py``, which shares no code with the
+relations. A claim is wrong if it does not hold for all visible objects with its names, or if there are none.
 
-Columns: claims, wrong among them; share of the pairs with a clear truth (see ``label_truth.py``; of things with a name
-of their own) that are claimed. ``--output`` writes a table of all settings (JSON, Markdown) and a page with the curve
-of precision over coverage for each kind of mistake; the points of a curve are the margins, times the factors given.
+Columns: claims; wrong claims; coverage, the share of the pairs with a clear truth (see ``label_truth.py``) and unique
+names that are claimed. ``--output`` writes the table of all settings as JSON and Markdown. Margins are multiplied by
+the given factors.
 """
 
 from __future__ import annotations
 
 import argparse
-import html
 import itertools
 import json
 import time
@@ -27,7 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from label_truth import AXES, is_clear, true_sign, truth_of
-from simulated_estimators import Mistakes, Simulation, visible_objects
+from simulated_estimators import ErrorRates, Simulation, visible_objects
 
 from reinforcesight.data_gen.perception.perceive import perceive
 from reinforcesight.data_gen.rendering import (
@@ -40,36 +38,36 @@ from reinforcesight.relations import RelationRules, relate_all
 from reinforcesight.scene import Scene
 
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
-# The rules that are margins; at most 0.95 where they are shares.
+# The rules that are margins.
 MARGINS = ("picture_gap", "picture_shift", "depth_gap", "depth_spreads", "distance_gap", "distance_thickness",
            "distance_depth")  # fmt: skip
-KINDS: dict[str, Mistakes] = {
-    "no mistakes": Mistakes(),
-    "depth noise 5 %": Mistakes(depth_noise=0.05),
-    "depth noise 12 %": Mistakes(depth_noise=0.12),
-    "depth noise 20 %": Mistakes(depth_noise=0.20),
-    "depth noise 20 %, second depth model": Mistakes(depth_noise=0.20, second_depth=True),
-    "unknown scale, noise 5 %": Mistakes(depth_kind="scale", depth_noise=0.05),
-    "unknown scale and shift, noise 5 %": Mistakes(depth_kind="inverse", depth_noise=0.05),
-    "20 % of outlines missing": Mistakes(missing_masks=0.2),
-    "20 % of outlines merged with a neighbour": Mistakes(merged_masks=0.2),
-    "10 % of boxes and outlines around two things": Mistakes(merged_boxes=0.1),
-    "10 % of boxes and outlines around two things, second detector": Mistakes(
+KINDS: dict[str, ErrorRates] = {
+    "no errors": ErrorRates(),
+    "depth noise 5 %": ErrorRates(depth_noise=0.05),
+    "depth noise 12 %": ErrorRates(depth_noise=0.12),
+    "depth noise 20 %": ErrorRates(depth_noise=0.20),
+    "depth noise 20 %, second depth model": ErrorRates(depth_noise=0.20, second_depth=True),
+    "unknown scale, noise 5 %": ErrorRates(depth_kind="scale", depth_noise=0.05),
+    "unknown scale and shift, noise 5 %": ErrorRates(depth_kind="inverse", depth_noise=0.05),
+    "20 % of outlines missing": ErrorRates(missing_masks=0.2),
+    "20 % of outlines merged with a neighbour": ErrorRates(merged_masks=0.2),
+    "10 % of boxes and outlines around two things": ErrorRates(merged_boxes=0.1),
+    "10 % of boxes and outlines around two things, second detector": ErrorRates(
         merged_boxes=0.1, second_detector=True
     ),
-    "20 % of things not found": Mistakes(missed=0.2),
-    "box sides astray by 10 %": Mistakes(jitter=0.1),
-    "box sides astray by 10 %, no outlines": Mistakes(jitter=0.1, outlines=False),
-    "2 % false boxes": Mistakes(false_boxes=0.02),
-    "5 % false boxes": Mistakes(false_boxes=0.05),
-    "5 % false boxes, second detector": Mistakes(false_boxes=0.05, second_detector=True),
-    "5 % names exchanged, hesitantly": Mistakes(swapped=0.05, hesitant=True),
-    "5 % names exchanged, surely": Mistakes(swapped=0.05),
-    "5 % names exchanged, surely, with traces": Mistakes(swapped=0.05, traces=True),
-    "5 % names exchanged, surely, second detector": Mistakes(swapped=0.05, second_detector=True),
-    "10 % names exchanged, surely": Mistakes(swapped=0.1),
-    "10 % names exchanged, surely, second detector": Mistakes(swapped=0.1, second_detector=True),
-    "everything at once, two detectors": Mistakes(
+    "20 % of things not found": ErrorRates(missed=0.2),
+    "box sides off by 10 %": ErrorRates(jitter=0.1),
+    "box sides off by 10 %, no outlines": ErrorRates(jitter=0.1, outlines=False),
+    "2 % false boxes": ErrorRates(false_boxes=0.02),
+    "5 % false boxes": ErrorRates(false_boxes=0.05),
+    "5 % false boxes, second detector": ErrorRates(false_boxes=0.05, second_detector=True),
+    "5 % names exchanged, low score": ErrorRates(swapped=0.05, hesitant=True),
+    "5 % names exchanged, high score": ErrorRates(swapped=0.05),
+    "5 % names exchanged, high score, with traces": ErrorRates(swapped=0.05, traces=True),
+    "5 % names exchanged, high score, second detector": ErrorRates(swapped=0.05, second_detector=True),
+    "10 % names exchanged, high score": ErrorRates(swapped=0.1),
+    "10 % names exchanged, high score, second detector": ErrorRates(swapped=0.1, second_detector=True),
+    "everything at once, two detectors": ErrorRates(
         depth_noise=0.08, missing_masks=0.05, merged_masks=0.05, merged_boxes=0.03, missed=0.1, swapped=0.03,
         jitter=0.05, false_boxes=0.03, second_detector=True,
     ),
@@ -94,7 +92,7 @@ class Known:
     """The truth about one picture, each pair computed once.
 
     Attributes:
-        bearers: Name to positions of the objects in sight that bear it.
+        bearers: Name to positions of the visible objects with it.
     """
 
     def __init__(self, picture: RenderedPicture) -> None:
@@ -118,7 +116,7 @@ class Known:
         return self._clear[key]
 
     def count_clear(self) -> Counter[tuple[str, str]]:
-        """Pairs with a clear truth among things whose name is their own."""
+        """Pairs with a clear truth among things with unique names."""
         own = [found[0] for found in self.bearers.values() if len(found) == 1]
         counts: Counter[tuple[str, str]] = Counter()
         for a, b in itertools.combinations(own, 2):
@@ -163,7 +161,7 @@ def measure_part(
     kinds: Sequence[str],
     factors: Sequence[float],
 ) -> Counts:
-    """Counts of some pictures for every kind of mistake and every factor of the margins."""
+    """Counts of some pictures for each kind of error and each factor of the margins."""
     pictures = [render_picture(seed, index, Distribution.TRAIN, size, RenderConfig()) for index in indices]
     known = [Known(picture) for picture in pictures]
     clear: Counter[tuple[str, str]] = Counter()
@@ -211,7 +209,7 @@ def _add(total: Counts, part: Counts) -> None:
 
 
 def rows(total: Counts) -> list[dict[str, object]]:
-    """One row a kind, factor and axis ("all" too)."""
+    """One row for each kind, factor and axis, and for all axes together."""
     made: list[dict[str, object]] = []
     for (kind, factor), counts in total.items():
         for axis in (*AXES, "all"):
@@ -222,7 +220,7 @@ def rows(total: Counts) -> list[dict[str, object]]:
             }
             made.append(
                 {
-                    "mistakes": kind,
+                    "errors": kind,
                     "margins": factor,
                     "axis": axis,
                     "claims": sums["claimed"],
@@ -236,12 +234,12 @@ def rows(total: Counts) -> list[dict[str, object]]:
 
 def markdown(table: Sequence[dict[str, object]]) -> str:
     """The default margins with all axes, then precision and coverage for each margin setting."""
-    by_key = {(row["mistakes"], row["margins"], row["axis"]): row for row in table}
-    kinds = list(dict.fromkeys(str(row["mistakes"]) for row in table))
+    by_key = {(row["errors"], row["margins"], row["axis"]): row for row in table}
+    kinds = list(dict.fromkeys(str(row["errors"]) for row in table))
     factors = sorted({float(str(row["margins"])) for row in table})
     middle = 1.0 if 1.0 in factors else factors[0]
     lines = [
-        "| mistakes | claims | wrong | wrong % | " + " | ".join(f"{a} %" for a in AXES) + " | coverage % |"
+        "| errors | claims | wrong | wrong % | " + " | ".join(f"{a} %" for a in AXES) + " | coverage % |"
     ]
     lines.append("|---" * (5 + len(AXES)) + "|")
     for kind in kinds:
@@ -252,7 +250,7 @@ def markdown(table: Sequence[dict[str, object]]) -> str:
             f"{row['coverage_percent']:.0f} |"
         )
     lines += ["", "Wrong % (coverage %) by margins:", ""]
-    lines.append("| mistakes | " + " | ".join(f"x {factor:g}" for factor in factors) + " |")
+    lines.append("| errors | " + " | ".join(f"x {factor:g}" for factor in factors) + " |")
     lines.append("|---" * (1 + len(factors)) + "|")
     for kind in kinds:
         cells = [by_key[kind, factor, "all"] for factor in factors]
@@ -261,41 +259,8 @@ def markdown(table: Sequence[dict[str, object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(table: Sequence[dict[str, object]], command: str) -> str:
-    """A page with the curves and the tables; needs no network."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for kind in dict.fromkeys(str(row["mistakes"]) for row in table):
-        points = sorted(
-            (row for row in table if row["mistakes"] == kind and row["axis"] == "all"),
-            key=lambda row: float(str(row["margins"])),
-        )
-        figure.add_scatter(
-            x=[row["coverage_percent"] for row in points],
-            y=[100 - float(str(row["wrong_percent"])) for row in points],
-            text=[f"margins x {row['margins']:g}, {row['claims']} claims" for row in points],
-            name=kind,
-            mode="lines+markers",
-        )
-    figure.add_hline(y=98, line_dash="dot", annotation_text="98 %")
-    figure.update_layout(
-        xaxis_title="coverage: clear pairs that are claimed, %",
-        yaxis_title="precision: claims that are right, %",
-        height=620,
-        template="plotly_white",
-    )
-    plot = figure.to_html(full_html=False, include_plotlyjs=True)
-    return (
-        "<!doctype html><meta charset='utf-8'><title>Labels under simulated mistakes of models</title>"
-        "<style>body{font:15px system-ui;margin:2em auto;max-width:75em}pre{overflow-x:auto}</style>"
-        f"<h1>Labels under simulated mistakes of models</h1><p><code>{html.escape(command)}</code></p>{plot}"
-        f"<pre>{html.escape(markdown(table))}</pre>"
-    )
-
-
 def main() -> None:
-    """Measure, print the tables and write the report."""
+    """Measure, print the table and write it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -306,7 +271,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=240)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="some of: " + "; ".join(KINDS))
     parser.add_argument("--factors", nargs="*", type=float, default=list(FACTORS))
-    parser.add_argument("--output", type=Path, help="folder for results.json, table.md and report.html")
+    parser.add_argument("--output", type=Path, help="folder for results.json and table.md")
     args = parser.parse_args()
     start = time.monotonic()
     total = measure(
@@ -322,13 +287,8 @@ def main() -> None:
     print(f"{args.pictures} pictures, {time.monotonic() - start:.0f} s")
     if args.output is not None:
         args.output.mkdir(parents=True, exist_ok=True)
-        command = (
-            f"python benchmarks/perception_errors.py --pictures {args.pictures} --seed {args.seed} "
-            f"--width {args.width} --height {args.height}"
-        )
         (args.output / "results.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
         (args.output / "table.md").write_text(markdown(table), encoding="utf-8")
-        (args.output / "report.html").write_text(page(table, command), encoding="utf-8")
         print(f"written to {args.output}")
 
 

@@ -1,7 +1,7 @@
-"""Depth, detections and outlines of rendered pictures with the mistakes that estimators make, through the protocols.
+"""Simulated models: depth, detections and outlines of rendered pictures with errors, through the protocols.
 
-Each mistake has a rate and a stream of random numbers of its own, so that one kind does not move another. A
-``second`` stream stands for a second model, which errs as often, but elsewhere.
+Each kind of error has a rate. A second model has the same rates and an independent random stream. Real models share
+errors, so what two simulated ones agree on is better than what two real ones do.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ ABSENT = (
     "golden trophy",
     "striped towel",
 )
-LEAST_PIXELS, LEAST_VISIBLE = 40, 0.1  # what a detector could see at all
+LEAST_PIXELS, LEAST_VISIBLE = 40, 0.1  # limits of what a detector could see
 
 
 @dataclass(frozen=True)
-class Mistakes:
-    """How often what goes wrong. Rates are shares of the things in a picture.
+class ErrorRates:
+    """Rates of errors, as shares of the things in a picture.
 
     Attributes:
         depth_noise: Standard deviation of a smooth factor over depth.
         depth_kind: "metric"; "scale": times an unknown factor; "inverse": a/z + b with unknown a and b.
         missing_masks: Outlines that are empty.
-        merged_masks: Outlines that hold the nearest other thing as well, with a good score.
-        merged_boxes: Boxes and outlines around a thing and its nearest neighbour, which has none of its own.
+        merged_masks: Outlines that include the nearest other thing, with a good score.
+        merged_boxes: Boxes and outlines around a thing and its nearest neighbour, which gets no box.
         missed: Things that are not found.
-        swapped: Things that wear another one's name, with a good score.
-        hesitant: The detector gives such a thing's own name too, nearly as sure.
+        swapped: Things with the name of another one, with a good score.
+        hesitant: The detector also gives such a thing its right name, with almost the same score.
         jitter: Standard deviation of a box's sides, as a share of its width and height.
-        false_boxes: Boxes on nothing, with a good score and the name of nothing in the picture.
-        traces: Speakers pointed at what they named.
+        false_boxes: Boxes without a thing, with a good score and a name of nothing in the picture.
+        traces: There are traces of a pointer for each name.
         second_detector: There is a second detector with the same rates.
         second_depth: There is a second depth model with the same noise.
-        outlines: ``False`` for boxes alone.
+        outlines: ``False``: boxes only.
     """
 
     depth_noise: float = 0.0
@@ -75,7 +75,7 @@ class Mistakes:
 
 @dataclass
 class _Seen:
-    """What the models say about one picture."""
+    """The results of the models for one picture."""
 
     depth: tuple[DepthPrediction, DepthPrediction]
     boxes: tuple[list[tuple[str, tuple[float, ...], float]], list[tuple[str, tuple[float, ...], float]]]
@@ -92,18 +92,17 @@ def visible_objects(picture: RenderedPicture) -> list[int]:
 
 
 class Simulation:
-    """Models that answer about the pictures they were built with, and the tasks to go with them."""
+    """Models that know the given pictures, and the tasks for them."""
 
-    def __init__(self, pictures: Sequence[RenderedPicture], mistakes: Mistakes, seed: int) -> None:
-        self.mistakes = mistakes
+    def __init__(self, pictures: Sequence[RenderedPicture], errors: ErrorRates, seed: int) -> None:
+        self.errors = errors
         self._seen: dict[bytes, _Seen] = {}
         self.tasks: list[PerceptionTask] = []
         for picture in pictures:
             self._add(picture, seed)
 
     def models(self) -> PerceptionModels:
-        """All of them, through the protocols."""
-        m = self.mistakes
+        m = self.errors
         return PerceptionModels(
             _Boxes(self._seen, 0),
             _Depth(self._seen, 0),
@@ -113,7 +112,7 @@ class Simulation:
         )
 
     def _add(self, picture: RenderedPicture, seed: int) -> None:
-        m = self.mistakes
+        m = self.errors
         key = [seed, picture.seed, picture.index]
         things = [picture.objects[position] for position in visible_objects(picture)]
         masks = [picture.instances == item.id for item in things]
@@ -165,7 +164,7 @@ class Simulation:
         self.tasks.append(PerceptionTask(picture.picture.tobytes(), picture.picture, queries, camera=camera))
 
     def _depth(self, picture: RenderedPicture, key: list[int]) -> DepthPrediction:
-        m, rng = self.mistakes, np.random.default_rng(key)
+        m, rng = self.errors, np.random.default_rng(key)
         z = picture.depth.astype(np.float64)
         if m.depth_noise:
             z = z * smooth_noise(z.shape, m.depth_noise, rng)
@@ -179,7 +178,7 @@ class Simulation:
 
 
 def _swap(names: list[str], rate: float, rng: np.random.Generator) -> None:
-    """Exchange names of pairs, so that about this share of the things wears another's name."""
+    """Exchange names of pairs, so that about this share of the things has another one's name."""
     numbers = [int(n) for n in np.flatnonzero(rng.random(len(names)) < rate / 2)]
     for number in numbers:
         others = [n for n in range(len(names)) if names[n] != names[number]]
@@ -230,7 +229,7 @@ def _nothing(shape: tuple[int, int], rng: np.random.Generator) -> tuple[tuple[fl
 
 
 def _trace(mask: np.ndarray, rng: np.random.Generator) -> TraceEvidence:
-    """Forty points about a thing, a third of its size astray, and some on the way there."""
+    """Forty points: most around a thing, off by a third of its size, and some on the way to it."""
     height, width = mask.shape
     x0, y0, x1, y1 = _box(mask)
     points = np.stack(
@@ -257,8 +256,7 @@ class _Model:
         self.seen, self.look = seen, look
         self.identity = f"simulated {type(self).__name__} {look}"
 
-    def release(self) -> None:
-        """Nothing is held."""
+    def release(self) -> None: ...
 
 
 class _Depth(_Model):
