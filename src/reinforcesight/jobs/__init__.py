@@ -1,1 +1,1 @@
-"""Long work: atomic files, signals, progress, worker processes, child processes, and the record of a run."""
+"""Long jobs: atomic files, locks, signals, progress, events, worker and child processes, and the record of a run."""

@@ -1,4 +1,4 @@
-"""Run one job in a process of its own: output into a log, events from a pipe, memory sampled, signals passed on."""
+"""Run a job in a child process: output into a log, events from a pipe, memory sampled, signals passed on."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ with the key ``event``:
     {"event": "progress", "what": "pictures", "done": 16, "total": 100}
     {"event": "figures", "values": {"loss": 0.25}}
     {"event": "stage", "text": "evaluating SFT on held_out"}
-    {"event": "message", "text": "a worker died (killed by SIGKILL) over pictures 0 to 15"}
+    {"event": "message", "text": "a worker died (killed by SIGKILL) while scanning pictures 0 to 15"}
     {"event": "error", "text": "the picture is broken (row 7): repair it"}
 """
 

@@ -1,7 +1,7 @@
-"""Worker processes that may die: whose task it was is known, and the others go on.
+"""Worker processes: if one dies, its task is reported and the others continue.
 
-Processes are spawned, not forked, so that no lock or thread of the parent is copied. A task and its result travel
-over a pipe of its own; a worker whose parent is gone meets the pipe's end and leaves.
+Processes are spawned, not forked, so that no lock or thread of the parent is copied. Each worker has a pipe for tasks
+and results; when the parent is gone, the pipe ends and so does the worker.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ ContextT = TypeVar("ContextT")
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
-# One process per core is the parallelism; threads of numerical libraries would only get in its way.
+# One process per core: threads of numerical libraries would only slow each other down.
 SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 
 
 def default_workers() -> int:
-    """As many workers as this process may use cores."""
+    """Number of cores that this process may use."""
     with contextlib.suppress(AttributeError):
         return max(1, len(os.sched_getaffinity(0)))
     return max(1, os.cpu_count() or 1)
@@ -40,12 +40,12 @@ def default_workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """What became of a task: its result, or how its worker died.
+    """The result of a task, or how its worker died.
 
     Attributes:
         task: The task.
-        result: What the function returned; ``None`` where the worker died.
-        crash: How the worker died, such as "killed by SIGKILL"; ``None`` where it did not.
+        result: What the function returned; ``None`` if the worker died.
+        crash: How the worker died, such as "killed by SIGKILL"; ``None`` if it did not.
     """
 
     task: TaskT
@@ -54,7 +54,7 @@ class Outcome(Generic[TaskT, ResultT]):
 
 
 class WorkerError(RuntimeError):
-    """A function failed in a worker in a way that is a defect of the program; carries its traceback."""
+    """A function raised an unexpected error in a worker; the message has its traceback."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class _Worker(Generic[TaskT]):
 
 
 class WorkerPool(Generic[ContextT, TaskT, ResultT]):
-    """Runs one function on many tasks in worker processes, which are started when first needed.
+    """Runs one function on many tasks in worker processes, which start when needed.
 
     Args:
         function: Top-level function of context and task.
@@ -82,11 +82,11 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         self._again: deque[TaskT] = deque()
 
     def again(self, task: TaskT) -> None:
-        """Add a task while :meth:`run` is under way, to be done before the others."""
+        """Add a task during :meth:`run`; it comes before the remaining ones."""
         self._again.append(task)
 
     def run(self, tasks: Iterable[TaskT]) -> Iterator[Outcome[TaskT, ResultT]]:
-        """Yield the outcomes in the order in which they come. Tasks are drawn only as workers get free.
+        """Yield outcomes as they come. The next task is taken when a worker is free.
 
         Raises:
             ReinforceSightError: The function raised it.
@@ -108,7 +108,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
                         exhausted = True
                         continue
                 worker.task = task
-                with contextlib.suppress(BrokenPipeError):  # it died while idle: seen below as a crash
+                with contextlib.suppress(BrokenPipeError):  # it died while idle: reported below as a crash
                     worker.connection.send(task)
             busy = [worker for worker in self._workers if worker.task is not None]
             if not busy:
@@ -172,7 +172,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         return Outcome(worker.task, None, crash=how)
 
     def close(self) -> None:
-        """End all workers at once; what they had not finished is lost."""
+        """End all workers at once; unfinished tasks are lost."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
@@ -194,7 +194,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes started inside: libraries read them when they are imported."""
+    """Set environment variables for processes started inside: libraries read them when imported."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -210,7 +210,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 def _worker_main(
     connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT
 ) -> None:
-    # A terminal sends its interrupt to every process of the group: the parent decides what happens then.
+    # A terminal sends SIGINT to every process of the group; the parent decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
         connection.send(("ready", None))
@@ -220,6 +220,6 @@ def _worker_main(
                 answer: tuple[str, object] = ("result", function(context, task))
             except ReinforceSightError as error:
                 answer = ("user_error", error)
-            except Exception:  # noqa: BLE001 - handed on whole to the parent, which raises it
+            except Exception:  # noqa: BLE001 - the parent raises it
                 answer = ("defect", traceback.format_exc())
             connection.send(answer)

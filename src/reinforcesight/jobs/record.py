@@ -1,7 +1,7 @@
 """The record of one training run: what was run, on what, with what result; and its metrics, line by line.
 
 ``run_record.json`` is rewritten whole and atomically; ``metrics.jsonl`` is appended to, so a kill loses one line
-at most. Both stand in the run's output folder.
+at most. Both are in the run's output folder.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RunRecord:
         return cls(folder, content)
 
     def save(self) -> None:
-        """Write the record, all or nothing.
+        """Write the record atomically.
 
         Raises:
             OutputError: The folder can't be written to.
@@ -61,7 +61,7 @@ class RunRecord:
         write_json(self.folder / RECORD_NAME, self.content)
 
     def start_session(self, *, from_step: int) -> None:
-        """Note that the command started (again), and drop metrics that belong to lost steps."""
+        """Record a (new) start of the command, and remove the metrics of lost steps."""
         self.content["status"] = "running"
         self.content.setdefault("sessions", []).append(
             {"started": now(), "from_step": from_step, "process": os.getpid()}
@@ -70,7 +70,7 @@ class RunRecord:
         self.save()
 
     def end_session(self, status: str, **facts: Any) -> None:
-        """Note how this session ended: ``finished``, ``interrupted`` or ``failed``, and facts about it."""
+        """Record the status of this session (``finished``, ``interrupted`` or ``failed``) and facts about it."""
         self.content["status"] = status
         self.content["sessions"][-1] |= {"ended": now(), **facts}
         self.save()
@@ -81,12 +81,11 @@ class RunRecord:
             stream.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics that are whole."""
         return read_metrics(self.folder)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``; a last line that a kill cut short is left out."""
+    """The lines of ``metrics.jsonl``, without a last line that a kill cut short."""
     path = folder / METRICS_NAME
     if not path.is_file():
         return []
@@ -102,7 +101,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def keep_metrics_until(folder: Path, step: int) -> None:
-    """Drop the metrics of steps after a checkpoint from which training goes on."""
+    """Remove the metrics of steps after the checkpoint from which training resumes."""
     if (folder / METRICS_NAME).is_file():
         kept = [line for line in read_metrics(folder) if line.get("step", 0) <= step]
         write_text(folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))

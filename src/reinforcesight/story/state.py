@@ -1,7 +1,7 @@
-"""What is done in a run folder, from which inputs, and what it cost: ``run.json``.
+"""``run.json``: the state of each stage, its inputs, time and memory.
 
-A stage is done when its products are there as it left them, and its key is that of today: a hash over the settings
-that decide its result, the fingerprints of the stages before it that it reads, and the version of the package.
+A stage is up to date if its products are unchanged and its key is that of the present configuration: a hash of the
+settings that decide its result, the fingerprints of the stages that it reads, and the version of the package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Product(BaseModel):
 
     Attributes:
         size: In bytes.
-        mtime_ns: When it was last changed; equal size and time spare reading it again.
+        mtime_ns: Time of its last change; a file with equal size and time is not read again.
         sha256: Of its content.
     """
 
@@ -40,7 +40,7 @@ class Product(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """How a stage went.
+    """State of a stage.
 
     Attributes:
         key: Hash of ``inputs``.
@@ -50,7 +50,7 @@ class StageRecord(BaseModel):
         seconds: Wall-clock time of all sessions together.
         peak_memory_bytes: Most resident memory of the stage's processes together, as sampled.
         sessions: How often the stage was started for this key.
-        problem: Why it failed.
+        problem: Why it failed or was killed.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -78,7 +78,7 @@ class RunState(BaseModel):
     stages: dict[str, StageRecord] = {}
 
     def save(self, path: Path) -> None:
-        """Write it, all or nothing.
+        """Write it atomically.
 
         Raises:
             OutputError: The folder can't be written to.
@@ -86,7 +86,7 @@ class RunState(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
     def begin(self, stage: str, key: str, inputs: dict[str, Any]) -> StageRecord:
-        """The record of a stage that starts, or goes on where its key is the same."""
+        """The record of a stage that starts, or continues an unfinished one with the same key."""
         old = self.stages.get(stage)
         if old is not None and old.key == key and old.status != "finished":
             record = old.model_copy(update={"status": "running", "problem": None})
@@ -98,10 +98,10 @@ class RunState(BaseModel):
 
 
 def read_state(path: Path, version: str) -> RunState:
-    """The state of a run folder; an empty one where there is none yet.
+    """The state of a run folder; empty if there is none yet.
 
     Raises:
-        OutputError: The file is there and is no such state.
+        OutputError: The file can't be read.
     """
     try:
         return RunState.model_validate_json(path.read_bytes())
@@ -112,7 +112,7 @@ def read_state(path: Path, version: str) -> RunState:
         raise OutputError(
             f"the state of the run can't be read: {reason}",
             where=str(path),
-            fix="choose another --output, or remove this file to look at every stage again",
+            fix="choose another --output, or remove this file to check every stage again",
         ) from error
 
 
@@ -144,7 +144,7 @@ def fingerprint_of(products: Mapping[str, Product]) -> str:
 
 
 def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
-    """The first product that is gone or no longer what the stage made; ``None`` where all are there."""
+    """The first product that is missing or was changed; ``None`` if there is none."""
     for name, product in products.items():
         path = root / name
         try:
@@ -153,14 +153,14 @@ def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
             return name
         if status.st_size != product.size:
             return name
-        # A copied folder has new times; then the content decides.
+        # Files of a copied folder have new times; then the content decides.
         if status.st_mtime_ns != product.mtime_ns and _product(path).sha256 != product.sha256:
             return name
     return None
 
 
 def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """In a few words why a stage's key is another one."""
+    """In a few words, why a stage's key has changed."""
     before, after = old.get("from") or {}, new.get("from") or {}
     also = [f"{name} is new" for name in sorted(after) if before.get(name) != after[name]]
     if old.get("version") != new.get("version"):

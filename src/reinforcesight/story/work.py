@@ -1,4 +1,4 @@
-"""What each stage does. Each function returns the exit status of the command that it stands for.
+"""What each stage does. Each function returns an exit status, as the command does.
 
 Everything heavy is imported inside the functions: they run in the worker process alone.
 """

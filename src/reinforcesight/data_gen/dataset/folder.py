@@ -1,7 +1,7 @@
-"""What a folder holds: nothing yet, a job begun, a finished data set, or something that is not ours.
+"""The output folder of ``generate``: empty, with an unfinished job, or with a finished data set.
 
-A job's identity is every setting that decides its result, and the fingerprint of its input. Work files and the
-manifest carry it, so that a folder is only ever continued by the command that began it.
+A job's identity has every setting that decides its result, and the fingerprint of its input. Work files and the
+manifest contain it, so that only a command with the same settings continues a folder.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FILES = (MANIFEST, REJECTIONS, CARD, GALLERY)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An output folder with the identity of the job that it belongs to.
+    """An output folder and the identity of its job.
 
     Attributes:
         folder: The data set's folder.
-        identity: Setting to value, JSON-able.
+        identity: Setting to value, JSON values.
     """
 
     folder: Path
@@ -41,21 +41,18 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Short digest of the identity."""
         return json_hash(self.identity)[:32]
 
     @property
     def work(self) -> Path:
-        """Folder of work files."""
         return self.folder / WORK_FOLDER
 
     @property
     def data(self) -> Path:
-        """Folder of the Parquet files."""
         return self.folder / DATA_FOLDER
 
     def open(self, *, overwrite: bool) -> bool:
-        """Prepare the folder for this job; ``True`` where the data set is finished already.
+        """Prepare the folder for this job; ``True`` if the data set is finished already.
 
         Raises:
             OutputError: The folder holds another job's data or files that are not ours, or can't be written to.
@@ -85,7 +82,7 @@ class Job:
         return False
 
     def finished(self) -> bool:
-        """Whether the manifest is there and every Parquet file that it lists has its size."""
+        """Whether there is a manifest of this job, and every Parquet file in it has the right size."""
         manifest = _read_json(self.folder / MANIFEST)
         if manifest is None or manifest.get("job") != self._stored_identity():
             return False
@@ -98,7 +95,7 @@ class Job:
         return stored
 
     def _found(self) -> dict[str, Any] | None:
-        """Identity of the job whose files lie in the folder; ``None`` where there are none."""
+        """Identity of the job whose files are in the folder; ``None`` if there are none."""
         manifest = _read_json(self.folder / MANIFEST)
         if manifest is not None and isinstance(manifest.get("job"), dict):
             return dict(manifest["job"])
@@ -118,7 +115,7 @@ class Job:
             )
 
     def _clear(self) -> None:
-        """Remove what a job has written, and nothing else."""
+        """Remove the files of a job, and no others."""
         try:
             for name in _FILES:
                 (self.folder / name).unlink(missing_ok=True)
@@ -128,17 +125,16 @@ class Job:
             raise cannot_write(self.folder, error) from error
 
     def remove_data(self) -> None:
-        """Remove the Parquet files."""
         for path in self.data.glob("*.parquet"):
             path.unlink()
 
     def remove_work(self) -> None:
-        """Remove the work files; one that a dying worker of an earlier run adds meanwhile does no harm."""
+        """Remove the work files; one that a dying worker of an earlier run adds now does no harm."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[bool]:
-        """Hold the right to write the data set; ``False`` where another process on this folder has it."""
+        """Lock the folder to write the data set; ``False`` if another process writes or has written it."""
         try:
             with locked(self.work / "lock") as lock:
                 yield lock is not None and not self.finished()
