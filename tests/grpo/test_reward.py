@@ -298,7 +298,7 @@ def test_gate_closes_without_accuracy_or_format():
         assert part("total", "Well. " + says(TRUE), **config) == 0
 
 
-def test_without_scene_the_answer_is_paid_for():
+def test_without_scene_the_answer_counts():
     bare = {name: row()[name] for name in ("question", "choices", "answer")}
     assert part("total", says("I look at it."), bare) == pytest.approx(1.2)
     assert part("total", says("I see two of it."), bare) == pytest.approx(0.1)

@@ -80,7 +80,7 @@ WEIGHTS = RewardWeights()
 
 @given(texts, st.sampled_from(["(A)", "(B)"]))
 @settings(max_examples=400, deadline=None)
-def test_no_text_raises_and_only_right_answers_with_reasons_are_paid(text, answer):
+def test_no_text_raises_and_only_right_answers_with_reasons_count(text, answer):
     parts = score_completion(text, row(answer=answer, relation="left" if answer == "(A)" else "right"))
     assert -WEIGHTS.over_length - WEIGHTS.repetition <= parts.total <= 1.7 + 1e-9
     if parts.total > WEIGHTS.format + WEIGHTS.qualitative + 1e-9:
@@ -175,7 +175,15 @@ def values(parts):
     kinds = [(item.claim, item.verdict, item.counted, item.as_asked) for item in parts.claims]
     return (
         *(parts.accuracy, parts.format, parts.qualitative, parts.grounded, parts.consistent),
-        *(parts.over_length, parts.repetition, parts.total, parts.paid, parts.status, parts.numbers, kinds),
+        *(
+            parts.over_length,
+            parts.repetition,
+            parts.total,
+            parts.answer_counts,
+            parts.status,
+            parts.numbers,
+            kinds,
+        ),
     )
 
 
@@ -208,7 +216,7 @@ def test_no_attempt_earns_more_than_an_honest_wrong_answer(name):
         right = score_completion(HONEST["honest, right"](case), case.row)
         attempt = score_completion(ATTEMPTS[name](case), case.row)
         assert attempt.total <= honest.total < right.total
-        assert not (attempt.paid and attempt.accuracy)
+        assert not (attempt.answer_counts and attempt.accuracy)
 
 
 weights = st.fixed_dictionaries({name: st.floats(0, 5) for name in RewardWeights.model_fields})

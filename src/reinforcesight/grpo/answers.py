@@ -43,14 +43,13 @@ def read_blocks(text: str, *, thinking: bool = True, max_answer_words: int = 20)
 def read_answer(
     text: str, blocks: CompletionBlocks, choices: Sequence[str], gold: str, question: str | None
 ) -> tuple[str | None, str | None, AnswerStatus]:
-    """Letter that a completion answers, letter of the gold answer, and how the answer reads.
+    """Letter that a completion answers, letter of the gold answer, and status of the answer.
 
-    The judge decides. Training is stricter than evaluation in two points, since a policy learns to use what is
-    forgiven: several answer blocks must agree, and a block that names two letters or says "or", "maybe" and the like
-    gives no answer.
+    The judge decides. Training is stricter than evaluation in two points, since a policy exploits tolerance: several
+    answer blocks must agree, and a block that names two letters or contains a hedge gives no answer.
 
     Returns:
-        The letter is ``None`` where none can be read, the gold letter where the row itself is broken.
+        The letter is ``None`` if none can be read, the gold letter is ``None`` if the row itself is broken.
     """
     quick = _written_as_asked(blocks, choices, gold)
     if quick is not None:

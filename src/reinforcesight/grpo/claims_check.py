@@ -1,4 +1,4 @@
-"""Hold the claims of a reasoning against the stored scene, and derive the answer that follows from them."""
+"""Compare the claims of a reasoning with the stored scene, and derive the answer that follows from them."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class ClaimVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
-    """A claim of a reasoning, and what became of it.
+    """A claim of a reasoning and its verdict.
 
     Attributes:
         claim: Relation and ids of the objects.
         verdict: What the scene says.
-        counted: The first of its kind; the same claim again, also turned round, counts for nothing.
-        as_asked: The relation that it claims of the question's subject to its reference; ``None`` for a claim about
+        counted: False if the reasoning has made the same claim before, also if reversed.
+        as_asked: The relation of the question's subject to its reference that it claims; ``None`` for a claim about
             other objects, another axis or another anchor.
     """
 
@@ -52,7 +52,7 @@ class CheckedClaim:
 
 @dataclass(frozen=True, slots=True)
 class AskedComparison:
-    """The comparison that a question is about: positions of the objects, and what holds of subject to reference."""
+    """The comparison that a question asks for: positions of the objects, and the stored relation."""
 
     axis: Axis
     subject: int
@@ -62,7 +62,7 @@ class AskedComparison:
 
 
 class Checker:
-    """Reads and checks claims about one question. Verdicts are remembered, since rollouts repeat claims."""
+    """Reads and checks claims about one question. Verdicts are cached, since rollouts repeat claims."""
 
     def __init__(
         self, scene: Scene | None, asked: AskedComparison | None, mentions: MentionTable, rules: RelationRules
@@ -74,7 +74,7 @@ class Checker:
         self._rules = rules
         self._verdicts: dict[tuple[Axis, int, int, int | None], Relation | None] = {}
         if asked is not None:
-            # The label itself is on record; the data set may have been made with other margins than these.
+            # The label is stored; the data set may have been made with other margins.
             holds, first, second, third = _canonical(
                 asked.relation, asked.subject, asked.reference, asked.anchor
             )
@@ -152,17 +152,16 @@ def _canonical(
 
 
 def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:
-    """What a reasoning claims of the subject to the reference asked about, and whether it contradicts itself.
+    """The relation that a reasoning claims for the pair of the question, and whether it contradicts itself.
 
-    Returns:
-        The relation, ``None`` where none or both are claimed; and whether both are.
+    The relation is ``None`` if none or both are claimed.
     """
     found = {item.as_asked for item in claims if item.as_asked is not None}
     return (next(iter(found)) if len(found) == 1 else None), len(found) > 1
 
 
 def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
-    """Letter of the answer that the reasoning itself announces last ("so the answer is left"), where it does."""
+    """Letter of the answer that the reasoning announces last ("so the answer is left"), or ``None``."""
     found = _CONCLUSION.findall(reasoning) if "answer" in reasoning else []
     if not found:
         return None
@@ -179,7 +178,7 @@ def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
-    """A stored scene and which of its names are ambiguous; ``None`` where the text is no scene."""
+    """A stored scene and which of its names are ambiguous; ``None`` if the text is no scene."""
     try:
         scene = Scene.from_json(text)
     except (InputError, RecursionError):
@@ -188,7 +187,7 @@ def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
 
 
 def make_checker(scene_json: str | None, evidence_json: str | None, rules: RelationRules) -> Checker:
-    """The checker for a question; columns that are absent or can't be read leave every claim unread."""
+    """The checker of a question. Without a readable scene and evidence it reads no claims."""
     read = _read_scene(scene_json) if scene_json else None
     if read is None:
         return Checker(None, None, MentionTable({}), rules)
@@ -211,7 +210,7 @@ def _read_evidence(text: str | None) -> Mapping[str, Any]:
 
 
 def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[AskedComparison | None, dict[int, str]]:
-    """What the evidence says is compared, and the colour of the box drawn around each object."""
+    """What the evidence compares, and the colour of the box drawn around each object."""
     try:
         relation = Relation(evidence["relation"])
         anchor_id = evidence.get("anchor")

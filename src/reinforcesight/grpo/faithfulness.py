@@ -18,15 +18,14 @@ _CONFIG = RewardConfig()
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """What the claims of an output are worth.
+    """Whether an output agrees with its own claims and with the scene.
 
     Attributes:
-        consistent: The answer is the one that the claims about the pair asked about lead to; False also where they
-            contradict each other. ``None`` where no answer can be read, nothing is claimed of the pair, or the item
-            has no scene.
-        grounded: No claim is contradicted by the scene; ``None`` where the scene can tell of none.
+        consistent: The answer follows from the claims about the pair of the question; False also if these contradict
+            each other. ``None`` if there is no readable answer, no claim about the pair, or no scene.
+        grounded: The scene contradicts no claim; ``None`` if it supports and contradicts none.
         supported, contradicted, unknown: Number of different claims by what the scene says about them.
-        number_free: The reasoning holds no number; ``None`` where there is no reasoning.
+        number_free: The reasoning has no number; ``None`` without reasoning.
     """
 
     consistent: bool | None
@@ -57,11 +56,11 @@ def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
         for verdict in ClaimVerdict
     }
     claimed, clash = claimed_relation(parts.claims)
-    told = parts.letter is not None and (claimed is not None or clash)
+    comparable = parts.letter is not None and (claimed is not None or clash)
     checkable = counts[ClaimVerdict.SUPPORTED] + counts[ClaimVerdict.CONTRADICTED]
     start, end = parts.reasoning
     return Faithfulness(
-        consistent=parts.consistent == 1.0 if told and parts.consistent is not None else None,
+        consistent=parts.consistent == 1.0 if comparable and parts.consistent is not None else None,
         grounded=counts[ClaimVerdict.CONTRADICTED] == 0 if checkable else None,
         supported=counts[ClaimVerdict.SUPPORTED],
         contradicted=counts[ClaimVerdict.CONTRADICTED],
@@ -71,7 +70,7 @@ def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
 
 
 class EvaluatedItem(Protocol):
-    """What is read of a benchmark item (``reinforcesight.eval.items.Item`` has it)."""
+    """The fields of a benchmark item that are read; ``reinforcesight.eval.items.Item`` has them."""
 
     @property
     def question(self) -> str: ...

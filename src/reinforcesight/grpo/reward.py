@@ -47,22 +47,21 @@ _COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 
 @dataclass(frozen=True, slots=True)
 class RewardParts:
-    """Everything that a completion earns, and why.
+    """All parts of a completion's reward, and what they were computed from.
 
     Attributes:
-        accuracy: 1 where the judge finds the answer right, else 0; ``None`` where the row itself can't be scored.
-        format: 1 where the blocks asked for are there and nothing else, else 0.
-        qualitative: 1 where the reasoning has words and no number, else 0; ``None`` without thinking.
-        grounded: Claims the scene supports less those it contradicts, from -1 to 1; ``None`` without thinking, or
-            where scene or evidence are missing.
-        consistent: 1 where the answer is the one that the reasoning's claims lead to, else 0; ``None`` as above.
+        accuracy: 1 if the judge reads the right letter, else 0; ``None`` if the row itself is broken.
+        format: 1 if the completion is exactly the required blocks, else 0.
+        qualitative: 1 if the reasoning has words and no number, else 0; ``None`` without thinking.
+        grounded: Supported minus contradicted claims, from -1 to 1; ``None`` without thinking, scene or evidence.
+        consistent: 1 if the answer follows from the reasoning's claims, else 0; ``None`` as for ``grounded``.
         over_length: Penalty, from -1 to 0; ``None`` without thinking.
         repetition: Penalty, from -1 to 0; ``None`` without thinking.
-        total: The gated, weighted sum; ``None`` where the row can't be scored.
-        paid: The answer is paid for: the gate is open to accuracy.
+        total: The gated, weighted sum; ``None`` if the row is broken.
+        answer_counts: The gate lets accuracy count.
         letter: The answer that the judge reads.
         status: How the answer reads.
-        claims: The claims of the reasoning with their verdicts; :func:`claim_spans` says where they stand.
+        claims: The claims of the reasoning with their verdicts; :func:`claim_spans` gives their positions.
         numbers: Numbers, units and coordinates found in the reasoning.
         reasoning: First and last character of the reasoning in the completion.
     """
@@ -75,7 +74,7 @@ class RewardParts:
     over_length: float | None
     repetition: float | None
     total: float | None
-    paid: bool
+    answer_counts: bool
     letter: str | None
     status: AnswerStatus
     claims: tuple[CheckedClaim, ...]
@@ -136,7 +135,7 @@ def _scorer(config: RewardConfig) -> _Scorer:
 
 
 class _Scorer:
-    """Scores under one configuration; remembers questions and the last batch."""
+    """Scores with one configuration; caches questions and the last batch."""
 
     def __init__(self, config: RewardConfig) -> None:
         self.config = config
@@ -144,7 +143,7 @@ class _Scorer:
         self._last: tuple[list[str], dict[str, list[Any]], list[RewardParts]] | None = None
 
     def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
-        """Score a batch; asked for the same one again, as each function of TRL's list asks, it is not computed anew."""
+        """Score a batch. The last batch is cached, since TRL calls every function with the same one."""
         texts = [text_of_completion(completion) for completion in completions]
         used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
         if self._last is None or self._last[0] != texts or not _same_values(self._last[1], used):
@@ -164,9 +163,9 @@ class _Scorer:
         formed = float(blocks.exact)
         if not config.thinking:
             total = None if accuracy is None else _total_without_thinking(accuracy, formed, config)
-            paid = config.gate is Gate.OFF or blocks.exact
+            counts = config.gate is Gate.OFF or blocks.exact
             return RewardParts(
-                accuracy, formed, None, None, None, None, None, total, paid, letter, status, (), (), (0, 0)
+                accuracy, formed, None, None, None, None, None, total, counts, letter, status, (), (), (0, 0)
             )
         checker = self._checker(row.scene, row.evidence)
         words = checker.mentions.split(blocks.reasoning)
@@ -178,34 +177,38 @@ class _Scorer:
         repeated = repeated_share(words, config.ngram)
         repetition = _repetition(repeated, config)
         grounded = consistent = None
-        speaks = True
+        states_one_relation = True
         if checker.asked is not None:
             grounded = grounding(claims, config.max_claims)
             claimed, _ = claimed_relation(claims)
-            speaks = claimed is not None
+            states_one_relation = claimed is not None
             consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
-        paid = config.gate is not Gate.REASONING or (
+        counts = config.gate is not Gate.REASONING or (
             qualitative == 1.0
             and consistent in (None, 1.0)
             and long < 1.0
             and repeated < config.repetition_limit
         )
-        paid = paid and (blocks.exact or config.gate is Gate.OFF)
+        counts = counts and (blocks.exact or config.gate is Gate.OFF)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
-        total = None if accuracy is None else _total(parts, paid=paid, speaks=speaks, config=config)
+        total = (
+            None
+            if accuracy is None
+            else _total(parts, answer_counts=counts, states_one_relation=states_one_relation, config=config)
+        )
         span = (blocks.offset, blocks.offset + len(blocks.reasoning))
-        return RewardParts(*parts, total, paid, letter, status, claims, numbers, span)
+        return RewardParts(*parts, total, counts, letter, status, claims, numbers, span)
 
 
 def _same_values(first: Mapping[str, list[Any]], second: Mapping[str, list[Any]]) -> bool:
-    """Whether columns hold the very same objects (they are kept alive, so identity is proof, and fast)."""
+    """Whether the columns hold the same objects. They are kept alive, so comparing identities is safe, and fast."""
     return first.keys() == second.keys() and all(
         len(first[name]) == len(second[name]) and all(map(is_, first[name], second[name])) for name in first
     )
 
 
 def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedClaim]]:
-    """Where the claims of a scored completion stand in it (first character, one after the last), to be marked."""
+    """Positions of the claims in a scored completion: first character, and the one after the last."""
     start, end = parts.reasoning
     found = character_spans(text[start:end], [item.claim.tokens for item in parts.claims])
     return [(start + found[c.claim.tokens][0], start + found[c.claim.tokens][1], c) for c in parts.claims]
@@ -219,8 +222,8 @@ def _repetition(share: float, config: RewardConfig) -> float:
 def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
     """Supported claims (``most`` at most) less contradicted ones, over ``most``; from -1 to 1.
 
-    Each claim counts once, also when it is turned round. Without a supported claim that relates the two objects
-    asked about, the rest can't earn anything: the value is at most 0.
+    Each claim counts once, also when it is reversed. The value is at most 0 unless a supported claim relates the two
+    objects of the question.
     """
     counted = [item for item in claims if item.counted]
     supported = sum(item.verdict is ClaimVerdict.SUPPORTED for item in counted)
@@ -233,9 +236,9 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
 def implied_letter(
     claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int
 ) -> str | None:
-    """The answer that follows from the claims about the pair asked about; ``None`` where none does.
+    """Letter that follows from the claims about the pair of the question, or ``None``.
 
-    The relation on record leads to the gold answer, so its inverse leads to the other one of two options.
+    The stored relation leads to the gold answer, its inverse to the other of two options.
     """
     claimed, _ = claimed_relation(claims)
     if claimed is None or checker.asked is None or gold is None:
@@ -253,7 +256,7 @@ def _follows(
     claims: Sequence[CheckedClaim],
     checker: Checker,
 ) -> bool:
-    """Whether the answer given follows from the reasoning: its claims, and the answer it announces, if any."""
+    """Whether the answer follows from the reasoning's claims, and equals the answer that it announces, if any."""
     implied = implied_letter(claims, checker, gold, len(row.choices))
     return (
         letter is not None
@@ -265,7 +268,7 @@ def _follows(
 _Parts = tuple[float | None, float, float, float | None, float | None, float, float]
 
 
-def _total(parts: _Parts, *, paid: bool, speaks: bool, config: RewardConfig) -> float:
+def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool, states_one_relation: bool) -> float:
     """The weighted sum under the gate of the configuration."""
     accuracy, formed, qualitative, grounded, consistent, over, repetition = (part or 0.0 for part in parts)
     w = config.weights
@@ -273,8 +276,8 @@ def _total(parts: _Parts, *, paid: bool, speaks: bool, config: RewardConfig) -> 
     penalties = w.over_length * over + w.repetition * repetition
     if config.gate is Gate.OFF:
         return w.accuracy * accuracy + w.format * formed + w.qualitative * qualitative + reasons + penalties
-    earned = w.format + w.qualitative * qualitative * speaks
-    if paid:
+    earned = w.format + w.qualitative * qualitative * states_one_relation
+    if answer_counts:
         earned += accuracy * (w.accuracy + reasons)
     return formed * earned + penalties
 
@@ -287,7 +290,7 @@ def _total_without_thinking(accuracy: float, formed: float, config: RewardConfig
 
 
 def text_of_completion(completion: object) -> str:
-    """Text of a completion as TRL hands it over: a string, or messages, of which the assistant's are joined."""
+    """Text of a completion from TRL: a string, or the assistant's messages joined."""
     if isinstance(completion, str):
         return completion
     if isinstance(completion, dict):
@@ -304,7 +307,7 @@ class RewardFunction:
     """One part of the reward, or the total, with the signature of TRL's GRPOTrainer.
 
     Called with ``prompts``, ``completions`` (strings or messages) and the data set's columns as lists, it returns
-    one number per completion, ``None`` where the part does not apply. All parts of a batch are computed once.
+    one number per completion, ``None`` if the part does not apply. All parts of a batch are computed once.
 
     Attributes:
         name: "total" or one of ``PART_NAMES``.
@@ -358,7 +361,7 @@ def _log(
     log_extra: Callable[[str, list[Any]], None] | None,
     log_metric: Callable[[str, float], None] | None,
 ) -> None:
-    """Rates for the training log, and what was read for the table of completions."""
+    """Log rates, and add columns to TRL's table of completions."""
     if log_extra is not None:
         log_extra("answer_read", [item.letter or item.status.value for item in parts])
         log_extra(
@@ -371,7 +374,7 @@ def _log(
     if log_metric is not None:
         count = len(parts)
         log_metric("reward/answer_readable", sum(item.letter is not None for item in parts) / count)
-        log_metric("reward/answer_paid_for", sum(item.paid for item in parts) / count)
+        log_metric("reward/answer_counts", sum(item.answer_counts for item in parts) / count)
         for verdict in ClaimVerdict:
             said = sum(claim.verdict is verdict for item in parts for claim in item.claims)
             log_metric(f"reward/claims_{verdict.value}", said / count)
@@ -380,8 +383,8 @@ def _log(
 def make_reward_functions(config: RewardConfig = _DEFAULT) -> list[RewardFunction]:
     """The functions for ``GRPOTrainer(reward_funcs=...)``: the gated total, then every part that applies.
 
-    TRL adds up weighted functions and knows no gate, so the total alone carries weight and the parts are there to
-    be logged: pass :func:`reward_weights` as ``GRPOConfig(reward_weights=...)``.
+    TRL sums weighted functions and has no gate. So only the total has a weight, and the parts are logged: pass
+    :func:`reward_weights` as ``GRPOConfig(reward_weights=...)``.
     """
     names = PART_NAMES if config.thinking else ("accuracy", "format")
     return [RewardFunction(name, config) for name in ("total", *names)]

@@ -14,22 +14,24 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Gate(StrEnum):
-    """What has to hold before a part of the reward is paid.
+    """What must hold before accuracy counts.
 
-    Under each gate but ``off``, nothing is paid without the format, and grounding and consistency are paid to right
-    answers only.
+    With each gate except ``off``, nothing counts without the format, and grounding and consistency count only for
+    right answers.
     """
 
-    REASONING = "reasoning"  # the answer is paid where it follows from number-free reasoning about the pair asked about
-    ANSWER = "answer"  # the answer is paid whatever the reasoning says
+    REASONING = (
+        "reasoning"  # the answer must follow from number-free reasoning about the pair of the question
+    )
+    ANSWER = "answer"  # every right answer counts, whatever the reasoning says
     OFF = "off"  # the plain weighted sum
 
 
 class RewardWeights(StrictConfig):
     """Weight of each part in the total."""
 
-    accuracy: Annotated[Weight, Field(description="the judge finds the answer right")] = 1.0
-    format: Annotated[Weight, Field(description="the blocks are there and nothing else")] = 0.1
+    accuracy: Annotated[Weight, Field(description="the judge reads the right letter")] = 1.0
+    format: Annotated[Weight, Field(description="exactly the required blocks")] = 0.1
     qualitative: Annotated[Weight, Field(description="no numbers in the reasoning")] = 0.1
     grounded: Annotated[Weight, Field(description="claims of the reasoning agree with the scene")] = 0.3
     consistent: Annotated[Weight, Field(description="the answer follows from the reasoning's claims")] = 0.2
@@ -41,25 +43,24 @@ class RewardConfig(StrictConfig):
     """Settings of the reward; ``docs/rewards.md`` gives the formulae and the reasons."""
 
     weights: RewardWeights = RewardWeights()
-    gate: Annotated[
-        Gate, Field(description="what has to hold before the answer and its reasoning are paid")
-    ] = Gate.REASONING
-    thinking: Annotated[
-        bool, Field(description="a reasoning block is asked for; off: an answer block alone")
-    ] = True
+    gate: Annotated[Gate, Field(description="what must hold before the answer counts")] = Gate.REASONING
+    thinking: Annotated[bool, Field(description="require a reasoning block; off: an answer block alone")] = (
+        True
+    )
     max_claims: Annotated[int, Field(ge=1, description="supported claims that count towards grounding")] = 1
-    soft_words: Annotated[int, Field(ge=1, description="words of reasoning that cost nothing")] = 120
+    soft_words: Annotated[int, Field(ge=1, description="words of reasoning without a penalty")] = 120
     max_words: Annotated[
-        int, Field(ge=2, description="words of reasoning at which the penalty is full and no answer is paid")
+        int,
+        Field(ge=2, description="words of reasoning with the full penalty; no answer counts from here on"),
     ] = 240
-    ngram: Annotated[int, Field(ge=2, description="length of the word sequences looked for twice")] = 4
+    ngram: Annotated[int, Field(ge=2, description="words in a sequence that counts as repeated")] = 4
     repetition_allowed: Annotated[
-        float, Field(ge=0, lt=1, description="share of repeated sequences that costs nothing")
+        float, Field(ge=0, lt=1, description="share of repeated sequences without a penalty")
     ] = 0.2
     repetition_limit: Annotated[
-        float, Field(gt=0, le=1, description="share of repeated sequences from which no answer is paid")
+        float, Field(gt=0, le=1, description="share of repeated sequences from which no answer counts")
     ] = 0.4
-    max_answer_words: Annotated[int, Field(ge=1, description="most words in the answer block")] = 20
+    max_answer_words: Annotated[int, Field(ge=1, description="maximum words in the answer block")] = 20
     rules: Annotated[
         RelationRules, Field(description="margins by which the scene supports or contradicts a claim")
     ] = RelationRules()

@@ -1,4 +1,4 @@
-"""What is checked in the words of a reasoning: numbers, also in disguise; length; repetition."""
+"""Checks of the words of a reasoning: numbers, also disguised ones; length; repetition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHARACTERS_PER_WORD = 12
 def numbers_in(reasoning: str, words: Words, mentions: MentionTable) -> tuple[str, ...]:
     """Numerals, number words, units and coordinates outside the names of objects, and attempts to disguise them.
 
-    Disguises that are seen: invisible characters inside a word, look-alikes of other scripts (NFKC, or Greek and
+    Disguises that are found: invisible characters inside a word, look-alikes of other scripts (NFKC, or Greek and
     Cyrillic letters among Latin ones), and letters kept apart by spaces or signs.
     """
     disguised: list[str] = []

@@ -29,7 +29,7 @@ def judge_row(text: str, row: Mapping[str, Any]) -> Verdict:
 
 
 def judge(text: str, choices: Sequence[str], gold: str, question: str | None = None) -> Verdict:
-    """Hold an output against the gold answer.
+    """Compare an output with the gold answer.
 
     Args:
         text: Raw output, any string.

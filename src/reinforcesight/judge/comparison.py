@@ -35,7 +35,7 @@ class _State:
 
 
 def read_sentence(sentence: str, options: Options, previous: int | None = None) -> Reading:
-    """Read one sentence of plain text; `previous` is the choice that an opening "it" stands for."""
+    """Read one sentence of plain text; `previous` is the choice that an opening "it" means."""
     reading = Reading()
     words = read_words(sentence)
     rows = word_tokens(sentence, words, options)
@@ -64,7 +64,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             reading.claims = [(numbers.pop(), 2)]
     if reading.claims and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    # Bare names count only where nothing is claimed.
+    # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)
     return reading
 
@@ -199,7 +199,7 @@ def _comparative(
         if reach:
             target = set(reach[1].lower().split())
             if not (target & lexicon.VIEWER or target & options.question_words):
-                return  # "closer to the tree", where the question is about the camera
+                return  # "closer to the tree", while the question is about the camera
     if than is not None:
         standard = next((token[3] for token in after if token[0] > than[0]), None)
         if len({token[3] for token in before}) > 1:

@@ -1,4 +1,4 @@
-"""Answers stated as such: "the answer is B", "B is correct", a letter that opens the text or a line of it."""
+"""Declared answers: "the answer is B", "B is correct", a letter that opens the text or a line of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reinforcesight.judge import lexicon
 from reinforcesight.judge.options import Options, squeeze
 from reinforcesight.protocol import LETTERS
 
-# What a declaration can give beside a zero-based index.
+# Values of a declaration other than a zero-based index.
 OUT, SEVERAL, CLASH, MISSING = -1, -2, -3, -4
 
 _FILL = (
@@ -91,7 +91,7 @@ _LETTER_A = re.compile(r"\s*A\s+")
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An answer stated as such: where, which, by which rule."""
+    """A declared answer: its position, value and rule."""
 
     start: int
     end: int
@@ -100,7 +100,7 @@ class Declaration:
 
 
 def letter_value(char: str, count: int) -> int:
-    """Index of the choice with a letter; OUT where the item doesn't offer it; MISSING for the pronoun "I"."""
+    """Index of the choice with a letter; OUT if the item doesn't offer it; MISSING for the pronoun "I"."""
     index = LETTERS.find(char.upper())
     if 0 <= index < count:
         return index
@@ -143,7 +143,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
 
 
 def _declared_value(text: str, position: int, options: Options) -> tuple[int, int] | None:
-    """The answer that follows a cue such as "the answer is", and where it ends; None where none follows."""
+    """The answer that follows a cue such as "the answer is", and its end; None if none follows."""
     if _NEGATED.match(text, position):
         return None
     fill = _FILL_RE.match(text, position)
@@ -182,7 +182,7 @@ def _name_value(text: str, start: int, options: Options) -> tuple[int, int] | No
 
 
 def _with_neighbours(text: str, value: int, end: int, options: Options) -> tuple[int, int]:
-    """A letter together with what stands beside it: a second letter, or the name of a choice."""
+    """A letter read together with a second letter or the name of a choice next to it."""
     also = _ALSO.match(text, end)
     if also:
         other = letter_value(also[1] or also[2], options.count)
@@ -235,7 +235,7 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
     if first:
         char = next(group for group in first.groups() if group)
         strong = bool(first[1] or first[2])
-        # IGNORECASE serves the words around the letter; a lower-case letter needs a mark of its own.
+        # IGNORECASE serves the words around the letter; a lower-case letter needs a mark after it.
         mark = text[first.end() : first.end() + 1]
         lone = char.islower() and not strong and mark not in (")", ".", ":")
         if not lone and not (char in "Ii" and not strong):

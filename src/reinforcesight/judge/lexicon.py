@@ -73,7 +73,7 @@ NO_COMPARISON_BEFORE = word_set(
     "look looks inspection examination view attention analysis together details detail information context evidence "
     "observation examine inspect explanation up consider"
 )
-# What "closer to ..." may name for the camera, where the question asks about the camera.
+# What "closer to ..." may name for the camera, if the question asks about the camera.
 VIEWER = word_set(
     "camera cameras viewer viewers observer photographer photographers us me you lens foreground front bottom eye eyes "
     "viewpoint perspective screen point lower edge photo image picture frame it center centre"
@@ -98,7 +98,7 @@ CUE_WORDS = sorted(
 )
 THINGS = word_set("object one thing item point circle")
 
-# What may stand between two words for them to belong together.
+# Text between two words that belong together.
 OBJECT_GAP = re.compile(
     r"\s*(?:of\s+|than\s+)?(?:(?:the|a|an|point|object|option|circle|that)\s+){0,2}(?:[a-z]+\s+){0,2}\(?\Z",
     re.IGNORECASE,

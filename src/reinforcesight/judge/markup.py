@@ -1,6 +1,7 @@
-"""From a raw output to the plain text in which the answer must stand.
+"""From a raw output to the plain text that contains the answer.
 
-Reasoning blocks go, the last complete answer block or ``\\boxed{}`` is chosen, markup and special tokens vanish.
+Reasoning blocks are removed, the last complete answer block or ``\\boxed{}`` is chosen, and markup and special tokens
+are removed.
 All patterns are bounded or scan with one character class, so the work grows linearly with the text; beyond `LIMIT`
 characters only the head and the tail of what is left after the tags is read.
 """
@@ -11,7 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-# An answer stands at the head (direct answers) or the tail (conclusions) of a long output.
+# In a long output the answer is at the head (direct answers) or the tail (conclusions).
 HEAD = 4_000
 TAIL = 12_000
 LIMIT = HEAD + TAIL
@@ -69,7 +70,7 @@ _SPACES = re.compile(r"[^\S\n]+")
 _MARKS = str.maketrans(
     {"*": None, "`": None, "#": " ", "$": None, "{": " ", "}": " ", "_": " ", '"': None, ">": " "}
 )
-# "the table (highlighted by a blue box)": the words that CV-Bench's wording hangs on a name.
+# "the table (highlighted by a blue box)": what CV-Bench's wording adds to a name.
 _BOX_PHRASE = re.compile(
     r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?"
     r"(?:highlighted|annotated|marked|outlined|indicated|bounded|enclosed|shown|labell?ed)"
@@ -82,7 +83,7 @@ _BOX_PHRASE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Plain text to read, where it came from, and whether the output broke off before it ended."""
+    """Plain text to read, where it came from, and whether the output was cut off."""
 
     text: str
     source: str
@@ -174,7 +175,7 @@ def _boxed(text: str) -> str | None:
 
 
 def _first_turn(text: str) -> str:
-    """The model's own turn, where it went on to write the user's next one or repeated the prompt."""
+    """The model's turn, without a user turn that it invented or a prompt that it repeated."""
     head = _ASSISTANT_HEAD.match(text)
     if head:
         text = text[head.end() :]
@@ -216,7 +217,7 @@ def plain(text: str) -> str:
 
 
 def without_box_phrases(text: str) -> str:
-    """Drop "(highlighted by a red box)" where it merely decorates a name."""
+    """Remove "(highlighted by a red box)" after a name."""
     return _BOX_PHRASE.sub(_keep_unless_decoration, text) if "box" in text or "rect" in text else text
 
 
@@ -228,7 +229,7 @@ def _keep_unless_decoration(phrase: re.Match[str]) -> str:
 
 
 def answer_region(raw: str) -> Region:
-    """The plain text in which the answer of a raw output must stand."""
+    """The plain text of a raw output that contains the answer."""
     source, cut = "text", False
     text = raw
     if "_of_box|>" in text:

@@ -75,10 +75,10 @@ class Options:
         count: How many letters the item offers.
         kind: ``entity`` (things to choose between), ``label`` (things called by letters: "Point A"), ``relation``,
             ``yes_no`` or ``number``.
-        names: Squeezed lower-case name to index; -1 where two choices share it.
+        names: Squeezed lower-case name to index; -1 if two choices share it.
         pattern: Finds names, longest first, on word boundaries; group 0 squeezed is a key of `names`.
         labels: Letter a thing is called by to index (kind ``label``).
-        axis: What the question asks for: near, far, left, right, above, below; "" where it can't be told.
+        axis: What the question asks for: near, far, left, right, above, below; "" if unclear.
         recital: Finds the options listed with their letters.
         inverse: Index of a choice to that of the inverse relation, where it is offered (kind ``relation``).
         question_words: Words of the question, if it was given.
@@ -98,7 +98,7 @@ class Options:
     anchor: re.Pattern[str] | None = None
 
     def index_of(self, name: str) -> int | None:
-        """Index of the choice called so; -1 where several are; None where none is."""
+        """Index of the choice with this name; -1 if several have it; None if none has."""
         return self.names.get(squeeze(name))
 
 
@@ -159,7 +159,7 @@ def _cores(texts: list[str]) -> list[str] | None:
 
 
 def _entity_names(texts: list[str]) -> dict[str, int]:
-    """Names of things, most literal first; a looser name counts only where it means one choice alone."""
+    """Names of things, most literal first; a looser name counts only if it fits one choice."""
     names: dict[str, int] = {}
     levels: list[list[tuple[str, int]]] = [[(text, i) for i, text in enumerate(texts)]]
     cores = _cores(texts)

@@ -22,7 +22,7 @@ class ParsedAnswer:
     """The answer read in an output.
 
     Attributes:
-        letter: "A", "B", ... where ``status`` is ``answered``, else None; always one that the item offers.
+        letter: "A", "B", ... if ``status`` is ``answered``, else None; always one that the item offers.
         status: How the output reads.
         rule: Name of the rule that decided (docs/judge.md lists them).
     """
@@ -34,16 +34,15 @@ class ParsedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An output held against the gold answer.
+    """The comparison of an output with the gold answer.
 
     Attributes:
         correct: The parsed letter is the gold letter; False for every status but ``answered``.
         letter: Parsed letter or None.
-        gold: Gold letter, or None where the gold answer is not one of the choices.
+        gold: Gold letter, or None if the gold answer is not one of the choices.
         status: How the output reads.
         rule: Name of the parsing rule that decided.
-        scorable: False where the item itself is broken (no choices, gold not among them): leave it out of every
-            figure, whatever the output.
+        scorable: False if the item itself is broken (no choices, gold not among them): leave it out of every figure.
         explanation: One line for people.
     """
 

@@ -1,7 +1,7 @@
 """What one sentence names, denies and claims of the choices.
 
 A sentence is read as a row of tokens: mentions of choices, and the few words that decide a comparison. No grammar is
-attempted; where the row doesn't decide, no claim is made.
+attempted; if the row doesn't decide, no claim is made.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Reading:
         asking: A question, or a clause that leaves the answer open.
         concludes: Opens with "therefore" and the like.
         turns: Opens with "however" and the like.
-        clash: A letter stands right beside the name of another choice.
+        clash: A letter is next to the name of another choice.
         bare: Names choices and says nothing else.
     """
 
@@ -82,7 +82,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int | None:
-    """Index of the choice that a one-letter word stands for, or None where it is a mere word."""
+    """Index of the choice that a one-letter word means, or None if it is only a word."""
     word = words[i]
     char = word[0]
     text, start, end = word.string, word.start(), word.end()
@@ -123,7 +123,7 @@ def _past(words: list[re.Match[str]], i: int) -> str:
 
 
 def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[NamedChoice], bool]:
-    """Choices named in a sentence, letters merged with the names beside them; True where such two differ."""
+    """Choices named in a sentence, letters merged with the names next to them; True if such two differ."""
     found: list[NamedChoice] = []
     if options.pattern is not None:
         for match in options.pattern.finditer(sentence):

@@ -19,7 +19,7 @@ from reinforcesight.language.names import bare_name
 from reinforcesight.language.vocabulary import other_names, word_set
 from reinforcesight.relations.kinds import Relation
 
-# ``{anchor}`` stands for the third object. Phrases that end in "than" are comparative and take other adverbs.
+# ``{anchor}`` is the place of the third object. Phrases that end in "than" are comparative and take other adverbs.
 CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.LEFT: ("to the left of", "left of", "farther to the left than"),
     Relation.RIGHT: ("to the right of", "right of", "farther to the right than"),
@@ -113,7 +113,7 @@ class Words:
 
     Attributes:
         words: Lower case; a mention is replaced by a made-up word for its object that starts with ``_q``.
-        targets: Position of the mentioned object in the scene, ``UNCLEAR`` where a name fits several objects,
+        targets: Position of the mentioned object in the scene, ``UNCLEAR`` if a name fits several objects,
             ``NOT_AN_OBJECT`` for all other words.
         tokens: For each mention, by its position in ``words``, the first token of the text and the one after its
             last: :func:`character_spans` gives the characters.
@@ -184,7 +184,7 @@ class MentionTable:
 
     def split(self, text: str) -> Words:
         """Take a text apart. Longer names win over shorter ones."""
-        # Plain lists of strings: positions are worked out where a claim is found, which keeps rollouts fast.
+        # Plain lists of strings; positions are computed only for the claims that are found, to keep rollouts fast.
         tokens = _TOKEN.findall(_lower(text))
         first = self._first
         words: list[str] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reinforcesight.language.vocabulary import takes_are
 
-# Third person singular to plural, for the verbs that stand next to a name in our sentences.
+# Third person singular to plural, for the verbs next to a name in our sentences.
 _VERBS = {
     "is": "are",
     "does": "do",
@@ -45,10 +45,10 @@ def is_plural(name: str) -> bool:
 
 
 def fill(pattern: str, mentions: Mapping[str, Mention]) -> str:
-    """Put mentions into a pattern's placeholders; a verb beside a plural name agrees; sentences start with a capital.
+    """Put mentions into a pattern's placeholders; a verb next to a plural name agrees; sentences start with a capital.
 
     Only a verb directly before or after a placeholder is changed ("Is {subject} left ..." becomes "Are the scissors
-    left ..."), and only where the name can be its subject: not in "the answer is {s}" or "the way to {s} is short".
+    left ..."), and only if the name can be its subject: not in "the answer is {s}" or "the way to {s} is short".
     """
     for key, mention in mentions.items():
         if mention.plural:

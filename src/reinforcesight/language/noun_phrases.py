@@ -1,6 +1,6 @@
 """Noun phrases of a spoken description, by rules: which things it names one by one, and which as groups.
 
-No model and no word list of nouns: a phrase is what stands between an article (or another determiner) and the first
+No model and no word list of nouns: a phrase is the text between an article (or another determiner) and the first
 word that can't belong to it. That is enough for descriptions such as "I can see a white cup on the table"; what the
 rules can't be sure of is left out.
 """
@@ -43,7 +43,7 @@ _NOT_THINGS = word_set(
     "day night time something someone anything everything thing things people others text name logo design half "
     "rest bit lot number group couple bunch pair set row collection pile"
 )
-# Words of look, which end a phrase only where its noun did not come ("a black and white image").
+# Words of look, which end a phrase only if it has no noun ("a black and white image").
 _LOOKS = word_set(
     "black white red green blue yellow brown grey gray orange pink purple silver golden dark bright colourful colorful "
     "small big large huge little tiny long short tall old new young round wooden metal plastic glassy beautiful"
@@ -57,7 +57,7 @@ _MAX_WORDS = 4
 
 
 class HowMany(StrEnum):
-    """How a phrase stands for things."""
+    """How many things a phrase names."""
 
     ONE = "one"
     MANY = "many"
@@ -123,7 +123,7 @@ def noun_phrases(text: str) -> list[NounPhrase]:
 
 
 def _continues(word: str, *, first: bool) -> bool:
-    """Whether a word can stand inside a noun phrase."""
+    """Whether a word can be inside a noun phrase."""
     if not word[0].isalpha() or word in _BREAKS or word in _ONE or word in _OTHER_ONE or word in _MANY:
         return False
     if len(word) < 2:

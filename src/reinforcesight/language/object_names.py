@@ -32,7 +32,7 @@ _LOOK_KEYS = ("size", "color", "colour", "pattern", "material", "texture", "shap
 def tidy_category(name: object) -> str | None:
     """A category's name as an English noun: "Potted_Plant" and "monitor_(screen)/TV" give "potted plant", "monitor".
 
-    Returns ``None`` where nothing usable is left.
+    Returns ``None`` if nothing usable is left.
     """
     if not isinstance(name, str):
         return None
@@ -44,7 +44,7 @@ def tidy_category(name: object) -> str | None:
 def tidy_phrase(text: object) -> str | None:
     """An annotation's own name or caption as a short noun phrase.
 
-    Returns ``None`` where it is no such phrase: a sentence, or one that says where the object is.
+    Returns ``None`` for a sentence, or a phrase that says where the object is.
     """
     if not isinstance(text, str):
         return None

@@ -81,7 +81,7 @@ axe | ax
 grey | gray
 """.strip().splitlines()
 )
-# A careful reader may call the second by the first; two of the second are told apart.
+# General word to its kinds: a person may be the man; the man and the woman are different names.
 _KINDS = {
     "person": "man woman boy girl child kid baby player",
     "chair": "armchair",
@@ -103,7 +103,7 @@ _LONGEST_SYNONYM = max(len(name.split()) for group in _SAME_THING for name in gr
 
 @lru_cache(maxsize=1)
 def _engine() -> Any:
-    # The import takes seconds where typeguard instruments every function of inflect (jaraco/inflect#212).
+    # typeguard instruments every function of inflect, which makes the import take seconds (jaraco/inflect#212).
     import typeguard
 
     instrument = typeguard.typechecked
