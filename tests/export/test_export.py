@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from small_dataset import make_rows, write_dataset
 
 from reinforcesight.cli import run
 from reinforcesight.data_gen.dataset.rows import Row
+from reinforcesight.export.command import TARGETS, ExportConfig
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_ms_swift_shares_equal_pictures(dataset: Path, rows: list[Row], tmp_path
     [
         (["--to", "trl"], "--dataset"),
         (["--to", "merged-model"], "--model_path"),
-        (["--to", "trl", "--dataset", "nowhere"], "found none"),
+        (["--to", "trl", "--dataset", "nowhere"], "no such data set"),
         (["--to", "trl", "--dataset", "x", "--push_to_hub", "a/b"], "merged-model"),
         (["--to", "somewhere"], "somewhere"),
     ],
@@ -88,3 +91,40 @@ def test_broken_parquet_is_named(dataset: Path, tmp_path: Path, capsys: pytest.C
         == 2
     )
     assert "train-00000-of-00001.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_is_one_line_of_the_table(name: str) -> None:
+    target = TARGETS[name]
+    function = getattr(import_module(f"reinforcesight.export.{target.module}"), target.function)
+    assert set(target.settings) <= inspect.signature(function).parameters.keys()
+    assert set(target.settings) <= ExportConfig.model_fields.keys()
+
+
+def test_a_picture_that_a_killed_run_left_half_is_written_again(dataset: Path, tmp_path: Path) -> None:
+    arguments = ["export", "--to", "ms-swift", "--dataset", str(dataset), "--output", str(tmp_path)]
+    assert run(arguments) == 0
+    picture = next((tmp_path / "images").iterdir())
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:100])
+    assert run(arguments) == 0
+    assert picture.read_bytes() == whole
+
+
+# Work files and the tables of other projects are no data sets.
+PARQUET_READERS = {
+    "data_gen/dataset/reader.py",
+    "data_gen/scanning/work_files.py",
+    "data_gen/sources/narrative_files.py",
+}
+
+
+def test_data_sets_are_read_in_one_place() -> None:
+    package = Path(__file__).parents[2] / "src" / "reinforcesight"
+    readers = ("pq.ParquetFile(", "pq.read_table(", "pq.read_schema(", "pq.read_metadata(", "read_parquet(")
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if any(call in path.read_text(encoding="utf-8") for call in readers)
+    }
+    assert found == PARQUET_READERS

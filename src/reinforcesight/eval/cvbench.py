@@ -16,9 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from reinforcesight.data_gen.dataset.reader import column_names, parquet_rows
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.eval.config import CV_BENCH_REVISION
 from reinforcesight.eval.items import (
@@ -41,7 +39,6 @@ _OPTIONAL = (
     *("id", "idx", "type", "prompt", "image", "filename", "source", "source_dataset", "source_filename"),
     *("source_id", "relation", "form", "scene", "evidence"),
 )
-_BATCH_ROWS = 64
 
 
 def load_benchmark(
@@ -317,19 +314,9 @@ def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
 
 
 def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with pq.ParquetFile(file) as parquet:
-            names = parquet.schema_arrow.names
-            _check_columns(file, names)
-            columns = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
-            for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"the Parquet file can't be read: {str(error).splitlines()[0]}",
-            where=str(file),
-            fix="it may be truncated: download or generate it again",
-        ) from error
+    names = column_names(file)
+    _check_columns(file, names)
+    yield from parquet_rows(file, [name for name in (*_REQUIRED, *_OPTIONAL) if name in names])
 
 
 def _jsonl_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 
-DATA_TARGETS = ("trl", "llama-factory", "ms-swift", "r1_vlm", "easyr1", "cv-bench")
+
+class _Target(NamedTuple):
+    """A function below ``reinforcesight.export``, and the settings that it takes, the first of which it needs.
+
+    It returns the files that it wrote, or an object with the ``lines`` to print.
+    """
+
+    module: str
+    function: str
+    settings: tuple[str, ...] = ("dataset", "output")
+
+
+TARGETS = {
+    "trl": _Target("trl", "to_trl"),
+    "llama-factory": _Target("llama_factory", "to_llama_factory"),
+    "ms-swift": _Target("ms_swift", "to_ms_swift"),
+    "r1_vlm": _Target("r1_vlm", "to_r1_vlm"),
+    "easyr1": _Target("easyr1", "to_easyr1"),
+    "cv-bench": _Target("cv_bench", "to_cv_bench", ("dataset", "output", "split")),
+    "lmms-eval": _Target("lmms_eval", "to_lmms_eval", ("output", "dataset")),
+    "merged-model": _Target("merged_model", "to_merged_model", ("model_path", "output", "push_to_hub")),
+}
+if TYPE_CHECKING:
+    TargetName = str
+else:
+    TargetName = Literal[tuple(TARGETS)]
 
 
 class ExportConfig(StrictConfig):
     """What is exported, and where to."""
 
-    to: Literal[
-        "trl", "llama-factory", "ms-swift", "r1_vlm", "easyr1", "cv-bench", "lmms-eval", "merged-model"
-    ] = Field(description="Target form")
+    to: TargetName = Field(description="Target form")
     dataset: Path | None = Field(
         None, description="Data set made by generate (data targets; a benchmark for lmms-eval)"
     )
@@ -29,51 +53,19 @@ class ExportConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _has_its_input(self) -> ExportConfig:
-        if self.to in DATA_TARGETS and self.dataset is None:
-            raise ValueError(f"--to {self.to} needs --dataset DIR")
-        if self.to == "merged-model" and self.model_path is None:
-            raise ValueError("--to merged-model needs --model_path DIR")
-        if self.push_to_hub is not None and self.to != "merged-model":
+        settings = TARGETS[self.to].settings
+        if getattr(self, settings[0]) is None:
+            raise ValueError(f"--to {self.to} needs --{settings[0]} DIR")
+        if self.push_to_hub is not None and "push_to_hub" not in settings:
             raise ValueError("--push_to_hub goes with --to merged-model")
         return self
 
 
 def export(config: ExportConfig) -> object:
-    """Run the export that ``to`` names, and say what was written."""
-    if config.to == "merged-model":
-        from reinforcesight.export.merged_model import export_merged_model
-
-        assert config.model_path is not None
-        merged = export_merged_model(Path(config.model_path), config.output, config.push_to_hub)
-        click.echo(f"merged model in {config.output}")
-        return merged
-    if config.to == "lmms-eval":
-        from reinforcesight.export.cv_bench import to_lmms_eval
-
-        for path in to_lmms_eval(config.output, benchmark=config.dataset):
-            click.echo(f"wrote {path}")
-        return None
-    assert config.dataset is not None
-    if config.to == "cv-bench":
-        from reinforcesight.export.cv_bench import to_cv_bench
-
-        done = to_cv_bench(config.dataset, config.output, split=config.split)
-        click.echo(
-            f"wrote {done.rows} questions to {done.folder}; left out {done.not_listed} without listed options"
-        )
-        for row in done.broken:
-            click.echo(f"can't be scored: {row}", err=True)
-        return done
-    from reinforcesight.export import training_formats
-    from reinforcesight.export.reinforcement import to_easyr1, to_r1_vlm
-
-    writer = {
-        "trl": training_formats.to_trl,
-        "llama-factory": training_formats.to_llama_factory,
-        "ms-swift": training_formats.to_ms_swift,
-        "r1_vlm": to_r1_vlm,
-        "easyr1": to_easyr1,
-    }[config.to]
-    for path in writer(config.dataset, config.output):
-        click.echo(f"wrote {path}")
-    return None
+    """Run the export that ``to`` names, and print what was written."""
+    target = TARGETS[config.to]
+    function = getattr(import_module(f"reinforcesight.export.{target.module}"), target.function)
+    done = function(**{name: getattr(config, name) for name in target.settings})
+    for line in [f"wrote {path}" for path in done] if isinstance(done, list) else done.lines:
+        click.echo(line)
+    return None if isinstance(done, list) else done

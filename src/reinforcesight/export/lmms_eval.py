@@ -1,22 +1,79 @@
-"""The functions that an exported lmms-eval task names, so that that harness asks and judges exactly as this one.
+"""``export --to lmms-eval``: tasks for that harness, and the functions that they name.
 
-lmms-eval resolves ``!function package.module.name`` by import when no such file lies beside the task (read in its
-``lmms_eval/utils.py``, version 0.7.2). Nothing of lmms-eval is imported here.
+With them it asks and judges exactly as ``reinforcesight evaluate``. lmms-eval resolves ``!function module.name`` by
+import when no such file lies beside the task (``lmms_eval/utils.py``, version 0.7.2). It is not imported here.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import yaml
 from PIL import Image
 
+from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
+from reinforcesight.eval.cvbench import HUB_ID
 from reinforcesight.eval.statistics import stratified_accuracy
+from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row
 from reinforcesight.pictures.decode import to_rgb
 from reinforcesight.protocol import Protocol, with_instruction
 
 Doc = Mapping[str, Any]
+
+
+def to_lmms_eval(output: Path, dataset: Path | None = None) -> list[Path]:
+    """Write lmms-eval tasks that ask and judge as ``reinforcesight evaluate`` does, one for each protocol.
+
+    Args:
+        output: Folder for ``--include_path``.
+        dataset: A folder that ``to_cv_bench`` wrote; by default CV-Bench itself, at the pinned revision.
+
+    Returns:
+        The task files.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    name = "cv_bench" if dataset is None else re.sub(r"\W+", "_", dataset.resolve().name.lower())
+    files = []
+    for protocol in Protocol:
+        task = f"reinforcesight_{name}_{protocol.value}"
+        path = output / f"{task}.yaml"
+        write_text(path, _task_text(task, protocol, dataset))
+        files.append(path)
+    return files
+
+
+def _task_text(task: str, protocol: Protocol, dataset: Path | None) -> str:
+    limit = EvaluateConfig(model_path="-", protocol=protocol).token_limit
+    settings: dict[str, Any] = {
+        "task": task,
+        "dataset_path": HUB_ID if dataset is None else str(dataset.resolve()),
+        "dataset_name": "default",
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_target": "answer",
+        "generation_kwargs": {"max_new_tokens": limit, "temperature": 0.0, "do_sample": False},
+    }
+    if dataset is None:
+        settings["dataset_kwargs"] = {"revision": CV_BENCH_REVISION}
+    functions = [
+        f"doc_to_visual: !function {__name__}.doc_to_visual",
+        f"doc_to_text: !function {__name__}.doc_to_text_{protocol.value}",
+        f"process_results: !function {__name__}.process_results",
+        "metric_list:",
+    ]
+    for metric in ("accuracy", "macro", "cv_bench", "parse_rate"):
+        functions += [
+            f"  - metric: {metric}",
+            f"    aggregation: !function {__name__}.{metric}",
+            "    higher_is_better: true",
+        ]
+    return yaml.safe_dump(settings, sort_keys=False) + "\n".join(functions) + "\n"
 
 
 def doc_to_visual(doc: Doc) -> list[Image.Image]:

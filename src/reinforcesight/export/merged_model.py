@@ -39,12 +39,17 @@ class ExportedModel:
     base_model: str
     repository: str | None
 
+    @property
+    def lines(self) -> list[str]:
+        """What the command prints."""
+        return [f"merged model in {self.folder}"]
 
-def export_merged_model(source: Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
+
+def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
     """Write a checkpoint as one plain model, in its base's own number format.
 
     Args:
-        source: Adapter or checkpoint folder.
+        model_path: Adapter or checkpoint folder.
         output: Folder to write; it must not hold anything yet.
         push_to_hub: Repository ``owner/name`` to upload to as well; made if absent, private.
 
@@ -54,10 +59,10 @@ def export_merged_model(source: Path, output: Path, push_to_hub: str | None = No
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError("the output folder is not empty", where=str(output), fix="give another --output")
-    found = find_source(ModelConfig(model_path=str(source)))
-    record = _record_of(source)
+    found = find_source(ModelConfig(model_path=str(model_path)))
+    record = _record_of(Path(model_path))
     base = _base_of(found, record)
-    config = ModelConfig(model_path=str(source), dtype=_stored_dtype(found), device="cpu")
+    config = ModelConfig(model_path=str(model_path), dtype=_stored_dtype(found), device="cpu")
     loaded = load_model(config, merge_adapter=found.adapter is not None)
     with atomic_folder(output) as partial:
         loaded.model.save_pretrained(partial)

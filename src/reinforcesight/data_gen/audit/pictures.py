@@ -20,7 +20,7 @@ from PIL import Image
 
 from reinforcesight.data_gen.audit.findings import Findings
 from reinforcesight.data_gen.audit.rows import Understood
-from reinforcesight.data_gen.dataset.reader import StoredRow
+from reinforcesight.data_gen.dataset.reader import StoredRow, column_names, parquet_rows
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 from reinforcesight.errors import InputError
@@ -223,10 +223,8 @@ def read_name_list(path: Path) -> set[str]:
         if path.is_dir():
             found = [file.name for file in path.rglob("*") if file.suffix.lower() in _PICTURE_SUFFIXES]
         elif path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            have = [name for name in columns if name in pq.read_schema(path).names]
-            for row in pq.read_table(path, columns=have).to_pylist():
+            have = [name for name in columns if name in column_names(path)]
+            for row in parquet_rows(path, have):
                 found += row.values()
         elif path.suffix in (".jsonl", ".csv"):
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -263,15 +261,13 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
                     inside = resolve_inside(path, file.relative_to(path).as_posix())
                     hashes.append(perceptual_hash(read_rgb(inside)))
         elif path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            with pq.ParquetFile(path) as parquet:
-                for batch in parquet.iter_batches(batch_size=64, columns=["image"]):
-                    hashes += [perceptual_hash(decode_rgb(v["bytes"])) for v in batch["image"].to_pylist()]
+            hashes = [
+                perceptual_hash(decode_rgb(row["image"]["bytes"])) for row in parquet_rows(path, ["image"])
+            ]
         else:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             hashes = [int(line.split()[0], 16) for line in lines if line.strip()]
-    except (OSError, ValueError, TypeError, KeyError, PictureError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"the pictures or hashes can't be read: {error}", where=str(path), fix="see docs/audit.md"
         ) from error

@@ -108,7 +108,7 @@ def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> li
     readable: list[SplitFile] = []
     for file in files:
         try:
-            with open_file(file) as parquet:
+            with open_file(file.path) as parquet:
                 schema = parquet.schema_arrow
         except InputError as error:
             findings.add("damaged_file", str(error))

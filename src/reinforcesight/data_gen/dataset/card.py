@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from reinforcesight import __version__
 from reinforcesight.data_gen.dataset.folder import CARD, DATA_FOLDER
 from reinforcesight.data_gen.dataset.manifest import Manifest
-from reinforcesight.data_gen.dataset.rows import card_features
+from reinforcesight.data_gen.dataset.rows import features
 from reinforcesight.jobs.files import write_text
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -54,17 +53,17 @@ def _header(manifest: Manifest) -> dict[str, Any]:
         "size_categories": [size],
         "pretty_name": "ReinforceSight spatial questions",
         "dataset_info": {
-            "features": card_features(),
+            "features": features()._to_yaml_list(),  # datasets has no public function for the card's notation
             "splits": [
                 {
                     "name": split,
-                    "num_bytes": _sum(f.memory_bytes for f in manifest.files if f.split == split),
+                    "num_bytes": sum(f.memory_bytes for f in manifest.files if f.split == split),
                     "num_examples": rows,
                 }
                 for split, rows in manifest.rows.items()
             ],
-            "download_size": _sum(f.bytes for f in manifest.files),
-            "dataset_size": _sum(f.memory_bytes for f in manifest.files),
+            "download_size": sum(f.bytes for f in manifest.files),
+            "dataset_size": sum(f.memory_bytes for f in manifest.files),
         },
         "configs": [
             {
@@ -75,10 +74,6 @@ def _header(manifest: Manifest) -> dict[str, Any]:
             }
         ],
     }
-
-
-def _sum(values: Iterable[int]) -> int:
-    return sum(values)
 
 
 def _command(manifest: Manifest) -> str:

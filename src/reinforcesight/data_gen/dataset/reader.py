@@ -1,6 +1,6 @@
 """Read a data set from its folder, file by file and group by group, so that memory stays flat.
 
-Used by the audit, the gallery and the browser. A broken file is named and costs no more than itself.
+The one reader of Parquet files with questions. A broken file is named and costs no more than itself.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class BadRow:
 
 
 def find_files(dataset: Path) -> list[SplitFile]:
-    """The Parquet files of a data set, train first.
+    """The Parquet files of a data set, in its folder ``data`` or the folder itself, train first.
 
     Raises:
         InputError: The folder is absent or holds no such file.
@@ -73,7 +73,8 @@ def find_files(dataset: Path) -> list[SplitFile]:
             "no such data set folder", where=str(dataset), fix="give the folder made by generate"
         )
     files = []
-    for path in sorted((dataset / "data").glob("*.parquet")):
+    folder = dataset / "data" if (dataset / "data").is_dir() else dataset
+    for path in sorted(folder.glob("*.parquet")):
         name = _FILE_NAME.fullmatch(path.name)
         if name is not None:
             files.append(SplitFile(path, name[1], int(name[2]), int(name[3])))
@@ -86,7 +87,19 @@ def find_files(dataset: Path) -> list[SplitFile]:
     return sorted(files, key=lambda file: (SPLITS.index(file.split), file.number))
 
 
-def open_file(file: SplitFile) -> pq.ParquetFile:
+def files_by_split(dataset: Path) -> dict[str, list[Path]]:
+    """Paths of the Parquet files of each split that has any, train first.
+
+    Raises:
+        InputError: As :func:`find_files`.
+    """
+    found: dict[str, list[Path]] = {}
+    for file in find_files(dataset):
+        found.setdefault(file.split, []).append(file.path)
+    return found
+
+
+def open_file(path: Path) -> pq.ParquetFile:
     """Open a Parquet file, reading no more than its footer.
 
     Raises:
@@ -96,9 +109,9 @@ def open_file(file: SplitFile) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file.path)
+        return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        raise broken(file, error) from error
+        raise broken(path, error) from error
 
 
 def count_rows(file: SplitFile) -> int:
@@ -107,16 +120,42 @@ def count_rows(file: SplitFile) -> int:
     Raises:
         InputError: The file is damaged.
     """
-    with open_file(file) as parquet:
+    with open_file(file.path) as parquet:
         return int(parquet.metadata.num_rows)
 
 
-def broken(file: SplitFile, error: Exception) -> InputError:
+def column_names(path: Path) -> list[str]:
+    """Names of a file's columns.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    with open_file(path) as parquet:
+        return list(parquet.schema_arrow.names)
+
+
+def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of any Parquet file in order, with some of its columns or all, a few in memory at a time.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    import pyarrow as pa
+
+    with open_file(path) as parquet:
+        try:
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
+                yield from batch.to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise broken(path, error) from error
+
+
+def broken(path: Path, error: Exception) -> InputError:
     """The error of a file that can't be read, or only in part."""
     what = " ".join(str(error).split()).rstrip(".")
     return InputError(
-        f"truncated or damaged Parquet: {what[:200]}",
-        where=file.path.name,
+        f"the Parquet file can't be read: {what[:200]}",
+        where=str(path),
         fix="make or fetch this file again",
     )
 
@@ -129,7 +168,7 @@ def read_columns(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[RowP
     """
     import pyarrow as pa
 
-    with open_file(file) as parquet:
+    with open_file(file.path) as parquet:
         missing = [name for name in columns if name not in parquet.schema_arrow.names]
         if missing:
             raise InputError(
@@ -140,7 +179,7 @@ def read_columns(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[RowP
                 table = parquet.read_row_group(group, columns=list(columns))
                 values = [table[name].to_pylist() for name in columns]
             except (OSError, pa.ArrowException) as error:
-                raise broken(file, error) from error
+                raise broken(file.path, error) from error
             for row, row_values in enumerate(zip(*values, strict=True)):
                 yield RowPlace(group, row), row_values
 
@@ -149,20 +188,12 @@ def iterate_rows(
     files: Iterable[SplitFile], *, on_broken: Callable[[SplitFile, InputError], None]
 ) -> Iterator[StoredRow | BadRow]:
     """Every row of every file in order; a damaged file is reported and the next one is read."""
-    import pyarrow as pa
-
     for file in files:
-        number = 0
         try:
-            with open_file(file) as parquet:
-                for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(COLUMNS)):
-                    for values in batch.to_pylist():
-                        yield to_row(values, file, number)
-                        number += 1
+            for number, values in enumerate(parquet_rows(file.path, COLUMNS)):
+                yield to_row(values, file, number)
         except InputError as error:
             on_broken(file, error)
-        except (OSError, pa.ArrowException) as error:
-            on_broken(file, broken(file, error))
 
 
 def read_rows(file: SplitFile, places: Sequence[RowPlace]) -> list[StoredRow | BadRow]:
@@ -174,7 +205,7 @@ def read_rows(file: SplitFile, places: Sequence[RowPlace]) -> list[StoredRow | B
     import pyarrow as pa
 
     found: dict[RowPlace, StoredRow | BadRow] = {}
-    with open_file(file) as parquet:
+    with open_file(file.path) as parquet:
         for group in sorted({place.group for place in places}):
             first = sum(parquet.metadata.row_group(g).num_rows for g in range(group))
             try:
@@ -184,7 +215,7 @@ def read_rows(file: SplitFile, places: Sequence[RowPlace]) -> list[StoredRow | B
                         values = table.slice(place.row, 1).to_pylist()[0]
                         found[place] = to_row(values, file, first + place.row)
             except (OSError, pa.ArrowException) as error:
-                raise broken(file, error) from error
+                raise broken(file.path, error) from error
     return [found[place] for place in places]
 
 

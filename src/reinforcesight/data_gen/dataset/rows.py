@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets import Features
 
 SPLITS = ("train", "validation", "test")
 
@@ -57,86 +57,33 @@ class Row:
     def to_columns(self) -> dict[str, Any]:
         """The row in the shape of the data set's columns."""
         return {
-            "id": self.id,
+            **{name: getattr(self, name) for name in COLUMNS},
             "image": {"bytes": self.image, "path": self.image_name},
             "prompt": [{"role": "user", "content": self.prompt}],
             "completion": [{"role": "assistant", "content": self.completion}],
-            "question": self.question,
             "choices": list(self.choices),
-            "answer": self.answer,
-            "answer_text": self.answer_text,
-            "relation": self.relation,
-            "task": self.task,
-            "form": self.form,
-            "scene": self.scene,
-            "evidence": self.evidence,
-            "margin": self.margin,
-            "source": self.source,
-            "source_id": self.source_id,
         }
 
 
-COLUMNS = (
-    "id",
-    "image",
-    "prompt",
-    "completion",
-    "question",
-    "choices",
-    "answer",
-    "answer_text",
-    "relation",
-    "task",
-    "form",
-    "scene",
-    "evidence",
-    "margin",
-    "source",
-    "source_id",
-)
-_MESSAGES = ("prompt", "completion")
+COLUMNS = tuple(field.name for field in fields(Row) if field.name != "image_name")
+
+
+def features() -> Features:
+    """The columns' types, as the library ``datasets`` describes them."""
+    from datasets import Features, Image, List, Value
+
+    text = Value("string")
+    messages = List({"role": text, "content": text})
+    special: dict[str, Any] = {
+        "image": Image(),
+        "prompt": messages,
+        "completion": messages,
+        "choices": List(text),
+        "margin": Value("float64"),
+    }
+    return Features({name: special.get(name, text) for name in COLUMNS})
 
 
 def arrow_schema() -> pa.Schema:
-    """The Arrow schema, with the ``datasets`` features as metadata so that pictures decode as pictures."""
-    import pyarrow as pa
-
-    message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    kinds: dict[str, pa.DataType] = {
-        "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
-        "prompt": pa.list_(message),
-        "completion": pa.list_(message),
-        "choices": pa.list_(pa.string()),
-        "margin": pa.float64(),
-    }
-    fields = [(name, kinds.get(name, pa.string())) for name in COLUMNS]
-    metadata = {"huggingface": json.dumps({"info": {"features": _features()}})}
-    return pa.schema(fields, metadata=metadata)
-
-
-def _features() -> dict[str, Any]:
-    """The features as ``datasets`` writes them into Parquet metadata."""
-    string = {"dtype": "string", "_type": "Value"}
-    message = {"feature": {"role": string, "content": string}, "_type": "List"}
-    special: dict[str, Any] = {
-        "image": {"_type": "Image"},
-        "prompt": message,
-        "completion": message,
-        "choices": {"feature": string, "_type": "List"},
-        "margin": {"dtype": "float64", "_type": "Value"},
-    }
-    return {name: special.get(name, string) for name in COLUMNS}
-
-
-def card_features() -> list[dict[str, Any]]:
-    """The features in the short notation of a dataset card's ``dataset_info``."""
-    special: dict[str, dict[str, Any]] = {
-        "image": {"dtype": "image"},
-        **{
-            name: {"list": [{"name": part, "dtype": "string"} for part in ("role", "content")]}
-            for name in _MESSAGES
-        },
-        "choices": {"list": "string"},
-        "margin": {"dtype": "float64"},
-    }
-    return [{"name": name, **special.get(name, {"dtype": "string"})} for name in COLUMNS]
+    """The Arrow schema, with the features in its metadata so that ``datasets`` decodes pictures as pictures."""
+    return features().arrow_schema

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 try:
-    from reinforcesight.export.other_trainers import score_answers
+    from reinforcesight.export.easyr1 import score_answers
     from reinforcesight.grpo.reward_config import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 REWARD_NAME = "reinforcesight"
 REWARD_TYPE = "batch"
 # Weights, gate and lengths of the reward; change them here.
-CONFIG = RewardConfig()
+REWARD_CONFIG = RewardConfig()
 
 
 def compute_score(
@@ -48,15 +48,17 @@ def compute_score(
         InputError: A ground truth is not the record that the export wrote.
     """
     if solution_strs is not None:
-        return score_answers(solution_strs, ground_truths or (), CONFIG, total="score")
+        return score_answers(solution_strs, ground_truths or (), REWARD_CONFIG, total="score")
     if solution_str is not None:
-        return score_answers([solution_str], [ground_truth], CONFIG, total="score")[0]
+        return score_answers([solution_str], [ground_truth], REWARD_CONFIG, total="score")[0]
     if isinstance(reward_inputs, Mapping):
-        return score_answers([reward_inputs["response"]], [reward_inputs["ground_truth"]], CONFIG)[0]
+        return score_answers([reward_inputs["response"]], [reward_inputs["ground_truth"]], REWARD_CONFIG)[0]
     if reward_inputs is None or isinstance(reward_inputs, str):
         raise TypeError(
             "compute_score() wants EasyR1's reward inputs, or verl's solution_str and ground_truth"
         )
     return score_answers(
-        [item["response"] for item in reward_inputs], [item["ground_truth"] for item in reward_inputs], CONFIG
+        [item["response"] for item in reward_inputs],
+        [item["ground_truth"] for item in reward_inputs],
+        REWARD_CONFIG,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 try:
-    from reinforcesight.export.other_trainers import RubricFunction, make_rubric
+    from reinforcesight.export.r1_vlm import RubricFunction, make_rubric
     from reinforcesight.grpo.reward_config import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Weights, gate and lengths of the reward; change them here.
-CONFIG = RewardConfig()
+REWARD_CONFIG = RewardConfig()
 
-total, accuracy, format, qualitative, grounded, consistent, over_length, repetition = make_rubric(CONFIG)
+total, accuracy, format, qualitative, grounded, consistent, over_length, repetition = make_rubric(
+    REWARD_CONFIG
+)
 
 
 def get_rubric() -> Sequence[RubricFunction]:
@@ -33,5 +35,5 @@ def get_rubric() -> Sequence[RubricFunction]:
 
 def get_rubric_with_parts() -> tuple[Sequence[RubricFunction], list[float]]:
     """The total and all its parts for the log, and the weights (one, and zeros) that must go with them."""
-    functions = make_rubric(CONFIG)
+    functions = make_rubric(REWARD_CONFIG)
     return functions, [1.0] + [0.0] * (len(functions) - 1)

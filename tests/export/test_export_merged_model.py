@@ -8,7 +8,7 @@ from tiny_models import build_tiny
 from training_support import row, run_python, write_dataset
 
 from reinforcesight.errors import OutputError
-from reinforcesight.export.merged_model import export_merged_model
+from reinforcesight.export.merged_model import to_merged_model
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.chat import chat_text, encode
@@ -59,7 +59,7 @@ def example_batch(loaded):
 
 def test_merged_model_gives_the_adapters_logits_in_plain_transformers(trained, tmp_path):
     base, run = trained
-    exported = export_merged_model(run, tmp_path / "merged")
+    exported = to_merged_model(run, tmp_path / "merged")
     assert exported.folder == tmp_path / "merged"
     adapter = load_model(ModelConfig(model_path=str(run)))
     batch = example_batch(adapter)
@@ -81,7 +81,7 @@ def test_merged_model_gives_the_adapters_logits_in_plain_transformers(trained, t
 
 def test_card_is_made_from_the_run_record(trained, tmp_path):
     _, run = trained
-    export_merged_model(run, tmp_path / "merged")
+    to_merged_model(run, tmp_path / "merged")
     _, header, body = (tmp_path / "merged" / "README.md").read_text().split("---\n", maxsplit=2)
     assert yaml.safe_load(header)["pipeline_tag"] == "image-text-to-text"
     record = json.loads((run / "run_record.json").read_text())
@@ -96,7 +96,7 @@ def test_card_is_made_from_the_run_record(trained, tmp_path):
 
 def test_a_checkpoint_of_a_run_can_be_exported_too(trained, tmp_path):
     _, run = trained
-    export_merged_model(run / "checkpoint-3", tmp_path / "merged")
+    to_merged_model(run / "checkpoint-3", tmp_path / "merged")
     assert "learning_rate: 0.05" in (tmp_path / "merged" / "README.md").read_text()
 
 
@@ -109,7 +109,7 @@ def test_bf16_base_stays_bf16(trained, tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     settings = json.loads((tmp_path / "adapter_config.json").read_text())
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings | {"base_model_name_or_path": "half"}))
-    export_merged_model(tmp_path, tmp_path / "merged")
+    to_merged_model(tmp_path, tmp_path / "merged")
     assert json.loads((tmp_path / "merged" / "config.json").read_text())["dtype"] == "bfloat16"
 
 
@@ -117,7 +117,7 @@ def test_output_in_use_is_left_alone(trained, tmp_path):
     _, run = trained
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(OutputError, match="not empty"):
-        export_merged_model(run, tmp_path)
+        to_merged_model(run, tmp_path)
     assert [f.name for f in tmp_path.iterdir()] == ["kept.txt"]
 
 
@@ -126,7 +126,7 @@ def test_a_failed_upload_keeps_the_model(trained, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "none")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(OutputError, match="the upload failed"):
-        export_merged_model(run, tmp_path / "merged", push_to_hub="owner/name")
+        to_merged_model(run, tmp_path / "merged", push_to_hub="owner/name")
     load_model(ModelConfig(model_path=str(tmp_path / "merged")))
 
 

@@ -1,83 +1,68 @@
-"""The reward as other trainers call it: r1_vlm's rubric functions, EasyR1's and verl's ``compute_score``.
+"""``export --to r1_vlm``: data for its ``preprocess_r1_dataset``, and the reward as its rubric functions.
 
-The shapes were read in groundlight/r1_vlm (August 2025) with its fork of TRL, hiyouga/EasyR1 (July 2026) and
-volcengine/verl (January 2026). All of them hand over the completion and little else, so what the reward needs of a
-question (options, answer, scene) travels as one JSON record: inside the prompt's own messages for r1_vlm, as the
-ground truth for the others.
+Columns, messages and calls were read in groundlight/r1_vlm (August 2025) with its fork of TRL.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import PART_NAMES, RewardParts, score_batch, text_of_completion
+from reinforcesight.export.gold import (
+    DEFAULT_REWARD,
+    GOLD_COLUMNS,
+    GOLD_FIX,
+    gold_record,
+    part_value,
+    read_gold,
+    score_records,
+)
+from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
+from reinforcesight.grpo.reward import PART_NAMES, text_of_completion
 from reinforcesight.grpo.reward_config import RewardConfig
 
-__all__ = ["GOLD_COLUMNS", "GOLD_KEY", "RubricFunction", "gold_record", "make_rubric", "score_answers"]
-
-GOLD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
-# Key beside "type" and "text" of a message's part; chat templates don't print it.
-GOLD_KEY = "gold"
-_FIX = "use the data that 'reinforcesight export' wrote together with this reward"
-_DEFAULT = RewardConfig()
-
-
-def gold_record(row: Mapping[str, Any]) -> str:
-    """What the reward needs to know of a row, as JSON text."""
-    return json.dumps({name: row[name] for name in GOLD_COLUMNS}, ensure_ascii=False)
-
-
-@lru_cache(maxsize=4096)
-def _read_gold(text: str) -> Mapping[str, Any]:
-    """A record read back; the same object for the same text, by which a batch is known when it is scored again."""
-    try:
-        record = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"the ground truth is not JSON: {text[:60]!r}", fix=_FIX) from error
-    if not isinstance(record, dict) or not {"choices", "answer"} <= record.keys():
-        raise InputError(f"the ground truth has no choices and answer: {text[:60]!r}", fix=_FIX)
-    return record
+# r1_vlm puts the picture in place of this word, and continues the assistant's turn from its opening.
+_IMAGE_PLACEHOLDER = "IMAGE_PLACEHOLDER"
+_OPENING = "<think>"
+# Key of the record in a part of a message, next to "type" and "text"; chat templates don't print it.
+_GOLD_KEY = "gold"
+_TEXT = {"dtype": "string", "_type": "Value"}
+_PART = dict.fromkeys(("type", "text", "image", _GOLD_KEY), _TEXT)
+_FEATURES: dict[str, Any] = {
+    "messages": [{"role": _TEXT, "content": [_PART]}],
+    "image": {"_type": "Image"},
+    **dict.fromkeys(("id", "question", "answer", "answer_text", "task", "relation"), _TEXT),
+    "choices": [_TEXT],
+    "scene": _TEXT,
+    "evidence": _TEXT,
+}
 
 
-def _scored(
-    texts: Sequence[str], rows: Sequence[Mapping[str, Any]], config: RewardConfig
-) -> list[RewardParts]:
-    return score_batch(texts, {name: [row.get(name) for row in rows] for name in GOLD_COLUMNS}, config)
+def to_r1_vlm(dataset: Path, output: Path) -> list[Path]:
+    """Write ``messages`` and ``image``, and ``rewards.py`` with the rubric.
 
-
-def _number(parts: RewardParts, name: str) -> float:
-    """A part as a number: these trainers know no ``None``, so what does not apply counts nothing."""
-    value = getattr(parts, name)
-    return 0.0 if value is None else float(value)
-
-
-def score_answers(
-    texts: Sequence[str],
-    ground_truths: Sequence[str | None],
-    config: RewardConfig = _DEFAULT,
-    *,
-    total: str = "overall",
-) -> list[dict[str, float]]:
-    """Score completions against the records of :func:`gold_record`.
-
-    Returns:
-        For each completion the gated total under the key ``total``, and every part by name.
+    The assistant's turn is opened with ``<think>``. The user's part carries the row's record under a key of its own,
+    by which the reward scores each completion against its own question.
 
     Raises:
-        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
+        InputError: The data set can't be read.
+        OutputError: A file can't be written.
     """
-    if len(texts) != len(ground_truths):
-        raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=_FIX)
-    rows = [_read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
-    return [
-        {total: _number(parts, "total"), **{name: _number(parts, name) for name in PART_NAMES}}
-        for parts in _scored([str(text) for text in texts], rows, config)
+    name = "data/{split}-00000-of-00001.parquet"
+    written = write_splits(dataset, output, name, older_schema(_FEATURES), _convert)
+    return [*written, copy_module("r1_vlm_rewards.py", output / "rewards.py")]
+
+
+def _convert(row: Mapping[str, Any], split: str, number: int) -> dict[str, Any]:
+    text = {"type": "text", "text": message_text(row["prompt"]), _GOLD_KEY: gold_record(row)}
+    messages = [
+        {"role": "user", "content": [{"type": "image", "image": _IMAGE_PLACEHOLDER}, text]},
+        {"role": "assistant", "content": [{"type": "text", "text": _OPENING}]},
     ]
+    return {**row, "messages": messages}
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class RubricFunction:
     """
 
     name: str
-    config: RewardConfig = _DEFAULT
+    config: RewardConfig = DEFAULT_REWARD
 
     @property
     def __name__(self) -> str:
@@ -116,10 +101,10 @@ class RubricFunction:
         given = completions_messages or [None] * len(completions)
         texts = [_whole_text(*each) for each in zip(prompts, completions, given, strict=True)]
         rows = [_own_row(prompt, columns, at, len(texts)) for at, prompt in enumerate(prompts)]
-        return [_number(parts, self.name) for parts in _scored(texts, rows, self.config)]
+        return [part_value(parts, self.name) for parts in score_records(texts, rows, self.config)]
 
 
-def make_rubric(config: RewardConfig = _DEFAULT) -> list[RubricFunction]:
+def make_rubric(config: RewardConfig = DEFAULT_REWARD) -> list[RubricFunction]:
     """The total and all its parts."""
     return [RubricFunction(name, config) for name in ("total", *PART_NAMES)]
 
@@ -163,12 +148,12 @@ def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Ma
     messages = _messages(prompt)
     for message in messages:
         for part in _parts(message):
-            if isinstance(part.get(GOLD_KEY), str):
-                return _read_gold(part[GOLD_KEY])
+            if isinstance(part.get(_GOLD_KEY), str):
+                return read_gold(part[_GOLD_KEY])
     found = {name: columns[name] for name in GOLD_COLUMNS if columns.get(name) is not None}
     if not {"choices", "answer"} <= found.keys():
         raise InputError(
-            "the prompt carries no record, and there are no columns choices and answer", fix=_FIX
+            "the prompt carries no record, and there are no columns choices and answer", fix=GOLD_FIX
         )
     uneven = [name for name, values in found.items() if len(values) != count]
     if uneven:
@@ -178,6 +163,6 @@ def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Ma
     if isinstance(question, str) and question not in "".join(map(_text, messages)):
         raise InputError(
             f"the columns of completion {at} belong to another question than its prompt: {question!r}",
-            fix=_FIX,
+            fix=GOLD_FIX,
         )
     return row

@@ -17,7 +17,8 @@ from reinforcesight.errors import InputError
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.evaluate import evaluate
-from reinforcesight.export.cv_bench import to_cv_bench, to_lmms_eval
+from reinforcesight.export.cv_bench import to_cv_bench
+from reinforcesight.export.lmms_eval import to_lmms_eval
 from reinforcesight.protocol import Protocol, with_instruction
 
 CV_BENCH_COLUMNS = [

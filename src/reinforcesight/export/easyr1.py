@@ -1,0 +1,91 @@
+"""``export --to easyr1``: data and reward for EasyR1 and verl.
+
+Columns and calls were read in hiyouga/EasyR1 (July 2026) and volcengine/verl (January 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.errors import InputError
+from reinforcesight.export.gold import (
+    DEFAULT_REWARD,
+    GOLD_FIX,
+    gold_record,
+    part_value,
+    read_gold,
+    score_records,
+)
+from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
+from reinforcesight.grpo.reward import PART_NAMES
+from reinforcesight.grpo.reward_config import RewardConfig
+
+_TEXT = {"dtype": "string", "_type": "Value"}
+_DESCRIPTION = dict.fromkeys(("id", "question", "answer", "answer_text", "task", "relation"), _TEXT)
+_FEATURES: dict[str, Any] = {
+    "prompt": _TEXT,
+    "images": [{"_type": "Image"}],
+    "answer": _TEXT,
+    # From here on what verl reads; its prompt is a list, so that it needs data.prompt_key=messages.
+    "messages": [{"role": _TEXT, "content": _TEXT}],
+    "data_source": _TEXT,
+    "ability": _TEXT,
+    "reward_model": {"style": _TEXT, "ground_truth": _TEXT},
+    "extra_info": {"split": _TEXT, "index": {"dtype": "int64", "_type": "Value"}, **_DESCRIPTION},
+}
+
+
+def to_easyr1(dataset: Path, output: Path) -> list[Path]:
+    """Write ``prompt``, ``images`` and ``answer`` for EasyR1, also verl's columns, and ``compute_score.py``.
+
+    ``answer`` and ``reward_model.ground_truth`` are the JSON record that ``compute_score`` reads: both trainers hand
+    nothing else of a row to the reward.
+
+    Raises:
+        InputError: The data set can't be read.
+        OutputError: A file can't be written.
+    """
+    written = write_splits(dataset, output, "{split}.parquet", older_schema(_FEATURES), _convert)
+    return [*written, copy_module("compute_score.py", output / "compute_score.py")]
+
+
+def _convert(row: Mapping[str, Any], split: str, number: int) -> dict[str, Any]:
+    prompt, truth = f"<image>{message_text(row['prompt'])}", gold_record(row)
+    return {
+        "prompt": prompt,
+        "images": [row["image"]],
+        "answer": truth,
+        "messages": [{"role": "user", "content": prompt}],
+        "data_source": "reinforcesight",
+        "ability": row["task"],
+        "reward_model": {"style": "rule", "ground_truth": truth},
+        "extra_info": {"split": split, "index": number, **{name: row[name] for name in _DESCRIPTION}},
+    }
+
+
+def score_answers(
+    texts: Sequence[str],
+    ground_truths: Sequence[str | None],
+    config: RewardConfig = DEFAULT_REWARD,
+    *,
+    total: str = "overall",
+) -> list[dict[str, float]]:
+    """Score completions against the records of :func:`~reinforcesight.export.gold.gold_record`.
+
+    Returns:
+        For each completion the gated total under the key ``total``, and every part by name.
+
+    Raises:
+        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
+    """
+    if len(texts) != len(ground_truths):
+        raise InputError(
+            f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX
+        )
+    records = [read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
+    return [
+        {total: part_value(parts, "total"), **{name: part_value(parts, name) for name in PART_NAMES}}
+        for parts in score_records([str(text) for text in texts], records, config)
+    ]

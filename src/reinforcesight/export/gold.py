@@ -1,0 +1,57 @@
+"""What the reward needs to know of a question, as one JSON record, and the reward of completions for such records.
+
+r1_vlm, EasyR1 and verl hand over the completion and little else of a row, so the record travels inside the prompt's
+messages (r1_vlm) or as the ground truth (EasyR1, verl).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from reinforcesight.errors import InputError
+from reinforcesight.grpo.reward import RewardParts, score_batch
+from reinforcesight.grpo.reward_config import RewardConfig
+
+GOLD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
+GOLD_FIX = "use the data that 'reinforcesight export' wrote together with this reward"
+DEFAULT_REWARD = RewardConfig()
+
+
+def gold_record(row: Mapping[str, Any]) -> str:
+    """The record of a row, as JSON text."""
+    return json.dumps({name: row[name] for name in GOLD_COLUMNS}, ensure_ascii=False)
+
+
+@lru_cache(maxsize=4096)
+def read_gold(text: str) -> Mapping[str, Any]:
+    """A record read back.
+
+    The same text gives the same object, by which the reward recognises a batch that it has scored before.
+
+    Raises:
+        InputError: The text is not such a record.
+    """
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"the ground truth is not JSON: {text[:60]!r}", fix=GOLD_FIX) from error
+    if not isinstance(record, dict) or not {"choices", "answer"} <= record.keys():
+        raise InputError(f"the ground truth has no choices and answer: {text[:60]!r}", fix=GOLD_FIX)
+    return record
+
+
+def score_records(
+    texts: Sequence[str], records: Sequence[Mapping[str, Any]], config: RewardConfig
+) -> list[RewardParts]:
+    """Reward of each completion for the question of its record."""
+    columns = {name: [record.get(name) for record in records] for name in GOLD_COLUMNS}
+    return score_batch(texts, columns, config)
+
+
+def part_value(parts: RewardParts, name: str) -> float:
+    """A part of the reward as a number: 0 if it does not apply, since these trainers accept no ``None``."""
+    value = getattr(parts, name)
+    return 0.0 if value is None else float(value)

@@ -1,0 +1,126 @@
+"""What several targets share: a data set's splits, row by row, as Parquet or as messages with pictures in files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinforcesight.data_gen.dataset.reader import files_by_split, parquet_rows
+from reinforcesight.jobs.files import atomic_file, cannot_write, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH = 64
+
+
+def splits_of(dataset: Path) -> dict[str, Iterator[dict[str, Any]]]:
+    """Rows of each split, read as they are used.
+
+    Raises:
+        InputError: The folder holds no data set, or a file is damaged.
+    """
+    return {
+        split: chain.from_iterable(map(parquet_rows, paths))
+        for split, paths in files_by_split(dataset).items()
+    }
+
+
+def write_splits(
+    dataset: Path,
+    output: Path,
+    name: str,
+    schema: pa.Schema,
+    convert: Callable[[dict[str, Any], str, int], Mapping[str, Any]],
+) -> list[Path]:
+    """Write one Parquet file per split, a few rows in memory at a time.
+
+    Args:
+        dataset: The data set's folder.
+        output: Folder to write.
+        name: File name below ``output``, with ``{split}`` in it.
+        schema: Columns to write.
+        convert: Makes a row's columns from the row, its split and its number in the split; others are dropped.
+
+    Raises:
+        InputError: The data set can't be read.
+        OutputError: A file can't be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    written = []
+    for split, rows in splits_of(dataset).items():
+        path = output / name.format(split=split)
+        numbered = enumerate(rows)
+        with atomic_file(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+            while chunk := list(islice(numbered, _BATCH)):
+                made = [convert(row, split, number) for number, row in chunk]
+                kept = [{column: row[column] for column in schema.names} for row in made]
+                writer.write_table(pa.Table.from_pylist(kept, schema=schema))
+        written.append(path)
+    return written
+
+
+def older_schema(features: Mapping[str, Any]) -> pa.Schema:
+    """Arrow schema whose metadata every release of ``datasets`` reads.
+
+    Args:
+        features: In the notation of ``Features.to_dict``, but with lists as ``[feature]``: the type "List" came with
+            release 4, and some trainers allow older ones.
+    """
+    from datasets import Features
+
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return Features.from_dict(dict(features)).arrow_schema.with_metadata(metadata)
+
+
+def message_text(messages: list[dict[str, str]]) -> str:
+    """Contents of a prompt or completion."""
+    return "\n".join(message["content"] for message in messages)
+
+
+def row_with_picture_file(row: Mapping[str, Any], output: Path) -> dict[str, Any]:
+    """A row as messages with its picture as a file, named by the path relative to ``output``.
+
+    Pictures with equal bytes share a file.
+
+    Raises:
+        OutputError: The picture can't be written.
+    """
+    data: bytes = row["image"]["bytes"]
+    ending = "jpg" if data[:2] == b"\xff\xd8" else "png"
+    name = f"images/{hashlib.sha256(data).hexdigest()[:24]}.{ending}"
+    target = output / name
+    try:
+        # A file that a killed run left is shorter.
+        if not target.exists() or target.stat().st_size != len(data):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return {
+        "messages": [
+            {"role": "user", "content": f"<image>{message_text(row['prompt'])}"},
+            {"role": "assistant", "content": message_text(row["completion"])},
+        ],
+        "images": [name],
+        "id": row["id"],
+        "answer": row["answer"],
+        "choices": row["choices"],
+    }
+
+
+def copy_module(name: str, target: Path) -> Path:
+    """Copy a module from ``exported``, by which another trainer calls the reward.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    write_text(target, (files("reinforcesight.export") / "exported" / name).read_text(encoding="utf-8"))
+    return target

@@ -1,0 +1,38 @@
+"""``export --to trl``: Parquet with ``images``, ``prompt`` and ``completion``, and what a reward needs to judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reinforcesight.export.splits import write_splits
+
+
+def to_trl(dataset: Path, output: Path) -> list[Path]:
+    """Write the data set without scene, evidence and provenance; TRL also trains on the data set as it is.
+
+    Raises:
+        InputError: The data set can't be read.
+        OutputError: A file can't be written.
+    """
+    from datasets import Features, Image, List, Value
+
+    text = Value("string")
+    messages = List({"role": text, "content": text})
+    features = Features(
+        {
+            "images": List(Image()),
+            "prompt": messages,
+            "completion": messages,
+            "choices": List(text),
+            "answer": text,
+            "task": text,
+            "relation": text,
+        }
+    )
+    return write_splits(
+        dataset,
+        output,
+        "data/{split}-00000-of-00001.parquet",
+        features.arrow_schema,
+        lambda row, split, number: {**row, "images": [row["image"]]},
+    )
