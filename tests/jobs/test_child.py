@@ -92,6 +92,17 @@ def test_noted_signals_and_handlers_afterwards():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize("noting", [NotedSignals, stop_on_signals])
+def test_a_forked_process_ends_by_a_signal(noting, capfd):
+    with noting():
+        process = os.fork()
+        if process == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGTERM
+    assert capfd.readouterr().err == ""
+
+
 def test_differences_of_settings():
     old = {"a": 1, "b": {"c": 2, "d": [3]}, "input_digest": "x"}
     assert differences(old, old) == ""

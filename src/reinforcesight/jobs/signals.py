@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -43,9 +44,18 @@ def handlers_kept() -> Iterator[None]:
 
 
 def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
+    owner = os.getpid()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            handler(number, frame)
+        else:  # a forked process, such as a worker of a data loader, ends as it would without this handler
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
     if threading.current_thread() is threading.main_thread():
         for number in _NUMBERS:
-            signal.signal(number, handler)
+            signal.signal(number, handle)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.jobs.signals import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ def browse(config: BrowseConfig) -> None:
         webbrowser.open(address)
     try:
         server.serve_forever()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         sys.stdout.write("stopped\n")
     finally:
         server.server_close()
