@@ -213,7 +213,9 @@ class _Run:
         elif number == signal.SIGKILL:
             record.status = "killed"
             used = gigabytes(record.peak_memory_bytes)
-            record.problem = f"killed by SIGKILL at {used} of memory use: the machine probably ran out of memory"
+            record.problem = (
+                f"killed by SIGKILL at {used} of memory use: the machine probably ran out of memory"
+            )
             fix = f"free memory or lower {stage.less_memory}, then {continues}"
         else:
             record.status, record.problem = "killed", f"ended by {signal_name(number)}"
