@@ -50,49 +50,36 @@ class CheckedClaim:
     as_asked: Relation | None
 
 
-@dataclass(frozen=True, slots=True)
-class AskedComparison:
-    """The comparison that a question asks for: positions of the objects, and the stored relation."""
-
-    axis: Axis
-    subject: int
-    reference: int
-    anchor: int | None
-    relation: Relation
-
-
 class Checker:
-    """Reads and checks claims about one question. Verdicts are cached, since rollouts repeat claims."""
+    """Reads and checks claims about one question. Verdicts are cached, since rollouts repeat claims.
+
+    Attributes:
+        asked: The question as a claim that holds: positions of its objects, and the stored relation.
+        mentions: How the objects may be written.
+    """
 
     def __init__(
-        self, scene: Scene | None, asked: AskedComparison | None, mentions: MentionTable, rules: RelationRules
+        self, scene: Scene | None, asked: Claim[int] | None, mentions: MentionTable, rules: RelationRules
     ) -> None:
         self.asked = asked
         self._scene = scene
         self._ids: list[ObjectId] = [item.id for item in scene.objects] if scene is not None else []
-        self._mentions = mentions
+        self.mentions = mentions
         self._rules = rules
-        self._verdicts: dict[tuple[Axis, int, int, int | None], Relation | None] = {}
+        self._verdicts: dict[_Place, Relation | None] = {}
         if asked is not None:
             # The label is stored; the data set may have been made with other margins.
-            holds, first, second, third = _canonical(
-                asked.relation, asked.subject, asked.reference, asked.anchor
-            )
-            self._verdicts[holds.axis, first, second, third] = holds
-
-    @property
-    def mentions(self) -> MentionTable:
-        """How objects may be written."""
-        return self._mentions
+            held = _canonical(asked)
+            self._verdicts[_place(held)] = held.relation
 
     def check(self, words: Words) -> tuple[CheckedClaim, ...]:
         """All claims of a text."""
         if self._scene is None:
             return ()
         ids, checked = self._ids, list[CheckedClaim]()
-        seen: set[tuple[Relation, int, int, int | None]] = set()
+        seen: set[Claim[int]] = set()
         for claim in read_claims(words):
-            key = _canonical(claim.relation, claim.subject, claim.reference, claim.anchor)
+            key = _canonical(claim)
             anchor = None if claim.anchor is None else ids[claim.anchor]
             checked.append(
                 CheckedClaim(
@@ -107,7 +94,7 @@ class Checker:
 
     def _as_asked(self, claim: Claim[int]) -> Relation | None:
         asked = self.asked
-        if asked is None or claim.relation.axis is not asked.axis or claim.anchor != asked.anchor:
+        if asked is None or claim.relation.axis is not asked.relation.axis or claim.anchor != asked.anchor:
             return None
         if (claim.subject, claim.reference) == (asked.subject, asked.reference):
             return claim.relation
@@ -115,15 +102,14 @@ class Checker:
             return claim.relation.inverse
         return None
 
-    def _verdict(self, key: tuple[Relation, int, int, int | None]) -> ClaimVerdict:
-        relation, subject, reference, anchor = key
-        place = (relation.axis, subject, reference, anchor)
+    def _verdict(self, claim: Claim[int]) -> ClaimVerdict:
+        place = _place(claim)
         if place not in self._verdicts:
             self._verdicts[place] = self._holds(*place)
         holds = self._verdicts[place]
         if holds is None:
             return ClaimVerdict.UNKNOWN
-        return ClaimVerdict.SUPPORTED if holds is relation else ClaimVerdict.CONTRADICTED
+        return ClaimVerdict.SUPPORTED if holds is claim.relation else ClaimVerdict.CONTRADICTED
 
     def _holds(self, axis: Axis, subject: int, reference: int, anchor: int | None) -> Relation | None:
         assert self._scene is not None
@@ -142,13 +128,18 @@ class Checker:
         return result.relation
 
 
-def _canonical(
-    relation: Relation, subject: int, reference: int, anchor: int | None
-) -> tuple[Relation, int, int, int | None]:
-    """The same key for "X left of Y" and "Y right of X"."""
-    if subject <= reference:
-        return relation, subject, reference, anchor
-    return relation.inverse, reference, subject, anchor
+_Place = tuple[Axis, int, int, int | None]
+
+
+def _place(claim: Claim[int]) -> _Place:
+    return claim.relation.axis, claim.subject, claim.reference, claim.anchor
+
+
+def _canonical(claim: Claim[int]) -> Claim[int]:
+    """One claim for "X left of Y" and "Y right of X"."""
+    if claim.subject <= claim.reference:
+        return claim
+    return Claim(claim.relation.inverse, claim.reference, claim.subject, claim.anchor)
 
 
 def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:
@@ -194,10 +185,10 @@ def make_checker(scene_json: str | None, evidence_json: str | None, rules: Relat
     scene, ambiguous = read
     evidence = _read_evidence(evidence_json)
     asked, boxes = _asked(scene, evidence)
-    roles = [] if asked is None else [asked.subject, asked.reference]
-    if asked is not None and asked.anchor is not None:
-        roles.append(asked.anchor)
-    mentions = scene_mentions([item.name for item in scene.objects], ambiguous, roles, boxes)
+    roles = () if asked is None else (asked.subject, asked.reference, asked.anchor)
+    mentions = scene_mentions(
+        [item.name for item in scene.objects], ambiguous, [at for at in roles if at is not None], boxes
+    )
     return Checker(scene, asked, MentionTable(mentions), rules)
 
 
@@ -209,18 +200,17 @@ def _read_evidence(text: str | None) -> Mapping[str, Any]:
     return evidence if isinstance(evidence, dict) else {}
 
 
-def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[AskedComparison | None, dict[int, str]]:
+def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Claim[int] | None, dict[int, str]]:
     """What the evidence compares, and the colour of the box drawn around each object."""
     try:
         relation = Relation(evidence["relation"])
         anchor_id = evidence.get("anchor")
         anchor = None if anchor_id is None else scene.index_of(anchor_id)
-        asked = AskedComparison(
-            relation.axis,
+        asked = Claim(
+            relation,
             scene.index_of(evidence["subject"]),
             scene.index_of(evidence["reference"]),
             anchor if relation.axis is Axis.DISTANCE else None,
-            relation,
         )
         boxes = {scene.index_of(box["object"]): str(box["colour"]) for box in evidence.get("boxes") or ()}
     except (KeyError, ValueError, TypeError, AttributeError, InputError):

@@ -61,27 +61,25 @@ def _gold_letter(gold: str, choices: Sequence[str]) -> tuple[str | None, str]:
         return None, "the item has no choices"
     if len(texts) > len(LETTERS):
         return None, f"{len(texts)} choices, but only {len(LETTERS)} letters"
-    wanted = " ".join(str(gold).split()).casefold()
-    plain_texts = [" ".join(text.split()).casefold() for text in texts]
+    wanted, named = _folded(gold), [_folded(text) for text in texts]
     lettered = _GOLD_LETTER.fullmatch(str(gold))
     if lettered:
         index = LETTERS.find((lettered[1] or lettered[2]).upper())
-        rest = " ".join(lettered[3].split()).casefold()
-        if not rest and wanted not in plain_texts:
-            return (
-                (LETTERS[index], "") if index < len(texts) else (None, f"gold {gold!r} is beyond the choices")
-            )
-        if not rest:
-            # A choice may itself be a letter; the letter of the position is meant unless it isn't offered.
-            return (LETTERS[index], "") if index < len(texts) else (LETTERS[plain_texts.index(wanted)], "")
-        if index < len(texts) and rest == plain_texts[index]:
+        rest = _folded(lettered[3])
+        # A choice may itself be a letter; the letter of the position is meant unless it isn't offered.
+        if index < len(texts) and rest in ("", named[index]):
             return LETTERS[index], ""
-    matches = [i for i, text in enumerate(plain_texts) if text == wanted]
-    if len(matches) == 1:
-        return LETTERS[matches[0]], ""
-    if matches:
-        return None, f"gold {gold!r} names {len(matches)} choices"
+        if not rest and wanted not in named:
+            return None, f"gold {gold!r} is beyond the choices"
+    if named.count(wanted) > 1:
+        return None, f"gold {gold!r} names {named.count(wanted)} choices"
+    if wanted in named:
+        return LETTERS[named.index(wanted)], ""
     index_by_name = compile_options(tuple(texts), None).index_of(wanted)
     if index_by_name is not None and index_by_name >= 0:
         return LETTERS[index_by_name], ""
     return None, f"gold {gold!r} is not among the choices"
+
+
+def _folded(text: object) -> str:
+    return " ".join(str(text).split()).casefold()

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from reinforcesight.judge.markup import plain
-from reinforcesight.language.vocabulary import number_forms, other_names
+from reinforcesight.language.vocabulary import number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
 
 _ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 _GAP = re.compile(r"[\s-]+")
-_COLOURS = "red blue green yellow orange purple pink black white brown grey gray cyan magenta"
+_COLOURS = word_set("red blue green yellow orange purple pink black white brown grey gray cyan magenta")
+# Words around the part of the choices that differs.
+_CARRIERS = word_set("is are the point object circle box marker label region to of option")
 
 # Word forms of the eight relations, in the orders models write them. Guards keep "that's right" and "right answer" out.
 _RELATIONS: dict[str, str] = {
@@ -35,10 +37,8 @@ _RELATION_NAMES = {
 _RELATION_WRAP = re.compile(
     r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?"
 )
-_NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six"),
-    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
-)
+# In order: the position of a word is its value.
+_NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve".split())  # noqa: SIM905
 _YES = ("yes", "yeah", "yep", "true")
 _NO = ("no", "nope", "false")
 
@@ -52,19 +52,16 @@ _QUESTION_RELATION = re.compile(
     r"(?: \([^()]{1,60}\))?(?:,[^?]{1,60})?[?.]",
     re.IGNORECASE,
 )
-_AXES = (
-    (
-        re.compile(
-            r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE
-        ),
-        "far",
+_AXES = {
+    "far": re.compile(
+        r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE
     ),
-    (re.compile(r"\b(?:closer|closest|nearer|nearest|in front)\b", re.IGNORECASE), "near"),
-    (re.compile(r"\bleft(?:most)?\b", re.IGNORECASE), "left"),
-    (re.compile(r"\bright(?:most)?\b", re.IGNORECASE), "right"),
-    (re.compile(r"\b(?:above|higher|highest|on top)\b", re.IGNORECASE), "above"),
-    (re.compile(r"\b(?:below|lower|lowest|under|beneath)\b", re.IGNORECASE), "below"),
-)
+    "near": re.compile(r"\b(?:closer|closest|nearer|nearest|in front)\b", re.IGNORECASE),
+    "left": re.compile(r"\bleft(?:most)?\b", re.IGNORECASE),
+    "right": re.compile(r"\bright(?:most)?\b", re.IGNORECASE),
+    "above": re.compile(r"\b(?:above|higher|highest|on top)\b", re.IGNORECASE),
+    "below": re.compile(r"\b(?:below|lower|lowest|under|beneath)\b", re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +135,7 @@ def _cores(texts: list[str]) -> list[str] | None:
         return None
     shared = set(tokens[0][:head] + tokens[0][len(tokens[0]) - tail :])
     cores = [" ".join(words[head : len(words) - tail]) for words in tokens]
-    carriers = {
-        "is",
-        "are",
-        "the",
-        "point",
-        "object",
-        "circle",
-        "box",
-        "marker",
-        "label",
-        "region",
-        "to",
-        "of",
-        "option",
-    }
-    if shared & carriers or all(core in _COLOURS.split() for core in cores):
+    if shared & _CARRIERS or all(core in _COLOURS for core in cores):
         return cores
     return None
 
@@ -261,7 +243,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     question_text = plain(question[:4000]) if question else ""
     axis = "near"
     if question_text:
-        axis = next((name for pattern, name in _AXES if pattern.search(question_text)), "")
+        axis = next((name for name, pattern in _AXES.items() if pattern.search(question_text)), "")
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
     cores = _cores(clean) or clean
     if (
@@ -299,13 +281,8 @@ def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
 
 
 def _box_names(colour: str) -> list[str]:
-    shapes = ("box", "bounding box", "rectangle", "frame", "outline")
-    phrases = [f"{colour} {shape}" for shape in shapes] + [
-        f"{colour} boxed",
-        f"{colour} one",
-        f"{colour} object",
-    ]
-    return [*phrases, colour]
+    things = ("box", "bounding box", "rectangle", "frame", "outline", "boxed", "one", "object")
+    return [*(f"{colour} {thing}" for thing in things), colour]
 
 
 def _relation_options(
