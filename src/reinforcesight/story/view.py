@@ -35,14 +35,14 @@ class View:
                 if self._progress is not None:
                     self._progress.figures(values)
             case {"event": "stage", "text": str(text)}:
-                self._end_progress()
+                self.close()
                 self.say(f"  {text}")
             case {"event": "message", "text": str(text)}:
                 self.say(f"  {text}")
 
     def end(self, stage: Stage, record: StageRecord) -> None:
         """The present stage has ended, with or without success."""
-        self._end_progress()
+        self.close()
         figures = "".join(f", {name} {value:.4g}" for name, value in self._figures.items())
         self._line(
             stage,
@@ -62,20 +62,17 @@ class View:
 
     def close(self) -> None:
         """Remove the bar of the present stage."""
-        self._end_progress()
+        if self._progress is not None:
+            self._progress.__exit__()
+            self._progress = None
 
     def _counter(self, what: str, done: int, total: int) -> Progress:
         shown, what = self._progress, f"  {what}"
         if shown is None or (shown.what, shown.total) != (what, total) or done < shown.done:
-            self._end_progress()
+            self.close()
             self._progress = Progress(what, total, done=done, leave=False).__enter__()
         assert self._progress is not None
         return self._progress
-
-    def _end_progress(self) -> None:
-        if self._progress is not None:
-            self._progress.__exit__()
-            self._progress = None
 
     def _line(self, stage: Stage, text: str) -> None:
         self.say(f"[{self._stages.index(stage) + 1}/{len(self._stages)}] {stage.name}: {text}")

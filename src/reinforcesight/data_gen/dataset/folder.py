@@ -135,11 +135,12 @@ class Job:
     @contextlib.contextmanager
     def finishing(self) -> Iterator[bool]:
         """Lock the folder to write the data set; ``False`` if another process writes or has written it."""
-        try:
-            with locked(self.work / "lock") as lock:
-                yield lock is not None and not self.finished()
-        except FileNotFoundError:
-            yield False  # the other process has just finished and removed the work files
+        with contextlib.ExitStack() as stack:
+            lock = None
+            # No file: the other process has just finished and removed the work files.
+            with contextlib.suppress(FileNotFoundError):
+                lock = stack.enter_context(locked(self.work / "lock"))
+            yield lock is not None and not self.finished()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
