@@ -16,13 +16,13 @@ from story_worker import quick
 
 import reinforcesight
 from reinforcesight.cli import run as command
-from reinforcesight.config import load_config
+from reinforcesight.config import load_config, valid_keys
 from reinforcesight.errors import ConfigError, OutputError, ReinforceSightError
 from reinforcesight.jobs.child import ChildResult
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.run import StageError
-from reinforcesight.story.stages import STAGE_NAMES
+from reinforcesight.story.stages import STAGE_NAMES, STAGES
 
 ALL = list(STAGE_NAMES)
 # For the processes that tests start: the stand-in for the worker, and the package under test.
@@ -107,6 +107,13 @@ def test_a_changed_setting_redoes_its_stage_and_those_that_read_it(folder, capsy
     # Training's own settings of GRPO leave the pass rates as they are.
     assert do(folder, "sft.learning_rate=0.5", "grpo.learning_rate=0.5") == ["grpo", "evaluate", "report"]
     assert do(folder, "sft.learning_rate=0.5", "grpo.learning_rate=0.5", "report.scenes=3") == ["report"]
+
+
+def test_the_table_of_stages_names_earlier_stages_and_settings_that_exist():
+    keys = set(valid_keys(RunConfig))
+    for at, stage in enumerate(STAGES):
+        assert set(stage.reads) <= set(STAGE_NAMES[:at])
+        assert set(stage.less_memory.split(" or ")) <= keys
 
 
 def test_settings_of_perception_leave_rendered_pictures_alone(folder, tmp_path):
@@ -225,7 +232,7 @@ import sys
 from pathlib import Path
 import reinforcesight
 from reinforcesight.cli import run as command
-from reinforcesight.config import load_config
+from reinforcesight.config import load_config, valid_keys
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 story._WORKER = "story_worker"
