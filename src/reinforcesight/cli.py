@@ -62,6 +62,13 @@ COMMANDS = {
         positional=("dataset",),
         function_module="reinforcesight.data_gen.audit.run",
     ),
+    "calibrate": CommandSpec(
+        "reinforcesight.data_gen.calibration.config",
+        "CalibrateConfig",
+        "calibrate",
+        "Measure how often labels from estimated depth are wrong, on pictures with measured depth.",
+        function_module="reinforcesight.data_gen.calibration.run",
+    ),
     "sft": CommandSpec(
         "reinforcesight.sft.config",
         "SftConfig",

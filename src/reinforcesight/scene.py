@@ -66,6 +66,7 @@ class SceneObject(_Record):
         depth: Median z of the eroded mask, depth units.
         depth_spread: Half the width of the central 68 % of these depths (one standard deviation, robustly).
         depth_near: Fifth percentile of these depths: the nearest surface, robustly.
+        depth_views: Median depth in other views of the picture (mirrored, smaller, cropped), where they were estimated.
         depth_far: Ninety-fifth percentile of these depths: the farthest visible surface, robustly.
         centre: Estimated centre in the camera frame: median surface point, moved back into the object.
         thickness: Allowance for what can't be seen behind the visible surface: half the smaller of width and height.
@@ -87,6 +88,7 @@ class SceneObject(_Record):
     depth_spread: NonNegative | None = None
     depth_near: Positive | None = None
     depth_far: Positive | None = None
+    depth_views: tuple[Positive, ...] = ()
     centre: Vector | None = None
     thickness: NonNegative | None = None
     valid_depth_fraction: Fraction | None = None
@@ -183,7 +185,8 @@ class Scene(_Record):
 
     def to_json(self) -> str:
         """Compact JSON, the same bytes for the same scene on every machine."""
-        return self.model_dump_json(exclude_none=False)
+        viewed = any(item.depth_views for item in self.objects)
+        return self.model_dump_json(exclude=None if viewed else {"objects": {"__all__": {"depth_views"}}})
 
     @classmethod
     def from_json(cls, text: str | bytes | Mapping[str, Any]) -> Scene:

@@ -103,6 +103,13 @@ class GenerateConfig(StrictConfig):
     )
     overwrite: bool = Field(False, description="replace a data set of another job in the output folder")
     keep_work: bool = Field(False, description="keep the work files after the data set is finished")
+    calibration: Path | None = Field(
+        None,
+        description="calibration.json from reinforcesight calibrate, for photographs with estimated depth",
+    )
+    max_label_error: float = Field(
+        0.01, gt=0, lt=1, description="maximum share of wrong depth and distance labels (with --calibration)"
+    )
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
         (448, 336), description="width and height of rendered pictures in pixels (repeat the flag)"
     )
@@ -146,6 +153,10 @@ class GenerateConfig(StrictConfig):
             )
         if self.source != "rendered" and self.input is None:
             raise ValueError(f"the source {self.source!r} needs --input")
+        if self.calibration is not None and self.source not in ("image_folder", "localized_narratives"):
+            raise ValueError(
+                f"--calibration is for photographs whose depth is estimated, not for the source {self.source!r}"
+            )
         return self
 
     @property

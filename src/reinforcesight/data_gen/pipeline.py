@@ -57,7 +57,7 @@ from reinforcesight.data_gen.scanning.work_files import (
     scan_chunk,
 )
 from reinforcesight.data_gen.source import Source
-from reinforcesight.errors import InputError
+from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
@@ -110,8 +110,15 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
 
 def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     started = time.monotonic()
+    label_error: dict[str, Any] | None = None
+    if config.calibration is not None:
+        config, label_error = _calibrated(config)
     source = source or build_source(config)
-    job = Job(config.output, job_identity(config, source))
+    if label_error is not None:
+        _check_depth_model(source, label_error["depth_model"])
+    job = Job(
+        config.output, job_identity(config, source) | ({"label_error": label_error} if label_error else {})
+    )
     if job.open(overwrite=config.overwrite):
         click.echo(f"{config.output}: already finished, nothing to do")
         return GenerateReport(config.output, "already_finished")
@@ -124,6 +131,32 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
             config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code
         )
     return report
+
+
+def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]:
+    """The settings with rules strict enough for the wanted label error, and what is known of that error."""
+    from reinforcesight.data_gen.calibration.record import Calibration
+
+    assert config.calibration is not None
+    calibration = Calibration.load(config.calibration)
+    rules, label_error = calibration.rules_for(config.max_label_error, config.rules)
+    perception = config.perception.model_copy(update={"depth_views": calibration.views})
+    return config.model_copy(update={"rules": rules, "perception": perception}), label_error
+
+
+def _check_depth_model(source: Source, calibrated: str) -> None:
+    from reinforcesight.data_gen.sources.perceived import PerceivedSource
+
+    if not isinstance(source, PerceivedSource):
+        return
+    model = source.models.depth
+    found = "none" if model is None else model.identity
+    if found != calibrated:
+        raise ConfigError(
+            f"the calibration is of another depth model: {calibrated!r}, this run has {found!r}",
+            where="--calibration",
+            fix="calibrate with the model, revision and precision that generate uses",
+        )
 
 
 def build_source(config: GenerateConfig) -> Source:

@@ -39,6 +39,7 @@ class ObjectTable:
     truncated: BoolArray
     masked: BoolArray
     ambiguous: BoolArray
+    views: FloatArray  # (N, V) depth in each view of the picture, the picture itself first
     shared: BoolArray  # the depth may be another object's
     part_of: IntArray  # (N,) position of the whole, -1: none
 
@@ -78,12 +79,23 @@ class ObjectTable:
             truncated=np.array([item.truncated for item in items], dtype=bool),
             masked=np.array([item.masked for item in items], dtype=bool),
             ambiguous=np.array(ambiguous_names([item.name for item in items]), dtype=bool),
+            views=_views_of(scene),
             shared=np.array([item.depth_shared_with is not None for item in items], dtype=bool),
             part_of=np.array(
                 [position.get(item.part_of, -1) if item.part_of is not None else -1 for item in items],
                 dtype=np.int64,
             ),
         )
+
+
+def _views_of(scene: Scene) -> FloatArray:
+    """Depth in each view, (N, V); one column where no other view was looked at."""
+    count = max((len(item.depth_views) for item in scene.objects), default=0)
+    rows = [
+        [np.nan if item.depth is None else item.depth, *(item.depth_views or [np.nan] * count)]
+        for item in scene.objects
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(scene.objects), count + 1)
 
 
 def _give(codes: IntArray, reason: Reason, applies: BoolArray) -> None:
@@ -215,7 +227,41 @@ def compare_depth(
         known_ray = ~np.isnan(length[i]) & ~np.isnan(length[j])
         against_ray = known_ray & ((length[i] - length[j]) * gap <= 0)
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, against_near | against_ray | (np.abs(gap) < reach))
+        if rules.min_depth_score > 0:
+            _give(codes, Reason.VIEWS_DISAGREE, ~(depth_score(t, i, j, gap) >= rules.min_depth_score))
     return gap, np.nan_to_num(margin), {"subject": t.depth[i], "reference": t.depth[j], "spread": joint}
+
+
+# How much a lower foot in the picture counts, per picture height, and up to which difference.
+_FOOT_WEIGHT, _FOOT_LIMIT = 0.3, 0.3
+
+
+def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> FloatArray:
+    """How sure a claim about depth is, (P,): the least logarithm of far over near over all views of the picture.
+
+    A view in which the order is the other way round counts as negative. What stands lower in the picture is more often
+    the nearer one: a foot that agrees raises the score a little, one that contradicts lowers it.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(t.views[j]) - np.log(t.views[i])
+        agreed = (-np.sign(gap)[:, None] * logs).min(axis=1)
+    foot = -np.sign(gap) * (t.box[i, 3] - t.box[j, 3]) / t.size[1]
+    score: FloatArray = agreed + _FOOT_WEIGHT * np.clip(foot, -_FOOT_LIMIT, _FOOT_LIMIT)
+    return score
+
+
+def distance_score(t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, gap: FloatArray) -> FloatArray:
+    """How sure a claim about distance to the anchor is, (P,): as for depth, with the distances in each view.
+
+    In a view each object lies on the same ray as in the picture itself, at the depth of that view.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = t.views / t.depth[:, None]
+        centres = t.centre[:, None, :] * factor[:, :, None]
+        to_i = np.linalg.norm(centres[i] - centres[k], axis=2)
+        to_j = np.linalg.norm(centres[j] - centres[k], axis=2)
+        score: FloatArray = (-np.sign(gap)[:, None] * (np.log(to_j) - np.log(to_i))).min(axis=1)
+    return score
 
 
 def compare_distance(
@@ -249,5 +295,9 @@ def compare_distance(
         near_margin = 1.0 - np.minimum(near_i, near_j) / np.maximum(near_i, near_j)
         disagree = known & (((near_i - near_j) * gap <= 0) | (near_margin < rules.distance_gap / 2))
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, disagree)
+        if rules.min_distance_score > 0:
+            _give(
+                codes, Reason.VIEWS_DISAGREE, ~(distance_score(t, i, j, k, gap) >= rules.min_distance_score)
+            )
     evidence = {"subject": to_i, "reference": to_j, "subject_surface": near_i, "reference_surface": near_j}
     return gap, np.nan_to_num(margin), evidence

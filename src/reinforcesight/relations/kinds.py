@@ -82,6 +82,7 @@ class Reason(StrEnum):
     NEAR_TIE = "near_tie"
     TRUNCATED = "truncated"
     CENTRE_SURFACE_DISAGREE = "centre_surface_disagree"
+    VIEWS_DISAGREE = "views_disagree"
 
 
 class RelationRules(StrictConfig):
@@ -124,6 +125,14 @@ class RelationRules(StrictConfig):
         1.25, ge=1, description="factor on the gaps in depth and distance where an outline is unknown"
     )
     truncated_factor: float = Field(1.5, ge=1, description="factor on the gap where an object is truncated")
+    min_depth_score: float = Field(
+        0.0,
+        ge=0,
+        description="minimum depth gap over all views of the picture (docs/calibration.md); 0: not required",
+    )
+    min_distance_score: float = Field(
+        0.0, ge=0, description="minimum distance gap over all views of the picture; 0: not required"
+    )
 
 
 DEFAULT_RULES = RelationRules()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibration_support import made_up
 from perception_support import KnownScenes, save_depth_anything, save_grounding_dino, save_owlv2, save_sam2
 from PIL import Image
 from small_dataset import make_picture
@@ -23,7 +24,7 @@ from reinforcesight.data_gen.pipeline import generate
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
 from reinforcesight.data_gen.sources.photographs import list_photographs, read_photograph, shrunk
-from reinforcesight.errors import InputError
+from reinforcesight.errors import ConfigError, InputError
 
 REAL = Path(__file__).parents[3] / ".." / "shared" / "real_inputs" / "indoor_boxes" / "images"
 EXIF_BLOCK = 0x8769
@@ -285,3 +286,26 @@ def test_the_command_takes_a_folder_of_photographs(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert sum(manifest["rows"].values()) > 0
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 3 * 6
+
+
+def test_a_calibration_makes_the_rules_strict_and_is_on_the_card(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    truth, config = known_folder(tmp_path / "in", 12)
+    source = ImageFolderSource(tmp_path / "in", config, models=truth.models())
+    (tmp_path / "c.json").write_text(made_up().model_dump_json())
+    job = GenerateConfig(
+        source="image_folder", input=tmp_path / "in", output=tmp_path / "out", num_samples=24, workers=1,
+        calibration=tmp_path / "c.json", max_label_error=0.01,
+    )  # fmt: skip
+    assert generate(job, source).state == "finished"
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["job"]["rules"]["min_depth_score"] > 0.3
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "## Label error" in card
+    assert "not asked: no threshold was good enough" in card
+    assert "closer" not in manifest["counts"]["relation"]
+
+    (tmp_path / "other.json").write_text(made_up(depth_model="another").model_dump_json())
+    wrong = job.model_copy(update={"calibration": tmp_path / "other.json", "output": tmp_path / "wrong"})
+    with pytest.raises(ConfigError, match="another depth model"):
+        generate(wrong, source)

@@ -73,7 +73,8 @@ class ResultCache:
 
 def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:
     focal = np.array([] if result.focal is None else [result.focal], dtype=np.float64)
-    return {"values": result.values, "kind": np.array(result.kind), "focal": focal}
+    views = {f"view_{number}": view for number, view in enumerate(result.views)}
+    return {"values": result.values, "kind": np.array(result.kind), "focal": focal, **views}
 
 
 def unpack_depth(arrays: Arrays) -> DepthPrediction:
@@ -89,7 +90,10 @@ def unpack_depth(arrays: Arrays) -> DepthPrediction:
         raise ValueError(f"unknown kind of depth {kind!r}")
     focal = np.asarray(arrays["focal"], dtype=np.float64)
     values = np.asarray(arrays["values"], dtype=np.float32)
-    return DepthPrediction(values, kinds[kind], float(focal[0]) if focal.size else None)
+    views: list[npt.NDArray[np.float32]] = []
+    while f"view_{len(views)}" in arrays:
+        views.append(np.asarray(arrays[f"view_{len(views)}"], dtype=np.float32))
+    return DepthPrediction(values, kinds[kind], float(focal[0]) if focal.size else None, tuple(views))
 
 
 def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generic]]:

@@ -72,6 +72,11 @@ class PerceptionConfig(StrictConfig):
         "whose confident mistakes become wrong labels. Default where only grounding_model is given: none",
     )
     second_grounding_revision: str = Field("main", description="hub revision of the second detector")
+    depth_views: bool = Field(
+        False,
+        description="also estimate depth from the mirror image, a smaller copy and four crops of each picture (seven "
+        "times the cost), so that claims on which they disagree can be left out: see reinforcesight calibrate",
+    )
     second_depth_model: str | None = Field(
         None, description="second depth model; use depth only where both agree. none: one depth model"
     )

@@ -90,6 +90,7 @@ def build_scene(
     camera: Camera | None = None,
     depth_unit: Literal["m", "scene"] | None = None,
     look_for_floor: bool = True,
+    depth_views: Sequence[Float32Array] = (),
 ) -> Scene:
     """A scene from detections and, if there is one, a depth map.
 
@@ -100,6 +101,7 @@ def build_scene(
         depth: z per pixel, (H, W) as the picture.
         camera: Intrinsics in pixels; ``None``: :func:`default_camera`, which is recorded.
         depth_unit: "m" or "scene"; "m" by default where there is depth.
+        depth_views: Depth of the same picture, estimated from other views of it, each (H, W).
         look_for_floor: Record a floor plane. No answer depends on it.
 
     Raises:
@@ -112,7 +114,7 @@ def build_scene(
         raise ValueError(f"expected depth of shape {(height, width)} as the picture, got {depth.shape}")
     camera = camera or default_camera(width, height)
     valid = valid_depth(depth)
-    built = [_solid_object(d, detections, depth, valid, camera) for d in detections]
+    built = [_solid_object(d, detections, depth, valid, camera, depth_views) for d in detections]
     objects = _mark_shared_depth([item for item, _ in built])
     floor: Floor | None = None
     if look_for_floor:
@@ -148,7 +150,12 @@ def _touches_border(box: Sequence[float], width: int, height: int) -> bool:
 
 
 def _solid_object(
-    d: Detection, all_detections: Sequence[Detection], depth: Float32Array, valid: BoolArray, camera: Camera
+    d: Detection,
+    all_detections: Sequence[Detection],
+    depth: Float32Array,
+    valid: BoolArray,
+    camera: Camera,
+    views: Sequence[Float32Array] = (),
 ) -> tuple[SceneObject, FloatArray | None]:
     """An object with depth and position, and its surface points (N, 3), if any."""
     height, width = depth.shape
@@ -183,6 +190,7 @@ def _solid_object(
             "depth_spread": (high - sixteenth) / 2.0,
             "depth_near": low,
             "depth_far": far,
+            "depth_views": _view_depths(views, rows, columns),
             "centre": (float(centre[0]), float(centre[1]), float(centre[2])),
             "thickness": thickness,
             "valid_depth_fraction": fraction,
@@ -192,6 +200,19 @@ def _solid_object(
     # Without outliers on the outline, which would make any two surfaces touch.
     near = np.abs(z[keep] - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
     return item, points[keep][near]
+
+
+def _view_depths(
+    views: Sequence[Float32Array], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+) -> tuple[float, ...]:
+    """Median depth of an object's pixels in each view; nothing where a view has no reading there."""
+    medians = []
+    for view in views:
+        z = view[rows, columns]
+        read = z[valid_depth(z)]
+        if read.size:
+            medians.append(float(np.median(read)))
+    return tuple(medians) if len(medians) == len(views) else ()
 
 
 def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...]:

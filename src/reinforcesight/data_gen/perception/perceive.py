@@ -352,6 +352,7 @@ def _perceived(
         camera=camera,
         depth_unit="m" if depth.kind == "metric" else "scene",
         look_for_floor=not order_only,
+        depth_views=[fitted_depth(view, width, height) for view in depth.views],
     )
     return Perceived(_without_positions(scene) if order_only else scene, tuple(skipped))
 

@@ -32,11 +32,14 @@ class DepthPrediction:
         kind: "metric": z in metres. "scale": z up to an unknown factor. "inverse": a/z + b with unknown a > 0 and b,
             as relative models give it: larger is nearer, every finite value is a reading, ratios mean nothing.
         focal: Focal length in pixels of the full picture, if the model estimates it.
+        views: Depth of the same picture estimated from its mirror image, a smaller copy and crops, in the picture's
+            frame; empty if only the picture itself was used.
     """
 
     values: Float32Array
     kind: DepthKind
     focal: float | None = None
+    views: tuple[Float32Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,31 @@ class _Named:
     attributes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AnnotatedPicture:
+    """What the files say of one picture, before a scene is made of it.
+
+    Attributes:
+        source_id: Name of the picture.
+        path: Its file.
+        record: Its entry in ``images``.
+        picture: The encoded picture.
+        detections: Objects with boxes and outlines.
+        depth: Measured depth, where the entry names a usable map.
+        camera: Intrinsics of the entry, where given.
+        skipped: Annotations that were left out.
+    """
+
+    source_id: str
+    path: Path
+    record: Mapping[str, object]
+    picture: PictureBytes
+    detections: list[Detection]
+    depth: DepthMap | None
+    camera: Camera | None
+    skipped: tuple[Skipped, ...]
+
+
 class AnnotatedSource:
     """COCO boxes and outlines, with depth maps if the images name them.
 
@@ -86,12 +111,29 @@ class AnnotatedSource:
         return digest.hexdigest()
 
     def load(self, index: int) -> SourcePicture:
+        found = self.read(index)
+        scene = build_scene(
+            width=found.picture.width,
+            height=found.picture.height,
+            detections=found.detections,
+            depth=found.depth.z if found.depth else None,
+            camera=found.camera,
+            depth_unit=found.depth.unit if found.depth else None,
+        )
+        return SourcePicture(index, self.name, found.source_id, scene, found.picture.data, found.skipped)
+
+    def read(self, index: int) -> AnnotatedPicture:
+        """What the files say of picture ``index``.
+
+        Raises:
+            PictureRejected: The picture can't be used.
+        """
         coco = self._index
         entry = coco.images[index]
         if entry.refused is not None:
             raise PictureRejected(*entry.refused, source_id=entry.source_id)
         try:
-            path = self._file(entry.record["file_name"])
+            path = self.file(entry.record["file_name"])
         except InputError as error:
             raise PictureRejected("path_leaves_folder", str(error), source_id=entry.source_id) from error
         picture = read_picture_file(
@@ -100,17 +142,11 @@ class AnnotatedSource:
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
         detections = _detections(entry.annotations(), coco.categories, picture, skipped)
-        scene = build_scene(
-            width=picture.width,
-            height=picture.height,
-            detections=detections,
-            depth=depth.z if depth else None,
-            camera=camera,
-            depth_unit=depth.unit if depth else None,
+        return AnnotatedPicture(
+            entry.source_id, path, entry.record, picture, detections, depth, camera, tuple(skipped)
         )
-        return SourcePicture(index, self.name, entry.source_id, scene, picture.data, tuple(skipped))
 
-    def _file(self, name: object) -> Path:
+    def file(self, name: object) -> Path:
         """The path of a file that the annotations name: below the root, or below ``images`` in it."""
         path = resolve_inside(self.root, name)
         if not is_file(path):
@@ -124,7 +160,7 @@ class AnnotatedSource:
         if record.get("depth_file_name") is None:
             return None, None
         try:
-            path = self._file(record["depth_file_name"])
+            path = self.file(record["depth_file_name"])
             depth = read_depth(
                 path,
                 width=picture.width,

@@ -11,7 +11,10 @@ from reinforcesight.data_gen.source import Skipped
 from reinforcesight.data_gen.sources.json_values import as_id, short
 from reinforcesight.errors import InputError
 
-_IMAGE_KEYS = ("file_name", "width", "height", "depth_file_name", "depth_scale", "depth_unit", "intrinsics")
+_IMAGE_KEYS = (
+    *("file_name", "width", "height", "depth_file_name", "depth_scale", "depth_unit", "intrinsics"),
+    *("estimated_depth_file_name", "estimated_view_file_names", "estimated_depth_scale"),
+)
 _ANNOTATION_KEYS = (
     "id",
     "category_id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reinforcesight.data_gen.perception.config import PerceptionConfig
+from reinforcesight.data_gen.perception.depth_views import MultiViewDepth
 from reinforcesight.data_gen.perception.models.depth import TransformersDepth
 from reinforcesight.data_gen.perception.models.florence import Florence2Grounder
 from reinforcesight.data_gen.perception.models.grounding import TransformersGrounder
@@ -49,6 +50,20 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
     return PerceptionModels(grounder, depth, segmenter, second_grounder, second_depth)
 
 
+def build_depth(config: PerceptionConfig) -> DepthEstimator:
+    """The depth model alone.
+
+    Raises:
+        InputError: None is named, or it can't be found.
+        MissingDependencyError: torch or transformers is not installed.
+    """
+    for module in ("torch", "transformers"):
+        require_module(module, extra="train")
+    if config.depth_model is None:
+        raise InputError("no depth model is named", where="perception.depth_model", fix="name one")
+    return _depth(config, config.depth_model, config.depth_revision)
+
+
 def _loading(config: PerceptionConfig, revision: str) -> Loading:
     return {
         "revision": revision,
@@ -60,7 +75,8 @@ def _loading(config: PerceptionConfig, revision: str) -> Loading:
 
 def _depth(config: PerceptionConfig, name: str, revision: str) -> DepthEstimator:
     adapter = VggtDepth if is_vggt(read_config(name, revision)) else TransformersDepth
-    return adapter(name, **_loading(config, revision))
+    model = adapter(name, **_loading(config, revision))
+    return MultiViewDepth(model) if config.depth_views else model
 
 
 def _grounder(config: PerceptionConfig, name: str, revision: str) -> Grounder:

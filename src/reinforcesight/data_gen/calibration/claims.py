@@ -1,0 +1,154 @@
+"""Claims that the rules make from an estimated depth, each compared with the measured depth of the same picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.relations.compare import (
+    HOLDS,
+    ObjectTable,
+    common_reasons,
+    compare_depth,
+    compare_distance,
+    depth_score,
+    distance_score,
+)
+from reinforcesight.relations.kinds import Axis, RelationRules
+from reinforcesight.scene import Camera
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPicture:
+    """One picture with both depths.
+
+    Attributes:
+        name: Of the picture, for the report.
+        width: Pixels.
+        height: Pixels.
+        detections: Objects, best with outlines.
+        measured: True z, (H, W), in the unit of ``true_camera``; zero where there is no reading.
+        true_camera: Intrinsics of the measured depth, pixels.
+        estimated: The model's z, (H, W).
+        views: The same from other views of the picture.
+        camera: The camera that the estimated positions are computed with; ``None`` takes the default field of view.
+    """
+
+    name: str
+    width: int
+    height: int
+    detections: Sequence[Detection]
+    measured: Float32Array
+    true_camera: Camera | None
+    estimated: Float32Array
+    views: Sequence[Float32Array] = ()
+    camera: Camera | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Claims along one axis, N of them.
+
+    Attributes:
+        picture: Name of the claim's picture, (N,).
+        score: How sure the rules are (:func:`~reinforcesight.relations.compare.depth_score`), (N,).
+        wrong: The measured depth says the opposite, bool (N,).
+        unknown: Claims that the measured depth can't decide; they are not among the N.
+    """
+
+    picture: npt.NDArray[np.str_]
+    score: FloatArray
+    wrong: BoolArray
+    unknown: int
+
+    @staticmethod
+    def joined(parts: Sequence[Claims]) -> Claims:
+        """The claims of several pictures."""
+        if not parts:
+            return Claims(np.array([], dtype=np.str_), np.array([]), np.array([], dtype=bool), 0)
+        return Claims(
+            np.concatenate([part.picture for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.wrong for part in parts]),
+            sum(part.unknown for part in parts),
+        )
+
+
+def claims_of(pictures: Iterable[MeasuredPicture], rules: RelationRules) -> dict[Axis, Claims]:
+    """All claims about depth and distance that the rules make of these pictures.
+
+    Names don't matter: each object counts as marked by a box. The same pair is counted once, not in both directions.
+    A claim is wrong where the measured depths (or distances between centres) are in the other order.
+    """
+    found: dict[Axis, list[Claims]] = {Axis.DEPTH: [], Axis.DISTANCE: []}
+    for picture in pictures:
+        truth, seen = _tables(picture)
+        found[Axis.DEPTH].append(_depth_claims(picture.name, seen, truth, rules))
+        found[Axis.DISTANCE].append(_distance_claims(picture.name, seen, truth, rules))
+    return {axis: Claims.joined(parts) for axis, parts in found.items()}
+
+
+def _tables(picture: MeasuredPicture) -> tuple[ObjectTable, ObjectTable]:
+    """The picture's objects as the measured depth has them, and as the estimate has them."""
+    truth = build_scene(
+        width=picture.width,
+        height=picture.height,
+        detections=picture.detections,
+        depth=picture.measured,
+        camera=picture.true_camera,
+        look_for_floor=False,
+    )
+    seen = build_scene(
+        width=picture.width,
+        height=picture.height,
+        detections=picture.detections,
+        depth=picture.estimated,
+        depth_views=picture.views,
+        camera=picture.camera,
+        look_for_floor=False,
+    )
+    return ObjectTable.of(truth), ObjectTable.of(seen)
+
+
+def _depth_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: RelationRules) -> Claims:
+    i, j = np.triu_indices(len(seen.box), k=1)
+    codes = np.full(len(i), HOLDS, dtype=np.int64)
+    common_reasons(codes, seen, (i, j), rules, marked=True)
+    gap, _, _ = compare_depth(codes, seen, i, j, rules)
+    score = depth_score(seen, i, j, gap)
+    return _compared(name, codes, score, gap, truth.depth[i] - truth.depth[j])
+
+
+def _distance_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: RelationRules) -> Claims:
+    i, j, k = _triples(len(seen.box))
+    codes = np.full(len(i), HOLDS, dtype=np.int64)
+    common_reasons(codes, seen, (i, j, k), rules, marked=True)
+    gap, _, _ = compare_distance(codes, seen, i, j, k, rules)
+    score = distance_score(seen, i, j, k, gap)
+    to_i = np.linalg.norm(truth.centre[i] - truth.centre[k], axis=1)
+    to_j = np.linalg.norm(truth.centre[j] - truth.centre[k], axis=1)
+    return _compared(name, codes, score, gap, to_i - to_j)
+
+
+def _triples(count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Every pair (i < j) with every third object as anchor."""
+    i, j = np.triu_indices(count, k=1)
+    i, j, k = (np.repeat(i, count), np.repeat(j, count), np.tile(np.arange(count), len(i)))
+    keep = (k != i) & (k != j)
+    return i[keep], j[keep], k[keep]
+
+
+def _compared(name: str, codes: IntArray, score: FloatArray, gap: FloatArray, true_gap: FloatArray) -> Claims:
+    made = codes == HOLDS
+    known = made & np.isfinite(true_gap)
+    return Claims(
+        np.full(int(known.sum()), name),
+        score[known],
+        gap[known] * true_gap[known] <= 0,
+        int((made & ~known).sum()),
+    )

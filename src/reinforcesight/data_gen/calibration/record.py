@@ -1,0 +1,133 @@
+"""``calibration.json``: what was measured at each threshold, and the rules that a wanted label error needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.data_gen.calibration.bounds import Step, least_strict
+from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.relations.kinds import Axis, RelationRules
+
+_SCHEMA = 1
+# A score that no claim reaches: the axis is not asked about.
+_NEVER = 1e9
+_RULE_OF = {Axis.DEPTH: "min_depth_score", Axis.DISTANCE: "min_distance_score"}
+
+
+class MeasuredStep(StrictConfig):
+    """One row of an axis's table, see :class:`~reinforcesight.data_gen.calibration.bounds.Step`."""
+
+    threshold: float
+    kept: Annotated[int, Field(ge=0)]
+    share: float
+    wrong: Annotated[int, Field(ge=0)]
+    upper: float
+
+
+class AxisRecord(StrictConfig):
+    """What was measured along one axis.
+
+    Attributes:
+        claims: Claims that the default rules make.
+        wrong: Wrong ones among them.
+        undecided: Claims that the measured depth could not decide; they are in neither count.
+        steps: From strict to loose.
+    """
+
+    claims: int
+    wrong: int
+    undecided: int
+    steps: tuple[MeasuredStep, ...]
+
+    def step_for(self, max_error: float) -> Step | None:
+        """The loosest step that passes."""
+        return least_strict([Step(**step.model_dump()) for step in self.steps], max_error)
+
+
+class Calibration(StrictConfig):
+    """The content of ``calibration.json``.
+
+    Attributes:
+        input: Where the pictures came from.
+        pictures: How many could be used.
+        skipped: How many could not, by reason.
+        depth_model: The estimator, with every setting that decides its result.
+        views: Whether several views of each picture were looked at.
+        confidence: Of the bounds.
+        rules: The rules that were calibrated, apart from the two scores.
+        axes: Table by axis, ``depth`` and ``distance``.
+    """
+
+    schema_version: int = _SCHEMA
+    input: str
+    pictures: int
+    skipped: dict[str, int]
+    depth_model: str
+    views: bool
+    confidence: float
+    rules: RelationRules
+    axes: dict[Axis, AxisRecord]
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read a file that ``calibrate`` wrote.
+
+        Raises:
+            InputError: It is not such a file.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"can't read the calibration: {error.strerror}", where=str(path)) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "file"
+            raise InputError(
+                f"not a calibration: {place}: {first['msg']}",
+                where=str(path),
+                fix="make it with: reinforcesight calibrate",
+            ) from error
+
+    def rules_for(self, max_error: float, rules: RelationRules) -> tuple[RelationRules, dict[str, Any]]:
+        """Rules strict enough for a label error, and what the data set's card says of them.
+
+        An axis whose error can't be bounded so low is left out: its threshold is one that no claim reaches.
+
+        Raises:
+            ConfigError: The rules are not those that were calibrated, or neither axis can be kept.
+        """
+        plain = dict.fromkeys(_RULE_OF.values(), 0.0)
+        if rules.model_copy(update=plain) != self.rules.model_copy(update=plain):
+            raise ConfigError(
+                "the rules are not those that the calibration was made with",
+                where="rules",
+                fix="calibrate again with these rules, or leave them as they are in the calibration",
+            )
+        update: dict[str, float] = {}
+        statement: dict[str, Any] = {
+            "max_label_error": max_error,
+            "confidence": self.confidence,
+            "pictures": self.pictures,
+            "depth_model": self.depth_model,
+            "axes": {},
+        }
+        for axis, record in self.axes.items():
+            step = record.step_for(max_error)
+            # Zero switches the rule off, and a threshold at or below zero asks for less than agreement.
+            update[_RULE_OF[axis]] = _NEVER if step is None else max(step.threshold, 1e-9)
+            statement["axes"][axis.value] = (
+                None if step is None else {"upper": step.upper, "kept": step.share, "claims": step.kept}
+            )
+        if all(value == _NEVER for value in update.values()):
+            best = min((s.upper for record in self.axes.values() for s in record.steps), default=1.0)
+            raise ConfigError(
+                f"no threshold of this calibration bounds the label error by {max_error:g}; the lowest bound is "
+                f"{best:.3g}, from {self.pictures} pictures",
+                where="--max_label_error",
+                fix="allow more, calibrate on more pictures, or use a better depth model",
+            )
+        return rules.model_copy(update=update), statement
