@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,8 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 class GateRules(StrictConfig):
     """Thresholds for detections: scores, and overlaps (IoU) or shares from zero to one."""
 
+    RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
+
     min_score: Share = Field(0.35, description="minimum score of a detection")
     doubt_score: Share = Field(
         0.2,
@@ -40,12 +42,14 @@ class GateRules(StrictConfig):
     name_margin: Share = Field(
         0.1, description="minimum lead of a box's score over one of another name on the same thing"
     )
-    second_look: Share = Field(0.5, description="minimum overlap with the box of a second detector, if any")
+    second_overlap: Share = Field(
+        0.5, description="minimum overlap with the box of a second detector, if any"
+    )
     depth_agreement: Share = Field(
         0.15, description="maximum relative difference from the depth of a second depth model, if any"
     )
     fills_picture: Share = Field(0.9, description="maximum share of the picture that one thing covers")
-    min_visited: Share = Field(0.3, description="minimum share of a phrase's trace inside its box")
+    min_trace_inside: Share = Field(0.3, description="minimum share of a phrase's trace inside its box")
     min_mask_score: Share = Field(0.6, description="minimum mask quality, as estimated by the segmenter")
     mask_box: Share = Field(0.6, description="minimum overlap of a box with the box of its mask")
     same_mask: Share = Field(0.7, description="overlap from which two masks are the same thing")

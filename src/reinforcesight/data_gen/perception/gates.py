@@ -14,10 +14,11 @@ import numpy as np
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.outlines import box_area, box_of, box_overlap, contained
-from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, SegmentedMask
+from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.pictures.drawing import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def gate_boxes(
     kept = _one_name_each(kept, gated, rules)
     for item, query in kept:
         share = visited_share(item.box, query.traces, width=width, height=height)
-        if share is not None and share < rules.min_visited:
+        if share is not None and share < rules.min_trace_inside:
             detail = f"{share:.0%} of the phrase's trace is inside"
             gated.drop(item, "trace_elsewhere", detail, in_picture=True)
         else:
@@ -214,17 +215,17 @@ def visited_share(
 def confirm_boxes(
     gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules
 ) -> Gated:
-    """Detections that a second detector confirms. Mistakes that both detectors make are not found.
+    """Detections that a second detector confirms. Errors that both detectors make are not found.
 
-    A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_look``, or a
-    point inside) has the same name. Good boxes of the second detector that match no detection are things that may be in
-    the picture: their names are no longer unique.
+    A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_overlap``, or
+    a point inside) has the same name. Good boxes of the second detector that match no detection are things that may be
+    in the picture: their names are no longer unique.
     """
     result = Gated([], list(gated.skipped), list(gated.unseen))
     seen = [item for item in second if item.score >= rules.doubt_score and not np.isnan(item.box).any()]
     explained: set[int] = set()
     for item in gated.found:
-        on_it = [n for n, other in enumerate(seen) if _same_place(item.box, other, rules.second_look)]
+        on_it = [n for n, other in enumerate(seen) if _same_place(item.box, other, rules.second_overlap)]
         explained.update(on_it)
         best = max(on_it, key=lambda n: seen[n].score, default=None)
         if best is None:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reinforcesight.arrays import BoolArray, Float32Array
+from reinforcesight.pictures.drawing import Box
 
 Picture = npt.NDArray[np.uint8]
-Box = tuple[float, float, float, float]
 
 DepthKind = Literal["metric", "scale", "inverse"]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
-from reinforcesight.data_gen.perception.protocols import Box
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.noun_phrases import HowMany, noun_phrases, tokens
 from reinforcesight.language.object_names import tidy_phrase
+from reinforcesight.pictures.drawing import Box
 
 _ARTICLES = ("the ", "an ", "a ")
 

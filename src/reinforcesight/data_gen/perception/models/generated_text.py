@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from reinforcesight.arrays import IntArray, FloatArray
-from reinforcesight.data_gen.perception.protocols import Box
+from reinforcesight.pictures.drawing import Box
 
 _TAG = re.compile(r'<points\s+coords="([^"<>]*)"(?:\s+alt="[^"<>]*")?\s*(?:/>|>[^<>]*</points>)')
 _ABSENT = re.compile(r"(?:there are none|none|not present|this isn'?t in the image)\.?", re.IGNORECASE)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.models.stored_model import batches_of_one_size
 from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
-from reinforcesight.data_gen.perception.protocols import Box, GroundedBox, Picture
+from reinforcesight.pictures.drawing import Box
+from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import InputError
 
 _FAMILIES = {
