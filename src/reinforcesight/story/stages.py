@@ -203,7 +203,7 @@ _BEFORE_REPORT = (
         folder="difficulty",
         products=lambda config: ["difficulty/difficulty.jsonl"] if config.grpo.difficulty.enabled else [],
         settings=lambda config: _rating_settings(config.grpo),
-        work=work.rate_questions,
+        work=work.rate_training_questions,
         less_memory="grpo.difficulty.batch_size",
     ),
     Stage(

@@ -69,7 +69,7 @@ def train_with_sft(config: RunConfig) -> int:
     return train_sft(config.sft).exit_code
 
 
-def rate_questions(config: RunConfig) -> int:
+def rate_training_questions(config: RunConfig) -> int:
     """Pass rates of the SFT model on the training questions."""
     if not config.grpo.difficulty.enabled:
         click.echo("switched off: grpo.difficulty.enabled is false")
