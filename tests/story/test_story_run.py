@@ -201,6 +201,9 @@ def test_a_killed_stage_is_told_from_a_failed_one(processes, monkeypatch, number
     record = records(processes)["audit"]
     assert record["status"] == "killed"
     assert signal.Signals(number).name in record["problem"]
+    monkeypatch.delenv("STORY_KILL")
+    assert do(processes, until="audit") == ["audit"]
+    assert (processes / "audit" / "begun.txt").read_text().count("session") == 2, "it continues in its folder"
 
 
 def test_a_defect_in_a_stage_is_reported_by_its_last_line(processes, monkeypatch):

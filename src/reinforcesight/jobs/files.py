@@ -88,21 +88,13 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
+    """Write a text file atomically; raises :class:`OutputError`."""
     with atomic_file(path) as stream:
         stream.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
+    """Write indented JSON atomically; raises :class:`OutputError`."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -157,21 +149,13 @@ def locked(
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content.
-
-    Raises:
-        OSError: The file can't be read.
-    """
+    """SHA-256 of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def files_hash(files: Iterable[Path]) -> str:
-    """SHA-256 over names, sizes and contents of files, in the order given.
-
-    Raises:
-        OSError: A file can't be read.
-    """
+    """SHA-256 over names, sizes and contents of files, in the order given."""
     return json_hash([[file.name, file.stat().st_size, file_hash(file)] for file in files])
 
 

@@ -53,11 +53,6 @@ class RunRecord:
         return cls(folder, content)
 
     def save(self) -> None:
-        """Write the record atomically.
-
-        Raises:
-            OutputError: The folder can't be written to.
-        """
         write_json(self.folder / RECORD_NAME, self.content)
 
     def start_session(self, *, from_step: int) -> None:

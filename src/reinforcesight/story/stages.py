@@ -54,14 +54,7 @@ class Stage:
 def inputs_of(
     stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], version: str
 ) -> dict[str, Any]:
-    """Everything that decides a stage's result.
-
-    Args:
-        stage: The stage.
-        config: The run.
-        fingerprints: Of the products of the stages before it.
-        version: Of the package.
-    """
+    """Everything that decides a stage's result; ``fingerprints`` are those of the stages before it."""
     return {
         "settings": stage.settings(config),
         "from": {name: fingerprints[name] for name in stage.reads},

@@ -78,11 +78,6 @@ class RunState(BaseModel):
     stages: dict[str, StageRecord] = {}
 
     def save(self, path: Path) -> None:
-        """Write it atomically.
-
-        Raises:
-            OutputError: The folder can't be written to.
-        """
         write_json(path, self.model_dump(mode="json"))
 
     def begin(self, stage: str, key: str, inputs: dict[str, Any]) -> StageRecord:
