@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import click
@@ -122,15 +121,22 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     if job.open(overwrite=config.overwrite):
         click.echo(f"{config.output}: already finished, nothing to do")
         return GenerateReport(config.output, "already_finished")
+    scan = ScanContext(source, config.rules, config.seed, job.work, job.digest)
+    write = WriteContext(job.work, job.data, config.seed, config.templates, job.digest, config.reasoning)
+    workers = config.workers or _workers_for(source)
     try:
-        with stop_on_signals():
-            report = _run(config, source, job, started)
+        with stop_on_signals(), WorkerPool(do_task, TaskContext(scan, write), workers=workers) as pool:
+            manifest = _Generation(config, source, job, scan, pool).run()
     except Stopped as stop:
         click.echo("stopped; finished work is kept: run the same command to resume", err=True)
         return GenerateReport(
             config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code
         )
-    return report
+    seconds = time.monotonic() - started
+    if manifest is None:
+        return GenerateReport(config.output, "shard_done", seconds=seconds)
+    print_summary(manifest, seconds)
+    return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
 
 
 def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]:
@@ -216,144 +222,12 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
     return identity
 
 
-def _run(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
-    context = TaskContext(
-        ScanContext(source, config.rules, config.seed, job.work, job.digest),
-        WriteContext(
-            job.work,
-            job.data,
-            config.seed,
-            config.templates,
-            job.digest,
-            config.reasoning,
-        ),
-    )
-    pool: TaskPool = WorkerPool(do_task, context, workers=config.workers or _workers_for(source))
-    with pool:
-        return _steps(config, source, job, context.scan, pool, started)
-
-
 def _workers_for(source: Source) -> int:
     """One worker per core, or fewer if the source says so: each worker loads the source's models."""
     from reinforcesight.data_gen.sources.perceived import PerceivedSource
 
     few = source.default_workers() if isinstance(source, PerceivedSource) else None
     return few or default_workers()
-
-
-def _steps(
-    config: GenerateConfig, source: Source, job: Job, context: ScanContext, pool: TaskPool, started: float
-) -> GenerateReport:
-    endless = source.count() is None
-    pictures = source.count() or _pictures_for(config)
-    _scan(config, context, pictures, pool, config.own_shard)
-    missing = missing_chunks(context, pictures)
-    if missing:
-        click.echo(
-            f"shard {config.shard} is finished; {len(missing)} of {chunk_count(pictures)} chunks are missing: run the "
-            f"other shards with this output folder (or copy their {job.work.name} folders into it)"
-        )
-        return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
-    with job.finishing() as mine:
-        if not mine:
-            click.echo(f"{config.output}: another process is writing this data set")
-            return GenerateReport(config.output, "shard_done", seconds=time.monotonic() - started)
-        rules = _selection_rules(config, context, pictures, endless=endless)
-        pictures, plan = _fit_with_waves(config, context, rules, pictures, endless=endless, pool=pool)
-        if sum(plan.taken.values()) == 0:
-            raise InputError(_why_empty(context, pictures), where=str(config.input or config.source))
-        tally = _Tally()
-        files = _write(config, plan, tally, _scanned(context, pictures), rules, pool)
-        manifest = build_manifest(
-            config=config,
-            identity=dict(job.identity),
-            plan=plan,
-            limit=rules.limit,
-            cells=tally.kinds,
-            pictures_used=tally.pictures,
-            pictures_read=pictures,
-            files=files,
-            source=source,
-        )
-        _finish(config, job, manifest, context, pictures, source)
-    seconds = time.monotonic() - started
-    print_summary(manifest, seconds)
-    return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
-
-
-def _scan(config: GenerateConfig, context: ScanContext, pictures: int, pool: TaskPool, shard: Shard) -> None:
-    if config.engine == "ray":
-        from reinforcesight.data_gen.scanning.on_ray import scan_on_ray
-
-        scan_on_ray(context, pictures, shard=shard, options=config.ray)
-    else:
-        scan_pictures(context, pictures, pool=pool, shard=shard)
-
-
-def _pictures_for(config: GenerateConfig) -> int:
-    """Estimated number of pictures of an endless source, in whole chunks; at least ten, so that each split gets one."""
-    limit = config.max_questions_per_picture or _FEW_QUESTIONS
-    wanted = max(10, math.ceil(config.num_samples / limit * _SPARE_PICTURES))
-    return chunk_count(wanted) * CHUNK_PICTURES
-
-
-def _selection_rules(
-    config: GenerateConfig, context: ScanContext, pictures: int, *, endless: bool
-) -> SelectionRules:
-    limit = config.max_questions_per_picture
-    if limit == 0 and endless:
-        limit = _FEW_QUESTIONS
-    elif limit == 0:
-        usable = sum(1 for _ in _scanned(context, pictures).contents())
-        needed = math.ceil(config.num_samples / max(1, usable) * _SPARE_PICTURES)
-        limit = min(max(needed, _FEW_QUESTIONS), _MANY_QUESTIONS)
-    return SelectionRules(
-        samples=config.num_samples,
-        fractions={name: getattr(config.splits, name) for name in SPLITS},
-        forms=config.forms,
-        limit=limit,
-        seed=config.seed,
-    )
-
-
-def _scanned(context: ScanContext, pictures: int) -> Pictures:
-    chunks = range(chunk_count(pictures))
-    return Pictures(
-        summaries=lambda: read_summaries(context.folder, chunks),
-        contents=lambda: read_contents(context.folder, chunks),
-    )
-
-
-def _fit_with_waves(
-    config: GenerateConfig,
-    context: ScanContext,
-    rules: SelectionRules,
-    pictures: int,
-    *,
-    endless: bool,
-    pool: TaskPool,
-) -> tuple[int, Fit]:
-    """Fit quotas to the pictures; more pictures of an endless source are scanned until no question is missing."""
-    for _ in range(_MOST_WAVES if endless else 0):
-        plan = fit(_scanned(context, pictures), rules, adapt=False)
-        if plan.missing == 0:
-            return pictures, plan
-        more = max(pictures // 8, math.ceil(2 * plan.missing / rules.limit))
-        pictures = chunk_count(pictures + more) * CHUNK_PICTURES
-        _scan(config, context, pictures, pool, Shard())
-    return pictures, fit(_scanned(context, pictures), rules, adapt=True)
-
-
-def _why_empty(context: ScanContext, pictures: int) -> str:
-    reasons: Counter[str] = Counter()
-    example = ""
-    for report in read_reports(context, pictures):
-        reasons.update(entry.reason for entry in report.rejected)
-        reasons.update(report.abstained)
-        if report.rejected and not example:
-            example = f"; first: {report.rejected[0].source_id}: {report.rejected[0].detail}"
-    counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
-    return f"no question can be asked about these {pictures} pictures ({counts}{example})"
 
 
 @dataclass(slots=True)
@@ -370,50 +244,153 @@ class _Tally:
             yield selection
 
 
-def _write(
-    config: GenerateConfig,
-    plan: Fit,
-    tally: _Tally,
-    scanned: Pictures,
-    rules: SelectionRules,
-    pool: TaskPool,
-) -> list[WrittenFile]:
-    selections = tally.counting(select(scanned, plan.borders, plan.quotas, plan.supply, rules))
-    tasks = plan_files(selections, plan.taken, config.rows_per_file)
-    files: list[WrittenFile] = []
-    tried: Counter[str] = Counter()
-    with Progress("questions written", sum(plan.taken.values())) as progress:
-        for outcome in pool.run(tasks):
-            assert isinstance(outcome.task, WriteTask)
-            if not isinstance(outcome.result, WrittenFile):
-                progress.say(f"a worker died ({outcome.crash}) while writing {outcome.task.name}")
-                tried[outcome.task.name] += 1
-                if tried[outcome.task.name] > 2:
-                    raise InputError(
-                        f"workers keep dying ({outcome.crash})",
-                        where=outcome.task.name,
-                        fix="use fewer --workers or a smaller rows_per_file, or check for a lack of memory",
-                    )
-                pool.again(outcome.task)
-                continue
-            files.append(outcome.result)
-            progress.advance(outcome.result.rows)
-    return sorted(files, key=lambda file: (SPLITS.index(file.split), file.name))
+@dataclass(slots=True)
+class _Generation:
+    """The steps of one job.
 
+    Attributes:
+        config: Settings.
+        source: Source of the pictures.
+        job: Output folder.
+        context: Context of the scan.
+        pool: Worker processes.
+        pictures: Number of pictures; grows if an endless source needs more.
+    """
 
-def _finish(
-    config: GenerateConfig, job: Job, manifest: Manifest, context: ScanContext, pictures: int, source: Source
-) -> None:
-    from reinforcesight.data_gen.viewing.gallery import write_gallery
+    config: GenerateConfig
+    source: Source
+    job: Job
+    context: ScanContext
+    pool: TaskPool
+    pictures: int = 0
 
-    names = {file.name for file in manifest.files}
-    for path in Path(job.data).glob("*.parquet"):
-        if path.name not in names:
-            path.unlink()
-    write_rejections(job.folder, read_reports(context, pictures), source)
-    write_card(job.folder, manifest)
-    write_gallery(job.folder, samples=config.gallery.samples, seed=config.seed)
-    # Last: a folder with a manifest is a finished data set.
-    write_manifest(job.folder, manifest)
-    if not config.keep_work:
-        job.remove_work()
+    def run(self) -> Manifest | None:
+        """Returns ``None`` if other shards, or another process, must finish the data set."""
+        self.pictures = self.source.count() or self._pictures_to_begin_with()
+        self._scan(self.config.own_shard)
+        missing = missing_chunks(self.context, self.pictures)
+        if missing:
+            click.echo(
+                f"shard {self.config.shard} is finished; {len(missing)} of {chunk_count(self.pictures)} chunks are "
+                f"missing: run the other shards with this output folder (or copy their {self.job.work.name} folders "
+                "into it)"
+            )
+            return None
+        with self.job.finishing() as mine:
+            if not mine:
+                click.echo(f"{self.config.output}: another process is writing this data set")
+                return None
+            rules = self._selection_rules()
+            plan = self._fit(rules)
+            if sum(plan.taken.values()) == 0:
+                where = str(self.config.input or self.config.source)
+                raise InputError(self._why_empty(), where=where)
+            tally = _Tally()
+            files = self._write(plan, tally, rules)
+            manifest = build_manifest(
+                config=self.config,
+                identity=dict(self.job.identity),
+                plan=plan,
+                limit=rules.limit,
+                cells=tally.kinds,
+                pictures_used=tally.pictures,
+                pictures_read=self.pictures,
+                files=files,
+                source=self.source,
+            )
+            self._finish(manifest)
+        return manifest
+
+    def _pictures_to_begin_with(self) -> int:
+        """Estimate for an endless source, in whole chunks; at least ten, so that each split gets one."""
+        limit = self.config.max_questions_per_picture or _FEW_QUESTIONS
+        wanted = max(10, math.ceil(self.config.num_samples / limit * _SPARE_PICTURES))
+        return chunk_count(wanted) * CHUNK_PICTURES
+
+    def _scan(self, shard: Shard) -> None:
+        if self.config.engine == "ray":
+            from reinforcesight.data_gen.scanning.on_ray import scan_on_ray
+
+            scan_on_ray(self.context, self.pictures, shard=shard, options=self.config.ray)
+        else:
+            scan_pictures(self.context, self.pictures, pool=self.pool, shard=shard)
+
+    def _scanned(self) -> Pictures:
+        folder, chunks = self.context.folder, range(chunk_count(self.pictures))
+        return Pictures(lambda: read_summaries(folder, chunks), lambda: read_contents(folder, chunks))
+
+    def _selection_rules(self) -> SelectionRules:
+        limit = self.config.max_questions_per_picture
+        if limit == 0:
+            limit = _FEW_QUESTIONS
+            if self.source.count() is not None:
+                usable = sum(1 for _ in self._scanned().contents())
+                needed = math.ceil(self.config.num_samples / max(1, usable) * _SPARE_PICTURES)
+                limit = min(max(needed, _FEW_QUESTIONS), _MANY_QUESTIONS)
+        return SelectionRules(
+            samples=self.config.num_samples,
+            fractions={name: getattr(self.config.splits, name) for name in SPLITS},
+            forms=self.config.forms,
+            limit=limit,
+            seed=self.config.seed,
+        )
+
+    def _fit(self, rules: SelectionRules) -> Fit:
+        """Fit quotas to the pictures; more pictures of an endless source are scanned until no question is missing."""
+        for _ in range(_MOST_WAVES if self.source.count() is None else 0):
+            plan = fit(self._scanned(), rules, adapt=False)
+            if plan.missing == 0:
+                return plan
+            more = max(self.pictures // 8, math.ceil(2 * plan.missing / rules.limit))
+            self.pictures = chunk_count(self.pictures + more) * CHUNK_PICTURES
+            self._scan(Shard())
+        return fit(self._scanned(), rules, adapt=True)
+
+    def _why_empty(self) -> str:
+        reasons: Counter[str] = Counter()
+        example = ""
+        for report in read_reports(self.context, self.pictures):
+            reasons.update(entry.reason for entry in report.rejected)
+            reasons.update(report.abstained)
+            if report.rejected and not example:
+                example = f"; first: {report.rejected[0].source_id}: {report.rejected[0].detail}"
+        counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
+        return f"no question can be asked about these {self.pictures} pictures ({counts}{example})"
+
+    def _write(self, plan: Fit, tally: _Tally, rules: SelectionRules) -> list[WrittenFile]:
+        selections = select(self._scanned(), plan.borders, plan.quotas, plan.supply, rules)
+        tasks = plan_files(tally.counting(selections), plan.taken, self.config.rows_per_file)
+        files: list[WrittenFile] = []
+        tried: Counter[str] = Counter()
+        with Progress("questions written", sum(plan.taken.values())) as progress:
+            for outcome in self.pool.run(tasks):
+                assert isinstance(outcome.task, WriteTask)
+                if not isinstance(outcome.result, WrittenFile):
+                    progress.say(f"a worker died ({outcome.crash}) while writing {outcome.task.name}")
+                    tried[outcome.task.name] += 1
+                    if tried[outcome.task.name] > 2:
+                        raise InputError(
+                            f"workers keep dying ({outcome.crash})",
+                            where=outcome.task.name,
+                            fix="use fewer --workers or a smaller rows_per_file, or check for a lack of memory",
+                        )
+                    self.pool.again(outcome.task)
+                    continue
+                files.append(outcome.result)
+                progress.advance(outcome.result.rows)
+        return sorted(files, key=lambda file: (SPLITS.index(file.split), file.name))
+
+    def _finish(self, manifest: Manifest) -> None:
+        from reinforcesight.data_gen.viewing.gallery import write_gallery
+
+        folder, names = self.job.folder, {file.name for file in manifest.files}
+        for path in self.job.data.glob("*.parquet"):
+            if path.name not in names:
+                path.unlink()
+        write_rejections(folder, read_reports(self.context, self.pictures), self.source)
+        write_card(folder, manifest)
+        write_gallery(folder, samples=self.config.gallery.samples, seed=self.config.seed)
+        # Last: a folder with a manifest is a finished data set.
+        write_manifest(folder, manifest)
+        if not self.config.keep_work:
+            self.job.remove_work()

@@ -33,7 +33,7 @@ class ReasoningStyle(StrictConfig):
         ge=0,
         le=1,
         description="share of the texts about depth and distance that begin with where each object is "
-        "(only where depth is in metres)",
+        "(only if depth is in metres)",
     )
     letters: float = Field(
         0.0,

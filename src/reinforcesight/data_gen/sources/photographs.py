@@ -82,15 +82,15 @@ def _photograph(data: bytes, name: str, source_id: str) -> Photograph:
 
 
 def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> Photograph:
-    """One picture of a table: encoded bytes, ``{"bytes", "path"}`` as datasets stores it, or a list of which the first.
+    """One picture of a table: encoded bytes, ``{"bytes", "path"}`` as datasets stores it, or a list (the first entry).
 
     Args:
         cell: The table's entry.
-        folder: Where pictures lie that are given by path; ``None`` where there are none.
+        folder: Folder of pictures that are stored as paths; ``None``: there are none.
         source_id: Name of the picture in messages.
 
     Raises:
-        PictureRejected: As :func:`read_photograph`, and missing_file where the entry holds no picture.
+        PictureRejected: As :func:`read_photograph`, and missing_file if the entry has no picture.
     """
     if isinstance(cell, list):
         cell = cell[0] if cell else None
