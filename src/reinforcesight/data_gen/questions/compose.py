@@ -84,10 +84,7 @@ class Question:
         reasoning: The reasoning alone.
         boxes: Boxes to draw in the picture (pixels, xyxy half-open), each with its colour.
         evidence: JSON values: ids, the relation asked for, the values compared, whether a floor was found.
-        margin: Scale-free distance from a tie.
-        subject: Id of the object that the relation is about.
-        reference: Id of the object that it is compared with.
-        anchor: Id of the third object (axis distance only).
+        margin, subject, reference, anchor: As in :class:`Candidate`, after a possible exchange.
     """
 
     form: Form

@@ -268,14 +268,8 @@ def _note_abstentions(
         report.abstained[key] += 1
         if report.abstained[key] > 1:
             continue
-        names = {
-            role: None if object_id is None else picture.scene[object_id].name
-            for role, object_id in (
-                ("subject", result.subject),
-                ("reference", result.reference),
-                ("anchor", result.anchor),
-            )
-        }
+        ids = {role: getattr(result, role) for role in ("subject", "reference", "anchor")}
+        names = {role: None if i is None else picture.scene[i].name for role, i in ids.items()}
         report.samples.append(
             {
                 "kind": "pair",

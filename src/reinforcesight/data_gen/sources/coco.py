@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.data_gen.sources.json_values import as_id, short
@@ -91,23 +92,13 @@ def read_coco(path: Path) -> CocoIndex:
         InputError: It can't be read, is not JSON, or lacks a key of COCO's.
     """
     data = _read_json(path)
-    if not isinstance(data, dict):
-        raise InputError(
-            f"expected a COCO mapping with 'images', 'annotations' and 'categories', got {type(data).__name__}",
-            where=str(path),
-            fix="see docs/annotated-input.md",
-        )
+    problem = "" if isinstance(data, dict) else f"expected a mapping, got {type(data).__name__}"
     for key in ("images", "annotations", "categories"):
-        if key not in data:
-            raise InputError(
-                f"not COCO: the key {key!r} is missing", where=str(path), fix="see docs/annotated-input.md"
-            )
-        if not isinstance(data[key], list):
-            raise InputError(
-                f"not COCO: {key!r} should be a list, got {type(data[key]).__name__}",
-                where=str(path),
-                fix="see docs/annotated-input.md",
-            )
+        if not problem and not isinstance(data.get(key), list):
+            found = type(data[key]).__name__ if key in data else "nothing"
+            problem = f"{key!r} should be a list, got {found}"
+    if problem:
+        raise InputError(f"not COCO: {problem}", where=str(path), fix="see docs/annotated-input.md")
     problems: list[Skipped] = []
     categories = _categories(data["categories"], problems)
     positions: dict[int | str, int] = {}
@@ -119,21 +110,15 @@ def read_coco(path: Path) -> CocoIndex:
     return CocoIndex(_entries(data["images"], groups), categories, tuple(problems))
 
 
-def _read_json(path: Path) -> object:
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise InputError(
-            f"the annotations can't be read: {error}", where=str(path), fix="check the file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the annotations are not UTF-8", where=str(path), fix="save them as UTF-8"
-        ) from error
+        what, fix = f"the annotations can't be read: {error}", "check the file"
+        raise InputError(what, where=str(path), fix=fix) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"not valid JSON: {error}", where=str(path), fix="fix it or export it again"
-        ) from error
+        what, fix = f"the annotations are not JSON in UTF-8: {error}", "correct the file, or export it again"
+        raise InputError(what, where=str(path), fix=fix) from error
 
 
 def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str, object]:
