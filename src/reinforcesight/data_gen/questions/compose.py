@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
 
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
 from reinforcesight.data_gen.questions.reasoning import Facts, write_reasoning
@@ -64,7 +66,8 @@ class Candidate:
     relation: Relation
     margin: float
     evidence: dict[str, Any]
-    forms: frozenset[Form]
+    # Stored in a fixed order: work files are the same whichever process writes them.
+    forms: Annotated[frozenset[Form], PlainSerializer(sorted, list[Form])]
 
 
 @dataclass(frozen=True)
