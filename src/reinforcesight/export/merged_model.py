@@ -14,7 +14,7 @@ from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import ModelConfig, ModelSource, find_source, load_model
 
-# What a processor is loaded from; the base's own files, since other programs know them by these names.
+# Files that a processor is loaded from, under the names that other programs expect.
 PROCESSOR_FILES = (
     "preprocessor_config.json",
     "processor_config.json",
@@ -46,7 +46,7 @@ class ExportedModel:
 
 
 def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
-    """Write a checkpoint as one plain model, in its base's own number format.
+    """Write a checkpoint as one plain model in its base's dtype.
 
     Args:
         model_path: Adapter or checkpoint folder.
@@ -101,12 +101,12 @@ def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
 
 
 def _record_of(source: Path) -> RunRecord | None:
-    """The record beside a published model, or above one of its checkpoints."""
+    """The record next to a published model, or in the folder above a checkpoint."""
     return RunRecord.load(source) or RunRecord.load(source.resolve().parent)
 
 
 def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
-    """The base whose processor files count: an adapter's, or the one that full fine-tuning started from."""
+    """The base whose processor files are copied: an adapter's, or the one that full fine-tuning started from."""
     if found.adapter is not None or record is None:
         return found
     model: dict[str, Any] = record.content.get("model", {})
@@ -117,7 +117,7 @@ def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
 
 
 def _stored_dtype(found: ModelSource) -> Any:
-    """The number format that the base's weights are stored in."""
+    """Dtype of the base's stored weights."""
     transformers = require_module("transformers", extra="train")
     try:
         config = transformers.AutoConfig.from_pretrained(found.base, revision=found.base_revision or "main")
@@ -128,7 +128,7 @@ def _stored_dtype(found: ModelSource) -> Any:
 
 
 def _share(folder: Path) -> None:
-    """Give all files the user's default permissions; weights are written for their owner alone."""
+    """Give all files the default permissions; safetensors makes weights readable for their owner alone."""
     mask = os.umask(0)
     os.umask(mask)
     for file in folder.iterdir():
@@ -144,7 +144,7 @@ def _push(folder: Path, repository: str) -> None:
     except (OSError, ValueError) as error:  # the hub's errors are OSErrors
         reason = " ".join(str(error).split())[:200]
         raise OutputError(
-            f"the upload failed, the model stands in {folder}: {reason}",
+            f"the upload failed, the model is in {folder}: {reason}",
             where=repository,
             fix="log in with: hf auth login, then upload the folder",
         ) from error

@@ -16,15 +16,12 @@ from reinforcesight.config import StrictConfig
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.model.load import LoadedModel, ModelOptions, load_model
+from reinforcesight.pictures.decode import read_rgb
+from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
 from reinforcesight.protocol import Protocol, with_instruction
 
 if TYPE_CHECKING:
     from PIL import Image
-
-# CV-Bench's colours, in the order in which its questions name objects.
-COLOURS = ("red", "blue", "green")
-
-Box = tuple[float, float, float, float]
 
 
 class AskConfig(StrictConfig):
@@ -34,14 +31,18 @@ class AskConfig(StrictConfig):
     question: str | None = Field(None, description="Question; options may follow as (A) ... (B) ...")
     model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
     box: tuple[str, ...] = Field(
-        (), description='Box to draw around a named object, "name=x0,y0,x1,y1" in pixels; at most three'
+        (),
+        description='Box to draw around a named object, "name=x0,y0,x1,y1" in pixels as viewers show it; at most three',
     )
     batch: Path | None = Field(
-        None, description='JSONL file of {"image": ..., "question": ..., "box": [...]}; answers come as JSONL'
+        None,
+        description='JSONL file of {"image": ..., "question": ..., "box": [...]}; prints answers as JSONL',
     )
-    image_root: Path | None = Field(None, description="Folder of a batch's pictures; default: the file's own")
-    batch_size: int = Field(8, ge=1, description="Questions of a batch answered together")
-    max_new_tokens: int = Field(256, ge=1, description="Where an answer is cut off")
+    image_root: Path | None = Field(
+        None, description="Folder of the batch's pictures; default: the folder of the file"
+    )
+    batch_size: int = Field(8, ge=1, description="Questions generated together")
+    max_new_tokens: int = Field(256, ge=1, description="Maximum number of generated tokens")
     model: ModelOptions = Field(default_factory=ModelOptions)
 
     @model_validator(mode="after")
@@ -49,19 +50,21 @@ class AskConfig(StrictConfig):
         if self.batch is None and (self.image is None or self.question is None):
             raise ValueError("give IMAGE and question, or --batch FILE.jsonl")
         if self.batch is not None and (self.image is not None or self.question is not None or self.box):
-            raise ValueError("--batch brings its own pictures, questions and boxes")
+            raise ValueError(
+                "--batch has its own pictures, questions and boxes; leave out IMAGE, question and --box"
+            )
         return self
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's answer, taken apart.
+    """A model's answer in its parts.
 
     Attributes:
-        reasoning: What stands in the thinking tags; empty where there are none.
-        answer: What stands in the answer tags, or the text without its reasoning.
+        reasoning: Text in the thinking tags; empty if there are none.
+        answer: Text in the answer tags, or the text without its reasoning.
         text: The whole output.
-        finished: Whether the model ended it, rather than the length limit.
+        finished: The model ended the answer, not the length limit.
     """
 
     reasoning: str
@@ -72,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class AskResult:
-    """All answers, ``None`` for a line of a batch that could not be asked."""
+    """All answers; ``None`` for a line of a batch that could not be asked."""
 
     answers: tuple[Answer | None, ...]
     exit_code: int
@@ -91,7 +94,7 @@ def ask(config: AskConfig) -> AskResult:
 
     Raises:
         InputError: The picture, a box, the file or the model can't be used. In a batch, a bad line is reported in
-            its place and the others are still answered; the exit status is then 1.
+            its place, the others are answered, and the exit status is 1.
     """
     if config.batch is None:
         assert config.image is not None
@@ -146,7 +149,7 @@ def _ask_batch(config: AskConfig, path: Path) -> AskResult:
 def answer_questions(
     loaded: LoadedModel, questions: Sequence[_Question], pictures: Sequence[Image.Image], config: AskConfig
 ) -> list[Answer]:
-    """Generate greedily and take the outputs apart."""
+    """Answer with greedy decoding, and split reasoning from answer."""
     if not questions:
         return []
     from reinforcesight.model.chat import generate_text
@@ -172,8 +175,8 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
     Raises:
         InputError: An item is not of this form, or there are more than three.
     """
-    if len(items) > len(COLOURS):
-        raise InputError(f"{len(items)} boxes, at most {len(COLOURS)} have a colour", where="--box")
+    if len(items) > len(BOX_COLOURS):
+        raise InputError(f"{len(items)} boxes, at most {len(BOX_COLOURS)} have a colour", where="--box")
     boxes = []
     for item in items:
         name, _, numbers = item.rpartition("=")
@@ -192,13 +195,13 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
 
 
 def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
-    """Mention each box beside the first mention of its object, as CV-Bench's questions do.
+    """Mention each box after the first mention of its object, as CV-Bench's questions do.
 
     Raises:
         InputError: The question does not name a boxed object.
     """
     coloured = []
-    for (name, box), colour in zip(boxes, COLOURS, strict=False):
+    for (name, box), colour in zip(boxes, BOX_COLOURS, strict=False):
         mention = re.search(
             rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE
         )
@@ -220,15 +223,12 @@ def picture_with_boxes(question: _Question) -> Image.Image:
     Raises:
         InputError: It is missing or can't be used, or a box lies outside it.
     """
-    from reinforcesight.pictures.decode import read_rgb
-    from reinforcesight.pictures.drawing import draw_boxes
-
     picture = read_rgb(question.image)
     return draw_boxes(picture, question.boxes) if question.boxes else picture
 
 
 def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:
-    """Line numbers with their questions, or with what is wrong with them.
+    """Line numbers with their questions or errors.
 
     Raises:
         InputError: The file can't be read or has no lines.
@@ -258,7 +258,7 @@ def _parse_line(number: int, text: str, root: Path) -> _Question:
     if not isinstance(boxes, list) or not all(isinstance(box, str) for box in boxes):
         raise InputError('"box" must be a list of "name=x0,y0,x1,y1"')
     image = root / item["image"]
-    # A file of questions may come from elsewhere, so it reaches no picture outside its own folder.
+    # A file of questions may come from someone else, so it may read no picture outside its folder.
     if not image.resolve().is_relative_to(root.resolve()):
         raise InputError(f"the picture {item['image']!r} lies outside {root}", fix="give --image_root")
     return make_question(number, image, item["question"], parse_boxes(boxes))

@@ -1,4 +1,4 @@
-"""Model cards made from run records: data, recipe, scores; nothing that was not measured."""
+"""Model cards from run records: data, recipe and measured scores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_model_card(
     Args:
         record: The run that made the model; ``None`` where there is no record of it.
         folder: Where the model is.
-        base_model: Named in the card where the record is absent.
+        base_model: Used if there is no record.
         name: Heading; the folder's name by default.
 
     Returns:
@@ -45,7 +45,7 @@ def write_model_card(
     content = record.content if record is not None else {}
     base = content.get("model", {}).get("base_model") or base_model
     header: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}
-    # The hub links base models by id; a folder of this machine would be a dead link.
+    # The hub links base models by id; a local folder would be a dead link.
     if base and not Path(base).is_dir():
         header["base_model"] = base
     header["tags"] = ["spatial-reasoning", "reinforcesight", *([content["command"]] if content else [])]

@@ -1,4 +1,4 @@
-"""The chat format, written once: training, evaluation, asking and reinforcement all go through here."""
+"""The one chat format of training, evaluation and ``ask``, and generation with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reinforcesight.errors import ConfigError
 
 Message = Mapping[str, Any]
 
-# A sampled placeholder makes the next forward pass expect a picture that is not there.
+# After a sampled placeholder the next forward pass would expect another picture.
 _PLACEHOLDERS = (
     "<|image_pad|>",
     "<|video_pad|>",
@@ -41,7 +41,7 @@ class Generation:
     Attributes:
         text: Without special tokens.
         token_count: Generated tokens, the end token included.
-        finished: Whether the model ended it, rather than the length limit.
+        finished: The model ended it, not the length limit.
     """
 
     text: str
@@ -56,7 +56,7 @@ def user_message(prompt: str, *, with_image: bool = True) -> dict[str, Any]:
 
 
 def structured(messages: Sequence[Message], *, with_image: bool = True) -> list[dict[str, Any]]:
-    """Messages whose contents are parts; a picture goes into the first user turn that is plain text."""
+    """Messages with their contents as parts; the picture goes into the first user turn that is plain text."""
     result: list[dict[str, Any]] = []
     pending = with_image
     for message in messages:
@@ -79,7 +79,7 @@ def chat_text(
     *,
     with_image: bool = True,
 ) -> str:
-    """Render messages by the checkpoint's chat template; plain-string contents get the picture put in.
+    """Render messages with the checkpoint's chat template, with a picture as :func:`structured` places it.
 
     Raises:
         ConfigError: The checkpoint has no chat template.
@@ -100,11 +100,11 @@ def chat_text(
 def training_texts(
     processor: Any, prompt: Sequence[Message], completion: Sequence[Message], *, with_image: bool = True
 ) -> tuple[str, str]:
-    """The rendered prompt, exactly as generation sees it, and the completion with the end of its turn."""
+    """The prompt exactly as generation renders it, and the completion with the end of its turn."""
     before = chat_text(processor, prompt, with_image=with_image)
     whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
     if not whole.startswith(before):
-        # Some reasoning templates open the thinking tag in the generation prompt; the common part counts.
+        # Some reasoning templates open the thinking tag in the generation prompt: the common part is the prompt.
         before = "".join(
             a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False))
         )
@@ -117,7 +117,7 @@ def encode(
     """Tensors for a batch of rendered texts, each with its picture or ``None``.
 
     Returns:
-        A mapping with ``input_ids`` and ``attention_mask`` (B, T), and the pictures' tensors if there are any.
+        ``input_ids`` and ``attention_mask`` (B, T), and the pictures' tensors if there are any.
     """
     nested = [[image.convert("RGB")] if image is not None else [] for image in images]
     return processor(
@@ -131,7 +131,7 @@ def encode(
 
 
 def suppressed_token_ids(processor_or_model: Any) -> list[int]:
-    """Ids of picture, video and vision tokens, which must never be sampled; takes a processor or a model."""
+    """Ids of picture, video and vision tokens, which must not be sampled."""
     ids: set[int] = set()
     config = getattr(processor_or_model, "config", None)
     for holder in (processor_or_model, config):
@@ -166,10 +166,10 @@ def generate_text(
         processor: The model's own.
         prompts: What the user says; the chat format is applied here.
         images: One picture per prompt, or ``None`` for a text-only prompt.
-        max_new_tokens: Where a completion is cut off.
+        max_new_tokens: Maximum tokens of a completion.
         batch_size: Prompts generated together.
         temperature: Zero for greedy decoding.
-        synced_gpus: Needed where weights are sharded over processes.
+        synced_gpus: As in transformers' ``generate``; for weights that are sharded over processes.
         on_batch: Called with the number of completions after each batch.
     """
     if len(prompts) != len(images):
@@ -207,7 +207,7 @@ def generate_encoded(
             **inputs,
             **(sampling if temperature > 0 else greedy),
             max_new_tokens=max_new_tokens,
-            # Qwen's own files set 1.05, which distorts answers that restate the options.
+            # Qwen's generation_config.json sets 1.05, which distorts answers that repeat the options.
             repetition_penalty=1.0,
             suppress_tokens=suppressed_token_ids(processor),
             use_cache=True,

@@ -1,4 +1,4 @@
-"""One place that loads a base model, an adapter or a merged checkpoint together with its processor."""
+"""Load a base model, an adapter or a merged checkpoint with its processor."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
     "weights_fingerprint",
 ]
 
-# Models that come with the package stand here, one sub-folder each, and are named by that sub-folder.
+# Models in the package, one sub-folder each, by whose name they are loaded.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
 EMBEDDED_MODEL = "nano"
 
@@ -53,7 +53,7 @@ class LoadedModel:
     """A model in evaluation mode with its processor.
 
     Attributes:
-        model: A ``PreTrainedModel``, or a ``PeftModel`` around one where an adapter was attached.
+        model: A ``PreTrainedModel``, or a ``PeftModel`` if an adapter was attached.
         processor: Takes texts and PIL pictures.
         description: What was loaded: paths, resolved revision, architecture, number format, versions.
     """
@@ -68,8 +68,8 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
 
     Args:
         config: What to load.
-        trainable: Keep an adapter trainable, and leave placement of unquantised weights to the trainer.
-        merge_adapter: Fold an adapter into the base's weights; not possible with quantised weights.
+        trainable: Keep an adapter trainable, and let the trainer place unquantised weights.
+        merge_adapter: Merge an adapter into the base's weights, which must not be quantised.
 
     Raises:
         ConfigError: The options don't go together.
@@ -115,14 +115,14 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if device == "cpu":
         keep_freed_memory()
     processor = load_processor(source, config)
-    # Generation pads with this token; a model without one prints a warning for each batch.
+    # Without a padding token generation prints a warning for each batch.
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
 
 
 def quiet_libraries() -> None:
-    """Keep the libraries' progress bars to terminals; elsewhere they fill the log."""
+    """Show the libraries' progress bars on terminals alone; elsewhere they fill the log."""
     if not sys.stderr.isatty():
         require_module("transformers", extra="train").logging.disable_progress_bar()
         require_module("datasets", extra="train").disable_progress_bars()
@@ -137,7 +137,7 @@ def resolve_path(model_path: str) -> str:
 
 
 def find_source(config: ModelConfig) -> ModelSource:
-    """Tell a base model or merged checkpoint from an adapter, in a folder or on the hub.
+    """Find out whether a folder or hub repository holds a model or an adapter, and the adapter's base.
 
     Raises:
         InputError: The folder holds no model, or the adapter does not name its base.
@@ -174,7 +174,7 @@ def find_source(config: ModelConfig) -> ModelSource:
 
 
 def _locate_base(base: str, adapter_folder: Path) -> str:
-    """A base given as a relative path counts from the working directory, else from the adapter's folder."""
+    """A relative path is looked up in the working directory, then in the adapter's folder."""
     base = resolve_path(base)
     beside = adapter_folder / base
     if not Path(base).is_dir() and beside.is_dir():
@@ -211,7 +211,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def check_remote_code(config: ModelConfig, path: str) -> None:
-    """Code from a repository runs only at a revision that the user has named.
+    """Refuse code from a repository at a revision that the user has not named.
 
     Raises:
         ConfigError: Remote code is on, the model comes from the hub, and no revision is given.
@@ -239,8 +239,8 @@ def _quantization_config(config: ModelConfig, dtype: torch.dtype | str) -> Any:
 
     transformers = require_module("transformers", extra="train")
 
-    # The vision tower and the output layer stay as they are: they are small and lose the most by rounding. The
-    # names are matched as expressions from the start of a module's full name.
+    # The vision tower and the output layer are not quantised: they are small and lose the most. bitsandbytes matches
+    # the names as expressions from the start of a module's full name.
     whole = ("visual", "vision_tower", "vision_model", "multi_modal_projector", "connector", "lm_head")
     skipped = [rf"(.*\.)?{name}(\.|$)" for name in whole]
     if config.quantization == "8bit":
@@ -265,7 +265,7 @@ def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
 
 
 def _cannot_load(path: str, error: Exception) -> InputError:
-    # transformers explains itself over many lines; the first says what is wrong.
+    # The first of the many lines of transformers' errors says what is wrong.
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return InputError(
         f"the model can't be loaded: {reason[:300]}",
@@ -277,7 +277,7 @@ def _cannot_load(path: str, error: Exception) -> InputError:
 def describe_model(
     model: Any, processor: Any, config: ModelConfig, source: ModelSource, *, torch_dtype: object
 ) -> dict[str, Any]:
-    """What was loaded, for records and reports; plain JSON values."""
+    """What was loaded, as JSON values for records and reports."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     size = getattr(processor.image_processor, "size", None)
     return {

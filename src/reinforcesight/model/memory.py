@@ -1,4 +1,4 @@
-"""Memory on a CPU: keep what tensors have freed, for the next ones to use."""
+"""Let glibc keep the memory that tensors free on a CPU."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _GROW_BY = 256 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep freed memory instead of giving it back to the system.
+    """Let the C library keep freed memory instead of returning it to the system.
 
-    By default glibc asks the system for every tensor of more than some MiB and gives it back afterwards, and the system
-    has to clear each page again: a tenth of the time of a training step of a small model on a CPU
-    (``benchmarks/training_step.py``). The process then keeps its peak of memory to its end. Whoever has set glibc's own
-    variables (``MALLOC_...``, ``GLIBC_TUNABLES``) has chosen otherwise and is left alone.
+    By default glibc maps memory for every tensor of more than some MiB and unmaps it afterwards, and the system clears
+    each page again, which takes a tenth of a training step of a small model on a CPU (``benchmarks/training_step.py``).
+    The process then keeps its peak of memory until it ends. Nothing is changed if glibc's own variables
+    (``MALLOC_...``, ``GLIBC_TUNABLES``) are set.
 
     Returns:
-        Whether it was done; not on other systems or C libraries.
+        Whether it was done; always ``False`` with another C library.
     """
     chosen = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
     if not sys.platform.startswith("linux") or chosen:

@@ -1,4 +1,4 @@
-"""Which model is loaded and how, and where its weights come from. Imports fast: every stage's settings hold these."""
+"""Settings of which model is loaded and how, without heavy imports."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 
-# The first says at every single product on a CPU that it works in float16 inside; the second, as soon as peft
-# imports it, that a faster kernel could be downloaded. This module is imported before either.
+# The first warns at every matrix product on a CPU that it casts to float16; the second, on import, that a faster
+# kernel could be downloaded. This module is imported before both.
 for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class ModelOptions(StrictConfig):
-    """How a model is loaded, whichever it is."""
+    """How a model is loaded."""
 
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Weights' number format; auto: the checkpoint's own on a GPU, float32 on a CPU"
+        "auto", description="Weights' dtype; auto: the checkpoint's on a GPU, float32 on a CPU"
     )
     quantization: Literal["none", "8bit", "4bit"] = Field(
         "none", description="bitsandbytes quantisation of the base"
     )
     attn_implementation: str | None = Field(
-        None, description="eager, sdpa, flash_attention_2, ...; empty: the model's default"
+        None, description="eager, sdpa, flash_attention_2, ...; default: the model's"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     min_pixels: int | None = Field(
-        None, ge=1, description="Smaller pictures are enlarged to this many pixels"
+        None, ge=1, description="Minimum pixels of a picture; smaller ones are enlarged"
     )
-    max_pixels: int | None = Field(None, ge=1, description="Larger pictures are shrunk to this many pixels")
-    trust_remote_code: bool = Field(False, description="Run code that comes with the model; needs a revision")
+    max_pixels: int | None = Field(
+        None, ge=1, description="Maximum pixels of a picture; larger ones are shrunk"
+    )
+    trust_remote_code: bool = Field(
+        False, description="Run code from the model's repository; needs --revision"
+    )
 
     @model_validator(mode="after")
     def _pixel_bounds_in_order(self) -> ModelOptions:
@@ -55,7 +59,7 @@ class ModelConfig(ModelOptions):
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where weights come from: the base, and the adapter on top of it if there is one."""
+    """Where weights come from: the base, and its adapter if there is one."""
 
     base: str
     base_revision: str | None

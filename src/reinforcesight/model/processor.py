@@ -32,7 +32,7 @@ _PROCESSOR_FILE = "processor_config.json"
 
 
 class _NoVideo(ProcessorMixin):
-    """Stands between a processor class and ``ProcessorMixin`` and drops the absent video processor."""
+    """Drops the absent video processor between a processor class and ``ProcessorMixin``."""
 
     video_section: dict[str, Any] | None = None
 
@@ -60,7 +60,7 @@ class _NoVideo(ProcessorMixin):
         return files
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The class is made at run time, so data-loader workers that are spawned must make it anew.
+        # The class is made at run time, so spawned data-loader workers must make it again.
         state = (self.image_processor, self.tokenizer, self.chat_template, self.video_section)
         return _rebuild, (type(self).__mro__[1], *state)
 
@@ -102,14 +102,14 @@ def _rebuild(
 def make_processor(
     processor_class: type, image_processor: Any, tokenizer: Any, chat_template: str | None
 ) -> Any:
-    """A processor from its parts, for a model that is built rather than loaded."""
+    """A processor from its parts, for a model that is built instead of loaded."""
     return _rebuild(processor_class, image_processor, tokenizer, chat_template, None)
 
 
 def load_processor(source: ModelSource, options: ModelOptions) -> Any:
-    """Load a checkpoint's processor, with the picture size bounds of the options.
+    """Load a checkpoint's processor, with the picture bounds of the options.
 
-    The adapter's own processor files win over the base's, since training may have bounded the picture size.
+    An adapter's processor files are preferred to the base's, since training may have changed the picture bounds.
 
     Raises:
         ConfigError: Bounds are given and the picture processor has none.
@@ -157,11 +157,11 @@ def _has_processor(path: str) -> bool:
 
 
 def _bound_pictures(image_processor: Any, options: ModelOptions, path: str) -> None:
-    """Set the least and the most pixels of a resized picture (height x width, before patching)."""
+    """Set the minimum and maximum pixels of a resized picture (height x width, before patching)."""
     if options.min_pixels is None and options.max_pixels is None:
         return
     size = dict(image_processor.size)
-    # Qwen's picture processors keep pixel counts under these two names; elsewhere they are edge lengths.
+    # Qwen's picture processors store pixel counts under these two names; others store edge lengths.
     if not hasattr(image_processor, "merge_size") or not {"shortest_edge", "longest_edge"} <= size.keys():
         raise ConfigError(
             f"{type(image_processor).__name__} has no bounds in pixels",
@@ -173,7 +173,7 @@ def _bound_pictures(image_processor: Any, options: ModelOptions, path: str) -> N
     factor = image_processor.patch_size * image_processor.merge_size
     if high < factor * factor:
         raise ConfigError(
-            f"max_pixels {high} is less than one visual token",
+            f"max_pixels {high} is below one visual token",
             where=path,
             fix=f"use at least {factor * factor}",
         )

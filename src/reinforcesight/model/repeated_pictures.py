@@ -1,8 +1,8 @@
 """Encode a picture that occurs several times in a batch only once.
 
-GRPO asks each question eight times or so, and rating a data set by pass rate four times, so most of what a vision tower
-would do for such a batch it has done already. Towers of the Qwen2-VL family attend within one picture alone, so leaving
-out the repetitions changes no value, and gradients of the repetitions add up in the one that is encoded.
+GRPO samples about eight completions of a question, and rating a data set by pass rate four. Towers of the Qwen2-VL
+family attend within one picture alone, so leaving out the repetitions changes no value, and gradients of the
+repetitions add up in the one that is encoded.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _STASH = "_repeated_pictures"
 
 
 def encode_repeated_once(model: Any) -> bool:
-    """Let the vision tower of a model leave out pictures that stand in the batch already.
+    """Let a model's vision tower skip pictures that the batch already has.
 
     Args:
         model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Its weights and its state dict stay as they are.
 
     Returns:
-        Whether the model is of a family for which this is done; others are left alone.
+        Whether the model's family is supported; other models are not changed.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     tower = getattr(getattr(inner, "model", None), "visual", None)
@@ -46,8 +46,8 @@ def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) 
     """
     sizes = [math.prod(shape) for shape in shapes]
     pieces = torch.split(patches, sizes)
-    # A sum tells most pictures apart, and of those that it can't all patches are compared.
-    # Apple's GPUs have no float64; sums that come out different there leave a picture to be encoded again.
+    # Pictures with equal sums are compared patch by patch. Apple's GPUs have no float64; if sums of equal pictures
+    # differ there, the picture is encoded twice.
     rows = patches.sum(1, dtype=torch.float32 if patches.device.type == "mps" else torch.float64)
     sums = torch.stack([piece.sum() for piece in torch.split(rows, sizes)]).tolist()
     seen: dict[tuple[tuple[int, ...], float], list[int]] = {}
@@ -64,14 +64,14 @@ def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) 
 def _leave_out(
     tower: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Before the tower: keep one of each picture, and note which stands for which."""
+    """Before the tower: keep one of each picture, and store the place of each."""
     setattr(tower, _STASH, None)
     grid = kwargs.get("grid_thw", args[1] if len(args) > 1 else None)
     patches = args[0] if args else kwargs.get("hidden_states")
     others = any(
         isinstance(v, torch.Tensor) for k, v in kwargs.items() if k not in ("grid_thw", "hidden_states")
     )
-    # Positions or borders that somebody has worked out beforehand are those of the whole batch.
+    # Positions or borders that the caller has computed are those of the whole batch.
     if grid is None or patches is None or len(grid) < 2 or len(args) > 2 or others:
         return None
     shapes = [tuple(shape) for shape in grid.tolist()]
@@ -93,7 +93,7 @@ def _leave_out(
 
 
 def _put_back(tower: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-    """After the tower: the features of each picture in every place where it stood."""
+    """After the tower: repeat the features of each picture in its places."""
     stash = getattr(tower, _STASH, None)
     setattr(tower, _STASH, None)
     if stash is None:
@@ -106,7 +106,7 @@ def _repeated(value: Any, places: list[int], sizes: list[int], total: int) -> An
     """Rows of patches, or of patches merged into tokens, repeated picture by picture; also within containers."""
     if isinstance(value, torch.Tensor):
         if value.ndim == 0 or len(value) == 0 or total % len(value):
-            raise ValueError(f"features of shape {tuple(value.shape)} can't be told apart by picture")
+            raise ValueError(f"features of shape {tuple(value.shape)} can't be split by picture")
         merged = total // len(value)
         pieces = torch.split(value, [size // merged for size in sizes])
         return torch.cat([pieces[place] for place in places])

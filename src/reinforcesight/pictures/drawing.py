@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from PIL import Image, ImageDraw
 
@@ -11,9 +10,8 @@ from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import to_rgb
 
 Box = tuple[float, float, float, float]
-Colour = Literal["red", "blue", "green"]
 
-# The colours that CV-Bench's questions name, at full strength.
+# The colours that CV-Bench's questions name, in the order in which they name objects.
 BOX_COLOURS: dict[str, tuple[int, int, int]] = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0)}
 
 
@@ -23,7 +21,7 @@ def line_width(width: int, height: int) -> int:
 
 
 def draw_boxes(image: Image.Image, boxes: Sequence[tuple[Box, str]]) -> Image.Image:
-    """A copy of a picture, in RGB, with box outlines on it; they stay inside the picture, and inside their box.
+    """A copy of a picture in RGB with box outlines, each inside its box and the picture.
 
     Args:
         image: Any picture of Pillow's; transparency is laid over white.

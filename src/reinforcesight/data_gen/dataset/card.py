@@ -1,4 +1,4 @@
-"""The dataset card, ``README.md``: its YAML header tells ``datasets`` what the files hold."""
+"""The dataset card, ``README.md``, with the YAML header that ``datasets`` reads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _header(manifest: Manifest) -> dict[str, Any]:
     size = next((name for limit, name in _SIZES if total < limit), "n>1M")
     rendered = manifest.source == "rendered"
     return {
-        # Pictures of a user's own keep their own terms, which only the user knows.
+        # Only the user knows the terms of their pictures.
         "license": "mit" if rendered else "unknown",
         "language": ["en"],
         "task_categories": ["visual-question-answering", "image-text-to-text"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from reinforcesight.data_gen.choosing.fitting import Fit
 from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS
+from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.writer import WrittenFile
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.scanning.work_files import ChunkReport
@@ -23,7 +24,7 @@ from reinforcesight.relations.kinds import Relation
 if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
 
-# All rejected pictures are named up to this number for each reason; of pairs and annotations a few examples do.
+# Examples in rejections.json for each reason: of rejected pictures, and of annotations and pairs.
 _NAMED_PICTURES = 1000
 _SAMPLES = 20
 _LIBRARIES = ("numpy", "pillow", "pyarrow", "pydantic", "trimesh", "embreex", "pycocotools")
@@ -40,11 +41,12 @@ class Manifest:
         pictures: Pictures by split.
         pictures_read: Pictures that were read.
         pictures_usable: Pictures with at least one clear pair.
-        asked: Questions that were wanted.
-        questions_per_picture: Most questions of one picture.
+        asked: Questions that the settings ask for.
+        questions_per_picture: Maximum questions of one picture.
         counts: For each of relation, task, form, answer, and answer of yes/no questions: value to number.
-        cells: By split: number of questions of each "relation | form | letter", "(yes)" or "(no)" where asked.
-        shortfalls: In words, where the balance or the number is not what was wanted.
+        cells: By split: number of questions of each "relation | form | letter", with "(yes)" or "(no)" for yes/no
+            questions.
+        shortfalls: Sentences on where balance or number differ from the settings.
         files: The Parquet files.
         software: Versions, and the commit of a development checkout.
     """
@@ -76,12 +78,11 @@ def build_manifest(
     files: Sequence[WrittenFile],
     source: Source,
 ) -> Manifest:
-    """Gather what is known of a data set."""
     total: Counter[QuestionKind] = Counter()
     for counter in cells.values():
         total.update(counter)
     counts = _counts(total)
-    splits = [name for name in ("train", "validation", "test") if name in cells]
+    splits = [name for name in SPLITS if name in cells]
     return Manifest(
         job=identity,
         source=source.name,
@@ -93,7 +94,7 @@ def build_manifest(
         questions_per_picture=limit,
         counts=counts,
         cells={
-            name: {_cell_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits
+            name: {_kind_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits
         },
         shortfalls=_shortfalls(config, plan, limit, counts, splits),
         files=list(files),
@@ -137,7 +138,7 @@ def _order(item: tuple[QuestionKind, int]) -> tuple[int, int, int, bool]:
     return list(Relation).index(kind.relation), list(Form).index(kind.form), kind.answer_index, kind.affirm
 
 
-def _cell_name(kind: QuestionKind) -> str:
+def _kind_name(kind: QuestionKind) -> str:
     name = f"{kind.relation.value} | {kind.form.value} | {letter(kind.answer_index)}"
     if kind.form is Form.YES_NO:
         name += " (yes)" if kind.affirm else " (no)"
@@ -151,35 +152,35 @@ def _shortfalls(
     counts: Mapping[str, Mapping[str, int]],
     splits: Sequence[str],
 ) -> list[str]:
-    """What is not as it was wanted. A difference of a single question can't be avoided and is not told."""
-    told = []
+    """Where number or balance differ from the settings; differences of one question can't be avoided."""
+    notes = []
     relations = counts["relation"]
     total = sum(relations.values())
     if total < config.num_samples:
-        told.append(
-            f"{total} of {config.num_samples} questions: no more with an even choice, at most {limit} a picture "
+        notes.append(
+            f"{total} of {config.num_samples} questions: no more are balanced, with at most {limit} per picture "
             f"(pictures with a clear pair: {plan.pictures})"
         )
     absent = [relation for relation in Relation if relation.value not in relations]
     for reason, hopeless in (("no clear pair, or no depth", True), ("too few pictures", False)):
         names = [r.value for r in absent if hopeless != any(s.pairs[r.axis] for s in plan.supply.values())]
         if names:
-            told.append(f"no question about {', '.join(names)}: {reason}")
-    told += _uneven("relation", relations)
+            notes.append(f"no question about {', '.join(names)}: {reason}")
+    notes += _uneven("relation", relations)
     wanted = sum(config.forms.values())
     expected = {form.value: weight / wanted for form, weight in config.forms.items()}
     for form, share in expected.items():
         count = counts["form"].get(form, 0)
         if count + 2 < share * total:
-            told.append(
-                f"form {form}: {count} questions, {round(share * total)} wanted: too few pairs with names of their own"
+            notes.append(
+                f"form {form}: {count} questions instead of {round(share * total)}: too few pairs with unique names"
             )
-    told += _uneven("answer", counts["answer"])
-    told += _uneven("yes/no answer", counts["yes_no"])
-    for name in ("train", "validation", "test"):
+    notes += _uneven("answer", counts["answer"])
+    notes += _uneven("yes/no answer", counts["yes_no"])
+    for name in SPLITS:
         if getattr(config.splits, name) > 0 and name not in splits:
-            told.append(f"no {name} split: too few pictures")
-    return told
+            notes.append(f"no {name} split: too few pictures")
+    return notes
 
 
 def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
@@ -191,13 +192,13 @@ def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
 
 @runtime_checkable
 class _HasProblems(Protocol):
-    """A source that also knows of problems that belong to no single picture."""
+    """A source that also reports problems of no single picture."""
 
     def problems(self) -> tuple[Skipped, ...]: ...
 
 
 def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Source) -> None:
-    """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason, with examples.
+    """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason with examples.
 
     Raises:
         OutputError: It can't be written.

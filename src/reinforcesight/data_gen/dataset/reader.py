@@ -1,7 +1,4 @@
-"""Read a data set from its folder, file by file and group by group, so that memory stays flat.
-
-The one reader of Parquet files with questions. A broken file is named and costs no more than itself.
-"""
+"""The one reader of Parquet files with questions: file by file and group by group, in constant memory."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ class SplitFile:
 
 @dataclass(frozen=True, slots=True)
 class RowPlace:
-    """Where a row is in its file: row group, and row within the group."""
+    """A row's place in its file: row group, and row within the group."""
 
     group: int
     row: int
@@ -56,7 +53,7 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that can't be read as a question, and why."""
+    """A row that can't be read as a question, with the reason."""
 
     where: str
     problem: str
@@ -151,7 +148,6 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[d
 
 
 def broken(path: Path, error: Exception) -> InputError:
-    """The error of a file that can't be read, or only in part."""
     what = " ".join(str(error).split()).rstrip(".")
     return InputError(
         f"the Parquet file can't be read: {what[:200]}",
@@ -161,7 +157,7 @@ def broken(path: Path, error: Exception) -> InputError:
 
 
 def read_columns(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[RowPlace, tuple[Any, ...]]]:
-    """Some columns of every row, without pictures where they are not asked for.
+    """Some columns of every row; other columns, such as pictures, are not read.
 
     Raises:
         InputError: The file is damaged or lacks a column.

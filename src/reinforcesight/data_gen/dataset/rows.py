@@ -18,15 +18,15 @@ class Row:
 
     Attributes:
         id: Unique within the data set: source, position of the picture, number of the question.
-        image: The encoded picture (PNG or JPEG), with boxes drawn into it where the form asks for them.
+        image: The encoded picture (PNG or JPEG), with boxes drawn into it if the form marks objects by boxes.
         image_name: File name of the picture, such as "rendered-0000012-1.png".
-        prompt: The user's text: question, options where they are shown, instruction.
+        prompt: The user's text: question, options if the form lists them, instruction.
         completion: The target: reasoning and answer in their tags.
         question: The question alone.
         choices: The options in order.
         answer: Letter of the right option, such as "(A)".
         answer_text: Text of the right option.
-        relation: The relation that holds of subject to reference, see the column ``evidence``.
+        relation: The relation of the subject to the reference, see the column ``evidence``.
         task: CV-Bench's name of the task: Relation, Depth or Distance.
         form: How the question is asked, see :class:`~reinforcesight.data_gen.questions.compose.Form`.
         scene: The picture's scene, JSON.

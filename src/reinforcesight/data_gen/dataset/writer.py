@@ -1,4 +1,4 @@
-"""From chosen pairs to Parquet: questions are composed, boxes drawn, rows written file by file by the workers."""
+"""From chosen pairs to Parquet: workers compose questions, draw boxes, and write one file each."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ from reinforcesight.jobs.files import atomic_file, file_hash, write_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
 
-# A row group ends when either is reached: readers that look at single rows decode one group, and memory stays small
-# with pictures of any size.
+# A row group ends at either limit: to read one row, readers decode one group.
 _GROUP_ROWS = 100
 _GROUP_BYTES = 32 * 1024 * 1024
-# Questions of a picture that carry no boxes repeat its bytes; a page that holds several rows lets the compression
-# find the repetition.
+# Questions without drawn boxes repeat the bytes of their picture. A page of several rows lets the compression find
+# the repetition.
 _PAGE_BYTES = 4 * 1024 * 1024
 _COMPRESSION_LEVEL = 3
-# PNG effort: three times as fast as the default for a tenth more bytes.
+# PNG compression: three times as fast as the default, with a tenth more bytes.
 _PNG_LEVEL = 3
 
 
@@ -112,10 +111,7 @@ class WrittenFile:
 def plan_files(
     selections: Iterable[Selection], rows_per_split: Mapping[str, int], rows_per_file: int
 ) -> Iterator[WriteTask]:
-    """Deal the chosen questions into files of a fixed number of rows, keeping their order.
-
-    Only the questions of unfinished files are held in memory.
-    """
+    """Divide the chosen questions into files of ``rows_per_file`` rows, in order and in constant memory."""
     files = {split: -(-rows // rows_per_file) for split, rows in rows_per_split.items()}
     pending: dict[str, list[Portion]] = {split: [] for split in rows_per_split}
     held: Counter[str] = Counter()
@@ -183,7 +179,7 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
 
 
 def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
-    """What an earlier run noted of the file that it wrote for this task."""
+    """The record of the file that an earlier run wrote for this task."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         return WrittenFile(**noted["file"]) if noted["task"] == task_digest else None
@@ -285,7 +281,7 @@ class _Drawing:
         drawn = draw_boxes(self._decoded, question.boxes)
         buffer = io.BytesIO()
         if self._is_jpeg:
-            # Thin coloured lines smear where colour is stored at half the resolution: 4:4:4.
+            # 4:4:4: with colour at half the resolution thin coloured lines smear.
             drawn.save(buffer, format="JPEG", quality=95, subsampling=0)
         else:
             drawn.save(buffer, format="PNG", compress_level=_PNG_LEVEL)
