@@ -233,7 +233,7 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
     return value if central else min(0.0, value)
 
 
-def implied_letter(
+def _implied_letter(
     claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int
 ) -> str | None:
     """Letter that follows from the claims about the pair of the question, or ``None``.
@@ -257,7 +257,7 @@ def _follows(
     checker: Checker,
 ) -> bool:
     """Whether the answer follows from the reasoning's claims, and equals the answer that it announces, if any."""
-    implied = implied_letter(claims, checker, gold, len(row.choices))
+    implied = _implied_letter(claims, checker, gold, len(row.choices))
     return (
         letter is not None
         and implied == letter

@@ -2,7 +2,7 @@
 
 Reasoning blocks are removed, the last complete answer block or ``\\boxed{}`` is chosen, and markup and special tokens
 are removed.
-All patterns are bounded or scan with one character class, so the work grows linearly with the text; beyond `LIMIT`
+All patterns are bounded or scan with one character class, so the work grows linearly with the text; beyond `_LIMIT`
 characters only the head and the tail of what is left after the tags is read.
 """
 
@@ -13,9 +13,9 @@ import unicodedata
 from dataclasses import dataclass
 
 # In a long output the answer is at the head (direct answers) or the tail (conclusions).
-HEAD = 4_000
-TAIL = 12_000
-LIMIT = HEAD + TAIL
+_HEAD = 4_000
+_TAIL = 12_000
+_LIMIT = _HEAD + _TAIL
 
 _BLANK = re.compile(r"[\W_]*\Z")
 _BLOCK_TAG = re.compile(
@@ -96,7 +96,7 @@ def is_blank(text: str) -> bool:
 
 
 def _cap(text: str) -> str:
-    return text if len(text) <= LIMIT else f"{text[:HEAD]}\n{text[-TAIL:]}"
+    return text if len(text) <= _LIMIT else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
 def _without_reasoning(text: str) -> tuple[str, str, bool]:
@@ -143,7 +143,7 @@ def _answer_block(text: str) -> tuple[str, str] | None:
             opened = tag.end()
     if found is not None:
         return found, "answer_block"
-    if opened >= 0 and not is_blank(_SPECIAL.sub(" ", text[opened : opened + LIMIT])):
+    if opened >= 0 and not is_blank(_SPECIAL.sub(" ", text[opened : opened + _LIMIT])):
         return text[opened:], "open_answer_block"
     if opened < 0 and first_close >= 0 and not is_blank(text[:first_close]):
         return text[:first_close], "answer_block"
@@ -198,7 +198,7 @@ def plain(text: str) -> str:
     if _QUICK_PLAIN.match(text):
         return _EDGE_QUOTE.sub("", _SPACES.sub(" ", text)) if "'" in text else _SPACES.sub(" ", text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_TRANSLATE)).translate(_TRANSLATE)[: 4 * LIMIT]
+        text = unicodedata.normalize("NFKC", text.translate(_TRANSLATE)).translate(_TRANSLATE)[: 4 * _LIMIT]
         text = _CJK.sub(r" \1 ", text)
     if "~~" in text:
         text = _STRUCK.sub(" ", text)

@@ -31,7 +31,7 @@ CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.FARTHER: ("farther from {anchor} than", "farther away from {anchor} than"),
 }
 # Adverbs by strength (a plain claim, a clear one, a strong one), for positions and for comparatives.
-ADVERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+_ADVERBS_BY_STRENGTH: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "position": (("",), ("clearly", "plainly"), ("far", "well")),
     "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
 }
@@ -39,7 +39,7 @@ ADVERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
 
 def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
     """Adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
-    return ADVERBS["comparative" if phrase.endswith(" than") else "position"][strength]
+    return _ADVERBS_BY_STRENGTH["comparative" if phrase.endswith(" than") else "position"][strength]
 
 
 # --- the reader -------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ _SPELLINGS = {
 _ARTICLES = word_set("the a an")
 _VERBS = word_set("is are was were lies lie sits sit stands stand appears appear seems seem looks look")
 _ADVERBS = frozenset(
-    word for kind in ADVERBS.values() for group in kind for word in group if word
+    word for kind in _ADVERBS_BY_STRENGTH.values() for group in kind for word in group if word
 ) | word_set(
     "slightly just directly also still visibly definitely somewhat even indeed actually therefore thus more situated "
     "positioned located placed"
