@@ -78,12 +78,7 @@ def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def unpack_depth(arrays: Arrays) -> DepthPrediction:
-    """The reverse of :func:`pack_depth`.
-
-    Raises:
-        KeyError: An array is missing.
-        ValueError: The kind is unknown.
-    """
+    """The reverse of :func:`pack_depth`; KeyError or ValueError where the arrays are not such a result."""
     kinds: dict[str, DepthKind] = {"metric": "metric", "scale": "scale", "inverse": "inverse"}
     kind = str(arrays["kind"])
     if kind not in kinds:
@@ -107,11 +102,7 @@ def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generi
 
 
 def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
-    """The reverse of :func:`pack_boxes`.
-
-    Raises:
-        KeyError: An array is missing.
-    """
+    """The reverse of :func:`pack_boxes`; KeyError or ValueError where the arrays are not such a result."""
     boxes = np.asarray(arrays["boxes"], dtype=np.float64)
     # Older stored results have no points.
     absent = np.full((len(boxes), 2), math.nan)
@@ -139,11 +130,7 @@ def pack_masks(result: Sequence[SegmentedMask]) -> dict[str, npt.NDArray[np.gene
 
 
 def unpack_masks(arrays: Arrays) -> list[SegmentedMask]:
-    """The reverse of :func:`pack_masks`.
-
-    Raises:
-        KeyError: An array is missing.
-    """
+    """The reverse of :func:`pack_masks`; KeyError or ValueError where the arrays are not such a result."""
     shape = tuple(int(side) for side in np.asarray(arrays["shape"]))
     bits = np.unpackbits(np.asarray(arrays["bits"], dtype=np.uint8), count=int(np.prod(shape)))
     masks = bits.astype(bool).reshape(shape)

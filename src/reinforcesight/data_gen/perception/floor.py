@@ -24,7 +24,7 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
     """Look for a floor among background points (N, 3) in the camera frame (y down).
 
     A plane is a floor if its normal points up within 50 degrees, the camera is above it, its points lie below the
-    optical centre along the normal, at least 15 % of the points support it, and hardly any lie beneath it.
+    optical centre along the normal, at least 15 % of the points support it, and at most 8 % lie beneath it.
     The same points and seed give the same plane.
     """
     if len(points) < 50:
