@@ -45,7 +45,7 @@ from reinforcesight.tuning.checkpoints import (
     remove_old,
     step_of,
 )
-from reinforcesight.tuning.report import Chart, write_report
+from reinforcesight.tuning.report import Chart, write_training_page
 from reinforcesight.tuning.session import open_record, session_facts, start_session
 
 # What may change between a run and its continuation.
@@ -339,7 +339,7 @@ def pretrain_nano(config: PretrainConfig) -> RunRecord:
     record.content["results"] = {**scores, "steps": run.step, "memory_peak": memory_peak()}
     record.end_session("finished", **facts)
     write_card(record, config.output)
-    write_report(record, _CHARTS)
+    write_training_page(record, _CHARTS)
     click.echo(f"{config.output}: {_told(scores)}")
     return record
 
@@ -440,7 +440,7 @@ def _train(run: Pretraining, record: RunRecord, stop: StopOnSignal) -> None:
                 click.echo(f"step {done} of {total}: {_told(scores)}")
             if done % config.save_steps == 0 or done == total:
                 run.save()
-                write_report(record, _CHARTS)
+                write_training_page(record, _CHARTS)
     saved = complete_checkpoints(config.output)
     if not saved or step_of(saved[-1]) != run.step:
         run.save()

@@ -14,7 +14,7 @@ from eval_samples import bench_rows, write_answers, write_parquet, write_publish
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.evaluate import evaluate
-from reinforcesight.eval.report import scene_boxes
+from reinforcesight.eval.report import question_picture
 
 
 class Outline(HTMLParser):
@@ -33,7 +33,7 @@ class Outline(HTMLParser):
         self.scripts += tag == "script"
         if tag == "article":
             self.entries.append(values)
-        if tag not in ("meta", "br", "image", "link", "img"):
+        if tag not in ("meta", "br", "image", "link", "img", "input"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -107,7 +107,9 @@ def test_every_figure_and_failure_is_there(reported: Path) -> None:
         a["item"]: a["correct"]
         for a in map(json.loads, (reported.parent / "base.jsonl").read_text().splitlines())
     }
-    assert sum(e["data-flip"] == "lost" for e in page.entries) == sum(base[a["item"]] for a in wrong)
+    assert sum(e["data-baseline"] == "right in the baseline" for e in page.entries) == sum(
+        base[a["item"]] for a in wrong
+    )
 
 
 def test_the_markdown_table(reported: Path) -> None:
@@ -145,5 +147,8 @@ def test_boxes_of_the_objects_asked_about(tmp_path: Path) -> None:
     row = {**bench_rows()[8], "scene": json.dumps(scene), "evidence": json.dumps(evidence)}
     plain = {**row, "idx": 99, "scene": "no scene"}
     first, second = load_benchmark(str(write_parquet(tmp_path / "b.parquet", [row, plain]))).items
-    assert [(box.name, box.x, box.width) for box in scene_boxes(first)] == [("lamp", 1.0, 10.0)]
-    assert scene_boxes(second) == ()
+    shown, bare = question_picture(first), question_picture(second)
+    assert shown is not None
+    assert bare is not None
+    assert [(box.role, box.name, box.x, box.width) for box in shown.boxes] == [("subject", "lamp", 1.0, 10.0)]
+    assert bare.boxes == ()

@@ -67,8 +67,8 @@ def test_a_page_shows_picture_boxes_question_completions_and_rewards(tmp_path):
     boxes = [attributes for tag, attributes in read.tags if tag == "rect"]
     assert [box["class"] for box in boxes] == ["subject", "reference"]
     assert all(0 <= float(box["x"]) < 28 for box in boxes)
-    [picture] = [attributes for tag, attributes in read.tags if tag == "image"]
-    assert picture["href"].startswith("data:image/jpeg;base64,")
+    [picture] = [attributes for tag, attributes in read.tags if tag == "img"]
+    assert picture["src"].startswith("data:image/jpeg;base64,")
     marks = [a for tag, a in read.tags if tag == "mark" and "title" in a]
     assert [mark["title"] for mark in marks] == ["supported"]
     assert "reward 1.7, advantage 0.7" in read.text
@@ -76,7 +76,7 @@ def test_a_page_shows_picture_boxes_question_completions_and_rewards(tmp_path):
     assert not [a for _, a in read.tags if str(a.get("src", a.get("href", ""))).startswith("http")]
     index = Reader((tmp_path / "groups.html").read_text())
     links = [a["href"] for tag, a in index.tags if tag == "a"]
-    assert links == ["groups/step-000025.html", "groups/step-000000.html"]
+    assert links == ["report.html", "groups/step-000025.html", "groups/step-000000.html"]
 
 
 def test_a_row_without_a_scene_is_shown_without_boxes(tmp_path):
@@ -86,4 +86,4 @@ def test_a_row_without_a_scene_is_shown_without_boxes(tmp_path):
     parts = [score_completion("", row)] * 2
     page = write_groups_page(tmp_path, 1, [SampledGroup(row, ["", ""], parts, [0.0, 0.0])])
     assert "<rect" not in page.read_text()
-    assert "no spread of rewards" in page.read_text()
+    assert "all rewards are equal" in page.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -15,9 +16,11 @@ from training_support import quiet_environment
 from reinforcesight.config import load_config
 from reinforcesight.eval.results import read_results
 from reinforcesight.grpo.config import GrpoConfig
+from reinforcesight.pages.question_cards import CardAnswer
+from reinforcesight.pages.render import percent, whole_percent
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import pattern_in_words
-from reinforcesight.story.report import percent, render, whole
+from reinforcesight.story.content import pattern_in_words, read_story
+from reinforcesight.story.report import render
 from reinforcesight.story.run import run_story
 
 pytestmark = pytest.mark.timeout(900)
@@ -87,7 +90,7 @@ def test_every_stage_works_and_the_page_has_the_numbers_of_the_results(config, d
         assert results.blind is not None
         for cell in (results.micro, results.blind.micro, *results.per_task.values()):
             assert percent(cell.accuracy) in page
-        assert whole(results.micro.accuracy) in page
+        assert whole_percent(results.micro.accuracy) in page
     record = json.loads((config.output / "run.json").read_text())["stages"]
     assert all(stage["peak_memory_bytes"] > 1e7 and stage["seconds"] > 0 for stage in record.values())
     manifest = json.loads((config.folder.dataset / "manifest.json").read_text())
@@ -117,18 +120,10 @@ def test_a_second_run_has_nothing_to_do_and_needs_no_torch(config, done):
 
 
 def test_what_models_write_is_escaped(config, done):
-    from reinforcesight.story.content import Reply, read_story
-
     story = read_story(config)
-    assert story.comparison is not None
-    evil = Reply("Base", False, "<script>alert(1)</script>", "<img src=x>")
-    story.comparison.shown[0] = type(story.comparison.shown[0])(
-        **{
-            name: getattr(story.comparison.shown[0], name)
-            for name in type(story.comparison.shown[0]).__dataclass_fields__
-        }
-        | {"replies": (evil,)}
-    )
+    assert story.compared is not None
+    evil = CardAnswer("Base", False, "<script>alert(1)</script>", "<img src=x>")
+    story.compared.cards[0] = dataclasses.replace(story.compared.cards[0], answers=(evil,))
     page = render(story)
     assert "<script>alert" not in page
     assert "<img src=x" not in page
@@ -139,13 +134,13 @@ def test_what_models_write_is_escaped(config, done):
     ("right", "words"),
     [
         ((True, True, True), "right from the start"),
-        ((False, False, False), "wrong throughout"),
+        ((False, False, False), "always wrong"),
         ((False, True, True), "learnt by SFT"),
         ((False, False, True), "learnt by GRPO"),
         ((True, True, False), "lost by GRPO"),
         ((False, True, False), "lost by GRPO"),
         ((True, False, False), "lost by SFT"),
-        ((True, False, True), "lost by SFT, found again by GRPO"),
+        ((True, False, True), "lost by SFT, regained by GRPO"),
     ],
 )
 def test_who_was_right_in_words(right, words):

@@ -108,11 +108,11 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         results = results.model_copy(update={"run": run})
         write_json(config.output, results.model_dump(mode="json"))
         if config.report:
-            from reinforcesight.eval.report import correctness, write_report
+            from reinforcesight.eval.report import correctness, write_evaluation_report
 
             baseline = correctness(others[0].answers) if config.baseline else {}
             distinct = list({answer.key: answer for answer in answers}.values())
-            write_report(
+            write_evaluation_report(
                 results, benchmark.items, distinct, config.output, baseline=baseline, gallery=config.gallery
             )
         _print_outcome(results, config.output)

@@ -1,4 +1,4 @@
-"""The curves of a GRPO run, drawn into ``report.html`` as it goes."""
+"""The curves of a GRPO run in ``report.html``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def _part(name: str) -> str:
     return f"rewards/{RewardFunction(name).__name__}/mean"
 
 
-CHARTS = (
-    Chart("Reward", {"reward": "sampled", "eval_reward": "held-out", "reward_std": "spread, sampled"}),
+GRPO_CHARTS = (
+    Chart("Reward", {"reward": "sampled", "eval_reward": "held-out", "reward_std": "std of a group"}),
     Chart(
         "Parts of the reward: the answer",
         {_part("accuracy"): "accuracy", _part("format"): "format", _part("qualitative"): "number-free"},
@@ -29,8 +29,8 @@ CHARTS = (
         "Held-out accuracy",
         {
             "eval_accuracy": "accuracy",
-            "eval_parse_rate": "readable",
-            "eval_right_and_faithful": "and faithful",
+            "eval_parse_rate": "parsed",
+            "eval_right_and_faithful": "right and faithful",
         },
     ),
     Chart(
@@ -50,11 +50,11 @@ CHARTS = (
             "completions/max_length": "longest",
         },
     ),
-    Chart("Completions cut off", {"completions/clipped_ratio": "share"}),
-    Chart("Entropy, nats a token", {"entropy": "entropy"}),
-    Chart("KL divergence from the start, nats a token", {"kl": "KL"}),
+    Chart("Completions cut off by the token limit", {"completions/clipped_ratio": "share"}),
+    Chart("Entropy, nats per token", {"entropy": "entropy"}),
+    Chart("KL divergence from the starting model, nats per token", {"kl": "KL"}),
     Chart(
-        "Groups without spread of rewards",
+        "Groups whose rewards are all equal",
         {
             "frac_reward_zero_std": "all draws",
             "resampling/zero_variance_share": "first draw",

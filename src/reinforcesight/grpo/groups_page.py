@@ -1,28 +1,19 @@
-"""Pages of sampled groups: picture with boxes, question, each completion with its reward and its checked claims."""
+"""Pages of sampled groups: picture with boxes, question, and each completion with its reward and checked claims."""
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from PIL import Image
+from typing import Any
 
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_spans
 from reinforcesight.jobs.files import write_text
-from reinforcesight.pages.question_cards import ROLES, Overlay, overlay
-from reinforcesight.scene import Scene
+from reinforcesight.pages.pictures import ShownPicture, read_question_scene, show_picture
+from reinforcesight.pages.render import render_page
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-INDEX_NAME = "groups.html"
+_INDEX = "groups.html"
 _FOLDER = "groups"
 _SIDE = 448  # longer side of a picture on the page, pixels
 
@@ -32,10 +23,10 @@ class SampledGroup:
     """A question with its completions.
 
     Attributes:
-        row: The question as it was asked, its picture decoded.
-        completions: What the model said.
-        parts: Rewards of each completion.
-        advantages: Of each completion.
+        row: The question as the model saw it, with its decoded picture.
+        completions: Sampled texts.
+        parts: Rewards, one entry per completion.
+        advantages: Advantages, one per completion.
     """
 
     row: Mapping[str, Any]
@@ -51,28 +42,20 @@ def write_groups_page(folder: Path, step: int, groups: Sequence[SampledGroup]) -
         The page of this step.
     """
     path = folder / _FOLDER / f"step-{step:06d}.html"
-    page = _pages().get_template("groups.html.j2").render(step=step, groups=[_view(g) for g in groups])
-    write_text(path, page + "\n")
+    write_text(path, render_page("grpo/pages/groups.html.j2", step=step, groups=[_view(g) for g in groups]))
     names = sorted((p.name for p in path.parent.glob("step-*.html")), reverse=True)
     entries = [(name, int(name.removeprefix("step-").removesuffix(".html"))) for name in names]
-    write_text(
-        folder / INDEX_NAME, _pages().get_template("groups_index.html.j2").render(entries=entries) + "\n"
-    )
+    write_text(folder / _INDEX, render_page("grpo/pages/groups_index.html.j2", entries=entries))
     return path
 
 
 def _view(group: SampledGroup) -> dict[str, Any]:
-    row, picture = group.row, group.row["image"]
-    width, height, overlays = _overlays(row, picture)
     totals = [parts.total for parts in group.parts]
     return {
-        "id": row["id"],
-        "prompt": row["prompt"][-1]["content"],
-        "answer": row["answer"],
-        "picture": _as_data_uri(picture),
-        "width": width,
-        "height": height,
-        "overlays": overlays,
+        "id": group.row["id"],
+        "prompt": group.row["prompt"][-1]["content"],
+        "answer": group.row["answer"],
+        "picture": _picture(group.row),
         "flat": len({None if total is None else round(total, 6) for total in totals}) == 1,
         "completions": [
             {
@@ -92,17 +75,26 @@ def _view(group: SampledGroup) -> dict[str, Any]:
     }
 
 
+def _picture(row: Mapping[str, Any]) -> ShownPicture | None:
+    """The picture with boxes, or without them if the row has no scene."""
+    try:
+        known = read_question_scene(row.get("scene"), row.get("evidence"))
+    except InputError:
+        known = None
+    return show_picture(row["image"], side=_SIDE, known=known)
+
+
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value + 0.0:.3g}"  # minus zero is zero
 
 
 def marked_pieces(text: str, parts: RewardParts) -> list[tuple[str, str | None]]:
-    """A completion cut into pieces: text, and the verdict where it is a claim. Together they are the whole text."""
+    """The completion as consecutive pieces of text, each with the verdict if it is a claim."""
     pieces: list[tuple[str, str | None]] = []
     position = 0
     for start, end, claim in sorted(claim_spans(text, parts), key=lambda item: item[:2]):
         if start < position:
-            continue  # a claim that shares words with the last one
+            continue  # overlaps the claim before it
         if start > position:
             pieces.append((text[position:start], None))
         pieces.append((text[start:end], claim.verdict.value))
@@ -110,38 +102,3 @@ def marked_pieces(text: str, parts: RewardParts) -> list[tuple[str, str | None]]
     if position < len(text):
         pieces.append((text[position:], None))
     return pieces
-
-
-def _overlays(row: Mapping[str, Any], picture: Image.Image) -> tuple[int, int, tuple[Overlay, ...]]:
-    """Size of the scene in pixels and the boxes of what is asked about; none where the row has no scene."""
-    try:
-        scene = Scene.from_json(row.get("scene") or "")
-        evidence = json.loads(row.get("evidence") or "")
-        found = tuple(
-            overlay(role, scene[evidence[role]]) for role in ROLES if evidence.get(role) is not None
-        )
-    except (InputError, ValueError, KeyError, TypeError, AttributeError):
-        return picture.width, picture.height, ()
-    return scene.width, scene.height, found
-
-
-def _as_data_uri(picture: Image.Image) -> str:
-    small = picture.convert("RGB")
-    small.thumbnail((_SIDE, _SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-@cache
-def _pages() -> Environment:
-    """The templates; everything that comes from data or models is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("reinforcesight.grpo", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

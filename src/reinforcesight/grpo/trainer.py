@@ -16,7 +16,7 @@ from accelerate import PartialState
 from reinforcesight.errors import ConfigError, ReinforceSightError
 from reinforcesight.grpo.arguments import training_arguments
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.grpo.curves import CHARTS
+from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.data import Presenter
 from reinforcesight.grpo.policy import SpatialGrpoTrainer, read_answers
 from reinforcesight.grpo.preparation import PreparedRun, prepare
@@ -35,7 +35,7 @@ from reinforcesight.tuning.callbacks import (
 from reinforcesight.tuning.checkpoints import checkpoint_folder, publish, step_of
 from reinforcesight.tuning.data import load_training_data
 from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
-from reinforcesight.tuning.report import write_report
+from reinforcesight.tuning.report import write_training_page
 from reinforcesight.tuning.session import (
     announced,
     end_early,
@@ -126,7 +126,7 @@ def train_grpo(config: GrpoConfig) -> GrpoResult:
             failure = error
         facts = session_facts(step, started)
         if failure is not None or stop.received is not None or trainer is None:
-            end_early(record, CHARTS, facts, failure, stop)
+            end_early(record, GRPO_CHARTS, facts, failure, stop)
             code = 128 + (stop.received or 0)
             return announced(GrpoResult("interrupted", output, step, None, {}, {}, exit_code=code))
     if trainer.is_world_process_zero():
@@ -155,7 +155,7 @@ def build_trainer(
         )
     record.content["sampled_with"] = "vllm" if arguments.use_vllm else "transformers"
     callbacks: list[Any] = [CheckpointKeeper(Path(config.output), config.keep_checkpoints)]
-    callbacks.append(RecordMetrics(record, CHARTS))
+    callbacks.append(RecordMetrics(record, GRPO_CHARTS))
     if run.held_out is not None:
         callbacks.append(StopOnFall(config.evaluation, run.start))
     presenter = Presenter(
@@ -235,7 +235,7 @@ def _finish(record: RunRecord, trainer: SpatialGrpoTrainer, facts: dict[str, Any
         "tokens": state.num_input_tokens_seen,
     }
     record.end_session("finished", **facts)
-    write_report(record, CHARTS)
+    write_training_page(record, GRPO_CHARTS)
     write_model_card(record, record.folder)
 
 

@@ -1,1 +1,1 @@
-"""What the project's HTML pages share."""
+"""What all HTML pages share: base template, style, pictures with boxes, charts, question cards."""

@@ -16,6 +16,7 @@ from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
 from reinforcesight.sft.answer_trainer import AnswerTrainer, training_arguments
 from reinforcesight.sft.config import SftConfig
+from reinforcesight.sft.curves import SFT_CHARTS
 from reinforcesight.tuning.callbacks import (
     CheckpointKeeper,
     RecordMetrics,
@@ -31,7 +32,7 @@ from reinforcesight.tuning.data import (
     training_rows,
 )
 from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
-from reinforcesight.tuning.report import Chart, write_report
+from reinforcesight.tuning.report import write_training_page
 from reinforcesight.tuning.session import (
     announced,
     end_early,
@@ -42,17 +43,6 @@ from reinforcesight.tuning.session import (
     start_session,
 )
 
-CHARTS = (
-    Chart("Loss", {"loss": "training", "eval_loss": "validation"}),
-    Chart(
-        "Accuracy of generated answers", {"eval_accuracy": "accuracy", "eval_parse_rate": "readable answers"}
-    ),
-    Chart(
-        "Accuracy of the next token",
-        {"mean_token_accuracy": "training", "eval_mean_token_accuracy": "validation"},
-    ),
-    Chart("Learning rate", {"learning_rate": "learning rate"}),
-)
 _LESS_MEMORY = "use gradient checkpointing, model.quantization 4bit or a smaller model.max_pixels"
 
 
@@ -125,7 +115,7 @@ def train_sft(config: SftConfig) -> SftResult:
         step = trainer.state.global_step
         facts = session_facts(step, started)
         if failure is not None or stop.received is not None:
-            end_early(record, CHARTS, facts, failure, stop)
+            end_early(record, SFT_CHARTS, facts, failure, stop)
             code = 128 + (stop.received or 0)
             return announced(SftResult("interrupted", output, step, None, None, exit_code=code))
     if trainer.is_world_process_zero():
@@ -152,7 +142,7 @@ def build_trainer(
     )
     adapter = new_adapter(loaded, config)
     callbacks: list[Any] = [stop, CheckpointKeeper(Path(config.output), config.keep_checkpoints)]
-    callbacks.append(RecordMetrics(record, CHARTS))
+    callbacks.append(RecordMetrics(record, SFT_CHARTS))
     if questions is not None and options.patience is not None:
         callbacks.append(StopWithoutProgress(options.patience))
     trainer = AnswerTrainer(
@@ -207,5 +197,5 @@ def _finish(record: RunRecord, trainer: AnswerTrainer, facts: dict[str, Any]) ->
         "tokens": trainer._total_train_tokens,
     }
     record.end_session("finished", **facts)
-    write_report(record, CHARTS)
+    write_training_page(record, SFT_CHARTS)
     write_model_card(record, record.folder)

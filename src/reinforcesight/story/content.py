@@ -1,10 +1,8 @@
-"""What the report shows, read from a run's folder: results, answers, records, samples. Nothing is computed twice."""
+"""What the run page shows, read from the run folder: data set, records, results, answers. Nothing is computed twice."""
 
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -12,38 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.config import GenerateConfig
-from reinforcesight.data_gen.dataset.reader import RowPlace, StoredRow, find_files, read_columns, read_rows
+from reinforcesight.data_gen.viewing.cards import make_card
+from reinforcesight.data_gen.viewing.gallery import sample_rows
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Item, Variant
-from reinforcesight.eval.report import Box, scene_boxes
+from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.jobs.files import json_hash
 from reinforcesight.judge.blocks import split_completion
-from reinforcesight.pages.question_cards import Card, make_card, thumbnail
-from reinforcesight.pictures.decode import decode_rgb
+from reinforcesight.pages.chart import IntervalDot, IntervalRow
+from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
+from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.state import StageRecord, read_state
 
-TITLES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
-_SIDE, _QUALITY = 448, 82  # of shown pictures: longer side in pixels, JPEG quality
-_KINDS_OF_SCENES = {
-    "train": "more scenes like those of the training set",
+MODEL_TITLES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
+_DISTRIBUTIONS = {
+    "train": "new scenes from the training distribution",
     "held_out": "new scenes of the same kinds of objects",
     "shifted": "other objects, colours and cameras than in training",
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the accuracy chart: a task or relation with a cell for each model."""
-
-    name: str
-    cells: dict[str, Accuracy]
-    chance: float | None
 
 
 @dataclass(frozen=True)
@@ -51,10 +41,10 @@ class BenchmarkView:
     """A benchmark with the results of all models.
 
     Attributes:
-        name: As in the configuration, with spaces.
+        name: As in the configuration, with hyphens.
         about: What it asks about.
-        groups: Heading to rows: all, tasks, relations.
-        blind: Accuracy without the picture, for each model that was asked so.
+        results: Model to its results.
+        groups: Heading and rows of the chart: all questions, tasks, relations.
         sentences: The paired tests in words.
         files: Model to its own report, relative to the run folder.
     """
@@ -62,8 +52,7 @@ class BenchmarkView:
     name: str
     about: str
     results: dict[str, Results]
-    groups: dict[str, list[Row]]
-    blind: dict[str, Accuracy]
+    groups: list[tuple[str, list[IntervalRow]]]
     sentences: list[str]
     files: dict[str, str]
 
@@ -72,48 +61,24 @@ class BenchmarkView:
         """Expected accuracy of a random choice."""
         return self.results["base"].chance.random
 
-
-@dataclass(frozen=True)
-class Reply:
-    """One model's answer to a question."""
-
-    model: str
-    correct: bool
-    given: str
-    reasoning: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A test question with the answers of all models."""
-
-    item: Item
-    picture: str
-    width: int
-    height: int
-    boxes: tuple[Box, ...]
-    replies: tuple[Reply, ...]
-    right: str
-
     @property
-    def pattern(self) -> str:
-        """Who was right, in words."""
-        return pattern_in_words([reply.correct for reply in self.replies])
+    def blind(self) -> dict[str, Accuracy]:
+        """Accuracy without the picture, for each model that has it."""
+        return {model: r.blind.micro for model, r in self.results.items() if r.blind is not None}
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Test questions chosen to be shown, and how many there are of each kind."""
+class BeforeAndAfter:
+    """Test questions with the answers of all models, and the number of questions of each pattern of right and wrong."""
 
     benchmark: str
-    shown: list[Asked]
+    cards: list[QuestionCard]
     counts: list[tuple[str, int]]
-    total: int
 
 
 @dataclass(frozen=True)
 class Story:
-    """Everything on the page."""
+    """Everything on the page. A part whose stage has not finished is empty."""
 
     config: RunConfig
     stages: dict[str, StageRecord]
@@ -122,39 +87,47 @@ class Story:
     sft: dict[str, Any]
     grpo: dict[str, Any]
     benchmarks: list[BenchmarkView]
-    scenes: list[Card]
-    comparison: Comparison | None
+    scenes: list[QuestionCard]
+    compared: BeforeAndAfter | None
 
     @property
-    def main(self) -> BenchmarkView:
+    def main(self) -> BenchmarkView | None:
         """The benchmark of the headline: the first one."""
-        return self.benchmarks[0]
+        return self.benchmarks[0] if self.benchmarks else None
 
 
 def read_story(config: RunConfig) -> Story:
     """Read a run's folder.
 
     Raises:
-        InputError: A part is missing or can't be read.
+        InputError: A part can't be read.
     """
-    folder = config.folder
     from reinforcesight import __version__
 
+    folder = config.folder
     state = read_state(folder.state, __version__)
+    manifest = _read_json(folder.dataset / "manifest.json")
+    evaluated = all(folder.results(name, model).exists() for name in config.benchmarks for model in MODELS)
     return Story(
         config=config,
         stages={name: record for name, record in state.stages.items() if name != "report"},
-        manifest=_json(folder.dataset / "manifest.json"),
-        audit=_json(folder.audit.with_suffix(".json")),
-        sft=_json(folder.sft / "run_record.json"),
-        grpo=_json(folder.grpo / "run_record.json"),
-        benchmarks=[_benchmark(config, name) for name in config.benchmarks],
-        scenes=_scenes(folder.dataset, config.report.scenes),
-        comparison=_compare(config),
+        manifest=manifest,
+        audit=_read_json(folder.audit.with_suffix(".json")),
+        sft=_read_record(folder.sft),
+        grpo=_read_record(folder.grpo),
+        benchmarks=[_benchmark(config, name) for name in config.benchmarks] if evaluated else [],
+        scenes=[
+            make_card(stored.row, stored.split)
+            for stored in (sample_rows(folder.dataset, config.report.scenes) if manifest else ())
+        ],
+        compared=_before_and_after(config) if evaluated else None,
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if there is no such file yet."""
+    if not path.exists():
+        return {}
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -166,37 +139,47 @@ def _json(path: Path) -> dict[str, Any]:
     return loaded
 
 
+def _read_record(folder: Path) -> dict[str, Any]:
+    """The record of a finished training; empty before."""
+    record = _read_json(folder / "run_record.json")
+    return record if "results" in record else {}
+
+
 def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
     folder = config.folder
     results = {model: read_results(folder.results(name, model)) for model in MODELS}
     entry = config.benchmarks[name]
     if isinstance(entry, GenerateConfig):
-        about = _KINDS_OF_SCENES[entry.distribution] if entry.source == "rendered" else f"from {entry.input}"
+        about = _DISTRIBUTIONS[entry.distribution] if entry.source == "rendered" else f"from {entry.input}"
     else:
         about = "CV-Bench itself" if entry == "cv-bench" else entry
     base = results["base"]
-    tasks, relations = list(base.per_task), [r.value for r in Relation if r.value in base.per_relation]
-    groups = {
-        "All": [Row("all questions", {m: r.micro for m, r in results.items()}, base.chance.random)],
-        "Task": [
-            Row(
-                task, {m: r.per_task[task] for m, r in results.items()}, base.chance.random_per_task.get(task)
-            )
-            for task in tasks
-        ],
-        "Relation": [
-            Row(relation, {m: r.per_relation[relation] for m, r in results.items()}, base.chance.random)
-            for relation in relations
-        ],
-    }
+    random = base.chance.random_per_task
+    relations = [relation.value for relation in Relation if relation.value in base.per_relation]
+    groups = [
+        ("All", [_row("all questions", {m: r.micro for m, r in results.items()}, base.chance.random)]),
+        (
+            "Task",
+            [
+                _row(task, {m: r.per_task[task] for m, r in results.items()}, random.get(task))
+                for task in base.per_task
+            ],
+        ),
+        (
+            "Relation",
+            [
+                _row(relation, {m: r.per_relation[relation] for m, r in results.items()}, base.chance.random)
+                for relation in relations
+            ],
+        ),
+    ]
     return BenchmarkView(
         name=name.replace("_", "-"),
         about=about,
         results=results,
-        groups={heading: rows for heading, rows in groups.items() if rows},
-        blind={m: r.blind.micro for m, r in results.items() if r.blind is not None},
+        groups=[(heading, rows) for heading, rows in groups if rows],
         sentences=[
-            paired_in_words(TITLES[model], results[model].paired, TITLES[other])
+            paired_in_words(MODEL_TITLES[model], results[model].paired, MODEL_TITLES[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
         ],
         files={
@@ -206,19 +189,31 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
     )
 
 
+def _row(name: str, cells: Mapping[str, Accuracy], chance: float | None) -> IntervalRow:
+    marks = () if chance is None else (("random", chance),)
+    return IntervalRow(name, cells["base"].n, interval_dots(cells), marks)
+
+
+def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
+    """The accuracies of the models for a chart."""
+    return tuple(
+        IntervalDot(MODEL_TITLES[model], index, cell.accuracy, cell.low, cell.high)
+        for index, (model, cell) in enumerate(cells.items())
+        if cell.accuracy is not None
+    )
+
+
 def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
-    """A paired test as a sentence: what changed, how sure it is, and how the questions moved."""
+    """A paired test as a sentence: difference, wins, losses, significance."""
     test = paired.test if paired is not None else None
     if test is None:
-        return f"{title}: no paired test against {other}."
+        return f"{title} vs {other}: no paired test."
     points, low, high = (100 * v for v in (test.difference, test.interval.low, test.interval.high))
-    said = "no difference that can be told from chance"
-    if test.p_value < 0.05:
-        said = "better" if points > 0 else "worse"
+    verdict = "significant" if test.p_value < 0.05 else "not significant"
     p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
     return (
-        f"{title} against {other}: {said}. {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} "
-        f"questions: {test.only_this} newly right, {test.only_baseline} newly wrong (McNemar’s exact test, {p_value})."
+        f"{title} vs {other}: {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} questions. "
+        f"{test.only_this} wins, {test.only_baseline} losses: {verdict} (McNemar’s exact test, {p_value})."
     )
 
 
@@ -227,51 +222,21 @@ def pattern_in_words(right: Sequence[bool]) -> str:
     if all(right):
         return "right from the start"
     if not any(right):
-        return "wrong throughout"
+        return "always wrong"
     base, sft, grpo = right
     if grpo and not base:
         return "learnt by SFT" if sft else "learnt by GRPO"
     if grpo:
-        return "lost by SFT, found again by GRPO"
+        return "lost by SFT, regained by GRPO"
     return "lost by GRPO" if sft else "lost by SFT"
 
 
-def _scenes(dataset: Path, count: int) -> list[Card]:
-    """Training questions, dealt over relations and forms by a fixed seed."""
-    files = find_files(dataset)
-    cells: dict[str, list[tuple[int, RowPlace, str]]] = {}
-    for number, file in enumerate(files):
-        for place, (relation, form) in read_columns(file, ("relation", "form")):
-            cells.setdefault(str(relation), []).append((number, place, str(form)))
-    rng = random.Random(0)
-    order = [relation.value for relation in Relation if relation.value in cells]
-    rng.shuffle(order)
-    forms: Counter[str] = Counter()
-    chosen: list[tuple[int, RowPlace]] = []
-    while len(chosen) < count and any(cells.values()):
-        for relation in order:
-            if not cells[relation] or len(chosen) >= count:
-                continue
-            fewest = min(forms[form] for *_, form in cells[relation])
-            pick = rng.choice([entry for entry in cells[relation] if forms[entry[2]] == fewest])
-            cells[relation].remove(pick)
-            forms[pick[2]] += 1
-            chosen.append(pick[:2])
-    cards = []
-    for number, place in chosen:
-        found = read_rows(files[number], [place])[0]
-        if isinstance(found, StoredRow):
-            cards.append(make_card(found.row, found.split, side=_SIDE, quality=_QUALITY))
-    return cards
-
-
-def _compare(config: RunConfig) -> Comparison | None:
-    """Questions of the first benchmark with all answers, by turns from each pattern of right and wrong."""
+def _before_and_after(config: RunConfig) -> BeforeAndAfter:
+    """Questions of the first benchmark with all answers, in turn from each pattern of right and wrong."""
     name = next(iter(config.benchmarks))
     entry, options = config.benchmarks[name], config.evaluate
-    where = entry if isinstance(entry, str) else str(config.folder.benchmark(name))
     items = load_benchmark(
-        where,
+        entry if isinstance(entry, str) else str(config.folder.benchmark(name)),
         tasks=parse_tasks(options.tasks),
         limit=options.limit,
         split=options.split,
@@ -279,19 +244,20 @@ def _compare(config: RunConfig) -> Comparison | None:
         seed=options.seed,
     ).items
     answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODELS}
-    known = [item for item in items if all(item.item_key in found for found in answers.values())]
     by_pattern: dict[str, list[Item]] = {}
-    for item in sorted(known, key=lambda i: json_hash(i.item_key)):
-        pattern = pattern_in_words([answers[model][item.item_key].correct for model in MODELS])
-        by_pattern.setdefault(pattern, []).append(item)
+    for item in sorted(items, key=lambda i: json_hash(i.item_key)):
+        if all(item.item_key in found for found in answers.values()):
+            pattern = pattern_in_words([answers[model][item.item_key].correct for model in MODELS])
+            by_pattern.setdefault(pattern, []).append(item)
     order = sorted(by_pattern, key=lambda pattern: (not pattern.startswith("learnt"), pattern))
-    turns = zip_longest(*(by_pattern[pattern] for pattern in order))
-    shown = [item for item in chain.from_iterable(turns) if item is not None][: config.report.answers]
-    return Comparison(
+    turns = zip_longest(*([(pattern, item) for item in by_pattern[pattern]] for pattern in order))
+    shown = [turn for turn in chain.from_iterable(turns) if turn is not None][: config.report.answers]
+    return BeforeAndAfter(
         benchmark=name.replace("_", "-"),
-        shown=[_asked(item, {m: answers[m][item.item_key] for m in MODELS}) for item in shown],
+        cards=[
+            _card(item, pattern, {m: answers[m][item.item_key] for m in MODELS}) for pattern, item in shown
+        ],
         counts=[(pattern, len(by_pattern[pattern])) for pattern in order],
-        total=len(known),
     )
 
 
@@ -299,29 +265,23 @@ def _plain(path: Path) -> dict[str, ScoredAnswer]:
     return {answer.item: answer for answer in read_scored_answers(path) if answer.variant is Variant.PLAIN}
 
 
-def _asked(item: Item, answers: Mapping[str, ScoredAnswer]) -> Asked:
-    picture = decode_rgb(item.picture)
-    return Asked(
-        item=item,
-        picture=thumbnail(item.picture, side=_SIDE, quality=_QUALITY) or "",
-        width=picture.width,
-        height=picture.height,
-        boxes=scene_boxes(item),
-        replies=tuple(_reply(model, answer) for model, answer in answers.items()),
-        right=_option(item.choices, item.gold),
+def _card(item: Item, pattern: str, answers: Mapping[str, ScoredAnswer]) -> QuestionCard:
+    return QuestionCard(
+        question=item.question,
+        picture=question_picture(item),
+        options=tuple(zip(LETTERS, item.choices, strict=False)),
+        right=item.gold,
+        tags=(pattern, item.relation) if item.relation else (pattern,),
+        answers=tuple(_card_answer(model, answer) for model, answer in answers.items()),
     )
 
 
-def _reply(model: str, answer: ScoredAnswer) -> Reply:
+def _card_answer(model: str, answer: ScoredAnswer) -> CardAnswer:
     blocks = split_completion(answer.response)
+    options = dict(zip(LETTERS, answer.choices, strict=False))
     given = (
-        _option(answer.choices, answer.letter)
+        f"({answer.letter}) {options.get(answer.letter, '')}"
         if answer.letter
         else blocks.answer.strip()[:120] or "(nothing)"
     )
-    return Reply(TITLES[model], answer.correct, given, blocks.reasoning.strip())
-
-
-def _option(choices: Sequence[str], letter: str) -> str:
-    index = ord(letter) - ord("A")
-    return f"({letter}) {choices[index]}" if 0 <= index < len(choices) else f"({letter})"
+    return CardAnswer(MODEL_TITLES[model], answer.correct, given, blocks.reasoning.strip())

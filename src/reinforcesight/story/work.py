@@ -27,11 +27,11 @@ def make_dataset(config: RunConfig) -> int:
 
 def audit_dataset(config: RunConfig) -> int:
     """``audit``, whose report is written as a page and as JSON."""
-    from reinforcesight.data_gen.audit.findings import write_report
+    from reinforcesight.data_gen.audit.findings import write_audit_report
     from reinforcesight.data_gen.audit.run import audit
 
     report = audit(config.audit)
-    write_report(report, config.folder.audit.with_suffix(".json"))
+    write_audit_report(report, config.folder.audit.with_suffix(".json"))
     if not report.passed:
         broken = ", ".join(f"{finding.rule} ({finding.count})" for finding in report.findings if finding.hard)
         raise InputError(

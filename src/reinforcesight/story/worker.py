@@ -38,6 +38,15 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
+def _write_page_so_far(config: RunConfig) -> None:
+    from reinforcesight.story.report import write_page
+
+    try:
+        write_page(config)
+    except Exception as error:  # noqa: BLE001 - a page must not cost a stage that has finished
+        click.echo(f"the page can't be written yet: {type(error).__name__}: {error}", err=True)
+
+
 def main(arguments: list[str]) -> int:
     """Read the configuration and do the stage. Exit status as of ``reinforcesight``."""
     path, name = arguments
@@ -45,7 +54,11 @@ def main(arguments: list[str]) -> int:
     _end_with_parent()
     try:
         with stop_on_signals():
-            return stage_named(name).work(load_config(RunConfig, Path(path)))
+            config = load_config(RunConfig, Path(path))
+            status = stage_named(name).work(config)
+            if status == 0 and name != "report":
+                _write_page_so_far(config)
+            return status
     except ReinforceSightError as error:
         send_event("error", text=str(error))
         click.echo(f"error: {error}", err=True)

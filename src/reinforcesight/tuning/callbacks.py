@@ -21,7 +21,7 @@ from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import NotedSignals
 from reinforcesight.tuning.checkpoints import checkpoint_folder, mark_complete, remove_old
-from reinforcesight.tuning.report import Chart, write_report
+from reinforcesight.tuning.report import Chart, write_training_page
 
 
 class TrainingStoppedError(Exception):
@@ -181,7 +181,7 @@ class RecordMetrics(TrainerCallback):
     ) -> None:
         """Redraw the curves with each checkpoint."""
         if state.is_world_process_zero:
-            write_report(self.record, self.charts)
+            write_training_page(self.record, self.charts)
 
 
 _SHOWN = {

@@ -1,27 +1,21 @@
-"""A run's curves as one HTML page that needs nothing else: no script, no network."""
+"""``report.html`` of a training run: its record and its curves, on one page without script or network."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reinforcesight.jobs.files import write_text
 from reinforcesight.jobs.record import RunRecord
 
-REPORT_NAME = "report.html"
-_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
-_WIDTH, _HEIGHT = 640, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 34, 34
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
-_STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse}td,th{padding:.15rem .8rem .15rem 0;text-align:left;vertical-align:top}"
-    "svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#444}"
-)
+_NAME = "report.html"
+_GROUPS = "groups.html"  # the pages of sampled completions of a GRPO run
 
 
 @dataclass(frozen=True)
@@ -32,30 +26,17 @@ class Chart:
     curves: Mapping[str, str]
 
 
-def write_report(record: RunRecord, charts: Sequence[Chart]) -> Path:
-    """Write ``report.html`` beside the record.
+def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
+    """Write ``report.html`` into the run's folder.
 
     Returns:
         The page.
     """
-    metrics = record.metrics()
+    from reinforcesight.pages.render import flat_facts, render_page
+
     content = record.content
-    parts = [_table(_facts(content)), _table(content.get("results", {}))]
-    parts += [f"<h2>{html.escape(chart.title)}</h2>{draw_chart(chart, metrics)}" for chart in charts]
-    title = html.escape(f"{content.get('command', 'training')}: {content.get('status', '')}")
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
-    )
-    path = record.folder / REPORT_NAME
-    write_text(path, page)
-    return path
-
-
-def _facts(content: Mapping[str, Any]) -> dict[str, Any]:
-    model, data = content.get("model", {}), content.get("data", {})
-    sessions = content.get("sessions", [])
-    return {
+    model, data, sessions = content.get("model", {}), content.get("data", {}), content.get("sessions", [])
+    facts = {
         "model": model.get("model_path"),
         "data": data.get("path"),
         "data fingerprint": data.get("fingerprint"),
@@ -63,19 +44,30 @@ def _facts(content: Mapping[str, Any]) -> dict[str, Any]:
         "started": sessions[0].get("started") if sessions else None,
         "sessions": len(sessions),
     }
-
-
-def _table(rows: Mapping[str, Any]) -> str:
-    cells = "".join(
-        f"<tr><th>{html.escape(str(key))}</th><td>{html.escape(_shown(value))}</td></tr>"
-        for key, value in rows.items()
-        if value is not None
+    results = content.get("results", {})
+    facts |= {"steps": results.get("step"), "best step": results.get("best_step")}
+    page = render_page(
+        "tuning/pages/curves.html.j2",
+        command=str(content.get("command", "training")),
+        status=str(content.get("status", "")),
+        groups_page=_GROUPS if (record.folder / _GROUPS).exists() else None,
+        facts=flat_facts(facts),
+        results=flat_facts(results),
+        charts=draw_charts(charts, record.metrics()),
     )
-    return f"<table>{cells}</table>"
+    path = record.folder / _NAME
+    write_text(path, page)
+    return path
 
 
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def draw_charts(charts: Sequence[Chart], metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """Charts as HTML figures; one without values has a note instead."""
+    from reinforcesight.pages.chart import line_chart
+
+    return [
+        line_chart(chart.title, {label: points_of(metrics, name) for name, label in chart.curves.items()})
+        for chart in charts
+    ]
 
 
 def points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
@@ -85,58 +77,3 @@ def points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[flo
         for line in metrics
         if isinstance(line.get(name), (int, float)) and math.isfinite(line[name]) and "step" in line
     ]
-
-
-def draw_chart(chart: Chart, metrics: Sequence[Mapping[str, Any]]) -> str:
-    """A chart as an SVG element; a note where there is nothing to draw yet."""
-    curves = {label: points_of(metrics, name) for name, label in chart.curves.items()}
-    curves = {label: points for label, points in curves.items() if points}
-    if not curves:
-        return "<p>No values yet.</p>"
-    xs = [x for points in curves.values() for x, _ in points]
-    ys = [y for points in curves.values() for _, y in points]
-    x_low, x_high = _spread(min(xs), max(xs))
-    y_low, y_high = _spread(min(ys), max(ys))
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = _LEFT + (x - x_low) / (x_high - x_low) * (_WIDTH - _LEFT - _RIGHT)
-        down = _TOP + (y_high - y) / (y_high - y_low) * (_HEIGHT - _TOP - _BOTTOM)
-        return round(across, 1), round(down, 1)
-
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(chart.title)}">']
-    for tick in _ticks(y_low, y_high):
-        _, down = at(x_low, tick)
-        parts.append(f'<path d="M{_LEFT} {down}H{_WIDTH - _RIGHT}" stroke="#ddd"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{down + 4}" text-anchor="end">{tick:.4g}</text>')
-    for tick in _ticks(x_low, x_high):
-        across, _ = at(tick, y_low)
-        parts.append(f'<text x="{across}" y="{_HEIGHT - 14}" text-anchor="middle">{tick:.6g}</text>')
-    for index, (label, points) in enumerate(curves.items()):
-        colour = _COLOURS[index % len(_COLOURS)]
-        path = " ".join(f"{x},{y}" for x, y in (at(*point) for point in points))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        if len(points) <= 40:
-            parts += [
-                f'<circle cx="{x}" cy="{y}" r="2.4" fill="{colour}"/>' for x, y in (at(*p) for p in points)
-            ]
-        label_x = _LEFT + 8 + 150 * index
-        parts.append(f'<text x="{label_x}" y="{_TOP - 12}" style="fill:{colour}">{html.escape(label)}</text>')
-    parts.append("</svg>")
-    return "".join(parts)
-
-
-def _spread(low: float, high: float) -> tuple[float, float]:
-    """Limits that are never equal, with a little room at the ends of the values."""
-    if high == low:
-        return low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
-    room = 0.04 * (high - low)
-    return low - room, high + room
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """About five round values between two limits."""
-    rough = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    first = math.ceil(low / step)
-    return [round(i * step, 12) for i in range(first, math.floor(high / step) + 1)]

@@ -22,7 +22,7 @@ from reinforcesight.jobs.record import RunRecord, differences
 from reinforcesight.jobs.signals import signal_name
 from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
 from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_incomplete, step_of
-from reinforcesight.tuning.report import Chart, write_report
+from reinforcesight.tuning.report import Chart, write_training_page
 
 Result = TypeVar("Result")
 
@@ -141,7 +141,7 @@ def end_early(
         status = "failed" if failure is not None else "interrupted"
         reason = str(failure) if failure is not None else signal_name(stop.received or 0)
         record.end_session(status, **facts, reason=reason)
-        write_report(record, charts)
+        write_training_page(record, charts)
     if failure is not None:
         raise failure
 

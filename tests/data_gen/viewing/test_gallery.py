@@ -58,7 +58,7 @@ def test_the_gallery_shows_every_relation_and_form(tmp_path, rows):
         assert f'data-form="{form}"' in text
     for role in ("subject", "reference", "anchor"):
         assert f'<rect class="{role}"' in text
-    assert "near_tie</strong>: 12" in text
+    assert "near_tie</b>: 12" in text
     assert "too close to call" in text
     assert "x.jpg: cut off" in text
     assert "a &lt;b&gt;cup" in text

@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from reinforcesight.data_gen.audit.findings import Findings, Table, as_cells, percent
+from reinforcesight.data_gen.audit.findings import Findings, Table, as_cells
 from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.pages.render import percent
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Axis, Relation
 

@@ -6,15 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.jobs.table import table_lines
-
-if TYPE_CHECKING:
-    pass
 
 _EXAMPLES = 5
 
@@ -170,7 +167,7 @@ def check_report_path(path: Path) -> None:
         )
 
 
-def write_report(report: AuditReport, path: Path) -> None:
+def write_audit_report(report: AuditReport, path: Path) -> None:
     """Write the report as JSON or as a page, by the file's suffix.
 
     Raises:
@@ -183,9 +180,9 @@ def write_report(report: AuditReport, path: Path) -> None:
     if path.suffix.lower() == ".json":
         write_json(path, report.to_json())
         return
-    from reinforcesight.pages.question_cards import pages
+    from reinforcesight.pages.render import render_page
 
-    write_text(path, pages().get_template("audit.html.j2").render(report=report, rules=RULES))
+    write_text(path, render_page("data_gen/audit/pages/audit.html.j2", report=report, rules=RULES))
 
 
 def print_report(report: AuditReport) -> None:
@@ -200,11 +197,6 @@ def print_report(report: AuditReport) -> None:
             click.echo(f"    {example}")
     verdict = "passed" if report.passed else "FAILED"
     click.echo(f"audit {verdict}: {report.rows} questions on {report.pictures} pictures, {report.dataset}")
-
-
-def percent(value: float) -> str:
-    """A share as text."""
-    return f"{100 * value:.1f} %"
 
 
 def as_cells(values: Iterable[object]) -> tuple[str, ...]:

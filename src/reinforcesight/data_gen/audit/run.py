@@ -16,7 +16,7 @@ from reinforcesight.data_gen.audit.findings import (
     Findings,
     check_report_path,
     print_report,
-    write_report,
+    write_audit_report,
 )
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
 from reinforcesight.data_gen.audit.rows import RowChecks
@@ -90,7 +90,7 @@ def audit(config: AuditConfig) -> AuditReport:
         },
     )
     if config.report is not None:
-        write_report(report, config.report)
+        write_audit_report(report, config.report)
     if not config.quiet:
         print_report(report)
     return report

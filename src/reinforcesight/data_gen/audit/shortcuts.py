@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from reinforcesight.data_gen.audit.findings import Findings, Table, percent
+from reinforcesight.data_gen.audit.findings import Findings, Table
 from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.pages.render import percent, percent_range
 from reinforcesight.protocol import LETTERS
 
 _FOLDS = 5
@@ -247,7 +248,7 @@ def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, 
         if guess.accuracy is None:
             rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), "too few", "", ""))
             continue
-        interval = f"{percent(guess.low)} to {percent(guess.high)}"
+        interval = percent_range(guess.low, guess.high)
         cells = (percent(guess.accuracy), interval, percent(guess.chance))
         rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), *cells))
         above = guess.accuracy - guess.chance - _STANDARD_ERRORS * guess.error

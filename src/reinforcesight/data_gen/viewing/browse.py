@@ -201,7 +201,8 @@ class DatasetPages:
     def overview(self, query: Mapping[str, str]) -> str:
         """The page of cards for a query."""
         from reinforcesight.data_gen.dataset.reader import StoredRow
-        from reinforcesight.pages.question_cards import make_card, pages
+        from reinforcesight.data_gen.viewing.cards import make_card
+        from reinforcesight.pages.render import render_page
 
         indices = self.select(query)
         last_page = max(0, (len(indices) - 1) // _PAGE_ROWS)
@@ -217,7 +218,7 @@ class DatasetPages:
             problems.append(str(error))
         for index, stored in zip(shown, stored_rows, strict=False):
             if isinstance(stored, StoredRow):
-                cards.append((index, make_card(stored.row, stored.split)))
+                cards.append(make_card(stored.row, stored.split, link=f"/row/{index}"))
             else:
                 problems.append(f"{stored.where}: {stored.problem}")
 
@@ -225,26 +226,24 @@ class DatasetPages:
             kept = {name: value for name, value in query.items() if value and name in (*_FILTERS, "q")}
             return f"/?{urlencode({**kept, 'page': number})}" if 0 <= number <= last_page else None
 
-        return (
-            pages()
-            .get_template("browse.html.j2")
-            .render(
-                title=self.title,
-                problems=problems,
-                filters=[(name, sorted(self.values[name]), query.get(name, "")) for name in _FILTERS],
-                query=query.get("q", ""),
-                total=len(indices),
-                first=page * _PAGE_ROWS + 1,
-                last=page * _PAGE_ROWS + len(shown),
-                previous=link(page - 1),
-                following=link(page + 1),
-                page=cards,
-            )
+        return render_page(
+            "data_gen/viewing/pages/browse.html.j2",
+            title=self.title,
+            problems=problems,
+            filters=[(name, sorted(self.values[name]), query.get(name, "")) for name in _FILTERS],
+            query=query.get("q", ""),
+            total=len(indices),
+            first=page * _PAGE_ROWS + 1,
+            last=page * _PAGE_ROWS + len(shown),
+            previous=link(page - 1),
+            following=link(page + 1),
+            cards=cards,
         )
 
     def detail(self, index: int, stored: StoredRow) -> str:
         """The page of one row, with everything that is stored of it."""
-        from reinforcesight.pages.question_cards import make_card, pages
+        from reinforcesight.data_gen.viewing.cards import make_card
+        from reinforcesight.pages.render import render_page
 
         row = stored.row
         raw = [("Prompt", row.prompt), ("Completion", row.completion)]
@@ -254,7 +253,9 @@ class DatasetPages:
             except ValueError:
                 raw.append((name, text))
         card = make_card(row, stored.split, side=1024, quality=88)
-        return pages().get_template("row.html.j2").render(card=card, index=index, where=stored.where, raw=raw)
+        return render_page(
+            "data_gen/viewing/pages/row.html.j2", card=card, index=index, where=stored.where, raw=raw
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,8 @@
-"""``gallery.html``: samples of a data set, and of what was left out, on one page that needs no network."""
+"""``gallery.html``: samples of a data set and of what it leaves out, on one page that works offline."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections import Counter
@@ -20,67 +21,58 @@ from reinforcesight.data_gen.dataset.reader import (
 )
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import write_text
-from reinforcesight.pages.question_cards import ROLES, Card, Overlay, make_card, overlay, pages, thumbnail
+from reinforcesight.pages.pictures import ROLES, QuestionScene, show_picture
+from reinforcesight.pages.question_cards import QuestionCard
+from reinforcesight.pages.render import render_page
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.scene import Scene
 
-_PICTURE_BUDGET = 6_000_000  # characters of all thumbnails together, so that the page stays below 8 MB
+_PICTURE_BUDGET = 6_000_000  # characters of all thumbnails; keeps the page below 8 MB
 _SIZES = ((448, 80), (384, 75), (320, 70), (256, 65), (160, 55))  # longer side in pixels, JPEG quality
 _REJECTED_SAMPLES = 3
 
 _KINDS = {
-    "pairs": "Pairs of objects of which nothing was claimed.",
-    "pictures": "Pictures that could not be used.",
-    "annotations": "Annotations and detections that were left out, cut or doubted.",
+    "pairs": "Pairs of objects without a question.",
+    "pictures": "Pictures that can't be used.",
+    "annotations": "Annotations and detections that were dropped, cropped or doubted.",
 }
 _MEANINGS = {
-    "same_object": "the object itself",
-    "ambiguous_name": "the name may mean another object as well",
-    "tiny": "an object too small to be seen",
-    "part_of_other": "one belongs to the other",
+    "same_object": "an object and itself",
+    "ambiguous_name": "the name fits another object too",
+    "tiny": "an object is too small to be seen",
+    "part_of_other": "one object is a part of the other",
     "occluded": "too little of an object is visible",
-    "no_depth": "no depth known",
-    "no_position": "no position in space known",
+    "no_depth": "the depth is unknown",
+    "no_position": "the position in space is unknown",
     "too_little_valid_depth": "too few depth readings on an object",
     "depth_spread_too_wide": "depths within an object differ too much",
     "overlap": "the boxes overlap along this axis",
     "near_tie": "too close to call",
-    "truncated": "the border cuts an object, so that its true extent is unknown",
-    "centre_surface_disagree": "centre and nearest surface order the objects differently",
+    "truncated": "the picture's border cuts an object, so its extent is unknown",
+    "centre_surface_disagree": "centres and nearest surfaces order the objects differently",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """One example of what was left out."""
-
-    words: str
-    source_id: str
-    picture: str | None = None
-    width: int = 1
-    height: int = 1
-    overlays: tuple[Overlay, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RejectedReason:
-    """A reason with how often it was given, and examples."""
+    """A reason with its count and some examples."""
 
     name: str
     count: int
     meaning: str
-    samples: tuple[Rejected, ...]
+    cards: tuple[QuestionCard, ...]
 
 
 def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Path:
-    """Write ``gallery.html`` into a data set's folder; the same data and seed give the same page.
+    """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page.
 
     Args:
-        dataset_dir: Folder with ``data/`` and, where there is one, ``rejections.json``.
+        dataset_dir: Folder with ``data/`` and perhaps ``rejections.json``.
         samples: Number of questions to show.
-        seed: Decides which.
+        seed: Seed of the sample.
 
     Raises:
         InputError: The folder holds no data set.
@@ -89,8 +81,7 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
     files = find_files(dataset_dir)
     problems: list[str] = []
     index = _index(files, problems)
-    chosen = _choose(index, samples, random.Random(seed))
-    stored = _read(files, chosen, problems)
+    stored = _read(files, _sample(index, samples, random.Random(seed)), problems)
     reasons = _read_rejections(dataset_dir / "rejections.json", problems)
     wanted = {str(s["source_id"]) for _, _, _, picked in reasons for s in picked if "source_id" in s}
     scenes = _pictures_of(files, wanted, problems)
@@ -99,28 +90,25 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
     splits = Counter(files[file].split for file, *_ in index)
     relations = [r.value for r in Relation if any(key[0] == r for key in counts)]
     forms = [f.value for f in Form if any(key[1] == f for key in counts)]
-    html = (
-        pages()
-        .get_template("gallery.html.j2")
-        .render(
-            title=dataset_dir.resolve().name,
-            total=len(index),
-            splits=[(split, splits[split]) for split in SPLITS if splits[split]],
-            sample=cards,
-            seed=seed,
-            problems=problems,
-            forms=forms,
-            table=[(r, [counts[r, f] for f in forms], sum(counts[r, f] for f in forms)) for r in relations],
-            filters=[
-                ("relation", relations),
-                ("form", forms),
-                ("split", [split for split in SPLITS if splits[split]]),
-            ],
-            rejections=rejected,
-        )
+    page = render_page(
+        "data_gen/viewing/pages/gallery.html.j2",
+        title=dataset_dir.resolve().name,
+        total=len(index),
+        splits=[(split, splits[split]) for split in SPLITS if splits[split]],
+        cards=cards,
+        seed=seed,
+        problems=problems,
+        forms=forms,
+        table=[[r, *(counts[r, f] for f in forms), sum(counts[r, f] for f in forms)] for r in relations],
+        filters=[
+            ("relation", relations),
+            ("form", forms),
+            ("split", [split for split in SPLITS if splits[split]]),
+        ],
+        rejections=rejected,
     )
     path = dataset_dir / "gallery.html"
-    write_text(path, html)
+    write_text(path, page)
     return path
 
 
@@ -138,20 +126,34 @@ def _index(files: Sequence[SplitFile], problems: list[str]) -> list[_Entry]:
     return index
 
 
-def _choose(index: Sequence[_Entry], samples: int, rng: random.Random) -> list[_Entry]:
-    """So many rows, dealt evenly over relation and form; sorted by these."""
-    cells: dict[tuple[str, str], list[_Entry]] = {}
+def sample_rows(dataset_dir: Path, count: int, *, seed: int = 0) -> list[StoredRow]:
+    """A sample of a data set's rows with equal shares of relations and forms; damaged rows are left out.
+
+    Raises:
+        InputError: The folder holds no data set.
+    """
+    files = find_files(dataset_dir)
+    return _read(files, _sample(_index(files, []), count, random.Random(seed)), [])
+
+
+def _sample(index: Sequence[_Entry], count: int, rng: random.Random) -> list[_Entry]:
+    """Each relation in turn, with its least used form; sorted by relation and form."""
+    cells: dict[str, dict[str, list[_Entry]]] = {}
     for entry in index:
-        cells.setdefault(entry[3:], []).append(entry)
-    for group in cells.values():
-        rng.shuffle(group)
-    order = sorted(cells)
-    rng.shuffle(order)
+        cells.setdefault(entry[3], {}).setdefault(entry[4], []).append(entry)
+    for entries in (entries for forms in cells.values() for entries in forms.values()):
+        rng.shuffle(entries)
+    relations = sorted(cells)
+    rng.shuffle(relations)
+    used: Counter[str] = Counter()
     chosen: list[_Entry] = []
-    while len(chosen) < min(samples, len(index)):
-        for key in order:
-            if cells[key] and len(chosen) < samples:
-                chosen.append(cells[key].pop())
+    while len(chosen) < min(count, len(index)):
+        for relation in relations:
+            left = [form for form, entries in sorted(cells[relation].items()) if entries]
+            if left and len(chosen) < count:
+                form = min(left, key=lambda name: (used[name], rng.random()))
+                used[form] += 1
+                chosen.append(cells[relation][form].pop())
     return sorted(chosen, key=lambda entry: (_rank(entry[3], Relation), _rank(entry[4], Form), entry))
 
 
@@ -200,7 +202,7 @@ def _read_rejections(path: Path, problems: list[str]) -> list[_Reason]:
 def _pictures_of(
     files: Sequence[SplitFile], source_ids: set[str], problems: list[str]
 ) -> dict[str, StoredRow]:
-    """For each picture that is wanted and occurs in the data set, a row that shows it, without boxes if possible."""
+    """For each wanted picture in the data set a row that shows it, without drawn boxes if there is one."""
     best: dict[str, tuple[bool, int, RowPlace]] = {}
     for number, file in enumerate(files):
         try:
@@ -224,14 +226,13 @@ def _pictures_of(
 
 def _within_budget(
     stored: Sequence[StoredRow], reasons: Sequence[_Reason], scenes: Mapping[str, StoredRow]
-) -> tuple[list[Card], list[tuple[str, str, list[RejectedReason]]]]:
+) -> tuple[list[QuestionCard], list[tuple[str, str, list[RejectedReason]]]]:
     """Cards with thumbnails as large as the page allows."""
     for side, quality in _SIZES:
         cards = [make_card(item.row, item.split, side=side, quality=quality) for item in stored]
         rejected = _rejected(reasons, scenes, side=min(side, 288), quality=quality)
-        size = sum(len(card.picture or "") for card in cards)
-        size += sum(len(s.picture or "") for _, _, group in rejected for r in group for s in r.samples)
-        if size <= _PICTURE_BUDGET:
+        examples = [card for _, _, group in rejected for reason in group for card in reason.cards]
+        if sum(len(c.picture.source) for c in cards + examples if c.picture) <= _PICTURE_BUDGET:
             break
     return cards, rejected
 
@@ -246,7 +247,7 @@ def _rejected(
                 name=reason,
                 count=count,
                 meaning=_MEANINGS.get(reason.rpartition(" ")[2], ""),
-                samples=tuple(_example(kind, sample, scenes, side, quality) for sample in samples),
+                cards=tuple(_example(kind, sample, scenes, side, quality) for sample in samples),
             )
             for of_kind, reason, count, samples in reasons
             if of_kind == kind
@@ -258,29 +259,28 @@ def _rejected(
 
 def _example(
     kind: str, sample: Mapping[str, Any], scenes: Mapping[str, StoredRow], side: int, quality: int
-) -> Rejected:
+) -> QuestionCard:
     source_id = str(sample.get("source_id", ""))
-    words = str(sample.get("detail") or "")
-    stored = scenes.get(source_id)
-    if kind != "pairs" or stored is None:
-        return Rejected(words or _pair_in_words(sample), source_id)
-    try:
-        scene = Scene.from_json(stored.row.scene)
-    except InputError:
-        return Rejected(words or _pair_in_words(sample), source_id)
-    overlays = []
-    for role in ROLES:
-        # Samples name an object by its id or its name; of two with one name it can't be told which is meant.
-        fits = [o for o in scene.objects if sample.get(role) is not None and sample[role] in (o.id, o.name)]
-        overlays += [overlay(role, item) for item in fits if len(fits) == 1]
-    return Rejected(
-        words=_pair_in_words(sample),
-        source_id=source_id,
-        picture=thumbnail(stored.row.image, side=side, quality=quality),
-        width=scene.width,
-        height=scene.height,
-        overlays=tuple(overlays),
-    )
+    stored = scenes.get(source_id) if kind == "pairs" else None
+    picture = None
+    if stored is not None:
+        with contextlib.suppress(InputError):
+            scene = Scene.from_json(stored.row.scene)
+            objects = {}
+            for role in ROLES:
+                # Samples name an object by its id or its name; a name that two objects share identifies neither.
+                fits = [
+                    o
+                    for o in scene.objects
+                    if sample.get(role) is not None and sample[role] in (o.id, o.name)
+                ]
+                if len(fits) == 1:
+                    objects[role] = fits[0]
+            picture = show_picture(
+                stored.row.image, side=side, quality=quality, known=QuestionScene(scene, {}, objects)
+            )
+    words = str(sample.get("detail") or "") if picture is None else ""
+    return QuestionCard(words or _pair_in_words(sample), picture, name=source_id)
 
 
 def _pair_in_words(sample: Mapping[str, Any]) -> str:

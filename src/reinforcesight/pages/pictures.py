@@ -1,0 +1,116 @@
+"""Pictures on pages: thumbnails, and the boxes of the objects that a question is about."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import PictureError, decode_rgb, to_rgb
+from reinforcesight.scene import Scene, SceneObject
+
+ROLES = ("subject", "reference", "anchor")
+
+
+@dataclass(frozen=True, slots=True)
+class BoxOverlay:
+    """An object's box over a picture, in pixels of the full picture; ``role`` decides its colour."""
+
+    role: str
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A picture on a page.
+
+    Attributes:
+        source: Data URI of a thumbnail.
+        width, height: Size to which the boxes refer, pixels.
+        boxes: Boxes over the picture.
+    """
+
+    source: str
+    width: int
+    height: int
+    boxes: tuple[BoxOverlay, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScene:
+    """The scene of a question, its evidence, and the objects that it is about, by role."""
+
+    scene: Scene
+    evidence: Mapping[str, Any]
+    objects: Mapping[str, SceneObject]
+
+    @property
+    def unmarked(self) -> dict[str, SceneObject]:
+        """Objects without a box that is drawn in the picture itself."""
+        drawn = {box["object"] for box in self.evidence.get("boxes") or ()}
+        return {role: item for role, item in self.objects.items() if item.id not in drawn}
+
+
+def show_picture(
+    picture: bytes | Image.Image,
+    *,
+    side: int,
+    quality: int = 80,
+    known: QuestionScene | None = None,
+) -> ShownPicture | None:
+    """A thumbnail with boxes, or ``None`` if the picture can't be read.
+
+    Args:
+        picture: An encoded or a decoded picture.
+        side: Longer side of the thumbnail, pixels.
+        quality: JPEG quality of the thumbnail.
+        known: Scene of the picture and the objects to outline.
+    """
+    if isinstance(picture, bytes):
+        try:
+            small = decode_rgb(picture, max_side=side)
+        except PictureError:
+            return None
+    else:
+        small = to_rgb(picture)
+        small.thumbnail((side, side))
+    width, height = (known.scene.width, known.scene.height) if known else small.size
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=quality, optimize=True)
+    source = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return ShownPicture(source, width, height, _outline(known.unmarked if known else {}))
+
+
+def _outline(objects: Mapping[str, SceneObject]) -> tuple[BoxOverlay, ...]:
+    """The boxes of some objects, by role."""
+    boxes = []
+    for role, item in objects.items():
+        x0, y0, x1, y1 = (round(value, 1) for value in item.box)
+        boxes.append(BoxOverlay(role, item.name, x0, y0, round(x1 - x0, 1), round(y1 - y0, 1)))
+    return tuple(boxes)
+
+
+def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScene:
+    """Read the columns ``scene`` and ``evidence`` of a question.
+
+    Raises:
+        InputError: They can't be read, or don't fit together.
+    """
+    try:
+        found, known = Scene.from_json(scene or ""), json.loads(evidence or "")
+        objects = {role: found[known[role]] for role in ROLES if known.get(role) is not None}
+        result = QuestionScene(found, known, objects)
+        _ = result.unmarked
+    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"scene or evidence can't be read: {error}") from error
+    return result

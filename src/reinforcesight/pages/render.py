@@ -1,0 +1,82 @@
+"""One Jinja environment for all pages, and the formats of numbers on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+NO_VALUE = "–"
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A page as text. All values are escaped, and a name that the template lacks is an error.
+
+    Args:
+        template: Path of the template in the package, such as ``eval/pages/report.html.j2``.
+        values: Variables of the template.
+    """
+    return environment().get_template(template).render(**values)
+
+
+@cache
+def environment() -> Environment:
+    """The templates of the whole package."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("reinforcesight", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"percent": percent, "whole_percent": whole_percent, "points": _points}
+    made.globals["percent_range"] = percent_range
+    return made
+
+
+def percent(share: float | None) -> str:
+    """``91.3 %``."""
+    return NO_VALUE if share is None else f"{100 * share:.1f} %"
+
+
+def whole_percent(share: float | None) -> str:
+    """``91 %``."""
+    return NO_VALUE if share is None else f"{100 * share:.0f} %"
+
+
+def percent_range(low: float | None, high: float | None) -> str:
+    """``88.2 to 93.9 %``, the ends of an interval."""
+    return NO_VALUE if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def _points(difference: float) -> str:
+    """``+2.4``, a difference of two shares in percentage points."""
+    return f"{100 * difference:+.1f}"
+
+
+def flat_facts(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Names and values of nested settings or results as rows of a table; entries without a value are left out."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            rows += flat_facts(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            if any(isinstance(item, Mapping) for item in value):
+                rows += flat_facts({str(i): item for i, item in enumerate(value)}, f"{name}.")
+            elif value:
+                rows.append((name, ", ".join(map(_fact, value))))
+        elif value is not None:
+            rows.append((name, _fact(value)))
+    return rows
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
