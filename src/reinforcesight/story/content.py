@@ -279,9 +279,7 @@ def _card(item: Item, pattern: str, answers: Mapping[str, ScoredAnswer]) -> Ques
 def _card_answer(model: str, answer: ScoredAnswer) -> CardAnswer:
     blocks = split_completion(answer.response)
     options = dict(zip(LETTERS, answer.choices, strict=False))
-    given = (
-        f"({answer.letter}) {options.get(answer.letter, '')}"
-        if answer.letter
-        else blocks.answer.strip()[:120] or "(nothing)"
-    )
+    given = blocks.answer.strip()[:120] or "(nothing)"
+    if answer.letter:
+        given = f"({answer.letter}) {options.get(answer.letter, '')}"
     return CardAnswer(MODEL_TITLES[model], answer.correct, given, blocks.reasoning.strip())
