@@ -87,7 +87,7 @@ def render(story: Story) -> str:
         total=duration(sum(record.seconds for record in story.stages.values())),
         peak=gigabytes(max((record.peak_memory_bytes for record in story.stages.values()), default=0)),
         missing=[stage.title for stage in STAGES if stage.name not in {*done, "report"}],
-        machine=machine(story.sft.get("hardware", {})),
+        machine=_machine(story.sft.get("hardware", {})),
         guess=_guess(story.audit),
     )
 
@@ -125,8 +125,7 @@ def _steps(story: Story) -> list[tuple[str, str, str]]:
     return steps
 
 
-def machine(hardware: Mapping[str, Any]) -> str:
-    """The machine in words."""
+def _machine(hardware: Mapping[str, Any]) -> str:
     gpus = [str(gpu.get("name")) for gpu in hardware.get("gpus") or ()]
     memory = hardware.get("memory_bytes") or 0
     return (

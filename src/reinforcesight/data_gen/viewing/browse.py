@@ -1,6 +1,6 @@
 """``reinforcesight browse``: look through all questions of a data set on a local web page.
 
-Nothing but rows of the data set is served: a URL holds filters and a row's number, never a file name.
+Serves only rows of the data set: URLs contain filters and row numbers, never file names.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def page_address(server: ThreadingHTTPServer) -> str:
 
 
 def make_server(config: BrowseConfig) -> ThreadingHTTPServer:
-    """A server that is bound to its port and not yet serving.
+    """A server that is bound to its port.
 
     Raises:
         InputError: The folder holds no data set.
@@ -108,7 +108,7 @@ def make_server(config: BrowseConfig) -> ThreadingHTTPServer:
 
 
 class DatasetPages:
-    """The pages of one data set. An index of a few bytes for each row is kept; rows are read when they are shown."""
+    """The pages of one data set. Keeps a few bytes per row; reads rows when it shows them."""
 
     def __init__(self, dataset: Path) -> None:
         from reinforcesight.data_gen.dataset.reader import find_files, read_columns
@@ -128,7 +128,7 @@ class DatasetPages:
                         self._codes[name].append(self._code(name, str(value)))
             except InputError as error:
                 self.problems.append(str(error))
-        # Two threads may ask for the same text at once; both then read it, and either result is right.
+        # Two threads may search for the same text at once: both results are correct.
         self._matching = lru_cache(maxsize=4)(self._search)
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class DatasetPages:
         values = self.values[name]
         if value not in values:
             if len(values) == 255:
-                return 255  # broken data; such rows are still shown where no filter is set
+                return 255  # broken data: only shown without a filter
             values.append(value)
         return values.index(value)
 
@@ -168,7 +168,7 @@ class DatasetPages:
         return [found[index] for index in indices]
 
     def select(self, query: Mapping[str, str]) -> list[int]:
-        """Numbers of the rows that fit filters and text."""
+        """Numbers of the rows that match filters and text."""
         indices: Sequence[int] = range(len(self))
         for name in _FILTERS:
             value = query.get(name, "")
@@ -183,7 +183,7 @@ class DatasetPages:
         return list(indices)
 
     def _search(self, text: str) -> frozenset[int]:
-        """Rows whose question, id or source picture holds a text."""
+        """Rows with the text in question, id or source picture."""
         from reinforcesight.data_gen.dataset.reader import read_columns
 
         found: set[int] = set()
@@ -195,7 +195,7 @@ class DatasetPages:
                         found.add(index)
                     index += 1
             except InputError:
-                continue  # said on the page already; the rows before it are in the index
+                continue  # already reported on the page; the rows before the damage are in the index
         return frozenset(found)
 
     def overview(self, query: Mapping[str, str]) -> str:
@@ -241,7 +241,7 @@ class DatasetPages:
         )
 
     def detail(self, index: int, stored: StoredRow) -> str:
-        """The page of one row, with everything that is stored of it."""
+        """The page of one row with all its columns."""
         from reinforcesight.data_gen.viewing.cards import make_card
         from reinforcesight.pages.render import render_page
 
@@ -307,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.OK, mime, data)
 
     def _host_is_local(self) -> bool:
-        """Whether the browser asked for a local name: a foreign page can't reach in by a name that points here."""
+        """Whether the browser used a local name; prevents DNS rebinding."""
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         return self.any_host or host in _LOOPBACK
 
@@ -328,4 +328,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing for each request."""
+        """Log no requests."""
