@@ -58,7 +58,8 @@ class PictureError(InputError):
         reason: One of the reasons in the module's docstring.
     """
 
-    def __init__(self, reason: str, what: str, *, where: str | None = None) -> None:
+    # A data-loader worker's error is built again from its text alone.
+    def __init__(self, what: str, reason: str = "unreadable_picture", *, where: str | None = None) -> None:
         super().__init__(what, where=where, fix=_FIXES[reason])
         self.reason = reason
 
@@ -67,7 +68,7 @@ class PictureError(InputError):
 
 
 def _rebuild(reason: str, what: str, where: str | None) -> PictureError:
-    return PictureError(reason, what, where=where)
+    return PictureError(what, reason, where=where)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -81,20 +82,20 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError):  # a name that the file system can't hold
         regular = False
     if not regular:
-        raise PictureError("missing_file", "no such picture", where=str(path))
+        raise PictureError("no such picture", "missing_file", where=str(path))
     try:
         _check_bytes(path.stat().st_size, str(path))
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise PictureError(
-            "unreadable_picture", f"the picture can't be read: {reason}", where=str(path)
+            f"the picture can't be read: {reason}", "unreadable_picture", where=str(path)
         ) from error
 
 
 def _check_bytes(size: int, where: str | None) -> None:
     if size > MAX_BYTES:
-        raise PictureError("picture_too_large", f"{size} bytes, more than {MAX_BYTES}", where=where)
+        raise PictureError(f"{size} bytes, more than {MAX_BYTES}", "picture_too_large", where=where)
 
 
 @contextlib.contextmanager
@@ -114,21 +115,21 @@ def opened(data: bytes, *, where: str | None = None) -> Iterator[Image.Image]:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     what = f"{width}x{height} pixels, more than {MAX_PIXELS} in all"
-                    raise PictureError("picture_too_large", what, where=where)
+                    raise PictureError(what, "picture_too_large", where=where)
                 if max(width, height) >= MAX_ASPECT * min(width, height):
                     what = f"{width}x{height} pixels: the longer side must be less than {MAX_ASPECT} times the shorter"
-                    raise PictureError("picture_too_narrow", what, where=where)
+                    raise PictureError(what, "picture_too_narrow", where=where)
                 if image.mode in ("I", "F"):
                     what = f"mode {image.mode} has no fixed range: expected 8 bits a channel, or 16-bit grey"
-                    raise PictureError("unsupported_mode", what, where=where)
+                    raise PictureError(what, "unsupported_mode", where=where)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError("picture_too_large", str(error), where=where) from error
+        raise PictureError(str(error), "picture_too_large", where=where) from error
     except BROKEN_PICTURE as error:
         # Pillow names the open stream by its place in memory, which differs from run to run.
         detail = re.sub(r" <_io\.\w+ object at 0x[0-9a-f]+>", "", str(error))
         what = f"the picture can't be read: {type(error).__name__}: {detail}"
-        raise PictureError("unreadable_picture", what, where=where) from error
+        raise PictureError(what, "unreadable_picture", where=where) from error
 
 
 def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = None) -> Image.Image:
