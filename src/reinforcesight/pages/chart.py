@@ -48,26 +48,16 @@ class IntervalRow:
     marks: tuple[tuple[str, float], ...] = ()
 
 
-def line_chart(
-    title: str,
-    curves: Mapping[str, Points],
-    *,
-    x_label: str = "step",
-    y_label: str = "",
-    level: float | None = None,
-) -> Markup:
-    """Curves over a common axis, with ticks and legend, as an HTML figure.
+def line_chart(title: str, curves: Mapping[str, Points]) -> Markup:
+    """Curves over training steps, with ticks and legend, as an HTML figure.
 
     Args:
         title: Title of the figure.
-        curves: Name to (x, y) points in the order in which they are joined; all values finite.
-        x_label: Name of the horizontal axis.
-        y_label: Name of the vertical axis.
-        level: Height of a dashed line.
+        curves: Name to (step, value) points in the order in which they are joined; all values finite.
     """
     curves = {name: points for name, points in curves.items() if points}
     xs = [x for points in curves.values() for x, _ in points]
-    ys = [y for points in curves.values() for _, y in points] + ([] if level is None else [level])
+    ys = [y for points in curves.values() for _, y in points]
     if not xs:
         return Markup(render_page("pages/chart.html.j2", title=title, lines=[]))
     left, right = _limits(min(xs), max(xs))
@@ -85,7 +75,7 @@ def line_chart(
             "path": " ".join(f"{across(x)},{down(y)}" for x, y in points),
             "sparse": len(points) <= _MOST_DOTS,
             "dots": [
-                (across(x), down(y), f"{name}: {y:.4g} ({x_label} {x:.6g})")
+                (across(x), down(y), f"{name}: {y:.4g} (step {x:.6g})")
                 for x, y in points[:: math.ceil(len(points) / _MOST_DOTS)]
             ],
             "summary": f"{name} from {points[0][1]:.4g} to {points[-1][1]:.4g}",
@@ -102,9 +92,6 @@ def line_chart(
             frame=(_LEFT, _TOP, _WIDTH - _RIGHT, _HEIGHT - _BOTTOM),
             x_ticks=[(across(tick), f"{tick:.6g}") for tick in _ticks(left, right)],
             y_ticks=[(down(tick), f"{tick:.4g}") for tick in _ticks(low, high)],
-            x_label=x_label,
-            y_label=y_label,
-            level=None if level is None else down(level),
         )
     )
 

@@ -19,11 +19,11 @@ def render_page(template: str, **values: Any) -> str:
         template: Path of the template in the package, such as ``eval/pages/report.html.j2``.
         values: Variables of the template.
     """
-    return environment().get_template(template).render(**values)
+    return _environment().get_template(template).render(**values)
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """The templates of the whole package."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -65,12 +65,12 @@ def draw_charts(charts: Sequence[Chart], metrics: Sequence[Mapping[str, Any]]) -
     from reinforcesight.pages.chart import line_chart
 
     return [
-        line_chart(chart.title, {label: points_of(metrics, name) for name, label in chart.curves.items()})
+        line_chart(chart.title, {label: _points_of(metrics, name) for name, label in chart.curves.items()})
         for chart in charts
     ]
 
 
-def points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
+def _points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
     """The finite values of a metric over steps."""
     return [
         (float(line["step"]), float(line[name]))

@@ -83,7 +83,8 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
     index = _index(files, problems)
     stored = _read(files, _sample(index, samples, random.Random(seed)), problems)
     reasons = _read_rejections(dataset_dir / "rejections.json", problems)
-    wanted = {str(s["source_id"]) for _, _, _, picked in reasons for s in picked if "source_id" in s}
+    picked = [s for group in reasons.values() for _, _, samples in group for s in samples]
+    wanted = {str(sample["source_id"]) for sample in picked if "source_id" in sample}
     scenes = _pictures_of(files, wanted, problems)
     cards, rejected = _within_budget(stored, reasons, scenes)
     counts = Counter((relation, form) for _, _, _, relation, form in index)
@@ -179,24 +180,27 @@ def _read(files: Sequence[SplitFile], chosen: Sequence[_Entry], problems: list[s
     return [rows[entry] for entry in chosen if entry in rows]
 
 
-_Reason = tuple[str, str, int, list[dict[str, Any]]]  # kind, reason, count, samples
+_Reasons = dict[str, list[tuple[str, int, list[dict[str, Any]]]]]  # kind to reason, count, samples
 
 
-def _read_rejections(path: Path, problems: list[str]) -> list[_Reason]:
+def _read_rejections(path: Path, problems: list[str]) -> _Reasons:
+    """Reasons of each kind, the most frequent first."""
     if not path.is_file():
-        return []
+        return {}
+    reasons: _Reasons = {}
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-        reasons: list[_Reason] = []
         for kind in _KINDS:
-            entries: Mapping[str, Any] = loaded.get(kind) or {}
-            for reason, entry in entries.items():
+            for reason, entry in (loaded.get(kind) or {}).items():
                 samples = [s for s in entry.get("samples") or [] if isinstance(s, dict)]
-                reasons.append((kind, str(reason), int(entry["count"]), samples[:_REJECTED_SAMPLES]))
+                group = reasons.setdefault(kind, [])
+                group.append((str(reason), int(entry["count"]), samples[:_REJECTED_SAMPLES]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         problems.append(f"{path.name} can't be read: {error}")
-        return []
-    return sorted(reasons, key=lambda reason: (list(_KINDS).index(reason[0]), -reason[2], reason[1]))
+        return {}
+    return {
+        kind: sorted(group, key=lambda reason: (-reason[1], reason[0])) for kind, group in reasons.items()
+    }
 
 
 def _pictures_of(
@@ -225,7 +229,7 @@ def _pictures_of(
 
 
 def _within_budget(
-    stored: Sequence[StoredRow], reasons: Sequence[_Reason], scenes: Mapping[str, StoredRow]
+    stored: Sequence[StoredRow], reasons: _Reasons, scenes: Mapping[str, StoredRow]
 ) -> tuple[list[QuestionCard], list[tuple[str, str, list[RejectedReason]]]]:
     """Cards with thumbnails as large as the page allows."""
     for side, quality in _SIZES:
@@ -238,23 +242,24 @@ def _within_budget(
 
 
 def _rejected(
-    reasons: Sequence[_Reason], scenes: Mapping[str, StoredRow], *, side: int, quality: int
+    reasons: _Reasons, scenes: Mapping[str, StoredRow], *, side: int, quality: int
 ) -> list[tuple[str, str, list[RejectedReason]]]:
-    result = []
-    for kind, explanation in _KINDS.items():
-        group = [
-            RejectedReason(
-                name=reason,
-                count=count,
-                meaning=_MEANINGS.get(reason.rpartition(" ")[2], ""),
-                cards=tuple(_example(kind, sample, scenes, side, quality) for sample in samples),
-            )
-            for of_kind, reason, count, samples in reasons
-            if of_kind == kind
-        ]
-        if group:
-            result.append((kind, explanation, group))
-    return result
+    return [
+        (
+            kind,
+            _KINDS[kind],
+            [
+                RejectedReason(
+                    name=reason,
+                    count=count,
+                    meaning=_MEANINGS.get(reason.rpartition(" ")[2], ""),
+                    cards=tuple(_example(kind, sample, scenes, side, quality) for sample in samples),
+                )
+                for reason, count, samples in group
+            ],
+        )
+        for kind, group in reasons.items()
+    ]
 
 
 def _example(
