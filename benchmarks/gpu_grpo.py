@@ -64,19 +64,20 @@ def measure(folder: Path, engine: str, options: argparse.Namespace) -> dict[str,
         "dataset": str(folder / "data"),
         "model_path": str(folder / "model"),
         "output": str(output),
-        "max_steps": WARM_UP + options.steps,
-        "save_steps": WARM_UP + options.steps,
+        "trainer.max_steps": WARM_UP + options.steps,
+        "trainer.save_steps": WARM_UP + options.steps,
         "resample_rounds": 0,
-        "generation.use_vllm": engine == "vllm",
-        "generation.max_completion_length": options.length,
+        "trainer.use_vllm": engine == "vllm",
+        "trainer.max_completion_length": options.length,
         "difficulty.enabled": False,
         "groups.every": 0,
-        # A fall can't be spoken of, for there is nothing held out here.
+        # There is no validation split here.
         "evaluation.patience": None,
     }
     if options.tiny:
-        flags |= {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "num_generations": 4}
-        flags |= {"precision": "float32", "model.dtype": "float32", "model.max_pixels": 56 * 56}
+        small = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "num_generations": 4}
+        flags |= {f"trainer.{name}": value for name, value in small.items()}
+        flags |= {"trainer.bf16": False, "model.dtype": "float32", "model.max_pixels": 56 * 56}
         flags |= {"model.min_pixels": 28 * 28}
     config = load_config(GrpoConfig, RECIPE, flags=flags)
     SpatialGrpoTrainer._generate = timed
@@ -85,7 +86,7 @@ def measure(folder: Path, engine: str, options: argparse.Namespace) -> dict[str,
     finally:
         SpatialGrpoTrainer._generate = whole
     lines = [line for line in read_metrics(output) if "step_time" in line][WARM_UP:]
-    completions = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    completions = config.recipe(processes=1)["completions_per_step"]
     sampling = statistics.median(spent[WARM_UP:])
     tokens = statistics.mean(line["completions/mean_length"] for line in lines)
     peak = memory_peak()

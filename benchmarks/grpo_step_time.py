@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 from grpo_support import write_scenes
 from tiny_models import build_tiny
 
-from reinforcesight.grpo.arguments import training_arguments
+from reinforcesight.grpo.arguments import grpo_arguments, suppress_vision_tokens
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.reward import make_reward_functions
@@ -68,13 +68,15 @@ def bare_run(config: GrpoConfig) -> tuple[float, float]:
     loaded = load_model(config.model.at(config.model_path), trainable=True)
     rows = load_training_data(config.dataset).train.remove_columns(["completion"])
     loaded.processor.tokenizer.padding_side = "left"  # as TRL sets it where it loads the processor itself
+    arguments = grpo_arguments(config, has_validation=False)
+    suppress_vision_tokens(arguments, loaded.processor)
     marks: Marks = []
     whole = timed(GRPOTrainer, marks)
     try:
         trainer = GRPOTrainer(
             loaded.model,
             reward_funcs=make_reward_functions(config.rewards),
-            args=training_arguments(config, loaded.processor, has_validation=False),
+            args=arguments,
             train_dataset=rows.cast_column("image", ImageFeature(decode=True)),
             processing_class=loaded.processor,
             peft_config=lora_config(loaded.model, config),  # type: ignore[arg-type]
@@ -120,15 +122,18 @@ def main() -> None:
             values = {
                 "dataset": str(dataset),
                 "model_path": model,
-                "max_steps": options.steps,
-                "save_steps": options.steps,
-                "per_device_train_batch_size": 16,
-                "gradient_accumulation_steps": 1,
-                "num_generations": 8,
-                "gradient_checkpointing": False,
+                "trainer": {
+                    "max_steps": options.steps,
+                    "save_steps": options.steps,
+                    "per_device_train_batch_size": 16,
+                    "gradient_accumulation_steps": 1,
+                    "num_generations": 8,
+                    "gradient_checkpointing": False,
+                    "bf16": False,
+                    "max_completion_length": options.length,
+                    "use_vllm": False,
+                },
                 "resample_rounds": 0,
-                "precision": "float32",
-                "generation": {"max_completion_length": options.length, "use_vllm": False},
                 "difficulty": {"enabled": False},
                 "groups": {"every": 0},
             }

@@ -56,23 +56,26 @@ def bare_loop(config: SftConfig) -> tuple[float, float]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = get_peft_model(loaded.model, lora_config(loaded.model, config)).to(device).train()
     rows = training_rows(load_training_data(config.dataset).train)
+    trainer = config.trainer
     batches = torch.utils.data.DataLoader(
         rows,
-        batch_size=config.per_device_train_batch_size,
+        batch_size=trainer["per_device_train_batch_size"],
         shuffle=True,
         collate_fn=SpatialCollator(loaded.processor, completion_only_loss=True),
-        num_workers=max(0, config.num_workers),
+        num_workers=trainer["dataloader_num_workers"],
     )
-    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=config.learning_rate)
+    optimizer = torch.optim.AdamW(
+        (p for p in model.parameters() if p.requires_grad), lr=trainer["learning_rate"]
+    )
     marks: Marks = []
     while True:
         for batch in batches:
             mark(marks)
-            if len(marks) == config.max_steps:
-                return speed(marks, config.per_device_train_batch_size)
+            if len(marks) == trainer["max_steps"]:
+                return speed(marks, trainer["per_device_train_batch_size"])
             output = model(**{key: value.to(device) for key, value in batch.items()})
             output.loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
@@ -91,7 +94,7 @@ def trainer_run(config: SftConfig) -> tuple[float, float]:
         train_sft(config)
     finally:
         AnswerTrainer.training_step = whole
-    return speed(marks, config.per_device_train_batch_size)
+    return speed(marks, config.trainer["per_device_train_batch_size"])
 
 
 def main() -> None:
@@ -113,15 +116,17 @@ def main() -> None:
                 dataset=str(dataset),
                 model_path=model,
                 output=f"{folder}/run-{turn}",
-                max_steps=options.steps,
-                save_steps=options.steps,
-                logging_steps=WARM_UP,
-                per_device_train_batch_size=options.batch,
-                gradient_accumulation_steps=1,
-                gradient_checkpointing=False,
-                precision="float32",
-                lr_scheduler_type="constant",
-                num_workers=options.workers,
+                trainer={
+                    "max_steps": options.steps,
+                    "save_steps": options.steps,
+                    "logging_steps": WARM_UP,
+                    "per_device_train_batch_size": options.batch,
+                    "gradient_accumulation_steps": 1,
+                    "gradient_checkpointing": False,
+                    "bf16": False,
+                    "lr_scheduler_type": "constant",
+                    "dataloader_num_workers": options.workers,
+                },
             )
             bare.append(bare_loop(config))
             real.append(trainer_run(config))

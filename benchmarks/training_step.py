@@ -59,14 +59,16 @@ def measure(stage: str, run: Path, steps: int, without: list[str]) -> None:
 
             seconds = timed(AnswerTrainer)
             options = config.sft.evaluation.model_copy(update={"samples": 8})
-            train_sft(config.sft.model_copy(update={**few, "output": folder, "evaluation": options}))
+            update = {"trainer": config.sft.trainer | few, "output": folder, "evaluation": options}
+            train_sft(config.sft.model_copy(update=update))
         else:
             from reinforcesight.grpo.policy import SpatialGrpoTrainer
             from reinforcesight.grpo.trainer import train_grpo
 
             seconds = timed(SpatialGrpoTrainer)
             options = config.grpo.evaluation.model_copy(update={"samples": 8})
-            train_grpo(config.grpo.model_copy(update={**few, "output": folder, "evaluation": options}))
+            update = {"trainer": config.grpo.trainer | few, "output": folder, "evaluation": options}
+            train_grpo(config.grpo.model_copy(update=update))
     print(f"median {statistics.median(seconds[WARM_UP:])}")
 
 

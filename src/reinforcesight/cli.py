@@ -9,7 +9,7 @@ import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +36,7 @@ class CommandSpec:
         help: One line for the list of commands.
         positional: Fields given as positional arguments, in order.
         function_module: Module of the function, if it is another one.
+        trl_class: TRL's class whose arguments are flags too; they go into the section ``trainer``.
     """
 
     module: str
@@ -44,6 +45,7 @@ class CommandSpec:
     help: str
     positional: tuple[str, ...] = ()
     function_module: str | None = None
+    trl_class: str | None = None
 
 
 COMMANDS = {
@@ -75,6 +77,7 @@ COMMANDS = {
         "train_sft",
         "Fine-tune a vision-language model on a data set (LoRA or full).",
         function_module="reinforcesight.sft.trainer",
+        trl_class="SFTConfig",
     ),
     "grpo": CommandSpec(
         "reinforcesight.grpo.config",
@@ -82,6 +85,7 @@ COMMANDS = {
         "train_grpo",
         "Train a fine-tuned model with GRPO; rewards check its reasoning.",
         function_module="reinforcesight.grpo.trainer",
+        trl_class="GRPOConfig",
     ),
     "evaluate": CommandSpec(
         "reinforcesight.eval.config",
@@ -185,14 +189,51 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
                 )
             )
 
-    def callback(config_file: Path | None, overrides: Sequence[str], **values: Any) -> int:
+    @click.pass_context
+    def callback(
+        click_context: click.Context, /, config_file: Path | None, overrides: Sequence[str], **values: Any
+    ) -> int:
         from reinforcesight.config import load_config
 
         flags = {key: _flag_value(values[name]) for name, key in fields.items()}
+        flags |= {f"trainer.{key}": value for key, value in _other_flags(click_context.args)}
         config = load_config(config_class, config_file, overrides, flags)
-        return int(getattr(_function(spec)(config), "exit_code", 0) or 0)
+        function = _function(spec)
+        if spec.trl_class is not None:  # only now, since importing TRL takes seconds
+            config = load_config(config_class, config_file, overrides, flags, {"trl": True})
+        return int(getattr(function(config), "exit_code", 0) or 0)
 
-    return click.Command(name, params=params, callback=callback, help=spec.help, no_args_is_help=False)
+    if spec.trl_class is None:
+        return click.Command(name, params=params, callback=callback, help=spec.help)
+    return click.Command(
+        name,
+        params=params,
+        callback=callback,
+        help=spec.help,
+        epilog=f"Every argument of TRL's {spec.trl_class} is a flag too, such as --learning_rate 1e-4.",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
+    """Names and values of flags without a field: ``--name value``, ``--name=value``, ``--name`` or ``--no_name``."""
+    import yaml
+
+    rest = list(arguments)
+    while rest:
+        flag, sign, text = rest.pop(0).partition("=")
+        if not flag.startswith("--"):
+            raise click.UsageError(f"unexpected argument {flag!r}")
+        name = flag[2:].replace("-", "_")
+        if not sign and rest and not rest[0].startswith("--"):
+            sign, text = "=", rest.pop(0)
+        if not sign:
+            yield name.removeprefix("no_"), not name.startswith("no_")
+            continue
+        try:
+            yield name, yaml.safe_load(text)
+        except yaml.YAMLError:
+            yield name, text
 
 
 def _function(spec: CommandSpec) -> Callable[[Any], Any]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from reinforcesight.errors import ConfigError
 
@@ -45,12 +45,21 @@ class StrictConfig(BaseModel):
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
+_EXPLAINED = "explained"
+
+
+def problem(key: str, what: str, fix: str | None, value: object) -> InitErrorDetails:
+    """A complaint about one dotted key, for validators that know what is wrong and what to do."""
+    custom = PydanticCustomError(_EXPLAINED, "{what}", {"what": what, "fix": fix})
+    return InitErrorDetails(type=custom, loc=tuple(key.split(".")), input=value)
+
 
 def load_config(
     cls: type[ConfigT],
     path: Path | None = None,
     overrides: Sequence[str] = (),
     flags: Mapping[str, object] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> ConfigT:
     """Build a configuration from a file, ``--set`` overrides and command-line flags; later ones win.
 
@@ -60,6 +69,7 @@ def load_config(
             ``extends: other.yaml`` (relative to the file; its own keys win).
         overrides: Items such as ``"margins.picture_gap=0.2"``; the value is parsed as YAML.
         flags: Dotted key to value; ``None`` if the flag was not given.
+        context: For the validators of the class.
 
     Raises:
         ConfigError: A file can't be read, or a key or value is wrong.
@@ -86,7 +96,7 @@ def load_config(
         if flag_value is not None:
             _put(values, flag, flag_value, where=f"--{flag.rpartition('.')[2]}", origin=origin)
     try:
-        return cls.model_validate(values)
+        return cls.model_validate(values, context=context)
     except ValidationError as error:
         raise _explain(cls, error, origin, path) from None
 
@@ -228,7 +238,7 @@ def _explain(
 ) -> ConfigError:
     """One line for pydantic's most important error, and the number of others."""
     # A mistyped key explains a missing one, so it comes first.
-    urgency = {"renamed_key": 0, "extra_forbidden": 0, "missing": 2}
+    urgency = {"renamed_key": 0, _EXPLAINED: 0, "extra_forbidden": 0, "missing": 2}
     problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
     first = problems[0]
     loc = tuple(str(part) for part in first["loc"])
@@ -250,6 +260,9 @@ def _explain(
     elif first["type"] == "missing":
         what = f"the key {key!r} is required"
         fix = f"give --{key} or set it in a file" if len(loc) == 1 else "set it in a file"
+    elif first["type"] == _EXPLAINED:
+        details = first["ctx"]
+        what, fix = details["what"], details["fix"]
     elif not loc:
         # A rule over several keys; its text says what is expected.
         what = first["msg"].removeprefix("Value error, ")
@@ -272,7 +285,8 @@ def nearest_key(key: str, valid: Sequence[str]) -> str | None:
 
 
 def valid_keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """All dotted keys that a configuration class accepts."""
+    """All dotted keys that a configuration class accepts, and new names of former keys in sections of other tools."""
+    yield from (prefix + new for new in getattr(cls, "RENAMED", {}).values() if "." in new)
     for name, field in cls.model_fields.items():
         yield prefix + name
         for inner in _model_types(field.annotation):

@@ -87,7 +87,7 @@ def test_modules_without_flags_follow_their_recipe(data: Path, model: Path, tmp_
             "dataset": str(data),
             "model_path": str(model),
             "output": "models/sft_ckpt",
-            "max_steps": 1,
+            "trainer": {"max_steps": 1},
             "evaluation": {"samples": 2, "max_new_tokens": 4},
         },
     }
@@ -125,7 +125,7 @@ def test_train_grpo_as_documented(data: Path, model: Path, tmp_path: Path) -> No
             "2",
         ),
         *("--resample_rounds", "0", "--set", "difficulty.enabled=false", "--set", "groups.every=0"),
-        *("--set", "generation.max_completion_length=4"),
+        *("--max-completion-length=4", "--no_bf16"),
         *SMALL_TRAINING,
     )
     assert done.returncode == 0, done.stderr

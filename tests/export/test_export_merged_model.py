@@ -5,7 +5,7 @@ import pytest
 import torch
 import yaml
 from tiny_models import build_tiny
-from training_support import row, run_python, write_dataset
+from training_support import in_sections, row, run_python, write_dataset
 
 from reinforcesight.errors import OutputError
 from reinforcesight.export.merged_model import to_merged_model
@@ -36,7 +36,8 @@ assert not any(name.startswith("reinforcesight") for name in sys.modules)
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     base = build_tiny(folder / "base")
-    config = SftConfig(
+    config = in_sections(
+        SftConfig,
         dataset=str(write_dataset(folder / "data", train=8, validation=2)),
         model_path=str(base),
         output=str(folder / "run"),
@@ -44,7 +45,7 @@ def trained(tmp_path_factory):
         eval_steps=3,
         save_steps=3,
         learning_rate=0.05,
-        warmup_ratio=0.0,
+        warmup_steps=0,
         evaluation={"max_new_tokens": 2},
     )
     train_sft(config)

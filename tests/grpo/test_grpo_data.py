@@ -54,7 +54,7 @@ def question(choices, gold, *, newline_options=False):
 def test_prompt_choices_and_answer_change_together(choices, data, passes, seed, newline_options):
     gold = data.draw(st.integers(0, len(choices) - 1))
     stored = question(choices, gold, newline_options=newline_options)
-    shown = permuted(stored, passes=passes, seed=seed)
+    shown = permuted(stored, epoch=passes, seed=seed)
     assert sorted(shown["choices"]) == sorted(choices)
     assert shown["choices"][gold_index(shown)] == choices[gold]
     text = shown["prompt"][0]["content"]
@@ -65,25 +65,25 @@ def test_prompt_choices_and_answer_change_together(choices, data, passes, seed, 
     # What was right stays right, by its text and by its new letter.
     for said in (f"({shown['answer'][1]}) {choices[gold]}", shown["answer"]):
         assert judge(f"<answer>{said}</answer>", shown["choices"], shown["answer"]).correct
-    assert shown == permuted(stored, passes=passes, seed=seed)
+    assert shown == permuted(stored, epoch=passes, seed=seed)
 
 
 @given(words, st.data())
 def test_the_right_answer_has_each_letter_once(choices, data):
     stored = question(choices, data.draw(st.integers(0, len(choices) - 1)))
-    letters = [permuted(stored, passes=n, seed=3)["answer"] for n in range(len(choices))]
+    letters = [permuted(stored, epoch=n, seed=3)["answer"] for n in range(len(choices))]
     assert sorted(letters) == [f"({protocol.letter(i)})" for i in range(len(choices))]
 
 
 def test_open_questions_stay_as_they_are():
     stored = question(["left", "right"], 1)
     stored["prompt"] = [{"role": "user", "content": "Where is it?\n" + protocol.REASON_INSTRUCTION}]
-    assert permuted(stored, passes=1, seed=0) == stored
+    assert permuted(stored, epoch=1, seed=0) == stored
 
 
 def test_rewards_of_a_permuted_row_agree_with_it():
     stored = row_with_scene(0, np.random.default_rng([1]))
-    shown = permuted(stored, passes=1, seed=0)
+    shown = permuted(stored, epoch=1, seed=0)
     assert shown["answer"] != stored["answer"]
     reasoning = stored["completion"][0]["content"].split("<answer>")[0]
     right, wrong = (
@@ -103,7 +103,7 @@ def test_presented_rows_share_a_picture_that_is_decoded_late(tmp_path, monkeypat
     rows = question_rows(load_training_data(str(write_scenes(tmp_path))).train)
     assert isinstance(rows[0]["image"], dict), "still encoded"
     group = [rows[0]] * 3 + [rows[1]] * 3
-    shown = Presenter(thinking=True, permute=True, seed=0).present(group, passes=1)
+    shown = Presenter(thinking=True, permute=True, seed=0).present(group, epoch=1)
     assert decoded == [rows[0]["id"], rows[1]["id"]]
     assert shown[0]["image"] is shown[2]["image"]
     assert shown[0]["image"].size == (28, 28)
@@ -121,7 +121,7 @@ def test_pictures_get_the_processors_size_where_vllm_would_choose_another():
             patch_size=14, merge_size=2, size={"shortest_edge": 784, "longest_edge": 84 * 84}
         )
     )
-    shown = Presenter(thinking=True, permute=False, seed=0, processor=processor).present([row], passes=0)
+    shown = Presenter(thinking=True, permute=False, seed=0, processor=processor).present([row], epoch=0)
     assert shown[0]["image"].size == (84, 84)
 
 
@@ -137,7 +137,7 @@ def test_without_thinking_the_answer_alone_is_asked_for(tmp_path):
     assert QuestionView(rows, thinking=True)[0] == rows[0]
     other = {**rows[0], "prompt": [{"role": "user", "content": "Say something."}]}
     with pytest.raises(InputError, match="instruction to think first"):
-        Presenter(thinking=False, permute=False, seed=0).present([other], passes=0)
+        Presenter(thinking=False, permute=False, seed=0).present([other], epoch=0)
 
 
 def test_an_answer_that_is_no_option_is_named():

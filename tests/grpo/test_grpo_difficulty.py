@@ -11,7 +11,7 @@ from grpo_support import smallest_model, write_scenes
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView, question_rows
-from reinforcesight.grpo.difficulty import PassRate, rate_questions, read_rates, select_questions
+from reinforcesight.grpo.difficulty import PassRate, choose_questions, rate_questions, read_rates
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.tuning.data import load_training_data
 
@@ -91,7 +91,7 @@ def rated(*right):
 
 def test_all_right_and_all_wrong_are_left_out():
     rates = rated(0, 1, 8, 7, 4)
-    selection = select_questions([*rates, "unrated"], rates, DifficultyOptions())
+    selection = choose_questions([*rates, "unrated"], rates, DifficultyOptions())
     assert selection.kept == (1, 3, 4)
     assert selection.counts == {
         "rated": 5,
@@ -101,9 +101,9 @@ def test_all_right_and_all_wrong_are_left_out():
         "mean_pass_rate": 0.5,
     }
     narrow = DifficultyOptions(min_pass_rate=0.2, max_pass_rate=0.8)
-    assert select_questions(list(rates), rates, narrow).kept == (4,)
+    assert choose_questions(list(rates), rates, narrow).kept == (4,)
 
 
 def test_nothing_left_is_said():
     with pytest.raises(InputError, match=r"none of 2 questions is left: 1 are too hard .* 1 too easy"):
-        select_questions(["q0", "q1"], rated(0, 8), DifficultyOptions())
+        choose_questions(["q0", "q1"], rated(0, 8), DifficultyOptions())

@@ -51,7 +51,7 @@ class Reader(HTMLParser):
 
 def test_a_page_shows_picture_boxes_question_completions_and_rewards(tmp_path):
     row = Presenter(thinking=True, permute=False, seed=0).present(
-        [row_with_scene(0, np.random.default_rng([1]))], passes=0
+        [row_with_scene(0, np.random.default_rng([1]))], epoch=0
     )[0]
     right = row["completion"][0]["content"]
     texts = [right, "<script>alert(1)</script><answer>(A)</answer>"]
@@ -81,7 +81,7 @@ def test_a_page_shows_picture_boxes_question_completions_and_rewards(tmp_path):
 
 def test_a_row_without_a_scene_is_shown_without_boxes(tmp_path):
     row = Presenter(thinking=True, permute=False, seed=0).present(
-        [{**row_with_scene(0, np.random.default_rng([1])), "scene": "", "evidence": "{"}], passes=0
+        [{**row_with_scene(0, np.random.default_rng([1])), "scene": "", "evidence": "{"}], epoch=0
     )[0]
     parts = [score_completion("", row)] * 2
     page = write_groups_page(tmp_path, 1, [SampledGroup(row, ["", ""], parts, [0.0, 0.0])])

@@ -6,7 +6,6 @@ import gc
 import json
 from importlib.util import find_spec
 from itertools import product
-from typing import get_args
 
 import pytest
 import torch
@@ -15,12 +14,18 @@ from safetensors.torch import load_file
 from training_support import row, write_split
 
 from reinforcesight.errors import ConfigError, InputError, MissingDependencyError, OutputError
-from reinforcesight.grpo.config import LossType
-from reinforcesight.grpo.trainer import train_grpo
+from reinforcesight.grpo.arguments import grpo_arguments
+from reinforcesight.grpo.config import CHOICES, GrpoConfig
+from reinforcesight.grpo.data import Presenter, question_rows
+from reinforcesight.grpo.preparation import PreparedRun
+from reinforcesight.grpo.trainer import build_grpo_trainer, train_grpo
 from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.model.chat import chat_text, encode, suppressed_token_ids
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.protocol import option_lines
+from reinforcesight.tuning.callbacks import StopOnSignal
+from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.run import Session
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def steps_of(output):
 
 
 @pytest.mark.parametrize(
-    ("loss", "tuning", "beta"), list(product(get_args(LossType), ("lora", "full"), (0.0, 0.1)))
+    ("loss", "tuning", "beta"), list(product(CHOICES["loss_type"], ("lora", "full"), (0.0, 0.1)))
 )
 def test_two_steps_of_each_loss(train_only, tiny, tmp_path, loss, tuning, beta):
     level = "sequence" if loss == "luspo" else "token"
@@ -105,20 +110,18 @@ def test_eight_bit_base_with_transformers(dataset, tiny, tmp_path):
 
 
 def test_prompts_are_those_of_evaluation_and_no_vision_token_is_sampled(dataset, tiny, tmp_path):
-    from reinforcesight.grpo.data import Presenter, question_rows
-    from reinforcesight.grpo.preparation import PreparedRun
-    from reinforcesight.grpo.trainer import build_trainer
-    from reinforcesight.tuning.callbacks import StopOnSignal
-    from reinforcesight.tuning.data import load_training_data
-
-    config = settings(dataset, tiny, tmp_path / "run", generation={"max_completion_length": 200})
+    config = settings(dataset, tiny, tmp_path / "run", max_completion_length=200)
     loaded = load_model(ModelConfig(model_path=str(tiny)), trainable=True)
-    rows = question_rows(load_training_data(str(dataset)).train)
+    data = load_training_data(str(dataset))
+    rows = question_rows(data.train)
     record = RunRecord(tmp_path / "run", {"status": "running", "sessions": []})
-    trainer = build_trainer(config, loaded, PreparedRun(rows, None, {}), record, StopOnSignal())
+    session: Session[GrpoConfig] = Session(
+        config, grpo_arguments(config, False), data, loaded, record, StopOnSignal()
+    )
+    trainer = build_grpo_trainer(session, PreparedRun(rows, None, {}))
     trainer.model.train()
     batch = trainer._generate_and_score_completions([rows[0], rows[0]])
-    row = Presenter(thinking=True, permute=False, seed=0).present([rows[0]], passes=0)[0]
+    row = Presenter(thinking=True, permute=False, seed=0).present([rows[0]], epoch=0)[0]
     expected = encode(loaded.processor, [chat_text(loaded.processor, row["prompt"])], [row["image"]])
     assert batch["prompt_ids"][0].tolist() == expected["input_ids"][0].tolist()
     length = len(expected["pixel_values"])
@@ -165,7 +168,7 @@ def test_learns_and_shows_it(tmp_path):
         beta=0.01,
         rewards={"gate": "off"},
         resample_rounds=1,
-        generation={"max_completion_length": 40},
+        max_completion_length=40,
         evaluation={"max_new_tokens": 40, "samples": 8},
         difficulty={"samples": 4, "batch_size": 64},
         groups={"every": 4},
@@ -212,7 +215,7 @@ def test_what_can_not_be_trained_is_said(dataset, tiny, tmp_path):
     with pytest.raises(InputError, match="8 are too hard"):
         train_grpo(settings(dataset, tiny, tmp_path / "c", difficulty={"samples": 2}))
     train_grpo(settings(dataset, tiny, tmp_path / "d"))
-    with pytest.raises(OutputError, match=r"beta was 0\.01, now 0\.5"):
+    with pytest.raises(OutputError, match=r"trainer\.beta was 0\.01, now 0\.5"):
         train_grpo(settings(dataset, tiny, tmp_path / "d", beta=0.5))
 
 
@@ -232,4 +235,4 @@ def test_a_broken_picture_is_named_and_nothing_is_lost(tiny, tmp_path):
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_vllm_absent_is_one_line(dataset, tiny, tmp_path):
     with pytest.raises(MissingDependencyError, match=r"reinforcesight\[vllm\]"):
-        train_grpo(settings(dataset, tiny, tmp_path / "run", generation={"use_vllm": True}))
+        train_grpo(settings(dataset, tiny, tmp_path / "run", use_vllm=True))

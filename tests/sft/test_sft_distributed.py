@@ -23,16 +23,12 @@ def test_two_processes_train_as_one(tmp_path):
     base = {
         "dataset": str(write_dataset(tmp_path / "data", train=24, validation=5)),
         "model_path": str(build_tiny(tmp_path / "tiny")),
-        "max_steps": 4,
-        "eval_steps": 4,
-        "save_steps": 4,
-        "logging_steps": 1,
-        "learning_rate": 0.01,
         "lora": {"dropout": 0.0},
         "evaluation": {"max_new_tokens": 4},
     }
-    # Eight questions a step both times, cut up differently.
-    cut = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    trainer = {"max_steps": 4, "eval_steps": 4, "save_steps": 4, "logging_steps": 1, "learning_rate": 0.01}
+    # Eight questions a step both times, divided differently.
+    cut = {"trainer": {**trainer, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}}
     config = tmp_path / "sft.yaml"
     config.write_text(yaml.safe_dump({**base, **cut, "output": str(tmp_path / "two")}))
     command = ["-m", "accelerate.commands.launch", "--config_file", str(ACCELERATE / "cpu.yaml")]
@@ -56,7 +52,7 @@ def test_two_processes_train_as_one(tmp_path):
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    one = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}
+    one = {"trainer": {**trainer, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}}
     train_sft(SftConfig(**base, **one, output=str(tmp_path / "one")))
     alone, together = ([x for x in read_metrics(tmp_path / name) if "loss" in x] for name in ("one", "two"))
     assert [x["step"] for x in together] == [1, 2, 3, 4]

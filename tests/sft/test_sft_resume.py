@@ -1,4 +1,4 @@
-"""Runs that are killed for real, in processes of their own, and go on."""
+"""Runs in separate processes that are really killed, and resume."""
 
 import json
 import signal
@@ -39,13 +39,15 @@ def settings(tmp_path_factory):
     return {
         "dataset": str(write_dataset(folder / "data", train=20, validation=3)),
         "model_path": str(build_tiny(folder / "tiny")),
-        "max_steps": 14,
-        "eval_steps": 4,
-        "save_steps": 2,
-        "logging_steps": 1,
-        "learning_rate": 0.01,
-        "per_device_train_batch_size": 1,
-        "gradient_accumulation_steps": 2,
+        "trainer": {
+            "max_steps": 14,
+            "eval_steps": 4,
+            "save_steps": 2,
+            "logging_steps": 1,
+            "learning_rate": 0.01,
+            "per_device_train_batch_size": 1,
+            "gradient_accumulation_steps": 2,
+        },
         "lora": {"rank": 4, "dropout": 0.1},
         "evaluation": {"max_new_tokens": 3},
     }
@@ -81,8 +83,9 @@ def curve(output):
     return [tuple(line[key] for key in keys) for line in read_metrics(output) if "loss" in line]
 
 
-def test_a_killed_run_that_trains_all_weights_goes_on_with_them(settings, tmp_path):
-    settings = settings | {"tuning": "full", "learning_rate": 0.001, "max_steps": 6, "eval_steps": 6}
+def test_a_killed_run_that_trains_all_weights_resumes_with_them(settings, tmp_path):
+    few = settings["trainer"] | {"learning_rate": 0.001, "max_steps": 6, "eval_steps": 6}
+    settings = settings | {"tuning": "full", "trainer": few}
     reference, run = tmp_path / "reference", tmp_path / "run"
     undisturbed = start(settings, reference)
     status, said = kill_when(start(settings, run), lambda: last_step(run) >= 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import build_tiny
-from training_support import row, write_dataset, write_split
+from training_support import changed, in_sections, row, write_dataset, write_split
 
 from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError, InputError, OutputError
@@ -18,6 +18,7 @@ from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import train_sft
 from reinforcesight.tuning.checkpoints import complete_checkpoints
 from reinforcesight.tuning.data import decode_picture, load_training_data
+from reinforcesight.tuning.options import LoraOptions
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +47,24 @@ def settings(dataset, base, output, /, **changes):
         "gradient_accumulation_steps": 1,
         "evaluation": {"max_new_tokens": 4},
     }
-    return SftConfig(**(values | changes))
+    return in_sections(SftConfig, **(values | changes))
 
 
-BF16 = {"precision": "bf16", "model": {"dtype": "bfloat16"}}
+BF16 = {"bf16": True, "model": {"dtype": "bfloat16"}}
 DRY_RUNS = {
     "float32-lora": ("qwen2_5_vl", {}),
     "float32-full": ("qwen2_5_vl", {"tuning": "full"}),
     "float32-lora-all": ("qwen2_5_vl", {"train_parts": "all"}),
     "bf16-lora": ("qwen2_5_vl", BF16),
-    "bf16-full": ("qwen2_5_vl", {"precision": "bf16", "tuning": "full", "train_parts": "all"}),
+    "bf16-full": ("qwen2_5_vl", {"bf16": True, "tuning": "full", "train_parts": "all"}),
     "8bit-lora": ("qwen2_5_vl", {"model": {"quantization": "8bit"}}),
     "8bit-bf16-lora": (
         "qwen2_5_vl",
-        {"precision": "bf16", "model": {"dtype": "bfloat16", "quantization": "8bit"}},
+        {"bf16": True, "model": {"dtype": "bfloat16", "quantization": "8bit"}},
     ),
     "4bit-bf16-lora": (
         "qwen2_5_vl",
-        {"precision": "bf16", "model": {"dtype": "bfloat16", "quantization": "4bit"}},
+        {"bf16": True, "model": {"dtype": "bfloat16", "quantization": "4bit"}},
     ),
     "qwen2-lora": ("qwen2_vl", BF16),
     "qwen2-full": ("qwen2_vl", {"tuning": "full"}),
@@ -149,7 +150,7 @@ def _lines(path: Path):
 @pytest.fixture(scope="module")
 def finished(dataset, tiny, tmp_path_factory):
     output = tmp_path_factory.mktemp("finished") / "run"
-    config = settings(dataset, tiny["qwen2_5_vl"], output, max_steps=6, save_steps=2, keep_checkpoints=1)
+    config = settings(dataset, tiny["qwen2_5_vl"], output, max_steps=6, save_steps=2, save_total_limit=1)
     return config, train_sft(config)
 
 
@@ -158,7 +159,7 @@ def test_record_metrics_and_curves(finished, dataset):
     output = Path(config.output)
     record = json.loads((output / "run_record.json").read_text())
     assert record["status"] == "finished"
-    assert record["config"]["learning_rate"] == config.learning_rate
+    assert record["config"]["trainer"] == config.trainer
     assert record["data"]["fingerprint"] == load_training_data(dataset).description["fingerprint"]
     assert record["data"]["questions"] == {"train": 12, "validation": 4}
     assert record["seeds"] == {"training": 0, "evaluation": 0}
@@ -198,15 +199,21 @@ def test_running_again_changes_nothing(finished):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"learning_rate": 1e-3}, "learning_rate was 0.0001, now 0.001"),
+        ({"learning_rate": 1e-3}, "trainer.learning_rate was 0.0001, now 0.001"),
         ({"per_device_train_batch_size": 4}, "questions_per_step was 2, now 4"),
-        ({"lora": {"rank": 4}}, "lora.rank"),
+        ({"adam_beta2": 0.9}, "trainer.adam_beta2 was None, now 0.9"),
     ],
 )
-def test_another_configuration_is_refused(finished, changes, words):
+def test_other_arguments_are_refused(finished, changes, words):
     config, _ = finished
     with pytest.raises(OutputError, match=words):
-        train_sft(SftConfig(**(config.model_dump() | changes)))
+        train_sft(changed(config, **changes))
+
+
+def test_another_adapter_is_refused(finished):
+    config, _ = finished
+    with pytest.raises(OutputError, match=r"lora\.rank"):
+        train_sft(config.model_copy(update={"lora": LoraOptions(rank=4)}))
 
 
 def test_other_data_is_refused(finished, tmp_path):
@@ -216,10 +223,10 @@ def test_other_data_is_refused(finished, tmp_path):
         train_sft(config.model_copy(update={"dataset": str(other)}))
 
 
-def test_a_step_cut_up_otherwise_may_go_on(finished):
+def test_another_division_of_the_step_and_other_logging_are_the_same_run(finished):
     config, result = finished
-    changed = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2}
-    assert train_sft(config.model_copy(update=changed)) == result
+    free = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2}
+    assert train_sft(changed(config, **free, logging_steps=3, save_total_limit=None, run_name="x")) == result
 
 
 def test_early_stopping_on_accuracy(dataset, tiny, tmp_path):
@@ -237,7 +244,7 @@ def test_without_a_validation_split_the_last_step_counts(tiny, tmp_path):
     assert (result.best_step, result.accuracy) == (2, None)
 
 
-def test_out_of_memory_keeps_the_steps_and_says_how_to_go_on(dataset, tiny, tmp_path, monkeypatch):
+def test_out_of_memory_keeps_the_steps_and_says_how_to_resume(dataset, tiny, tmp_path, monkeypatch):
     config = settings(dataset, tiny["qwen2_5_vl"], tmp_path / "run", max_steps=4, save_steps=4, eval_steps=4)
     whole = AnswerTrainer.training_step
 
@@ -254,8 +261,7 @@ def test_out_of_memory_keeps_the_steps_and_says_how_to_go_on(dataset, tiny, tmp_
     monkeypatch.undo()
     assert json.loads((tmp_path / "run" / "run_record.json").read_text())["status"] == "failed"
     load_model(ModelConfig(model_path=str(tmp_path / "run" / "checkpoint-2")))
-    smaller = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2}
-    result = train_sft(config.model_copy(update=smaller))
+    result = train_sft(changed(config, per_device_train_batch_size=1, gradient_accumulation_steps=2))
     assert result.step == 4
     reference = settings(
         dataset, tiny["qwen2_5_vl"], tmp_path / "reference", max_steps=4, save_steps=4, eval_steps=4
@@ -275,7 +281,9 @@ def test_a_broken_picture_is_reported_by_name(tiny, tmp_path, workers):
     (tmp_path / "data").mkdir()
     write_split(tmp_path, "train", rows)
     with pytest.raises(InputError, match="row-00002") as caught:
-        train_sft(settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", num_workers=workers))
+        train_sft(
+            settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", dataloader_num_workers=workers)
+        )
     assert "Traceback" not in str(caught.value)
 
 
@@ -289,7 +297,7 @@ def test_an_adapter_can_be_trained_further(finished, dataset, tmp_path):
 def test_shipped_configurations_are_valid():
     for name in ("sft_config.yaml", "sft_config_24gb.yaml"):
         config = load_config(SftConfig, Path(__file__).parents[2] / "configs" / name)
-        assert config.per_device_train_batch_size * config.gradient_accumulation_steps == 32
+        assert config.recipe(processes=1)["questions_per_step"] == 32
 
 
 def test_options_that_do_not_go_together():

@@ -97,16 +97,27 @@ def test_all_stages_once_then_none(folder, capsys):
 
 def test_a_changed_setting_redoes_its_stage_and_those_that_read_it(folder, capsys):
     do(folder)
-    changed = do(folder, "sft.learning_rate=0.5")
+    changed = do(folder, "sft.trainer.learning_rate=0.5")
     assert changed == ["sft", "difficulty", "grpo", "evaluate", "report"]
     assert "learning_rate was 0.0001, now 0.5" in capsys.readouterr().err
     assert (folder / "replaced" / "sft-1" / "begun.txt").exists(), "earlier results are moved, not removed"
     # How fast a stage goes is no part of what it makes.
-    same = ["sft.learning_rate=0.5", "generate.workers=1", "evaluate.batch_size=3", "sft.save_steps=7"]
+    same = [
+        "sft.trainer.learning_rate=0.5",
+        "generate.workers=1",
+        "evaluate.batch_size=3",
+        "sft.trainer.save_steps=7",
+    ]
     assert do(folder, *same) == []
     # Training's own settings of GRPO leave the pass rates as they are.
-    assert do(folder, "sft.learning_rate=0.5", "grpo.learning_rate=0.5") == ["grpo", "evaluate", "report"]
-    assert do(folder, "sft.learning_rate=0.5", "grpo.learning_rate=0.5", "report.scenes=3") == ["report"]
+    assert do(folder, "sft.trainer.learning_rate=0.5", "grpo.trainer.learning_rate=0.5") == [
+        "grpo",
+        "evaluate",
+        "report",
+    ]
+    assert do(
+        folder, "sft.trainer.learning_rate=0.5", "grpo.trainer.learning_rate=0.5", "report.scenes=3"
+    ) == ["report"]
 
 
 def test_the_table_of_stages_names_earlier_stages_and_settings_that_exist():
@@ -302,11 +313,13 @@ def test_two_runs_do_not_share_a_folder(folder, monkeypatch):
 
 
 def test_sections_come_from_files_and_paths_from_the_run(tmp_path):
-    (tmp_path / "sft.yaml").write_text("{dataset: elsewhere, output: elsewhere, learning_rate: 0.5, seed: 3}")
+    (tmp_path / "sft.yaml").write_text(
+        "{dataset: elsewhere, output: elsewhere, trainer: {learning_rate: 0.5}, seed: 3}"
+    )
     path = tmp_path / "run.yaml"
     path.write_text("output: runs/x\nsft: {extends: sft.yaml, seed: 4}\nbenchmarks: {real: cv-bench}\n")
     config = load_config(RunConfig, path)
-    assert (config.sft.learning_rate, config.sft.seed) == (0.5, 4)
+    assert (config.sft.trainer["learning_rate"], config.sft.seed) == (0.5, 4)
     assert config.sft.dataset == str(Path("runs/x/dataset"))
     assert config.grpo.model_path == config.sft.output == str(Path("runs/x/sft"))
     path.write_text("output: runs/x\nsft: {extends: sft.yaml}\nbenchmarks: {real: cv-bench}\n")

@@ -27,13 +27,15 @@ pytestmark = pytest.mark.timeout(900)
 
 TRAINING = {
     "tuning": "full",
-    "max_steps": 2,
-    "eval_steps": 2,
-    "save_steps": 2,
-    "logging_steps": 1,
-    "per_device_train_batch_size": 4,
-    "gradient_accumulation_steps": 1,
-    "gradient_checkpointing": False,
+    "trainer": {
+        "max_steps": 2,
+        "eval_steps": 2,
+        "save_steps": 2,
+        "logging_steps": 1,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 1,
+        "gradient_checkpointing": False,
+    },
     "evaluation": {"samples": 2, "max_new_tokens": 4},
 }
 
@@ -56,9 +58,8 @@ def config(tmp_path_factory):
         "sft": {**TRAINING, "model_path": str(smallest_model(folder / "base"))},
         "grpo": {
             **TRAINING,
-            "num_generations": 2,
+            "trainer": {**TRAINING["trainer"], "num_generations": 2, "max_completion_length": 8},
             "resample_rounds": 0,
-            "generation": {"max_completion_length": 8},
             # Random weights are never right, so that no question would be left.
             "difficulty": {"enabled": False},
             "rewards": BY_LENGTH,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from tiny_models import build_tiny
-from training_support import COLOURS, row, write_split
+from training_support import COLOURS, in_sections, row, write_split
 
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.scene import Scene, SceneObject
@@ -60,7 +60,8 @@ def speaking_model(folder: Path, dataset: Path, *, steps: int = 150) -> Path:
 
     base = smallest_model(folder / "base")
     train_sft(
-        SftConfig(
+        in_sections(
+            SftConfig,
             dataset=str(dataset),
             model_path=str(base),
             output=str(folder / "sft"),
@@ -99,11 +100,11 @@ def settings(dataset: object, start: object, output: object, /, **changes: Any) 
         "gradient_checkpointing": False,
         "num_generations": 2,
         "resample_rounds": 0,
-        "generation": {"max_completion_length": 8},
+        "max_completion_length": 8,
         "evaluation": {"max_new_tokens": 4, "samples": 2},
         "difficulty": {"enabled": False},
         "groups": {"every": 0},
         "lora": {"rank": 2, "dropout": 0.0},
         "rewards": BY_LENGTH,
     }
-    return GrpoConfig(**(values | changes))
+    return in_sections(GrpoConfig, **(values | changes))

@@ -34,6 +34,17 @@ PAIRS = [
 ]
 
 
+def in_sections(config_class: Any, **values: Any) -> Any:
+    """A configuration of SFT or GRPO, with arguments of TRL in their section."""
+    own = {name: value for name, value in values.items() if name in config_class.model_fields}
+    return config_class(**own, trainer={name: value for name, value in values.items() if name not in own})
+
+
+def changed(config: Any, **values: Any) -> Any:
+    """A copy with other arguments of TRL."""
+    return config.model_copy(update={"trainer": config.trainer | values})
+
+
 def two_squares(index: int, rng: np.random.Generator, side: int) -> tuple[Image.Image, str, str, str]:
     """A picture of two coloured squares; their names, and which side of the second the first is on."""
     first, second = PAIRS[index % len(PAIRS)]

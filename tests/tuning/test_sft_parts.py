@@ -7,7 +7,7 @@ from tiny_models import build_tiny
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.sft import answer_trainer
+from reinforcesight.sft import arguments
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.parts import freeze_for_full_tuning, lora_config, part_of, trainable_summary
 
@@ -69,10 +69,10 @@ def test_scarce_shared_memory_leaves_out_data_workers(
     size: int, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A container has 64 MiB unless it is told otherwise, and a worker that finds it full dies of a bus error."""
-    monkeypatch.setattr(answer_trainer.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(answer_trainer.torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(answer_trainer.os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(answer_trainer.shutil, "disk_usage", lambda _: SimpleNamespace(total=size))
-    monkeypatch.setattr(answer_trainer, "_SHARED_MEMORY", Path())
-    assert answer_trainer._worker_count() == expected
+    monkeypatch.setattr(arguments.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(arguments.torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(arguments.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(arguments.shutil, "disk_usage", lambda _: SimpleNamespace(total=size))
+    monkeypatch.setattr(arguments, "_SHARED_MEMORY", Path())
+    assert arguments._worker_count() == expected
     assert ("--shm-size" in capsys.readouterr().err) == (expected == 0)

@@ -1,4 +1,4 @@
-"""Questions for GRPO: read lazily, decoded where a group is sampled, with their options in another order each pass."""
+"""Questions for GRPO: pictures are decoded when a group is sampled, and options change their order each epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "s
 
 
 def question_rows(rows: Any) -> Any:
-    """The columns that GRPO reads, with pictures left encoded."""
+    """The columns that GRPO reads, with pictures still encoded."""
     kept = [name for name in _COLUMNS if name in rows.column_names]
     return rows.select_columns(kept).cast_column("image", ImageFeature(decode=False))
 
@@ -31,7 +31,7 @@ def chosen_rows(rows: Any, count: int, seed: int) -> Any:
 
 
 class QuestionView:
-    """A split seen as a sequence of rows, each as the model is to be asked; nothing is decoded or kept."""
+    """A split as a sequence of rows, each with the prompt for thinking or not; pictures stay encoded."""
 
     def __init__(self, rows: Any, *, thinking: bool) -> None:
         self._rows = rows
@@ -42,7 +42,6 @@ class QuestionView:
 
     @property
     def ids(self) -> list[str]:
-        """Ids of all rows, read without their pictures."""
         return [str(name) for name in self._rows["id"]]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -66,24 +65,24 @@ def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
     return _with_prompt(row, text.removesuffix(REASON_INSTRUCTION) + ANSWER_INSTRUCTION)
 
 
-def permuted(row: Mapping[str, Any], *, passes: int, seed: int) -> dict[str, Any]:
+def permuted(row: Mapping[str, Any], *, epoch: int, seed: int) -> dict[str, Any]:
     """The row with its options in another order, and prompt, choices and answer to match.
 
-    In pass 0 the row is as stored. From pass to pass the right answer moves on by one letter, so that over as many
-    passes as there are options it has had each letter once; the other options fall in by chance of ``seed``. A row
-    whose prompt does not show its options once, as that of an open question, stays as it is.
+    Epoch 0 has the stored order. In each epoch the correct answer moves to the next letter, so that it has each letter
+    equally often; the order of the other options is random. A row whose prompt does not show its options exactly once,
+    such as an open question, is returned unchanged.
     """
     choices = [str(choice) for choice in row["choices"]]
     text = str(row["prompt"][-1]["content"])
     shown = option_lines(choices)
-    if passes == 0 or len(choices) < 2 or text.count(shown) != 1:
+    if epoch == 0 or len(choices) < 2 or text.count(shown) != 1:
         return dict(row)
     gold = gold_index(row)
     order = [index for index in range(len(choices)) if index != gold]
-    # Python's own hash of a text differs between processes.
-    rng = np.random.default_rng([seed, passes, zlib.crc32(str(row["id"]).encode())])
+    # Python's hash of a string differs between processes.
+    rng = np.random.default_rng([seed, epoch, zlib.crc32(str(row["id"]).encode())])
     rng.shuffle(order)
-    order.insert((gold + passes) % len(choices), gold)
+    order.insert((gold + epoch) % len(choices), gold)
     moved = [choices[index] for index in order]
     changed = _with_prompt(row, text.replace(shown, option_lines(moved)))
     changed.pop("completion", None)  # its letter is that of the stored order
@@ -91,7 +90,7 @@ def permuted(row: Mapping[str, Any], *, passes: int, seed: int) -> dict[str, Any
 
 
 def gold_index(row: Mapping[str, Any]) -> int:
-    """Position of the right option.
+    """Position of the correct option.
 
     Raises:
         InputError: The answer is not the letter of an option.
@@ -112,14 +111,14 @@ def _with_prompt(row: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 class Presenter:
-    """Turns stored rows into what TRL's trainer asks the model: permuted, and with the picture decoded.
+    """Turns stored rows into what TRL's trainer asks the model: permuted, with the picture decoded.
 
     Args:
         thinking: Whether reasoning is asked for.
-        permute: Whether options change their order between passes.
-        seed: Of the orders.
-        processor: Where given, pictures are brought to the size that it would give them. For vLLM, whose own copy of
-            the processor does not know the bounds of ``model.min_pixels`` and ``model.max_pixels``.
+        permute: Whether options change their order between epochs.
+        seed: Seed of the orders.
+        processor: If given, pictures get the size that it would give them. For vLLM, whose copy of the processor does
+            not know ``model.min_pixels`` and ``model.max_pixels``.
     """
 
     def __init__(self, *, thinking: bool, permute: bool, seed: int, processor: Any | None = None) -> None:
@@ -128,12 +127,12 @@ class Presenter:
         self._seed = seed
         self._processor = processor
 
-    def present(self, rows: Sequence[Mapping[str, Any]], *, passes: int) -> list[dict[str, Any]]:
-        """Rows of groups; the copies of a question share one decoded picture."""
+    def present(self, rows: Sequence[Mapping[str, Any]], *, epoch: int) -> list[dict[str, Any]]:
+        """Rows ready to ask; the copies of a question share one decoded picture."""
         ready: dict[str, dict[str, Any]] = {}
         for row in rows:
             if row["id"] not in ready:
-                shown = permuted(row, passes=passes, seed=self._seed) if self._permute else dict(row)
+                shown = permuted(row, epoch=epoch, seed=self._seed) if self._permute else dict(row)
                 if not self._thinking:
                     shown = without_thinking(shown)
                 shown["image"] = self._fit(decode_picture(row))

@@ -1,7 +1,7 @@
-"""Pass rates of the start model, by which questions that teach nothing are left out before training.
+"""Pass rates of the start model. Questions that it always or never answers correctly give no gradient.
 
-The file has one JSON object a line: first what the rates depend on, then one line per question. Lines are added block
-by block, so that a kill costs one block; another run with the same model, data and sampling reads the file instead.
+The file has one JSON object a line: first what the rates depend on, then one line per question. It grows block by
+block, so a kill loses one block at most. Other runs with the same model, data and sampling can read it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,14 @@ from reinforcesight.jobs.record import differences
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
 from reinforcesight.tuning.data import decode_picture
+from reinforcesight.tuning.trainer import unchanged_random_state
 
-FILE_NAME = "difficulty.jsonl"
+RATES_NAME = "difficulty.jsonl"
 
 
 @dataclass(frozen=True)
 class PassRate:
-    """How often the start model got a question right.
-
-    Attributes:
-        id: Of the question.
-        right: Answers that the judge found right.
-        readable: Answers in which one could be read.
-        samples: Answers sampled.
-    """
+    """How often the start model answered the question ``id`` correctly: ``right`` of ``samples`` answers."""
 
     id: str
     right: int
@@ -47,18 +41,12 @@ class PassRate:
 
     @property
     def rate(self) -> float:
-        """Share of right answers."""
         return self.right / self.samples
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which questions are trained on.
-
-    Attributes:
-        kept: Positions in the split, ascending.
-        counts: Questions rated, kept, and left out at either end.
-    """
+class ChosenQuestions:
+    """Positions of the questions to train on, ascending; and how many were rated, kept, too hard and too easy."""
 
     kept: tuple[int, ...]
     counts: dict[str, float]
@@ -78,23 +66,23 @@ def rate_questions(
     stopped: Callable[[], bool] = lambda: False,
     on_block: Callable[[int], object] = lambda done: None,
 ) -> dict[str, PassRate] | None:
-    """Sample answers to all rows and judge them, or read what was judged before.
+    """Sample and judge answers to all rows that the file has no rate for.
 
     Args:
         model: In evaluation mode, on its device.
         processor: The model's own.
-        rows: Questions as the model is to be asked.
+        rows: Questions as the model is asked.
         options: Samples and batches.
-        path: File of the rates; made where it is not there, continued where it is not complete.
+        path: File of the rates.
         depends_on: What identifies model and data; the sampling's own settings are added.
-        temperature: Of sampling.
-        max_new_tokens: Where an answer is cut off.
-        seed: Of sampling.
+        temperature: Sampling temperature.
+        max_new_tokens: Maximum length of an answer in tokens.
+        seed: Seed of sampling.
         stopped: Whether to stop after the current block.
-        on_block: Told the number of rated questions.
+        on_block: Called with the number of rated questions.
 
     Returns:
-        Rates by question, or ``None`` where it was stopped.
+        Rates by question, or ``None`` if it was stopped.
 
     Raises:
         OutputError: The file was made with another model, data set or sampling.
@@ -116,7 +104,7 @@ def rate_questions(
     world, per_block = processes.num_processes, max(1, options.batch_size // options.samples)
     for start in range(0, len(missing), per_block * world):
         block = missing[start : start + per_block * world]
-        # The same number everywhere, for sharded weights are gathered by all processes together.
+        # The same number on each, since sharded weights are gathered by all processes together.
         share = -(-len(block) // world)
         first = processes.process_index * share
         own = [rows[block[i % len(block)]] for i in range(first, first + share)]
@@ -145,8 +133,7 @@ def _rate_block(
 ) -> list[PassRate]:
     repeated = [row for row in rows for _ in range(options.samples)]
     pictures = [picture for row in rows for picture in [decode_picture(row)] * options.samples]
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with unchanged_random_state(model.device):
         torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
         texts = generate_text(
             model,
@@ -169,7 +156,7 @@ def _rate_block(
 
 
 def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
-    """Make the file, or check an old one and drop a line that a kill cut short."""
+    """Make the file, or check it and drop an incomplete last line."""
     header = json.loads(json.dumps(header))
     if not path.is_file():
         write_text(path, json.dumps(header) + "\n")
@@ -222,23 +209,17 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
     try:
         with path.open("a", encoding="utf-8") as stream:
             for rate in rates:
-                line = {
-                    "id": rate.id,
-                    "right": rate.right,
-                    "readable": rate.readable,
-                    "samples": rate.samples,
-                }
-                stream.write(json.dumps(line) + "\n")
+                stream.write(json.dumps(asdict(rate)) + "\n")
     except OSError as error:
         raise OutputError(
             f"can't write: {error}", where=str(path), fix="check space and permissions"
         ) from error
 
 
-def select_questions(
+def choose_questions(
     ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions
-) -> Selection:
-    """Keep the questions between the two bounds.
+) -> ChosenQuestions:
+    """The questions whose pass rate is between the two bounds.
 
     Raises:
         InputError: Nothing would be left.
@@ -251,8 +232,8 @@ def select_questions(
         raise InputError(
             f"none of {len(rated)} questions is left: {low} are too hard for the start model, {high} too easy",
             where="difficulty",
-            fix="take harder or easier questions, more difficulty.samples, or difficulty.enabled false",
+            fix="use harder or easier questions, more difficulty.samples, or difficulty.enabled false",
         )
     counts = {"rated": len(rated), "kept": len(kept), "too_hard": low, "too_easy": high}
     mean = sum(rate for _, rate in rated) / len(rated)
-    return Selection(kept, {**counts, "mean_pass_rate": round(mean, 4)})
+    return ChosenQuestions(kept, {**counts, "mean_pass_rate": round(mean, 4)})

@@ -1,4 +1,4 @@
-"""The start model of a GRPO run, and the rating of questions by it: before training, or as a step of its own."""
+"""The start model of a GRPO run, and its pass rates: computed before training, or as a separate stage."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import click
 import torch
 from accelerate import PartialState
 
+from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, question_rows
-from reinforcesight.grpo.difficulty import FILE_NAME, PassRate, rate_questions, select_questions
+from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries
 from reinforcesight.tuning.callbacks import StopOnSignal
 from reinforcesight.tuning.data import TrainingData, load_training_data
 from reinforcesight.tuning.parts import load_to_train
+from reinforcesight.tuning.run import start_identity
+from reinforcesight.tuning.trainer import unchanged_random_state
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class RatingResult:
 
     Attributes:
         file: The pass rates.
-        counts: Questions rated, kept and left out at either end; empty where it was stopped.
+        counts: Questions rated, kept, too hard and too easy; empty if it was stopped.
         exit_code: 0, or 128 + the signal that stopped it.
     """
 
@@ -38,7 +41,7 @@ class RatingResult:
 
     def __str__(self) -> str:
         if not self.counts:
-            return f"{self.file}: stopped; run the same command to continue"
+            return f"{self.file}: stopped; run the same command to resume"
         return (
             f"{self.file}: {self.counts['kept']} of {self.counts['rated']} questions kept, "
             f"{self.counts['too_hard']} never right, {self.counts['too_easy']} always right"
@@ -46,7 +49,7 @@ class RatingResult:
 
 
 def rate_difficulty(config: GrpoConfig) -> RatingResult:
-    """Rate the questions that a GRPO run would train on, into the file that this run reads.
+    """Rate the questions that a GRPO run would train on; the run reads the file.
 
     Raises:
         InputError: The data set or the model can't be used, or no question would be left.
@@ -54,16 +57,17 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
     """
     quiet_libraries()
     data = load_training_data(config.dataset)
+    arguments = grpo_arguments(config, data.validation is not None)
     loaded = load_to_train(config)
     file = rates_file(config)
     with StopOnSignal() as stop:
         questions = questions_of(config, data)
-        rates = rate(config, loaded, questions, stop, start_identity(data, loaded))
+        rates = rate(config, arguments, loaded, questions, stop, start_identity(data, loaded))
         if rates is None:
             result = RatingResult(file, {}, exit_code=128 + (stop.received or 0))
         else:
             result = RatingResult(
-                file, select_questions(list(questions["id"]), rates, config.difficulty).counts
+                file, choose_questions(list(questions["id"]), rates, config.difficulty).counts
             )
     if PartialState().is_main_process:
         click.echo(str(result))
@@ -71,35 +75,34 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
 
 
 def rates_file(config: GrpoConfig) -> Path:
-    """Where pass rates are kept."""
-    return config.difficulty.file or Path(config.output) / FILE_NAME
+    return config.difficulty.file or Path(config.output) / RATES_NAME
 
 
 def questions_of(config: GrpoConfig, data: TrainingData) -> Any:
-    """The training questions that are rated and, if they pass, trained on."""
+    """The training questions that are rated; training uses those that pass."""
     if config.difficulty.questions is None:
         return question_rows(data.train)
     return chosen_rows(data.train, config.difficulty.questions, config.seed)
 
 
-def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
-    """What tells data and start model from others."""
-    return {
-        "data_fingerprint": data.description["fingerprint"],
-        "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
-    }
-
-
 def rate(
-    config: GrpoConfig, loaded: LoadedModel, questions: Any, stop: StopOnSignal, identity: dict[str, Any]
+    config: GrpoConfig,
+    arguments: Any,
+    loaded: LoadedModel,
+    questions: Any,
+    stop: StopOnSignal,
+    identity: dict[str, Any],
 ) -> dict[str, PassRate] | None:
-    """Pass rates of the questions, from the file as far as it has them; ``None`` where a signal came.
+    """Pass rates of the questions, as far as possible from the file; ``None`` if a signal came.
 
     Raises:
         OutputError: The file was made with another model, data set or sampling.
     """
     thinking = config.rewards.thinking
-    with start_model(config, loaded) as model, shown_progress("questions rated", len(questions)) as progress:
+    with (
+        start_model(config, arguments, loaded) as model,
+        shown_progress("questions rated", len(questions)) as progress,
+    ):
         return rate_questions(
             model,
             loaded.processor,
@@ -107,8 +110,8 @@ def rate(
             config.difficulty,
             path=rates_file(config),
             depends_on={**identity, "thinking": thinking},
-            temperature=config.generation.temperature,
-            max_new_tokens=config.generation.max_completion_length,
+            temperature=arguments.temperature,
+            max_new_tokens=arguments.max_completion_length,
             seed=config.seed,
             stopped=lambda: stop.received is not None,
             on_block=progress,
@@ -123,18 +126,16 @@ def shown_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
-def start_model(config: GrpoConfig, loaded: LoadedModel) -> Iterator[Any]:
-    """The model on its device and in evaluation mode, outside the trainer, with random numbers put back afterwards."""
+def start_model(config: GrpoConfig, arguments: Any, loaded: LoadedModel) -> Iterator[Any]:
+    """The model on its device and in evaluation mode, with the precision of training; restores the random state."""
     model, device = loaded.model, PartialState().device
     if config.model.quantization == "none":
         model.to(device)
-    half = torch.cuda.is_available() and config.precision != "float32" and torch.cuda.is_bf16_supported()
+    half = torch.float16 if arguments.fp16 else torch.bfloat16
+    mixed = device.type == "cuda" and (arguments.bf16 or arguments.fp16)
     model.eval()
     try:
-        with (
-            torch.random.fork_rng([device] if device.type == "cuda" else []),
-            torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
-        ):
+        with unchanged_random_state(device), torch.autocast(device.type, dtype=half, enabled=mixed):
             yield model
     finally:
         model.train()

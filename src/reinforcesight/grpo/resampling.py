@@ -1,7 +1,7 @@
-"""New questions for groups whose completions all earn the same, since such a group gives no gradient.
+"""New questions for groups whose completions all have the same reward, since such a group gives no gradient.
 
-TRL's trainer counts these groups and keeps them. Here they are exchanged, within a bounded number of further rounds of
-sampling (as in DAPO, arXiv:2503.14476, which goes on without bound).
+TRL counts these groups and keeps them. Here they are replaced, in a limited number of further rounds of sampling.
+DAPO (arXiv:2503.14476) does the same without a limit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_b
 
 _LEFT_PADDED = {"prompt_ids", "prompt_mask"}
 _OVER_PROMPT_AND_COMPLETION = {"token_type_ids", "mm_token_type_ids"}
-# Rewards are sums of a few rounded weights; what lies below this is rounding.
+# Rewards are sums of a few weights; smaller differences are rounding.
 _SAME = 1e-6
 
 
 def groups_without_spread(rewards: torch.Tensor, size: int) -> list[int]:
-    """Positions of the groups (``size`` neighbouring values each) that all earn the same, or can't be scored."""
+    """Positions of the groups (``size`` neighbouring values each) with equal rewards, or that can't be scored."""
     groups = rewards.detach().float().cpu().view(-1, size)
     flat = []
     for position, group in enumerate(groups):
@@ -31,9 +31,9 @@ def groups_without_spread(rewards: torch.Tensor, size: int) -> list[int]:
 
 
 def draw_questions(total: int, count: int, *, used: Collection[int], key: Sequence[int]) -> list[int]:
-    """Positions of ``count`` questions that are not in use, all different where there are enough of them.
+    """Positions of ``count`` unused questions, all different if there are enough.
 
-    The same ``key`` gives the same questions, on every process and after a resumption.
+    The same ``key`` gives the same questions on every process and after resuming.
     """
     order = [int(i) for i in np.random.default_rng(list(key)).permutation(total)]
     fresh = [i for i in order if i not in used] or order
@@ -48,17 +48,17 @@ def exchange_groups(
     size: int,
     pad_token_id: int,
 ) -> dict[str, Any]:
-    """Put groups of a freshly sampled batch in the place of others.
+    """Replace groups of a batch by groups of a newly sampled one.
 
     Args:
-        batch: What TRL's trainer makes of one round of sampling: tensors with one row per completion.
+        batch: TRL's output of one round of sampling: tensors with one row per completion.
         fresh: The same of another round; it may have another number of rows and other lengths.
-        exchanges: Position of a group of ``batch`` to the position of the group of ``fresh`` that takes its place.
+        exchanges: Position of a group in ``batch`` to the position in ``fresh`` of the group that replaces it.
         size: Completions in a group.
-        pad_token_id: Fills up prompts and completions.
+        pad_token_id: Padding of prompts and completions.
 
     Returns:
-        The batch, with ``num_items_in_batch`` still that of the first round.
+        The batch; ``num_items_in_batch`` is still that of the first round.
     """
     rows = batch["prompt_ids"].size(0)
     order = list(range(rows))
@@ -96,7 +96,7 @@ def exchange_groups(
 def _align(
     name: str, value: torch.Tensor, own_prompt: int, *, prompt: int, completion: int, fill: int
 ) -> torch.Tensor:
-    """Pad a tensor of tokens (B, T) to common lengths; values that are one per completion stay as they are."""
+    """Pad a tensor of tokens (B, T) to common lengths; tensors with one value per completion are unchanged."""
     if value.ndim != 2 or value.size(1) == 1:
         return value
     if name in _LEFT_PADDED:

@@ -1,4 +1,4 @@
-"""Held-out questions during training: accuracy by the judge, faithfulness by the claims, and both since the start."""
+"""Validation during training: accuracy of answers, faithfulness of reasoning, and the comparison with the start."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WATCHED = ("eval_accuracy", "eval_faithful")
 class ValidatedAnswer:
     """A judged answer and the parts of its reward.
 
-    ``faithful`` says that the answer follows from the claims about the pair asked about and that the scene
-    contradicts no claim; ``None`` where that can't be checked.
+    ``faithful``: the answer follows from the claims about the pair in question, and the scene contradicts no claim.
+    ``None`` if that can't be checked.
     """
 
     judged: JudgedAnswer
@@ -62,7 +62,7 @@ def _check(answer: JudgedAnswer, row: Mapping[str, Any], rewards: RewardConfig) 
 
 
 def validation_metrics(answers: Sequence[ValidatedAnswer]) -> dict[str, float]:
-    """Means over the answers, each over those to which it applies, under TRL's prefix ``eval_``."""
+    """Means over the answers to which a metric applies, with TRL's prefix ``eval_``."""
     metrics = accuracy_metrics([answer.judged for answer in answers])
     right = [answer.judged.correct and answer.faithful is not False for answer in answers]
     metrics[f"eval_{BEST_METRIC}"] = _mean(right)
@@ -84,11 +84,11 @@ def _mean(values: Sequence[float]) -> float:
 def compare_with_start(
     start: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Answers of two evaluations on the same questions, as plain lines, held against each other.
+    """Compare the answers of two evaluations of the same questions.
 
     Returns:
-        For correctness and faithfulness: how many questions were won and lost, the change of the share, and the
-        two-sided exact p-value of McNemar's test.
+        For ``correct`` and ``faithful``: questions won and lost, the change of the share, and the two-sided exact
+        p-value of McNemar's test.
     """
     before = {line["id"]: line for line in start}
     result: dict[str, Any] = {}
@@ -113,7 +113,7 @@ def compare_with_start(
 
 
 def fallen(history: Sequence[Mapping[str, float]], options: ValidationOptions) -> str | None:
-    """The watched metric that stayed below its best for ``patience`` validations in a row, if one did."""
+    """The first watched metric that was below its best for ``patience`` validations in a row, or ``None``."""
     if options.patience is None:
         return None
     for name in _WATCHED:
@@ -125,7 +125,7 @@ def fallen(history: Sequence[Mapping[str, float]], options: ValidationOptions) -
 
 
 class StopOnFall(TrainerCallback):
-    """Ends training early when accuracy or faithfulness falls, and validates at the last step in any case."""
+    """Stops training early when accuracy or faithfulness falls, and always validates at the last step."""
 
     def __init__(self, options: ValidationOptions, start: Mapping[str, float]) -> None:
         self.options = options
@@ -142,7 +142,7 @@ class StopOnFall(TrainerCallback):
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Stop where a watched metric has fallen."""
+        """Stop if a watched metric has fallen."""
         history = [self.start, *(line for line in state.log_history if "eval_accuracy" in line)]
         self.reason = fallen(history, self.options)
         if self.reason is not None:

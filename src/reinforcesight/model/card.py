@@ -23,7 +23,7 @@ _RECIPE_KEYS = (
     "num_train_epochs",
     "max_steps",
     "questions_per_step",
-    "precision",
+    "bf16",
     "seed",
 )
 
@@ -76,6 +76,7 @@ def _shown_base(base: str) -> str:
 
 def _sections(content: Mapping[str, Any]) -> list[str]:
     data, recipe = content.get("data", {}), content.get("recipe", {})
+    recipe = {**recipe.get("trainer", {}), **recipe}
     results, model = content.get("results", {}), content.get("model", {})
     lines = [
         f"- Base revision: {model.get('revision') or 'local folder'} (fingerprint {model.get('fingerprint')})",

@@ -123,8 +123,8 @@ def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
         mode="json", include={"enabled", "samples", "questions"}
     )
     return settings | {
-        "temperature": config.generation.temperature,
-        "max_completion_length": config.generation.max_completion_length,
+        "temperature": config.trainer.get("temperature"),
+        "max_completion_length": config.trainer["max_completion_length"],
         "thinking": config.rewards.thinking,
         "seed": config.seed,
         "model": config.model.model_dump(mode="json", exclude={"device"}),

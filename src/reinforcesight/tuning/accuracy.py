@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
 from reinforcesight.tuning.data import decode_picture
@@ -38,13 +41,13 @@ def judge_generated(
     *,
     on_batch: Callable[[int], object] | None = None,
 ) -> list[JudgedAnswer]:
-    """Generate and judge an answer to each row; rows are shared out where several processes run.
+    """Generate and judge an answer to each row, on all processes together.
 
-    All processes get all answers, in the order of the rows.
+    Every process gets all answers, in the order of the rows.
     """
     processes = PartialState()
     count, world = len(rows), processes.num_processes
-    # The same number everywhere, for sharded weights are gathered by all processes together.
+    # The same number on each, since sharded weights are gathered by all processes together.
     own = [(i * world + processes.process_index) % count for i in range(-(-count // world))]
     answers = []
     for start in range(0, len(own), options.batch_size):
@@ -82,10 +85,7 @@ def judge_generated(
 
 
 def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> dict[str, float]:
-    """Accuracy over all answers and per task, and the share in which an answer could be read.
-
-    An answer that could not be read counts as wrong.
-    """
+    """Accuracy over all answers and per task, and the share of readable answers. An unreadable one counts as wrong."""
     by_task: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         by_task[answer.task].append(answer.correct)
@@ -98,6 +98,20 @@ def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> d
     return metrics
 
 
-def as_lines(answers: Sequence[JudgedAnswer]) -> list[dict[str, Any]]:
-    """Plain JSON values of all answers."""
-    return [asdict(answer) for answer in answers]
+def answers_file(output: Path, step: int) -> Path:
+    """The validation answers of a step, one JSON object a line."""
+    return output / "answers" / f"step-{step}.jsonl"
+
+
+def write_step_answers(output: Path, step: int, answers: Iterable[Mapping[str, Any]]) -> None:
+    """Write the validation answers of a step, as JSON objects."""
+    lines = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
+    write_text(answers_file(output, step), lines)
+
+
+def read_step_answers(output: Path, step: int) -> list[dict[str, Any]]:
+    """The validation answers of a step; empty if there are none."""
+    path = answers_file(output, step)
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    )

@@ -1,4 +1,4 @@
-"""Callbacks for TRL's trainers: complete checkpoints, a clean stop on SIGTERM, the run record and plain progress."""
+"""Callbacks for TRL's trainers: complete checkpoints, a clean stop on SIGTERM, the run record."""
 
 from __future__ import annotations
 
@@ -25,24 +25,23 @@ from reinforcesight.tuning.report import Chart, write_training_page
 
 
 class TrainingStoppedError(Exception):
-    """Training was asked to stop while it was busy with something other than a step."""
+    """A signal came during something other than a training step, such as an evaluation."""
 
 
 class CheckpointKeeper(TrainerCallback):
     """Marks each checkpoint complete once all processes have written their part, then removes old ones.
 
-    The trainer's own rotation runs before a checkpoint could be marked, and would remove the last good one too
-    early; so it is off, and this takes its place.
+    The Trainer removes old checkpoints before the new one could be marked, so its rotation is off.
     """
 
-    def __init__(self, output: Path, keep: int) -> None:
+    def __init__(self, output: Path, keep: int | None) -> None:
         self.output = output
         self.keep = keep
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Log whenever a checkpoint is due, so that a continued run averages its loss over the same steps."""
+        """Log with each checkpoint, so that a resumed run averages its loss over the same steps."""
         if control.should_save:
             control.should_log = True
 
@@ -53,7 +52,7 @@ class CheckpointKeeper(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Save at an evaluation that gives a new best value, whether or not a checkpoint is due."""
+        """Save when an evaluation gives a new best value, even if no checkpoint is due."""
         value = kwargs["metrics"].get(f"eval_{args.metric_for_best_model}")
         if value is not None and (state.best_metric is None or value > state.best_metric):
             control.should_save = True
@@ -66,14 +65,15 @@ class CheckpointKeeper(TrainerCallback):
         processes.wait_for_everyone()
         if processes.is_main_process:
             mark_complete(checkpoint_folder(self.output, state.global_step))
-            remove_old(self.output, keep=self.keep, best_step=state.best_global_step)
+            if self.keep is not None:
+                remove_old(self.output, keep=self.keep, best_step=state.best_global_step)
         processes.wait_for_everyone()
 
 
 class StopOnSignal(TrainerCallback):
-    """On SIGTERM or SIGINT, finish the step, save, and stop; all processes agree on the step.
+    """On SIGTERM or SIGINT, finish the step, save, and stop; all processes stop after the same step.
 
-    Use as a context manager around ``train()``; a second signal takes its ordinary effect.
+    Use as a context manager around ``train()``. A second signal has its ordinary effect.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class StopOnSignal(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Ask for a checkpoint and the end of training where any process got a signal."""
+        """Save and stop if any process got a signal."""
         if self._anywhere():
             control.should_log = control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -110,7 +110,7 @@ class StopOnSignal(TrainerCallback):
         return self._agreed is not None
 
     def check(self) -> None:
-        """Stop a long evaluation; only where one process runs, since several would fall out of step.
+        """Stop a long evaluation, on one process only: several would wait for each other.
 
         Raises:
             TrainingStoppedError: A signal has come.
@@ -120,16 +120,16 @@ class StopOnSignal(TrainerCallback):
 
 
 class StopWithoutProgress(EarlyStoppingCallback):
-    """Early stopping whose best checkpoint is published from disk, so that nothing need be loaded at the end."""
+    """Early stopping without ``load_best_model_at_end``: the best checkpoint is published from disk."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Nothing: the original warns that the best model is not loaded."""
+        """Nothing: the original warns that ``load_best_model_at_end`` is off."""
 
 
 class RecordMetrics(TrainerCallback):
-    """Appends what the trainer logs to the run record, refreshes the curves, and shows steps and figures."""
+    """Appends what the Trainer logs to the run record, refreshes the curves, and shows steps and figures."""
 
     def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
         self.record = record

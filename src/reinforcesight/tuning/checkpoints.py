@@ -1,4 +1,4 @@
-"""Checkpoints that a kill can't spoil: one counts only when its list of files, written last, agrees with it."""
+"""Checkpoints that survive a kill: one counts only if it agrees with its list of files, which is written last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reinforcesight.jobs.files import write_text
 MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"
 
-# Files of a checkpoint that serve to continue training; the rest is the model.
+# Files that are needed to resume training; the rest is the model.
 _TRAINING_ONLY = {
     MARKER,
     "optimizer.pt",
@@ -24,18 +24,17 @@ _TRAINING_ONLY = {
 
 
 def checkpoint_folder(output: Path, step: int) -> Path:
-    """Where the checkpoint of a step stands."""
     return output / f"{PREFIX}{step}"
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Write the list of a checkpoint's files and sizes, by which it counts as complete."""
+    """Write the list of files and sizes that makes a checkpoint complete."""
     sizes = {str(f.relative_to(checkpoint)): f.stat().st_size for f in _files(checkpoint) if f.name != MARKER}
     write_text(checkpoint / MARKER, json.dumps(sizes, indent=1, sort_keys=True) + "\n")
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether every file that belongs to a checkpoint is there in its full size."""
+    """Whether every listed file is there in its full size."""
     try:
         sizes = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
         return bool(sizes) and all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
@@ -50,7 +49,7 @@ def complete_checkpoints(output: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimiser step after which a checkpoint was written."""
+    """The training step after which a checkpoint was written."""
     return int(checkpoint.name.removeprefix(PREFIX))
 
 
@@ -72,15 +71,15 @@ def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:
     """Keep the latest checkpoints and the best one, and remove the others."""
     for path in complete_checkpoints(output)[:-keep]:
         if step_of(path) != best_step:
-            # Without its list it no longer counts, so a kill half-way leaves nothing that looks whole.
+            # Without its list it no longer counts, even if a kill leaves some of its files.
             (path / MARKER).unlink()
             shutil.rmtree(path)
 
 
 def publish(checkpoint: Path, output: Path) -> None:
-    """Put a checkpoint's model and processor files into the run's folder itself, its configuration last.
+    """Put a checkpoint's model and processor files into the run's folder.
 
-    A reader of the folder sees a model only once all of it is there.
+    The configuration comes last, so that the folder looks like a model only when it is complete.
     """
     files = [f for f in _files(checkpoint) if f.parent == checkpoint and not _serves_training(f)]
     for file in sorted(files, key=lambda f: f.name in {"config.json", "adapter_config.json"}):

@@ -1,4 +1,4 @@
-"""Training rows straight from the data set on disk; pictures are decoded where a batch is made, never before."""
+"""Training rows from the data set on disk; a picture is decoded when its batch is made."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Both splits, memory-mapped, and what identifies them.
-
-    ``validation`` is ``None`` where the data set has no such split.
-    """
+    """Both splits, memory-mapped. ``validation`` is ``None`` if the data set has no such split."""
 
     train: Any
     validation: Any | None
@@ -41,7 +38,7 @@ def load_training_data(dataset: str) -> TrainingData:
     """Open a data set folder or hub id.
 
     Raises:
-        InputError: It is missing, damaged, empty, or has not the columns of a generated data set.
+        InputError: It is missing, damaged, empty, or lacks a column of a generated data set.
     """
     folder = Path(dataset)
     if folder.is_dir():
@@ -73,7 +70,7 @@ def _open_parquet(files: list[str]) -> Dataset:
     try:
         return load_dataset("parquet", data_files=files, split="train")
     except (OSError, ValueError, RuntimeError) as error:
-        # datasets wraps the reader's own words, which say what is wrong, in one that does not.
+        # The cause says what is wrong; the error that datasets raises does not.
         reason = " ".join(str(error.__cause__ or error).split())
         raise InputError(
             f"the Parquet files can't be read: {reason[:200]}",
@@ -104,19 +101,19 @@ def _check_columns(rows: Dataset, where: str) -> None:
         raise InputError(
             f"missing columns {missing}, found {rows.column_names}",
             where=where,
-            fix="see docs for the data format",
+            fix="see docs/data.md",
         )
     if len(rows) == 0:
         raise InputError("the split has no rows", where=where)
 
 
 def training_rows(rows: Any) -> Any:
-    """The columns that training reads, with pictures left encoded."""
+    """The columns of training, with pictures still encoded."""
     return rows.select_columns(list(TRAINING_COLUMNS)).cast_column("image", ImageFeature(decode=False))
 
 
 def answer_rows(rows: Any, samples: int, seed: int) -> Any:
-    """A fixed random subset for judging generated answers, with pictures left encoded."""
+    """A fixed random subset for generated answers, with pictures still encoded."""
     order = np.random.default_rng([seed]).permutation(len(rows))[:samples]
     chosen = rows.select(sorted(int(i) for i in order))
     return chosen.select_columns(list(ANSWER_COLUMNS)).cast_column("image", ImageFeature(decode=False))
@@ -139,10 +136,10 @@ def decode_picture(row: Mapping[str, Any]) -> Image.Image:
 
 
 class SpatialCollator(_Collator):  # type: ignore[misc]
-    """TRL's collator on rows whose pictures are still encoded, rendered by the project's one chat format."""
+    """TRL's collator for rows with encoded pictures, rendered with the project's chat format."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Decode, render and tokenise a batch; ``labels`` are -100 but on the completion."""
+        """Decode, render and tokenise a batch; ``labels`` are -100 outside the completion."""
         prepared = []
         for row in examples:
             prompt, completion = training_texts(self.processor, row["prompt"], row["completion"])

@@ -1,4 +1,4 @@
-"""Settings that SFT and GRPO share. Imports nothing heavy, for the command line reads it."""
+"""Sections that SFT and GRPO share. Imports nothing heavy: the command line reads it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from reinforcesight.config import StrictConfig
 
 
 class LoraOptions(StrictConfig):
-    """Low-rank adapters."""
+    """LoRA adapters."""
 
     rank: int = Field(32, ge=1, description="Rank of the update to each matrix")
-    alpha: int = Field(64, ge=1, description="Scale: the update counts alpha / rank times")
-    dropout: float = Field(0.05, ge=0, lt=1, description="Share of inputs dropped before the adapter")
+    alpha: int = Field(64, ge=1, description="The update is scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the adapter")
     targets: tuple[str, ...] = Field(
-        (), description="Names of the linear layers; empty: all of the chosen parts but the output layer"
+        (), description="Names of the linear layers; empty: all of train_parts except the output layer"
     )
 
 
 class EvaluationOptions(StrictConfig):
     """Answers generated during training, judged as in the final evaluation."""
 
-    samples: int = Field(256, ge=1, description="Questions of the validation split, the same ones every time")
-    seed: int = Field(
-        0, ge=0, description="Which questions; apart from the training seed, so that runs compare"
-    )
-    max_new_tokens: int = Field(192, ge=1, description="Where a generated answer is cut off")
+    samples: int = Field(256, ge=1, description="Questions from the validation split, the same every time")
+    seed: int = Field(0, ge=0, description="Seed that chooses the questions")
+    max_new_tokens: int = Field(192, ge=1, description="Maximum length of a generated answer in tokens")
     batch_size: int = Field(16, ge=1, description="Answers generated together on each device")
     patience: int | None = Field(
         None, ge=1, description="Stop after this many evaluations without a better accuracy; empty: never"

@@ -1,23 +1,22 @@
-"""Which parts of a vision-language model learn: language model, projector, vision tower; by adapters or in full."""
+"""Which parts of a vision-language model are trained: language model, projector, vision tower; by LoRA or in full."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from peft import LoraConfig
 from torch import nn
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import LoadedModel, load_model, resolve_path
-from reinforcesight.model.options import ModelOptions
-from reinforcesight.tuning.options import LoraOptions
+from reinforcesight.tuning.config import TrainingConfig
 
 Part = Literal["language", "projector", "vision"]
 
-# Component names by which transformers' architectures call these parts; Qwen's projector lies inside `visual`.
+# What transformers' architectures call these parts; Qwen's projector is inside `visual`.
 _PROJECTORS = (
     "merger",
     "deepstack_merger_list",
@@ -35,30 +34,6 @@ _CHOSEN: dict[str, tuple[Part, ...]] = {
 }
 
 
-class TuningSettings(Protocol):
-    """What the configurations of all trainers say about the model."""
-
-    @property
-    def model_path(self) -> str:
-        """The start model."""
-
-    @property
-    def model(self) -> ModelOptions:
-        """How it is loaded."""
-
-    @property
-    def tuning(self) -> Literal["lora", "full"]:
-        """Adapters, or the weights themselves."""
-
-    @property
-    def train_parts(self) -> Literal["language", "language+projector", "all"]:
-        """The parts that learn."""
-
-    @property
-    def lora(self) -> LoraOptions:
-        """Size and place of the adapters."""
-
-
 def part_of(name: str) -> Part:
     """The part that a module or parameter belongs to, by its dotted name."""
     components = set(name.split("."))
@@ -67,7 +42,7 @@ def part_of(name: str) -> Part:
     return "vision" if components.intersection(_VISION) else "language"
 
 
-def lora_config(model: Any, config: TuningSettings) -> LoraConfig:
+def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
     """Adapters on the linear layers of the chosen parts, never on the output layer.
 
     Raises:
@@ -83,7 +58,7 @@ def lora_config(model: Any, config: TuningSettings) -> LoraConfig:
     if not chosen:
         names = sorted({n.rpartition(".")[2] for n in linear if part_of(n) in parts})
         raise ConfigError(
-            f"no linear layer is called {list(wanted)}", where="lora.targets", fix=f"choose of {names}"
+            f"no linear layer is called {list(wanted)}", where="lora.targets", fix=f"choose from {names}"
         )
     pattern = _pattern(chosen)
     if {n for n, _ in model.named_modules() if re.fullmatch(pattern, n)} != set(chosen):
@@ -97,8 +72,8 @@ def lora_config(model: Any, config: TuningSettings) -> LoraConfig:
     )
 
 
-def load_to_train(config: TuningSettings) -> LoadedModel:
-    """The model that training starts from, with what stays frozen frozen.
+def load_to_train(config: TrainingConfig) -> LoadedModel:
+    """The model that training starts from; what is not trained is frozen.
 
     Raises:
         ConfigError: Options don't fit the model or the machine.
@@ -106,7 +81,7 @@ def load_to_train(config: TuningSettings) -> LoadedModel:
     """
     options, full = config.model, config.tuning == "full"
     if options.dtype == "auto" and full:
-        # Small updates to weights kept in bfloat16 are rounded away; the arithmetic may still be in bfloat16.
+        # In bfloat16 weights, small updates are rounded away; mixed precision is still possible.
         options = options.model_copy(update={"dtype": "float32"})
     loaded = load_model(options.at(config.model_path), trainable=True, merge_adapter=full)
     # transformers aligns these at the start of training, with a warning.
@@ -117,18 +92,15 @@ def load_to_train(config: TuningSettings) -> LoadedModel:
     return loaded
 
 
-def new_adapter(loaded: LoadedModel, config: TuningSettings) -> LoraConfig | None:
-    """The adapter to be attached; ``None`` with full tuning, and where the start model has one to train on."""
+def new_adapter(loaded: LoadedModel, config: TrainingConfig) -> LoraConfig | None:
+    """The adapter to add; ``None`` with full tuning, and if the start model has one, which is trained further."""
     if config.tuning == "full" or hasattr(loaded.model, "peft_config"):
         return None
     return lora_config(loaded.model, config)
 
 
-def name_base(model: Any, loaded: LoadedModel, config: TuningSettings) -> None:
-    """Call a new adapter's base as the user named it.
-
-    So the adapter also loads where an embedded model lies in another folder.
-    """
+def name_base(model: Any, loaded: LoadedModel, config: TrainingConfig) -> None:
+    """Name a new adapter's base as the user did, so that it loads on machines with the embedded model elsewhere."""
     adapter = model.peft_config["default"]
     adapter.base_model_name_or_path = config.model_path
     if not Path(resolve_path(config.model_path)).is_dir():
@@ -136,20 +108,20 @@ def name_base(model: Any, loaded: LoadedModel, config: TuningSettings) -> None:
 
 
 def _pattern(names: Iterable[str]) -> str:
-    """One expression for modules that differ by layer number alone, so that the adapter's file stays readable."""
+    """One expression for modules that differ only in the layer number, so that the adapter's file stays readable."""
     shapes = sorted({re.sub(r"\.\d+(?=\.)", r".{}", name) for name in names})
     return "|".join(re.escape(shape).replace(r"\{\}", r"\d+") for shape in shapes)
 
 
-def freeze_for_full_tuning(model: Any, config: TuningSettings) -> None:
-    """Let the weights of the chosen parts learn, and freeze the others."""
+def freeze_for_full_tuning(model: Any, config: TrainingConfig) -> None:
+    """Freeze the weights of all parts that are not trained."""
     parts = _CHOSEN[config.train_parts]
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) in parts)
 
 
 def trainable_summary(model: Any) -> dict[str, int]:
-    """How many parameters learn, by part, and of how many."""
+    """Trainable parameters by part, and all parameters."""
     counts = {"language": 0, "projector": 0, "vision": 0, "all_parameters": 0}
     for name, parameter in model.named_parameters():
         counts["all_parameters"] += parameter.numel()

@@ -1,0 +1,74 @@
+"""Settings that SFT and GRPO share. Imports nothing heavy: the command line reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from reinforcesight.config import StrictConfig
+from reinforcesight.model.options import ModelOptions
+from reinforcesight.tuning.options import EvaluationOptions, LoraOptions
+from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
+
+# In the context of a validation: also check the section against TRL's class, which takes seconds to import.
+CHECK_TRL = {"trl": True}
+
+
+class TrainingConfig(StrictConfig):
+    """What every training command is told."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = MOVED_KEYS
+    trainer_section: ClassVar[TrainerSection]
+    counted: ClassVar[str]  # what a batch is made of
+
+    dataset: str = Field(description="Data set folder (or hub id) with the splits train and validation")
+    model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
+    output: str = Field("models", description="Folder for the trained model, its record and checkpoints")
+    tuning: Literal["lora", "full"] = Field("lora", description="Train LoRA adapters, or all weights")
+    train_parts: Literal["language", "language+projector", "all"] = Field(
+        "language", description="Trained parts; the vision tower stays frozen unless all"
+    )
+    seed: int = Field(0, ge=0, description="Seed of initialisation, data order, dropout and sampling")
+    trainer: dict[str, Any] = Field({}, description="Arguments of TRL's config class, by TRL's names")
+    model: ModelOptions = Field(default_factory=ModelOptions)
+    lora: LoraOptions = Field(default_factory=LoraOptions)
+    evaluation: EvaluationOptions = Field(default_factory=EvaluationOptions)
+
+    @field_validator("trainer")
+    @classmethod
+    def _check_trainer(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        for old in given.keys() & NEW_NAMES.keys():
+            raise PydanticCustomError(
+                "renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]}
+            )
+        section = cls.trainer_section
+        if info.context and info.context.get("trl"):
+            given, found = section.checked(given, cls.model_fields)
+        else:
+            found = section.refusals(given)
+        if found:
+            raise ValidationError.from_exception_data("trainer", found)
+        values = {**section.defaults, **given}
+        for name in ("per_device_train_batch_size", "gradient_accumulation_steps"):
+            if not isinstance(values[name], int) or values[name] < 1:
+                raise ValueError(f"{name} is a whole number of at least 1")
+        return values
+
+    @model_validator(mode="after")
+    def _weights_can_be_trained(self) -> TrainingConfig:
+        if self.tuning == "full" and self.model.quantization != "none":
+            raise ValueError(
+                "quantised weights can't be trained: use tuning lora, or model.quantization none"
+            )
+        return self
+
+    def recipe(self, *, processes: int) -> dict[str, Any]:
+        """The part that decides the result; the batch counts as a whole, however it is divided."""
+        values = self.model_dump(mode="json", exclude={"output"})
+        values["model"].pop("device")
+        values["trainer"] = {name: v for name, v in values["trainer"].items() if name not in FREE_TO_CHANGE}
+        batch = self.trainer["per_device_train_batch_size"] * self.trainer["gradient_accumulation_steps"]
+        return {**values, f"{self.counted}_per_step": batch * processes}

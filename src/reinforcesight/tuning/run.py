@@ -1,0 +1,281 @@
+"""The run loop of SFT and GRPO: load, resume or start, train, and publish the best checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import click
+from accelerate import PartialState
+from transformers import ProgressCallback
+from transformers.trainer_callback import PrinterCallback
+
+from reinforcesight.errors import ConfigError, InputError, ReinforceSightError
+from reinforcesight.jobs.record import RunRecord
+from reinforcesight.jobs.signals import signal_name
+from reinforcesight.model.card import write_model_card
+from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.tuning.callbacks import (
+    CheckpointKeeper,
+    RecordMetrics,
+    StopOnSignal,
+    TrainingStoppedError,
+)
+from reinforcesight.tuning.checkpoints import checkpoint_folder, publish, step_of
+from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.data import TrainingData, load_training_data
+from reinforcesight.tuning.out_of_memory import is_out_of_memory, save_after_out_of_memory
+from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
+from reinforcesight.tuning.report import Chart, write_training_page
+from reinforcesight.tuning.session import open_record, session_facts, start_session
+
+ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes:
+        status: ``finished`` or ``interrupted``.
+        output: The run's folder; a finished one can be loaded as a model.
+        step: The last training step.
+        best_step: The step whose weights were published.
+        start: Validation metrics of the start model, if it was validated.
+        best: Validation metrics of the published weights; empty without a validation split.
+        exit_code: 0, or 128 + the signal that stopped the run.
+    """
+
+    status: str
+    output: Path
+    step: int
+    best_step: int | None = None
+    start: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    exit_code: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        """Accuracy of generated answers at the best step."""
+        return self.best.get("eval_accuracy")
+
+    def __str__(self) -> str:
+        if self.status != "finished":
+            return f"{self.output}: stopped at step {self.step}; run the same command to resume"
+        text = f"{self.output}: the best of {self.step} steps is step {self.best_step}"
+        for name, label in (("eval_accuracy", "accuracy"), ("eval_faithful", "faithful reasoning")):
+            if name in self.best:
+                before = f"{self.start[name]:.3f} -> " if name in self.start else ""
+                text += f", {label} {before}{self.best[name]:.3f}"
+        return text
+
+
+@dataclass(frozen=True)
+class Session(Generic[ConfigT]):
+    """What a command has when it builds its trainer."""
+
+    config: ConfigT
+    arguments: Any
+    data: TrainingData
+    loaded: LoadedModel
+    record: RunRecord
+    stop: StopOnSignal
+
+
+@dataclass(frozen=True)
+class Method(Generic[ConfigT]):
+    """What SFT and GRPO do differently.
+
+    Attributes:
+        command: Name for the record.
+        charts: Curves of the report.
+        arguments: TRL's arguments, from the configuration and whether there is a validation split.
+        build: The trainer; may do work of its own before, and raise ``TrainingStoppedError``.
+        results: What the record says beyond accuracy, from the trainer and the metrics of the best step.
+        less_memory: What helps against out of memory if the batch can't be divided further.
+        resumed: Called with the trainer and the checkpoint to resume from.
+    """
+
+    command: str
+    charts: Sequence[Chart]
+    arguments: Callable[[ConfigT, bool], Any]
+    build: Callable[[Session[ConfigT]], Any]
+    results: Callable[[Session[ConfigT], Any, Mapping[str, Any]], dict[str, Any]]
+    less_memory: str
+    resumed: Callable[[Any, Path], None] = lambda trainer, checkpoint: None
+
+
+def run_training(method: Method[ConfigT], config: ConfigT) -> TrainingResult:
+    """Train, resume, or report a run that is already finished.
+
+    Raises:
+        ConfigError: Options don't fit TRL, the model or the machine.
+        InputError: The data set or the model can't be used; a broken picture is named by its row.
+        OutputError: The folder holds another run, or memory ran out.
+    """
+    quiet_libraries()
+    processes = PartialState()
+    data = load_training_data(config.dataset)
+    arguments = method.arguments(config, data.validation is not None)
+    with processes.main_process_first():
+        loaded = load_to_train(config)
+    record = open_record(
+        method.command,
+        Path(config.output),
+        config,
+        {**config.recipe(processes=processes.num_processes), **start_identity(data, loaded)},
+        data=data.description,
+        model=loaded.description,
+        seeds={"training": config.seed, "evaluation": config.evaluation.seed},
+    )
+    if record.content["status"] == "finished":
+        return _announced(_finished(record))
+    last = start_session(record)
+
+    failure: ReinforceSightError | None = None
+    trainer: Any = None
+    started = time.monotonic()
+    with StopOnSignal() as stop:
+        session = Session(config, arguments, data, loaded, record, stop)
+        try:
+            trainer = method.build(session)
+            record.content["model"]["trainable"] = trainable_summary(trainer.model)
+            if last is not None:
+                method.resumed(trainer, last)
+            failure = _train(trainer, last, method.less_memory)
+        except TrainingStoppedError:
+            pass
+        except ReinforceSightError as error:
+            failure = error
+        step = trainer.state.global_step if trainer is not None else step_of(last) if last else 0
+        facts = session_facts(step, started)
+        if failure is not None or stop.received is not None or trainer is None:
+            if processes.is_main_process:
+                status = "failed" if failure is not None else "interrupted"
+                record.end_session(status, **facts, reason=str(failure or signal_name(stop.received or 0)))
+                write_training_page(record, method.charts)
+            if failure is not None:
+                raise failure
+            code = 128 + (stop.received or 0)
+            return _announced(TrainingResult("interrupted", record.folder, step, exit_code=code))
+    if processes.is_main_process:
+        _finish(method, session, trainer, facts)
+    processes.wait_for_everyone()
+    return _announced(_finished(RunRecord.load(record.folder) or record))
+
+
+def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
+    """Fingerprints of the data and the start model."""
+    return {
+        "data_fingerprint": data.description["fingerprint"],
+        "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
+    }
+
+
+def make_trainer(
+    trainer_class: Any, session: Session[Any], *callbacks: Any, charts: Sequence[Chart], **arguments: Any
+) -> Any:
+    """A trainer with the model, its adapter and the callbacks that every run has.
+
+    Raises:
+        ConfigError: TRL refuses the arguments.
+    """
+    config, loaded = session.config, session.loaded
+    adapter = new_adapter(loaded, config)
+    keeper = CheckpointKeeper(Path(config.output), config.trainer["save_total_limit"])
+    try:
+        trainer = trainer_class(
+            loaded.model,
+            args=session.arguments,
+            processing_class=loaded.processor,
+            peft_config=adapter,
+            # The last callback decides what happens after a step, so the signal's comes last.
+            callbacks=[keeper, RecordMetrics(session.record, charts), *callbacks, session.stop],
+            config=config,
+            stop=session.stop,
+            **arguments,
+        )
+    except (ValueError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(f"TRL refuses these settings: {reason}", where="trainer") from error
+    # RecordMetrics shows progress.
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    if adapter is not None:
+        name_base(trainer.model, loaded, config)
+    return trainer
+
+
+def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightError | None:
+    """Run the trainer; an error that the user can fix is returned, after state is saved."""
+    stopped = False
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    except TrainingStoppedError:
+        stopped = True
+    except ReinforceSightError as error:
+        return _from_worker(error)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return None
+    # Outside the handler, whose traceback would keep the activations of the failed step.
+    if stopped:
+        trainer.save_now()
+        return None
+    return save_after_out_of_memory(trainer, less_memory)
+
+
+def _from_worker(error: ReinforceSightError) -> ReinforceSightError:
+    """The error itself: one from a data-loader worker has the worker's traceback as its text."""
+    marker = f"{type(error).__name__}: "
+    if "Traceback (most recent call last)" not in error.what or marker not in error.what:
+        return error
+    return InputError(error.what.rpartition(marker)[2].strip())
+
+
+def _finish(
+    method: Method[ConfigT], session: Session[ConfigT], trainer: Any, facts: Mapping[str, Any]
+) -> None:
+    """Publish the best checkpoint, and write results, curves and model card."""
+    record, state = session.record, trainer.state
+    best_step = state.best_global_step or state.global_step
+    publish(checkpoint_folder(record.folder, best_step), record.folder)
+    line: dict[str, Any] = next(
+        (line for line in state.log_history if line["step"] == best_step and "eval_accuracy" in line), {}
+    )
+    best = {name: value for name, value in line.items() if name.startswith("eval_")}
+    by_task = "eval_accuracy_"
+    record.content["results"] = {
+        "step": state.global_step,
+        "best_step": best_step,
+        "accuracy": best.get("eval_accuracy"),
+        "parse_rate": best.get("eval_parse_rate"),
+        "accuracy_by_task": {
+            key.removeprefix(by_task): value for key, value in best.items() if key.startswith(by_task)
+        },
+        "epochs": state.epoch,
+        "start": record.content.get("start", {}),
+        "best": best,
+        **method.results(session, trainer, best),
+    }
+    record.end_session("finished", **facts)
+    write_training_page(record, method.charts)
+    write_model_card(record, record.folder)
+
+
+def _finished(record: RunRecord) -> TrainingResult:
+    results = record.content["results"]
+    return TrainingResult(
+        "finished", record.folder, results["step"], results["best_step"], results["start"], results["best"]
+    )
+
+
+def _announced(result: TrainingResult) -> TrainingResult:
+    if PartialState().is_main_process:
+        click.echo(str(result))
+    return result
