@@ -24,6 +24,11 @@ from reinforcesight.jobs.signals import Stopped, stop_on_signals
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+_CONTEXT: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": lambda token: token.replace("-", "_"),
+    "max_content_width": 100,
+}
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
@@ -203,15 +208,16 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
             config = load_config(config_class, config_file, overrides, flags, {"trl": True})
         return int(getattr(function(config), "exit_code", 0) or 0)
 
-    if spec.trl_class is None:
-        return click.Command(name, params=params, callback=callback, help=spec.help)
+    more = spec.trl_class is not None
     return click.Command(
         name,
         params=params,
         callback=callback,
         help=spec.help,
-        epilog=f"Every argument of TRL's {spec.trl_class} is a flag too, such as --learning_rate 1e-4.",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        epilog=f"Every argument of TRL's {spec.trl_class} is a flag too, such as --learning_rate 1e-4."
+        if more
+        else None,
+        context_settings={**_CONTEXT, "ignore_unknown_options": more, "allow_extra_args": more},
     )
 
 
@@ -299,11 +305,7 @@ def _click_type(annotation: Any) -> _Kind | None:
 
 @click.command(
     cls=LazyGroup,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda token: token.replace("-", "_"),
-        "max_content_width": 100,
-    },
+    context_settings=_CONTEXT,
 )
 @click.version_option(__version__, prog_name="reinforcesight")
 def cli() -> None:

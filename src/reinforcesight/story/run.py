@@ -21,6 +21,7 @@ from reinforcesight.jobs.environment import now
 from reinforcesight.jobs.files import cannot_write, json_hash, locked, write_text
 from reinforcesight.jobs.progress import duration, gigabytes
 from reinforcesight.jobs.signals import NotedSignals, signal_name
+from reinforcesight.story.check import check_training
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.stages import STAGE_NAMES, STAGES, Stage, inputs_of
 from reinforcesight.story.state import (
@@ -69,6 +70,7 @@ def run_story(config: RunConfig) -> RunResult:
     Raises:
         StageError: A stage failed or was killed. Finished work is kept; the same command continues.
         OutputError: The folder can't be written to, or another run uses it.
+        ConfigError: TRL refuses an argument in ``sft.trainer`` or ``grpo.trainer``.
     """
     started = time.monotonic()
     done: list[str] = []
@@ -76,6 +78,8 @@ def run_story(config: RunConfig) -> RunResult:
     with _held(config) as lock, NotedSignals(most=2) as signals:
         _write_settings(config)
         run = _Run(config, read_state(config.folder.state, __version__), lock, signals, View(STAGES))
+        if _training_is_new(config, run.state):
+            check_training(config.folder.settings)
         fingerprints: dict[str, str] = {}
         for stage in STAGES:
             inputs = inputs_of(stage, config, fingerprints, __version__) if _is_asked(stage, config) else None
@@ -103,6 +107,16 @@ def run_story(config: RunConfig) -> RunResult:
     if "report" in (*done, *kept):
         click.echo(f"Open this page in a browser: {config.folder.page}")
     return RunResult(config.output, tuple(done), tuple(kept))
+
+
+def _training_is_new(config: RunConfig, state: RunState) -> bool:
+    """Whether SFT or GRPO has not run with these settings."""
+    for stage in STAGES:
+        if stage.name in ("sft", "grpo"):
+            old = state.stages.get(stage.name)
+            if old is None or json_hash(old.inputs["settings"]) != json_hash(stage.settings(config)):
+                return True
+    return False
 
 
 def _is_asked(stage: Stage, config: RunConfig) -> bool:

@@ -22,11 +22,7 @@ def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here
     Raises:
         ConfigError: TRL or transformers refuse a name or a value.
     """
-    section = config.trainer_section
-    given, found = section.checked(config.trainer, type(config).model_fields)
-    if found:
-        details = found[0]["type"].context or {}  # type: ignore[union-attr]
-        raise ConfigError(details["what"], where=f"trainer.{found[0]['loc'][0]}", fix=details["fix"])
+    given = config.checked_trainer()
     given.pop("save_total_limit", None)  # CheckpointKeeper removes old checkpoints
     cuda = torch.cuda.is_available()
     if given.get("bf16") is None:
@@ -45,7 +41,7 @@ def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here
         **set_here,
     }
     try:
-        arguments = section.trl_class()(**values)
+        arguments = config.trainer_section.trl_class()(**values)
     except (ValueError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"TRL refuses these arguments: {reason}", where="trainer") from error

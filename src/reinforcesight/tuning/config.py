@@ -9,12 +9,10 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_core import PydanticCustomError
 
 from reinforcesight.config import StrictConfig
+from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelOptions
 from reinforcesight.tuning.options import EvaluationOptions, LoraOptions
 from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
-
-# In the context of a validation: also check the section against TRL's class, which takes seconds to import.
-CHECK_TRL = {"trl": True}
 
 
 class TrainingConfig(StrictConfig):
@@ -45,6 +43,7 @@ class TrainingConfig(StrictConfig):
                 "renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]}
             )
         section = cls.trainer_section
+        # The command line asks for this, and for its errors; importing TRL takes seconds.
         if info.context and info.context.get("trl"):
             given, found = section.checked(given, cls.model_fields)
         else:
@@ -64,6 +63,18 @@ class TrainingConfig(StrictConfig):
                 "quantised weights can't be trained: use tuning lora, or model.quantization none"
             )
         return self
+
+    def checked_trainer(self, where: str = "trainer") -> dict[str, Any]:
+        """The section in the types that TRL declares; imports TRL.
+
+        Raises:
+            ConfigError: TRL has no such argument, or a value has the wrong type.
+        """
+        values, found = self.trainer_section.checked(self.trainer, type(self).model_fields)
+        if found:
+            details = found[0]["type"].context or {}  # type: ignore[union-attr]
+            raise ConfigError(details["what"], where=f"{where}.{found[0]['loc'][0]}", fix=details["fix"])
+        return values
 
     def recipe(self, *, processes: int) -> dict[str, Any]:
         """The part that decides the result; the batch counts as a whole, however it is divided."""
