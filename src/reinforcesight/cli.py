@@ -30,6 +30,7 @@ _CONTEXT: dict[str, Any] = {
     "max_content_width": 100,
 }
 
+
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
     """Where a command's configuration class and function are.
