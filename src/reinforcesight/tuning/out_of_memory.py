@@ -39,7 +39,7 @@ def save_after_out_of_memory(trainer: Any, other_fix: str) -> OutputError:
     kept = complete_checkpoints(Path(output))
     saved = f"; {kept[-1].name} is saved" if kept else ""
     return OutputError(
-        f"out of memory after step {step}{saved}",
+        f"memory ran out after step {step}{saved}",
         where=str(output),
         fix=_smaller_batches(trainer.args) or other_fix,
     )
