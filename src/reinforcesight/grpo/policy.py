@@ -155,8 +155,8 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
 
     def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """TRL's round of sampling and scoring."""
-        # TRL pads prompts on the left, and takes the types of tokens from the processor's output as if that were padded
-        # on the left too. Otherwise the types of picture tokens are shifted in prompts shorter than the longest.
+        # TRL takes token types from the processor as if it padded on the left. Otherwise the types of picture tokens are
+        # shifted in prompts shorter than the longest (huggingface/trl#5785).
         before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"
         try:
             batch: dict[str, Any] = super()._generate_and_score_completions(rows)
@@ -254,7 +254,8 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Save without the frozen copy of the start adapter, which the KL term is measured from.
 
-        It would be saved in a subfolder, and on resuming be loaded in place of the trained adapter.
+        It would be saved in a subfolder, and on resuming be loaded in place of the trained adapter: the Trainer expects
+        one adapter (huggingface/transformers#30478).
         """
         adapters = getattr(self.model, "peft_config", {})
         if "ref" not in adapters:

@@ -21,7 +21,7 @@ class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self.questions = questions
         super().__init__(*args, **kwargs)
         # The Trainer concludes from Qwen's classes that the loss can't be divided by the tokens of the whole step, and
-        # averages over parts of it. TRL computes the loss itself and can, so the division of a step has no effect.
+        # averages over parts of it (huggingface/transformers#37766). TRL computes the loss itself, so it can.
         self.model_accepts_loss_kwargs = True
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
