@@ -155,8 +155,8 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
 
     def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """TRL's round of sampling and scoring."""
-        # TRL takes token types from the processor as if it padded on the left. Otherwise the types of picture tokens are
-        # shifted in prompts shorter than the longest (huggingface/trl#5785).
+        # TRL takes token types from the processor as if it padded on the left; else those of picture tokens are shifted
+        # in prompts shorter than the longest (huggingface/trl#5785).
         before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"
         try:
             batch: dict[str, Any] = super()._generate_and_score_completions(rows)

@@ -40,8 +40,8 @@ class ResumableTrainer:
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint of all weights through ``from_pretrained``.
 
-        Models of the Qwen-VL family are saved under other parameter names than they have in memory, and the Trainer skips
-        names that it doesn't find: it would continue from the start model (huggingface/transformers#43701).
+        Models of the Qwen-VL family have other parameter names on disk than in memory, and the Trainer skips names that
+        it doesn't find: it would continue from the start model (huggingface/transformers#43701).
         """
         folder = Path(resume_from_checkpoint)
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
