@@ -187,7 +187,7 @@ _BEFORE_REPORT = (
         products=lambda config: ["sft/*.safetensors", "sft/run_record.json"],
         settings=_sft_settings,
         work=work.train_with_sft,
-        less_memory="sft.per_device_train_batch_size",
+        less_memory="sft.trainer.per_device_train_batch_size",
     ),
     Stage(
         name="difficulty",
@@ -207,7 +207,7 @@ _BEFORE_REPORT = (
         products=lambda config: ["grpo/*.safetensors", "grpo/run_record.json"],
         settings=_grpo_settings,
         work=work.train_with_grpo,
-        less_memory="grpo.per_device_train_batch_size",
+        less_memory="grpo.trainer.per_device_train_batch_size",
     ),
     Stage(
         name="evaluate",
