@@ -16,6 +16,7 @@ from reinforcesight.tuning.callbacks import StopWithoutProgress
 from reinforcesight.tuning.data import SpatialCollator, answer_rows, training_rows
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
 
+
 def train_sft(config: SftConfig) -> TrainingResult:
     """Train, resume, or report a run that is already finished.
 
