@@ -40,8 +40,8 @@ from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.model.processor import make_processor
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.data import SpatialCollator
+from reinforcesight.tuning.out_of_memory import is_out_of_memory
 from reinforcesight.tuning.parts import lora_config, part_of
-from reinforcesight.tuning.session import is_out_of_memory
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the makers' data sheets.
 PEAKS = {
