@@ -39,9 +39,7 @@ def textured_rows(count: int, kind: str) -> list[dict[str, object]]:
     rows = []
     for index in range(count):
         coarse = rng.integers(0, 255, (SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
-        picture = np.asarray(
-            Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.int16
-        )
+        picture = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.int16)
         noisy = np.clip(picture + rng.integers(-6, 7, picture.shape), 0, 255).astype(np.uint8)
         encoded = io.BytesIO()
         Image.fromarray(noisy).save(encoded, format=kind)
@@ -57,9 +55,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=128)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--format", default="PNG", choices=["PNG", "JPEG"])
-    parser.add_argument(
-        "--processor", help="folder of a real model's processor files; default: a small substitute"
-    )
+    parser.add_argument("--processor", help="folder of a real model's processor files; default: a small substitute")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -131,9 +131,7 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def _bare_generate(
-    engine: TransformersEngine, questions: list[Request], batch_size: int
-) -> tuple[float, float]:
+def _bare_generate(engine: TransformersEngine, questions: list[Request], batch_size: int) -> tuple[float, float]:
     """Seconds of ``model.generate`` alone, on prepared batches."""
     order = sorted(range(len(questions)), key=lambda i: (-_length(questions[i]), i))
     prepared = [engine._prepare(questions, chunk) for chunk in _chunks(order, batch_size)]

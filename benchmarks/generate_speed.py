@@ -142,9 +142,7 @@ def measure_memory(pairs: list[int], workers: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("speed", "memory"))
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000])
     parser.add_argument("--workers", type=int, default=2)

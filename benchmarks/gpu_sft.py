@@ -84,10 +84,7 @@ VISION_3B = {
 def build_3b(folder: Path, side: int) -> Path:
     """The 3B architecture with random bf16 weights and a small tokenizer, in a folder."""
     tokenizer = train_tokenizer()
-    ids = {
-        name: tokenizer.convert_tokens_to_ids(f"<|{name}|>")
-        for name in ("image_pad", "video_pad", "vision_start")
-    }
+    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "video_pad", "vision_start")}
     config = transformers.Qwen2_5_VLConfig(
         text_config=TEXT_3B,
         vision_config=VISION_3B,
@@ -103,9 +100,7 @@ def build_3b(folder: Path, side: int) -> Path:
     model.save_pretrained(folder)
     size = {"shortest_edge": 56 * 56, "longest_edge": side * side}
     pictures = Qwen2VLImageProcessorPil(patch_size=14, temporal_patch_size=2, merge_size=2, size=size)
-    make_processor(transformers.Qwen2_5_VLProcessor, pictures, tokenizer, CHAT_TEMPLATE).save_pretrained(
-        folder
-    )
+    make_processor(transformers.Qwen2_5_VLProcessor, pictures, tokenizer, CHAT_TEMPLATE).save_pretrained(folder)
     return folder
 
 

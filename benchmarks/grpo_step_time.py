@@ -108,9 +108,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128, help="of the small model, in place of --model_path")
     parser.add_argument("--side", type=int, default=112, help="of the square pictures, in pixels")
     parser.add_argument("--length", type=int, default=24, help="tokens of a completion")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="of torch; more wait for each other on a busy machine"
-    )
+    parser.add_argument("--threads", type=int, default=1, help="of torch; more wait for each other on a busy machine")
     parser.add_argument("--model_path")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

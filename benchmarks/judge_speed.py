@@ -38,9 +38,7 @@ def main() -> None:
                 parse_answer(row["text"], row["choices"], question=row.get("question"))
             done += len(group)
         mean = sum(len(row["text"]) for row in group) / len(group)
-        print(
-            f"{name}: {len(group)} outputs, {mean:.0f} characters on average, {done / spent:,.0f} outputs/s"
-        )
+        print(f"{name}: {len(group)} outputs, {mean:.0f} characters on average, {done / spent:,.0f} outputs/s")
 
 
 if __name__ == "__main__":

@@ -241,25 +241,19 @@ def measure(
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--height", type=int, default=336)
-    parser.add_argument(
-        "--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS)
-    )
+    parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS))
     parser.add_argument("--reasons", action="store_true", help="also print why pairs were left out")
     args = parser.parse_args()
     print("| condition | axis | clear: claimed | wrong | wrong % | kept % | all: claimed | wrong | wrong % |")
     print("|---|---|---|---|---|---|---|---|---|")
     for condition in args.conditions:
-        total = measure(
-            condition, args.pictures, seed=args.seed, size=(args.width, args.height), workers=args.workers
-        )
+        total = measure(condition, args.pictures, seed=args.seed, size=(args.width, args.height), workers=args.workers)
         for axis in (*AXES, "all"):
             axes = AXES if axis == "all" else (axis,)
             sums = {what: sum(total[a, what] for a in axes) for what in WHAT}

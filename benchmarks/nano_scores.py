@@ -38,16 +38,10 @@ CONFIG = Path(__file__).parents[1] / "dev" / "nano" / "nano.yaml"
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano", help="nano, or a folder")
-    parser.add_argument(
-        "--config", type=Path, default=CONFIG, help="configuration that it was pretrained with"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=8, help="of the scenes; pretraining scores itself on seed 7"
-    )
+    parser.add_argument("--config", type=Path, default=CONFIG, help="configuration that it was pretrained with")
+    parser.add_argument("--seed", type=int, default=8, help="of the scenes; pretraining scores itself on seed 7")
     parser.add_argument("--scenes", type=int, default=500)
     parser.add_argument(
         "--distribution",

@@ -80,9 +80,7 @@ def scaled_rules(factor: float) -> RelationRules:
     shares = {"depth_gap", "distance_gap"}
     return default.model_copy(
         update={
-            name: min(0.95, factor * getattr(default, name))
-            if name in shares
-            else factor * getattr(default, name)
+            name: min(0.95, factor * getattr(default, name)) if name in shares else factor * getattr(default, name)
             for name in MARGINS
         }
     )
@@ -238,9 +236,7 @@ def markdown(table: Sequence[dict[str, object]]) -> str:
     kinds = list(dict.fromkeys(str(row["errors"]) for row in table))
     factors = sorted({float(str(row["margins"])) for row in table})
     middle = 1.0 if 1.0 in factors else factors[0]
-    lines = [
-        "| errors | claims | wrong | wrong % | " + " | ".join(f"{a} %" for a in AXES) + " | coverage % |"
-    ]
+    lines = ["| errors | claims | wrong | wrong % | " + " | ".join(f"{a} %" for a in AXES) + " | coverage % |"]
     lines.append("|---" * (5 + len(AXES)) + "|")
     for kind in kinds:
         row = by_key[kind, middle, "all"]
@@ -261,9 +257,7 @@ def markdown(table: Sequence[dict[str, object]]) -> str:
 
 def main() -> None:
     """Measure, print the table and write it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)

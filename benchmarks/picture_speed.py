@@ -22,9 +22,7 @@ from reinforcesight.relations import DEFAULT_RULES
 
 def main() -> None:
     """Print median and 95th percentile of each part, milliseconds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=60)
     parser.add_argument("--questions", type=int, default=8)
     args = parser.parse_args()

@@ -14,15 +14,11 @@ from reinforcesight.data_gen.rendering import Distribution, render_picture
 
 def main() -> None:
     """Print CPU and wall time per picture in milliseconds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=100)
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--height", type=int, default=336)
-    parser.add_argument(
-        "--distribution", type=Distribution, choices=list(Distribution), default=Distribution.TRAIN
-    )
+    parser.add_argument("--distribution", type=Distribution, choices=list(Distribution), default=Distribution.TRAIN)
     args = parser.parse_args()
     for index in range(10):  # the first pictures build the cached primitives
         render_picture(1, index, args.distribution, (args.width, args.height))

@@ -33,9 +33,7 @@ COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 def main() -> None:
     """Print the table, or the rates in processor time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--gaming-table", action="store_true", help="print the table of gaming attempts and stop"
-    )
+    parser.add_argument("--gaming-table", action="store_true", help="print the table of gaming attempts and stop")
     parser.add_argument("--questions", type=int, default=256)
     parser.add_argument("--generations", type=int, default=8, help="completions per question")
     parser.add_argument("--batch", type=int, default=64, help="completions per call, as in a training step")

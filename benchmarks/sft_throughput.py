@@ -64,9 +64,7 @@ def bare_loop(config: SftConfig) -> tuple[float, float]:
         collate_fn=SpatialCollator(loaded.processor, completion_only_loss=True),
         num_workers=trainer["dataloader_num_workers"],
     )
-    optimizer = torch.optim.AdamW(
-        (p for p in model.parameters() if p.requires_grad), lr=trainer["learning_rate"]
-    )
+    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=trainer["learning_rate"])
     marks: Marks = []
     while True:
         for batch in batches:

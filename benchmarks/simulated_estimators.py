@@ -265,9 +265,7 @@ class _Depth(_Model):
 
 
 class _Boxes(_Model):
-    def ground(
-        self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         return [
             [
                 GroundedBox(list(asked).index(name), box, score)

@@ -105,9 +105,7 @@ sys.exit(run(sys.argv[1:]))
         (["generate", "--output", "o", "--num_samples", "8"], "rendered"),
     ],
 )
-def test_missing_extras_are_named_with_the_pip_command(
-    arguments: list[str], extra: str, tmp_path: Path
-) -> None:
+def test_missing_extras_are_named_with_the_pip_command(arguments: list[str], extra: str, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     row = {"question": "q", "choices": ["a", "b"], "answer": "(A)", "task": "Depth", "filename": "p.png"}
     (tmp_path / "b" / "test.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")

@@ -87,9 +87,7 @@ def build_nano(config: PretrainConfig) -> tuple[Any, Any]:
         torch.manual_seed(config.seed)
         model = transformers.AutoModelForImageTextToText.from_config(settings, dtype=torch.float32)
     _scale(model)
-    model.generation_config = transformers.GenerationConfig(
-        eos_token_id=end, pad_token_id=text["pad_token_id"]
-    )
+    model.generation_config = transformers.GenerationConfig(eos_token_id=end, pad_token_id=text["pad_token_id"])
     width, height = config.picture_size
     pictures = Qwen2VLImageProcessorPil(
         patch_size=sizes.patch_size,

@@ -55,9 +55,7 @@ class PretrainConfig(StrictConfig):
     output: Path = Field(Path("models/nano"), description="folder for checkpoints and the finished model")
     seed: int = Field(0, ge=0, description="of weights, scenes and tasks")
     picture_size: tuple[int, int] = Field((128, 96), description="width and height, pixels")
-    vision_steps: int = Field(
-        1000, ge=0, description="first steps: the vision tower alone names what it sees"
-    )
+    vision_steps: int = Field(1000, ge=0, description="first steps: the vision tower alone names what it sees")
     steps: int = Field(3000, ge=0, description="steps of vision tower and text model together")
     vision_batch_size: int = Field(64, ge=1, description="pictures a step, in the first part")
     batch_size: int = Field(32, ge=1, description="conversations about pictures a step, in the second part")
@@ -94,15 +92,11 @@ class PretrainConfig(StrictConfig):
         [],
         description="rounds after the first, which raise the learning rate again; a finished run may be given more",
     )
-    window: int = Field(
-        16384, ge=64, description="most scenes to draw from; the oldest make way for new ones"
-    )
+    window: int = Field(16384, ge=64, description="most scenes to draw from; the oldest make way for new ones")
     workers: int = Field(1, ge=0, description="processes that render; 0 renders in the main process")
     save_steps: int = Field(250, ge=1)
     log_steps: int = Field(25, ge=1)
-    score_steps: int = Field(
-        500, ge=1, description="how often naming and placing are scored on held-out scenes"
-    )
+    score_steps: int = Field(500, ge=1, description="how often naming and placing are scored on held-out scenes")
     score_scenes: int = Field(500, ge=10, description="held-out scenes of the score")
     threads: int | None = Field(None, ge=1, description="processor threads for the arithmetic")
     architecture: NanoArchitecture = NanoArchitecture()
@@ -111,9 +105,7 @@ class PretrainConfig(StrictConfig):
     @property
     def rounds(self) -> list[PretrainRound]:
         """All rounds, the first one too."""
-        first = PretrainRound(
-            vision_steps=self.vision_steps, steps=self.steps, scenes_per_step=self.scenes_per_step
-        )
+        first = PretrainRound(vision_steps=self.vision_steps, steps=self.steps, scenes_per_step=self.scenes_per_step)
         return [first, *self.further]
 
     def at(self, step: int) -> tuple[int, PretrainRound, int]:

@@ -139,16 +139,12 @@ class Pretraining:
                 loss = loss + 0.5 * found
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(
-            [p for g in self.optimizer.param_groups for p in g["params"]], 1.0
-        )
+        norm = torch.nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], 1.0)
         self.optimizer.step()
         self.step += 1
         return {**figures, "loss": float(loss.detach()), "grad_norm": float(norm), "learning_rate": text_rate}
 
-    def see(
-        self, scenes: list[PretrainingScene], rng: random.Random
-    ) -> tuple[torch.Tensor, list[dict[int, str]]]:
+    def see(self, scenes: list[PretrainingScene], rng: random.Random) -> tuple[torch.Tensor, list[dict[int, str]]]:
         """(B * N, D) visual tokens of scenes whose light and drawn boxes vary, and the boxes' colours."""
         shown = [varied(scene.picture, scene, rng) for scene in scenes]
         pictures = np.stack([picture for picture, _ in shown])
@@ -167,8 +163,7 @@ class Pretraining:
         rng: random.Random,
     ) -> torch.Tensor:
         talk = [
-            picture_turns(scene, self.config.rendering, rng, boxes)
-            for scene, boxes in zip(scenes, drawn, strict=True)
+            picture_turns(scene, self.config.rendering, rng, boxes) for scene, boxes in zip(scenes, drawn, strict=True)
         ]
         seen = tokens.view(len(scenes), self.grid[0] * self.grid[1], -1)
         # Conversations of like length go together: padding would be a fifth of the work.
@@ -288,9 +283,7 @@ def _matrices(parameters: list[torch.nn.Parameter], wanted: bool) -> list[torch.
 
 _CHARTS = (
     Chart("Loss", {"loss": "all", "text": "texts about pictures", "lookup": "letters in texts"}),
-    Chart(
-        "Naming visual tokens", {"grid_kind": "kind", "grid_colour": "colour", "grid_where": "place, depth"}
-    ),
+    Chart("Naming visual tokens", {"grid_kind": "kind", "grid_colour": "colour", "grid_where": "place, depth"}),
     Chart(
         "Held-out scenes",
         {"named": "named", "placed": "named and placed", "present": "chosen", "letters": "letters"},
@@ -383,9 +376,7 @@ def _rounds(recipe: dict[str, Any]) -> list[PretrainRound]:
 
 
 def _lengths(rounds: Sequence[PretrainRound]) -> str:
-    return ", ".join(
-        f"{p.vision_steps} and {p.steps} steps ({p.scenes_per_step} scenes each)" for p in rounds
-    )
+    return ", ".join(f"{p.vision_steps} and {p.steps} steps ({p.scenes_per_step} scenes each)" for p in rounds)
 
 
 def _alike(before: Sequence[PretrainRound], after: Sequence[PretrainRound], decay_from: float) -> int:

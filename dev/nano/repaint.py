@@ -53,18 +53,14 @@ def repainted(scene: PretrainingScene, options: RenderConfig, rng: random.Random
         kind, colour = options.kinds[scene.kinds[row]], options.colours[colours[row]]
         paint = np.array(albedo_of(colour))
         for _ in range(_TRIES):
-            matrix = colour_change(
-                rng.uniform(0, 2 * math.pi), rng.uniform(0.6, 1.3), rng.uniform(0.35, 1.25)
-            )
+            matrix = colour_change(rng.uniform(0, 2 * math.pi), rng.uniform(0.6, 1.3), rng.uniform(0.35, 1.25))
             near = nearest_colour(matrix @ paint)
             if not is_reserved(kind, near):
                 change[row], colours[row] = matrix, _UNNAMED - COLOURS.index(near)
                 break
     # Row -1, where no object is, is the last of the table, and stays as it is.
     picture = np.einsum("hwij,hwj->hwi", change[scene.instances], scene.picture.astype(np.float32))
-    return dataclasses.replace(
-        scene, picture=np.clip(picture + 0.5, 0, 255).astype(np.uint8), colours=colours
-    )
+    return dataclasses.replace(scene, picture=np.clip(picture + 0.5, 0, 255).astype(np.uint8), colours=colours)
 
 
 def colour_change(turn: float, saturation: float, brightness: float) -> NDArray[Any]:
@@ -90,9 +86,7 @@ def hues(colours: NDArray[Any], options: RenderConfig) -> NDArray[np.int64]:
     assert options.colours is not None
     named = np.array([COLOURS.index(colour) for colour in options.colours])
     values = colours.astype(np.int64)
-    return np.where(
-        values >= 0, named[np.maximum(values, 0)], np.where(values <= _UNNAMED, _UNNAMED - values, -1)
-    )
+    return np.where(values >= 0, named[np.maximum(values, 0)], np.where(values <= _UNNAMED, _UNNAMED - values, -1))
 
 
 def never_seen(options: RenderConfig) -> NDArray[np.bool_]:

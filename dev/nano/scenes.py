@@ -95,9 +95,7 @@ def moved(scene: PretrainingScene, across: int, down: int) -> PretrainingScene:
     """
     height, width = scene.instances.shape
     picture, before = _slide(scene.picture, across, down), _slide(scene.instances, across, down)
-    whole, left = (
-        np.bincount(i.reshape(-1) + 1, minlength=MAX_OBJECTS + 2) for i in (scene.instances, before)
-    )
+    whole, left = (np.bincount(i.reshape(-1) + 1, minlength=MAX_OBJECTS + 2) for i in (scene.instances, before))
     # What each row of before has become; the last entry stands for -1.
     becomes = np.full(MAX_OBJECTS + 2, MAX_OBJECTS, np.int8)
     becomes[-1] = -1

@@ -58,9 +58,7 @@ def score(
     answers = _ask(model, processor, asked, [pictures[i] for _, i in points], 16, batch_size)
     errors = [_pointing_error(item, text) for (item, _), text in zip(points, answers, strict=True)]
     choices = [(choose_present(o, options, rng), i) for i, o in enumerate(objects) if o]
-    answers = _ask(
-        model, processor, [t[0] for t, _ in choices], [pictures[i] for _, i in choices], 80, batch_size
-    )
+    answers = _ask(model, processor, [t[0] for t, _ in choices], [pictures[i] for _, i in choices], 80, batch_size)
     present = [_same_answer(text, turn[1]) for (turn, _), text in zip(choices, answers, strict=True)]
     lookups = [look_up(options, rng) for _ in scenes]
     answers = _ask(model, processor, [t[0] for t in lookups], [None] * len(lookups), 80, batch_size)
@@ -108,8 +106,7 @@ def _read_description(there: Sequence[SeenObject], text: str, tally: dict[str, i
         shares = ((Axis.HORIZONTAL, item.across), (Axis.VERTICAL, item.down))
         tally["strict"] += all(_says(place, axis, {_band(share)}) for axis, share in shares)
         tally["placed"] += all(
-            _says(place, axis, {_band(share - BORDER), _band(share), _band(share + BORDER)})
-            for axis, share in shares
+            _says(place, axis, {_band(share - BORDER), _band(share), _band(share + BORDER)}) for axis, share in shares
         )
 
 

@@ -107,9 +107,7 @@ class SceneSupply:
         if task is not None:
             task.result()
         else:
-            render_chunk(
-                self._config, number, self._path(number), self._config.seed, Distribution.TRAIN.value
-            )
+            render_chunk(self._config, number, self._path(number), self._config.seed, Distribution.TRAIN.value)
         self.waited += time.monotonic() - started
         return _read(self._path(number))
 

@@ -163,9 +163,7 @@ def _choice(
     letter, answer = protocol.letter(right), choices[right]
     # CV-Bench has this line in questions about the picture plane, and none in the others.
     plain = rng.random() < 0.5
-    prompt = (
-        f"{question}\n{protocol.option_lines(choices)}" if plain else protocol.with_options(question, choices)
-    )
+    prompt = f"{question}\n{protocol.option_lines(choices)}" if plain else protocol.with_options(question, choices)
     if rng.random() < 0.1:
         return protocol.with_instruction(prompt, protocol.Protocol.DIRECT), f"({letter})"
     named = [f"the {choice}" for choice in choices] if article else list(choices)
@@ -267,9 +265,7 @@ _WHERE: dict[Axis | None, tuple[str, ...]] = {
 }
 
 
-def _place_in_turn(
-    items: Sequence[SeenObject], told: Sequence[Mention], axis: Axis | None, rng: random.Random
-) -> str:
+def _place_in_turn(items: Sequence[SeenObject], told: Sequence[Mention], axis: Axis | None, rng: random.Random) -> str:
     """Where each of some objects is, one after the other; nothing is said about one beside another."""
     mentions = {f"o{i}": mention for i, mention in enumerate(told)}
     if axis is not None and len(items) == 2:
@@ -277,9 +273,7 @@ def _place_in_turn(
         first, second = (item.place(axis, rng) for item in items)
         return fill(pattern.replace("<x>", first).replace("<y>", second), mentions)
     axes = (axis,) if axis is not None else (Axis.HORIZONTAL, Axis.DEPTH)
-    sentences = [
-        f"{{o{i}}} is {', '.join(item.place(a, rng) for a in axes)}." for i, item in enumerate(items)
-    ]
+    sentences = [f"{{o{i}}} is {', '.join(item.place(a, rng) for a in axes)}." for i, item in enumerate(items)]
     return fill(" ".join(sentences), mentions)
 
 
@@ -376,9 +370,7 @@ def picture_turns(
             turns.append(choose_present(objects, options, rng))
         else:
             alone = [item for item in objects if item.alone]
-            turns.append(
-                choose_colour(rng.choice(alone), options, rng) if alone else locate(rng.choice(objects), rng)
-            )
+            turns.append(choose_colour(rng.choice(alone), options, rng) if alone else locate(rng.choice(objects), rng))
     return turns
 
 

@@ -190,9 +190,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
             )
         else:
             params.append(
-                click.Option(
-                    [flag, field_name], type=kind.type, default=None, multiple=kind.many, help=help_text
-                )
+                click.Option([flag, field_name], type=kind.type, default=None, multiple=kind.many, help=help_text)
             )
 
     @click.pass_context
@@ -246,9 +244,7 @@ def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
 def _function(spec: CommandSpec) -> Callable[[Any], Any]:
     """The command's function. If its module needs a package that is missing, the error names the extra."""
     try:
-        function: Callable[[Any], Any] = getattr(
-            import_module(spec.function_module or spec.module), spec.function
-        )
+        function: Callable[[Any], Any] = getattr(import_module(spec.function_module or spec.module), spec.function)
     except ModuleNotFoundError as error:
         from reinforcesight.doctor import EXTRAS
 

@@ -82,15 +82,11 @@ def load_config(
     for item in overrides:
         key, sign, text = item.partition("=")
         if not sign or not key.strip():
-            raise ConfigError(
-                f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value"
-            )
+            raise ConfigError(f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value")
         try:
             value = yaml.safe_load(text) if text.strip() else None
         except yaml.YAMLError as error:
-            raise ConfigError(
-                f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it"
-            ) from error
+            raise ConfigError(f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it") from error
         _put(values, key.strip(), value, where=f"--set {item}", origin=origin)
     for flag, flag_value in (flags or {}).items():
         if flag_value is not None:
@@ -136,9 +132,7 @@ def load_yaml(path: Path, kind: str) -> Any:
     except FileNotFoundError as error:
         raise ConfigError(f"no such {kind}", where=str(path), fix="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the {kind} can't be read: {error}", where=str(path), fix="check the file"
-        ) from error
+        raise ConfigError(f"the {kind} can't be read: {error}", where=str(path), fix="check the file") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
@@ -147,9 +141,7 @@ def load_yaml(path: Path, kind: str) -> Any:
     return {} if loaded is None else loaded
 
 
-def read_yaml(
-    path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()
-) -> dict[str, Any]:
+def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read one YAML mapping and the files that it extends.
 
     Args:
@@ -162,9 +154,7 @@ def read_yaml(
     origin = {} if origin is None else origin
     resolved = path.resolve()
     if resolved in _seen:
-        raise ConfigError(
-            "a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'"
-        )
+        raise ConfigError("a configuration extends itself", where=str(path), fix="remove the circle of 'extends:'")
     loaded = load_yaml(path, "configuration file")
     if not isinstance(loaded, dict):
         raise ConfigError(
@@ -233,9 +223,7 @@ def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin:
     origin[key] = where
 
 
-def _explain(
-    cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None
-) -> ConfigError:
+def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None) -> ConfigError:
     """One line for pydantic's most important error, and the number of others."""
     # A mistyped key explains a missing one, so it comes first.
     urgency = {"renamed_key": 0, _EXPLAINED: 0, "extra_forbidden": 0, "missing": 2}
@@ -245,9 +233,7 @@ def _explain(
     if first["type"] == "renamed_key":
         loc = (*loc, first["ctx"]["old"])
     key = ".".join(loc) or "(top level)"
-    where = next(
-        (origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None
-    )
+    where = next((origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None)
     where = where or (str(path) if path else None)
     fix: str | None = None
     if first["type"] == "renamed_key":

@@ -128,9 +128,7 @@ def doctor(config: DoctorConfig) -> Diagnosis:
         click.echo(json.dumps(asdict(found), indent=2))
         return found
     click.echo(f"reinforcesight {found.reinforcesight}, Python {found.python}, {found.system}")
-    click.echo(
-        f"{found.cores} cores, {found.memory_gib} GiB memory, {found.free_disk_gib} GiB free disk here"
-    )
+    click.echo(f"{found.cores} cores, {found.memory_gib} GiB memory, {found.free_disk_gib} GiB free disk here")
     click.echo("devices: " + ("; ".join(found.devices) or "no accelerator, CPU only"))
     click.echo("packages:")
     for name, version in found.packages.items():

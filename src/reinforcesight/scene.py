@@ -200,6 +200,4 @@ class Scene(_Record):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "scene"
-            raise InputError(
-                f"not a valid scene: {first['msg']}", where=where, fix="see docs/data.md"
-            ) from None
+            raise InputError(f"not a valid scene: {first['msg']}", where=where, fix="see docs/data.md") from None

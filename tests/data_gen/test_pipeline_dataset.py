@@ -29,9 +29,7 @@ REAL = Path(__file__).parents[3] / "shared" / "real_inputs"
 
 
 def make(output: Path, **values) -> GenerateConfig:
-    config = GenerateConfig.model_validate(
-        {"output": output, "workers": 1, "gallery": {"samples": 4}, **values}
-    )
+    config = GenerateConfig.model_validate({"output": output, "workers": 1, "gallery": {"samples": 4}, **values})
     assert generate(config).exit_code == 0
     return config
 

@@ -159,9 +159,7 @@ def test_a_full_disk_is_named_and_loses_nothing(source, tmp_path):
     def limit_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
 
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit_files
-    )
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit_files)
     assert done.returncode == 2, done.stdout + done.stderr
     message = done.stderr.strip().splitlines()[-1]
     assert message.startswith("error: can't write: File too large")

@@ -64,9 +64,7 @@ def test_questions_and_labels_are_the_pinned_ones(rows):
 
 @pytest.mark.skipif(not locked_versions_installed(), reason="other versions than those of requirements.txt")
 def test_scenes_and_pixels_are_the_pinned_ones(rows):
-    numbers = [
-        rounded([json.loads(row["scene"]), json.loads(row["evidence"]), row["margin"]]) for row in rows
-    ]
+    numbers = [rounded([json.loads(row["scene"]), json.loads(row["evidence"]), row["margin"]]) for row in rows]
     assert sha256(json.dumps(numbers).encode()).hexdigest() == NUMBERS
     pixels = sha256()
     for row in rows:

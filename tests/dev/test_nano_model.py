@@ -226,9 +226,7 @@ def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_furt
     from nano.pretrain import Pretraining
 
     settings = SMALL | {"output": tmp_path, "vision_steps": 1, "steps": 1}
-    run = Pretraining(
-        PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]})
-    )
+    run = Pretraining(PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]}))
     run.model.train()
     run.learn(), run.learn()
     words, seeing = run.embed.weight.clone(), run.visual.state_dict()["blocks.0.attn.qkv.weight"].clone()
@@ -288,9 +286,7 @@ def test_a_run_from_a_model_has_its_weights_and_leaves_them_until_the_new_layers
     run.supply.close()
 
 
-def test_a_run_from_a_model_goes_on_after_a_stop_even_where_that_model_is_gone(
-    pretrained, tmp_path, monkeypatch
-):
+def test_a_run_from_a_model_goes_on_after_a_stop_even_where_that_model_is_gone(pretrained, tmp_path, monkeypatch):
     import shutil
 
     from nano.pretrain import Pretraining, pretrain_nano
@@ -345,9 +341,7 @@ def test_scenes_that_the_start_model_has_seen_are_passed_over(tmp_path, monkeypa
 
     rendered = []
     monkeypatch.setattr(supply, "render_chunk", lambda config, number, *rest: rendered.append(number))
-    monkeypatch.setattr(
-        supply, "_read", lambda path: {name: np.zeros((supply.CHUNK, 1)) for name in supply._FIELDS}
-    )
+    monkeypatch.setattr(supply, "_read", lambda path: {name: np.zeros((supply.CHUNK, 1)) for name in supply._FIELDS})
     # 257 scenes are two chunks: a chunk that is seen in part is passed over whole.
     settings = SMALL | {"skip_scenes": 257, "window": 512, "first_scenes": 512, "scenes_per_step": 64}
     config = PretrainConfig.model_validate(settings)
@@ -382,8 +376,6 @@ def test_the_rate_falls_from_where_it_is_told_to(tmp_path):
     for name in ("decay_from", "start_model", "skip_scenes", "further"):
         del record.content["recipe"][name]
     record.save()
-    longer = config.model_copy(
-        update={"further": [PretrainRound(vision_steps=1, steps=1, scenes_per_step=0)]}
-    )
+    longer = config.model_copy(update={"further": [PretrainRound(vision_steps=1, steps=1, scenes_per_step=0)]})
     change_length(longer)
     assert pretrain_nano(longer).content["results"]["steps"] == 10

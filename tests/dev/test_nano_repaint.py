@@ -69,9 +69,7 @@ def test_a_third_of_a_turn_takes_red_to_green_and_grey_stays():
     brightness=st.floats(0, 2),
     paint=st.tuples(*[st.floats(0, 1)] * 3),
 )
-def test_a_change_of_colour_keeps_brightness_and_scales_the_distance_from_grey(
-    turn, saturation, brightness, paint
-):
+def test_a_change_of_colour_keeps_brightness_and_scales_the_distance_from_grey(turn, saturation, brightness, paint):
     before = np.array(paint)
     after = colour_change(turn, saturation, brightness) @ before
     assert after.mean() == pytest.approx(brightness * before.mean(), abs=1e-9)
@@ -87,9 +85,7 @@ def test_what_was_never_seen_is_what_scenes_for_training_never_hold():
     shown = {
         (KINDS[k], NAMED[c])
         for index in range(60)
-        for k, c in zip(
-            *_pairs_of(render_scene(6, index, Distribution.TRAIN, (64, 48), 16, OPTIONS)), strict=True
-        )
+        for k, c in zip(*_pairs_of(render_scene(6, index, Distribution.TRAIN, (64, 48), 16, OPTIONS)), strict=True)
     }
     assert len(shown) > 20
     assert not shown & found

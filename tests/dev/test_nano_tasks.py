@@ -58,13 +58,9 @@ def test_boxes_depths_and_cells_agree_with_the_picture_that_was_rendered(scenes)
     for index, scene in enumerate(scenes):
         truth = render_picture(3, index, Distribution.TRAIN, (128, 96), OPTIONS)
         named = {
-            (OPTIONS.kinds[k], OPTIONS.colours[c])
-            for k, c in zip(scene.kinds, scene.colours, strict=True)
-            if k >= 0
+            (OPTIONS.kinds[k], OPTIONS.colours[c]) for k, c in zip(scene.kinds, scene.colours, strict=True) if k >= 0
         }
-        clear = {
-            (o.kind, o.colour) for o in truth.objects if o.visible_pixels > 60 and o.visible_fraction > 0.5
-        }
+        clear = {(o.kind, o.colour) for o in truth.objects if o.visible_pixels > 60 and o.visible_fraction > 0.5}
         assert clear <= named
         for row, column in np.argwhere(scene.cells >= 0):
             x0, y0, x1, y1 = scene.boxes[scene.cells[row, column]]
@@ -124,9 +120,7 @@ def fits(item, text):
     """Whether every place that is told is the object's."""
     near = sum(item.depth >= limit for limit in (2.4, 3.2, 4.0, 5.2))
     bands = ((ACROSS, int(5 * item.across)), (DOWN, int(5 * item.down)), (FAR, near))
-    told = [
-        (band, i) for words, band in bands for i, w in enumerate(words) if re.search(rf"\b(?:{w})\b", text)
-    ]
+    told = [(band, i) for words, band in bands for i, w in enumerate(words) if re.search(rf"\b(?:{w})\b", text)]
     return bool(told) and all(band == i for band, i in told)
 
 
@@ -152,11 +146,7 @@ def test_several_objects_are_placed_in_the_order_in_which_they_are_named(scenes)
     rng = random.Random(5)
     counts = set()
     for scene in scenes * 20:
-        drawn = (
-            dict(zip(range(3), rng.sample(["red", "blue", "green"], 3), strict=True))
-            if rng.random() < 0.5
-            else {}
-        )
+        drawn = dict(zip(range(3), rng.sample(["red", "blue", "green"], 3), strict=True)) if rng.random() < 0.5 else {}
         objects = seen_objects(scene, OPTIONS, drawn)
         user, answer = locate_several(objects, rng)
         asked = [by_words(objects, part) for part in parts_of(user)]

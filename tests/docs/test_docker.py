@@ -77,9 +77,7 @@ def test_an_image_runs_as_an_ordinary_user_in_the_mount(name: str) -> None:
     assert ("WORKDIR", "/app") in steps
     # A mount on /app would hide what the image had put there.
     assert not any(keyword == "COPY" and rest.split()[-1].startswith("/app") for keyword, rest in steps)
-    settings = dict(
-        pair.split("=", 1) for keyword, rest in steps if keyword == "ENV" for pair in shlex.split(rest)
-    )
+    settings = dict(pair.split("=", 1) for keyword, rest in steps if keyword == "ENV" for pair in shlex.split(rest))
     made = " ".join(rest for keyword, rest in steps if keyword == "RUN" and "install -d -m 1777" in rest)
     assert settings["HOME"] in made, "any user must be able to write there"
     assert settings["HF_HOME"].startswith("/app/")

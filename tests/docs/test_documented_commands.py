@@ -35,9 +35,7 @@ PYTHON = str(Path(sys.executable).parent)
 
 def call(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{PYTHON}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=240, check=False
-    )
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=240, check=False)
 
 
 @pytest.fixture(scope="module")

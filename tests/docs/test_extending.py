@@ -12,9 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 
 
 def test_examples_run(tmp_path: Path) -> None:
-    blocks = re.findall(
-        r"```python\n# (\w+\.py)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL
-    )
+    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert [name for name, _ in blocks] == ["my_source.py", "my_relation.py", "my_reward.py", "my_model.py"]
     printed = {}
     for name, code in blocks:

@@ -71,18 +71,14 @@ DOCUMENTED = [(page, words) for page in PAGES for words in commands(page)]
 def test_commands_are_real(page: Path, words: list[str]) -> None:
     spec = COMMANDS[words[0]]
     command = build_command(words[0], spec)
-    options = {
-        text for p in command.params if isinstance(p, click.Option) for text in (*p.opts, *p.secondary_opts)
-    }
+    options = {text for p in command.params if isinstance(p, click.Option) for text in (*p.opts, *p.secondary_opts)}
     if trl_class := getattr(spec, "trl_class", None):
         fields = {field.name for field in dataclasses.fields(getattr(import_module("trl"), trl_class))}
         options |= {f"--{field}" for field in fields}
     keys = set(valid_keys(getattr(import_module(spec.module), spec.config)))
     for flag, value in zip(words, [*words[1:], ""], strict=True):
         if flag.startswith("--"):
-            assert flag.partition("=")[0].replace("-", "_").replace("__", "--", 1) in options | {"--help"}, (
-                flag
-            )
+            assert flag.partition("=")[0].replace("-", "_").replace("__", "--", 1) in options | {"--help"}, flag
         if flag == "--set" and "=" in value:
             key = value.partition("=")[0]
             assert key in keys or key.rpartition(".")[0] in keys, key

@@ -15,12 +15,7 @@ FOREIGN = ("(torch)", "(transformers)", "(vllm)")
 def quoted() -> list[str]:
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
     cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
-    return [
-        text
-        for cell in cells
-        if not any(f in cell for f in FOREIGN)
-        for text in re.findall(r"`([^`]+)`", cell)
-    ]
+    return [text for cell in cells if not any(f in cell for f in FOREIGN) for text in re.findall(r"`([^`]+)`", cell)]
 
 
 def code() -> str:

@@ -93,9 +93,7 @@ def test_files_that_are_no_benchmark(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be read"):
         load_benchmark(str(path))
     lines = tmp_path / "b.jsonl"
-    lines.write_text(
-        '{"question": "q", "choices": ["a"], "answer": "(A)", "task": "T", "filename": "x.png"}\n{"quest'
-    )
+    lines.write_text('{"question": "q", "choices": ["a"], "answer": "(A)", "task": "T", "filename": "x.png"}\n{"quest')
     with pytest.raises(InputError, match="line 2"):
         load_benchmark(str(lines))
     (tmp_path / "empty").mkdir()

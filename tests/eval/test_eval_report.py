@@ -61,9 +61,7 @@ def reported(tmp_path: Path) -> Path:
         if name == "tuned":
             with logged.open() as lines:
                 answers = [json.loads(line) for line in lines]
-            answers[40]["response"] = (
-                "<think>x</think><script>alert(1)</script><img src=http://example.org/x>"
-            )
+            answers[40]["response"] = "<think>x</think><script>alert(1)</script><img src=http://example.org/x>"
             logged.write_text("".join(json.dumps(a) + "\n" for a in answers))
         evaluate(
             EvaluateConfig(
@@ -95,17 +93,12 @@ def test_every_figure_and_failure_is_there(reported: Path) -> None:
     for cell in (results["micro"], results["macro"], *results["per_task"].values()):
         assert f"{100 * cell['accuracy']:.1f}" in text
         assert f"{100 * cell['low']:.1f} to {100 * cell['high']:.1f}" in text
-    wrong = [
-        a
-        for a in map(json.loads, reported.with_suffix(".jsonl").read_text().splitlines())
-        if not a["correct"]
-    ]
+    wrong = [a for a in map(json.loads, reported.with_suffix(".jsonl").read_text().splitlines()) if not a["correct"]]
     page = parse(reported.with_suffix(".html"))
     assert len(page.entries) == len(wrong)
     assert {e["data-task"] for e in page.entries} == {a["task"] for a in wrong}
     base = {
-        a["item"]: a["correct"]
-        for a in map(json.loads, (reported.parent / "base.jsonl").read_text().splitlines())
+        a["item"]: a["correct"] for a in map(json.loads, (reported.parent / "base.jsonl").read_text().splitlines())
     }
     assert sum(e["data-baseline"] == "right in the baseline" for e in page.entries) == sum(
         base[a["item"]] for a in wrong
@@ -116,9 +109,7 @@ def test_the_markdown_table(reported: Path) -> None:
     text = reported.with_suffix(".md").read_text()
     results = json.loads(reported.read_text())
     cell = results["per_task"]["Depth"]
-    assert re.search(
-        rf"^\| Depth \| {100 * cell['accuracy']:.1f} \({100 * cell['low']:.1f} to ", text, re.MULTILINE
-    )
+    assert re.search(rf"^\| Depth \| {100 * cell['accuracy']:.1f} \({100 * cell['low']:.1f} to ", text, re.MULTILINE)
     assert "McNemar" in text
     assert f"Official CV-Bench: {100 * results['official']['cv_bench']['accuracy']:.1f}" in text
 
@@ -139,8 +130,7 @@ def test_boxes_of_the_objects_asked_about(tmp_path: Path) -> None:
         "width": 56,
         "height": 56,
         "objects": [
-            {"id": i, "name": name, "box": [i, 2, i + 10, 20]}
-            for i, name in enumerate(("cup", "lamp", "bed"))
+            {"id": i, "name": name, "box": [i, 2, i + 10, 20]} for i, name in enumerate(("cup", "lamp", "bed"))
         ],
     }
     evidence = {"subject": 1, "reference": 0, "anchor": None, "boxes": [{"object": 0, "colour": "red"}]}

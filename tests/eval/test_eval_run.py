@@ -57,9 +57,7 @@ def test_results_carry_the_protocol(tmp_path: Path, bench: tuple[Path, list[dict
     assert len({json.loads(line)["key"] for line in lines}) == len(rows)
 
 
-def test_results_do_not_depend_on_batch_size(
-    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
-) -> None:
+def test_results_do_not_depend_on_batch_size(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", rows, right=0.7)
     evaluate(replay(folder, answers, tmp_path / "one.json", batch_size=1))
@@ -126,9 +124,7 @@ evaluate(EvaluateConfig(benchmark=sys.argv[1], engine="replay", answers=Path(sys
 """
 
 
-def test_killed_and_resumed_equals_undisturbed(
-    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
-) -> None:
+def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", rows, right=0.7)
     evaluate(replay(folder, answers, tmp_path / "whole.json"))
@@ -249,25 +245,17 @@ def test_fewer_questions_may_be_asked_without_the_picture(
     assert max(counts) - min(counts) <= 1
 
 
-def test_baseline_is_paired_on_the_same_items(
-    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
-) -> None:
+def test_baseline_is_paired_on_the_same_items(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, rows = bench
-    fewer = write_parquet(
-        tmp_path / "fewer.parquet", [{**row, "idx": 1000 + row["idx"]} for row in rows[::-1][:20]]
-    )
-    logged = write_answers(
-        tmp_path / "b.jsonl", [{**row, "idx": 1000 + row["idx"]} for row in rows], right=0.5
-    )
+    fewer = write_parquet(tmp_path / "fewer.parquet", [{**row, "idx": 1000 + row["idx"]} for row in rows[::-1][:20]])
+    logged = write_answers(tmp_path / "b.jsonl", [{**row, "idx": 1000 + row["idx"]} for row in rows], right=0.5)
     evaluate(replay(fewer, logged, tmp_path / "base.json", title="base"))
     answers = write_answers(tmp_path / "a.jsonl", rows, right=0.9)
     results = evaluate(replay(folder, answers, tmp_path / "r.json", baseline=tmp_path / "base.json"))
     paired = results.paired
     assert paired is not None
     assert paired.test is not None
-    there = {
-        a["item"]: a["correct"] for a in map(json.loads, (tmp_path / "base.jsonl").read_text().splitlines())
-    }
+    there = {a["item"]: a["correct"] for a in map(json.loads, (tmp_path / "base.jsonl").read_text().splitlines())}
     here = {a["item"]: a["correct"] for a in map(json.loads, (tmp_path / "r.jsonl").read_text().splitlines())}
     common = here.keys() & there.keys()
     assert paired.test.n == len(common) == len(there)

@@ -52,9 +52,7 @@ def test_wilson_against_newcombe(correct: int, n: int, low: float, high: float) 
     assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
 
-@pytest.mark.parametrize(
-    ("only_this", "only_baseline"), [(9, 2), (2, 9), (64, 51), (109, 64), (7, 7), (0, 5)]
-)
+@pytest.mark.parametrize(("only_this", "only_baseline"), [(9, 2), (2, 9), (64, 51), (109, 64), (7, 7), (0, 5)])
 def test_mcnemar_against_the_binomial_sum(only_this: int, only_baseline: int) -> None:
     n, fewer = only_this + only_baseline, min(only_this, only_baseline)
     tail = sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n
@@ -119,9 +117,7 @@ def test_interval_properties(rows: list[tuple[int, str, bool]]) -> None:
     assert interval == clustered_interval(clusters, strata, right, seed=3)
 
 
-def run(
-    tmp_path: Path, *, tasks: str | None = "all", limit: int | None = None, name: str = "r"
-) -> dict[str, object]:
+def run(tmp_path: Path, *, tasks: str | None = "all", limit: int | None = None, name: str = "r") -> dict[str, object]:
     rows = bench_rows(9, 5, seed=2)
     write_published(tmp_path / "bench", rows, "split")
     write_answers(tmp_path / "a.jsonl", rows, right=0.7)

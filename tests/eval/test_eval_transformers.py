@@ -137,9 +137,7 @@ def test_a_broken_picture_does_not_stop_its_batch(tiny: Path, alone: Path, tmp_p
     assert answers(tmp_path / "r.jsonl") == expected
 
 
-def test_interrupted_between_batches(
-    tiny: Path, bench: Path, alone: Path, tmp_path: Path, monkeypatch: Any
-) -> None:
+def test_interrupted_between_batches(tiny: Path, bench: Path, alone: Path, tmp_path: Path, monkeypatch: Any) -> None:
     from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
     calls = 0

@@ -62,9 +62,7 @@ def test_sampling_is_greedy_and_never_writes_a_picture() -> None:
 @pytest.mark.skipif(HAS_VLLM, reason="vLLM is installed")
 def test_without_vllm_the_pip_command_is_named(tmp_path: Path) -> None:
     bench = write_parquet(tmp_path / "b.parquet", bench_rows())
-    config = EvaluateConfig(
-        model_path="org/base", benchmark=str(bench), engine="vllm", output=tmp_path / "r.json"
-    )
+    config = EvaluateConfig(model_path="org/base", benchmark=str(bench), engine="vllm", output=tmp_path / "r.json")
     with pytest.raises(MissingDependencyError, match=r"pip install \"reinforcesight\[vllm\]\""):
         evaluate(config)
 

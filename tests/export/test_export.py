@@ -86,10 +86,7 @@ def test_broken_parquet_is_named(dataset: Path, tmp_path: Path, capsys: pytest.C
     broken.mkdir(parents=True)
     whole = next((dataset / "data").glob("train-*.parquet")).read_bytes()
     (broken / "train-00000-of-00001.parquet").write_bytes(whole[: len(whole) // 2])
-    assert (
-        run(["export", "--to", "ms-swift", "--dataset", str(broken.parent), "--output", str(tmp_path / "o")])
-        == 2
-    )
+    assert run(["export", "--to", "ms-swift", "--dataset", str(broken.parent), "--output", str(tmp_path / "o")]) == 2
     assert "train-00000-of-00001.parquet" in capsys.readouterr().err
 
 

@@ -60,9 +60,7 @@ def test_exported_rows_load_back(tmp_path: Path) -> None:
     assert export.not_listed == 2
     for kind in ("2d", "3d"):
         assert pq.read_schema(tmp_path / "out" / f"test_{kind}.parquet").names == CV_BENCH_COLUMNS
-    source = [
-        item for item in load_benchmark(str(tmp_path / "own")).items if item.id not in ("open", "broken")
-    ]
+    source = [item for item in load_benchmark(str(tmp_path / "own")).items if item.id not in ("open", "broken")]
     back = load_benchmark(str(tmp_path / "out")).items
     assert len(back) == export.rows == len(source)
     assert {i.item_key for i in back} == {i.item_key for i in source}

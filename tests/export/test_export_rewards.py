@@ -82,9 +82,7 @@ def attempts(rows: list[Row]) -> tuple[list[Row], list[str]]:
 
 
 def expected(batch: list[Row], texts: list[str], part: str) -> list[float]:
-    scored = [
-        getattr(score_completion(text, columns(row)), part) for row, text in zip(batch, texts, strict=True)
-    ]
+    scored = [getattr(score_completion(text, columns(row)), part) for row, text in zip(batch, texts, strict=True)]
     return [0.0 if value is None else value for value in scored]
 
 
@@ -245,9 +243,7 @@ def test_ground_truths_must_match_in_number(easyr1: Path) -> None:
 def test_absent_package_is_said(r1_vlm: Path, easyr1: Path, name: str) -> None:
     path = {"r1_vlm": r1_vlm, "easyr1": easyr1}[name.split("/")[0]] / name.split("/")[1]
     # Without site-packages nothing of this project can be imported.
-    done = subprocess.run(
-        [sys.executable, "-S", "-E", str(path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-S", "-E", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "ImportError" in done.stderr
     assert "pip install reinforcesight" in done.stderr

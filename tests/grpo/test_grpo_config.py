@@ -90,9 +90,7 @@ def test_each_engine_suppresses_vision_tokens_with_its_own_option(processor):
         options(use_vllm=True, generation_kwargs={"bad_words": []})
 
 
-@pytest.mark.parametrize(
-    "section", ["rewards.gate=never", "difficulty.max_pass_rate=0", "trainer.loss_type=ppo"]
-)
+@pytest.mark.parametrize("section", ["rewards.gate=never", "difficulty.max_pass_rate=0", "trainer.loss_type=ppo"])
 def test_wrong_values_are_named(section):
     with pytest.raises(ConfigError, match=section.split("=")[0].split(".")[0]):
         load_config(GrpoConfig, None, [section], {"dataset": "d"})

@@ -53,9 +53,7 @@ def sampled(groups, size, prompt, completion, first):
 def test_exchanged_groups_are_whole(size, groups, fresh_groups, lengths, data):
     old, new = sampled(groups, size, *lengths[:2], 0), sampled(fresh_groups, size, *lengths[2:], 100)
     places = data.draw(st.lists(st.integers(0, groups - 1), unique=True, max_size=fresh_groups))
-    merged = exchange_groups(
-        old, new, {place: k for k, place in enumerate(places)}, size=size, pad_token_id=PAD
-    )
+    merged = exchange_groups(old, new, {place: k for k, place in enumerate(places)}, size=size, pad_token_id=PAD)
     prompt, completion = max(lengths[0], lengths[2]), max(lengths[1], lengths[3])
     assert merged["prompt_ids"].shape == (groups * size, prompt)
     assert merged["mm_token_type_ids"].shape == (groups * size, prompt + completion)

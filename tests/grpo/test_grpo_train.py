@@ -59,9 +59,7 @@ def steps_of(output):
     return [line for line in read_metrics(output) if "reward" in line]
 
 
-@pytest.mark.parametrize(
-    ("loss", "tuning", "beta"), list(product(CHOICES["loss_type"], ("lora", "full"), (0.0, 0.1)))
-)
+@pytest.mark.parametrize(("loss", "tuning", "beta"), list(product(CHOICES["loss_type"], ("lora", "full"), (0.0, 0.1))))
 def test_two_steps_of_each_loss(train_only, tiny, tmp_path, loss, tuning, beta):
     level = "sequence" if loss == "luspo" else "token"
     config = settings(
@@ -99,9 +97,7 @@ def test_starts_from_an_adapter_with_the_divergence_measured_from_it(dataset, ti
     before, after = (load_file(tmp_path / n / "adapter_model.safetensors") for n in ("first", "on"))
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[key], after[key]) for key in before)
-    assert json.loads((tmp_path / "on" / "adapter_config.json").read_text())[
-        "base_model_name_or_path"
-    ] == str(tiny)
+    assert json.loads((tmp_path / "on" / "adapter_config.json").read_text())["base_model_name_or_path"] == str(tiny)
 
 
 def test_eight_bit_base_with_transformers(dataset, tiny, tmp_path):
@@ -115,9 +111,7 @@ def test_prompts_are_those_of_evaluation_and_no_vision_token_is_sampled(dataset,
     data = load_training_data(str(dataset))
     rows = question_rows(data.train)
     record = RunRecord(tmp_path / "run", {"status": "running", "sessions": []})
-    session: Session[GrpoConfig] = Session(
-        config, grpo_arguments(config, False), data, loaded, record, StopOnSignal()
-    )
+    session: Session[GrpoConfig] = Session(config, grpo_arguments(config, False), data, loaded, record, StopOnSignal())
     trainer = build_grpo_trainer(session, PreparedRun(rows, None, {}))
     trainer.model.train()
     batch = trainer._generate_and_score_completions([rows[0], rows[0]])

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from reward_samples import random_row, row, says, swapped_options
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.answers import _written_as_asked, read_blocks
 from reinforcesight.grpo.reward import (
     PART_NAMES,
     Gate,
@@ -19,6 +18,7 @@ from reinforcesight.grpo.reward import (
     reward_weights,
     score_completion,
 )
+from reinforcesight.grpo.reward.answers import _written_as_asked, read_blocks
 from reinforcesight.judge import judge
 
 TRUE, FALSE = "The cat is left of the dog.", "The cat is right of the dog."
@@ -412,9 +412,7 @@ def test_same_text_same_parts():
     rng = random.Random(4)
     for _ in range(20):
         data, question = random_row(rng.getrandbits(32))
-        assert score_completion(question.completion, data) == score_completion(
-            question.completion, dict(data)
-        )
+        assert score_completion(question.completion, data) == score_completion(question.completion, dict(data))
 
 
 def test_the_gate_is_off_where_yaml_reads_off_as_false():

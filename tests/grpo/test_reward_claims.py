@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reward_samples import SCENE, random_row, row, says, thing
 
-from reinforcesight.grpo.claims_check import concluded_letter
 from reinforcesight.grpo.reward import claim_spans, score_completion
+from reinforcesight.grpo.reward.claims import concluded_letter
 from reinforcesight.language.claims import UNCLEAR, MentionTable, read_claims
 from reinforcesight.scene import Scene
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reward_samples import random_row, row, says
 
-from reinforcesight.grpo.faithfulness import faithfulness, faithfulness_metrics
+from reinforcesight.grpo.reward.faithfulness import faithfulness, faithfulness_metrics
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,7 @@ def test_counts_and_numbers():
     assert (result.supported, result.contradicted, result.unknown, result.number_free) == (1, 0, 0, False)
     assert faithfulness("<think></think><answer>(A)</answer>", row()).number_free is None
     assert (
-        faithfulness(
-            says("The cat is left of the dog."), {"choices": ["left", "right"], "answer": "A"}
-        ).consistent
+        faithfulness(says("The cat is left of the dog."), {"choices": ["left", "right"], "answer": "A"}).consistent
         is None
     )
 

@@ -71,9 +71,9 @@ texts = st.one_of(
     st.text(max_size=200),
     st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join),
     st.lists(st.sampled_from(FRAGMENTS), max_size=12).map(lambda parts: says("".join(parts))),
-    st.tuples(
-        st.lists(st.sampled_from(FRAGMENTS), max_size=8), st.lists(st.sampled_from(FRAGMENTS), max_size=3)
-    ).map(lambda two: says("".join(two[0]), "".join(two[1]))),
+    st.tuples(st.lists(st.sampled_from(FRAGMENTS), max_size=8), st.lists(st.sampled_from(FRAGMENTS), max_size=3)).map(
+        lambda two: says("".join(two[0]), "".join(two[1]))
+    ),
 )
 WEIGHTS = RewardWeights()
 

@@ -58,9 +58,7 @@ def test_a_finished_part_of_earlier_runs_prints_nothing(capsys):
 def test_a_bar_on_a_terminal():
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 100))
-    done = subprocess.run(
-        [sys.executable, "-c", WORK], stderr=follower, stdout=subprocess.DEVNULL, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", WORK], stderr=follower, stdout=subprocess.DEVNULL, check=True)
     os.close(follower)
     shown = os.read(leader, 1 << 16).decode()
     os.close(leader)

@@ -106,9 +106,7 @@ def test_the_question_turns_the_polarity():
 
 
 def test_box_colours_need_the_question():
-    question = (
-        "Which is closer, the chair (highlighted by a red box) or the table (highlighted by a blue box)?"
-    )
+    question = "Which is closer, the chair (highlighted by a red box) or the table (highlighted by a blue box)?"
     assert read("The object in the blue box is closer.", question=question) == "B"
     assert read("The object in the blue box is closer.") == "none"
 
@@ -162,9 +160,7 @@ def test_no_choices():
 # --- judge ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "gold", ["(B)", "B", "b", "(b)", "B.", "right", "Right", " right ", "(B) right", "B. right"]
-)
+@pytest.mark.parametrize("gold", ["(B)", "B", "b", "(b)", "B.", "right", "Right", " right ", "(B) right", "B. right"])
 @pytest.mark.parametrize("choices", [SIDES, ["(A) left", "(B) right"], ["A. left", "B. right"]])
 def test_gold_forms(gold, choices):
     verdict = judge("(B) right", choices, gold)
@@ -245,9 +241,7 @@ def test_any_text_reads_to_an_offered_letter_or_to_none(text, choices, question)
 )
 def test_judge_never_raises(text, choices, gold):
     verdict = judge(text, choices, gold)
-    assert verdict.correct == (
-        verdict.scorable and verdict.letter is not None and verdict.letter == verdict.gold
-    )
+    assert verdict.correct == (verdict.scorable and verdict.letter is not None and verdict.letter == verdict.gold)
 
 
 ANSWERS = st.sampled_from(

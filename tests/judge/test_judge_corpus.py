@@ -35,9 +35,7 @@ def test_corpus_is_large_and_varied():
 
 
 def test_no_wrong_letter():
-    wrong = [
-        row for row, got in zip(ROWS, _letters(ROWS), strict=True) if got is not None and got != row["letter"]
-    ]
+    wrong = [row for row, got in zip(ROWS, _letters(ROWS), strict=True) if got is not None and got != row["letter"]]
     assert not wrong, _show(wrong)
 
 
@@ -52,8 +50,6 @@ def test_status_where_a_reader_is_sure_of_it(status):
     rows = [row for row in ROWS if row.get("status") == status]
     assert len(rows) >= 5
     others = [
-        row
-        for row in rows
-        if parse_answer(row["text"], row["choices"], question=row.get("question")).status != status
+        row for row in rows if parse_answer(row["text"], row["choices"], question=row.get("question")).status != status
     ]
     assert len(others) <= 0.05 * len(rows), _show(others)

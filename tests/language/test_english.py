@@ -123,7 +123,4 @@ def test_verbs_agree(pattern, text):
 
 def test_a_later_mention_is_shorter():
     chair = Mention("the chair in the red box", later="the chair")
-    assert (
-        fill("{x} is here. So {x} is it.", {"x": chair})
-        == "The chair in the red box is here. So the chair is it."
-    )
+    assert fill("{x} is here. So {x} is it.", {"x": chair}) == "The chair in the red box is here. So the chair is it."

@@ -125,9 +125,7 @@ def test_synonyms_agree_everywhere(first, second):
         assert parse_answer(f"It is the {other}.", [mine, "zebra"]).letter == "A"
         objects = (thing(mine, (40, 300, 120, 380), 2.0), thing("zebra", (280, 295, 380, 385), 2.0))
         scene = Scene(width=640, height=480, depth_unit="m", objects=objects)
-        claims = score_completion(
-            says(f"The {other} is left of the zebra."), row(mine, "zebra", scene=scene)
-        ).claims
+        claims = score_completion(says(f"The {other} is left of the zebra."), row(mine, "zebra", scene=scene)).claims
         assert [claim.verdict.value for claim in claims] == ["supported"]
 
 
@@ -152,9 +150,7 @@ def test_number_forms():
     assert number_forms("") == {""}
 
 
-names = st.lists(
-    st.sampled_from([*NOUNS[::7], "red", "couch", "men", "people", "tv set"]), min_size=1, max_size=3
-)
+names = st.lists(st.sampled_from([*NOUNS[::7], "red", "couch", "men", "people", "tv set"]), min_size=1, max_size=3)
 
 
 @given(names.map(" ".join), names.map(" ".join))

@@ -46,9 +46,7 @@ def test_template_that_opens_the_thinking_tag_itself(loaded):
             said = messages[-1]["content"][0]["text"] if messages[-1]["role"] == "assistant" else ""
             return "user:assistant:" + ("<think>" if add_generation_prompt else said)
 
-    before, after = training_texts(
-        Opening(), PROMPT, [{"role": "assistant", "content": "<answer>x</answer>"}]
-    )
+    before, after = training_texts(Opening(), PROMPT, [{"role": "assistant", "content": "<answer>x</answer>"}])
     assert before + after == "user:assistant:<answer>x</answer>"
 
 
@@ -61,9 +59,7 @@ def test_no_chat_template_is_an_error_the_user_can_mend():
 
 
 def test_placeholders_are_suppressed_and_nothing_else(loaded):
-    tokens = {
-        loaded.processor.tokenizer.convert_ids_to_tokens(i) for i in suppressed_token_ids(loaded.processor)
-    }
+    tokens = {loaded.processor.tokenizer.convert_ids_to_tokens(i) for i in suppressed_token_ids(loaded.processor)}
     assert tokens == {t for t in SPECIAL_TOKENS if "pad" in t or "vision" in t}
     assert set(suppressed_token_ids(loaded.model)) <= set(suppressed_token_ids(loaded.processor))
 
@@ -95,8 +91,7 @@ def test_a_batch_answers_as_one_by_one(loaded):
     ]
     together = generate_text(loaded.model, loaded.processor, prompts, images, 10)
     alone = [
-        generate_text(loaded.model, loaded.processor, [p], [i], 10)[0]
-        for p, i in zip(prompts, images, strict=True)
+        generate_text(loaded.model, loaded.processor, [p], [i], 10)[0] for p, i in zip(prompts, images, strict=True)
     ]
     assert together == alone
     halves = generate_text(loaded.model, loaded.processor, prompts, images, 10, batch_size=2)

@@ -35,8 +35,7 @@ def test_same_seed_same_weights_and_other_seed_others(tiny, tmp_path):
     again = build_tiny(tmp_path / "again", "qwen2_5_vl", seed=1)
     other = build_tiny(tmp_path / "other", "qwen2_5_vl", seed=2)
     prints = [
-        weights_fingerprint(find_source(ModelConfig(model_path=str(p))))
-        for p in (tiny["qwen2_5_vl"], again, other)
+        weights_fingerprint(find_source(ModelConfig(model_path=str(p)))) for p in (tiny["qwen2_5_vl"], again, other)
     ]
     assert prints[0] == prints[1] != prints[2]
 
@@ -79,9 +78,7 @@ def test_saved_processor_has_the_stock_names_and_loads_again(tiny, tmp_path):
 
 @pytest.mark.parametrize("quantization", ["8bit", "4bit"])
 def test_quantised_language_model_and_whole_vision_tower(tiny, quantization):
-    loaded = load_model(
-        ModelConfig(model_path=str(tiny["qwen2_5_vl"]), quantization=quantization, dtype="bfloat16")
-    )
+    loaded = load_model(ModelConfig(model_path=str(tiny["qwen2_5_vl"]), quantization=quantization, dtype="bfloat16"))
     kinds = {name: type(module).__name__ for name, module in loaded.model.named_modules()}
     assert kinds["model.language_model.layers.0.mlp.up_proj"] in {"Linear8bitLt", "Linear4bit"}
     assert {kind for name, kind in kinds.items() if "visual" in name and "Linear" in kind} == {"Linear"}

@@ -59,9 +59,7 @@ def test_it_chooses_one_of_the_offered_names_in_the_format(recipe):
     for index in range(24):
         scene = render_scene(5, index, Distribution.HELD_OUT, recipe.picture_size, 16, recipe.rendering)
         names = [
-            f"{colours[int(c)]} {kinds[int(k)]}"
-            for c, k in zip(scene.colours, scene.kinds, strict=True)
-            if k >= 0
+            f"{colours[int(c)]} {kinds[int(k)]}" for c, k in zip(scene.colours, scene.kinds, strict=True) if k >= 0
         ]
         absent = next(f"{c} {k}" for c in colours for k in kinds if f"{c} {k}" not in names)
         question = protocol.with_options("Which of these is in the picture?", [names[0], absent])

@@ -62,9 +62,7 @@ def test_values_and_gradients_are_those_of_a_model_that_encodes_each(loaded, cho
     (ours, gradients), (theirs, expected) = results
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     for name, gradient in gradients.items():
-        torch.testing.assert_close(
-            gradient, expected[name], rtol=1e-3, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}"
-        )
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-3, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
     per_picture = {shape: int(n) for shape, n in zip(chosen, batch["image_grid_thw"].prod(-1), strict=True)}
     assert seen == [sum(per_picture.values())]  # each once
 

@@ -211,9 +211,7 @@ def test_what_comes_from_data_is_shown_as_text(pages: dict[str, str], name: str)
     if name not in ("groups_index", "begun"):
         assert "<script>alert(1)" in page.text
     assert "alert(1)" not in page.scripts
-    assert not [
-        attributes for _, attributes in page.elements if any(key.startswith("on") for key in attributes)
-    ]
+    assert not [attributes for _, attributes in page.elements if any(key.startswith("on") for key in attributes)]
     assert "{'" not in page.text
 
 

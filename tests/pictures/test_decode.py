@@ -154,9 +154,7 @@ def palette(transparent: object = None) -> bytes:
     ],
     ids=["P", "P one colour", "P alpha", "RGBA", "LA", "RGB one colour", "1", "L", "GIF"],
 )
-def test_modes_and_transparency_over_white(
-    data: bytes, first: tuple[int, ...], last: tuple[int, ...]
-) -> None:
+def test_modes_and_transparency_over_white(data: bytes, first: tuple[int, ...], last: tuple[int, ...]) -> None:
     picture = decode_rgb(data)
     assert picture.mode == "RGB"
     assert picture.getpixel((0, 0)) == pytest.approx(first, abs=1)

@@ -60,9 +60,7 @@ class TestClaims:
     def test_objects_may_be_given_instead_of_ids(self) -> None:
         s = scene(LEFT_NEAR, RIGHT_FAR, MIDDLE)
         assert relate(s, LEFT_NEAR, RIGHT_FAR, "left") == relate(s, 1, 2, "horizontal")
-        assert relate(s, RIGHT_FAR, LEFT_NEAR, "closer", anchor=MIDDLE) == relate(
-            s, 2, 1, "distance", anchor=3
-        )
+        assert relate(s, RIGHT_FAR, LEFT_NEAR, "closer", anchor=MIDDLE) == relate(s, 2, 1, "distance", anchor=3)
 
     def test_margin_is_scale_free_and_meaningful(self) -> None:
         s = scene(LEFT_NEAR, RIGHT_FAR)
@@ -104,16 +102,12 @@ class TestAbstaining:
 
     def test_part(self) -> None:
         inside = thing(1, "cushion", (420, 120, 450, 150))
-        self.check(
-            scene(inside, RIGHT_FAR.model_copy(update={"depth": None})), "vertical", Reason.PART_OF_OTHER
-        )
+        self.check(scene(inside, RIGHT_FAR.model_copy(update={"depth": None})), "vertical", Reason.PART_OF_OTHER)
         named = thing(1, "drawer", (10, 10, 60, 60), part_of=2)
         self.check(scene(named, thing(2, "desk", (300, 300, 500, 400))), "horizontal", Reason.PART_OF_OTHER)
 
     def test_occluded(self) -> None:
-        s = scene(
-            thing(1, "chair", (10, 10, 60, 60), visible_fraction=0.1), thing(2, "bed", (300, 300, 400, 400))
-        )
+        s = scene(thing(1, "chair", (10, 10, 60, 60), visible_fraction=0.1), thing(2, "bed", (300, 300, 400, 400)))
         self.check(s, "horizontal", Reason.OCCLUDED)
 
     def test_truncated_only_where_it_matters(self) -> None:

@@ -29,8 +29,7 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return {
-        name: str(build_tiny(tmp_path_factory.mktemp(name), name))
-        for name in ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
+        name: str(build_tiny(tmp_path_factory.mktemp(name), name)) for name in ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
     }
 
 
@@ -92,11 +91,7 @@ def test_gradients_reach_the_chosen_weights(dataset, tiny, tmp_path):
         train_sft(settings(dataset, tiny["qwen2_5_vl"], output, tuning="full", train_parts=parts))
         before = load_model(ModelConfig(model_path=tiny["qwen2_5_vl"])).model.state_dict()
         after = load_model(ModelConfig(model_path=str(output))).model.state_dict()
-        moved = {
-            ("visual" if "visual" in n else "language")
-            for n in before
-            if not torch.equal(before[n], after[n])
-        }
+        moved = {("visual" if "visual" in n else "language") for n in before if not torch.equal(before[n], after[n])}
         assert moved == ({"language"} if parts == "language" else {"language", "visual"})
 
 
@@ -137,8 +132,7 @@ def test_overfits_32_examples(tmp_path):
         32,
     )
     written = {
-        line["id"]: line["text"]
-        for line in _lines(tmp_path / "run" / "answers" / f"step-{result.best_step}.jsonl")
+        line["id"]: line["text"] for line in _lines(tmp_path / "run" / "answers" / f"step-{result.best_step}.jsonl")
     }
     assert [s.text for s in said] == [written[i] for i in data["id"]]
 
@@ -254,22 +248,17 @@ def test_out_of_memory_keeps_the_steps_and_says_how_to_resume(dataset, tiny, tmp
         return whole(self, *args, **kwargs)
 
     monkeypatch.setattr(AnswerTrainer, "training_step", failing)
-    with pytest.raises(
-        OutputError, match=r"step 2; checkpoint-2 is saved.*batch_size 1 .*accumulation_steps 2"
-    ):
+    with pytest.raises(OutputError, match=r"step 2; checkpoint-2 is saved.*batch_size 1 .*accumulation_steps 2"):
         train_sft(config)
     monkeypatch.undo()
     assert json.loads((tmp_path / "run" / "run_record.json").read_text())["status"] == "failed"
     load_model(ModelConfig(model_path=str(tmp_path / "run" / "checkpoint-2")))
     result = train_sft(changed(config, per_device_train_batch_size=1, gradient_accumulation_steps=2))
     assert result.step == 4
-    reference = settings(
-        dataset, tiny["qwen2_5_vl"], tmp_path / "reference", max_steps=4, save_steps=4, eval_steps=4
-    )
+    reference = settings(dataset, tiny["qwen2_5_vl"], tmp_path / "reference", max_steps=4, save_steps=4, eval_steps=4)
     train_sft(reference)
     steps = [
-        [line["step"] for line in read_metrics(tmp_path / name) if "loss" in line]
-        for name in ("run", "reference")
+        [line["step"] for line in read_metrics(tmp_path / name) if "loss" in line] for name in ("run", "reference")
     ]
     assert steps[0] == steps[1]
 
@@ -281,9 +270,7 @@ def test_a_broken_picture_is_reported_by_name(tiny, tmp_path, workers):
     (tmp_path / "data").mkdir()
     write_split(tmp_path, "train", rows)
     with pytest.raises(InputError, match="row-00002") as caught:
-        train_sft(
-            settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", dataloader_num_workers=workers)
-        )
+        train_sft(settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", dataloader_num_workers=workers))
     assert "Traceback" not in str(caught.value)
 
 
@@ -302,6 +289,4 @@ def test_shipped_configurations_are_valid():
 
 def test_options_that_do_not_go_together():
     with pytest.raises(ConfigError, match="quantised weights can't be trained"):
-        load_config(
-            SftConfig, flags={"dataset": "d", "tuning": "full"}, overrides=["model.quantization=4bit"]
-        )
+        load_config(SftConfig, flags={"dataset": "d", "tuning": "full"}, overrides=["model.quantization=4bit"])

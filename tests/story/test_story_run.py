@@ -117,9 +117,9 @@ def test_a_changed_setting_redoes_its_stage_and_those_that_read_it(folder, capsy
         "evaluate",
         "report",
     ]
-    assert do(
-        folder, "sft.trainer.learning_rate=0.5", "grpo.trainer.learning_rate=0.5", "report.scenes=3"
-    ) == ["report"]
+    assert do(folder, "sft.trainer.learning_rate=0.5", "grpo.trainer.learning_rate=0.5", "report.scenes=3") == [
+        "report"
+    ]
 
 
 def test_the_table_of_stages_names_earlier_stages_and_settings_that_exist():
@@ -180,9 +180,7 @@ def test_a_failure_names_its_stage_keeps_the_rest_and_is_gone_on_from(folder, mo
 
 def test_a_stage_in_its_own_process(processes, monkeypatch, capsys):
     monkeypatch.setenv("STORY_FAIL", "audit")
-    with pytest.raises(
-        StageError, match=r"the stage audit failed: the picture is broken \(row 7\): repair it"
-    ):
+    with pytest.raises(StageError, match=r"the stage audit failed: the picture is broken \(row 7\): repair it"):
         story.run_story(settings(processes))
     assert "row 7" in (processes / "logs" / "audit.log").read_text()
     assert records(processes)["audit"]["status"] == "failed"
@@ -221,9 +219,7 @@ def test_a_killed_stage_is_told_from_a_failed_one(processes, monkeypatch, number
 
 def test_a_defect_in_a_stage_is_reported_by_its_last_line(processes, monkeypatch):
     monkeypatch.setenv("STORY_CRASH", "generate")
-    with pytest.raises(
-        StageError, match="the stage generate failed: RuntimeError: an unexpected error"
-    ) as error:
+    with pytest.raises(StageError, match="the stage generate failed: RuntimeError: an unexpected error") as error:
         story.run_story(settings(processes))
     assert error.value.exit_code == 1
     assert records(processes)["generate"]["status"] == "failed"
@@ -280,9 +276,7 @@ def start(folder, stage):
 
 def test_arguments_of_trl_are_checked_before_the_first_stage(folder, monkeypatch):
     monkeypatch.setattr(story, "check_training", check_training)
-    with pytest.raises(
-        ConfigError, match=r"'num_generation' \(grpo\.trainer.*did you mean 'num_generations'"
-    ):
+    with pytest.raises(ConfigError, match=r"'num_generation' \(grpo\.trainer.*did you mean 'num_generations'"):
         do(folder, "grpo.trainer.num_generation=4")
     assert not (folder.parent / "calls.txt").exists()
 

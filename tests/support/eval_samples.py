@@ -31,9 +31,7 @@ def picture_bytes(seed: int, size: tuple[int, int] = (56, 56)) -> bytes:
     rng = random.Random(seed)
     picture = Image.new("RGB", size, tuple(rng.randrange(256) for _ in range(3)))
     x, y = rng.randrange(size[0] // 2), rng.randrange(size[1] // 2)
-    ImageDraw.Draw(picture).rectangle(
-        (x, y, x + 20, y + 14), fill=tuple(rng.randrange(256) for _ in range(3))
-    )
+    ImageDraw.Draw(picture).rectangle((x, y, x + 20, y + 14), fill=tuple(rng.randrange(256) for _ in range(3)))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -73,9 +71,7 @@ def bench_rows(per_part: int = 4, pictures_per_part: int = 3, seed: int = 0) -> 
                     "prompt": with_options(question, pair),
                     "filename": f"img/{kind}/{task.lower()}/{len(rows)}.png",
                     "source": source,
-                    "source_dataset": source
-                    if kind == "2D"
-                    else rng.choice(["Hypersim", "SUNRGBD", "nuScenes"]),
+                    "source_dataset": source if kind == "2D" else rng.choice(["Hypersim", "SUNRGBD", "nuScenes"]),
                     "source_filename": f"{source}-{part}-{picture}.jpg",
                 }
             )
@@ -96,9 +92,7 @@ def write_published(folder: Path, rows: Sequence[Mapping[str, Any]], layout: str
         write_parquet(folder / "test.parquet", rows)
     elif layout == "split":
         for kind in ("2D", "3D"):
-            write_parquet(
-                folder / f"test_{kind.lower()}.parquet", [row for row in rows if row["type"] == kind]
-            )
+            write_parquet(folder / f"test_{kind.lower()}.parquet", [row for row in rows if row["type"] == kind])
     else:
         for kind in ("2D", "3D"):
             with (folder / f"test_{kind.lower()}.jsonl").open("w", encoding="utf-8") as lines:

@@ -49,9 +49,7 @@ def write_scenes(folder: Path, *, train: int = 8, validation: int = 2, side: int
 
 def smallest_model(folder: Path) -> Path:
     """Random weights, one layer; says nothing sensible."""
-    return build_tiny(
-        folder, width=48, layers=1, heads=4, vision_width=32, vision_layers=1, max_pixels=28 * 28
-    )
+    return build_tiny(folder, width=48, layers=1, heads=4, vision_width=32, vision_layers=1, max_pixels=28 * 28)
 
 
 def speaking_model(folder: Path, dataset: Path, *, steps: int = 150) -> Path:

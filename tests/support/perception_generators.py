@@ -89,9 +89,7 @@ def save_florence2(folder: Path, answer: str | None = None, prompt: str = "") ->
     image_processor.image_seq_length = 5  # 2 x 2 places and their mean
     processor = Florence2Processor(image_processor, tokenizer)
     if answer is not None:
-        pictures = [
-            np.random.default_rng(n).integers(0, 255, (*PICTURE_SIZE, 3), dtype=np.uint8) for n in (0, 1)
-        ]
+        pictures = [np.random.default_rng(n).integers(0, 255, (*PICTURE_SIZE, 3), dtype=np.uint8) for n in (0, 1)]
         inputs = processor(
             images=pictures,
             text=[f"<CAPTION_TO_PHRASE_GROUNDING>{prompt}"] * 2,
@@ -161,9 +159,7 @@ def save_molmo2(folder: Path, answer: str | None = None, question: str = "") -> 
     model = Molmo2ForConditionalGeneration(config).eval()
     model.generation_config.update(bos_token_id=2, pad_token_id=1, eos_token_id=2)
     processor = Molmo2Processor(
-        image_processor=Molmo2ImageProcessor(
-            size={"height": 56, "width": 56}, max_crops=2, overlap_margins=[1, 1]
-        ),
+        image_processor=Molmo2ImageProcessor(size={"height": 56, "width": 56}, max_crops=2, overlap_margins=[1, 1]),
         video_processor=Molmo2VideoProcessor(),
         tokenizer=tokenizer,
         chat_template=MOLMO_TEMPLATE,

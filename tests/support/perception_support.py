@@ -217,9 +217,7 @@ class KnownScenes:
         self.masks[key] = {box: SegmentedMask(mask, 0.95) for _, box, _, mask in things}
 
     def models(self) -> PerceptionModels:
-        return PerceptionModels(
-            grounder=_KnownBoxes(self), depth=_KnownDepth(self), segmenter=_KnownMasks(self)
-        )
+        return PerceptionModels(grounder=_KnownBoxes(self), depth=_KnownDepth(self), segmenter=_KnownMasks(self))
 
     def count(self, stage: str, pictures: int) -> None:
         if self.calls[stage] >= self.broken_after.get(stage, 10**9):
@@ -249,9 +247,7 @@ class _KnownDepth(_Known):
 class _KnownBoxes(_Known):
     stage = "grounding"
 
-    def ground(
-        self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         self.truth.count(self.stage, len(pictures))
         return [
             [

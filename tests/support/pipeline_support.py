@@ -84,9 +84,7 @@ def command(source: Path, output: Path, *flags: object) -> list[str]:
 
 def run(source: Path, output: Path, *flags: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, which must have the given exit status."""
-    done = subprocess.run(
-        command(source, output, *flags), capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(command(source, output, *flags), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 

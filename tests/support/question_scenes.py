@@ -102,9 +102,7 @@ def random_question(
     axis = axis or rng.choice(list(Axis))
     while True:
         scene = random_scene(rng, **scene_options)
-        fitting = [
-            c for c in find_candidates(scene)[0] if c.axis is axis and (form is None or form in c.forms)
-        ]
+        fitting = [c for c in find_candidates(scene)[0] if c.axis is axis and (form is None or form in c.forms)]
         if fitting:
             break
     candidate = rng.choice(fitting)

@@ -72,9 +72,7 @@ class Painted:
         self._note(pictures)
         return made
 
-    def ground(
-        self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[np.ndarray], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         made = []
         for picture, asked in zip(pictures, phrases, strict=True):
             boxes = []
@@ -108,9 +106,7 @@ def main(settings: str, pictures: str, calls: str) -> int:
     from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
 
     config = GenerateConfig.model_validate(json.loads(settings))
-    depth, grounder, segmenter = (
-        Painted(name, Path(calls)) for name in ("depth", "grounding", "segmentation")
-    )
+    depth, grounder, segmenter = (Painted(name, Path(calls)) for name in ("depth", "grounding", "segmentation"))
     models = PerceptionModels(grounder, depth, segmenter)
     source = ImageFolderSource(Path(pictures), config.perception, models=models)
     return generate(config, source).exit_code

@@ -61,9 +61,7 @@ def make_picture(number: int, seed: int = 0) -> tuple[Scene, bytes]:
     return scene, buffer.getvalue()
 
 
-def make_rows(
-    pictures: Sequence[int], *, per_axis: int = 3, seed: int = 0, source: str = "rendered"
-) -> list[Row]:
+def make_rows(pictures: Sequence[int], *, per_axis: int = 3, seed: int = 0, source: str = "rendered") -> list[Row]:
     """Balanced questions about some random pictures."""
     templates = load_templates()
     cells = {axis: itertools.cycle(itertools.product(Form, (True, False), (0, 1), (0, 1))) for axis in Axis}

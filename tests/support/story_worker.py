@@ -72,7 +72,6 @@ def _hang() -> int:
 
 if __name__ == "__main__":
     stages.STAGES = tuple(
-        dataclasses.replace(stage, work=lambda config, name=stage.name: quick(config, name))
-        for stage in stages.STAGES
+        dataclasses.replace(stage, work=lambda config, name=stage.name: quick(config, name)) for stage in stages.STAGES
     )
     sys.exit(worker.main(sys.argv[1:]))

@@ -180,12 +180,8 @@ def train_tokenizer(texts: Iterable[str] = (), vocab_size: int = 400) -> Any:
 
 
 def _own_wording() -> list[str]:
-    question = (
-        "Considering the relative positions of the red square and the blue square in the image provided"
-    )
-    reasoning = (
-        "The red square lies left of the blue square, above it, in front of it, behind it, closer, farther."
-    )
+    question = "Considering the relative positions of the red square and the blue square in the image provided"
+    reasoning = "The red square lies left of the blue square, above it, in front of it, behind it, closer, farther."
     prompt = protocol.with_options(question, ["left", "right"])
     lines = [protocol.with_instruction(prompt, p) for p in protocol.Protocol]
     return [*lines, protocol.completion_text(reasoning, "(A) left"), "user\nassistant\n"] * 4

@@ -28,9 +28,7 @@ COLOURS = {
 }
 # All ordered pairs, so that the first 42 rows of a data set ask 42 different questions.
 PAIRS = [
-    (a, b)
-    for gap in range(1, len(COLOURS))
-    for a, b in zip(COLOURS, [*COLOURS][gap:] + [*COLOURS][:gap], strict=True)
+    (a, b) for gap in range(1, len(COLOURS)) for a, b in zip(COLOURS, [*COLOURS][gap:] + [*COLOURS][:gap], strict=True)
 ]
 
 
@@ -90,9 +88,7 @@ def row(index: int, rng: np.random.Generator, side: int = 56, *, shuffled: bool 
     }
 
 
-def write_dataset(
-    folder: Path, *, train: int = 16, validation: int = 4, seed: int = 0, side: int = 56
-) -> Path:
+def write_dataset(folder: Path, *, train: int = 16, validation: int = 4, seed: int = 0, side: int = 56) -> Path:
     """A data set folder with the splits train and validation."""
     rng = np.random.default_rng([seed])
     rows = [row(i, rng, side) for i in range(train + validation)]
@@ -143,7 +139,5 @@ def quiet_environment() -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         # What pytest's pythonpath adds here.
-        "PYTHONPATH": os.pathsep.join([str(root / "dev"), os.environ.get("PYTHONPATH", "")]).rstrip(
-            os.pathsep
-        ),
+        "PYTHONPATH": os.pathsep.join([str(root / "dev"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }

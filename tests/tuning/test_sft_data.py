@@ -78,9 +78,7 @@ def test_fingerprint_follows_the_content(dataset, tmp_path):
 def test_a_broken_picture_is_named_by_its_row(content):
     broken = row(3, np.random.default_rng(0))
     whole = broken["image"]["bytes"]
-    broken["image"] = (
-        None if content is None else {"bytes": whole[:150] if content == "cut" else content, "path": "x"}
-    )
+    broken["image"] = None if content is None else {"bytes": whole[:150] if content == "cut" else content, "path": "x"}
     with pytest.raises(InputError, match="row-00003"):
         decode_picture(broken)
 

@@ -42,9 +42,7 @@ def test_only_the_chosen_parts_learn(folder, parts, tuning):
 def test_every_linear_layer_of_the_language_model_gets_an_adapter(folder):
     model = load_model(ModelConfig(model_path=folder)).model
     model = get_peft_model(model, lora_config(model, SftConfig(dataset="d")))
-    adapted = {
-        n.split(".lora_A")[0].rpartition(".")[2] for n, _ in model.named_modules() if n.endswith("lora_A")
-    }
+    adapted = {n.split(".lora_A")[0].rpartition(".")[2] for n, _ in model.named_modules() if n.endswith("lora_A")}
     assert adapted == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 

@@ -136,9 +136,7 @@ def test_flags_have_trls_names_with_dashes_too(monkeypatch, tmp_path):
         "optim": "adafactor",
     }
     assert config.trainer | given == config.trainer
-    config = read(
-        "grpo", "--dataset", "d", "--beta", "0.1", "--resample-rounds", "0", monkeypatch=monkeypatch
-    )
+    config = read("grpo", "--dataset", "d", "--beta", "0.1", "--resample-rounds", "0", monkeypatch=monkeypatch)
     assert (config.trainer["beta"], config.resample_rounds) == (0.1, 0)
 
 

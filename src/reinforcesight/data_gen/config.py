@@ -98,9 +98,7 @@ class GenerateConfig(StrictConfig):
         description="maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
     )
     rows_per_file: int = Field(500, ge=1, description="number of questions per Parquet file")
-    templates: Path | None = Field(
-        None, description="YAML file of question wordings; default: those of the package"
-    )
+    templates: Path | None = Field(None, description="YAML file of question wordings; default: those of the package")
     overwrite: bool = Field(False, description="replace a data set of another job in the output folder")
     keep_work: bool = Field(False, description="keep the work files after the data set is finished")
     calibration: Path | None = Field(

@@ -115,9 +115,7 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     source = source or build_source(config)
     if label_error is not None:
         _check_depth_model(source, label_error["depth_model"])
-    job = Job(
-        config.output, job_identity(config, source) | ({"label_error": label_error} if label_error else {})
-    )
+    job = Job(config.output, job_identity(config, source) | ({"label_error": label_error} if label_error else {}))
     if job.open(overwrite=config.overwrite):
         click.echo(f"{config.output}: already finished, nothing to do")
         return GenerateReport(config.output, "already_finished")
@@ -129,9 +127,7 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
             manifest = _Generation(config, source, job, scan, pool).run()
     except Stopped as stop:
         click.echo("stopped; finished work is kept: run the same command to resume", err=True)
-        return GenerateReport(
-            config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code
-        )
+        return GenerateReport(config.output, "stopped", seconds=time.monotonic() - started, exit_code=stop.exit_code)
     seconds = time.monotonic() - started
     if manifest is None:
         return GenerateReport(config.output, "shard_done", seconds=seconds)

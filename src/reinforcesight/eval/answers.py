@@ -87,9 +87,7 @@ def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> s
     return json_hash([run_identity, request.text, picture, list(request.choices), variant, name])
 
 
-def score(
-    request: Request, key: str, response: Response, metrics: Mapping[str, float] | None = None
-) -> ScoredAnswer:
+def score(request: Request, key: str, response: Response, metrics: Mapping[str, float] | None = None) -> ScoredAnswer:
     """Judge a response."""
     item = request.item
     verdict = judge(response.text, request.choices, request.gold, question=item.question)

@@ -24,36 +24,24 @@ class VllmConfig(StrictConfig):
 
     tensor_parallel_size: int = Field(1, ge=1, description="Number of GPUs for tensor parallelism")
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="Share of each GPU's memory to use")
-    max_model_len: int | None = Field(
-        None, ge=1, description="Maximum length of prompt and answer, in tokens"
-    )
+    max_model_len: int | None = Field(None, ge=1, description="Maximum length of prompt and answer, in tokens")
     enforce_eager: bool = Field(False, description="Disable CUDA graphs: slower, but starts sooner")
 
 
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
 
-    model_path: str | None = Field(
-        None, description="Folder or hub id of a base model, an adapter or a checkpoint"
-    )
-    benchmark: str = Field(
-        "cv-bench", description="cv-bench, a folder or file, or owner/name@revision on the hub"
-    )
-    output: Path = Field(
-        Path("reports/results.json"), description="Results; answers and report go next to it"
-    )
-    protocol: Protocol = Field(
-        Protocol.REASON, description="Ask for reasoning first, or for the letter directly"
-    )
+    model_path: str | None = Field(None, description="Folder or hub id of a base model, an adapter or a checkpoint")
+    benchmark: str = Field("cv-bench", description="cv-bench, a folder or file, or owner/name@revision on the hub")
+    output: Path = Field(Path("reports/results.json"), description="Results; answers and report go next to it")
+    protocol: Protocol = Field(Protocol.REASON, description="Ask for reasoning first, or for the letter directly")
     engine: Literal["transformers", "vllm", "replay"] = Field("transformers", description="Inference engine")
     answers: Path | None = Field(None, description="Logged answers (JSON lines) for --engine replay")
     batch_size: int = Field(16, ge=1, description="Questions per batch; halved when memory runs out")
     max_new_tokens: int | None = Field(
         None, ge=1, description="Maximum tokens of an answer [default: direct 128, reason 512]"
     )
-    tasks: str | None = Field(
-        None, description="Relation,Depth,Distance,Count or all [default: all but Count]"
-    )
+    tasks: str | None = Field(None, description="Relation,Depth,Distance,Count or all [default: all but Count]")
     split: str = Field("test", description="Split of a data set made by generate")
     limit: int | None = Field(None, ge=1, description="Number of items to ask, spread over the tasks")
     blind: bool = Field(False, description="Also ask without the picture")
@@ -64,9 +52,7 @@ class EvaluateConfig(StrictConfig):
     baseline: Path | None = Field(
         None, description="results.json of another model for a paired test on the same items"
     )
-    compare: tuple[Path, ...] = Field(
-        (), description="More results.json to show in the report; may be repeated"
-    )
+    compare: tuple[Path, ...] = Field((), description="More results.json to show in the report; may be repeated")
     title: str | None = Field(None, description="Name of this run in the report [default: the model's]")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
@@ -80,13 +66,9 @@ class EvaluateConfig(StrictConfig):
     def _engine_has_its_input(self) -> EvaluateConfig:
         # ConfigError, because pydantic would reword a ValueError.
         if self.engine == "replay" and self.answers is None:
-            raise ConfigError(
-                "the replay engine needs logged answers", where="--engine replay", fix="give --answers"
-            )
+            raise ConfigError("the replay engine needs logged answers", where="--engine replay", fix="give --answers")
         if self.engine != "replay" and self.answers is not None:
-            raise ConfigError(
-                "logged answers are for the replay engine", where="--answers", fix="add --engine replay"
-            )
+            raise ConfigError("logged answers are for the replay engine", where="--answers", fix="add --engine replay")
         if self.engine != "replay" and self.model_path is None:
             raise ConfigError("no model is named", where="--model_path", fix="give a folder or a hub id")
         if self.output.suffix != ".json":

@@ -103,9 +103,7 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
         return None
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     if not names:
-        raise ConfigError(
-            "no task is named", where="--tasks", fix="write --tasks Relation,Depth or --tasks all"
-        )
+        raise ConfigError("no task is named", where="--tasks", fix="write --tasks Relation,Depth or --tasks all")
     return names
 
 
@@ -192,9 +190,7 @@ class _Reader:
         rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
         for number, row in enumerate(rows):
             if number == 0 and "source" not in row:
-                self.notes.append(
-                    f"{file.name} has no column 'source': no figures per source and official figures"
-                )
+                self.notes.append(f"{file.name} has no column 'source': no figures per source and official figures")
             task, source = _text(row.get("task")), _text(row.get("source"))
             self.available[source, task] += 1
             if self._selected(task):
@@ -239,9 +235,7 @@ class _Reader:
             raise _Broken("no question", "the question is empty")
         raw = row.get("choices")
         choices = (
-            tuple(str(choice) for choice in raw)
-            if isinstance(raw, Sequence) and not isinstance(raw, str)
-            else ()
+            tuple(str(choice) for choice in raw) if isinstance(raw, Sequence) and not isinstance(raw, str) else ()
         )
         if not choices or any(not choice.strip() for choice in choices):
             raise _Broken("empty choice list", f"choices: {raw!r}")

@@ -44,9 +44,7 @@ class VllmEngine:
         check_remote_code(config, source.base)
         self._processor = load_processor(source, config)
         self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
-        self._sampling = vllm.SamplingParams(
-            **sampling_arguments(decoding, suppressed_token_ids(self._processor))
-        )
+        self._sampling = vllm.SamplingParams(**sampling_arguments(decoding, suppressed_token_ids(self._processor)))
         self._adapter = None
         if source.adapter is not None:
             lora = require_module("vllm.lora.request", extra="vllm")

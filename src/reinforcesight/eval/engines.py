@@ -152,9 +152,7 @@ class TransformersEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._batch_size = max(1, len(chunk) // 2)
-        _log.warning(
-            "out of memory with %d questions in a batch; continuing with %d", len(chunk), self._batch_size
-        )
+        _log.warning("out of memory with %d questions in a batch; continuing with %d", len(chunk), self._batch_size)
         rest = [*chunk, *(index for other in pending for index in other)]
         again = deque(_chunks(rest, self._batch_size))
         return again, pool.submit(self._prepare, requests, again[0])
@@ -185,9 +183,7 @@ class ReplayEngine:
         """Yield the logged answers. Pictures are decoded too, so that every engine scores the same items."""
         known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
         with ThreadPoolExecutor() as pool:
-            for index, readable in zip(
-                known, pool.map(_is_readable, (requests[i] for i in known)), strict=True
-            ):
+            for index, readable in zip(known, pool.map(_is_readable, (requests[i] for i in known)), strict=True):
                 name = (requests[index].item.id, requests[index].variant)
                 yield index, self._responses[name] if readable else None
 
@@ -274,9 +270,7 @@ def _read_log(path: Path) -> dict[tuple[str, Variant], Response]:
             raise InputError(f"not a logged answer: {key} {first['msg']}", where=where, fix=fix) from error
         response = Response(logged.text, truncated=logged.truncated)
         if responses.setdefault((logged.id, logged.variant), response).text != logged.text:
-            raise InputError(
-                f"two different answers for id {logged.id!r}", where=where, fix="keep one of them"
-            )
+            raise InputError(f"two different answers for id {logged.id!r}", where=where, fix="keep one of them")
     if not responses:
         raise InputError("the file holds no answers", where=str(path), fix=fix)
     return responses

@@ -40,7 +40,7 @@ from reinforcesight.eval.items import (
 )
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
-from reinforcesight.grpo.faithfulness import faithfulness_metrics
+from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
 from reinforcesight.jobs.files import json_hash, write_json
 from reinforcesight.jobs.progress import Progress
@@ -131,9 +131,7 @@ def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
     paths = ([config.baseline] if config.baseline else []) + list(config.compare)
     for path in paths:
         if path.resolve() == config.output.resolve():
-            raise ConfigError(
-                "a run can't be its own baseline", where=str(path), fix="choose another --output"
-            )
+            raise ConfigError("a run can't be its own baseline", where=str(path), fix="choose another --output")
     return [_OtherRun(path, read_results(path), read_scored_answers(answers_path(path))) for path in paths]
 
 
@@ -143,9 +141,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
         assert config.answers is not None
         return ReplayEngine(config.answers)
     options = (
-        config.model
-        if config.revision is None
-        else config.model.model_copy(update={"revision": config.revision})
+        config.model if config.revision is None else config.model.model_copy(update={"revision": config.revision})
     )
     model = options.at(str(config.model_path))
     if config.engine == "transformers":
@@ -174,9 +170,7 @@ def _keyed_requests(
     if config.swap_options:
         items[Variant.SWAPPED] = benchmark.items
     identity = json_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
-    requests = (
-        make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen
-    )
+    requests = (make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen)
     return [(answer_key(r, identity, by_id=engine.by_id), r) for r in requests if r is not None]
 
 
@@ -194,9 +188,7 @@ def _answer_files(output: Path) -> list[Path]:
     return [answers_path(output), _previous_path(output), *_part_paths(output)]
 
 
-def _answer(
-    engine: InferenceEngine, todo: Sequence[tuple[str, Request]], output: Path, processes: Processes
-) -> int:
+def _answer(engine: InferenceEngine, todo: Sequence[tuple[str, Request]], output: Path, processes: Processes) -> int:
     """Answer this process's share of the requests; return how many got an answer."""
     share = todo[processes.rank :: processes.world]
     requests = [request for _, request in share]
@@ -306,9 +298,7 @@ def _paired(
 ) -> Paired:
     theirs = [answer for answer in baseline.answers if answer.variant is Variant.PLAIN]
     same = all(protocol[part] == baseline.results.protocol.get(part) for part in ("name", "decoding"))
-    return summary.paired(
-        plain, theirs, baseline.results, str(baseline.path), same_protocol=same, seed=config.seed
-    )
+    return summary.paired(plain, theirs, baseline.results, str(baseline.path), same_protocol=same, seed=config.seed)
 
 
 def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEngine) -> dict[str, Any]:
@@ -351,12 +341,8 @@ def _print_outcome(results: Results, output: Path) -> None:
             f"at random {results.chance.random:.1%}"
         )
     if results.broken:
-        problems = ", ".join(
-            f"{what} ({n})" for what, n in sorted(Counter(b.problem for b in results.broken).items())
-        )
-        lines.append(
-            f"{len(results.broken)} of {results.n_items} rows can't be scored: {problems}; see 'broken'"
-        )
+        problems = ", ".join(f"{what} ({n})" for what, n in sorted(Counter(b.problem for b in results.broken).items()))
+        lines.append(f"{len(results.broken)} of {results.n_items} rows can't be scored: {problems}; see 'broken'")
     if results.unanswered:
         lines.append(f"{len(results.unanswered)} questions have no answer; see 'unanswered'")
     lines.append(f"written to {output}")

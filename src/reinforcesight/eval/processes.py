@@ -25,9 +25,7 @@ class Processes:
             accelerate = require_module("accelerate", extra="train")
             torch = require_module("torch", extra="train")
             # One share may take hours longer than another; the default timeout of ten minutes would end the run.
-            self._state = accelerate.PartialState(
-                cpu=not torch.cuda.is_available(), timeout=timedelta(days=7)
-            )
+            self._state = accelerate.PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
             if self._state.num_processes != self.world:
                 raise ConfigError(
                     f"expected {self.world} processes, found {self._state.num_processes}",

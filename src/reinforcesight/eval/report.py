@@ -97,8 +97,7 @@ def _page(
         statuses=[(_STATUS_WORDS.get(name, name), count) for name, count in results.parse_status.items()],
         cards=cards,
         filters=[
-            (name, sorted({card.filters[name] for card in cards} - {""}))
-            for name in ("task", "kind", "baseline")
+            (name, sorted({card.filters[name] for card in cards} - {""})) for name in ("task", "kind", "baseline")
         ],
         n_failed=len(failed),
         protocol=flat_facts(results.protocol),

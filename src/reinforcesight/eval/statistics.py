@@ -157,9 +157,7 @@ def _mean_of_ratios(
     return np.asarray((ratios * weights).sum(axis=-1) / (present * weights).sum(axis=-1))
 
 
-def _bootstrap(
-    data: list[NDArray[np.float64]], statistic: Callable[..., NDArray[np.float64]], seed: int
-) -> Interval:
+def _bootstrap(data: list[NDArray[np.float64]], statistic: Callable[..., NDArray[np.float64]], seed: int) -> Interval:
     result = stats.bootstrap(
         tuple(data),
         statistic,

@@ -54,12 +54,8 @@ def chance(items: Sequence[Item]) -> Chance:
     by_task: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         by_task[item.task].append(item)
-    random = {
-        task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in sorted(by_task.items())
-    }
-    top = {
-        task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in sorted(by_task.items())
-    }
+    random = {task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in sorted(by_task.items())}
+    top = {task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in sorted(by_task.items())}
     total = max(len(items), 1)
     return Chance(
         random=sum(random[task] * len(group) for task, group in sorted(by_task.items())) / total,
@@ -98,14 +94,10 @@ def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int
     if cell_2d and cell_3d and cell_2d.accuracy is not None and cell_3d.accuracy is not None:
         spread = _aggregate([*picked_2d, *picked_3d], lambda a: a.source, seed, _OFFICIAL_WEIGHTS)
         both = spread.model_copy(update={"accuracy": (cell_2d.accuracy + cell_3d.accuracy) / 2})
-    return Official(
-        two_d=cell_2d, three_d=cell_3d, cv_bench=both, per_source=per_source, missing=tuple(missing)
-    )
+    return Official(two_d=cell_2d, three_d=cell_3d, cv_bench=both, per_source=per_source, missing=tuple(missing))
 
 
-def swapped(
-    plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not_swappable: int, seed: int
-) -> Swapped:
+def swapped(plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not_swappable: int, seed: int) -> Swapped:
     here, there = _numbered(plain), _numbered(other)
     pairs = [(here[name], there[name]) for name in here if name in there]
     same = [_chosen(a) is not None and _chosen(a) == _chosen(b) for a, b in pairs]

@@ -77,9 +77,7 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
         if item.shows_options:
             listed.append((item, encoding))
     if not listed:
-        raise InputError(
-            "no row lists its options, as CV-Bench does", where=str(dataset), fix="generate other forms"
-        )
+        raise InputError("no row lists its options, as CV-Bench does", where=str(dataset), fix="generate other forms")
     rows = [_row(number, item, encoding) for number, (item, encoding) in enumerate(listed)]
     if scenes:
         for row, (item, _) in zip(rows, listed, strict=True):
@@ -151,8 +149,7 @@ def _card(name: str, fingerprint: str, rows: list[dict[str, Any]]) -> str:
         ]
     }
     counts = "\n".join(
-        f"| {task} | {sum(row['task'] == task for row in rows)} |"
-        for task in sorted({row["task"] for row in rows})
+        f"| {task} | {sum(row['task'] == task for row in rows)} |" for task in sorted({row["task"] for row in rows})
     )
     return (
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n# {name} in CV-Bench's columns\n\n"

@@ -19,8 +19,7 @@ from reinforcesight.export.gold import (
     score_records,
 )
 from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
-from reinforcesight.grpo.reward import PART_NAMES
-from reinforcesight.grpo.reward_config import RewardConfig
+from reinforcesight.grpo.reward import PART_NAMES, RewardConfig
 
 _TEXT = {"dtype": "string", "_type": "Value"}
 _DESCRIPTION = dict.fromkeys(("id", "question", "answer", "answer_text", "task", "relation"), _TEXT)
@@ -81,9 +80,7 @@ def score_answers(
         InputError: Texts and ground truths differ in number, or one of the latter is no such record.
     """
     if len(texts) != len(ground_truths):
-        raise InputError(
-            f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX
-        )
+        raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX)
     records = [read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
     return [
         {total: part_value(parts, "total"), **{name: part_value(parts, name) for name in PART_NAMES}}

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import RewardParts, score_batch
-from reinforcesight.grpo.reward_config import RewardConfig
+from reinforcesight.grpo.reward import RewardConfig, RewardParts, score_batch
 
 GOLD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 GOLD_FIX = "use the data that 'reinforcesight export' wrote together with this reward"

@@ -86,14 +86,10 @@ def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
         hub = require_module("huggingface_hub", extra="train")
         try:
             folder = Path(
-                hub.snapshot_download(
-                    base.base, revision=base.base_revision, allow_patterns=list(PROCESSOR_FILES)
-                )
+                hub.snapshot_download(base.base, revision=base.base_revision, allow_patterns=list(PROCESSOR_FILES))
             )
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"the base's processor files can't be fetched: {error}", where=base.base
-            ) from error
+            raise InputError(f"the base's processor files can't be fetched: {error}", where=base.base) from error
     present = [name for name in PROCESSOR_FILES if (folder / name).is_file()]
     for name in present:
         shutil.copyfile(folder / name, output / name)

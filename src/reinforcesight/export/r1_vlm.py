@@ -21,8 +21,7 @@ from reinforcesight.export.gold import (
     score_records,
 )
 from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
-from reinforcesight.grpo.reward import PART_NAMES, text_of_completion
-from reinforcesight.grpo.reward_config import RewardConfig
+from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, text_of_completion
 
 # r1_vlm puts the picture in place of this word, and continues the assistant's turn from its opening.
 _IMAGE_PLACEHOLDER = "IMAGE_PLACEHOLDER"
@@ -152,9 +151,7 @@ def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Ma
                 return read_gold(part[_GOLD_KEY])
     found = {name: columns[name] for name in GOLD_COLUMNS if columns.get(name) is not None}
     if not {"choices", "answer"} <= found.keys():
-        raise InputError(
-            "the prompt carries no record, and there are no columns choices and answer", fix=GOLD_FIX
-        )
+        raise InputError("the prompt carries no record, and there are no columns choices and answer", fix=GOLD_FIX)
     uneven = [name for name, values in found.items() if len(values) != count]
     if uneven:
         raise InputError(f"the column {uneven[0]} has {len(found[uneven[0]])} values for {count} completions")

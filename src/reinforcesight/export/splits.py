@@ -25,10 +25,7 @@ def splits_of(dataset: Path) -> dict[str, Iterator[dict[str, Any]]]:
     Raises:
         InputError: The folder holds no data set, or a file is damaged.
     """
-    return {
-        split: chain.from_iterable(map(parquet_rows, paths))
-        for split, paths in files_by_split(dataset).items()
-    }
+    return {split: chain.from_iterable(map(parquet_rows, paths)) for split, paths in files_by_split(dataset).items()}
 
 
 def write_splits(

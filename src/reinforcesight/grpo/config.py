@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.grpo.reward_config import RewardConfig
+from reinforcesight.grpo.reward.config import RewardConfig
 from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.options import EvaluationOptions, LoraOptions
 from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
@@ -53,15 +53,9 @@ class DifficultyOptions(StrictConfig):
         True, description="Leave out questions that the start model always or never answers correctly"
     )
     samples: int = Field(8, ge=2, description="Answers sampled for each question")
-    min_pass_rate: float = Field(
-        0.0, ge=0, lt=1, description="Leave out questions with this pass rate or less"
-    )
-    max_pass_rate: float = Field(
-        1.0, gt=0, le=1, description="Leave out questions with this pass rate or more"
-    )
-    questions: int | None = Field(
-        None, ge=1, description="Rate and train on this many random questions; empty: all"
-    )
+    min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Leave out questions with this pass rate or less")
+    max_pass_rate: float = Field(1.0, gt=0, le=1, description="Leave out questions with this pass rate or more")
+    questions: int | None = Field(None, ge=1, description="Rate and train on this many random questions; empty: all")
     batch_size: int = Field(64, ge=1, description="Answers generated together on each device")
     file: Path | None = Field(
         None, description="File of pass rates, which other runs can use; empty: in the output folder"
@@ -84,9 +78,7 @@ class ValidationOptions(EvaluationOptions):
         description="Stop after this many validations in a row with accuracy or faithfulness below its best; "
         "empty: never",
     )
-    tolerance: float = Field(
-        0.02, ge=0, lt=1, description="A value within this of its best does not count as below"
-    )
+    tolerance: float = Field(0.02, ge=0, lt=1, description="A value within this of its best does not count as below")
 
 
 class GroupOptions(StrictConfig):

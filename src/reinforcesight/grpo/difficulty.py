@@ -177,9 +177,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         texts = path.read_text(encoding="utf-8").splitlines()
         header = json.loads(texts[0])
     except (OSError, ValueError, IndexError) as error:
-        raise OutputError(
-            f"the pass rates can't be read: {error}", where=str(path), fix="remove the file"
-        ) from error
+        raise OutputError(f"the pass rates can't be read: {error}", where=str(path), fix="remove the file") from error
     lines = []
     for text in texts[1:]:
         try:
@@ -200,9 +198,7 @@ def read_rates(path: Path) -> dict[str, PassRate]:
         OutputError: It is missing or can't be read.
     """
     _, lines = _read(path)
-    return {
-        line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines
-    }
+    return {line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines}
 
 
 def _append(path: Path, rates: Sequence[PassRate]) -> None:
@@ -211,14 +207,10 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
             for rate in rates:
                 stream.write(json.dumps(asdict(rate)) + "\n")
     except OSError as error:
-        raise OutputError(
-            f"can't write: {error}", where=str(path), fix="check space and permissions"
-        ) from error
+        raise OutputError(f"can't write: {error}", where=str(path), fix="check space and permissions") from error
 
 
-def choose_questions(
-    ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions
-) -> ChosenQuestions:
+def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:
     """The questions whose pass rate is between the two bounds.
 
     Raises:

@@ -63,11 +63,7 @@ def _view(group: SampledGroup) -> dict[str, Any]:
                 "right": parts.accuracy == 1.0,
                 "total": _shown(parts.total),
                 "advantage": _shown(advantage),
-                "parts": [
-                    (name, _shown(value))
-                    for name in PART_NAMES
-                    if (value := getattr(parts, name)) is not None
-                ],
+                "parts": [(name, _shown(value)) for name in PART_NAMES if (value := getattr(parts, name)) is not None],
                 "numbers": ", ".join(parts.numbers),
             }
             for text, parts, advantage in zip(group.completions, group.parts, group.advantages, strict=True)

@@ -77,9 +77,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         ConfigError: Resampling is on and several processes would share a group.
     """
 
-    def __init__(
-        self, *args: Any, questions: QuestionView | None, presenter: Presenter, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, questions: QuestionView | None, presenter: Presenter, **kwargs: Any) -> None:
         self.questions = questions
         self.presenter = presenter
         self._sampled: tuple[list[Any], list[Any], torch.Tensor] | None = None

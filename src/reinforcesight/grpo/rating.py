@@ -66,9 +66,7 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
         if rates is None:
             result = RatingResult(file, {}, exit_code=128 + (stop.received or 0))
         else:
-            result = RatingResult(
-                file, choose_questions(list(questions["id"]), rates, config.difficulty).counts
-            )
+            result = RatingResult(file, choose_questions(list(questions["id"]), rates, config.difficulty).counts)
     if PartialState().is_main_process:
         click.echo(str(result))
     return result

@@ -83,9 +83,7 @@ def _copy_to_reference(trainer: SpatialGrpoTrainer) -> None:
     reference.load_state_dict(trainer.accelerator.unwrap_model(trainer.model).state_dict())
 
 
-def _results(
-    session: Session[GrpoConfig], trainer: SpatialGrpoTrainer, best: Mapping[str, Any]
-) -> dict[str, Any]:
+def _results(session: Session[GrpoConfig], trainer: SpatialGrpoTrainer, best: Mapping[str, Any]) -> dict[str, Any]:
     folder, start = session.record.folder, session.record.content.get("start", {})
     metric = f"eval_{BEST_METRIC}"
     best_step = trainer.state.best_global_step or trainer.state.global_step
@@ -95,9 +93,7 @@ def _results(
         "faithful": best.get("eval_faithful"),
         "faithful_at_start": start.get("eval_faithful"),
         "better_than_start": best[metric] > start[metric] if metric in best and metric in start else None,
-        "compared_with_start": compare_with_start(
-            read_step_answers(folder, 0), read_step_answers(folder, best_step)
-        ),
+        "compared_with_start": compare_with_start(read_step_answers(folder, 0), read_step_answers(folder, best_step)),
         "stopped_early_by": ended,
         "tokens": trainer.state.num_input_tokens_seen,
     }

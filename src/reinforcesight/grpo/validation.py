@@ -9,9 +9,9 @@ from typing import Any
 from scipy.stats import binomtest
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from reinforcesight.grpo.claims_check import ClaimVerdict
 from reinforcesight.grpo.config import ValidationOptions
 from reinforcesight.grpo.reward import RewardConfig, RewardParts, score_completion
+from reinforcesight.grpo.reward.claims import ClaimVerdict
 from reinforcesight.tuning.accuracy import JudgedAnswer, accuracy_metrics, judge_generated
 
 BEST_METRIC = "right_and_faithful"
@@ -32,9 +32,7 @@ class ValidatedAnswer:
 
     def as_line(self) -> dict[str, Any]:
         """Plain JSON values."""
-        scored = {
-            name: getattr(self.parts, name) for name in ("qualitative", "grounded", "consistent", "total")
-        }
+        scored = {name: getattr(self.parts, name) for name in ("qualitative", "grounded", "consistent", "total")}
         return {**asdict(self.judged), **scored, "faithful": self.faithful}
 
 
@@ -81,9 +79,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def compare_with_start(
-    start: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def compare_with_start(start: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Compare the answers of two evaluations of the same questions.
 
     Returns:

@@ -107,9 +107,7 @@ def remove_parts(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(
-    path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lambda: None
-) -> Iterator[int | None]:
+def locked(path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lambda: None) -> Iterator[int | None]:
     """Hold an exclusive lock on a file, made if absent, and yield its descriptor; ``None``: another process holds it.
 
     A file system without locks counts as free. A child process that inherits the descriptor shares the lock.

@@ -74,9 +74,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         workers: Number of processes.
     """
 
-    def __init__(
-        self, function: Callable[[ContextT, TaskT], ResultT], context: ContextT, *, workers: int
-    ) -> None:
+    def __init__(self, function: Callable[[ContextT, TaskT], ResultT], context: ContextT, *, workers: int) -> None:
         self._function, self._context, self._size = function, context, max(1, workers)
         self._workers: list[_Worker[TaskT]] = []
         self._again: deque[TaskT] = deque()
@@ -207,9 +205,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _worker_main(
-    connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT
-) -> None:
+def _worker_main(connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT) -> None:
     # A terminal sends SIGINT to every process of the group; the parent decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):

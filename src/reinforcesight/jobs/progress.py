@@ -29,9 +29,7 @@ class Progress:
         leave: The bar stays on the terminal when the work has ended.
     """
 
-    def __init__(
-        self, what: str, total: int, *, done: int = 0, shown: bool = True, leave: bool = True
-    ) -> None:
+    def __init__(self, what: str, total: int, *, done: int = 0, shown: bool = True, leave: bool = True) -> None:
         self.what, self.total, self.done = what, total, done
         self._shown, self._leave, self._before = shown and total > 0, leave, done
         self._figures: dict[str, str] = {}

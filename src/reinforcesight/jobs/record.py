@@ -102,9 +102,7 @@ def keep_metrics_until(folder: Path, step: int) -> None:
         write_text(folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()
-) -> str:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()) -> str:
     """Which settings differ, in words: dotted keys with both values. Empty where all are the same.
 
     Args:

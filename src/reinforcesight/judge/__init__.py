@@ -43,9 +43,7 @@ def judge(text: str, choices: Sequence[str], gold: str, question: str | None = N
     answer = parse_answer(text, choices, question=question)
     gold_letter, problem = _gold_letter(gold, choices)
     if gold_letter is None:
-        return Verdict(
-            False, answer.letter, None, answer.status, answer.rule, False, f"not scorable: {problem}"
-        )
+        return Verdict(False, answer.letter, None, answer.status, answer.rule, False, f"not scorable: {problem}")
     correct = answer.letter == gold_letter
     if answer.letter is None:
         explanation = f"no letter ({answer.status}, {answer.rule}); gold is {gold_letter}"

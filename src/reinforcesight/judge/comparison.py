@@ -103,9 +103,7 @@ def _comparison_claims(
             state.relative = kind == "which"
             if kind in ("cut", "turn"):
                 opener = sentence[token[0] : token[1]].lower()
-                state.concessive = opener in ("although", "though") or (
-                    state.concessive and opener not in ",;but"
-                )
+                state.concessive = opener in ("although", "though") or (state.concessive and opener not in ",;but")
         else:
             clause.append(token)
     _read_clause(sentence, clause, options, reading, state)
@@ -116,9 +114,7 @@ def _only_compares(clause: list[Token]) -> bool:
     return bool(kinds) and kinds <= {"comparative", "weak", "place"}
 
 
-def _read_clause(
-    sentence: str, clause: list[Token], options: Options, reading: Reading, state: _State
-) -> None:
+def _read_clause(sentence: str, clause: list[Token], options: Options, reading: Reading, state: _State) -> None:
     """Add the claims of one clause and note what later clauses may refer back to."""
     if not clause:
         return
@@ -141,9 +137,7 @@ def _read_clause(
     if not state.open_question and "tie" not in kinds and "both" not in kinds:
         for i, token in enumerate(clause):
             if token[2] in ("comparative", "weak"):
-                _comparative(
-                    sentence, clause, i, options, reading, state, token[3], 1 if token[2] == "weak" else 2
-                )
+                _comparative(sentence, clause, i, options, reading, state, token[3], 1 if token[2] == "weak" else 2)
             elif token[2] == "place":
                 _place(sentence, clause, i, options, reading, state)
             elif token[2] in ("small", "large") and "space" in kinds and options.axis in ("near", "far"):
@@ -188,11 +182,7 @@ def _comparative(
     after = [token for token in clause[at + 1 :] if token[2] == "name"]
     denied = any(token[2] == "not" for token in clause[:at])
     than = next((token for token in clause[at + 1 :] if token[2] == "than"), None)
-    if (
-        after
-        and (than is None or after[0][0] < than[0])
-        and lexicon.REACH_GAP.match(sentence[end : after[0][0]])
-    ):
+    if after and (than is None or after[0][0] < than[0]) and lexicon.REACH_GAP.match(sentence[end : after[0][0]]):
         return  # "closer to the table": the table is what the distance is measured to
     if options.question_words:
         reach = lexicon.REACH.match(sentence, end)
@@ -242,9 +232,7 @@ def _comparative(
         _claim(reading, subject if polarity > 0 else _other(subject, options), strength)
 
 
-def _place(
-    sentence: str, clause: list[Token], at: int, options: Options, reading: Reading, state: _State
-) -> None:
+def _place(sentence: str, clause: list[Token], at: int, options: Options, reading: Reading, state: _State) -> None:
     """ "X is in front of Y", "X is behind Y", "X is behind"."""
     _, end, _, polarity = clause[at]
     before = [token for token in clause[:at] if token[2] == "name"]

@@ -108,9 +108,7 @@ REACH = re.compile(
     r"\s*(?:away\s+)?(?:to|from)\s+(?:the\s+|a\s+|an\s+|our\s+|this\s+|my\s+)?([^\W_]+(?:[ -][^\W_]+){0,2})",
     re.IGNORECASE,
 )
-PRONOUN = re.compile(
-    r"\s*(?:of\s+)?(?:it|them|that one|this one|the other)\b(?!\s+(?:is|was)\b)", re.IGNORECASE
-)
+PRONOUN = re.compile(r"\s*(?:of\s+)?(?:it|them|that one|this one|the other)\b(?!\s+(?:is|was)\b)", re.IGNORECASE)
 BEFORE_VIEWER = re.compile(
     r"\s*(?:of\s+)?(?:the\s+)?(?:camera|viewer|photographer|observer|us|others?|scene|frame|image|picture|photo)\b",
     re.IGNORECASE,
@@ -125,9 +123,7 @@ NOT_GAP = re.compile(
     r"\s*(?:(?:the|a|an|be|is|it|than|of|option|choice|object|point|on|to|in|from)\s+){0,3}\(?\Z",
     re.IGNORECASE,
 )
-IS_WRONG = re.compile(
-    r"\s+is\s+(?:wrong|incorrect|not\b\s*(?:correct|right|the answer|it\b|\W*$))", re.IGNORECASE
-)
+IS_WRONG = re.compile(r"\s+is\s+(?:wrong|incorrect|not\b\s*(?:correct|right|the answer|it\b|\W*$))", re.IGNORECASE)
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"

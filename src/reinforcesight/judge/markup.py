@@ -67,9 +67,7 @@ _HTML_BREAK = re.compile(r"/?(?:br|p|li|div|h\d|tr)\b", re.IGNORECASE)
 _LATEX_COMMAND = re.compile(r"\\(?:n(?![a-z])|[a-zA-Z]{2,14}|[()\[\],;! ])")
 _EDGE_QUOTE = re.compile(r"(?<!\w)'|'(?!\w)")
 _SPACES = re.compile(r"[^\S\n]+")
-_MARKS = str.maketrans(
-    {"*": None, "`": None, "#": " ", "$": None, "{": " ", "}": " ", "_": " ", '"': None, ">": " "}
-)
+_MARKS = str.maketrans({"*": None, "`": None, "#": " ", "$": None, "{": " ", "}": " ", "_": " ", '"': None, ">": " "})
 # "the table (highlighted by a blue box)": what CV-Bench's wording adds to a name.
 _BOX_PHRASE = re.compile(
     r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?"

@@ -34,9 +34,7 @@ _RELATION_NAMES = {
     "farther away": "farther", "further away": "farther", "under": "below", "beneath": "below", "over": "above",
     "on top": "above", "on top of": "above", "underneath": "below", "top": "above", "bottom": "below",
 }  # fmt: skip
-_RELATION_WRAP = re.compile(
-    r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?"
-)
+_RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?")
 # In order: the position of a word is its value.
 _NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve".split())  # noqa: SIM905
 _YES = ("yes", "yeah", "yep", "true")
@@ -53,9 +51,7 @@ _QUESTION_RELATION = re.compile(
     re.IGNORECASE,
 )
 _AXES = {
-    "far": re.compile(
-        r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE
-    ),
+    "far": re.compile(r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE),
     "near": re.compile(r"\b(?:closer|closest|nearer|nearest|in front)\b", re.IGNORECASE),
     "left": re.compile(r"\bleft(?:most)?\b", re.IGNORECASE),
     "right": re.compile(r"\bright(?:most)?\b", re.IGNORECASE),
@@ -194,8 +190,7 @@ def _recital(texts: list[str]) -> re.Pattern[str] | None:
     if not 2 <= len(texts) <= 12:
         return None
     parts = "|".join(
-        rf"{LETTERS[i]}\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}(?![^\W_])"
-        for i, text in enumerate(texts)
+        rf"{LETTERS[i]}\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}(?![^\W_])" for i, text in enumerate(texts)
     )
     one = rf"\(?(?<![^\W_])(?:{parts})"
     return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}", re.IGNORECASE)
@@ -231,11 +226,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     named = [relation for relation in relations if relation]
     if len(named) == count and len(set(named)) == count:
         return _relation_options(clean, named, recital, question)
-    if (
-        count == 2
-        and {text in _YES for text in clean} == {True, False}
-        and any(text in _NO for text in clean)
-    ):
+    if count == 2 and {text in _YES for text in clean} == {True, False} and any(text in _NO for text in clean):
         names = {word: i for i, text in enumerate(clean) for word in (_YES if text in _YES else _NO)}
         return Options(count, "yes_no", names, _bounded(names), recital=recital)
     if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
@@ -246,15 +237,10 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         axis = next((name for name, pattern in _AXES.items() if pattern.search(question_text)), "")
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
     cores = _cores(clean) or clean
-    if (
-        all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores)
-        and len(set(cores)) == count
-    ):
+    if all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores) and len(set(cores)) == count:
         names = {squeeze(text): i for i, text in enumerate(clean) if len(text) > 1}
         labels = {core.upper(): i for i, core in enumerate(cores)}
-        texts_pattern = [
-            _spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)
-        ]
+        texts_pattern = [_spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)]
         return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, {}, asked)
     names = _entity_names(clean)
     spellings = _entity_spellings(clean, names)

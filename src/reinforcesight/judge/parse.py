@@ -120,9 +120,7 @@ def _only_letters(text: str) -> set[str]:
         return set()
     words = re.findall(r"[^\W_]+", text)
     letters = {word for word in words if len(word) == 1}
-    if all(char in LETTERS for char in letters) and all(
-        len(word) == 1 or word in ("and", "or") for word in words
-    ):
+    if all(char in LETTERS for char in letters) and all(len(word) == 1 or word in ("and", "or") for word in words):
         return letters
     return set()
 
@@ -195,9 +193,7 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     if any(index == -1 for reading in readings for index, _ in reading.claims):
         return SEVERAL, "equal_choices"
     last_claim = max((i for i, reading in enumerate(readings) if reading.claims), default=-1)
-    last_tie = max(
-        (i for i, reading in enumerate(readings) if reading.tie and not reading.claims), default=-1
-    )
+    last_tie = max((i for i, reading in enumerate(readings) if reading.tie and not reading.claims), default=-1)
     if said:
         if last_tie > last_claim:
             return SEVERAL, "tie"
@@ -205,9 +201,7 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
             return next(iter(said)), "sentence"
         closing = readings[last_claim]
         final = {index for index, strength in closing.claims if strength == max(s for _, s in closing.claims)}
-        if len(final) == 1 and (
-            closing.concludes or closing.turns or any(r.turns for r in readings[:last_claim])
-        ):
+        if len(final) == 1 and (closing.concludes or closing.turns or any(r.turns for r in readings[:last_claim])):
             return next(iter(final)), "concluded_last"
         return CLASH, "sentences_disagree"
     if last_tie >= 0:

@@ -93,20 +93,13 @@ def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int
         designated = before in lexicon.BEFORE_LETTER and (char.isupper() or before not in ("than",))
         closes = not text[end:].strip(" .!)") or text[end : end + 1] in (",", ";", ":", ")")
         if char in "Aa" or char.islower() or char == "I":
-            follower = (
-                after if not (options.labels and after in ("closer", "nearer")) else _past(words, i + 2)
-            )
+            follower = after if not (options.labels and after in ("closer", "nearer")) else _past(words, i + 2)
             speaks = follower in lexicon.AFTER_LETTER and (
                 char == "A" or (options.labels and after in ("is", "appears", "seems"))
             )
             if not (designated or speaks or (closes and char.isupper() and char != "I")):
                 return None
-            if (
-                char == "A"
-                and designated
-                and before == "than"
-                and not (closes or after in lexicon.AFTER_LETTER)
-            ):
+            if char == "A" and designated and before == "than" and not (closes or after in lexicon.AFTER_LETTER):
                 return None
         elif text[end : end + 1] == "'":
             return None
@@ -157,9 +150,7 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
     return merged, clash
 
 
-def drop_pairs(
-    sentence: str, found: list[NamedChoice], reading: Reading, rows: list[Token]
-) -> list[NamedChoice]:
+def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: list[Token]) -> list[NamedChoice]:
     """Leave out "X and Y", "X or Y": they name the pair, not one of it."""
     kept: list[NamedChoice] = []
     i = 0
@@ -237,9 +228,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
                 continue
         if in_depth and text in ("near", "far", "nearby"):
             ends = lexicon.FAR_ENDS if text == "far" else lexicon.NEAR_ENDS
-            if ends.match(sentence, word.end()) and (
-                i == 0 or spelled[i - 1] not in ("how", "as", "so", "more")
-            ):
+            if ends.match(sentence, word.end()) and (i == 0 or spelled[i - 1] not in ("how", "as", "so", "more")):
                 rows.append((word.start(), word.end(), "weak", -sign if text == "far" else sign))
             continue
         if text == "which" and i and spelled[i - 1] in lexicon.THINGS:
@@ -278,9 +267,7 @@ def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
     return True
 
 
-def drop_denied(
-    sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading
-) -> list[NamedChoice]:
+def drop_denied(sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading) -> list[NamedChoice]:
     """Take out "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
     if not negations:

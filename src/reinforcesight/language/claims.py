@@ -217,9 +217,7 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
-def character_spans(
-    text: str, token_spans: Iterable[tuple[int, int]]
-) -> dict[tuple[int, int], tuple[int, int]]:
+def character_spans(text: str, token_spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, int]]:
     """Characters that stretches of tokens (first, one after last) take up in a text."""
     wanted = list(token_spans)
     firsts = {first: 0 for first, _ in wanted}
@@ -281,8 +279,7 @@ def read_claims(text: Words) -> list[Claim[int]]:
                 and targets[reference] >= 0
                 and subject >= 0
                 and targets[subject] >= 0
-                and subject
-                != last_reference  # "the lamp behind the chair is left of": the lamp or the chair?
+                and subject != last_reference  # "the lamp behind the chair is left of": the lamp or the chair?
                 and _is_stated(words, subject, opening, reference)
             ):
                 claim = Claim(

@@ -35,9 +35,7 @@ _PAIRS = word_set(
     "pliers tongs shears tweezers clothes"
 )
 _PLURAL_ONLY = word_set("police cattle")
-_SINGULAR_OF = {
-    f"{word}s": word for word in word_set("beanie bowtie genie hoodie selfie smoothie moustache headache")
-}
+_SINGULAR_OF = {f"{word}s": word for word in word_set("beanie bowtie genie hoodie selfie smoothie moustache headache")}
 _SINGULAR_OF |= {"cacti": "cactus", "octopi": "octopus", "fungi": "fungus", "hippopotami": "hippopotamus"}
 _SINGULAR_OF |= {f"{word}es": word for word in _SINGULAR_IN_S}
 

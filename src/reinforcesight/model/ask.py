@@ -50,9 +50,7 @@ class AskConfig(StrictConfig):
         if self.batch is None and (self.image is None or self.question is None):
             raise ValueError("give IMAGE and question, or --batch FILE.jsonl")
         if self.batch is not None and (self.image is not None or self.question is not None or self.box):
-            raise ValueError(
-                "--batch has its own pictures, questions and boxes; leave out IMAGE, question and --box"
-            )
+            raise ValueError("--batch has its own pictures, questions and boxes; leave out IMAGE, question and --box")
         return self
 
 
@@ -101,9 +99,7 @@ def ask(config: AskConfig) -> AskResult:
         assert config.question is not None
         question = make_question(1, config.image, config.question, parse_boxes(config.box))
         picture = picture_with_boxes(question)
-        [answer] = answer_questions(
-            load_model(config.model.at(config.model_path)), [question], [picture], config
-        )
+        [answer] = answer_questions(load_model(config.model.at(config.model_path)), [question], [picture], config)
         if answer.reasoning:
             click.echo(answer.reasoning)
         click.echo(f"Answer: {answer.answer}")
@@ -128,9 +124,7 @@ def _ask_batch(config: AskConfig, path: Path) -> AskResult:
                 ready[number] = (item, picture_with_boxes(item))
             except ReinforceSightError as error:
                 problems[number] = str(error)
-        asked = answer_questions(
-            loaded, [q for q, _ in ready.values()], [p for _, p in ready.values()], config
-        )
+        asked = answer_questions(loaded, [q for q, _ in ready.values()], [p for _, p in ready.values()], config)
         by_line = dict(zip(ready, asked, strict=True))
         for number, _ in part:
             found = by_line.get(number)
@@ -202,17 +196,11 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
     """
     coloured = []
     for (name, box), colour in zip(boxes, BOX_COLOURS, strict=False):
-        mention = re.search(
-            rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE
-        )
+        mention = re.search(rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE)
         if mention is None and not re.search(rf"\b{re.escape(name)}\b", question, re.IGNORECASE):
-            raise InputError(
-                f"the question does not name {name!r}", where="--box", fix="use the question's own words"
-            )
+            raise InputError(f"the question does not name {name!r}", where="--box", fix="use the question's own words")
         if mention is not None and f"{colour} box)" not in question:
-            question = (
-                f"{question[: mention.end()]} (highlighted by a {colour} box){question[mention.end() :]}"
-            )
+            question = f"{question[: mention.end()]} (highlighted by a {colour} box){question[mention.end() :]}"
         coloured.append((box, colour))
     return _Question(line, image, question, tuple(coloured))
 

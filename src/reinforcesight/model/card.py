@@ -90,11 +90,7 @@ def _sections(content: Mapping[str, Any]) -> list[str]:
         "## Recipe",
         "",
         *[f"- {key}: {recipe[key]}" for key in _RECIPE_KEYS if recipe.get(key, {}) != {}],
-        *[
-            f"- lora {key}: {value}"
-            for key, value in recipe.get("lora", {}).items()
-            if recipe.get("tuning") == "lora"
-        ],
+        *[f"- lora {key}: {value}" for key, value in recipe.get("lora", {}).items() if recipe.get("tuning") == "lora"],
         f"- quantisation while training: {model.get('quantization')}",
         f"- bounds of a picture's pixels while training: {model.get('picture_size')}",
         "",
@@ -110,10 +106,7 @@ def _sections(content: Mapping[str, Any]) -> list[str]:
             "| | |",
             "|---|---|",
             f"| accuracy | {results['accuracy']:.3f} |",
-            *[
-                f"| accuracy, {task} | {value:.3f} |"
-                for task, value in results.get("accuracy_by_task", {}).items()
-            ],
+            *[f"| accuracy, {task} | {value:.3f} |" for task, value in results.get("accuracy_by_task", {}).items()],
             f"| answers that could be read | {results['parse_rate']:.3f} |",
         ]
     versions = model.get("versions", {})

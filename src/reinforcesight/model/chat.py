@@ -105,9 +105,7 @@ def training_texts(
     whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
     if not whole.startswith(before):
         # Some reasoning templates open the thinking tag in the generation prompt: the common part is the prompt.
-        before = "".join(
-            a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False))
-        )
+        before = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False)))
     return before, whole[len(before) :]
 
 
@@ -177,9 +175,7 @@ def generate_text(
     results: list[Generation] = []
     for rows in _batches(len(prompts), batch_size):
         texts = [
-            chat_text(
-                processor, [user_message(prompts[i], with_image=images[i] is not None)], with_image=False
-            )
+            chat_text(processor, [user_message(prompts[i], with_image=images[i] is not None)], with_image=False)
             for i in rows
         ]
         batch = encode(processor, texts, [images[i] for i in rows])
@@ -197,8 +193,7 @@ def generate_encoded(
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     inputs = {
-        key: value.to(inner.device, inner.dtype if value.is_floating_point() else None)
-        for key, value in batch.items()
+        key: value.to(inner.device, inner.dtype if value.is_floating_point() else None) for key, value in batch.items()
     }
     sampling: dict[str, Any] = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
     greedy: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}

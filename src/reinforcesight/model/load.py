@@ -159,9 +159,7 @@ def find_source(config: ModelConfig) -> ModelSource:
         adapter_revision = None
     else:
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1:
-            raise InputError(
-                "no such model folder", where=path, fix="give a folder, a hub id (owner/name) or nano"
-            )
+            raise InputError("no such model folder", where=path, fix="give a folder, a hub id (owner/name) or nano")
         found = _hub_adapter_config(path, config.revision)
         if found is None:
             return ModelSource(path, config.revision)
@@ -292,9 +290,7 @@ def describe_model(
         "dtype": str(inner.dtype if torch_dtype == "auto" else torch_dtype).removeprefix("torch."),
         "quantization": config.quantization,
         "attn_implementation": getattr(inner.config, "_attn_implementation", None),
-        "picture_size": {key: value for key, value in dict(size).items() if value}
-        if size is not None
-        else None,
+        "picture_size": {key: value for key, value in dict(size).items() if value} if size is not None else None,
         "versions": versions(_VERSIONED_PACKAGES),
     }
 

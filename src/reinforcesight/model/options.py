@@ -23,22 +23,14 @@ class ModelOptions(StrictConfig):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Weights' dtype; auto: the checkpoint's on a GPU, float32 on a CPU"
     )
-    quantization: Literal["none", "8bit", "4bit"] = Field(
-        "none", description="bitsandbytes quantisation of the base"
-    )
+    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes quantisation of the base")
     attn_implementation: str | None = Field(
         None, description="eager, sdpa, flash_attention_2, ...; default: the model's"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    min_pixels: int | None = Field(
-        None, ge=1, description="Minimum pixels of a picture; smaller ones are enlarged"
-    )
-    max_pixels: int | None = Field(
-        None, ge=1, description="Maximum pixels of a picture; larger ones are shrunk"
-    )
-    trust_remote_code: bool = Field(
-        False, description="Run code from the model's repository; needs --revision"
-    )
+    min_pixels: int | None = Field(None, ge=1, description="Minimum pixels of a picture; smaller ones are enlarged")
+    max_pixels: int | None = Field(None, ge=1, description="Maximum pixels of a picture; larger ones are shrunk")
+    trust_remote_code: bool = Field(False, description="Run code from the model's repository; needs --revision")
 
     @model_validator(mode="after")
     def _pixel_bounds_in_order(self) -> ModelOptions:

@@ -40,9 +40,7 @@ class _NoVideo(ProcessorMixin):
         base: Any = super()
         base.__init__(*(part for part in parts if part is not None), chat_template=chat_template)
 
-    def save_pretrained(
-        self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any
-    ) -> list[str]:
+    def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
         """Save in the form of the stock processor: its class names, and a video section."""
         files: list[str] = super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
         path = Path(save_directory) / _PROCESSOR_FILE
@@ -99,9 +97,7 @@ def _rebuild(
     return processor
 
 
-def make_processor(
-    processor_class: type, image_processor: Any, tokenizer: Any, chat_template: str | None
-) -> Any:
+def make_processor(processor_class: type, image_processor: Any, tokenizer: Any, chat_template: str | None) -> Any:
     """A processor from its parts, for a model that is built instead of loaded."""
     return _rebuild(processor_class, image_processor, tokenizer, chat_template, None)
 
@@ -129,9 +125,7 @@ def load_processor(source: ModelSource, options: ModelOptions) -> Any:
         else:
             processor = AutoProcessor.from_pretrained(path, **common)
     except (OSError, ValueError, ImportError, KeyError) as error:
-        reason = next(
-            (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
-        )
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(f"the processor can't be loaded: {reason[:300]}", where=path) from error
     if getattr(processor, "tokenizer", None) is None or getattr(processor, "image_processor", None) is None:
         raise InputError("the model takes no pictures", where=path, fix="choose an image-text-to-text model")
@@ -151,9 +145,7 @@ def _load_image_only(processor_class: type, path: str, common: dict[str, Any]) -
 
 def _has_processor(path: str) -> bool:
     folder = Path(path)
-    return folder.is_dir() and any(
-        (folder / n).is_file() for n in (_PROCESSOR_FILE, "preprocessor_config.json")
-    )
+    return folder.is_dir() and any((folder / n).is_file() for n in (_PROCESSOR_FILE, "preprocessor_config.json"))
 
 
 def _bound_pictures(image_processor: Any, options: ModelOptions, path: str) -> None:

@@ -68,9 +68,7 @@ def _leave_out(
     setattr(tower, _STASH, None)
     grid = kwargs.get("grid_thw", args[1] if len(args) > 1 else None)
     patches = args[0] if args else kwargs.get("hidden_states")
-    others = any(
-        isinstance(v, torch.Tensor) for k, v in kwargs.items() if k not in ("grid_thw", "hidden_states")
-    )
+    others = any(isinstance(v, torch.Tensor) for k, v in kwargs.items() if k not in ("grid_thw", "hidden_states"))
     # Positions or borders that the caller has computed are those of the whole batch.
     if grid is None or patches is None or len(grid) < 2 or len(args) > 2 or others:
         return None

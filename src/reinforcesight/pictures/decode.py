@@ -88,9 +88,7 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise PictureError(
-            f"the picture can't be read: {reason}", "unreadable_picture", where=str(path)
-        ) from error
+        raise PictureError(f"the picture can't be read: {reason}", "unreadable_picture", where=str(path)) from error
 
 
 def _check_bytes(size: int, where: str | None) -> None:

@@ -165,9 +165,7 @@ def compare_in_picture(
     unclear = t.truncated & ~touches
     _give(codes, Reason.PART_OF_OTHER, _contained(t, i, j) >= rules.contained)
     _give(codes, Reason.OVERLAP, overlap > rules.picture_overlap)
-    _give(
-        codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit)
-    )
+    _give(codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit))
     # The hidden part of an object may be on any side of the visible one.
     unseen = np.where(np.isnan(t.visible), 0.0, 1.0 / np.clip(t.visible, 1e-3, 1.0) - 1.0) / 2.0
     hidden = side_i * unseen[i] + side_j * unseen[j]
@@ -194,9 +192,7 @@ def _depth_reasons(
     _give(codes, Reason.DEPTH_SPREAD_TOO_WIDE, _any(t.spread > widest * t.depth, involved))
 
 
-def compare_depth(
-    codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules
-) -> _Comparison:
+def compare_depth(codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> _Comparison:
     """Signed depth gap (negative: the subject is nearer to the camera), margin and evidence in depth units."""
     _depth_reasons(codes, t, (i, j), rules, position=False)
     with np.errstate(invalid="ignore"):
@@ -296,8 +292,6 @@ def compare_distance(
         disagree = known & (((near_i - near_j) * gap <= 0) | (near_margin < rules.distance_gap / 2))
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, disagree)
         if rules.min_distance_score > 0:
-            _give(
-                codes, Reason.VIEWS_DISAGREE, ~(distance_score(t, i, j, k, gap) >= rules.min_distance_score)
-            )
+            _give(codes, Reason.VIEWS_DISAGREE, ~(distance_score(t, i, j, k, gap) >= rules.min_distance_score))
     evidence = {"subject": to_i, "reference": to_j, "subject_surface": near_i, "reference_surface": near_j}
     return gap, np.nan_to_num(margin), evidence

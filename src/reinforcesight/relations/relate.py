@@ -108,9 +108,7 @@ def _as_axis(axis: Axis | Relation | str) -> Axis:
     raise InputError(f"unknown axis or relation {axis!r}", fix=f"use one of: {known}")
 
 
-def relate_all(
-    scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bool = False
-) -> list[RelationResult]:
+def relate_all(scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bool = False) -> list[RelationResult]:
     """Results for every pair along every axis, and for every pair with every anchor.
 
     Each pair occurs once, with the first object in the scene's order as the subject: exchanging subject and reference

@@ -35,6 +35,4 @@ class SftConfig(TrainingConfig):
     trainer_section: ClassVar = TrainerSection("trl.trainer.sft_config", "SFTConfig", _DEFAULTS, _REFUSED)
     counted: ClassVar = "questions"
 
-    output: str = Field(
-        "models/sft_ckpt", description="Folder for the trained model, its record and checkpoints"
-    )
+    output: str = Field("models/sft_ckpt", description="Folder for the trained model, its record and checkpoints")

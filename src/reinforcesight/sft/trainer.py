@@ -31,9 +31,7 @@ def train_sft(config: SftConfig) -> TrainingResult:
 def build_sft_trainer(session: Session[SftConfig]) -> AnswerTrainer:
     """The trainer with its adapter, data and callbacks."""
     options, data, processor = session.config.evaluation, session.data, session.loaded.processor
-    questions = (
-        None if data.validation is None else answer_rows(data.validation, options.samples, options.seed)
-    )
+    questions = None if data.validation is None else answer_rows(data.validation, options.samples, options.seed)
     early: list[Any] = []
     if questions is not None and options.patience is not None:
         early.append(StopWithoutProgress(options.patience))
@@ -53,9 +51,7 @@ def build_sft_trainer(session: Session[SftConfig]) -> AnswerTrainer:
 def _restore_token_count(trainer: AnswerTrainer, checkpoint: Path) -> None:
     """TRL counts tokens from zero in each session."""
     history = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
-    trainer._total_train_tokens = next(
-        (line["num_tokens"] for line in reversed(history) if "num_tokens" in line), 0
-    )
+    trainer._total_train_tokens = next((line["num_tokens"] for line in reversed(history) if "num_tokens" in line), 0)
 
 
 def _results(session: Session[SftConfig], trainer: AnswerTrainer, best: Mapping[str, Any]) -> dict[str, Any]:

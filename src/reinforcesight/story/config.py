@@ -39,9 +39,7 @@ class RunConfig(StrictConfig):
     model_config = ConfigDict(populate_by_name=True)
 
     output: Path = Field(description="Folder of the run")
-    from_stage: str | None = Field(
-        None, alias="from", description=f"Do this stage and those after it again: {_NAMES}"
-    )
+    from_stage: str | None = Field(None, alias="from", description=f"Do this stage and those after it again: {_NAMES}")
     until: str | None = Field(None, description=f"Stop after this stage: {_NAMES}")
 
     generate: GenerateConfig

@@ -131,9 +131,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"can't be read: {error}", where=str(path), fix="run the stage that makes it"
-        ) from error
+        raise InputError(f"can't be read: {error}", where=str(path), fix="run the stage that makes it") from error
     if not isinstance(loaded, dict):
         raise InputError("expected a JSON object", where=str(path), fix="run the stage that makes it")
     return loaded
@@ -182,10 +180,7 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
             paired_in_words(MODEL_TITLES[model], results[model].paired, MODEL_TITLES[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
         ],
-        files={
-            m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix()
-            for m in MODELS
-        },
+        files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
 
 
@@ -254,9 +249,7 @@ def _before_and_after(config: RunConfig) -> BeforeAndAfter:
     shown = [turn for turn in chain.from_iterable(turns) if turn is not None][: config.report.answers]
     return BeforeAndAfter(
         benchmark=name.replace("_", "-"),
-        cards=[
-            _card(item, pattern, {m: answers[m][item.item_key] for m in MODELS}) for pattern, item in shown
-        ],
+        cards=[_card(item, pattern, {m: answers[m][item.item_key] for m in MODELS}) for pattern, item in shown],
         counts=[(pattern, len(by_pattern[pattern])) for pattern in order],
     )
 

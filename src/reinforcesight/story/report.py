@@ -72,9 +72,7 @@ def render(story: Story) -> str:
         models=MODELS,
         steps=_steps(story),
         example=_example(story),
-        sft_charts=draw_charts(
-            [c for c in SFT_CHARTS if c.title in _SHOWN_CHARTS], read_metrics(config.folder.sft)
-        ),
+        sft_charts=draw_charts([c for c in SFT_CHARTS if c.title in _SHOWN_CHARTS], read_metrics(config.folder.sft)),
         grpo_charts=draw_charts(
             [c for c in GRPO_CHARTS if c.title in _SHOWN_CHARTS - {"Loss"}], read_metrics(config.folder.grpo)
         ),
@@ -98,9 +96,7 @@ def _steps(story: Story) -> list[tuple[str, str, str]]:
     if story.manifest:
         pictures, rows = sum(story.manifest["pictures"].values()), sum(story.manifest["rows"].values())
         rendered = story.config.generate.source == "rendered"
-        about = (
-            "rendered scenes with exact geometry" if rendered else "pictures with estimated or given geometry"
-        )
+        about = "rendered scenes with exact geometry" if rendered else "pictures with estimated or given geometry"
         steps += [
             ("Pictures", f"{pictures:,}", about),
             ("Questions", f"{rows:,}", "with reasoning; only relations with a clear margin"),
@@ -109,9 +105,7 @@ def _steps(story: Story) -> list[tuple[str, str, str]]:
         verdict = "passed" if story.audit["passed"] else "failed"
         steps.append(("Audit", verdict, f"{story.audit['rows']:,} questions checked against every rule"))
     if story.sft:
-        steps.append(
-            ("SFT", f"{story.sft['results']['step']:,} steps", "on questions with reasoning and answer")
-        )
+        steps.append(("SFT", f"{story.sft['results']['step']:,} steps", "on questions with reasoning and answer"))
     if story.grpo:
         kept = story.grpo.get("data", {}).get("difficulty")
         if kept:

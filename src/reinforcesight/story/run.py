@@ -94,8 +94,7 @@ def run_story(config: RunConfig) -> RunResult:
                 done.append(stage.name)
                 if signals.received:
                     click.echo(
-                        f"stopped at the stage {stage.name}; finished work is kept: "
-                        "run the same command to continue",
+                        f"stopped at the stage {stage.name}; finished work is kept: run the same command to continue",
                         err=True,
                     )
                     return RunResult(config.output, tuple(done), tuple(kept), 128 + signals.received[0])
@@ -227,9 +226,7 @@ class _Run:
         elif number == signal.SIGKILL:
             record.status = "killed"
             used = gigabytes(record.peak_memory_bytes)
-            record.problem = (
-                f"killed by SIGKILL at {used} of memory use: the machine probably ran out of memory"
-            )
+            record.problem = f"killed by SIGKILL at {used} of memory use: the machine probably ran out of memory"
             fix = f"free memory or lower {stage.less_memory}, then {continues}"
         else:
             record.status, record.problem = "killed", f"ended by {signal_name(number)}"
@@ -264,9 +261,7 @@ def _move_away(source: Path, replaced: Path) -> Path | None:
 def _write_settings(config: RunConfig) -> None:
     values = config.model_dump(mode="json", exclude={"from_stage", "until"})
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    write_text(
-        config.folder.settings, f"# The whole configuration of this run, as --config takes it.\n{text}"
-    )
+    write_text(config.folder.settings, f"# The whole configuration of this run, as --config takes it.\n{text}")
 
 
 @contextlib.contextmanager

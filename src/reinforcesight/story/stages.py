@@ -51,9 +51,7 @@ class Stage:
     resumes_in_place: bool = False
 
 
-def inputs_of(
-    stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], version: str
-) -> dict[str, Any]:
+def inputs_of(stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], version: str) -> dict[str, Any]:
     """Everything that decides a stage's result; ``fingerprints`` are those of the stages before it."""
     return {
         "settings": stage.settings(config),
@@ -119,9 +117,7 @@ def _grpo_settings(config: RunConfig) -> dict[str, Any]:
 
 def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
     """Those settings of GRPO that decide the pass rates of its start model; those of training do not."""
-    settings: dict[str, Any] = config.difficulty.model_dump(
-        mode="json", include={"enabled", "samples", "questions"}
-    )
+    settings: dict[str, Any] = config.difficulty.model_dump(mode="json", include={"enabled", "samples", "questions"})
     return settings | {
         "temperature": config.trainer.get("temperature"),
         "max_completion_length": config.trainer["max_completion_length"],

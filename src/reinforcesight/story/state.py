@@ -133,9 +133,7 @@ def _product(path: Path) -> Product:
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
     """Hash over the names and contents of products; records of how they were made are no content."""
-    return json_hash(
-        {name: product.sha256 for name, product in products.items() if Path(name).name not in _RECORDS}
-    )
+    return json_hash({name: product.sha256 for name, product in products.items() if Path(name).name not in _RECORDS})
 
 
 def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:

@@ -112,6 +112,4 @@ def write_step_answers(output: Path, step: int, answers: Iterable[Mapping[str, A
 def read_step_answers(output: Path, step: int) -> list[dict[str, Any]]:
     """The validation answers of a step; empty if there are none."""
     path = answers_file(output, step)
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-    )
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

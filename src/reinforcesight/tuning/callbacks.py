@@ -57,9 +57,7 @@ class CheckpointKeeper(TrainerCallback):
         if value is not None and (state.best_metric is None or value > state.best_metric):
             control.should_save = True
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint of this step and remove old ones."""
         processes = PartialState()
         processes.wait_for_everyone()
@@ -176,9 +174,7 @@ class RecordMetrics(TrainerCallback):
         if self._progress is not None and figures:
             self._progress.figures(figures)
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Redraw the curves with each checkpoint."""
         if state.is_world_process_zero:
             write_training_page(self.record, self.charts)

@@ -59,9 +59,7 @@ def remove_incomplete(output: Path) -> list[Path]:
     Returns:
         The folders removed.
     """
-    broken = [
-        p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and not is_complete(p)
-    ]
+    broken = [p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and not is_complete(p)]
     for path in broken:
         shutil.rmtree(path)
     return broken

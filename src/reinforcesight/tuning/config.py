@@ -39,9 +39,7 @@ class TrainingConfig(StrictConfig):
     @classmethod
     def _check_trainer(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         for old in given.keys() & NEW_NAMES.keys():
-            raise PydanticCustomError(
-                "renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]}
-            )
+            raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]})
         section = cls.trainer_section
         # The command line asks for this, and for its errors; importing TRL takes seconds.
         if info.context and info.context.get("trl"):
@@ -59,9 +57,7 @@ class TrainingConfig(StrictConfig):
     @model_validator(mode="after")
     def _weights_can_be_trained(self) -> TrainingConfig:
         if self.tuning == "full" and self.model.quantization != "none":
-            raise ValueError(
-                "quantised weights can't be trained: use tuning lora, or model.quantization none"
-            )
+            raise ValueError("quantised weights can't be trained: use tuning lora, or model.quantization none")
         return self
 
     def checked_trainer(self, where: str = "trainer") -> dict[str, Any]:

@@ -44,9 +44,7 @@ def load_training_data(dataset: str) -> TrainingData:
     if folder.is_dir():
         files = sorted((folder / "data").glob("*.parquet"))
         fingerprint = files_hash(files)
-        splits = {
-            name: [str(f) for f in files if f.name.startswith(f"{name}-")] for name in ("train", "validation")
-        }
+        splits = {name: [str(f) for f in files if f.name.startswith(f"{name}-")] for name in ("train", "validation")}
         if not splits["train"]:
             raise InputError(
                 "the data set has no data/train-*.parquet",
@@ -81,9 +79,7 @@ def _open_parquet(files: list[str]) -> Dataset:
 
 def _open_hub(dataset: str) -> tuple[dict[str, Dataset], str]:
     if dataset.count("/") != 1 or dataset.startswith((".", "/", "~")):
-        raise InputError(
-            "no such data set folder", where=dataset, fix="make one with: reinforcesight generate"
-        )
+        raise InputError("no such data set folder", where=dataset, fix="make one with: reinforcesight generate")
     try:
         splits = load_dataset(dataset)
     except (DatasetNotFoundError, OSError, ValueError) as error:

@@ -50,9 +50,7 @@ def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
     """
     parts = _CHOSEN[config.train_parts]
     head = model.get_output_embeddings()
-    linear = [
-        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head
-    ]
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head]
     wanted = config.lora.targets
     chosen = [n for n in linear if part_of(n) in parts and (not wanted or n.rpartition(".")[2] in wanted)]
     if not chosen:

@@ -32,7 +32,7 @@ from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, t
 from reinforcesight.tuning.report import Chart, write_training_page
 from reinforcesight.tuning.session import open_record, session_facts, start_session
 
-ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
+TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class TrainingResult:
 
 
 @dataclass(frozen=True)
-class Session(Generic[ConfigT]):
+class Session(Generic[TrainConfigT]):
     """What a command has when it builds its trainer."""
 
-    config: ConfigT
+    config: TrainConfigT
     arguments: Any
     data: TrainingData
     loaded: LoadedModel
@@ -86,7 +86,7 @@ class Session(Generic[ConfigT]):
 
 
 @dataclass(frozen=True)
-class Method(Generic[ConfigT]):
+class Method(Generic[TrainConfigT]):
     """What SFT and GRPO do differently.
 
     Attributes:
@@ -101,14 +101,14 @@ class Method(Generic[ConfigT]):
 
     command: str
     charts: Sequence[Chart]
-    arguments: Callable[[ConfigT, bool], Any]
-    build: Callable[[Session[ConfigT]], Any]
-    results: Callable[[Session[ConfigT], Any, Mapping[str, Any]], dict[str, Any]]
+    arguments: Callable[[TrainConfigT, bool], Any]
+    build: Callable[[Session[TrainConfigT]], Any]
+    results: Callable[[Session[TrainConfigT], Any, Mapping[str, Any]], dict[str, Any]]
     less_memory: str
     resumed: Callable[[Any, Path], None] = lambda trainer, checkpoint: None
 
 
-def run_training(method: Method[ConfigT], config: ConfigT) -> TrainingResult:
+def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> TrainingResult:
     """Train, resume, or report a run that is already finished.
 
     Raises:
@@ -239,7 +239,7 @@ def _from_worker(error: ReinforceSightError) -> ReinforceSightError:
 
 
 def _finish(
-    method: Method[ConfigT], session: Session[ConfigT], trainer: Any, facts: Mapping[str, Any]
+    method: Method[TrainConfigT], session: Session[TrainConfigT], trainer: Any, facts: Mapping[str, Any]
 ) -> None:
     """Publish the best checkpoint, and write results, curves and model card."""
     record, state = session.record, trainer.state

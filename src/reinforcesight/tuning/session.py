@@ -46,9 +46,7 @@ def open_record(
     old = RunRecord.load(output)
     if old is None:
         if complete_checkpoints(output):
-            raise OutputError(
-                "the folder has checkpoints but no run record", where=str(output), fix="choose another"
-            )
+            raise OutputError("the folder has checkpoints but no run record", where=str(output), fix="choose another")
         content = {
             "schema": 1,
             "command": command,

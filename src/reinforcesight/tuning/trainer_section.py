@@ -72,9 +72,7 @@ DEFAULTS: dict[str, Any] = {
     "num_train_epochs": 1.0,  # answers of a few fixed forms are learnt in one pass
     "warmup_steps": 0.03,  # a share of the steps; adapters start at zero, so a short warm-up is enough
     "optim": "adamw_torch",  # the fused variant rounds differently, and recorded curves should repeat
-    "gradient_checkpointing_kwargs": {
-        "use_reentrant": False
-    },  # reentrant needs inputs that require gradients
+    "gradient_checkpointing_kwargs": {"use_reentrant": False},  # reentrant needs inputs that require gradients
     "logging_first_step": True,  # a wrong setting shows at once
     "logging_nan_inf_filter": False,  # a loss that is not finite must be seen
     "ddp_find_unused_parameters": False,  # every trainable weight takes part in every step
@@ -131,9 +129,7 @@ class TrainerSection:
                 fix = f"did you mean {near!r}?" if near else "see the documentation of TRL"
                 found.append(problem(name, f"TRL's {self.name} has no argument {name!r}", fix, value))
                 continue
-            adapter: TypeAdapter[Any] = TypeAdapter(
-                types[name], config=ConfigDict(arbitrary_types_allowed=True)
-            )
+            adapter: TypeAdapter[Any] = TypeAdapter(types[name], config=ConfigDict(arbitrary_types_allowed=True))
             if value is None and not _may_be_none(adapter):
                 continue
             try:

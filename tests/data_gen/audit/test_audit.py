@@ -68,9 +68,7 @@ PLANTED = {
         lambda r: {
             "answer": "(B)" if r.answer == "(A)" else "(A)",
             "answer_text": "right",
-            "completion": "<think>Seen.</think><answer>({}) right</answer>".format(
-                "B" if r.answer == "(A)" else "A"
-            ),
+            "completion": "<think>Seen.</think><answer>({}) right</answer>".format("B" if r.answer == "(A)" else "A"),
         },
         "wrong_answer",
     ),
@@ -110,9 +108,7 @@ PLANTED = {
     "evidence is no mapping": ({}, lambda _: {"evidence": "[]"}, "bad_scene"),
     "number word": (
         {},
-        lambda r: {
-            "completion": r.completion.replace("<think>", "<think>There are two metres between them. ")
-        },
+        lambda r: {"completion": r.completion.replace("<think>", "<think>There are two metres between them. ")},
         "number_in_reasoning",
     ),
     "numeral": (
@@ -232,9 +228,7 @@ def test_uneven_letters_relations_and_truth(tmp_path, rows):
     report = run(tmp_path / "d", {"train": no_depth})
     assert "axis_balance" in rules(report)
     assert report.exit_code == 0  # only a warning: there may be no depth
-    few_open = [row for row in rows if row.form == "cvbench"] + [row for row in rows if row.form == "open"][
-        :20
-    ]
+    few_open = [row for row in rows if row.form == "cvbench"] + [row for row in rows if row.form == "open"][:20]
     assert "form_balance" in rules(run(tmp_path / "e", {"train": few_open}))
 
 
@@ -297,11 +291,7 @@ def test_overlap_with_cv_bench(tmp_path, splits):
 
 
 def test_file_names_are_compared_without_folder_suffix_and_prefix():
-    assert (
-        plain_stem("val2017/000000000139.jpg")
-        == plain_stem("COCO_val2014_000000000139.png")
-        == "000000000139"
-    )
+    assert plain_stem("val2017/000000000139.jpg") == plain_stem("COCO_val2014_000000000139.png") == "000000000139"
 
 
 # Files
@@ -319,9 +309,7 @@ def test_a_truncated_file_is_named_and_the_rest_is_read(tmp_path, splits):
     # Damaged in the middle, footer intact: the rows before are still checked.
     path.write_bytes(whole[: len(whole) // 2] + bytes(2000) + whole[len(whole) // 2 + 2000 :])
     report = run(tmp_path)
-    assert {"damaged_file"} <= rules(report) | {
-        f.rule for f in report.findings if f.rule == "unreadable_image"
-    }
+    assert {"damaged_file"} <= rules(report) | {f.rule for f in report.findings if f.rule == "unreadable_image"}
     assert report.exit_code == 1
 
 

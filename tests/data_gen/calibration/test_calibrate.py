@@ -89,9 +89,7 @@ def rooms(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_counts_wrong_claims_by_strictness(
-    rooms: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_counts_wrong_claims_by_strictness(rooms: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = calibrate(CalibrateConfig(input=rooms, output=rooms / "c.json", estimates="stored"))
     assert result.pictures == 8
     assert result.skipped == {"no_measured_depth": 1}

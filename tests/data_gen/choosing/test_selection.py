@@ -30,9 +30,7 @@ EVEN = dict.fromkeys(Form, 1.0)
 ALL, BOXES = frozenset(Form), frozenset({Form.CVBENCH_BOXES})
 
 
-def picture(
-    index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased: bool = False
-) -> PictureSummary:
+def picture(index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased: bool = False) -> PictureSummary:
     """A picture with some pairs along each axis."""
     rng = random.Random(index)
     options = []
@@ -42,9 +40,7 @@ def picture(
             if biased and rng.random() < 0.7:
                 nouns.sort()
             forms = ALL if rng.random() < named else BOXES
-            options.append(
-                Option(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4)))
-            )
+            options.append(Option(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4))))
     content = sha256(str(index).encode()).hexdigest()
     return PictureSummary(index // 16, index % 16, index, content, tuple(options))
 

@@ -98,9 +98,7 @@ def scene_of(estimator: RedDepth) -> Scene:
         mask[y0:y1, x0:x1] = True
         detections.append(Detection(name, name, (x0, y0, x1, y1), mask))
     depth = np.array(prediction.values if prediction.values.shape == (HEIGHT, WIDTH) else prediction.views[1])
-    return build_scene(
-        width=WIDTH, height=HEIGHT, detections=detections, depth=depth, depth_views=prediction.views
-    )
+    return build_scene(width=WIDTH, height=HEIGHT, detections=detections, depth=depth, depth_views=prediction.views)
 
 
 def test_a_claim_needs_all_views() -> None:

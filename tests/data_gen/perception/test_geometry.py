@@ -28,9 +28,7 @@ CAMERA = Camera(fx=140.0, fy=140.0, cx=80.0, cy=60.0)
 def rays(camera: Camera = CAMERA) -> np.ndarray:
     """Ray directions (H, W, 3) with z = 1, through pixel centres."""
     v, u = np.mgrid[0:H, 0:W]
-    return np.stack(
-        [(u + 0.5 - camera.cx) / camera.fx, (v + 0.5 - camera.cy) / camera.fy, np.ones((H, W))], axis=-1
-    )
+    return np.stack([(u + 0.5 - camera.cx) / camera.fx, (v + 0.5 - camera.cy) / camera.fy, np.ones((H, W))], axis=-1)
 
 
 def plane_depth(normal: np.ndarray, offset: float) -> np.ndarray:
@@ -58,9 +56,7 @@ def test_sphere_position_is_recovered() -> None:
     depth = np.where(mask, (b - np.sqrt(np.maximum(disc, 0))) / a, 5.0)
     rows, columns = np.nonzero(mask)
     box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    scene = build_scene(
-        width=W, height=H, detections=[Detection(1, "ball", box, mask)], depth=depth, camera=CAMERA
-    )
+    scene = build_scene(width=W, height=H, detections=[Detection(1, "ball", box, mask)], depth=depth, camera=CAMERA)
     found = scene[1]
     assert found.centre is not None
     assert np.linalg.norm(np.array(found.centre) - truth) < 0.2 * radius
@@ -180,9 +176,7 @@ def test_floor_never_alters_answers() -> None:
         depth[mask] = z
         masks.append(Detection(left, f"thing{left}", (left, 50, left + 30, 80), mask))
     with_floor = build_scene(width=W, height=H, detections=masks, depth=depth, camera=CAMERA)
-    without = build_scene(
-        width=W, height=H, detections=masks, depth=depth, camera=CAMERA, look_for_floor=False
-    )
+    without = build_scene(width=W, height=H, detections=masks, depth=depth, camera=CAMERA, look_for_floor=False)
     assert with_floor.floor is not None
     assert with_floor.floor.found
     assert without.floor is None

@@ -68,9 +68,7 @@ def test_sure_boxes_pass_and_are_cut_at_the_border() -> None:
         ((TABLE, (float("nan"), 0, 40, 50), 0.9), "bad_box", False),
     ],
 )
-def test_a_second_box_is_refused(
-    second: tuple[int, tuple[float, ...], float], reason: str, in_picture: bool
-) -> None:
+def test_a_second_box_is_refused(second: tuple[int, tuple[float, ...], float], reason: str, in_picture: bool) -> None:
     result = gated((CHAIR, (10, 10, 40, 60), 0.8), second)
     assert [item.name for item in result.found] == ["chair"]
     assert reasons(result) == [reason]
@@ -83,9 +81,7 @@ def test_two_things_of_one_name_both_stay() -> None:
 
 
 def test_a_doubtful_namesake_takes_the_name() -> None:
-    result = gated(
-        (CHAIR, (10, 10, 40, 60), 0.8), (TABLE, (60, 10, 90, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3)
-    )
+    result = gated((CHAIR, (10, 10, 40, 60), 0.8), (TABLE, (60, 10, 90, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3))
     named = gate_names(result)
     assert [item.name for item in named.found] == ["table"]
     assert reasons(named) == ["low_score", "name_shared_with_skipped"]
@@ -102,9 +98,7 @@ def test_too_many_boxes() -> None:
 
 
 def test_the_trace_decides_where_it_was_recorded() -> None:
-    trace = TraceEvidence(
-        tuple((0.1 + 0.001 * i, 0.3) for i in range(20)), (0.1, 0.3, 0.12, 0.3), (0.11, 0.3)
-    )
+    trace = TraceEvidence(tuple((0.1 + 0.001 * i, 0.3) for i in range(20)), (0.1, 0.3, 0.12, 0.3), (0.11, 0.3))
     queries = (Query("chair", "chair", (trace,)), QUERIES[1])
     result = gated((0, (10, 10, 40, 60), 0.6), (0, (100, 10, 130, 60), 0.9), queries=queries)
     assert [item.box for item in result.found] == [(10, 10, 40, 60)]
@@ -182,10 +176,7 @@ def test_relative_depth_keeps_the_order_whatever_scale_and_offset(
 def test_results_are_stored_exactly(boxes: list[tuple[int, list[float], float]], bits: list[int]) -> None:
     found = [GroundedBox(phrase, tuple(box), score) for phrase, box, score in boxes]
     assert unpack_boxes(pack_boxes(found)) == found
-    masks = [
-        SegmentedMask(np.array([(b >> i) & 1 for i in range(20)], dtype=bool).reshape(4, 5), 0.5)
-        for b in bits
-    ]
+    masks = [SegmentedMask(np.array([(b >> i) & 1 for i in range(20)], dtype=bool).reshape(4, 5), 0.5) for b in bits]
     again = unpack_masks(pack_masks(masks))
     assert len(again) == len(masks)
     assert all((a.mask == b.mask).all() and a.score == b.score for a, b in zip(again, masks, strict=True))

@@ -154,16 +154,12 @@ def test_florence2_finds_what_it_writes(florence: Path) -> None:
     for boxes in found:
         by_phrase = {box.phrase: box for box in boxes}
         assert set(by_phrase) == {0, 1}
-        assert by_phrase[0].box == pytest.approx(
-            (0.0525 * WIDTH, 0.3335 * HEIGHT, 0.6325 * WIDTH, 0.7745 * HEIGHT)
-        )
+        assert by_phrase[0].box == pytest.approx((0.0525 * WIDTH, 0.3335 * HEIGHT, 0.6325 * WIDTH, 0.7745 * HEIGHT))
         assert all(0.5 < box.score <= 1 for box in boxes)
     # Words that are not a phrase's own count for none, whatever the model says.
     assert adapter.ground([picture(0)], [["red chair"]])[0][0].phrase == 0
     assert adapter.ground([picture(0)], [[]]) == [[]]
-    assert Florence2Grounder(str(florence), min_score=0.99999).ground(
-        [picture(0)], [["red chair", "table"]]
-    ) == [[]]
+    assert Florence2Grounder(str(florence), min_score=0.99999).ground([picture(0)], [["red chair", "table"]]) == [[]]
 
 
 def test_florence2_with_random_weights_says_nothing_that_counts(tmp_path: Path) -> None:

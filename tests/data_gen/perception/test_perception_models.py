@@ -33,8 +33,7 @@ SIZES = ((60, 84), (60, 84), (90, 84))
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
     return [
-        np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
-        for number, size in enumerate(SIZES)
+        np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8) for number, size in enumerate(SIZES)
     ]
 
 
@@ -118,9 +117,7 @@ def test_grounding(models: dict[str, Path], pictures: list[np.ndarray], name: st
     assert all(box.score >= best for box in sure)
 
 
-def test_grounding_agrees_with_the_processors_own_boxes(
-    models: dict[str, Path], pictures: list[np.ndarray]
-) -> None:
+def test_grounding_agrees_with_the_processors_own_boxes(models: dict[str, Path], pictures: list[np.ndarray]) -> None:
     import torch
     from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 

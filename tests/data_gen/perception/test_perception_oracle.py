@@ -28,9 +28,7 @@ def rendered() -> list[tuple[object, Scene]]:
     from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
     from reinforcesight.data_gen.sources.rendered import scene_of
 
-    pictures = [
-        render_picture(5, number, Distribution.TRAIN, SIZE, RenderConfig()) for number in range(PICTURES)
-    ]
+    pictures = [render_picture(5, number, Distribution.TRAIN, SIZE, RenderConfig()) for number in range(PICTURES)]
     return [(picture, scene_of(picture)) for picture in pictures]
 
 

@@ -40,9 +40,7 @@ def picture(*items, depth_unit="m", width=640, height=480):
 def find(scene, axis, subject=0, reference=1, anchor=None):
     found, _ = find_candidates(scene)
     return next(
-        c
-        for c in found
-        if (c.axis, {c.subject, c.reference}, c.anchor) == (axis, {subject, reference}, anchor)
+        c for c in found if (c.axis, {c.subject, c.reference}, c.anchor) == (axis, {subject, reference}, anchor)
     )
 
 
@@ -203,9 +201,7 @@ def test_cvbench_depth_wording():
     assert (near.answer, near.answer_text) == ("(B)", "red chair")
     assert near.boxes == ((LEFT_RIGHT[1].box, "red"), (LEFT_RIGHT[0].box, "blue"))
     far = ask(LEFT_RIGHT, candidate, Form.CVBENCH, Relation.BEHIND, 1)
-    assert far.question == (
-        "Which object is farther from the camera taking this photo, the red chair or the table?"
-    )
+    assert far.question == ("Which object is farther from the camera taking this photo, the red chair or the table?")
     assert far.answer_text == "table"
 
 

@@ -167,9 +167,7 @@ def test_length_stays_readable():
 def test_claims_are_read_back_from_any_wording():
     names = {"red chair": 1, "table": 2, "dog": 3, "chair in the red box": 4}
     assert claims_in("The red chair is far to the left of the table.", names) == [Claim(Relation.LEFT, 1, 2)]
-    assert claims_in("So the dog sits behind the chair in the red box.", names) == [
-        Claim(Relation.BEHIND, 3, 4)
-    ]
+    assert claims_in("So the dog sits behind the chair in the red box.", names) == [Claim(Relation.BEHIND, 3, 4)]
     text = "The dog is much further from the table than the red chair is, and the table is above the dog."
     assert claims_in(text, names) == [Claim(Relation.FARTHER, 3, 1, 2), Claim(Relation.ABOVE, 2, 3)]
     assert claims_in("It is not true that the dog is behind the table.", names) == []
@@ -213,9 +211,7 @@ ACROSS = {
 def test_places_said_first_are_those_of_the_scene(seed, axis):
     rng = random.Random(seed)
     scene, candidate, _, asked = random_question(rng, axis=axis)
-    q = compose(
-        scene, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked
-    )
+    q = compose(scene, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
     assert find_numbers(q.reasoning) == []
     told = {}
     asked_about = {q.subject, q.reference, q.anchor} - {None}
@@ -246,9 +242,7 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
     scene, candidate, _, asked = random_question(rng, axis=Axis.DISTANCE)
     unknown = scene.model_copy(update={"depth_unit": "scene"})
     for _ in range(20):
-        q = compose(
-            unknown, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked
-        )
+        q = compose(unknown, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 
@@ -269,11 +263,7 @@ def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the
     if "As for the options" not in q.reasoning:
         # Without options there is nothing to name, and where names are alike the text is kept short.
         names = [scene[i].name.casefold() for i in {q.subject, q.reference, q.anchor} - {None}]
-        assert (
-            q.form is Form.OPEN
-            or len({*names}) < len(names)
-            or any(a in b for a in names for b in names if a != b)
-        )
+        assert q.form is Form.OPEN or len({*names}) < len(names) or any(a in b for a in names for b in names if a != b)
         return
     told = q.reasoning.split("As for the options, ")[1]
     first, second, last = re.findall(r"(?:^|, and )(?:the )?([^,]+?) (?:is|are) option ([AB])\b", told)
@@ -338,21 +328,14 @@ def test_fixed_wording_with_letters_names_the_object_that_is_asked_for():
             style=fixed,
             **asked,
         )
-        found = re.search(
-            r"the closer object is option ([AB]), and the farther object is option ([AB])", q.reasoning
-        )
+        found = re.search(r"the closer object is option ([AB]), and the farther object is option ([AB])", q.reasoning)
         if found is None:
-            assert (
-                q.choices[0] not in {scene[q.subject].name, scene[q.reference].name}
-                or "As for" not in q.reasoning
-            )
+            assert q.choices[0] not in {scene[q.subject].name, scene[q.reference].name} or "As for" not in q.reasoning
             continue
         named += 1
         assert {*found.groups()} == {"A", "B"}
         right = "AB"[asked["answer_index"]]
         which = "closer" if found.group(1) == right else "farther"
         assert which == ("closer" if q.relation in {Relation.IN_FRONT, Relation.CLOSER} else "farther")
-        assert q.reasoning.endswith(
-            f"So the answer is the {which} object, and the {which} object is option {right}."
-        )
+        assert q.reasoning.endswith(f"So the answer is the {which} object, and the {which} object is option {right}.")
     assert named > 15

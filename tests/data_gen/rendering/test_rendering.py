@@ -18,7 +18,7 @@ from reinforcesight.data_gen.rendering import (
     render_picture,
 )
 from reinforcesight.data_gen.rendering.layout import draw_layout
-from reinforcesight.data_gen.rendering.primitives import _unit_sphere
+from reinforcesight.data_gen.rendering.objects.primitives import _unit_sphere
 from reinforcesight.data_gen.rendering.raycast import RayScene, exact_depth, triangle_planes
 from reinforcesight.data_gen.rendering.shading import gather
 from reinforcesight.errors import ConfigError, MissingDependencyError

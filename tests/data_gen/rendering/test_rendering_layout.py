@@ -16,8 +16,8 @@ from reinforcesight.data_gen.rendering import (
     RenderConfig,
     is_reserved,
 )
-from reinforcesight.data_gen.rendering.kinds import CATALOGUE, Seat, build_shape
 from reinforcesight.data_gen.rendering.layout import SceneLayout, draw_layout
+from reinforcesight.data_gen.rendering.objects.kinds import CATALOGUE, Seat, build_shape
 from reinforcesight.data_gen.rendering.raycast import RayScene
 
 pytest.importorskip("embreex")
@@ -69,9 +69,7 @@ def test_held_out_cameras_are_those_of_training_and_shifted_ones_lie_outside(tra
 
     limits = (usual.height, usual.pitch, usual.roll, usual.field_of_view)
     for scene in train:
-        assert all(
-            low - 1e-9 <= v <= high + 1e-9 for v, (low, high) in zip(values(scene), limits, strict=True)
-        )
+        assert all(low - 1e-9 <= v <= high + 1e-9 for v, (low, high) in zip(values(scene), limits, strict=True))
     for scene in shifted:
         assert all(not low <= v <= high for v, (low, high) in zip(values(scene), limits, strict=True))
 

@@ -238,9 +238,7 @@ json_values = st.recursive(
 
 
 @given(
-    st.dictionaries(
-        st.sampled_from(["id", "bbox", "category_id", "segmentation", "name", "attributes"]), json_values
-    ),
+    st.dictionaries(st.sampled_from(["id", "bbox", "category_id", "segmentation", "name", "attributes"]), json_values),
     st.dictionaries(st.sampled_from(["depth_file_name", "depth_scale", "width", "intrinsics"]), json_values),
 )
 @settings(max_examples=80, deadline=None)

@@ -44,9 +44,7 @@ def test_run_lengths_agree_with_pycocotools(seed, height, width):
     mask[0, 0] = True
     packed = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode()
     for counts in (packed, plain_runs(mask)):
-        assert (
-            mask_of_segmentation({"size": [height, width], "counts": counts}, width, height) == mask
-        ).all()
+        assert (mask_of_segmentation({"size": [height, width], "counts": counts}, width, height) == mask).all()
 
 
 def test_long_runs_agree_with_pycocotools():

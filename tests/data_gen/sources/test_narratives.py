@@ -49,10 +49,7 @@ def points_in(box: tuple[float, ...], start: float, end: float, count: int = 20)
     x = (box[0] + box[2]) / 2 + 0.4 * (box[2] - box[0]) * np.cos(angles)
     y = (box[1] + box[3]) / 2 + 0.4 * (box[3] - box[1]) * np.sin(angles)
     t = np.linspace(start, end, count)
-    return [
-        {"x": float(a) / WIDTH, "y": float(b) / HEIGHT, "t": float(c)}
-        for a, b, c in zip(x, y, t, strict=True)
-    ]
+    return [{"x": float(a) / WIDTH, "y": float(b) / HEIGHT, "t": float(c)} for a, b, c in zip(x, y, t, strict=True)]
 
 
 def record(image_id: str = "0a1b2c3d4e5f6071", **changes: object) -> dict[str, object]:
@@ -176,9 +173,7 @@ def test_broken_times_and_points_are_left_out() -> None:
             {"utterance": None, "start_time": 3.0, "end_time": 4.0},
             {"utterance": "a cup", "start_time": 3.0, "end_time": 4.0},
         ],
-        traces=[
-            [{"x": float("nan"), "y": 0.5, "t": 1.0}, {"x": 0.5, "y": 0.5}, {"x": 0.5, "y": 0.5, "t": 1.0}]
-        ],
+        traces=[[{"x": float("nan"), "y": 0.5, "t": 1.0}, {"x": 0.5, "y": 0.5}, {"x": 0.5, "y": 0.5, "t": 1.0}]],
     )
     narrative = read_narrative(odd)
     assert len(narrative.utterances) == 1

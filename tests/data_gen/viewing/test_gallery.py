@@ -27,21 +27,15 @@ REJECTIONS = {
     "pairs": {
         "depth near_tie": {
             "count": 12,
-            "samples": [
-                {"source_id": "rendered-1", "subject": 1, "reference": 2, "anchor": None, "axis": "depth"}
-            ],
+            "samples": [{"source_id": "rendered-1", "subject": 1, "reference": 2, "anchor": None, "axis": "depth"}],
         },
         "tiny": {
             "count": 3,
             "samples": [{"source_id": "gone.jpg", "subject": "a <b>cup", "reference": "tray"}],
         },
     },
-    "pictures": {
-        "unreadable_picture": {"count": 1, "samples": [{"source_id": "x.jpg", "detail": "x.jpg: cut off"}]}
-    },
-    "annotations": {
-        "crowd": {"count": 2, "samples": [{"source_id": "a.jpg", "detail": "annotation 3: a group"}]}
-    },
+    "pictures": {"unreadable_picture": {"count": 1, "samples": [{"source_id": "x.jpg", "detail": "x.jpg: cut off"}]}},
+    "annotations": {"crowd": {"count": 2, "samples": [{"source_id": "a.jpg", "detail": "annotation 3: a group"}]}},
 }
 
 

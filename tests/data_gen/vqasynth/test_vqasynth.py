@@ -309,9 +309,7 @@ def test_to_questions(tmp_path: Path) -> None:
     rows = []
     for number in range(8):
         shift = number
-        things = [
-            (n, (b[0] + shift, b[1], b[2] + shift, b[3]), z + 0.1 * number) for n, b, z in (CUP, BOWL, LAMP)
-        ]
+        things = [(n, (b[0] + shift, b[1], b[2] + shift, b[3]), z + 0.1 * number) for n, b, z in (CUP, BOWL, LAMP)]
         rows.append(boxes_row(things))
     rows[3] = replace(rows[3], masks=[], prompts=[], captions=[])
     folder, output = write_rows(tmp_path / "set", rows), tmp_path / "data"

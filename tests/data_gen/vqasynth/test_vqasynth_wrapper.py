@@ -117,9 +117,7 @@ def test_rows_of_good_and_bad_pictures(tmp_path: Path, monkeypatch: pytest.Monke
         "torn.jpg": "vqasynth_failed",
     }
     with pytest.raises(InputError, match="belongs to a run with other pictures"):
-        run_vqasynth(
-            VqasynthRun(pictures, tmp_path / "out", python=Path(sys.executable), captioner="florence")
-        )
+        run_vqasynth(VqasynthRun(pictures, tmp_path / "out", python=Path(sys.executable), captioner="florence"))
     wrong = subprocess.run([*command, "--image", "x"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: expected either an interpreter or a container image")
@@ -138,9 +136,7 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
         )
     calls = tmp_path / "calls"
     environment = os.environ | {"PYTHONPATH": str(place), "CALLS": str(calls), "PAUSE": "0.05"}
-    run = VqasynthRun(
-        write_pictures(tmp_path / "pictures", 12), tmp_path / "out", python=Path(sys.executable)
-    )
+    run = VqasynthRun(write_pictures(tmp_path / "pictures", 12), tmp_path / "out", python=Path(sys.executable))
     command = [*vqasynth_arguments(run), "--part_size", "3"]
     run.output.mkdir()
     first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -129,9 +129,7 @@ class Balance:
                 [
                     relation,
                     *(
-                        " / ".join(
-                            str(self.sum(relation=relation, form=form, letter=letter)) for letter in letters
-                        )
+                        " / ".join(str(self.sum(relation=relation, form=form, letter=letter)) for letter in letters)
                         for form in forms
                     ),
                 ]
@@ -152,9 +150,7 @@ class Balance:
     def measurements(self) -> dict[str, Any]:
         names = ("split", "relation", "form", "letter")
         return {
-            "counts": [
-                {**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(self.cells.items())
-            ],
+            "counts": [{**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(self.cells.items())],
             "yes_no": {f"{relation} {text}": n for (relation, text), n in sorted(self.truth.items())},
             "rules_of_thumb": [
                 {"axis": axis, "rule": name, "right": right, "count": n}

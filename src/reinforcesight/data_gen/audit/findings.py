@@ -42,14 +42,10 @@ RULES: dict[str, Rule] = {
     "unclaimable": Rule(True, "the stored scene allows the relation to be claimed"),
     "wrong_answer": Rule(True, "the answer follows from scene, question form and options"),
     "asked_otherwise": Rule(True, "the question's words ask for the relation that the evidence says"),
-    "role_order": Rule(
-        False, "the question's word order gives subject and reference the roles of the evidence"
-    ),
+    "role_order": Rule(False, "the question's word order gives subject and reference the roles of the evidence"),
     "ambiguous_name": Rule(True, "names are unique in their picture, or marked by a drawn box"),
     "prompt": Rule(True, "the prompt holds the question and, unless open, each option; open ones show none"),
-    "completion_format": Rule(
-        True, "completions read <think>...</think><answer>...</answer> with the right answer"
-    ),
+    "completion_format": Rule(True, "completions read <think>...</think><answer>...</answer> with the right answer"),
     "judge": Rule(True, "the judge reads the completion as the gold answer"),
     "number_in_reasoning": Rule(True, "reasoning has no numerals, number words or units"),
     "reasoning_contradicts": Rule(True, "no claim in the reasoning contradicts the scene"),
@@ -148,8 +144,7 @@ class AuditReport:
             "rows": self.rows,
             "pictures": self.pictures,
             "findings": [
-                {**dataclasses.asdict(finding), "meaning": RULES[finding.rule].meaning}
-                for finding in self.findings
+                {**dataclasses.asdict(finding), "meaning": RULES[finding.rule].meaning} for finding in self.findings
             ],
             "measurements": self.measurements,
         }
@@ -162,9 +157,7 @@ def check_report_path(path: Path) -> None:
         ConfigError: The suffix is neither .json nor .html.
     """
     if path.suffix.lower() not in (".json", ".html"):
-        raise ConfigError(
-            f"expected a report name that ends in .json or .html, got {path.name!r}", where="--report"
-        )
+        raise ConfigError(f"expected a report name that ends in .json or .html, got {path.name!r}", where="--report")
 
 
 def write_audit_report(report: AuditReport, path: Path) -> None:

@@ -144,9 +144,7 @@ class PictureChecks:
         """Search for pictures of CV-Bench by file name and perceptual hash."""
         for signature in self._signatures.values():
             if plain_stem(signature.source_id) in names:
-                self._findings.add(
-                    "cv_bench_overlap", f"{signature.source_id} (file name), {signature.split}"
-                )
+                self._findings.add("cv_bench_overlap", f"{signature.source_id} (file name), {signature.split}")
             elif hashes.size and int(_distances(signature.phash, hashes).min()) <= self._distance:
                 self._findings.add("cv_bench_overlap", f"{signature.source_id} (picture), {signature.split}")
 
@@ -261,9 +259,7 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
                     inside = resolve_inside(path, file.relative_to(path).as_posix())
                     hashes.append(perceptual_hash(read_rgb(inside)))
         elif path.suffix == ".parquet":
-            hashes = [
-                perceptual_hash(decode_rgb(row["image"]["bytes"])) for row in parquet_rows(path, ["image"])
-            ]
+            hashes = [perceptual_hash(decode_rgb(row["image"]["bytes"])) for row in parquet_rows(path, ["image"])]
         else:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             hashes = [int(line.split()[0], 16) for line in lines if line.strip()]

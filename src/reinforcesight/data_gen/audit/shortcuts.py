@@ -255,9 +255,7 @@ def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, 
         if above > _HINT:
             avoidable = guess.what != "order" or guess.pictures >= _ENOUGH_PICTURES
             rule = "text_shortcut" if above > _SHORTCUT and avoidable else "text_hint"
-            findings.add(
-                rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {interval}, chance {cells[2]}"
-            )
+            findings.add(rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {interval}, chance {cells[2]}")
     head = ("guessed", "axis", "questions", "pictures", "right", "95 % interval", "chance")
     note = "letter: question and options alone; truth: yes or no; order: the names of the objects alone"
     table = Table("Answers guessed from the text alone", head, tuple(rows), note)

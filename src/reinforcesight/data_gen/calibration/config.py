@@ -15,9 +15,7 @@ from reinforcesight.relations.kinds import RelationRules
 class CalibrateConfig(StrictConfig):
     """Settings of ``reinforcesight calibrate``."""
 
-    input: Path = Field(
-        description="pictures with outlines and measured depth, as for generate --source annotated"
-    )
+    input: Path = Field(description="pictures with outlines and measured depth, as for generate --source annotated")
     output: Path = Field(Path("calibration.json"), description="file to write")
     estimates: Literal["model", "stored"] = Field(
         "model",
@@ -28,9 +26,7 @@ class CalibrateConfig(StrictConfig):
         description="camera of the estimated positions; photograph: from EXIF or the default field of view, as "
         "generate takes it for photographs; given: the intrinsics of the annotation file",
     )
-    max_label_error: float = Field(
-        0.01, gt=0, lt=1, description="largest share of wrong labels, for the report"
-    )
+    max_label_error: float = Field(0.01, gt=0, lt=1, description="largest share of wrong labels, for the report")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of the bounds")
     rules: RelationRules = RelationRules()
     perception: PerceptionConfig = PerceptionConfig(depth_views=True)

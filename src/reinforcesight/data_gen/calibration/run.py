@@ -70,9 +70,7 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
 class _Reader:
     """Pictures with both depths, one at a time, and the count of those that lack one."""
 
-    def __init__(
-        self, config: CalibrateConfig, source: AnnotatedSource, depth: DepthEstimator | None
-    ) -> None:
+    def __init__(self, config: CalibrateConfig, source: AnnotatedSource, depth: DepthEstimator | None) -> None:
         self.config, self.source = config, source
         self.used = 0
         self.views = False
@@ -123,9 +121,7 @@ class _Reader:
             return found.camera
         camera = camera_from_exif(read_bytes(found.path), width, height)
         if camera is None and estimate.focal is not None:
-            camera = Camera(
-                fx=estimate.focal, fy=estimate.focal, cx=width / 2.0, cy=height / 2.0, source="model"
-            )
+            camera = Camera(fx=estimate.focal, fy=estimate.focal, cx=width / 2.0, cy=height / 2.0, source="model")
         return camera
 
     def _estimated(self, found: AnnotatedPicture) -> DepthPrediction:
@@ -189,9 +185,7 @@ def _print(result: Calibration, max_error: float) -> None:
                 )
         chosen = record.step_for(max_error)
         if chosen is None:
-            click.echo(
-                f"  no threshold bounds the error by {max_error:g}: calibrate on more pictures, or allow more"
-            )
+            click.echo(f"  no threshold bounds the error by {max_error:g}: calibrate on more pictures, or allow more")
         else:
             click.echo(
                 f"  for {max_error:g}: score at least {chosen.threshold:.3f} keeps {chosen.share:.0%} of the claims; "

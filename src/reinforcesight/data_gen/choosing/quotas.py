@@ -115,9 +115,7 @@ def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int
     return {name: counts.get(name, 0) for name in fractions}
 
 
-def plan_quotas(
-    samples: Mapping[str, int], supply: Mapping[str, Supply], cycle: Sequence[Form]
-) -> dict[str, Quota]:
+def plan_quotas(samples: Mapping[str, int], supply: Mapping[str, Supply], cycle: Sequence[Form]) -> dict[str, Quota]:
     """Quotas of all splits, as even over axes and forms as the pictures allow.
 
     If an axis has too few pairs, the other axes get the rest of its share. If an axis has too few pairs with unique

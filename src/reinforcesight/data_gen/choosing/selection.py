@@ -128,9 +128,7 @@ def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRule
     return supply
 
 
-def _offers(
-    picture: PictureSummary, axis_limit: int, forms: frozenset[Form]
-) -> tuple[Counter[Axis], Counter[Axis]]:
+def _offers(picture: PictureSummary, axis_limit: int, forms: frozenset[Form]) -> tuple[Counter[Axis], Counter[Axis]]:
     """How many questions about a picture each axis allows, and how many of them without drawn boxes."""
     usable = [option for option in picture.options if option.forms & forms]
     pairs = Counter(option.axis for option in usable)
@@ -310,9 +308,7 @@ def _next(
     for axis in axes:
         group = [option for option in options if option.axis is axis]
         lacking = [form for form in FORMS if state.left[axis, form] > 0]
-        lacking.sort(
-            key=lambda form: by_form[form] - 2.0 * state.left[axis, form] / state.planned[axis, form]
-        )
+        lacking.sort(key=lambda form: by_form[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
         for form in lacking:
             fitting = [option for option in group if form in option.forms]
             if fitting:

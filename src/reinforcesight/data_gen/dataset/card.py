@@ -24,13 +24,9 @@ def write_card(folder: Path, manifest: Manifest) -> None:
     Raises:
         OutputError: It can't be written.
     """
-    text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text(
-        "utf-8"
-    )
+    text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text("utf-8")
     # Markdown, not HTML: nothing here comes from outside except numbers and names of settings.
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     body = environment.from_string(text).render(
         manifest=manifest,
         version=__version__,

@@ -93,9 +93,7 @@ def build_manifest(
         asked=config.num_samples,
         questions_per_picture=limit,
         counts=counts,
-        cells={
-            name: {_kind_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits
-        },
+        cells={name: {_kind_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits},
         shortfalls=_shortfalls(config, plan, limit, counts, splits),
         files=list(files),
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
@@ -112,9 +110,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _counts(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
-    counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")
-    }
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")}
     for kind, number in cells.items():
         counts["relation"][kind.relation.value] += number
         counts["task"][kind.relation.task] += number
@@ -223,9 +219,7 @@ def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Sourc
             note("pairs", reason, count)
         for sample in report.samples:
             kind, reason = sample["kind"], sample["reason"]
-            group, key = (
-                ("pairs", f"{sample['axis']} {reason}") if kind == "pair" else ("annotations", reason)
-            )
+            group, key = ("pairs", f"{sample['axis']} {reason}") if kind == "pair" else ("annotations", reason)
             entry = groups[group][key]
             if len(entry["samples"]) < _SAMPLES:
                 entry["samples"].append({k: v for k, v in sample.items() if k not in ("kind", "reason")})

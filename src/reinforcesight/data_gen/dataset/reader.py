@@ -66,9 +66,7 @@ def find_files(dataset: Path) -> list[SplitFile]:
         InputError: The folder is absent or holds no such file.
     """
     if not dataset.is_dir():
-        raise InputError(
-            "no such data set folder", where=str(dataset), fix="give the folder made by generate"
-        )
+        raise InputError("no such data set folder", where=str(dataset), fix="give the folder made by generate")
     files = []
     folder = dataset / "data" if (dataset / "data").is_dir() else dataset
     for path in sorted(folder.glob("*.parquet")):
@@ -167,9 +165,7 @@ def read_columns(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[RowP
     with open_file(file.path) as parquet:
         missing = [name for name in columns if name not in parquet.schema_arrow.names]
         if missing:
-            raise InputError(
-                f"the column {missing[0]!r} is missing", where=file.path.name, fix="see docs/data.md"
-            )
+            raise InputError(f"the column {missing[0]!r} is missing", where=file.path.name, fix="see docs/data.md")
         for group in range(parquet.num_row_groups):
             try:
                 table = parquet.read_row_group(group, columns=list(columns))
@@ -232,9 +228,7 @@ def to_row(values: dict[str, Any], file: SplitFile, number: int) -> StoredRow | 
         texts[column] = messages[0]["content"]
     if any(choice is None for choice in values["choices"]):
         return BadRow(where, "an option is empty")
-    plain = {
-        name: values[name] for name in COLUMNS if name not in ("image", "prompt", "completion", "choices")
-    }
+    plain = {name: values[name] for name in COLUMNS if name not in ("image", "prompt", "completion", "choices")}
     row = Row(
         image=image["bytes"],
         image_name=image.get("path") or "",

@@ -134,7 +134,4 @@ def unpack_masks(arrays: Arrays) -> list[SegmentedMask]:
     shape = tuple(int(side) for side in np.asarray(arrays["shape"]))
     bits = np.unpackbits(np.asarray(arrays["bits"], dtype=np.uint8), count=int(np.prod(shape)))
     masks = bits.astype(bool).reshape(shape)
-    return [
-        SegmentedMask(mask, float(score))
-        for mask, score in zip(masks, np.asarray(arrays["scores"]), strict=True)
-    ]
+    return [SegmentedMask(mask, float(score)) for mask, score in zip(masks, np.asarray(arrays["scores"]), strict=True)]

@@ -42,9 +42,7 @@ class GateRules(StrictConfig):
     name_margin: Share = Field(
         0.1, description="minimum lead of a box's score over one of another name on the same thing"
     )
-    second_overlap: Share = Field(
-        0.5, description="minimum overlap with the box of a second detector, if any"
-    )
+    second_overlap: Share = Field(0.5, description="minimum overlap with the box of a second detector, if any")
     depth_agreement: Share = Field(
         0.15, description="maximum relative difference from the depth of a second depth model, if any"
     )

@@ -55,9 +55,7 @@ class MultiViewDepth:
         for picture, here, mirror, small in zip(pictures, plain, mirrored, smaller, strict=True):
             height, width = picture.shape[:2]
             boxes = _crops(width, height)
-            parts = self.estimator.estimate(
-                [np.ascontiguousarray(picture[b[1] : b[3], b[0] : b[2]]) for b in boxes]
-            )
+            parts = self.estimator.estimate([np.ascontiguousarray(picture[b[1] : b[3], b[0] : b[2]]) for b in boxes])
             reference = _resized(here.values, width, height)
             views = (
                 _resized(mirror.values, width, height)[:, ::-1],
@@ -84,9 +82,7 @@ def _padded(picture: Picture) -> Picture:
     """A smaller copy of the picture, with its own reflection around it up to the picture's size."""
     height, width = picture.shape[:2]
     x, y = _border(width), _border(height)
-    small = np.asarray(
-        Image.fromarray(picture).resize((width - 2 * x, height - 2 * y), Image.Resampling.BILINEAR)
-    )
+    small = np.asarray(Image.fromarray(picture).resize((width - 2 * x, height - 2 * y), Image.Resampling.BILINEAR))
     return np.pad(small, ((y, y), (x, x), (0, 0)), mode="symmetric")
 
 

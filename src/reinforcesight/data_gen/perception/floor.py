@@ -57,9 +57,7 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
     return _verdict(points, normal, offset, tolerance)
 
 
-def _refine(
-    points: FloatArray, normal: FloatArray, offset: float, tolerance: float
-) -> tuple[FloatArray, float]:
+def _refine(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> tuple[FloatArray, float]:
     """Least squares on the supporting points, twice."""
     for _ in range(2):
         inliers = points[np.abs(points @ normal + offset) <= tolerance]

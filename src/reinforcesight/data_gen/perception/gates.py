@@ -155,9 +155,7 @@ def boxes_of_points(
     return kept, gated
 
 
-def _one_box_each(
-    kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules
-) -> list[tuple[Found, Query]]:
+def _one_box_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
     """Without duplicates, parts and groups among boxes of one name; ``kept``: best first."""
     result: list[tuple[Found, Query]] = []
     for item, query in kept:
@@ -172,9 +170,7 @@ def _one_box_each(
     return result
 
 
-def _one_name_each(
-    kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules
-) -> list[tuple[Found, Query]]:
+def _one_name_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
     """Without second names of the same thing, and without things whose best name does not lead clearly."""
     result: list[tuple[Found, Query]] = []
     unsure: list[Found] = []
@@ -207,14 +203,10 @@ def visited_share(
         return None
     x0, y0 = box[0] / width - padding, box[1] / height - padding
     x1, y1 = box[2] / width + padding, box[3] / height + padding
-    return max(
-        sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace.points) / len(trace.points) for trace in traces
-    )
+    return max(sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace.points) / len(trace.points) for trace in traces)
 
 
-def confirm_boxes(
-    gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules
-) -> Gated:
+def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules) -> Gated:
     """Detections that a second detector confirms. Errors that both detectors make are not found.
 
     A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_overlap``, or

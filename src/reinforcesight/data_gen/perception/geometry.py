@@ -65,9 +65,7 @@ def default_camera(width: int, height: int) -> Camera:
     return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="default")
 
 
-def unproject(
-    columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera
-) -> FloatArray:
+def unproject(columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera) -> FloatArray:
     """Camera-frame points (N, 3) from integer pixel columns and rows (N,) and depth z (N,)."""
     z = np.asarray(depth, dtype=np.float64)
     x = (np.asarray(columns, dtype=np.float64) + 0.5 - camera.cx) / camera.fx * z

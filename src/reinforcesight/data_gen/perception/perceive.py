@@ -179,9 +179,7 @@ class _StoredBoxes:
 
     def release(self) -> None: ...
 
-    def ground(
-        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         raise InputError(
             "results of a grounding model are not in the cache",
             where=str(self.cache.folder),
@@ -221,9 +219,7 @@ class _Chunk:
             "grounding",
             grounder,
             phrases,
-            lambda batch: grounder.ground(
-                [self.tasks[p].picture for p in batch], [phrases[p] for p in batch]
-            ),
+            lambda batch: grounder.ground([self.tasks[p].picture for p in batch], [phrases[p] for p in batch]),
             pack_boxes,
             unpack_boxes,
         )
@@ -235,8 +231,7 @@ class _Chunk:
         lost = [Gated([], [], []) for _ in self.tasks]
         if any(item.point is not None for found in boxes for item in found):
             prompts = [
-                [SegmentPrompt(point=item.point) for item in found if item.point is not None]
-                for found in boxes
+                [SegmentPrompt(point=item.point) for item in found if item.point is not None] for found in boxes
             ]
             for number, masks in enumerate(self._outlines(models, prompts)):
                 queries = self.tasks[number].queries
@@ -252,9 +247,7 @@ class _Chunk:
             gated.append(result)
         if models.segmenter is None:
             return gated
-        outlines = self._outlines(
-            models, [[SegmentPrompt(item.box) for item in result.found] for result in gated]
-        )
+        outlines = self._outlines(models, [[SegmentPrompt(item.box) for item in result.found] for result in gated])
         return [gate_masks(result, made, self.rules) for result, made in zip(gated, outlines, strict=True)]
 
     def _outlines(
@@ -271,8 +264,7 @@ class _Chunk:
             return segmenter.segment([self.tasks[p].picture for p in batch], [prompts[p] for p in batch])
 
         inputs = [
-            [[float(v) for v in (*(prompt.box or ()), *(prompt.point or ()))] for prompt in asked]
-            for asked in prompts
+            [[float(v) for v in (*(prompt.box or ()), *(prompt.point or ()))] for prompt in asked] for asked in prompts
         ]
         return self._results("segmentation", segmenter, inputs, segment, pack_masks, unpack_masks)
 

@@ -120,9 +120,7 @@ class DepthEstimator(_Model, Protocol):
 class Grounder(_Model, Protocol):
     """Boxes of named things."""
 
-    def ground(
-        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         """All boxes or points of each picture's phrases, also those with a low score; best first."""
         ...
 

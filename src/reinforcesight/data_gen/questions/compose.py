@@ -277,9 +277,7 @@ class _Cast:
     subject_first: bool
 
     @staticmethod
-    def of(
-        scene: Scene, candidate: Candidate, form: Form, relation: Relation, *, subject_first: bool
-    ) -> _Cast:
+    def of(scene: Scene, candidate: Candidate, form: Form, relation: Relation, *, subject_first: bool) -> _Cast:
         subject, reference = candidate.subject, candidate.reference
         if relation is not candidate.relation:
             subject, reference = reference, subject
@@ -306,9 +304,7 @@ class _Cast:
         """Whether the options are the two names."""
         if self.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
             return self.relation.axis in (Axis.DEPTH, Axis.DISTANCE)
-        return self.form is Form.WHICH_OBJECT or (
-            self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE
-        )
+        return self.form is Form.WHICH_OBJECT or (self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE)
 
     @property
     def order(self) -> tuple[str, str]:

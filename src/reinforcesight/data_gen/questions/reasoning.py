@@ -441,9 +441,7 @@ def _letters(facts: Facts, rng: random.Random) -> str:
         kinds = [f"the {_SORT[first]} object", f"the {_SORT[second]} object"]
         listed = f"{kinds[0]} is option {letter(place)}, and {kinds[1]} is option {letter(1 - place)}"
         asked = f"the {_SORT[facts.relation]} object"
-        return (
-            f"As for the options, {listed}. So the answer is {asked}, and {asked} is option {letter(right)}."
-        )
+        return f"As for the options, {listed}. So the answer is {asked}, and {asked} is option {letter(right)}."
     if facts.form is Form.YES_NO:
         ending = "{hence} the answer to the question is {answer}"
     else:

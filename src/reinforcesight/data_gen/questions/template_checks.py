@@ -22,9 +22,7 @@ _POLARITY: dict[Relation, str] = {
     Relation.FARTHER: r"farther|further|longer|larger|more",
 }
 # The object that a wording asks about is next to the verb: "is {subject} ...", "{subject} lies ...".
-_ASKED_ABOUT = re.compile(
-    r"\b(?:is|are|does|do) \{(\w+)\}|\{(\w+)\} (?:is|are|lies|appears)\b", re.IGNORECASE
-)
+_ASKED_ABOUT = re.compile(r"\b(?:is|are|does|do) \{(\w+)\}|\{(\w+)\} (?:is|are|lies|appears)\b", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:not|never|neither|nor|cannot|\w+n['’]t)\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

@@ -29,8 +29,7 @@ CVBENCH_RELATION = (
     "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
 )
 CVBENCH_DEPTH = (
-    "Which object is {compare} the camera taking this photo, "
-    "the {first}{first_mark} or the {second}{second_mark}?"
+    "Which object is {compare} the camera taking this photo, the {first}{first_mark} or the {second}{second_mark}?"
 )
 CVBENCH_DISTANCE = (
     "Estimate the real-world distances between objects in this image. Which object is {compare} the "
@@ -79,9 +78,7 @@ def _load_default() -> Templates:
 
 
 def _read_default() -> dict[str, Any]:
-    text = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_text(
-        encoding="utf-8"
-    )
+    text = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
@@ -90,9 +87,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The lists of a file and of those it extends, by form and key."""
     where = str(path)
     if path.resolve() in seen:
-        raise ConfigError(
-            "a templates file extends itself", where=where, fix="remove the circle of 'extends:'"
-        )
+        raise ConfigError("a templates file extends itself", where=where, fix="remove the circle of 'extends:'")
     top = _mapping(load_yaml(path, "templates file"), where, "top level")
     base = top.pop("extends", None)
     added = top.pop("add", None)
@@ -152,9 +147,7 @@ def _build(values: Mapping[str, Mapping[str, Sequence[str]]], where: str) -> Tem
             for number, text in enumerate(texts):
                 check_wording(form, key, text, name=name, where=where)
                 if text.casefold() in (other.casefold() for other in texts[:number]):
-                    raise ConfigError(
-                        f"{name}: the wording {text!r} occurs twice", where=where, fix="remove one"
-                    )
+                    raise ConfigError(f"{name}: the wording {text!r} occurs twice", where=where, fix="remove one")
             for relation in key.relations if isinstance(key, Axis) else (key,):
                 wordings[form][relation] = texts
     return Templates(wordings)

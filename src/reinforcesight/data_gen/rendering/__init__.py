@@ -3,7 +3,7 @@
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.config import RenderConfig
 from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, Distribution, is_reserved
-from reinforcesight.data_gen.rendering.kinds import KINDS
+from reinforcesight.data_gen.rendering.objects.kinds import KINDS
 from reinforcesight.data_gen.rendering.palette import COLOURS
 from reinforcesight.data_gen.rendering.picture import RenderedObject, RenderedPicture, render_picture
 

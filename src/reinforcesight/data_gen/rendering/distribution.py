@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reinforcesight.data_gen.rendering.kinds import KINDS
+from reinforcesight.data_gen.rendering.objects.kinds import KINDS
 from reinforcesight.data_gen.rendering.palette import COLOURS
 
 
@@ -67,9 +67,7 @@ def is_reserved(kind: str, colour: str) -> bool:
     return (KINDS.index(kind) + COLOURS.index(colour)) % 5 == 2
 
 
-def pairs(
-    distribution: Distribution, kinds: tuple[str, ...], colours: tuple[str, ...]
-) -> list[tuple[str, str]]:
+def pairs(distribution: Distribution, kinds: tuple[str, ...], colours: tuple[str, ...]) -> list[tuple[str, str]]:
     """The kind-colour pairs of a distribution, among the given kinds and colours."""
     shifted = distribution is Distribution.SHIFTED
     return [(kind, colour) for kind in kinds for colour in colours if is_reserved(kind, colour) == shifted]

@@ -18,7 +18,7 @@ from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera, make_camera
 from reinforcesight.data_gen.rendering.config import RenderConfig
 from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, Distribution, pairs
-from reinforcesight.data_gen.rendering.kinds import (
+from reinforcesight.data_gen.rendering.objects.kinds import (
     CATALOGUE,
     KINDS,
     Home,
@@ -27,8 +27,8 @@ from reinforcesight.data_gen.rendering.kinds import (
     build_shape,
     uniform,
 )
+from reinforcesight.data_gen.rendering.objects.primitives import Shape
 from reinforcesight.data_gen.rendering.palette import COLOURS
-from reinforcesight.data_gen.rendering.primitives import Shape
 from reinforcesight.data_gen.rendering.surroundings import (
     Support,
     Surroundings,
@@ -212,9 +212,7 @@ class _Placer:
                     scale, box = found
                     self.placed.append(Placed(kind.name, colour, shape, scale, box))
                     if kind.top:
-                        top = Support(
-                            box.x, box.y, box.high, box.half_x * kind.top, box.half_y * kind.top, box.turn
-                        )
+                        top = Support(box.x, box.y, box.high, box.half_x * kind.top, box.half_y * kind.top, box.turn)
                         self.supports.append(top)
                     return True
         return False

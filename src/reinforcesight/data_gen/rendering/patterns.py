@@ -79,18 +79,14 @@ def _planks(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Arr
     shift = u + _noise(row, row + 7) * 1.3
     tone = 0.8 * _noise(row, _cell(shift, 1.3))
     line = _joint(v, 0.16, 0.008) | _joint(shift, 1.3, 0.008)
-    return np.asarray(
-        0.4 + (tone - 0.4) * _fade(pixel, 0.16) + line * 1.2 * _fade(pixel, 0.02), dtype=np.float32
-    )
+    return np.asarray(0.4 + (tone - 0.4) * _fade(pixel, 0.16) + line * 1.2 * _fade(pixel, 0.02), dtype=np.float32)
 
 
 def _tiles(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
     size = 0.45
     check = ((_cell(u, size) + _cell(v, size)) % 2).astype(np.float32)
     line = _joint(u, size, 0.012) | _joint(v, size, 0.012)
-    return np.asarray(
-        0.5 + (check - 0.5) * _fade(pixel, size) + line * 0.7 * _fade(pixel, 0.03), dtype=np.float32
-    )
+    return np.asarray(0.5 + (check - 0.5) * _fade(pixel, size) + line * 0.7 * _fade(pixel, 0.03), dtype=np.float32)
 
 
 def _paving(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
@@ -99,9 +95,7 @@ def _paving(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Arr
     shift = u + (row % 2) * 0.3
     tone = _noise(row, _cell(shift, size))
     line = _joint(shift, size, 0.025) | _joint(v, size, 0.025)
-    return np.asarray(
-        0.5 + (tone - 0.5) * _fade(pixel, size) + line * 1.1 * _fade(pixel, 0.06), dtype=np.float32
-    )
+    return np.asarray(0.5 + (tone - 0.5) * _fade(pixel, size) + line * 1.1 * _fade(pixel, 0.06), dtype=np.float32)
 
 
 def _brick(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
@@ -116,9 +110,7 @@ def _brick(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Arra
 def _grain(u: Float32Array, v: Float32Array, pixel: Float32Array, fine: float, coarse: float) -> Float32Array:
     small = _noise(_cell(u, fine), _cell(v, fine)) - np.float32(0.5)
     large = _noise(_cell(u, coarse), _cell(v, coarse)) - np.float32(0.5)
-    return np.asarray(
-        0.5 + 0.9 * small * _fade(pixel, fine) + 0.5 * large * _fade(pixel, coarse), dtype=np.float32
-    )
+    return np.asarray(0.5 + 0.9 * small * _fade(pixel, fine) + 0.5 * large * _fade(pixel, coarse), dtype=np.float32)
 
 
 _PATTERNS: dict[str, Callable[[Float32Array, Float32Array, Float32Array], Float32Array]] = {

@@ -99,9 +99,7 @@ def render_picture(
     if seed < 0 or index < 0:
         raise ConfigError(f"seed and index must not be negative, got {seed} and {index}", fix="use 0 or more")
     if min(size) < 16 or max(size) > 8192:
-        raise ConfigError(
-            f"expected sides of 16 to 8192 pixels, got {size[0]} x {size[1]}", fix="set picture_size"
-        )
+        raise ConfigError(f"expected sides of 16 to 8192 pixels, got {size[0]} x {size[1]}", fix="set picture_size")
     config = config or RenderConfig()
     rng = np.random.default_rng([seed, index, STREAM[distribution]])
     layout = draw_layout(rng, distribution, size, config)

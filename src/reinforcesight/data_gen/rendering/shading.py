@@ -183,9 +183,7 @@ def _light(
     sun, lamp = layout.surroundings.sun, layout.surroundings.lamp
     if lamp is not None:
         to_light: Float32Array = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
-        facing: Float32Array = np.asarray(
-            _dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32
-        )
+        facing: Float32Array = np.asarray(_dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32)
         limit = 0.999
     else:
         assert sun is not None
@@ -196,10 +194,7 @@ def _light(
     if shadows:
         check = np.flatnonzero(lit > 0)
         # Rays from curved surfaces start farther out, or their flat facets would cast shadows on themselves.
-        away = (
-            np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3))
-            + np.float32(2e-5) * points[check, 2]
-        )
+        away = np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3)) + np.float32(2e-5) * points[check, 2]
         start = points[check] + normal[check] * away[:, None]
         dark = scene.blocked(start, np.ascontiguousarray(to_light[check]), limit)
         lit[check[dark]] = 0

@@ -15,8 +15,8 @@ from numpy.random import Generator
 from reinforcesight.arrays import FloatArray
 from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
+from reinforcesight.data_gen.rendering.objects.primitives import Shape, ShapeBuilder
 from reinforcesight.data_gen.rendering.palette import METAL, Paints, Rgb
-from reinforcesight.data_gen.rendering.primitives import Shape, ShapeBuilder
 
 Rect = tuple[float, float, float, float]
 
@@ -171,9 +171,7 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
     rug: tuple[tuple[Rect, str, Rgb], ...] = ()
     if rng.random() < 0.35:
         u, v = rng.uniform(0.2, 0.5) * (left + right), back + rng.uniform(0.3, 0.55) * front
-        rug = (
-            ((u, v, u + rng.uniform(1.4, 2.4), v + rng.uniform(1.0, 1.8)), "rug", _WALL_TONES[_pick(rng, 6)]),
-        )
+        rug = (((u, v, u + rng.uniform(1.4, 2.4), v + rng.uniform(1.0, 1.8)), "rug", _WALL_TONES[_pick(rng, 6)]),)
     wide, deep = left + right, back + front
     white = (0.94, 0.94, 0.93)
     surfaces = [
@@ -270,9 +268,7 @@ def furnish(
 def _add_solid(
     s: Surroundings, shape: Shape, x: float, y: float, z: float, turn: float, camera: PinholeCamera
 ) -> bool:
-    box = UprightBox(
-        x, y, float(shape.size[0]) / 2, float(shape.size[1]) / 2, turn, z, z + float(shape.size[2])
-    )
+    box = UprightBox(x, y, float(shape.size[0]) / 2, float(shape.size[1]) / 2, turn, z, z + float(shape.size[2]))
     if s.limits is not None and not box.inside(s.turn, s.limits):
         return False
     if any(box.overlaps(other.box, 0.05) for other in s.solids):

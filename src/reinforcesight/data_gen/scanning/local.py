@@ -46,15 +46,11 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
         path = chunk_path(context.folder, chunk)
         report = read_report(path, context.identity)
         if report is None:
-            raise InputError(
-                "a work file is missing or damaged", where=str(path), fix="run the command again"
-            )
+            raise InputError("a work file is missing or damaged", where=str(path), fix="run the command again")
         yield report
 
 
-def scan_pictures(
-    context: ScanContext, pictures: int, *, pool: WorkerPool[Any, Any, Any], shard: Shard
-) -> None:
+def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, Any, Any], shard: Shard) -> None:
     """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
     If a worker dies (out of memory, a crash in a library), its chunk is tried once more, and then picture by picture:

@@ -260,9 +260,7 @@ def _check_size(picture: SourcePicture) -> None:
             raise PictureRejected("size_mismatch", detail, source_id=picture.source_id)
 
 
-def _note_abstentions(
-    picture: SourcePicture, abstained: Sequence[RelationResult], report: ChunkReport
-) -> None:
+def _note_abstentions(picture: SourcePicture, abstained: Sequence[RelationResult], report: ChunkReport) -> None:
     for result in abstained:
         key = f"{result.axis.value} {result.reason.value if result.reason else 'unknown'}"
         report.abstained[key] += 1
@@ -309,9 +307,7 @@ def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
     return [AXES.index(candidate.axis), forms, *nouns, places]
 
 
-_FORM_SETS = [
-    frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 1) for bits in range(1 << len(FORMS))
-]
+_FORM_SETS = [frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 1) for bits in range(1 << len(FORMS))]
 
 
 def read_report(path: Path, identity: str) -> ChunkReport | None:

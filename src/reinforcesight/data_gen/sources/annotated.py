@@ -136,9 +136,7 @@ class AnnotatedSource:
             path = self.file(entry.record["file_name"])
         except InputError as error:
             raise PictureRejected("path_leaves_folder", str(error), source_id=entry.source_id) from error
-        picture = read_picture_file(
-            path, source_id=entry.source_id, annotated=True, expected=_expected_size(entry)
-        )
+        picture = read_picture_file(path, source_id=entry.source_id, annotated=True, expected=_expected_size(entry))
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
         detections = _detections(entry.annotations(), coco.categories, picture, skipped)
@@ -226,15 +224,11 @@ def _detections(
     names = with_attributes([n.detection.name for n in named], [n.attributes for n in named])
     detections = [replace(n.detection, name=name) for n, name in zip(named, names, strict=True)]
     known = {d.id for d in detections}
-    detections = [
-        d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections
-    ]
+    detections = [d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections]
     return _without_doubtful_names(detections, unseen, skipped)
 
 
-def _without_doubtful_names(
-    detections: list[Detection], unseen: list[str], skipped: list[Skipped]
-) -> list[Detection]:
+def _without_doubtful_names(detections: list[Detection], unseen: list[str], skipped: list[Skipped]) -> list[Detection]:
     """Leave out objects whose name is unique only because another object of that name was left out."""
     unseen = list(unseen)
     while unseen and detections:
@@ -265,9 +259,7 @@ def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(first.get(key) == second.get(key) for key in ("category_id", "bbox", "name", "caption"))
 
 
-def _name_of(
-    annotation: Mapping[str, Any], categories: Mapping[int | str, object]
-) -> tuple[str | None, str | None]:
+def _name_of(annotation: Mapping[str, Any], categories: Mapping[int | str, object]) -> tuple[str | None, str | None]:
     """Name and category: the name is the annotation's own phrase if it has a usable one, else the category."""
     category_id = as_id(annotation.get("category_id"))
     category = tidy_category(categories.get(category_id)) if category_id is not None else None
@@ -331,14 +323,10 @@ def _box(
         raise _UnusableError("box_outside_picture", f"box {short(list(numbers))}", in_picture=False)
     beyond = max(x0 - x, y0 - y, x + width - x1, y + height - y1)
     if beyond > _CLIP_TOLERANCE:
-        skipped.append(
-            Skipped("box_clipped", f"{what}: box {short(list(numbers))} was cut at the border and kept")
-        )
+        skipped.append(Skipped("box_clipped", f"{what}: box {short(list(numbers))} was cut at the border and kept"))
     box = (round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
     if box[2] <= box[0] or box[3] <= box[1]:
         raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
     if mask is not None and box_overlap(box, box_of(mask)) < _MIN_AGREEMENT:
-        raise _UnusableError(
-            "box_and_outline_disagree", f"box {short(list(numbers))}, outline {list(box_of(mask))}"
-        )
+        raise _UnusableError("box_and_outline_disagree", f"box {short(list(numbers))}, outline {list(box_of(mask))}")
     return box

@@ -60,9 +60,7 @@ def _from_runs(runs: dict[str, object], width: int, height: int) -> BoolArray:
     counts = runs.get("counts")
     if isinstance(counts, str):
         counts = _decompressed(counts)
-    if not isinstance(counts, list) or any(
-        isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts
-    ):
+    if not isinstance(counts, list) or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts):
         raise ValueError("expected run lengths that are whole numbers, zero or more")
     # pycocotools reads uninitialised memory where the runs are too short.
     if sum(counts) != width * height:

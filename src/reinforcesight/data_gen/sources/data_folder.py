@@ -23,17 +23,13 @@ def resolve_inside(root: Path, name: object) -> Path:
         InputError: The name is not a relative path, or it leaves the folder (also through a link).
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
-        raise InputError(
-            f"expected a relative path, got {short(name)}", fix="give a path below the data folder"
-        )
+        raise InputError(f"expected a relative path, got {short(name)}", fix="give a path below the data folder")
     given = Path(name)
     folder = root.resolve()
     try:
         path = (folder / given).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{short(name, 120)} is not a usable path: {error}", fix="correct the path"
-        ) from error
+        raise InputError(f"{short(name, 120)} is not a usable path: {error}", fix="correct the path") from error
     if given.is_absolute() or ".." in given.parts or not path.is_relative_to(folder):
         raise InputError(
             f"{short(name, 120)} leaves the data folder",

@@ -61,9 +61,7 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         scale = _NPY_SCALE if is_npy else _PNG_SCALE
     units = as_number(scale)
     if units is None or units <= 0:
-        raise DepthRefusedError(
-            "bad_depth_scale", f"depth_scale: expected a positive number, got {short(scale)}"
-        )
+        raise DepthRefusedError("bad_depth_scale", f"depth_scale: expected a positive number, got {short(scale)}")
     if unit not in (None, "m", "scene"):
         raise DepthRefusedError("bad_depth_unit", f'depth_unit: expected "m" or "scene", got {short(unit)}')
     if not is_file(path):
@@ -106,9 +104,7 @@ def _read_png(path: Path) -> npt.NDArray[np.generic]:
                 raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}")
             return np.array(image)
     except (Image.DecompressionBombError, *BROKEN_PICTURE) as error:
-        raise DepthRefusedError(
-            "unreadable_depth", f"{path.name}: {type(error).__name__}: {error}"
-        ) from error
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: {type(error).__name__}: {error}") from error
 
 
 def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str) -> npt.NDArray[np.generic]:
@@ -132,9 +128,7 @@ def read_intrinsics(values: object) -> Camera | None:
     if values is None:
         return None
     if not isinstance(values, dict):
-        raise DepthRefusedError(
-            "bad_intrinsics", f"intrinsics: expected fx, fy, cx, cy, got {type(values).__name__}"
-        )
+        raise DepthRefusedError("bad_intrinsics", f"intrinsics: expected fx, fy, cx, cy, got {type(values).__name__}")
     numbers: dict[str, float] = {}
     for name in ("fx", "fy", "cx", "cy"):
         value = as_number(values.get(name))

@@ -93,9 +93,7 @@ def open_narratives(given: str | Path) -> NarrativeFiles:
         tables = sorted(p for p in path.rglob("*.parquet") if p.is_file())
         if bool(lines) == bool(tables):
             what = "both .jsonl and .parquet files" if lines else "neither .jsonl nor .parquet files"
-            raise InputError(
-                f"the folder holds {what}", where=text, fix="give the file or a folder of one kind"
-            )
+            raise InputError(f"the folder holds {what}", where=text, fix="give the file or a folder of one kind")
         return JsonLineNarratives(path, lines) if lines else _local_tables(path, tables)
     if path.is_file() and path.suffix == ".jsonl":
         return JsonLineNarratives(path.parent, [path])
@@ -282,9 +280,7 @@ class ParquetNarratives:
             self._group = entry.file, entry.group, table
         table = self._group[2]
         records = [table.slice(row, 1).to_pylist()[0] for row in entry.rows]
-        photograph = photograph_of_cell(
-            records[0].get("image"), folder=self.folder, source_id=entry.source_id
-        )
+        photograph = photograph_of_cell(records[0].get("image"), folder=self.folder, source_id=entry.source_id)
         return NarratedPicture(entry.source_id, photograph, tuple(records))
 
 

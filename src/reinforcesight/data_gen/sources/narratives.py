@@ -86,9 +86,7 @@ def _records(value: object, field: str) -> Iterator[Mapping[str, object]]:
         return
     if isinstance(value, Mapping):
         columns = {str(name): column for name, column in value.items()}
-        if not all(
-            isinstance(column, Sequence) and not isinstance(column, str) for column in columns.values()
-        ):
+        if not all(isinstance(column, Sequence) and not isinstance(column, str) for column in columns.values()):
             raise ValueError(f"{field}: expected lists under its keys")
         if len({len(column) for column in columns.values()}) > 1:
             raise ValueError(f"{field}: expected lists of one length under its keys")
@@ -138,9 +136,7 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
             if word[0].isalnum():
                 spoken.append(word)
                 times.append((utterance.start, utterance.end))
-    written = [
-        (place, word) for place, word in enumerate(tokens(narrative.caption.lower())) if word[0].isalnum()
-    ]
+    written = [(place, word) for place, word in enumerate(tokens(narrative.caption.lower())) if word[0].isalnum()]
     matcher = difflib.SequenceMatcher(None, [word for _, word in written], spoken, autojunk=False)
     time_of: dict[int, tuple[float, float]] = {}
     for block in matcher.get_matching_blocks():
@@ -214,17 +210,13 @@ def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
                 unseen[words] = phrase.text
                 continue
             if phrase.how_many is HowMany.UNCLEAR:
-                skipped.append(
-                    Skipped("phrase_without_article", f"{phrase.text!r}: one thing or a substance")
-                )
+                skipped.append(Skipped("phrase_without_article", f"{phrase.text!r}: one thing or a substance"))
                 continue
             evidence = trace_evidence(narrative.points, *times) if times is not None else None
             if evidence is None:
                 what = "no time in timed_caption" if times is None else "too few trace points"
                 skipped.append(
-                    Skipped(
-                        "phrase_without_trace", f"{phrase.text!r}: {what}; it is searched for all the same"
-                    )
+                    Skipped("phrase_without_trace", f"{phrase.text!r}: {what}; it is searched for all the same")
                 )
             before = queries.get(words, Query(phrase.text, phrase.head))
             traces = before.traces if evidence is None else (*before.traces, evidence)

@@ -182,15 +182,11 @@ class PerceivedSource(ABC):
         )
         for (index, picture), result in zip(pictures.items(), results, strict=True):
             encoded = picture.photograph.picture.data
-            outcomes[index] = SourcePicture(
-                index, self.name, picture.source_id, result.scene, encoded, result.skipped
-            )
+            outcomes[index] = SourcePicture(index, self.name, picture.source_id, result.scene, encoded, result.skipped)
         return outcomes
 
 
 def _task(picture: PictureWithQueries) -> PerceptionTask:
     encoded = picture.photograph.picture.data
     pixels = np.asarray(decode_rgb(encoded))
-    return PerceptionTask(
-        encoded, pixels, picture.queries, picture.unseen, picture.photograph.camera, picture.skipped
-    )
+    return PerceptionTask(encoded, pixels, picture.queries, picture.unseen, picture.photograph.camera, picture.skipped)

@@ -47,9 +47,7 @@ def list_photographs(folder: Path) -> tuple[str, ...]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         base = Path(parent).relative_to(folder)
         names += [
-            (base / name).as_posix()
-            for name in files
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
+            (base / name).as_posix() for name in files if not name.startswith(".") and name.lower().endswith(SUFFIXES)
         ]
     if not names:
         raise InputError(

@@ -41,9 +41,9 @@ class BrowseConfig(StrictConfig):
 
     dataset: Annotated[Path, Field(description="folder of the data set, as made by generate")]
     port: Annotated[int, Field(ge=0, le=65535, description="port of the page; 0 takes a free one")] = 8765
-    host: Annotated[
-        str, Field(description="address to listen on; other machines can't reach the default one")
-    ] = "127.0.0.1"
+    host: Annotated[str, Field(description="address to listen on; other machines can't reach the default one")] = (
+        "127.0.0.1"
+    )
     open_browser: Annotated[bool, Field(description="open the page in the web browser")] = False
 
 
@@ -253,9 +253,7 @@ class DatasetPages:
             except ValueError:
                 raw.append((name, text))
         card = make_card(row, stored.split, side=1024, quality=88)
-        return render_page(
-            "data_gen/viewing/pages/row.html.j2", card=card, index=index, where=stored.where, raw=raw
-        )
+        return render_page("data_gen/viewing/pages/row.html.j2", card=card, index=index, where=stored.where, raw=raw)
 
 
 class _Handler(BaseHTTPRequestHandler):

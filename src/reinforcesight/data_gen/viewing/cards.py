@@ -69,9 +69,7 @@ def _measurements(row: Row, known: QuestionScene) -> tuple[str, ...]:
                 lines.append(f"Joint spread of the two depths: {values['spread']:.2f}{unit}.")
         else:
             anchor = objects["anchor"].name
-            lines.append(
-                f"Distance from the {anchor}: {subject} {first:.2f}{unit}, {reference} {second:.2f}{unit}."
-            )
+            lines.append(f"Distance from the {anchor}: {subject} {first:.2f}{unit}, {reference} {second:.2f}{unit}.")
             near, far = values.get("subject_surface"), values.get("reference_surface")
             if near is not None and far is not None:
                 lines.append(f"Between the surfaces: {near:.2f}{unit} and {far:.2f}{unit}.")

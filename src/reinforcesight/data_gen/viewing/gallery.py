@@ -198,14 +198,10 @@ def _read_rejections(path: Path, problems: list[str]) -> _Reasons:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         problems.append(f"{path.name} can't be read: {error}")
         return {}
-    return {
-        kind: sorted(group, key=lambda reason: (-reason[1], reason[0])) for kind, group in reasons.items()
-    }
+    return {kind: sorted(group, key=lambda reason: (-reason[1], reason[0])) for kind, group in reasons.items()}
 
 
-def _pictures_of(
-    files: Sequence[SplitFile], source_ids: set[str], problems: list[str]
-) -> dict[str, StoredRow]:
+def _pictures_of(files: Sequence[SplitFile], source_ids: set[str], problems: list[str]) -> dict[str, StoredRow]:
     """For each wanted picture in the data set a row that shows it, without drawn boxes if there is one."""
     best: dict[str, tuple[bool, int, RowPlace]] = {}
     for number, file in enumerate(files):
@@ -274,11 +270,7 @@ def _example(
             objects = {}
             for role in ROLES:
                 # Samples name an object by its id or its name; a name that two objects share identifies neither.
-                fits = [
-                    o
-                    for o in scene.objects
-                    if sample.get(role) is not None and sample[role] in (o.id, o.name)
-                ]
+                fits = [o for o in scene.objects if sample.get(role) is not None and sample[role] in (o.id, o.name)]
                 if len(fits) == 1:
                     objects[role] = fits[0]
             picture = show_picture(

@@ -85,9 +85,7 @@ def bind_captions(
             detail = f"{caption!r} at {[round(v, 1) for v in prompt]}: no mask belongs to it alone"
             fault = Skipped("caption_unbound", detail)
         elif of_boxes[caption] > 1:
-            fault = Skipped(
-                "caption_of_several_boxes", f"{caption!r} is the caption of {of_boxes[caption]} boxes"
-            )
+            fault = Skipped("caption_of_several_boxes", f"{caption!r} is the caption of {of_boxes[caption]} boxes")
         else:
             fault = named.fault
         if fault is not None or place is None or named.name is None or named.category is None:

@@ -165,16 +165,12 @@ def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | 
     return None
 
 
-def _camera(
-    focal: float | None, columns: int, width: int, height: int, skipped: list[Skipped]
-) -> Camera | None:
+def _camera(focal: float | None, columns: int, width: int, height: int, skipped: list[Skipped]) -> Camera | None:
     """Intrinsics in pixels of the picture, principal point in the middle as in VGGT; ``None``: default lens."""
     if focal is not None and math.isfinite(focal) and focal > 0:
         scaled = focal * width / columns
         fov = math.degrees(2.0 * math.atan(max(width, height) / 2.0 / scaled))
         if MIN_FOV_DEGREES <= fov <= MAX_FOV_DEGREES:
             return Camera(fx=scaled, fy=scaled, cx=width / 2.0, cy=height / 2.0, source="model")
-    skipped.append(
-        Skipped("focal_length", f"{focal!r} pixels at a width of {columns} is not a possible lens")
-    )
+    skipped.append(Skipped("focal_length", f"{focal!r} pixels at a width of {columns} is not a possible lens"))
     return None

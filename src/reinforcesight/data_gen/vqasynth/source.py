@@ -92,9 +92,7 @@ class VqasynthSource:
         except ValueError as error:
             raise PictureRejected("unreadable_row", str(error), source_id=source_id) from error
         picture = photograph.picture
-        made = scene_of_row(
-            row, width=picture.width, height=picture.height, source_id=source_id, rules=self.gates
-        )
+        made = scene_of_row(row, width=picture.width, height=picture.height, source_id=source_id, rules=self.gates)
         return SourcePicture(index, self.name, source_id, made.scene, picture.data, made.skipped)
 
     def _opened(self) -> list[tuple[str, Any, str]]:

@@ -81,9 +81,7 @@ def _pictures(folder: Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         base = Path(parent).relative_to(folder)
         found += [
-            (base / name).as_posix()
-            for name in files
-            if not name.startswith(".") and name.lower().endswith(_SUFFIXES)
+            (base / name).as_posix() for name in files if not name.startswith(".") and name.lower().endswith(_SUFFIXES)
         ]
     return sorted(found)
 
@@ -93,9 +91,7 @@ def _part(given: argparse.Namespace, start: int) -> Path:
     return folder / f"part-{start // given.part_size:05d}"
 
 
-def _row(
-    given: argparse.Namespace, position: int, name: str, localizer: Any, constructor: Any
-) -> dict[str, Any]:
+def _row(given: argparse.Namespace, position: int, name: str, localizer: Any, constructor: Any) -> dict[str, Any]:
     """All columns of one picture; where a stage fails, ``None`` from there on, and the reason."""
     from PIL import Image, ImageOps
 

@@ -99,15 +99,11 @@ def run_vqasynth(run: VqasynthRun) -> Path:
         MissingDependencyError: The interpreter, the container engine, or VQASynth in it is missing.
     """
     if not run.pictures.is_dir():
-        raise InputError(
-            "expected a folder of pictures", where=str(run.pictures), fix="give it as --pictures"
-        )
+        raise InputError("expected a folder of pictures", where=str(run.pictures), fix="give it as --pictures")
     program = str(run.python) if run.python is not None else run.engine
     if shutil.which(program) is None:
         what = "interpreter of VQASynth's environment" if run.python is not None else "container engine"
-        raise MissingDependencyError(
-            f"there is no {what} {program!r}", fix="see docs/vqasynth.md for setting it up"
-        )
+        raise MissingDependencyError(f"there is no {what} {program!r}", fix="see docs/vqasynth.md for setting it up")
     run.output.mkdir(parents=True, exist_ok=True)
     status = subprocess.run(vqasynth_arguments(run), check=False).returncode
     if status == 0:

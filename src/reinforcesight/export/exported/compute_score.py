@@ -7,7 +7,7 @@ from typing import Any
 
 try:
     from reinforcesight.export.easyr1 import score_answers
-    from reinforcesight.grpo.reward_config import RewardConfig
+    from reinforcesight.grpo.reward import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
         f"this reward needs the package reinforcesight (no module {error.name!r}): install it into this environment "
@@ -54,9 +54,7 @@ def compute_score(
     if isinstance(reward_inputs, Mapping):
         return score_answers([reward_inputs["response"]], [reward_inputs["ground_truth"]], REWARD_CONFIG)[0]
     if reward_inputs is None or isinstance(reward_inputs, str):
-        raise TypeError(
-            "compute_score() wants EasyR1's reward inputs, or verl's solution_str and ground_truth"
-        )
+        raise TypeError("compute_score() wants EasyR1's reward inputs, or verl's solution_str and ground_truth")
     return score_answers(
         [item["response"] for item in reward_inputs],
         [item["ground_truth"] for item in reward_inputs],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 try:
     from reinforcesight.export.r1_vlm import RubricFunction, make_rubric
-    from reinforcesight.grpo.reward_config import RewardConfig
+    from reinforcesight.grpo.reward import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
         f"these rewards need the package reinforcesight (no module {error.name!r}): install it into this environment "
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 # Weights, gate and lengths of the reward; change them here.
 REWARD_CONFIG = RewardConfig()
 
-total, accuracy, format, qualitative, grounded, consistent, over_length, repetition = make_rubric(
-    REWARD_CONFIG
-)
+total, accuracy, format, qualitative, grounded, consistent, over_length, repetition = make_rubric(REWARD_CONFIG)
 
 
 def get_rubric() -> Sequence[RubricFunction]:

@@ -12,8 +12,8 @@ from operator import is_
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.answers import read_answer, read_blocks
-from reinforcesight.grpo.claims_check import (
+from reinforcesight.grpo.reward.answers import read_answer, read_blocks
+from reinforcesight.grpo.reward.claims import (
     CheckedClaim,
     Checker,
     ClaimVerdict,
@@ -21,8 +21,8 @@ from reinforcesight.grpo.claims_check import (
     concluded_letter,
     make_checker,
 )
-from reinforcesight.grpo.reward_config import Gate, RewardConfig, RewardWeights
-from reinforcesight.grpo.text_checks import count_words, numbers_in, over_length, repeated_share
+from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
+from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
 from reinforcesight.language.claims import character_spans
 from reinforcesight.protocol import LETTERS
@@ -184,10 +184,7 @@ class _Scorer:
             states_one_relation = claimed is not None
             consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
         counts = config.gate is not Gate.REASONING or (
-            qualitative == 1.0
-            and consistent in (None, 1.0)
-            and long < 1.0
-            and repeated < config.repetition_limit
+            qualitative == 1.0 and consistent in (None, 1.0) and long < 1.0 and repeated < config.repetition_limit
         )
         counts = counts and (blocks.exact or config.gate is Gate.OFF)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
@@ -233,9 +230,7 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
     return value if central else min(0.0, value)
 
 
-def _implied_letter(
-    claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int
-) -> str | None:
+def _implied_letter(claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int) -> str | None:
     """Letter that follows from the claims about the pair of the question, or ``None``.
 
     The stored relation leads to the gold answer, its inverse to the other of two options.
@@ -258,11 +253,7 @@ def _follows(
 ) -> bool:
     """Whether the answer follows from the reasoning's claims, and equals the answer that it announces, if any."""
     implied = _implied_letter(claims, checker, gold, len(row.choices))
-    return (
-        letter is not None
-        and implied == letter
-        and concluded_letter(reasoning, row.choices) in (None, letter)
-    )
+    return letter is not None and implied == letter and concluded_letter(reasoning, row.choices) in (None, letter)
 
 
 _Parts = tuple[float | None, float, float, float | None, float | None, float, float]
@@ -366,10 +357,7 @@ def _log(
         log_extra("answer_read", [item.letter or item.status.value for item in parts])
         log_extra(
             "claims",
-            [
-                "; ".join(f"{c.claim.relation.value}: {c.verdict.value}" for c in item.claims)
-                for item in parts
-            ],
+            ["; ".join(f"{c.claim.relation.value}: {c.verdict.value}" for c in item.claims) for item in parts],
         )
     if log_metric is not None:
         count = len(parts)

@@ -6,8 +6,8 @@ from math import cos, pi, sin
 
 from numpy.random import Generator
 
+from reinforcesight.data_gen.rendering.objects.primitives import ShapeBuilder, extruded
 from reinforcesight.data_gen.rendering.palette import GLASS, METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 
 def tree(b: ShapeBuilder, rng: Generator) -> None:

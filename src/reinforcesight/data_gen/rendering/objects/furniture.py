@@ -6,8 +6,8 @@ from math import cos, pi, sin
 
 from numpy.random import Generator
 
+from reinforcesight.data_gen.rendering.objects.primitives import ShapeBuilder, extruded
 from reinforcesight.data_gen.rendering.palette import METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 
 def chair(b: ShapeBuilder, rng: Generator) -> None:

@@ -8,9 +8,9 @@ from enum import Flag, auto
 
 from numpy.random import Generator
 
-from reinforcesight.data_gen.rendering import furniture, outdoors, things
+from reinforcesight.data_gen.rendering.objects import furniture, outdoors, things
+from reinforcesight.data_gen.rendering.objects.primitives import Shape, ShapeBuilder
 from reinforcesight.data_gen.rendering.palette import paints_for
-from reinforcesight.data_gen.rendering.primitives import Shape, ShapeBuilder
 
 
 class Seat(Flag):

@@ -7,8 +7,8 @@ from math import cos, pi, sin
 
 from numpy.random import Generator
 
+from reinforcesight.data_gen.rendering.objects.primitives import ShapeBuilder, extruded
 from reinforcesight.data_gen.rendering.palette import LEAF, METAL, PALE, RUBBER, WOOD
-from reinforcesight.data_gen.rendering.primitives import ShapeBuilder, extruded
 
 _BEAK = (0.96, 0.55, 0.10)
 
@@ -17,9 +17,7 @@ def ball(b: ShapeBuilder, rng: Generator) -> None:
     """A ball with a pale or dark band around it."""
     b.sphere(0.20, (0, 0, 0.20), sections=24)
     tilt = rng.uniform(20, 70)
-    b.cylinder(
-        0.2012, 0.05, (0, 0, 0.20), b.paints.contrast, turn=(tilt, 0, rng.uniform(0, 180)), sections=28
-    )
+    b.cylinder(0.2012, 0.05, (0, 0, 0.20), b.paints.contrast, turn=(tilt, 0, rng.uniform(0, 180)), sections=28)
 
 
 def box(b: ShapeBuilder, rng: Generator) -> None:

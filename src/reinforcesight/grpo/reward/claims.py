@@ -18,9 +18,7 @@ from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules
 from reinforcesight.scene import ObjectId, Scene
 
-_CONCLUSION = re.compile(
-    r"\banswer(?: to the question)? (?:is|must be|should be)\b:?([^.?!\n]{1,120})", re.IGNORECASE
-)
+_CONCLUSION = re.compile(r"\banswer(?: to the question)? (?:is|must be|should be)\b:?([^.?!\n]{1,120})", re.IGNORECASE)
 _OPTION_LETTER = re.compile(r"\s*(?:option\s+\(?|\()([A-Z])\b")
 
 

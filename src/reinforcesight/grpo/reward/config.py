@@ -20,9 +20,7 @@ class Gate(StrEnum):
     right answers.
     """
 
-    REASONING = (
-        "reasoning"  # the answer must follow from number-free reasoning about the pair of the question
-    )
+    REASONING = "reasoning"  # the answer must follow from number-free reasoning about the pair of the question
     ANSWER = "answer"  # every right answer counts, whatever the reasoning says
     OFF = "off"  # the plain weighted sum
 
@@ -44,9 +42,7 @@ class RewardConfig(StrictConfig):
 
     weights: RewardWeights = RewardWeights()
     gate: Annotated[Gate, Field(description="what must hold before the answer counts")] = Gate.REASONING
-    thinking: Annotated[bool, Field(description="require a reasoning block; off: an answer block alone")] = (
-        True
-    )
+    thinking: Annotated[bool, Field(description="require a reasoning block; off: an answer block alone")] = True
     max_claims: Annotated[int, Field(ge=1, description="supported claims that count towards grounding")] = 1
     soft_words: Annotated[int, Field(ge=1, description="words of reasoning without a penalty")] = 120
     max_words: Annotated[

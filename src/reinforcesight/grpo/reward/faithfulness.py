@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reinforcesight.grpo.claims_check import ClaimVerdict, claimed_relation
-from reinforcesight.grpo.reward import RewardConfig, score_completion
+from reinforcesight.grpo.reward.claims import ClaimVerdict, claimed_relation
+from reinforcesight.grpo.reward.config import RewardConfig
+from reinforcesight.grpo.reward.score import score_completion
 
 _CONFIG = RewardConfig()
 
@@ -52,8 +53,7 @@ def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
     """Read and check the claims of an output; ``row`` as for :func:`~reinforcesight.grpo.reward.score_completion`."""
     parts = score_completion(text, row, _CONFIG)
     counts = {
-        verdict: sum(item.counted and item.verdict is verdict for item in parts.claims)
-        for verdict in ClaimVerdict
+        verdict: sum(item.counted and item.verdict is verdict for item in parts.claims) for verdict in ClaimVerdict
     }
     claimed, clash = claimed_relation(parts.claims)
     comparable = parts.letter is not None and (claimed is not None or clash)

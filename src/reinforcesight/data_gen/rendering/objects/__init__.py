@@ -1,0 +1,1 @@
+"""The shapes of rendered objects, by kind."""

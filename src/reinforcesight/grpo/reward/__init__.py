@@ -1,0 +1,27 @@
+"""The reward of GRPO: what a completion earns, part by part, checked against the scene of its picture."""
+
+from reinforcesight.grpo.reward.config import RewardConfig
+from reinforcesight.grpo.reward.score import (
+    PART_NAMES,
+    RewardFunction,
+    RewardParts,
+    claim_spans,
+    make_reward_functions,
+    reward_weights,
+    score_batch,
+    score_completion,
+    text_of_completion,
+)
+
+__all__ = [
+    "PART_NAMES",
+    "RewardConfig",
+    "RewardFunction",
+    "RewardParts",
+    "claim_spans",
+    "make_reward_functions",
+    "reward_weights",
+    "score_batch",
+    "score_completion",
+    "text_of_completion",
+]
