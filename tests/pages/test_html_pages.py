@@ -94,7 +94,7 @@ def audit_page(folder: Path) -> str:
 
 def grpo_pages(folder: Path) -> dict[str, str]:
     row = Presenter(thinking=True, permute=False, seed=0).present(
-        [row_with_scene(0, np.random.default_rng([1]))], passes=0
+        [row_with_scene(0, np.random.default_rng([1]))], epoch=0
     )[0]
     texts = [EVIL, LONG]
     parts = [score_completion(text, row) for text in texts]

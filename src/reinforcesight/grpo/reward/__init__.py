@@ -1,6 +1,6 @@
 """The reward of GRPO: what a completion earns, part by part, checked against the scene of its picture."""
 
-from reinforcesight.grpo.reward.config import RewardConfig
+from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.reward.score import (
     PART_NAMES,
     RewardFunction,
@@ -15,9 +15,11 @@ from reinforcesight.grpo.reward.score import (
 
 __all__ = [
     "PART_NAMES",
+    "Gate",
     "RewardConfig",
     "RewardFunction",
     "RewardParts",
+    "RewardWeights",
     "claim_spans",
     "make_reward_functions",
     "reward_weights",
