@@ -46,7 +46,7 @@ class SplitFractions(StrictConfig):
 class GalleryOptions(StrictConfig):
     """The page ``gallery.html``."""
 
-    samples: int = Field(60, ge=1, description="number of questions on the page")
+    samples: int = Field(60, ge=1, description="Number of questions on the page")
 
 
 class RayOptions(StrictConfig):
@@ -55,7 +55,7 @@ class RayOptions(StrictConfig):
     RENAMED: ClassVar = {"most_actors": "max_actors"}
 
     address: str | None = Field(
-        None, description="address of a running cluster: auto or host:port; none: start Ray on this machine"
+        None, description="Address of a running cluster: auto or host:port; none: start Ray on this machine"
     )
     cpus_per_actor: float | None = Field(
         None, gt=0, description="CPU cores per actor; none: one, or less on a small machine"
@@ -63,7 +63,7 @@ class RayOptions(StrictConfig):
     gpus_per_actor: float | None = Field(
         None, ge=0, le=8, description="GPUs per actor of a model; none: a third if the cluster has GPUs"
     )
-    max_actors: int = Field(0, ge=0, description="maximum number of actors per model; 0: as many as fit")
+    max_actors: int = Field(0, ge=0, description="Maximum number of actors per model; 0: as many as fit")
 
 
 class GenerateConfig(StrictConfig):
@@ -76,43 +76,43 @@ class GenerateConfig(StrictConfig):
     }
 
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
-        "rendered", description="source of pictures and scenes"
+        "rendered", description="Source of pictures and scenes"
     )
-    input: Path | None = Field(None, description="path or hub name that the source reads; none for rendered")
-    output: Path = Field(description="output folder")
-    num_samples: int = Field(10_000, ge=1, description="number of questions")
-    seed: int = Field(0, ge=0, description="random seed")
-    workers: int = Field(0, ge=0, description="number of worker processes; 0: one per CPU core")
+    input: Path | None = Field(None, description="Path or hub name that the source reads; none for rendered")
+    output: Path = Field(description="Output folder")
+    num_samples: int = Field(10_000, ge=1, description="Number of questions")
+    seed: int = Field(0, ge=0, description="Random seed")
+    workers: int = Field(0, ge=0, description="Number of worker processes; 0: one per CPU core")
     engine: Literal["local", "ray"] = Field(
         "local",
         description="local: worker processes on this machine; ray: Ray Data on one or more machines",
     )
     shard: str = Field("0/1", description="I/N: scan only every N-th chunk of pictures, starting at chunk I")
     distribution: Literal["train", "held_out", "shifted"] = Field(
-        "train", description="distribution of rendered scenes"
+        "train", description="Distribution of rendered scenes"
     )
     max_questions_per_picture: int = Field(
         0,
         ge=0,
         le=64,
-        description="maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
+        description="Maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
     )
-    rows_per_file: int = Field(500, ge=1, description="number of questions per Parquet file")
+    rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
     templates: Path | None = Field(None, description="YAML file of question wordings; default: those of the package")
-    overwrite: bool = Field(False, description="replace a data set of another job in the output folder")
-    keep_work: bool = Field(False, description="keep the work files after the data set is finished")
+    overwrite: bool = Field(False, description="Replace a data set of another job in the output folder")
+    keep_work: bool = Field(False, description="Keep the work files after the data set is finished")
     calibration: Path | None = Field(
         None,
         description="calibration.json from reinforcesight calibrate, for photographs with estimated depth",
     )
     max_label_error: float = Field(
-        0.01, gt=0, lt=1, description="maximum share of wrong depth and distance labels (with --calibration)"
+        0.01, gt=0, lt=1, description="Maximum share of wrong depth and distance labels (with --calibration)"
     )
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
-        (448, 336), description="width and height of rendered pictures in pixels (repeat the flag)"
+        (448, 336), description="Width and height of rendered pictures in pixels (repeat the flag)"
     )
     forms: dict[Form, float] = Field(
-        default_factory=lambda: dict.fromkeys(Form, 1.0), description="question forms and their weights"
+        default_factory=lambda: dict.fromkeys(Form, 1.0), description="Question forms and their weights"
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()

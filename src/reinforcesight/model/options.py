@@ -23,7 +23,7 @@ class ModelOptions(StrictConfig):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Weights' dtype; auto: the checkpoint's on a GPU, float32 on a CPU"
     )
-    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="bitsandbytes quantisation of the base")
+    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="Bitsandbytes quantisation of the base")
     attn_implementation: str | None = Field(
         None, description="eager, sdpa, flash_attention_2, ...; default: the model's"
     )

@@ -88,40 +88,40 @@ class Reason(StrEnum):
 class RelationRules(StrictConfig):
     """Thresholds of the relations; all are ratios, explained in ``docs/relations.md``."""
 
-    min_side: float = Field(0.03, ge=0, description="minimum box side, as a share of the picture's short side")
-    min_area: float = Field(0.0008, ge=0, description="minimum box area, as a share of the picture")
-    min_visible: float = Field(0.7, ge=0, le=1, description="minimum visible share of an object")
+    min_side: float = Field(0.03, ge=0, description="Minimum box side, as a share of the picture's short side")
+    min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a share of the picture")
+    min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible share of an object")
     contained: float = Field(
-        0.9, gt=0, le=1, description="share inside another box from which an object is a part of the other"
+        0.9, gt=0, le=1, description="Share inside another box from which an object is a part of the other"
     )
-    picture_gap: float = Field(0.7, gt=0, description="minimum centre distance over the mean box side along the axis")
-    picture_shift: float = Field(0.05, ge=0, description="minimum centre distance, as a share of the picture")
+    picture_gap: float = Field(0.7, gt=0, description="Minimum centre distance over the mean box side along the axis")
+    picture_shift: float = Field(0.05, ge=0, description="Minimum centre distance, as a share of the picture")
     picture_overlap: float = Field(
-        0.35, ge=0, le=1, description="maximum overlap along the axis over the shorter side"
+        0.35, ge=0, le=1, description="Maximum overlap along the axis over the shorter side"
     )
-    depth_gap: float = Field(0.18, gt=0, lt=1, description="minimum relative depth gap: one minus near over far")
-    depth_spreads: float = Field(1.0, ge=0, description="minimum depth gap in units of the joint spread")
-    max_depth_spread: float = Field(0.2, gt=0, description="maximum spread of one object over its depth")
-    min_valid_depth: float = Field(0.3, ge=0, le=1, description="minimum share of the outline with depth")
-    distance_gap: float = Field(0.3, gt=0, lt=1, description="minimum relative gap of the distances to the anchor")
+    depth_gap: float = Field(0.18, gt=0, lt=1, description="Minimum relative depth gap: one minus near over far")
+    depth_spreads: float = Field(1.0, ge=0, description="Minimum depth gap in units of the joint spread")
+    max_depth_spread: float = Field(0.2, gt=0, description="Maximum spread of one object over its depth")
+    min_valid_depth: float = Field(0.3, ge=0, le=1, description="Minimum share of the outline with depth")
+    distance_gap: float = Field(0.3, gt=0, lt=1, description="Minimum relative gap of the distances to the anchor")
     distance_thickness: float = Field(
-        0.8, ge=0, description="minimum distance gap, first term: over the summed thickness of the objects"
+        0.8, ge=0, description="Minimum distance gap, first term: over the summed thickness of the objects"
     )
-    distance_depth: float = Field(0.08, ge=0, description="minimum distance gap, second term: over the mean depth")
+    distance_depth: float = Field(0.08, ge=0, description="Minimum distance gap, second term: over the mean depth")
     boxed_depth_spread: float = Field(
-        0.1, gt=0, description="max_depth_spread where there is no outline and depth is read in a box"
+        0.1, gt=0, description="Max_depth_spread where there is no outline and depth is read in a box"
     )
     boxed_factor: float = Field(
-        1.25, ge=1, description="factor on the gaps in depth and distance where an outline is unknown"
+        1.25, ge=1, description="Factor on the gaps in depth and distance where an outline is unknown"
     )
-    truncated_factor: float = Field(1.5, ge=1, description="factor on the gap where an object is truncated")
+    truncated_factor: float = Field(1.5, ge=1, description="Factor on the gap where an object is truncated")
     min_depth_score: float = Field(
         0.0,
         ge=0,
-        description="minimum depth gap over all views of the picture (docs/calibration.md); 0: not required",
+        description="Minimum depth gap over all views of the picture (docs/calibration.md); 0: not required",
     )
     min_distance_score: float = Field(
-        0.0, ge=0, description="minimum distance gap over all views of the picture; 0: not required"
+        0.0, ge=0, description="Minimum distance gap over all views of the picture; 0: not required"
     )
 
 

@@ -15,23 +15,23 @@ class AuditConfig(StrictConfig):
 
     RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
 
-    dataset: Path = Field(description="folder of the data set, as written by generate")
-    report: Path | None = Field(None, description="also write a report to this .json or .html file")
+    dataset: Path = Field(description="Folder of the data set, as written by generate")
+    report: Path | None = Field(None, description="Also write a report to this .json or .html file")
     cv_bench_files: Path | None = Field(
-        None, description="names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"
+        None, description="Names of CV-Bench's source files: text, CSV, JSON lines, Parquet or a folder"
     )
     cv_bench_images: Path | None = Field(
         None, description="CV-Bench's pictures: a folder, Parquet, or text with perceptual hashes"
     )
-    seed: int = Field(0, ge=0, description="random seed of folds and samples")
-    max_pictures: int = Field(0, ge=0, description="maximum number of pictures to decode; 0: all")
+    seed: int = Field(0, ge=0, description="Random seed of folds and samples")
+    max_pictures: int = Field(0, ge=0, description="Maximum number of pictures to decode; 0: all")
     max_texts: int = Field(
-        20_000, ge=0, description="maximum number of questions for guessing answers from text; 0: all"
+        20_000, ge=0, description="Maximum number of questions for guessing answers from text; 0: all"
     )
     max_hash_distance: int = Field(
         6,
         ge=0,
         le=16,
-        description="perceptual hashes of copies of one picture differ in at most this many of 64 bits",
+        description="Perceptual hashes of copies of one picture differ in at most this many of 64 bits",
     )
-    quiet: bool = Field(False, description="print no tables")
+    quiet: bool = Field(False, description="Print no tables")

@@ -31,28 +31,28 @@ class GateRules(StrictConfig):
 
     RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
-    min_score: Share = Field(0.35, description="minimum score of a detection")
+    min_score: Share = Field(0.35, description="Minimum score of a detection")
     doubt_score: Share = Field(
         0.2,
-        description="a detection between this and min_score is left out, and its name is no longer unique",
+        description="A detection between this and min_score is left out, and its name is no longer unique",
     )
-    same_box: Share = Field(0.6, description="overlap from which two boxes of one name are the same thing")
-    nested: Share = Field(0.85, description="share inside another box of its name from which a box is a part")
-    other_name: Share = Field(0.75, description="overlap from which boxes of two names are the same thing")
+    same_box: Share = Field(0.6, description="Overlap from which two boxes of one name are the same thing")
+    nested: Share = Field(0.85, description="Share inside another box of its name from which a box is a part")
+    other_name: Share = Field(0.75, description="Overlap from which boxes of two names are the same thing")
     name_margin: Share = Field(
-        0.1, description="minimum lead of a box's score over one of another name on the same thing"
+        0.1, description="Minimum lead of a box's score over one of another name on the same thing"
     )
-    second_overlap: Share = Field(0.5, description="minimum overlap with the box of a second detector, if any")
+    second_overlap: Share = Field(0.5, description="Minimum overlap with the box of a second detector, if any")
     depth_agreement: Share = Field(
-        0.15, description="maximum relative difference from the depth of a second depth model, if any"
+        0.15, description="Maximum relative difference from the depth of a second depth model, if any"
     )
-    fills_picture: Share = Field(0.9, description="maximum share of the picture that one thing covers")
-    min_trace_inside: Share = Field(0.3, description="minimum share of a phrase's trace inside its box")
-    min_mask_score: Share = Field(0.6, description="minimum mask quality, as estimated by the segmenter")
-    mask_box: Share = Field(0.6, description="minimum overlap of a box with the box of its mask")
-    same_mask: Share = Field(0.7, description="overlap from which two masks are the same thing")
-    min_valid_depth: Share = Field(0.5, description="minimum share of a picture with a depth reading")
-    max_objects: int = Field(40, ge=1, description="maximum number of detections in one picture, best first")
+    fills_picture: Share = Field(0.9, description="Maximum share of the picture that one thing covers")
+    min_trace_inside: Share = Field(0.3, description="Minimum share of a phrase's trace inside its box")
+    min_mask_score: Share = Field(0.6, description="Minimum mask quality, as estimated by the segmenter")
+    mask_box: Share = Field(0.6, description="Minimum overlap of a box with the box of its mask")
+    same_mask: Share = Field(0.7, description="Overlap from which two masks are the same thing")
+    min_valid_depth: Share = Field(0.5, description="Minimum share of a picture with a depth reading")
+    max_objects: int = Field(40, ge=1, description="Maximum number of detections in one picture, best first")
 
 
 class PerceptionConfig(StrictConfig):
@@ -60,35 +60,35 @@ class PerceptionConfig(StrictConfig):
 
     depth_model: str | None = Field(
         "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
-        description="depth model (Depth Anything V2, Depth Pro, DPT, VGGT); none: no depth",
+        description="Depth model (Depth Anything V2, Depth Pro, DPT, VGGT); none: no depth",
     )
-    depth_revision: str = Field("main", description="hub revision of the depth model")
+    depth_revision: str = Field("main", description="Hub revision of the depth model")
     grounding_model: str = Field(
         "IDEA-Research/grounding-dino-tiny",
-        description="detector of named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
+        description="Detector of named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
     )
-    grounding_revision: str = Field("main", description="hub revision of the detector")
+    grounding_revision: str = Field("main", description="Hub revision of the detector")
     second_grounding_model: str | None = Field(
         "google/owlv2-base-patch16-ensemble",
-        description="second detector of another architecture; keep only boxes that both find. none: one detector, "
+        description="Second detector of another architecture; keep only boxes that both find. none: one detector, "
         "whose confident mistakes become wrong labels. Default where only grounding_model is given: none",
     )
-    second_grounding_revision: str = Field("main", description="hub revision of the second detector")
+    second_grounding_revision: str = Field("main", description="Hub revision of the second detector")
     depth_views: bool = Field(
         False,
-        description="also estimate depth from the mirror image, a smaller copy and four crops of each picture (seven "
+        description="Also estimate depth from the mirror image, a smaller copy and four crops of each picture (seven "
         "times the cost), so that claims on which they disagree can be left out: see reinforcesight calibrate",
     )
     second_depth_model: str | None = Field(
-        None, description="second depth model; use depth only where both agree. none: one depth model"
+        None, description="Second depth model; use depth only where both agree. none: one depth model"
     )
-    second_depth_revision: str = Field("main", description="hub revision of the second depth model")
+    second_depth_revision: str = Field("main", description="Hub revision of the second depth model")
     segmentation_model: str | None = Field(
-        "facebook/sam2.1-hiera-small", description="segmenter (SAM 2); none: boxes only"
+        "facebook/sam2.1-hiera-small", description="Segmenter (SAM 2); none: boxes only"
     )
-    segmentation_revision: str = Field("main", description="hub revision of the segmenter")
+    segmentation_revision: str = Field("main", description="Hub revision of the segmenter")
     vocabulary: tuple[str, ...] = Field(
-        DEFAULT_VOCABULARY, min_length=1, description="nouns to look for in pictures without text"
+        DEFAULT_VOCABULARY, min_length=1, description="Nouns to look for in pictures without text"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
@@ -97,12 +97,12 @@ class PerceptionConfig(StrictConfig):
     max_side: int = Field(
         1600,
         ge=64,
-        description="maximum side in pixels; larger pictures are scaled down, also in the data set",
+        description="Maximum side in pixels; larger pictures are scaled down, also in the data set",
     )
-    batch_size: int = Field(4, ge=1, description="pictures in one call of a model")
-    chunk_size: int = Field(16, ge=1, description="pictures that go through one model before the next")
-    keep_loaded: bool = Field(True, description="keep all models in memory between chunks")
-    cache: Path | None = Field(None, description="folder of model results; none: not kept after the run")
+    batch_size: int = Field(4, ge=1, description="Pictures in one call of a model")
+    chunk_size: int = Field(16, ge=1, description="Pictures that go through one model before the next")
+    keep_loaded: bool = Field(True, description="Keep all models in memory between chunks")
+    cache: Path | None = Field(None, description="Folder of model results; none: not kept after the run")
     gates: GateRules = GateRules()
 
     @model_validator(mode="before")

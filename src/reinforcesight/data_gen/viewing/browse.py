@@ -39,12 +39,12 @@ _POLICY = (
 class BrowseConfig(StrictConfig):
     """Settings of the local web page."""
 
-    dataset: Annotated[Path, Field(description="folder of the data set, as made by generate")]
-    port: Annotated[int, Field(ge=0, le=65535, description="port of the page; 0 takes a free one")] = 8765
-    host: Annotated[str, Field(description="address to listen on; other machines can't reach the default one")] = (
+    dataset: Annotated[Path, Field(description="Folder of the data set, as made by generate")]
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0 takes a free one")] = 8765
+    host: Annotated[str, Field(description="Address to listen on; other machines can't reach the default one")] = (
         "127.0.0.1"
     )
-    open_browser: Annotated[bool, Field(description="open the page in the web browser")] = False
+    open_browser: Annotated[bool, Field(description="Open the page in the web browser")] = False
 
 
 def browse(config: BrowseConfig) -> None:

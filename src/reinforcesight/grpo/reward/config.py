@@ -28,37 +28,37 @@ class Gate(StrEnum):
 class RewardWeights(StrictConfig):
     """Weight of each part in the total."""
 
-    accuracy: Annotated[Weight, Field(description="the judge reads the right letter")] = 1.0
-    format: Annotated[Weight, Field(description="exactly the required blocks")] = 0.1
-    qualitative: Annotated[Weight, Field(description="no numbers in the reasoning")] = 0.1
-    grounded: Annotated[Weight, Field(description="claims of the reasoning agree with the scene")] = 0.3
-    consistent: Annotated[Weight, Field(description="the answer follows from the reasoning's claims")] = 0.2
-    over_length: Annotated[Weight, Field(description="penalty for long reasoning")] = 0.3
-    repetition: Annotated[Weight, Field(description="penalty for repeated word sequences")] = 0.3
+    accuracy: Annotated[Weight, Field(description="The judge reads the right letter")] = 1.0
+    format: Annotated[Weight, Field(description="Exactly the required blocks")] = 0.1
+    qualitative: Annotated[Weight, Field(description="No numbers in the reasoning")] = 0.1
+    grounded: Annotated[Weight, Field(description="Claims of the reasoning agree with the scene")] = 0.3
+    consistent: Annotated[Weight, Field(description="The answer follows from the reasoning's claims")] = 0.2
+    over_length: Annotated[Weight, Field(description="Penalty for long reasoning")] = 0.3
+    repetition: Annotated[Weight, Field(description="Penalty for repeated word sequences")] = 0.3
 
 
 class RewardConfig(StrictConfig):
     """Settings of the reward; ``docs/rewards.md`` gives the formulae and the reasons."""
 
     weights: RewardWeights = RewardWeights()
-    gate: Annotated[Gate, Field(description="what must hold before the answer counts")] = Gate.REASONING
-    thinking: Annotated[bool, Field(description="require a reasoning block; off: an answer block alone")] = True
-    max_claims: Annotated[int, Field(ge=1, description="supported claims that count towards grounding")] = 1
-    soft_words: Annotated[int, Field(ge=1, description="words of reasoning without a penalty")] = 120
+    gate: Annotated[Gate, Field(description="What must hold before the answer counts")] = Gate.REASONING
+    thinking: Annotated[bool, Field(description="Require a reasoning block; off: an answer block alone")] = True
+    max_claims: Annotated[int, Field(ge=1, description="Supported claims that count towards grounding")] = 1
+    soft_words: Annotated[int, Field(ge=1, description="Words of reasoning without a penalty")] = 120
     max_words: Annotated[
         int,
-        Field(ge=2, description="words of reasoning with the full penalty; no answer counts from here on"),
+        Field(ge=2, description="Words of reasoning with the full penalty; no answer counts from here on"),
     ] = 240
-    ngram: Annotated[int, Field(ge=2, description="words in a sequence that counts as repeated")] = 4
+    ngram: Annotated[int, Field(ge=2, description="Words in a sequence that counts as repeated")] = 4
     repetition_allowed: Annotated[
-        float, Field(ge=0, lt=1, description="share of repeated sequences without a penalty")
+        float, Field(ge=0, lt=1, description="Share of repeated sequences without a penalty")
     ] = 0.2
     repetition_limit: Annotated[
-        float, Field(gt=0, le=1, description="share of repeated sequences from which no answer counts")
+        float, Field(gt=0, le=1, description="Share of repeated sequences from which no answer counts")
     ] = 0.4
-    max_answer_words: Annotated[int, Field(ge=1, description="maximum words in the answer block")] = 20
+    max_answer_words: Annotated[int, Field(ge=1, description="Maximum words in the answer block")] = 20
     rules: Annotated[
-        RelationRules, Field(description="margins by which the scene supports or contradicts a claim")
+        RelationRules, Field(description="Margins by which the scene supports or contradicts a claim")
     ] = RelationRules()
 
     @field_validator("gate", mode="before")
