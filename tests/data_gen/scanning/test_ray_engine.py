@@ -183,7 +183,7 @@ def test_a_machine_without_the_shared_folder(tmp_path: Path, cluster: str) -> No
     ray.init(address=cluster, log_to_driver=False)
     try:
         actor = ray.remote(ScanStage).remote(_Plan(context, 16, frozenset({0}), "mark"))
-        batch = {"unit": [0], "machines": [""], "told": [""], "error": [""]}
+        batch = {"unit": [0], "machines": [""], "messages": [""], "error": [""]}
         made = ray.get(actor.__call__.remote(batch))
     finally:
         ray.shutdown()
