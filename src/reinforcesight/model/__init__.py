@@ -1,1 +1,1 @@
-"""Models: loading, processor, the one chat format, tiny models, asking and exporting."""
+"""Models: loading, processor, chat format, asking, model card; and the embedded nano."""

@@ -1,6 +1,6 @@
 """Processors that need no torchvision: pictures and text only, never video.
 
-``Qwen2_5_VLProcessor`` and its relatives insist on a video processor, which insists on torchvision. The class
+``Qwen2_5_VLProcessor`` and its relatives require a video processor, which requires torchvision. The class
 made here takes the picture processor's PIL variant and the tokenizer alone, gives the same tensors, and writes
 files from which stock transformers builds its full processor on a host that has torchvision.
 """

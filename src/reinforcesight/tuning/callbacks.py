@@ -71,7 +71,7 @@ class CheckpointKeeper(TrainerCallback):
 class StopOnSignal(TrainerCallback):
     """On SIGTERM or SIGINT, finish the step, save, and stop; all processes stop after the same step.
 
-    Use as a context manager around ``train()``. A second signal has its ordinary effect.
+    Use as a context manager around ``train()``. A second signal is handled as usual.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class StopOnSignal(TrainerCallback):
         return self._agreed is not None
 
     def check(self) -> None:
-        """Stop a long evaluation, on one process only: several would wait for each other.
+        """Stop a long evaluation. Does nothing with several processes: the others would hang.
 
         Raises:
             TrainingStoppedError: A signal has come.
@@ -123,11 +123,11 @@ class StopWithoutProgress(EarlyStoppingCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Nothing: the original warns that ``load_best_model_at_end`` is off."""
+        """Does nothing; the parent would warn that ``load_best_model_at_end`` is off."""
 
 
 class RecordMetrics(TrainerCallback):
-    """Appends what the Trainer logs to the run record, refreshes the curves, and shows steps and figures."""
+    """Appends what the Trainer logs to the run record, refreshes the curves, and shows progress with loss, reward and accuracy."""
 
     def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
         self.record = record

@@ -52,7 +52,7 @@ class ResumableTrainer:
         self.model.load_state_dict(saved.state_dict())
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """None per checkpoint; the published model gets one made from the run record."""
+        """Writes no card for checkpoints; the published model gets one made from the run record."""
 
     def save_now(self: Any) -> None:
         """Write a checkpoint of the last whole step, unless there is one."""
