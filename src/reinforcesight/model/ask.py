@@ -32,7 +32,7 @@ class AskConfig(StrictConfig):
     model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
     box: tuple[str, ...] = Field(
         (),
-        description='Box to draw around a named object, "name=x0,y0,x1,y1" in pixels, after EXIF rotation; at most three',
+        description='Box drawn around a named object, "name=x0,y0,x1,y1" in pixels, after EXIF rotation; at most three',
     )
     batch: Path | None = Field(
         None,

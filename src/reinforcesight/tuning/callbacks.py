@@ -127,7 +127,7 @@ class StopWithoutProgress(EarlyStoppingCallback):
 
 
 class RecordMetrics(TrainerCallback):
-    """Appends what the Trainer logs to the run record, refreshes the curves, and shows progress with loss, reward and accuracy."""
+    """Appends what the Trainer logs to the run record, refreshes the curves, and shows progress with its figures."""
 
     def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
         self.record = record
