@@ -7,6 +7,7 @@ small model on a CPU; decoding gives the wording back letter by letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +15,48 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from nano.tokens import END_OF_TEXT, SPECIAL_TOKENS
 from reinforcesight import protocol
-from reinforcesight.data_gen.questions.reasoning import fixed_parts
+from reinforcesight.data_gen.questions import reasoning
 from reinforcesight.errors import require_module
+from reinforcesight.language.claims import CLAIM_PHRASES
 
 transformers = require_module("transformers", extra="train")
+
+_SLOT = re.compile(r"\{[^}]*\}|<[xy]>")
+
+
+def _fixed_parts() -> tuple[str, ...]:
+    """The text between the objects' names in all reasoning patterns: clauses of two words or more.
+
+    Each begins with the space before it, except for openings, which begin a text.
+    """
+    patterns = [
+        *reasoning.PLACED_APART,
+        *reasoning._PLACED_TOGETHER,
+        *reasoning._APART.values(),
+        *reasoning._OVERLAP.values(),
+        *(text for group in (reasoning._DEPTHS, reasoning._DISTANCES) for texts in group.values() for text in texts),
+        *(reasoning._WELL_APART, reasoning._GAP_AGREES),
+        *(text for texts in reasoning._LEADS.values() for text in texts),
+        *reasoning._LEADS_TOGETHER,
+        *reasoning._WORD_ENDINGS,
+        *reasoning._NAME_ENDINGS,
+        *reasoning._YES_ENDINGS,
+        *reasoning._NO_ENDINGS,
+        reasoning._OPTION_NAMES,
+        reasoning._OPTION_WORDS,
+        "{x} the answer is option {x}.",
+        "As for the options, {x}",
+        *(f"{{x}} is option {protocol.letter(i)}" for i in range(6)),
+        *(f"{{x}} {words}" for words in reasoning._SHORT.values()),
+        *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
+        *(f"{{x}} {words}" for bands in reasoning.PLACES.values() for band in bands for words in band),
+        *(f"{{x}} {words}" for _, words in reasoning.NEARNESS),
+    ]
+    parts = [f" {part}" for text in patterns for part in _SLOT.split(text) if part[:1].isalpha()]
+    parts += [part for text in patterns for part in _SLOT.split(text) if not part[:1].isalpha()]
+    parts += [part for texts in reasoning._OPENINGS.values() for text in texts for part in _SLOT.split(text)]
+    return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
+
 
 _COLOURS = ("red", "blue", "green")
 FIXED_WORDINGS: tuple[str, ...] = (
@@ -36,7 +75,7 @@ FIXED_WORDINGS: tuple[str, ...] = (
     *(f" (highlighted by a {colour} box)" for colour in _COLOURS),
     *(f" in the {colour} box" for colour in _COLOURS),
     # What stands between the names in reasoning, so that a thought is a few dozen tokens.
-    *fixed_parts(),
+    *_fixed_parts(),
     *(f"({protocol.letter(i)})" for i in range(6)),
     "<think>",
     "</think>",

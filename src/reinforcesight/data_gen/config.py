@@ -167,17 +167,12 @@ class GenerateConfig(StrictConfig):
 class GenerateReport:
     """How the command ended.
 
-    Attributes:
-        output: Folder of the data set.
-        state: "finished"; "already_finished": there was nothing to do; "shard_done": other shards are missing;
-            "stopped": after SIGINT or SIGTERM.
-        rows: Number of questions by split.
-        seconds: Wall-clock time.
-        exit_code: Exit status of the command.
+    States: "finished"; "already_finished": there was nothing to do; "shard_done": other shards are missing; "stopped":
+    after SIGINT or SIGTERM.
     """
 
     output: Path
     state: Literal["finished", "already_finished", "shard_done", "stopped"]
-    rows: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)  # number of questions by split
+    seconds: float = 0.0  # wall-clock time
     exit_code: int = 0

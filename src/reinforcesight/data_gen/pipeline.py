@@ -109,13 +109,11 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
 
 def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     started = time.monotonic()
-    label_error: dict[str, Any] | None = None
-    if config.calibration is not None:
-        config, label_error = _calibrated(config)
+    config, label_error = _calibrated(config)
     source = source or build_source(config)
-    if label_error is not None:
-        _check_depth_model(source, label_error["depth_model"])
-    job = Job(config.output, job_identity(config, source) | ({"label_error": label_error} if label_error else {}))
+    if label_error:
+        _check_depth_model(source, label_error["label_error"]["depth_model"])
+    job = Job(config.output, job_identity(config, source) | label_error)
     if job.open(overwrite=config.overwrite):
         click.echo(f"{config.output}: already finished, nothing to do")
         return GenerateReport(config.output, "already_finished")
@@ -137,13 +135,14 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
 
 def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]:
     """The settings with rules strict enough for the wanted label error, and what is known of that error."""
+    if config.calibration is None:
+        return config, {}
     from reinforcesight.data_gen.calibration.record import Calibration
 
-    assert config.calibration is not None
     calibration = Calibration.load(config.calibration)
     rules, label_error = calibration.rules_for(config.max_label_error, config.rules)
     perception = config.perception.model_copy(update={"depth_views": calibration.views})
-    return config.model_copy(update={"rules": rules, "perception": perception}), label_error
+    return config.model_copy(update={"rules": rules, "perception": perception}), {"label_error": label_error}
 
 
 def _check_depth_model(source: Source, calibrated: str) -> None:
@@ -167,12 +166,11 @@ def build_source(config: GenerateConfig) -> Source:
         from reinforcesight.data_gen.sources.rendered import RenderedSource
 
         return RenderedSource(config.seed, config.distribution, config.picture_size, config.rendering)
+    assert config.input is not None
     if config.source == "annotated":
         from reinforcesight.data_gen.sources.annotated import AnnotatedSource
 
-        assert config.input is not None
         return AnnotatedSource(config.input)
-    assert config.input is not None
     perception = config.perception
     if config.source == "vqasynth":
         from reinforcesight.data_gen.vqasynth.source import VqasynthSource
@@ -197,12 +195,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_bytes()
-    settings = (
-        "num_samples",
-        "seed",
-        "max_questions_per_picture",
-        "rows_per_file",
-    )
+    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file")
     identity: dict[str, Any] = {"format": _FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
@@ -242,23 +235,14 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Generation:
-    """The steps of one job.
-
-    Attributes:
-        config: Settings.
-        source: Source of the pictures.
-        job: Output folder.
-        context: Context of the scan.
-        pool: Worker processes.
-        pictures: Number of pictures; grows if an endless source needs more.
-    """
+    """The steps of one job."""
 
     config: GenerateConfig
     source: Source
     job: Job
     context: ScanContext
     pool: TaskPool
-    pictures: int = 0
+    pictures: int = 0  # grows if an endless source needs more
 
     def run(self) -> Manifest | None:
         """Returns ``None`` if other shards, or another process, must finish the data set."""

@@ -10,59 +10,32 @@ from reinforcesight.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An annotation or detection that was left out.
+    """An annotation or detection that was left out."""
 
-    Attributes:
-        reason: Short snake_case name, counted in ``rejections.json``.
-        detail: File, annotation id and value.
-    """
-
-    reason: str
-    detail: str
+    reason: str  # snake_case, counted in rejections.json
+    detail: str  # file, annotation id and value
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePicture:
-    """One picture with its scene.
+    """One picture with its scene, and what was left out of it."""
 
-    Attributes:
-        index: Position in the source.
-        source: Name of the source, such as "rendered".
-        source_id: Unique and stable name of the picture within the source, such as its file name.
-        scene: Its objects.
-        image: The encoded picture (PNG or JPEG), as the data set stores it.
-        skipped: Annotations that were left out.
-    """
-
-    index: int
+    index: int  # position in the source
     source: str
-    source_id: str
+    source_id: str  # unique and stable within the source, such as the file name
     scene: Scene
-    image: bytes
+    image: bytes  # PNG or JPEG, as the data set stores it
     skipped: tuple[Skipped, ...] = field(default=())
 
 
 class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not a failure of the program
-    """This picture can't be used; the pipeline counts the reason, reports the picture and continues.
+    """This picture can't be used; the pipeline counts the reason, reports the picture and continues."""
 
-    Args:
-        reason: Short snake_case name, counted in ``rejections.json``.
-        detail: What is wrong, and where.
-        source_id: Name of the picture.
-    """
-
-    def __init__(self, reason: str, detail: str, *, source_id: str) -> None:
+    def __init__(self, reason: str, detail: str, source_id: str) -> None:
         super().__init__(reason, detail, source_id)
         self.reason = reason
         self.detail = detail
         self.source_id = source_id
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_rejected, (self.reason, self.detail, self.source_id))
-
-
-def _rejected(reason: str, detail: str, source_id: str) -> PictureRejected:
-    return PictureRejected(reason, detail, source_id=source_id)
 
 
 class Source(Protocol):

@@ -13,6 +13,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -64,11 +65,7 @@ class PictureError(InputError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (self.reason, self.what, self.where))
-
-
-def _rebuild(reason: str, what: str, where: str | None) -> PictureError:
-    return PictureError(what, reason, where=where)
+        return (partial(PictureError, where=self.where), (self.what, self.reason))
 
 
 def read_bytes(path: Path) -> bytes:

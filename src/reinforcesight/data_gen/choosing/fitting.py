@@ -32,23 +32,14 @@ _ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A plan and how many questions it yields.
-
-    Attributes:
-        borders: Which picture belongs to which split.
-        quotas: Planned questions of each split.
-        supply: Possible questions of each split.
-        taken: Questions of each split that the selection yields.
-        missing: How many fewer they are than asked for.
-        pictures: Pictures with at least one clear pair.
-    """
+    """A plan, by split, and how many questions it yields."""
 
     borders: SplitBorders
     quotas: Mapping[str, Quota]
     supply: Mapping[str, Supply]
-    taken: Mapping[str, int]
-    missing: int
-    pictures: int
+    taken: Mapping[str, int]  # questions that the selection yields
+    missing: int  # how many fewer they are than asked for
+    pictures: int  # with at least one clear pair
 
 
 def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:

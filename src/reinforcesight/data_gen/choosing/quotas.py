@@ -17,36 +17,22 @@ from reinforcesight.relations.kinds import Axis, Relation
 
 @dataclass(frozen=True, slots=True)
 class QuestionKind:
-    """What a question asks and which option is right.
+    """What a question asks and which option is right."""
 
-    Attributes:
-        relation: The relation that holds of subject to reference.
-        form: How it is asked.
-        answer_index: Position of the right option.
-        affirm: Yes/no questions: the right answer is "yes". True for all others.
-    """
-
-    relation: Relation
+    relation: Relation  # that holds of subject to reference
     form: Form
     answer_index: int
-    affirm: bool = True
+    affirm: bool = True  # yes/no questions: the right answer is "yes"
 
 
 @dataclass(slots=True)
 class Supply:
-    """What one split's pictures allow.
+    """What one split's pictures allow."""
 
-    Attributes:
-        pictures: Pictures with at least one pair.
-        capacity: Maximum number of questions about all of them.
-        pairs: Pairs by axis that can be asked about, within the limit for each picture.
-        named: Those of them whose objects have unique names, and so need no drawn box.
-    """
-
-    pictures: int = 0
-    capacity: int = 0
-    pairs: Counter[Axis] = field(default_factory=Counter)
-    named: Counter[Axis] = field(default_factory=Counter)
+    pictures: int = 0  # with at least one pair
+    capacity: int = 0  # maximum number of questions about all of them
+    pairs: Counter[Axis] = field(default_factory=Counter)  # within the limit for each picture
+    named: Counter[Axis] = field(default_factory=Counter)  # those with unique names, which need no drawn box
 
 
 @dataclass(frozen=True, slots=True)

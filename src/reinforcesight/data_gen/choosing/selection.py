@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from zlib import crc32
 
 import numpy as np
@@ -32,14 +31,10 @@ class SplitBorders:
     """Assigns pictures to splits by a digest of their content and the seed.
 
     The same picture under two names goes to the same split.
-
-    Attributes:
-        seed: Seed of the data set.
-        upper: Split names with the first digest value beyond them, in increasing order.
     """
 
     seed: int
-    upper: tuple[tuple[str, float], ...]
+    upper: tuple[tuple[str, float], ...]  # splits with the first digest value beyond them, in increasing order
 
     def split_of(self, content: str) -> str:
         value = _fraction(self.seed, content)
@@ -54,12 +49,14 @@ def _fraction(seed: int, content: str) -> float:
 def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, seed: int) -> SplitBorders:
     """Borders that give each split its share of the different pictures, and at least one if there are enough.
 
-    Args:
-        contents: Digests of the pictures; the first 4096 different ones count.
-        fractions: Share of each split; the first one (train) gets the rest.
-        seed: Seed of the data set.
+    The first split (train) gets the rest.
     """
-    values = sorted({_fraction(seed, content) for content in islice(_unique(contents), _BORDER_SAMPLE)})
+    seen: dict[str, None] = {}
+    for content in contents:
+        seen[content] = None
+        if len(seen) == _BORDER_SAMPLE:
+            break
+    values = sorted({_fraction(seed, content) for content in seen})
     total = sum(fractions.values())
     names = [name for name, share in fractions.items() if share > 0]
     upper: list[tuple[str, float]] = []
@@ -74,30 +71,14 @@ def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, se
     return SplitBorders(seed, (*upper, (names[0], 2.0)))
 
 
-def _unique(contents: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for content in contents:
-        if content not in seen and len(seen) < _BORDER_SAMPLE:
-            seen.add(content)
-            yield content
-
-
 @dataclass(frozen=True, slots=True)
 class SelectionRules:
-    """What the selection depends on, apart from the pictures.
+    """What the selection depends on, apart from the pictures."""
 
-    Attributes:
-        samples: Number of questions asked for.
-        fractions: Share of each split.
-        forms: Weight of each form.
-        limit: Maximum number of questions about a picture.
-        seed: Seed of the data set.
-    """
-
-    samples: int
-    fractions: Mapping[str, float]
+    samples: int  # questions asked for
+    fractions: Mapping[str, float]  # share of each split
     forms: Mapping[Form, float]
-    limit: int
+    limit: int  # maximum number of questions about a picture
     seed: int
 
     @property
@@ -244,15 +225,7 @@ def select(
     supply: Mapping[str, Supply],
     rules: SelectionRules,
 ) -> Iterator[Selection]:
-    """Select the questions, picture by picture in order. Pictures without questions are left out.
-
-    Args:
-        pictures: All scanned pictures.
-        borders: Which picture belongs to which split.
-        quotas: Questions that each split should get.
-        supply: Possible questions of each split, from :func:`count_supply`.
-        rules: Limits for each picture.
-    """
+    """Select the questions, picture by picture in order. Pictures without questions are left out."""
     states = {name: _SplitState(quota, supply[name]) for name, quota in quotas.items()}
     forms = frozenset(form for quota in quotas.values() for _, form in quota.counts)
     for picture in pictures.summaries():

@@ -46,62 +46,37 @@ _COINCIDING = 0.7  # intersection over union above which two drawn boxes are har
 
 @dataclass(frozen=True)
 class Candidate:
-    """A relation that may be asked about.
-
-    Attributes:
-        axis: What is compared.
-        subject: Id of the object that the relation is about.
-        reference: Id of the object that it is compared with.
-        anchor: Id of the object that distances are measured from (axis distance only).
-        relation: The relation of subject to reference.
-        margin: Scale-free distance from a tie.
-        evidence: The values compared, as ``RelationResult.evidence``.
-        forms: Question forms that are unambiguous; never empty.
-    """
+    """A relation of subject to reference that may be asked about; the anchor is that of a distance."""
 
     axis: Axis
     subject: ObjectId
     reference: ObjectId
     anchor: ObjectId | None
     relation: Relation
-    margin: float
-    evidence: dict[str, Any]
-    # Stored in a fixed order: work files are the same whichever process writes them.
+    margin: float  # scale-free distance from a tie
+    evidence: dict[str, Any]  # as RelationResult.evidence
+    # The unambiguous ones, in a fixed order: work files are the same whichever process writes them.
     forms: Annotated[frozenset[Form], PlainSerializer(sorted, list[Form])]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question with all that its data set row needs, except the picture.
-
-    Attributes:
-        form: How it is asked.
-        relation: The relation of subject to reference.
-        task: CV-Bench's task: Relation, Depth or Distance.
-        question: The question alone.
-        choices: The options in order.
-        answer: Letter of the right option in brackets, "(A)".
-        answer_text: The right option.
-        prompt: The user's message: question, options if shown, instruction.
-        completion: Reasoning and answer in their tags.
-        reasoning: The reasoning alone.
-        boxes: Boxes to draw in the picture (pixels, xyxy half-open), each with its colour.
-        evidence: JSON values: ids, the relation asked for, the values compared, whether a floor was found.
-        margin, subject, reference, anchor: As in :class:`Candidate`, after a possible exchange.
-    """
+    """A question with all that its data set row needs, except the picture."""
 
     form: Form
-    relation: Relation
-    task: str
+    relation: Relation  # of subject to reference, after a possible exchange
+    task: str  # CV-Bench's: Relation, Depth or Distance
     question: str
     choices: tuple[str, ...]
-    answer: str
+    answer: str  # letter of the right option in brackets, "(A)"
     answer_text: str
-    prompt: str
-    completion: str
+    prompt: str  # question, options if shown, instruction
+    completion: str  # reasoning and answer in their tags
     reasoning: str
-    boxes: tuple[tuple[Box, str], ...]
-    evidence: dict[str, Any]
+    boxes: tuple[tuple[Box, str], ...]  # to draw: pixels, xyxy half-open, and colour
+    evidence: dict[
+        str, Any
+    ]  # JSON values: ids, the relation asked for, the values compared, whether a floor was found
     margin: float
     subject: ObjectId
     reference: ObjectId
@@ -181,8 +156,7 @@ def compose(
         scene: The scene of the candidate.
         candidate: A true relation.
         form: One of ``candidate.forms``.
-        relation: The candidate's relation, or its inverse, which exchanges subject and reference. "subject RELATION
-            reference" is true in both cases.
+        relation: The candidate's relation, or its inverse, which exchanges subject and reference.
         answer_index: Position of the right option, 0 or 1.
         affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
         templates: Question wordings.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,25 +25,17 @@ class Facts:
     """The input of :func:`write_reasoning`.
 
     Attributes:
-        form: The question form.
-        relation: The relation of subject to reference.
-        subject: The object that the relation is about.
-        reference: The object that it is compared with.
-        anchor: The third object (closer and farther only).
         names_answer: The answer is the subject's name; otherwise a relation word, or yes or no.
         subject_first: The text mentions the subject before the reference, for instance since it is option (A).
-        choices: The options in order.
-        answer_text: The right option.
         values: The evidence: "subject", "reference", and other values compared.
         margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
         alike: The names are ambiguous, so that each mention must name its box: the text is kept short.
         spots: For each role ("subject", "reference", "anchor") the horizontal centre as a share of the picture's width,
             and the depth in metres; ``None`` if depth isn't in metres.
-        style: How the text is worded.
     """
 
     form: Form
-    relation: Relation
+    relation: Relation  # of subject to reference
     subject: Mention
     reference: Mention
     anchor: Mention | None
@@ -202,7 +193,6 @@ _NO_ENDINGS: tuple[str, ...] = (
 )
 _OPTION_NAMES = "Option A names {x}, and option B names {y}."
 _OPTION_WORDS = "Option A says {first}, and option B says {second}."
-_SLOT = re.compile(r"\{[^}]*\}|<[xy]>")
 # Describes the right object briefly if the answer is a name.
 _SHORT: dict[Relation, str] = {
     Relation.LEFT: "farther to the left",
@@ -224,40 +214,6 @@ class _FirstWording(random.Random):
 
     def random(self) -> float:
         return math.nextafter(1.0, 0.0)
-
-
-def fixed_parts() -> tuple[str, ...]:
-    """The text between the objects' names in all reasoning patterns: clauses of two words or more.
-
-    Each begins with the space before it, except for openings, which begin a text.
-    """
-    patterns = [
-        *PLACED_APART,
-        *_PLACED_TOGETHER,
-        *_APART.values(),
-        *_OVERLAP.values(),
-        *(text for group in (_DEPTHS, _DISTANCES) for texts in group.values() for text in texts),
-        *(_WELL_APART, _GAP_AGREES),
-        *(text for texts in _LEADS.values() for text in texts),
-        *_LEADS_TOGETHER,
-        *_WORD_ENDINGS,
-        *_NAME_ENDINGS,
-        *_YES_ENDINGS,
-        *_NO_ENDINGS,
-        _OPTION_NAMES,
-        _OPTION_WORDS,
-        "{x} the answer is option {x}.",
-        "As for the options, {x}",
-        *(f"{{x}} is option {letter(i)}" for i in range(6)),
-        *(f"{{x}} {words}" for words in _SHORT.values()),
-        *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
-        *(f"{{x}} {words}" for bands in PLACES.values() for band in bands for words in band),
-        *(f"{{x}} {words}" for _, words in NEARNESS),
-    ]
-    parts = [f" {part}" for text in patterns for part in _SLOT.split(text) if part[:1].isalpha()]
-    parts += [part for text in patterns for part in _SLOT.split(text) if not part[:1].isalpha()]
-    parts += [part for texts in _OPENINGS.values() for text in texts for part in _SLOT.split(text)]
-    return tuple(dict.fromkeys(part.rstrip() for part in parts if len(part.split()) > 1))
 
 
 # Adjective for one of two objects, used with fixed wording.

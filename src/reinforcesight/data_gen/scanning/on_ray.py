@@ -21,6 +21,7 @@ import os
 import re
 import socket
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,23 +145,16 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Assigns pictures to units.
-
-    Attributes:
-        context: As for a worker of the local engine.
-        pictures: Number of pictures.
-        missing: Numbers of the work files to write.
-        mark: Part of the name of the marker file in the shared folders.
-    """
+    """Assigns pictures to units."""
 
     context: ScanContext
-    pictures: int
-    missing: frozenset[int]
-    mark: str
+    pictures: int  # number of pictures
+    missing: frozenset[int]  # numbers of the work files to write
+    mark: str  # part of the name of the marker file in the shared folders
 
     @property
     def size(self) -> int:
-        """Number of pictures in a unit."""
+        """Pictures per unit."""
         return math.lcm(self._chunk_size, CHUNK_PICTURES)
 
     @property
@@ -243,7 +237,7 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
         with Progress("pictures", total) as progress:
             for row in data.iter_rows():
                 if row["error"]:
-                    raise _error_of(row["error"])
+                    raise InputError(**json.loads(row["error"]))
                 if row["messages"]:
                     progress.say(row["messages"])
                 machines.update(row["machines"].split())
@@ -273,7 +267,7 @@ def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanCo
     return cpus, math.floor(100 / len(source.model_roles())) / 100 if resources.get("GPU", 0) else 0.0
 
 
-class _Stage:
+class _Stage(ABC):
     """Base of the actors: holds the plan, checks the shared folders, and returns errors as data."""
 
     def __init__(self, plan: _Plan) -> None:
@@ -291,9 +285,9 @@ class _Stage:
                     fix="give an output folder (and perception.cache) that all machines share",
                 )
 
+    @abstractmethod
     def work(self, unit: _Unit) -> str:
         """Process a unit; returns a message for the user, or an empty string."""
-        raise NotImplementedError
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Process one unit and add the machine's name; a unit that failed before is passed on unchanged."""
@@ -305,7 +299,7 @@ class _Stage:
                     raise self._unfit
                 messages += self.work(self._plan.unit(number))
             except ReinforceSightError as failed:
-                error = json.dumps([failed.what, failed.where, failed.fix])
+                error = json.dumps({"what": failed.what, "where": failed.where, "fix": failed.fix})
             machines = " ".join(dict.fromkeys([*machines.split(), self._machine]))
         return {"unit": [number], "machines": [machines], "messages": [messages], "error": [error]}
 
@@ -345,8 +339,3 @@ class ScanStage(_Stage):
         for task in unit.tasks:
             scan_chunk(self._plan.context, task)
         return ""
-
-
-def _error_of(text: str) -> ReinforceSightError:
-    what, where, fix = json.loads(text)
-    return InputError(what, where=where, fix=fix)

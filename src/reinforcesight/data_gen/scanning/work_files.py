@@ -38,42 +38,25 @@ _METADATA_KEY = "reinforcesight"
 
 @dataclass(frozen=True, slots=True)
 class ScanContext:
-    """What a worker needs to scan any chunk.
-
-    Attributes:
-        source: Source of the pictures.
-        rules: Margins of the relations.
-        seed: Decides which pairs of a picture are kept if there are too many.
-        folder: Folder of the work files.
-        identity: Digest of the job's identity; stored in every work file.
-    """
+    """What a worker needs to scan any chunk."""
 
     source: Source
     rules: RelationRules
-    seed: int
-    folder: Path
-    identity: str
+    seed: int  # decides which pairs of a picture are kept if there are too many
+    folder: Path  # of the work files
+    identity: str  # digest of the job's identity; stored in every work file
 
 
 @dataclass(frozen=True, slots=True)
 class ScanTask:
-    """Pictures ``start`` to ``stop`` (exclusive).
-
-    Attributes:
-        chunk: Number of the chunk.
-        start: First position in the source.
-        stop: Position after the last.
-        attempt: How often a worker died during this task.
-        crashed: Pictures that killed their worker, with the kind of crash; they are left out.
-        probe: Scan the pictures without writing a file.
-    """
+    """Pictures ``start`` to ``stop`` (exclusive) of the source, which belong to a chunk."""
 
     chunk: int
     start: int
     stop: int
-    attempt: int = 0
-    crashed: tuple[tuple[int, str], ...] = ()
-    probe: bool = False
+    attempt: int = 0  # how often a worker died during this task
+    crashed: tuple[tuple[int, str], ...] = ()  # pictures that killed their worker, and how; they are left out
+    probe: bool = False  # scan without writing a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,60 +70,35 @@ class RejectedPicture:
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What was left out of a chunk, and why.
+    """What was left out of a chunk, and why."""
 
-    Attributes:
-        pictures: Number of pictures read.
-        rejected: Pictures that can't be used.
-        skipped: Number of annotations or detections left out, by reason.
-        abstained: Number of pairs without a clear relation, by "axis reason".
-        samples: Examples of the last two, each with its reason and picture.
-    """
-
-    pictures: int = 0
+    pictures: int = 0  # number of pictures read
     rejected: list[RejectedPicture] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    abstained: Counter[str] = field(default_factory=Counter)
-    samples: list[dict[str, Any]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)  # annotations or detections left out, by reason
+    abstained: Counter[str] = field(default_factory=Counter)  # pairs without a clear relation, by "axis reason"
+    samples: list[dict[str, Any]] = field(default_factory=list)  # examples of the last two
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The properties of a candidate that the selection uses.
+    """The properties of a candidate that the selection uses."""
 
-    Attributes:
-        position: Position among the picture's stored candidates.
-        axis: What is compared.
-        forms: Forms in which it may be asked.
-        first: Noun of the object with the smaller value along the axis.
-        second: Noun of the other object.
-        objects: Positions of the objects in the scene: pair, then anchor.
-    """
-
-    position: int
+    position: int  # among the picture's stored candidates
     axis: Axis
     forms: frozenset[Form]
-    first: str
-    second: str
-    objects: tuple[int, ...]
+    first: str  # noun of the object with the smaller value along the axis
+    second: str  # noun of the other object
+    objects: tuple[int, ...]  # their positions in the scene: pair, then anchor
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSummary:
-    """The properties of a scanned picture that the selection uses.
+    """The properties of a scanned picture that the selection uses."""
 
-    Attributes:
-        chunk: Number of its work file.
-        row: Position in the work file.
-        index: Position in the source.
-        content: SHA-256 of the encoded picture, hexadecimal: the same picture under two names is one picture.
-        options: Its candidates.
-    """
-
-    chunk: int
-    row: int
-    index: int
-    content: str
+    chunk: int  # number of its work file
+    row: int  # position in the work file
+    index: int  # position in the source
+    content: str  # SHA-256 of the encoded picture, hexadecimal: the same picture under two names is one picture
     options: tuple[Option, ...]
 
 

@@ -50,26 +50,15 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedPicture:
-    """What the files say of one picture, before a scene is made of it.
-
-    Attributes:
-        source_id: Name of the picture.
-        path: Its file.
-        record: Its entry in ``images``.
-        picture: The encoded picture.
-        detections: Objects with boxes and outlines.
-        depth: Measured depth, where the entry names a usable map.
-        camera: Intrinsics of the entry, where given.
-        skipped: Annotations that were left out.
-    """
+    """What the files say of one picture, before a scene is made of it."""
 
     source_id: str
     path: Path
-    record: Mapping[str, object]
+    record: Mapping[str, object]  # its entry in "images"
     picture: PictureBytes
     detections: list[Detection]
-    depth: DepthMap | None
-    camera: Camera | None
+    depth: DepthMap | None  # where the entry names a usable map
+    camera: Camera | None  # where the entry has intrinsics
     skipped: tuple[Skipped, ...]
 
 

@@ -31,19 +31,12 @@ _ANNOTATION_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """One entry of ``images`` with its annotations; values are checked when the picture is loaded.
+    """One entry of ``images`` with its annotations; values are checked when the picture is loaded."""
 
-    Attributes:
-        source_id: The file name; the entry's position if it has none.
-        record: The entry's keys that are used.
-        packed: Its annotations as compact JSON: Python objects would take several times the memory.
-        refused: ``(reason, detail)`` if the annotation file alone shows that the picture can't be used.
-    """
-
-    source_id: str
-    record: Mapping[str, object]
-    packed: bytes = b"[]"
-    refused: tuple[str, str] | None = None
+    source_id: str  # the file name; the entry's position if it has none
+    record: Mapping[str, object]  # the entry's keys that are used
+    packed: bytes = b"[]"  # annotations as compact JSON: Python objects would take several times the memory
+    refused: tuple[str, str] | None = None  # reason and detail if the file alone shows that it can't be used
 
     def annotations(self) -> list[dict[str, object]]:
         loaded: list[dict[str, object]] = json.loads(self.packed)
@@ -52,17 +45,11 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoIndex:
-    """A whole annotation file.
+    """A whole annotation file."""
 
-    Attributes:
-        images: One entry for each of the file's ``images``, in order.
-        categories: Id to name, not checked.
-        problems: Annotations that belong to no picture, and broken categories.
-    """
-
-    images: tuple[CocoImage, ...]
-    categories: Mapping[int | str, object]
-    problems: tuple[Skipped, ...]
+    images: tuple[CocoImage, ...]  # one for each of the file's "images", in order
+    categories: Mapping[int | str, object]  # id to name, not checked
+    problems: tuple[Skipped, ...]  # annotations that belong to no picture, and broken categories
 
 
 def find_annotation_file(path: Path) -> Path:

@@ -21,12 +21,7 @@ _PNG_SCALE, _NPY_SCALE = 1000.0, 1.0
 
 
 class DepthRefusedError(Exception):
-    """This depth map (or these intrinsics) can't be used; the picture is used without.
-
-    Args:
-        reason: Short snake_case name, counted in ``rejections.json``.
-        detail: What is wrong.
-    """
+    """This depth map (or these intrinsics) can't be used; the picture is used without."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)

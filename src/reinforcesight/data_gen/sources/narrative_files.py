@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.sources.data_folder import digest_files
@@ -38,42 +38,15 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NarratedPicture:
-    """One picture and its narratives.
+    """One picture and its narratives."""
 
-    Attributes:
-        source_id: The picture's id in the data.
-        photograph: The picture.
-        records: Narratives as stored, one per annotator.
-        skipped: Narratives that can't be read.
-    """
-
-    source_id: str
+    source_id: str  # the picture's id in the data
     photograph: Photograph
-    records: tuple[Record, ...]
-    skipped: tuple[Skipped, ...] = ()
+    records: tuple[Record, ...]  # as stored, one per annotator
+    skipped: tuple[Skipped, ...] = ()  # narratives that can't be read
 
 
-class NarrativeFiles(Protocol):
-    """Narrated pictures by position."""
-
-    def count(self) -> int: ...
-
-    def fingerprint(self) -> str: ...
-
-    def problems(self) -> tuple[Skipped, ...]:
-        """Entries that belong to no picture."""
-        ...
-
-    def read(self, index: int) -> NarratedPicture:
-        """One picture with the narratives of all its annotators.
-
-        Raises:
-            PictureRejected: The picture can't be used.
-        """
-        ...
-
-
-def open_narratives(given: str | Path) -> NarrativeFiles:
+def open_narratives(given: str | Path) -> JsonLineNarratives | ParquetNarratives:
     """Open the narratives of ``--input``.
 
     Args:
@@ -164,6 +137,7 @@ class JsonLineNarratives:
         return self._pictures.get(image_id) or self._pictures.get(image_id.zfill(_COCO_DIGITS))
 
     def read(self, index: int) -> NarratedPicture:
+        """One picture with the narratives of all its annotators; raises ``PictureRejected`` if it can't be used."""
         image_id, lines = self._entries[index]
         name = self._name_of(image_id)
         if name is None:
@@ -185,10 +159,7 @@ class JsonLineNarratives:
                 records.append(record)
             else:
                 skipped.append(Skipped("bad_narrative", f"{where}: expected a JSON object"))
-        try:
-            photograph = read_photograph(self.folder, name)
-        except PictureRejected as error:
-            raise PictureRejected(error.reason, error.detail, source_id=image_id) from error
+        photograph = read_photograph(self.folder, name, image_id)
         return NarratedPicture(image_id, photograph, tuple(records), tuple(skipped))
 
 
@@ -266,6 +237,7 @@ class ParquetNarratives:
         return self.digest
 
     def read(self, index: int) -> NarratedPicture:
+        """As ``JsonLineNarratives.read``."""
         import pyarrow as pa
 
         entry = self._entries[index]

@@ -15,7 +15,7 @@ import numpy as np
 
 from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.data_gen.sources.json_values import as_number
+from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
@@ -29,7 +29,7 @@ _MAX_POINTS = 64  # per mention, evenly spread
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A stretch of speech: text, and seconds from the start."""
+    """A stretch of speech; times in seconds."""
 
     text: str
     start: float
@@ -65,11 +65,8 @@ def read_narrative(record: Mapping[str, object]) -> Narrative:
         raise ValueError(f"caption: expected a text, got {str(caption)[:60]!r}")
     utterances = []
     for entry in _records(record.get("timed_caption"), "timed_caption"):
-        text, start, end = (
-            entry.get("utterance"),
-            as_number(entry.get("start_time")),
-            as_number(entry.get("end_time")),
-        )
+        text = entry.get("utterance")
+        start, end = as_number(entry.get("start_time")), as_number(entry.get("end_time"))
         if isinstance(text, str) and text.strip() and start is not None and end is not None and start <= end:
             utterances.append(Utterance(text, start, end))
     points = []
@@ -80,46 +77,33 @@ def read_narrative(record: Mapping[str, object]) -> Narrative:
     return Narrative(caption, tuple(utterances), tuple(points))
 
 
-def _records(value: object, field: str) -> Iterator[Mapping[str, object]]:
+def _records(value: object, field: str) -> Sequence[Mapping[str, object]]:
     """Records of a sequence that is a list of dicts or a dict of lists."""
     if value is None:
-        return
+        return ()
     if isinstance(value, Mapping):
-        columns = {str(name): column for name, column in value.items()}
-        if not all(isinstance(column, Sequence) and not isinstance(column, str) for column in columns.values()):
-            raise ValueError(f"{field}: expected lists under its keys")
-        if len({len(column) for column in columns.values()}) > 1:
+        columns = list(value.values())
+        if not all(_is_list(column) for column in columns) or len({len(column) for column in columns}) > 1:
             raise ValueError(f"{field}: expected lists of one length under its keys")
-        for row in zip(*columns.values(), strict=True):
-            yield dict(zip(columns, row, strict=True))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for entry in value:
-            if not isinstance(entry, Mapping):
-                raise ValueError(f"{field}: expected records, got {str(entry)[:60]!r}")
-            yield entry
-    else:
-        raise ValueError(f"{field}: expected a list, got {str(value)[:60]!r}")
+        value = [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if not isinstance(value, Sequence) or not _is_list(value) or not all(isinstance(v, Mapping) for v in value):
+        raise ValueError(f"{field}: expected a list of records, got {short(value)}")
+    return value
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _trace_points(value: object) -> Iterator[Mapping[str, object]]:
     """Points of all segments; a segment is a list of points or a dict of lists, and so is the whole."""
-    if isinstance(value, Mapping):
-        # {"x": [[...], [...]], ...}: one list per segment under each key.
-        for segment in _records(value, "traces"):
-            if all(isinstance(column, Sequence) for column in segment.values()):
-                yield from _records(segment, "traces")
-            else:
-                yield segment
-        return
-    if value is None:
-        return
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"traces: expected a list, got {str(value)[:60]!r}")
-    for segment in value:
-        if segment is None:
-            continue
-        if isinstance(segment, Mapping) and all(as_number(v) is not None for v in segment.values()):
-            yield segment  # a single segment without its list
+    # {"x": [[...], [...]], ...}: one list per segment under each key.
+    segments = _records(value, "traces") if isinstance(value, Mapping) or value is None else value
+    if not isinstance(segments, Sequence) or not _is_list(segments):
+        raise ValueError(f"traces: expected a list, got {short(value)}")
+    for segment in segments:
+        if isinstance(segment, Mapping) and not any(_is_list(column) for column in segment.values()):
+            yield segment  # a point without its segment
         else:
             yield from _records(segment, "traces")
 
@@ -177,17 +161,11 @@ def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Tr
 
 @dataclass(frozen=True, slots=True)
 class NarratedQueries:
-    """Objects to search for in a narrated picture.
+    """Objects to search for in a narrated picture."""
 
-    Attributes:
-        queries: One per name, with the traces of all its mentions.
-        unseen: Names of groups and other objects that are in the picture and not searched for.
-        skipped: Phrases left out, with reasons.
-    """
-
-    queries: tuple[Query, ...]
-    unseen: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
+    queries: tuple[Query, ...]  # one per name, with the traces of all its mentions
+    unseen: tuple[str, ...]  # names of groups and other objects that are in the picture and not searched for
+    skipped: tuple[Skipped, ...]  # phrases left out
 
 
 def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:

@@ -29,21 +29,13 @@ from reinforcesight.pictures.decode import decode_rgb
 
 @dataclass(frozen=True, slots=True)
 class PictureWithQueries:
-    """A picture and the objects to search for.
-
-    Attributes:
-        source_id: Name of the picture.
-        photograph: The picture.
-        queries: Phrases to search for.
-        unseen: Names of objects that are in the picture and not searched for.
-        skipped: Entries left out before perception.
-    """
+    """A picture and the objects to search for."""
 
     source_id: str
     photograph: Photograph
     queries: tuple[Query, ...]
-    unseen: tuple[str, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    unseen: tuple[str, ...] = ()  # names of objects that are in the picture and not searched for
+    skipped: tuple[Skipped, ...] = ()  # entries left out before perception
 
 
 class PerceivedSource(ABC):

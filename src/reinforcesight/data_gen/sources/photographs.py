@@ -13,9 +13,9 @@ from PIL import Image
 from reinforcesight.data_gen.perception.camera import camera_from_exif
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, prepare_picture
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, prepare_picture, rejecting
 from reinforcesight.errors import InputError
-from reinforcesight.pictures.decode import PictureError, decode_rgb, read_bytes
+from reinforcesight.pictures.decode import decode_rgb, read_bytes
 from reinforcesight.scene import Camera
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -23,12 +23,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """An upright picture and its camera.
-
-    Attributes:
-        picture: Encoded as the data set stores it.
-        camera: Intrinsics from EXIF; ``None``: unknown.
-    """
+    """An upright picture, and its camera's intrinsics from EXIF (``None``: unknown)."""
 
     picture: PictureBytes
     camera: Camera | None
@@ -56,22 +51,26 @@ def list_photographs(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def read_photograph(folder: Path, name: str) -> Photograph:
+def read_photograph(folder: Path, name: str, source_id: str | None = None) -> Photograph:
     """One picture of a folder, turned upright by its EXIF orientation: no annotations refer to its stored pixels.
+
+    Args:
+        folder: The folder.
+        name: Path below it.
+        source_id: Name of the picture in messages; ``None``: its path.
 
     Raises:
         PictureRejected: As :func:`~reinforcesight.data_gen.sources.picture_file.prepare_picture`, missing_file, and
             path_leaves_folder where a link leads elsewhere.
     """
+    source_id = source_id or name
     try:
         path = resolve_inside(folder, name)
     except InputError as error:
-        raise PictureRejected("path_leaves_folder", str(error), source_id=name) from error
-    try:
+        raise PictureRejected("path_leaves_folder", str(error), source_id) from error
+    with rejecting(path.name, source_id):
         data = read_bytes(path)
-    except PictureError as error:
-        raise PictureRejected(error.reason, f"{path.name[:100]}: {error.what}", source_id=name) from error
-    return _photograph(data, path.name, name)
+    return _photograph(data, path.name, source_id)
 
 
 def _photograph(data: bytes, name: str, source_id: str) -> Photograph:
@@ -97,10 +96,7 @@ def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> 
     if isinstance(content, bytes):
         return _photograph(content, "picture", source_id)
     if isinstance(path, str) and folder is not None:
-        try:
-            return read_photograph(folder, path)
-        except PictureRejected as error:
-            raise PictureRejected(error.reason, error.detail, source_id=source_id) from error
+        return read_photograph(folder, path, source_id)
     raise PictureRejected("missing_file", "the row holds no picture", source_id=source_id)
 
 

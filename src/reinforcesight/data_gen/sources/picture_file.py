@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +16,12 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class PictureBytes:
-    """An encoded picture as the data set stores it.
+    """An encoded picture as the data set stores it, and its size in pixels."""
 
-    Attributes:
-        data: PNG or JPEG, 8-bit RGB, without an EXIF orientation that a reader would have to apply.
-        width: Pixels.
-        height: Pixels.
-        turned: The file's EXIF orientation was applied.
-    """
-
-    data: bytes
+    data: bytes  # PNG or JPEG, 8-bit RGB, without an EXIF orientation that a reader would have to apply
     width: int
     height: int
-    turned: bool = False
+    turned: bool = False  # the file's EXIF orientation was applied
 
 
 def read_picture_file(
@@ -37,11 +32,18 @@ def read_picture_file(
     Raises:
         PictureRejected: As :func:`prepare_picture`, and missing_file.
     """
-    try:
+    with rejecting(path.name, source_id):
         data = read_bytes(path)
-    except PictureError as error:
-        raise _rejected(error.reason, error.what, path.name, source_id) from error
     return prepare_picture(data, name=path.name, source_id=source_id, annotated=annotated, expected=expected)
+
+
+@contextlib.contextmanager
+def rejecting(name: str, source_id: str) -> Iterator[None]:
+    """Rejects the picture for its ``PictureError``; ``name`` is the file's."""
+    try:
+        yield
+    except PictureError as error:
+        raise _rejected(error.reason, error.what, name, source_id) from error
 
 
 def prepare_picture(
@@ -66,32 +68,29 @@ def prepare_picture(
         PictureRejected: The reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or
             orientation_ambiguous (``expected`` does not decide).
     """
-    try:
-        with opened(data, where=name) as image:
-            image.load()
-            turn = orientation(image)
-            stored = image.size
-            shown = stored[::-1] if turn in _SWAPS_SIDES else stored
-            if annotated and turn != 1 and (expected is None or expected == stored == shown):
-                # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
-                what = f"EXIF orientation {turn} and equal sizes: save it upright"
-                raise _rejected("orientation_ambiguous", what, name, source_id)
-            if expected is not None and expected not in (stored, shown):
-                what = f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
-                raise _rejected("size_mismatch", what, name, source_id)
-            if image.mode.startswith("I;16"):
-                # Often a depth map or a raw sensor's values, which fill a small part of the range.
-                what = f"mode {image.mode}: expected 8 bits a channel"
-                raise _rejected("unsupported_mode", what, name, source_id)
-            one_rgb = image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
-            # Pillow shows 16-bit RGB as 8-bit; the byte after a PNG's width and height is its bit depth.
-            eight_bit = image.format == "JPEG" or (image.format == "PNG" and data[24] == 8)
-            if one_rgb and eight_bit and turn == 1:
-                return PictureBytes(data, *stored)
-            turned = turn != 1 and (not annotated or expected == shown)
-            clean = to_rgb(upright(image) if turned else image)
-    except PictureError as error:
-        raise _rejected(error.reason, error.what, name, source_id) from error
+    with rejecting(name, source_id), opened(data, where=name) as image:
+        image.load()
+        turn = orientation(image)
+        stored = image.size
+        shown = stored[::-1] if turn in _SWAPS_SIDES else stored
+        if annotated and turn != 1 and (expected is None or expected == stored == shown):
+            # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
+            what = f"EXIF orientation {turn} and equal sizes: save it upright"
+            raise _rejected("orientation_ambiguous", what, name, source_id)
+        if expected is not None and expected not in (stored, shown):
+            what = f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
+            raise _rejected("size_mismatch", what, name, source_id)
+        if image.mode.startswith("I;16"):
+            # Often a depth map or a raw sensor's values, which fill a small part of the range.
+            what = f"mode {image.mode}: expected 8 bits a channel"
+            raise _rejected("unsupported_mode", what, name, source_id)
+        one_rgb = image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
+        # Pillow shows 16-bit RGB as 8-bit; the byte after a PNG's width and height is its bit depth.
+        eight_bit = image.format == "JPEG" or (image.format == "PNG" and data[24] == 8)
+        if one_rgb and eight_bit and turn == 1:
+            return PictureBytes(data, *stored)
+        turned = turn != 1 and (not annotated or expected == shown)
+        clean = to_rgb(upright(image) if turned else image)
     clean.info.clear()  # so that neither colour profile nor comment is written
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
