@@ -10,11 +10,7 @@ import sys
 from reinforcesight.cli import CommandSpec, build_command, run
 
 SPEC = CommandSpec(
-    "nano.config",
-    "PretrainConfig",
-    "pretrain_nano",
-    "Pretrain the embedded model on rendered scenes.",
-    function_module="nano.pretrain",
+    "nano.config:PretrainConfig", "nano.pretrain:pretrain_nano", "Pretrain the embedded model on rendered scenes."
 )
 
 if __name__ == "__main__":

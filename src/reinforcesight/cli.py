@@ -11,8 +11,8 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -33,103 +33,92 @@ _CONTEXT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """Where a command's configuration class and function are.
+    """Where a command's configuration class and function are, as ``module:name``.
 
     Attributes:
-        module: Module of the configuration class.
-        config: Name of the configuration class.
-        function: Name of the function, which takes the configuration.
         help: One line for the list of commands.
         positional: Fields given as positional arguments, in order.
-        function_module: Module of the function, if it is another one.
         trl_class: TRL's class whose arguments are flags too; they go into the section ``trainer``.
     """
 
-    module: str
     config: str
     function: str
     help: str
     positional: tuple[str, ...] = ()
-    function_module: str | None = None
     trl_class: str | None = None
 
 
 COMMANDS = {
     "generate": CommandSpec(
-        "reinforcesight.data_gen.config",
-        "GenerateConfig",
-        "generate",
+        "reinforcesight.data_gen.config:GenerateConfig",
+        "reinforcesight.data_gen.pipeline:generate",
         "Make a balanced, verified data set of questions from pictures.",
-        function_module="reinforcesight.data_gen.pipeline",
     ),
     "audit": CommandSpec(
-        "reinforcesight.data_gen.audit.config",
-        "AuditConfig",
-        "audit",
+        "reinforcesight.data_gen.audit.config:AuditConfig",
+        "reinforcesight.data_gen.audit.run:audit",
         "Check a data set: balance, labels, leakage, shortcuts.",
         positional=("dataset",),
-        function_module="reinforcesight.data_gen.audit.run",
     ),
     "calibrate": CommandSpec(
-        "reinforcesight.data_gen.calibration.config",
-        "CalibrateConfig",
-        "calibrate",
+        "reinforcesight.data_gen.calibration.config:CalibrateConfig",
+        "reinforcesight.data_gen.calibration.run:calibrate",
         "Measure how often labels from estimated depth are wrong, on pictures with measured depth.",
-        function_module="reinforcesight.data_gen.calibration.run",
     ),
     "sft": CommandSpec(
-        "reinforcesight.sft.config",
-        "SftConfig",
-        "train_sft",
+        "reinforcesight.sft.config:SftConfig",
+        "reinforcesight.sft.trainer:train_sft",
         "Fine-tune a vision-language model on a data set (LoRA or full).",
-        function_module="reinforcesight.sft.trainer",
         trl_class="SFTConfig",
     ),
     "grpo": CommandSpec(
-        "reinforcesight.grpo.config",
-        "GrpoConfig",
-        "train_grpo",
+        "reinforcesight.grpo.config:GrpoConfig",
+        "reinforcesight.grpo.trainer:train_grpo",
         "Train a fine-tuned model with GRPO; rewards check its reasoning.",
-        function_module="reinforcesight.grpo.trainer",
         trl_class="GRPOConfig",
     ),
     "evaluate": CommandSpec(
-        "reinforcesight.eval.config",
-        "EvaluateConfig",
-        "evaluate",
+        "reinforcesight.eval.config:EvaluateConfig",
+        "reinforcesight.eval.evaluate:evaluate",
         "Score a model on CV-Bench or a data set, with intervals and a report.",
-        function_module="reinforcesight.eval.evaluate",
     ),
     "run": CommandSpec(
-        "reinforcesight.story.config",
-        "RunConfig",
-        "run_story",
+        "reinforcesight.story.config:RunConfig",
+        "reinforcesight.story.run:run_story",
         "Run everything: generate, audit, SFT, GRPO, evaluate, report.",
-        function_module="reinforcesight.story.run",
     ),
     "ask": CommandSpec(
-        "reinforcesight.model.ask",
-        "AskConfig",
-        "ask",
+        "reinforcesight.model.ask:AskConfig",
+        "reinforcesight.model.ask:ask",
         "Ask a model a question about a picture.",
         positional=("image", "question"),
     ),
     "export": CommandSpec(
-        "reinforcesight.export.command",
-        "ExportConfig",
-        "export",
+        "reinforcesight.export.command:ExportConfig",
+        "reinforcesight.export.command:export",
         "Convert a data set or checkpoint for another tool.",
     ),
     "browse": CommandSpec(
-        "reinforcesight.data_gen.viewing.browse",
-        "BrowseConfig",
-        "browse",
+        "reinforcesight.data_gen.viewing.browse:BrowseConfig",
+        "reinforcesight.data_gen.viewing.browse:browse",
         "Browse a data set on a local web page.",
         positional=("dataset",),
     ),
     "doctor": CommandSpec(
-        "reinforcesight.doctor", "DoctorConfig", "doctor", "Show what this machine has and what is missing."
+        "reinforcesight.doctor:DoctorConfig",
+        "reinforcesight.doctor:doctor",
+        "Show what this machine has and what is missing.",
     ),
+}
+
+
+# A subclass comes before its base.
+_CLICK_TYPES: dict[type, click.ParamType[Any]] = {
+    bool: click.BOOL,
+    int: click.INT,
+    float: click.FLOAT,
+    str: click.STRING,
+    Path: click.Path(path_type=Path),
 }
 
 
@@ -150,7 +139,7 @@ class LazyGroup(click.Group):
 
 def build_command(name: str, spec: CommandSpec) -> click.Command:
     """A command whose flags are the top-level fields of its configuration class."""
-    config_class: type[BaseModel] = getattr(import_module(spec.module), spec.config)
+    config_class: type[BaseModel] = resolve_name(spec.config)
     params: list[click.Parameter] = [
         click.Option(
             ["--config", "config_file"],
@@ -169,14 +158,16 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
     # Name of the field to the flag's name, which may be a Python keyword.
     fields: dict[str, str] = {}
     for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
-        kind = _click_type(hints[field_name])
-        if kind is None:
+        found = _click_type(hints[field_name])
+        if found is None:
             continue
+        kind: click.ParamType[Any] | None
+        kind, many = found
         field = config_class.model_fields[field_name]
         fields[field_name] = field.alias or field_name
         if field_name in spec.positional:
             # Not required here: the value may come from the file. Pydantic reports a missing one.
-            params.append(click.Argument([field_name], type=kind.type, required=False))
+            params.append(click.Argument([field_name], type=kind, required=False))
             continue
         help_text = field.description or ""
         if not field.is_required() and field.default not in (None, (), ""):
@@ -184,14 +175,9 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
             shown = default.value if isinstance(default, enum.Enum) else default
             help_text += f" [default: {shown}]"
         flag = f"--{fields[field_name]}"
-        if kind.is_bool:
-            params.append(
-                click.Option([f"{flag}/--no_{fields[field_name]}", field_name], default=None, help=help_text)
-            )
-        else:
-            params.append(
-                click.Option([flag, field_name], type=kind.type, default=None, multiple=kind.many, help=help_text)
-            )
+        if kind is click.BOOL:
+            flag, kind = f"{flag}/--no_{fields[field_name]}", None
+        params.append(click.Option([flag, field_name], type=kind, default=None, multiple=many, help=help_text))
 
     @click.pass_context
     def callback(
@@ -199,7 +185,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
     ) -> int:
         from reinforcesight.config import load_config
 
-        flags = {key: _flag_value(values[name]) for name, key in fields.items()}
+        flags = {key: list(v) or None if isinstance(v := values[n], tuple) else v for n, key in fields.items()}
         flags |= {f"trainer.{key}": value for key, value in _other_flags(click_context.args)}
         config = load_config(config_class, config_file, overrides, flags)
         function = _function(spec)
@@ -244,33 +230,23 @@ def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
 def _function(spec: CommandSpec) -> Callable[[Any], Any]:
     """The command's function. If its module needs a package that is missing, the error names the extra."""
     try:
-        function: Callable[[Any], Any] = getattr(import_module(spec.function_module or spec.module), spec.function)
+        function: Callable[[Any], Any] = resolve_name(spec.function)
     except ModuleNotFoundError as error:
         from reinforcesight.doctor import EXTRAS
 
         absent = (error.name or "").partition(".")[0]
         for extra, (_, parts) in EXTRAS.items():
-            if absent in {module for _, module in parts}:
+            if absent in parts:
                 require_module(absent, extra=extra)
         raise
     return function
 
 
-def _flag_value(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value) or None
-    return value
+def _click_type(annotation: Any) -> tuple[click.ParamType[Any], bool] | None:
+    """The click type of a field, and whether its flag may be repeated.
 
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    type: click.ParamType[Any] | None
-    is_bool: bool = False
-    many: bool = False
-
-
-def _click_type(annotation: Any) -> _Kind | None:
-    """The click type of a field; ``None`` for a section, which only ``--config`` and ``--set`` can set."""
+    ``None`` for a section, which only ``--config`` and ``--set`` can set.
+    """
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _click_type(typing.get_args(annotation)[0])
@@ -280,30 +256,21 @@ def _click_type(annotation: Any) -> _Kind | None:
         if len(kinds) == 1:
             return kinds[0]
         # A union, such as an integer or "auto": passed as text, which pydantic parses.
-        return _Kind(click.STRING) if known and len(known) == len(kinds) else None
+        return (click.STRING, False) if known and len(known) == len(kinds) else None
     if origin is Literal:
-        return _Kind(click.Choice([str(part) for part in typing.get_args(annotation)]))
+        return click.Choice([str(part) for part in typing.get_args(annotation)]), False
     if origin in (tuple, list):
         inner = _click_type(typing.get_args(annotation)[0])
-        return None if inner is None or inner.many else _Kind(inner.type, many=True)
+        return None if inner is None or inner[1] else (inner[0], True)
     if not isinstance(annotation, type):
         return None
-    if issubclass(annotation, bool):
-        return _Kind(click.BOOL, is_bool=True)
     if issubclass(annotation, enum.Enum):
-        return _Kind(click.Choice([str(member.value) for member in annotation]))
-    if issubclass(annotation, Path):
-        return _Kind(click.Path(path_type=Path))
-    for plain, kind in ((int, click.INT), (float, click.FLOAT), (str, click.STRING)):
-        if issubclass(annotation, plain):
-            return _Kind(kind)
-    return None
+        return click.Choice([str(member.value) for member in annotation]), False
+    kind = next((kind for plain, kind in _CLICK_TYPES.items() if issubclass(annotation, plain)), None)
+    return None if kind is None else (kind, False)
 
 
-@click.command(
-    cls=LazyGroup,
-    context_settings=_CONTEXT,
-)
+@click.command(cls=LazyGroup, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="reinforcesight")
 def cli() -> None:
     """Make verified spatial questions from pictures, fine-tune on them, and evaluate on CV-Bench.

@@ -24,12 +24,9 @@ _CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
 
 
 class StrictConfig(BaseModel):
-    """Base of all configuration classes: immutable; an unknown key is an error.
+    """Base of all configuration classes: immutable; an unknown key is an error."""
 
-    Attributes:
-        RENAMED: Former to current names of keys. A former name gives an error that names the current one.
-    """
-
+    # Former to current names of keys. A former name gives an error that names the current one.
     RENAMED: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -64,15 +61,12 @@ def load_config(
     """Build a configuration from a file, ``--set`` overrides and command-line flags; later ones win.
 
     Args:
-        cls: The configuration class to fill.
+        cls: The class to fill.
         path: YAML file, or the name of a shipped recipe such as ``quickstart``. The file, or a section in it, may say
             ``extends: other.yaml`` (relative to the file; its own keys win).
         overrides: Items such as ``"margins.picture_gap=0.2"``; the value is parsed as YAML.
         flags: Dotted key to value; ``None`` if the flag was not given.
         context: For the validators of the class.
-
-    Raises:
-        ConfigError: A file can't be read, or a key or value is wrong.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -102,11 +96,7 @@ def recipes_folder() -> Path:
 
 
 def find_recipe(given: Path) -> Path:
-    """The file itself, or the shipped recipe of this name (with or without ``.yaml``) if there is no such file.
-
-    Raises:
-        ConfigError: There is neither.
-    """
+    """The file itself, or the shipped recipe of this name (with or without ``.yaml``) if there is no such file."""
     if given.is_file():
         return given
     folder = recipes_folder()
@@ -122,11 +112,7 @@ def find_recipe(given: Path) -> Path:
 
 
 def load_yaml(path: Path, kind: str) -> Any:
-    """The content of a YAML file; an empty file is ``{}``.
-
-    Raises:
-        ConfigError: The file is absent, can't be read, or isn't YAML; ``kind`` names it in the message.
-    """
+    """The content of a YAML file, which ``kind`` names in error messages; an empty file is ``{}``."""
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -144,9 +130,7 @@ def load_yaml(path: Path, kind: str) -> Any:
 def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read one YAML mapping and the files that it extends.
 
-    Args:
-        path: The file.
-        origin: Filled with dotted key to the file that set it, for error messages.
+    ``origin`` is filled with dotted key to the file that set it, for error messages.
 
     Raises:
         ConfigError: The file is missing, is not a YAML mapping, or extends itself.

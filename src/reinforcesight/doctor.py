@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -16,37 +15,24 @@ from pydantic import Field
 from reinforcesight import __version__
 from reinforcesight.config import StrictConfig
 from reinforcesight.jobs.environment import version_of
+from reinforcesight.jobs.pool import default_workers
 
-# Extra -> (purpose, its (distribution, module) pairs).
-EXTRAS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
-    "rendered": ("rendered scenes", (("trimesh", "trimesh"), ("embreex", "embreex"))),
+# Extra -> (purpose, packages; a module has the name of its package).
+EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "rendered": ("rendered scenes", ("trimesh", "embreex")),
     "train": (
         "fine-tuning and evaluation with transformers",
-        (
-            ("torch", "torch"),
-            ("transformers", "transformers"),
-            ("trl", "trl"),
-            ("peft", "peft"),
-            ("accelerate", "accelerate"),
-        ),
+        ("torch", "transformers", "trl", "peft", "accelerate"),
     ),
-    "quantization": ("8-bit and 4-bit models", (("bitsandbytes", "bitsandbytes"),)),
-    "gpu": ("perception models and exported processors", (("torchvision", "torchvision"),)),
-    "vllm": ("fast generation on a GPU", (("vllm", "vllm"),)),
-    "ray": ("generate on several machines", (("ray", "ray"),)),
-    "trackers": ("training curves in TensorBoard", (("tensorboard", "tensorboard"),)),
+    "quantization": ("8-bit and 4-bit models", ("bitsandbytes",)),
+    "gpu": ("perception models and exported processors", ("torchvision",)),
+    "vllm": ("fast generation on a GPU", ("vllm",)),
+    "ray": ("generate on several machines", ("ray",)),
+    "trackers": ("training curves in TensorBoard", ("tensorboard",)),
 }
 CORE = (
-    "datasets",
-    "imagehash",
-    "inflect",
-    "numpy",
-    "pillow",
-    "pyarrow",
-    "pycocotools",
-    "pydantic",
-    "scikit-learn",
-    "scipy",
+    *("datasets", "imagehash", "inflect", "numpy", "pillow", "pyarrow", "pycocotools", "pydantic"),
+    *("scikit-learn", "scipy"),
 )
 
 
@@ -58,14 +44,7 @@ class DoctorConfig(StrictConfig):
 
 @dataclass(slots=True)
 class Diagnosis:
-    """What this machine has.
-
-    Attributes:
-        packages: Distribution to version, ``None`` if not installed.
-        missing: Missing extra to its pip command.
-        devices: One line for each accelerator.
-        problems: Why the core does not work.
-    """
+    """What this machine has."""
 
     reinforcesight: str
     python: str
@@ -73,10 +52,10 @@ class Diagnosis:
     cores: int
     memory_gib: float
     free_disk_gib: float
-    packages: dict[str, str | None] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    devices: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    packages: dict[str, str | None] = field(default_factory=dict)  # name to version; None: not installed
+    missing: dict[str, str] = field(default_factory=dict)  # extra to its pip command
+    devices: list[str] = field(default_factory=list)  # a line for each accelerator
+    problems: list[str] = field(default_factory=list)  # why the core does not work
 
     @property
     def exit_code(self) -> int:
@@ -91,7 +70,7 @@ def diagnose() -> Diagnosis:
         reinforcesight=__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=default_workers(),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         free_disk_gib=round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
     )
@@ -100,9 +79,8 @@ def diagnose() -> Diagnosis:
         if found.packages[name] is None:
             found.problems.append(f"the core package {name} is missing: pip install reinforcesight")
     for extra, (_, parts) in EXTRAS.items():
-        for distribution, _module in parts:
-            found.packages[distribution] = version_of(distribution)
-        if any(util.find_spec(module) is None for _, module in parts):
+        found.packages |= {name: version_of(name) for name in parts}
+        if any(util.find_spec(name) is None for name in parts):
             found.missing[extra] = f'pip install "reinforcesight[{extra}]"'
     if util.find_spec("torch") is not None:
         found.devices = _devices()

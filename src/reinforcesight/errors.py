@@ -7,6 +7,7 @@ program and keeps its traceback.
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from types import ModuleType
 
 # Exit statuses of the command line.
@@ -18,10 +19,7 @@ EXIT_INTERRUPTED = 130
 class ReinforceSightError(Exception):
     """Base of all errors that the user can fix.
 
-    Args:
-        what: What was expected and what came instead.
-        where: The file, key, column, row or option.
-        fix: What to do.
+    ``what`` says what was expected and what came, ``where`` names the file, key, row or option, ``fix`` what to do.
     """
 
     exit_code = EXIT_USER_ERROR
@@ -42,11 +40,7 @@ class ReinforceSightError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default pickling of exceptions between worker processes loses keyword-only arguments.
-        return (_rebuild, (type(self), self.what, self.where, self.fix))
-
-
-def _rebuild(cls: type[ReinforceSightError], what: str, where: str | None, fix: str | None) -> object:
-    return cls(what, where=where, fix=fix)
+        return (partial(type(self), where=self.where, fix=self.fix), (self.what,))
 
 
 class ConfigError(ReinforceSightError):
@@ -66,14 +60,10 @@ class MissingDependencyError(ReinforceSightError):
 
 
 def require_module(name: str, *, extra: str) -> ModuleType:
-    """Import an optional module; if it is missing, the error names the pip command.
-
-    Args:
-        name: Dotted module name, such as ``"vllm"``.
-        extra: The extra of this package that installs it.
+    """Import an optional module (a dotted name).
 
     Raises:
-        MissingDependencyError: The module itself, not one that it imports, is missing.
+        MissingDependencyError: The module itself, not one that it imports, is missing; names the extra to install.
     """
     try:
         return importlib.import_module(name)

@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
@@ -178,12 +179,10 @@ CONFIGS = {
 
 @pytest.mark.parametrize(("name", "command"), CONFIGS.items())
 def test_shipped_configurations_are_valid(name: str, command: str) -> None:
-    from importlib import import_module
-
     spec = COMMANDS[command]
     # Which model is evaluated stands on the command line.
     flags = {"model_path": "models/grpo_ckpt"} if command == "evaluate" else {}
-    load_config(getattr(import_module(spec.module), spec.config), ROOT / "configs" / name, flags=flags)
+    load_config(resolve_name(spec.config), ROOT / "configs" / name, flags=flags)
 
 
 @pytest.mark.parametrize("name", ["nano", "nano_more", "nano_repaint"])

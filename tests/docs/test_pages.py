@@ -7,6 +7,7 @@ import re
 import shlex
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 import click
 import pytest
@@ -75,7 +76,7 @@ def test_commands_are_real(page: Path, words: list[str]) -> None:
     if trl_class := getattr(spec, "trl_class", None):
         fields = {field.name for field in dataclasses.fields(getattr(import_module("trl"), trl_class))}
         options |= {f"--{field}" for field in fields}
-    keys = set(valid_keys(getattr(import_module(spec.module), spec.config)))
+    keys = set(valid_keys(resolve_name(spec.config)))
     for flag, value in zip(words, [*words[1:], ""], strict=True):
         if flag.startswith("--"):
             assert flag.partition("=")[0].replace("-", "_").replace("__", "--", 1) in options | {"--help"}, flag

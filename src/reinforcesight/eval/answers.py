@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,27 +23,20 @@ from reinforcesight.judge import judge
 
 @dataclass(frozen=True)
 class Response:
-    """What an engine returned for one request.
-
-    Attributes:
-        truncated: Whether generation stopped at the token limit; None if the engine does not know.
-        tokens: Number of generated tokens, None if unknown.
-    """
+    """What an engine returned for one request."""
 
     text: str
-    truncated: bool | None = None
-    tokens: int | None = None
+    truncated: bool | None = None  # stopped at the token limit
+    tokens: int | None = None  # generated
 
 
 class ScoredAnswer(BaseModel):
     """One line of ``results.jsonl``. It holds no clock time, so equal runs write equal files.
 
     Attributes:
-        key: Hash of model, protocol, decoding, prompt, picture, choices and variant.
+        key: See :func:`answer_key`.
         item: Hash of the item, the same for every model; pairs the answers of two runs.
-        cluster: Key of the source picture.
         choices, gold: In the order shown in this variant.
-        letter: Letter read from the response, None if none could be read.
         status, rule: Outcome of parsing, and the parser's rule that decided it.
     """
 
@@ -73,13 +67,15 @@ class ScoredAnswer(BaseModel):
     metrics: dict[str, float] = {}
 
 
+# Fields that an answer copies from its item.
+_FROM_ITEM = ("id", "task", "type", "source", "source_dataset", "relation", "form", "cluster")
+
+
 def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> str:
     """Hash of everything that decides the answer to a request, but not of its position.
 
-    Args:
-        request: What was asked.
-        run_identity: Hash of model, engine, protocol and decoding.
-        by_id: Include the item's id: a log of answers may hold different answers to two equal items.
+    ``run_identity`` is a hash of model, engine, protocol and decoding. ``by_id`` adds the item's id: a log may hold
+    different answers to two equal items.
     """
     picture = None if request.picture is None else request.item.picture_sha
     name = request.item.id if by_id else None
@@ -92,17 +88,10 @@ def score(request: Request, key: str, response: Response, metrics: Mapping[str, 
     item = request.item
     verdict = judge(response.text, request.choices, request.gold, question=item.question)
     return ScoredAnswer(
+        **{name: getattr(item, name) for name in _FROM_ITEM},
         key=key,
         item=item.item_key,
-        id=item.id,
         variant=request.variant,
-        task=item.task,
-        type=item.type,
-        source=item.source,
-        source_dataset=item.source_dataset,
-        relation=item.relation,
-        form=item.form,
-        cluster=item.cluster,
         picture=item.picture_sha,
         choices=request.choices,
         gold=request.gold,
@@ -136,11 +125,7 @@ class AnswerLog:
             raise cannot_write(path, error) from error
 
     def append(self, answer: ScoredAnswer) -> None:
-        """Write one line.
-
-        Raises:
-            OutputError: The file can't be written. Earlier lines stay valid.
-        """
+        """Write one line; raises :class:`OutputError` if the file can't be written. Earlier lines stay valid."""
         try:
             self._stream.write(_line(answer))
             self._stream.flush()
@@ -163,20 +148,14 @@ class AnswerLog:
 def read_logged(paths: Iterable[Path]) -> dict[str, ScoredAnswer]:
     """All complete answers in these files, by key. Incomplete or foreign lines are skipped, so they are asked again."""
     found: dict[str, ScoredAnswer] = {}
-    for path in paths:
-        if path.is_file():
-            for answer in _answers(path):
-                found.setdefault(answer.key, answer)
+    for answer in chain.from_iterable(map(_answers, paths)):
+        found.setdefault(answer.key, answer)
     return found
 
 
 def read_scored_answers(path: Path) -> list[ScoredAnswer]:
-    """All answers of a finished run.
-
-    Raises:
-        InputError: The file is missing or holds no answer.
-    """
-    answers = list(_answers(path)) if path.is_file() else []
+    """All answers of a finished run; raises :class:`InputError` if the file is missing or holds no answer."""
+    answers = list(_answers(path))
     if not answers:
         problem = "the file holds no answers" if path.is_file() else "the answers of this run are missing"
         raise InputError(
@@ -193,6 +172,8 @@ def write_scored_answers(path: Path, answers: Sequence[ScoredAnswer]) -> None:
 
 
 def _answers(path: Path) -> Iterator[ScoredAnswer]:
+    if not path.is_file():
+        return
     with path.open("rb") as lines:
         for line in lines:
             if line.endswith(b"\n"):
@@ -201,8 +182,7 @@ def _answers(path: Path) -> Iterator[ScoredAnswer]:
 
 
 def _line(answer: ScoredAnswer) -> str:
-    values: dict[str, Any] = answer.model_dump(mode="json")
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    return json.dumps(answer.model_dump(mode="json"), ensure_ascii=False) + "\n"
 
 
 def _drop_incomplete_line(path: Path) -> None:

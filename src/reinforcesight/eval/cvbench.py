@@ -55,11 +55,9 @@ def load_benchmark(
     Args:
         where: ``cv-bench`` (from the hub), ``owner/name@revision`` (another hub data set), or a folder or file.
         tasks: Tasks to keep; None keeps all but Count, which is not qualitative.
-        limit: Number of items to keep, spread over the tasks and chosen by content and seed. A smaller limit gives a
-            subset of a larger one.
+        limit: Number of items to keep; see :func:`spread_over_tasks`.
         split: Split of one of our own data sets.
         revision: Commit of CV-Bench on the hub.
-        seed: Seed of the choice under ``limit``.
 
     Raises:
         InputError: Files, columns or tasks are missing, or a file is truncated.
@@ -94,11 +92,7 @@ def load_benchmark(
 
 
 def parse_tasks(text: str | None) -> tuple[str, ...] | None:
-    """Read ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks.
-
-    Raises:
-        ConfigError: The list is empty.
-    """
+    """Read ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks."""
     if text is None:
         return None
     names = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -346,7 +340,10 @@ def _check_columns(file: Path, names: Sequence[str]) -> None:
 
 
 def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
-    """Choose items from the tasks in turn, in an order given by content and seed."""
+    """Choose items from the tasks in turn, in an order given by content and seed.
+
+    A smaller limit gives a subset of a larger one.
+    """
     by_task: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: json_hash([seed, item.item_key])):
         by_task.setdefault(item.task, []).append(item)

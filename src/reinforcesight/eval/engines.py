@@ -36,19 +36,12 @@ class Decoding:
 
 
 class InferenceEngine(Protocol):
-    """Answers requests.
-
-    Attributes:
-        name: Stored with the results.
-        identity: Hash of weights, adapter, dtype and picture size.
-        description: The same for readers of ``results.json``.
-        by_id: Whether an answer belongs to the item's id, not to its content alone.
-    """
+    """Answers requests."""
 
     name: str
-    identity: str
-    description: dict[str, Any]
-    by_id: bool
+    identity: str  # hash of weights, adapter, dtype and picture size
+    description: dict[str, Any]  # the same for readers of results.json
+    by_id: bool  # an answer belongs to the item's id, not to its content alone
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield (index into ``requests``, response) in any order.
@@ -77,19 +70,27 @@ class TransformersEngine:
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield responses batch by batch. A thread prepares the next batch while this one is generated."""
         # Longest first: memory runs out in the first batch or never, and neighbours need little padding.
-        order = sorted(range(len(requests)), key=lambda i: (-_length(requests[i]), i))
-        pending = deque(_chunks(order, self._batch_size))
+        order = deque(sorted(range(len(requests)), key=lambda i: (-_length(requests[i]), i)))
         with ThreadPoolExecutor(max_workers=1) as pool:
-            ahead = pool.submit(self._prepare, requests, pending[0]) if pending else None
-            while pending and ahead is not None:
-                chunk, prepared = pending.popleft(), ahead.result()
-                ahead = pool.submit(self._prepare, requests, pending[0]) if pending else None
-                responses = self._generate(prepared)
-                if responses is None:
-                    pending, ahead = self._halve(requests, chunk, pending, pool)
-                    continue
-                yield from ((index, None) for index in prepared.unreadable)
-                yield from zip(prepared.indices, responses, strict=True)
+
+            def prepare_next() -> Future[_Prepared] | None:
+                chunk = [order.popleft() for _ in range(min(self._batch_size, len(order)))]
+                return pool.submit(self._prepare, requests, chunk) if chunk else None
+
+            ahead = prepare_next()
+            while ahead is not None:
+                batches, ahead = deque([ahead.result()]), prepare_next()
+                while batches:
+                    prepared = batches.popleft()
+                    # Larger if it was prepared before memory ran out.
+                    small = len(prepared.indices) <= self._batch_size
+                    responses = self._generate(prepared) if small else None
+                    if responses is None:
+                        parts = _chunks(prepared.indices, self._batch_size)
+                        batches.extendleft(reversed([self._prepare(requests, part) for part in parts]))
+                    else:
+                        yield from zip(prepared.indices, responses, strict=True)
+                    yield from ((index, None) for index in prepared.unreadable)
 
     def _prepare(self, requests: Sequence[Request], chunk: Sequence[int]) -> _Prepared:
         from reinforcesight.model.chat import chat_text, encode, user_message
@@ -136,26 +137,19 @@ class TransformersEngine:
                     where=f"{self.name}, {self.description.get('model_path')}",
                     fix="set model.max_pixels, or use --set model.quantization=4bit",
                 ) from error
+            generations = None
+        if generations is None:  # outside the except clause: the error's frames hold the tensors of the failed batch
+            self._halve(len(prepared.indices))
             return None
         return [Response(g.text, truncated=not g.finished, tokens=g.token_count) for g in generations]
 
-    def _halve(
-        self,
-        requests: Sequence[Request],
-        chunk: Sequence[int],
-        pending: deque[list[int]],
-        pool: ThreadPoolExecutor,
-    ) -> tuple[deque[list[int]], Future[_Prepared]]:
+    def _halve(self, tried: int) -> None:
         import torch
 
-        # Outside the except clause: the error's frames held the tensors of the failed batch.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._batch_size = max(1, len(chunk) // 2)
-        _log.warning("out of memory with %d questions in a batch; continuing with %d", len(chunk), self._batch_size)
-        rest = [*chunk, *(index for other in pending for index in other)]
-        again = deque(_chunks(rest, self._batch_size))
-        return again, pool.submit(self._prepare, requests, again[0])
+        self._batch_size = max(1, tried // 2)
+        _log.warning("out of memory with %d questions in a batch; continuing with %d", tried, self._batch_size)
 
 
 @dataclass(frozen=True)
@@ -195,13 +189,12 @@ def model_identity(description: dict[str, Any]) -> str:
     """
     weights: dict[str, str] = {}
     for role in ("base_model", "adapter"):
-        folder = Path(str(description.get(role) or ""))
-        if description.get(role) and folder.is_dir():
-            for file in sorted(folder.iterdir()):
-                if file.suffix in (".safetensors", ".json", ".jinja"):
-                    weights[f"{role}/{file.name}"] = file_hash(file)
-        elif description.get(role):
-            weights[role] = f"{description[role]}@{description.get('revision')}"
+        name = description.get(role)
+        if name and Path(name).is_dir():
+            files = sorted(file for file in Path(name).iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
+            weights |= {f"{role}/{file.name}": file_hash(file) for file in files}
+        elif name:
+            weights[role] = f"{name}@{description.get('revision')}"
     parts = ("dtype", "quantization", "attn_implementation", "picture_size", "architecture")
     return json_hash([weights, {part: description.get(part) for part in parts}])
 

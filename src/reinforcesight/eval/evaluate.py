@@ -39,11 +39,12 @@ from reinforcesight.eval.items import (
     make_request,
 )
 from reinforcesight.eval.processes import Processes
-from reinforcesight.eval.results import Compared, Paired, Results, answers_path, read_results
+from reinforcesight.eval.results import Compared, Results, answers_path, read_results
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
 from reinforcesight.jobs.files import json_hash, write_json
 from reinforcesight.jobs.progress import Progress
+from reinforcesight.pages.render import percent, percent_range
 from reinforcesight.pictures.decode import decode_rgb
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
@@ -63,9 +64,6 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         config: Model, benchmark and protocol.
         metrics: Computed for each plain answer; the results hold the means. The default measures whether the
             reasoning agrees with the scene, if the item has one.
-
-    Returns:
-        The results; ``exit_code`` is 1 if rows could not be scored or have no answer.
 
     Raises:
         ConfigError, InputError: The model, benchmark or baseline can't be used as given.
@@ -128,7 +126,7 @@ class _OtherRun(NamedTuple):
 
 def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
     """The baseline, then the runs to compare in the report. Read first, so that a wrong path costs no model time."""
-    paths = ([config.baseline] if config.baseline else []) + list(config.compare)
+    paths = [config.baseline, *config.compare] if config.baseline else config.compare
     for path in paths:
         if path.resolve() == config.output.resolve():
             raise ConfigError("a run can't be its own baseline", where=str(path), fix="choose another --output")
@@ -277,28 +275,14 @@ def _results(
         swapped=summary.swapped(plain, swapped, not_swappable=not_swappable, seed=config.seed)
         if config.swap_options
         else None,
-        paired=_paired(config, plain, protocol, others[0]) if config.baseline else None,
+        paired=summary.paired(plain, protocol, *others[0], seed=config.seed) if config.baseline else None,
         compared=tuple(
-            Compared(
-                title=other.title,
-                path=str(path),
-                micro=other.micro,
-                macro=other.macro,
-                per_task=other.per_task,
-            )
+            Compared(path=str(path), **other.model_dump(include={"title", "micro", "macro", "per_task"}))
             for path, other, _ in others
         ),
         run={},
         **dict(summary.summarise(plain, seed=config.seed)),
     )
-
-
-def _paired(
-    config: EvaluateConfig, plain: Sequence[ScoredAnswer], protocol: Mapping[str, Any], baseline: _OtherRun
-) -> Paired:
-    theirs = [answer for answer in baseline.answers if answer.variant is Variant.PLAIN]
-    same = all(protocol[part] == baseline.results.protocol.get(part) for part in ("name", "decoding"))
-    return summary.paired(plain, theirs, baseline.results, str(baseline.path), same_protocol=same, seed=config.seed)
 
 
 def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEngine) -> dict[str, Any]:
@@ -335,10 +319,10 @@ def _protocol(config: EvaluateConfig, benchmark: Benchmark, engine: InferenceEng
 def _print_outcome(results: Results, output: Path) -> None:
     lines = []
     micro = results.micro
-    if micro.accuracy is not None and micro.low is not None and micro.high is not None:
+    if micro.accuracy is not None:
         lines.append(
-            f"accuracy {micro.accuracy:.1%} ({micro.low:.1%} to {micro.high:.1%}), {micro.n} questions; "
-            f"at random {results.chance.random:.1%}"
+            f"accuracy {percent(micro.accuracy)} ({percent_range(micro.low, micro.high)}), {micro.n} questions; "
+            f"at random {percent(results.chance.random)}"
         )
     if results.broken:
         problems = ", ".join(f"{what} ({n})" for what, n in sorted(Counter(b.problem for b in results.broken).items()))

@@ -8,14 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reinforcesight.jobs.files import json_hash
-from reinforcesight.protocol import (
-    DIRECT_OPEN_INSTRUCTION,
-    LETTERS,
-    Protocol,
-    letter,
-    option_lines,
-    with_instruction,
-)
+from reinforcesight.protocol import DIRECT_OPEN_INSTRUCTION, LETTERS, Protocol, letter, option_lines, with_instruction
 from reinforcesight.relations.kinds import Relation
 
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
@@ -34,35 +27,25 @@ class Variant(StrEnum):
 class Item:
     """One question of a benchmark.
 
-    Attributes:
-        id: Unique in its benchmark.
-        row: Zero-based position in the benchmark as read.
-        prompt: Question, with its options if they are shown, without instruction.
-        gold: Letter of the right choice.
-        picture: Encoded picture file.
-        cluster: Key of the source picture; questions on one picture are not independent.
-        relation: The true relation, or None for tasks without one (Count).
-        form: Question form of our own data sets, else ``cvbench``.
-        shows_options: Whether the prompt lists the choices with their letters.
-        scene, evidence: JSON columns of our own data sets, used by metrics of the reasoning.
+    ``scene`` and ``evidence`` are JSON columns of our own data sets.
     """
 
-    id: str
-    row: int
-    prompt: str
+    id: str  # unique in its benchmark
+    row: int  # zero-based position in the benchmark as read
+    prompt: str  # question, with its options if they are shown, without instruction
     question: str
     choices: tuple[str, ...]
-    gold: str
+    gold: str  # letter of the right choice
     task: str
     type: str
     source: str
     source_dataset: str
-    relation: str | None
-    form: str
-    picture: bytes = field(repr=False)
+    relation: str | None  # the true one; None for tasks without relation, such as Count
+    form: str  # question form of our own data sets, else cvbench
+    picture: bytes = field(repr=False)  # encoded
     picture_sha: str
-    cluster: str
-    shows_options: bool
+    cluster: str  # key of the source picture: questions on one picture are not independent
+    shows_options: bool  # the prompt lists the choices with their letters
     scene: str | None = field(default=None, repr=False)
     evidence: str | None = field(default=None, repr=False)
 
@@ -85,43 +68,28 @@ class BrokenRow:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark as read from its files.
-
-    Attributes:
-        items: In the order of the files.
-        broken: Rows of the selected tasks that can't be scored.
-        available: Rows per (source, task) before selection; official figures need all of them.
-        files: File name to SHA-256 of its bytes.
-        fingerprint: SHA-256 over the content of the selected rows.
-        notes: Remarks for readers of the figures.
-    """
+    """A benchmark as read from its files."""
 
     name: str
     revision: str | None
     split: str | None
-    items: tuple[Item, ...]
-    broken: tuple[BrokenRow, ...]
-    available: dict[tuple[str, str], int]
-    files: dict[str, str]
-    fingerprint: str
-    notes: tuple[str, ...] = ()
+    items: tuple[Item, ...]  # in the order of the files
+    broken: tuple[BrokenRow, ...]  # rows of the selected tasks that can't be scored
+    available: dict[tuple[str, str], int]  # rows per (source, task) before selection; official figures need all
+    files: dict[str, str]  # name to SHA-256 of its bytes
+    fingerprint: str  # SHA-256 over the content of the selected rows
+    notes: tuple[str, ...] = ()  # for readers of the figures
 
 
 @dataclass(frozen=True)
 class Request:
-    """An item in one variant, as an engine receives it.
-
-    Attributes:
-        text: Full user text: question, options, instruction.
-        choices: In the order shown here.
-        gold: Letter of the right choice in this order.
-    """
+    """An item in one variant, as an engine receives it."""
 
     item: Item
     variant: Variant
-    text: str
-    choices: tuple[str, ...]
-    gold: str
+    text: str  # the whole user text: question, options, instruction
+    choices: tuple[str, ...]  # in the order shown here
+    gold: str  # in this order
 
     @property
     def picture(self) -> bytes | None:
@@ -130,11 +98,7 @@ class Request:
 
 
 def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | None:
-    """Ask an item in a variant.
-
-    Returns:
-        None if the variant does not apply: options that are not shown can't be swapped.
-    """
+    """Ask an item in a variant; None if it does not apply: options that are not shown can't be swapped."""
     prompt, choices, gold = item.prompt, item.choices, item.gold
     if variant is Variant.SWAPPED:
         shown = option_lines(choices)

@@ -19,10 +19,10 @@ from reinforcesight.pages.pictures import ShownPicture, read_question_scene, sho
 from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import NO_VALUE, flat_facts, percent, render_page
 from reinforcesight.protocol import LETTERS
+from reinforcesight.relations.kinds import Relation
 
 _SIDE, _QUALITY = 420, 82  # pictures of the gallery: longer side in pixels, JPEG quality
-_RELATIONS = ("left", "right", "above", "below", "in front", "behind", "closer", "farther")
-_ORDER = {name: index for index, name in enumerate(_RELATIONS)}
+_ORDER: dict[str, int] = {name: index for index, name in enumerate(Relation)}
 _STATUS_WORDS = {"none": "no answer", "out_of_range": "letter not offered", "truncated": "cut off"}
 _MICRO, _MACRO = "All (micro)", "Mean of tasks (macro)"
 _T = TypeVar("_T")
@@ -37,7 +37,7 @@ def write_evaluation_report(
     baseline: Mapping[str, bool] | None = None,
     gallery: int = 120,
 ) -> tuple[Path, Path]:
-    """Write ``.html`` and ``.md`` next to a ``results.json``.
+    """Write ``.html`` and ``.md`` next to a ``results.json`` and return both paths.
 
     Args:
         results: The figures.
@@ -46,9 +46,6 @@ def write_evaluation_report(
         path: The ``results.json``.
         baseline: Item key to whether the baseline was right.
         gallery: Maximum number of wrong answers on the page.
-
-    Returns:
-        The two files.
     """
     page, text = path.with_suffix(".html"), path.with_suffix(".md")
     write_text(page, _page(results, items, answers, baseline or {}, gallery))

@@ -19,21 +19,14 @@ class _Record(BaseModel):
 
 
 class Accuracy(_Record):
-    """An accuracy with its count and 95 % interval.
-
-    Attributes:
-        accuracy: Between 0 and 1; None if nothing was asked.
-        correct: None for a mean of several accuracies.
-        low, high: The interval; None if nothing was asked.
-        method: How the interval was computed.
-    """
+    """An accuracy between 0 and 1 with its count and 95 % interval; None if nothing was asked."""
 
     accuracy: float | None
-    correct: int | None
+    correct: int | None  # None for a mean of several accuracies
     n: int
     low: float | None
     high: float | None
-    method: str
+    method: str  # of the interval
 
 
 class Summary(_Record):
@@ -66,33 +59,22 @@ class Chance(_Record):
 
 
 class Official(_Record):
-    """CV-Bench's own aggregates. Each is None unless every row of all its parts was scored.
-
-    Attributes:
-        missing: The parts that are incomplete.
-    """
+    """CV-Bench's own aggregates. Each is None unless every row of all its parts was scored."""
 
     two_d: Accuracy | None
     three_d: Accuracy | None
     cv_bench: Accuracy | None
     per_source: dict[str, float]
-    missing: tuple[str, ...]
+    missing: tuple[str, ...]  # incomplete parts
 
 
 class Swapped(_Record):
-    """Figures over both orders of the options.
+    """Figures over both orders of the options."""
 
-    Attributes:
-        consistency: Same option chosen in both orders, over the items asked in both.
-        both_orders: Accuracy over the answers of both orders together.
-        both_correct: Right in both orders.
-        not_swappable: Items whose prompt shows no options.
-    """
-
-    consistency: Accuracy
-    both_orders: Accuracy
+    consistency: Accuracy  # same option chosen in both orders, over the items asked in both
+    both_orders: Accuracy  # over the answers of both orders together
     both_correct: Accuracy
-    not_swappable: int
+    not_swappable: int  # items whose prompt shows no options
     summary: Summary
 
 
@@ -150,11 +132,7 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
 
 
 def read_results(path: Path) -> Results:
-    """Read a ``results.json``.
-
-    Raises:
-        InputError: The file is missing or was not written by ``evaluate``.
-    """
+    """Read a ``results.json`` that ``evaluate`` wrote."""
     try:
         return Results.model_validate_json(path.read_bytes())
     except OSError as error:

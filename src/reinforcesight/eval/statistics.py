@@ -24,20 +24,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two models on the same items.
-
-    Attributes:
-        p_value: McNemar's exact test, two-sided.
-        difference: Accuracy of this model minus that of the baseline.
-    """
+    """Two models on the same items."""
 
     n: int
     both: int
     only_this: int
     only_baseline: int
     neither: int
-    p_value: float
-    difference: float
+    p_value: float  # McNemar's exact test, two-sided
+    difference: float  # accuracy of this model minus that of the baseline
     interval: Interval
 
 
@@ -60,13 +55,7 @@ def mcnemar(only_this: int, only_baseline: int) -> float:
 def stratified_accuracy(
     correct: Sequence[bool], strata: Sequence[str], weights: Mapping[str, float] | None = None
 ) -> float:
-    """Mean over the strata of the accuracy in each; with one stratum, the plain accuracy.
-
-    Args:
-        correct: Whether the answer was right, one for each item.
-        strata: Task, source or a constant, one for each item.
-        weights: Weight of each stratum, with sum 1; equal by default.
-    """
+    """Mean over the strata (task, source or a constant) of the accuracy in each; ``weights`` of strata have sum 1."""
     hits, totals, names = _cluster_table(["all"] * len(correct), strata, correct)
     return float(_mean_of_ratios(hits[0], totals[0], _weights(names, weights)))
 
@@ -83,13 +72,7 @@ def clustered_interval(
 
     Questions on one picture are not independent, so the pictures are the units (Efron & Tibshirani 1993, ch. 8).
     If all pictures agree, resampling has no spread; the result is then Wilson's interval on the number of pictures.
-
-    Args:
-        clusters: Key of the picture, one for each item.
-        strata: Task, source or a constant, one for each item.
-        correct: Whether the answer was right, one for each item.
-        seed: Seed of the resampling.
-        weights: Weight of each stratum, with sum 1; equal by default.
+    ``clusters`` are the pictures of the items.
     """
     if not len(correct):
         return None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from reinforcesight.eval.answers import ScoredAnswer
-from reinforcesight.eval.items import Benchmark, Item
+from reinforcesight.eval.items import Benchmark, Item, Variant
 from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped
-from reinforcesight.eval.statistics import (
-    Interval,
-    clustered_interval,
-    paired_test,
-    stratified_accuracy,
-    wilson,
-)
+from reinforcesight.eval.statistics import Interval, clustered_interval, paired_test, stratified_accuracy, wilson
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
@@ -52,16 +49,16 @@ def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
 
 def chance(items: Sequence[Item]) -> Chance:
     by_task: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
+    for item in sorted(items, key=lambda item: item.task):
         by_task[item.task].append(item)
-    random = {task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in sorted(by_task.items())}
-    top = {task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in sorted(by_task.items())}
+    random = {task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in by_task.items()}
+    top = {task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in by_task.items()}
     total = max(len(items), 1)
     return Chance(
-        random=sum(random[task] * len(group) for task, group in sorted(by_task.items())) / total,
+        random=sum(random[task] * len(group) for task, group in by_task.items()) / total,
         majority=sum(top.values()) / total,
         random_per_task=random,
-        majority_per_task={task: top[task] / len(by_task[task]) for task in top},
+        majority_per_task={task: top[task] / len(group) for task, group in by_task.items()},
     )
 
 
@@ -112,20 +109,20 @@ def swapped(plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not
 
 def paired(
     plain: Sequence[ScoredAnswer],
-    theirs: Sequence[ScoredAnswer],
+    protocol: Mapping[str, Any],
+    path: Path,
     baseline: Results,
-    path: str,
+    theirs: Sequence[ScoredAnswer],
     *,
-    same_protocol: bool,
     seed: int,
 ) -> Paired:
-    """Compare with a baseline on the items that both runs answered, matched by content."""
-    here, there = _numbered(plain), _numbered(theirs)
+    """Compare with a baseline (its file, figures and answers) on the items that both answered, matched by content."""
+    here, there = _numbered(plain), _numbered([answer for answer in theirs if answer.variant is Variant.PLAIN])
     common = [name for name in here if name in there]
     return Paired(
         title=baseline.title,
-        path=path,
-        same_protocol=same_protocol,
+        path=str(path),
+        same_protocol=all(protocol[part] == baseline.protocol.get(part) for part in ("name", "decoding")),
         only_here=len(here) - len(common),
         only_there=len(there) - len(common),
         test=paired_test(
@@ -152,20 +149,13 @@ def _chosen(answer: ScoredAnswer) -> str | None:
 
 
 def _proportion(right: Sequence[bool]) -> Accuracy:
-    return _accuracy(
-        sum(right) / len(right) if right else None, sum(right), len(right), wilson(sum(right), len(right))
-    )
+    correct, n = sum(right), len(right)
+    return _accuracy(correct / n if n else None, correct, n, wilson(correct, n))
 
 
 def _accuracy(value: float | None, correct: int | None, n: int, interval: Interval | None) -> Accuracy:
-    return Accuracy(
-        accuracy=value,
-        correct=correct,
-        n=n,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        method=interval.method if interval else "none",
-    )
+    bounds = dataclasses.asdict(interval) if interval else {"low": None, "high": None, "method": "none"}
+    return Accuracy(accuracy=value, correct=correct, n=n, **bounds)
 
 
 def _groups(answers: Iterable[ScoredAnswer], group: Callable[[ScoredAnswer], str]) -> dict[str, Accuracy]:
@@ -215,8 +205,6 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
 
 
 def _mean_metrics(answers: Sequence[ScoredAnswer]) -> dict[str, float]:
-    values: dict[str, list[float]] = defaultdict(list)
-    for answer in answers:
-        for name, value in answer.metrics.items():
-            values[name].append(value)
-    return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
+    names = sorted({name for answer in answers for name in answer.metrics})
+    values = {name: [answer.metrics[name] for answer in answers if name in answer.metrics] for name in names}
+    return {name: sum(found) / len(found) for name, found in values.items()}

@@ -25,22 +25,14 @@ _TAIL_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """How a child process ended.
+    """How a child process ended."""
 
-    Attributes:
-        exit_code: Of the process; ``-N`` if signal N ended it.
-        signal: The first signal that this process received meanwhile and passed on.
-        seconds: Wall-clock time.
-        peak_memory_bytes: Largest resident memory of the process and its own children together, sampled twice a
-            second; pages that they share count for each.
-        problem: The error that it sent as an event, or else the last line of its output.
-    """
-
-    exit_code: int
-    signal: int | None
+    exit_code: int  # -N if signal N ended it
+    signal: int | None  # the first one that this process received meanwhile and passed on
     seconds: float
+    # Resident memory of the process and its own children together, sampled; pages that they share count for each.
     peak_memory_bytes: int
-    problem: str
+    problem: str  # the error that it sent as an event, or else the last line of its output
 
 
 def run_child(
@@ -59,15 +51,12 @@ def run_child(
 
     Args:
         module: To run.
-        arguments: Its command-line arguments.
+        arguments: Of its command line.
         log: Its output is appended to this file.
         lock: Descriptor of a lock that the process holds too, so that the lock outlives this process.
         signals: Signals noted so far.
         on_event: Called with each event, except errors.
         on_tick: Called twice a second with seconds and peak memory (bytes) so far.
-
-    Raises:
-        OutputError: The log can't be written.
     """
     started = next_tick = time.monotonic()
     peak, passed_on, problem = 0, 0, ""

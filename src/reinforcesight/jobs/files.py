@@ -22,11 +22,7 @@ _PART_SUFFIX = ".part"
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new binary file, which gets its name once it is complete and on the disk.
-
-    Raises:
-        OutputError: The disk is full, a limit is reached, or the folder can't be written to.
-    """
+    """A new binary file, which gets its name once it is complete and on the disk; raises :class:`OutputError`."""
     part = _part(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,11 +41,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which gets its name (so far free, or an empty folder's) once the block ends without an error.
-
-    Raises:
-        OutputError: The disk is full, or the folder can't be written to.
-    """
+    """A folder to fill, which gets its name (so far free, or an empty folder's) if the block ends without an error."""
     part = _part(path)
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -110,15 +102,8 @@ def remove_parts(folder: Path) -> None:
 def locked(path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lambda: None) -> Iterator[int | None]:
     """Hold an exclusive lock on a file, made if absent, and yield its descriptor; ``None``: another process holds it.
 
-    A file system without locks counts as free. A child process that inherits the descriptor shares the lock.
-
-    Args:
-        path: The file; its folder exists.
-        wait: Seconds to wait for another process.
-        on_wait: Called once before waiting.
-
-    Raises:
-        OSError: The file can't be opened.
+    A file system without locks counts as free. A child process that inherits the descriptor shares the lock. ``wait``
+    is the number of seconds to wait for another process, and ``on_wait`` is called once before waiting.
     """
     import fcntl
 

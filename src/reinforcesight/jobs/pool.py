@@ -40,17 +40,11 @@ def default_workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """The result of a task, or how its worker died.
-
-    Attributes:
-        task: The task.
-        result: What the function returned; ``None`` if the worker died.
-        crash: How the worker died, such as "killed by SIGKILL"; ``None`` if it did not.
-    """
+    """The result of a task, or how its worker died."""
 
     task: TaskT
     result: ResultT | None
-    crash: str | None = None
+    crash: str | None = None  # such as "killed by SIGKILL"
 
 
 class WorkerError(RuntimeError):
@@ -66,12 +60,9 @@ class _Worker(Generic[TaskT]):
 
 
 class WorkerPool(Generic[ContextT, TaskT, ResultT]):
-    """Runs one function on many tasks in worker processes, which start when needed.
+    """Runs a top-level function of context and task in worker processes, which start when needed.
 
-    Args:
-        function: Top-level function of context and task.
-        context: Sent once to each worker.
-        workers: Number of processes.
+    The context is sent once to each worker.
     """
 
     def __init__(self, function: Callable[[ContextT, TaskT], ResultT], context: ContextT, *, workers: int) -> None:
@@ -86,9 +77,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
     def run(self, tasks: Iterable[TaskT]) -> Iterator[Outcome[TaskT, ResultT]]:
         """Yield outcomes as they come. The next task is taken when a worker is free.
 
-        Raises:
-            ReinforceSightError: The function raised it.
-            WorkerError: The function raised anything else.
+        A ReinforceSightError of the function is raised here; any other becomes a WorkerError.
         """
         waiting = iter(tasks)
         exhausted = False

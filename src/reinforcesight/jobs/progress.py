@@ -21,12 +21,8 @@ _SECONDS_BETWEEN_EVENTS = 0.5
 class Progress:
     """Counts finished pieces of one kind of work and shows the count on standard error.
 
-    Args:
-        what: What is counted, such as "pictures".
-        total: Number of pieces.
-        done: Pieces that an earlier run finished.
-        shown: Show anything; off in all processes but one.
-        leave: The bar stays on the terminal when the work has ended.
+    ``what`` is counted, such as "pictures"; an earlier run finished ``done`` of them. ``shown`` is off in all processes
+    but one. With ``leave`` the bar stays on the terminal when the work has ended.
     """
 
     def __init__(self, what: str, total: int, *, done: int = 0, shown: bool = True, leave: bool = True) -> None:
@@ -42,14 +38,7 @@ class Progress:
         if self._shown and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=self.total,
-                initial=self.done,
-                desc=self.what,
-                unit="",
-                leave=self._leave,
-                dynamic_ncols=True,
-            )
+            self._bar = tqdm(None, self.what, self.total, self._leave, initial=self.done, unit="", dynamic_ncols=True)
         self._tell()
         return self
 

@@ -103,13 +103,9 @@ def keep_metrics_until(folder: Path, step: int) -> None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()) -> str:
-    """Which settings differ, in words: dotted keys with both values. Empty where all are the same.
+    """Which settings (JSON values) differ, in words: dotted keys with both values. Empty where all are the same.
 
-    Args:
-        old: Settings as stored, JSON values.
-        new: Settings now.
-        most: So many are named, the others counted.
-        also: Other differences, in words, named after these.
+    The first ``most`` are named and the others counted; ``also`` are other differences, named after these.
     """
     found = [*_compare(old, new, ""), *also]
     shown = [text if len(text) <= 120 else text[:117] + "..." for text in found[:most]]

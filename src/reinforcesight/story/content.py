@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -28,7 +28,6 @@ from reinforcesight.story.config import RunConfig
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.state import StageRecord, read_state
 
-MODEL_TITLES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 _DISTRIBUTIONS = {
     "train": "new scenes from the training distribution",
     "held_out": "new scenes of the same kinds of objects",
@@ -38,23 +37,14 @@ _DISTRIBUTIONS = {
 
 @dataclass(frozen=True)
 class BenchmarkView:
-    """A benchmark with the results of all models.
-
-    Attributes:
-        name: As in the configuration, with hyphens.
-        about: What it asks about.
-        results: Model to its results.
-        groups: Heading and rows of the chart: all questions, tasks, relations.
-        sentences: The paired tests in words.
-        files: Model to its own report, relative to the run folder.
-    """
+    """A benchmark with the results of all models, by model."""
 
     name: str
     about: str
     results: dict[str, Results]
-    groups: list[tuple[str, list[IntervalRow]]]
-    sentences: list[str]
-    files: dict[str, str]
+    groups: list[tuple[str, list[IntervalRow]]]  # headings and rows of the chart
+    sentences: list[str]  # the paired tests in words
+    files: dict[str, str]  # each model's own report, relative to the run folder
 
     @property
     def chance(self) -> float:
@@ -97,11 +87,7 @@ class Story:
 
 
 def read_story(config: RunConfig) -> Story:
-    """Read a run's folder.
-
-    Raises:
-        InputError: A part can't be read.
-    """
+    """Read a run's folder; raises :class:`InputError` if a part can't be read."""
     from reinforcesight import __version__
 
     folder = config.folder
@@ -154,22 +140,17 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
     base = results["base"]
     random = base.chance.random_per_task
     relations = [relation.value for relation in Relation if relation.value in base.per_relation]
+
+    def row(name: str, level: float | None, cells: Iterable[Accuracy]) -> IntervalRow:
+        known = dict(zip(results, cells, strict=True))
+        marks = () if level is None else (("random", level),)
+        return IntervalRow(name, known["base"].n, interval_dots(known), marks)
+
+    runs = results.values()
     groups = [
-        ("All", [_row("all questions", {m: r.micro for m, r in results.items()}, base.chance.random)]),
-        (
-            "Task",
-            [
-                _row(task, {m: r.per_task[task] for m, r in results.items()}, random.get(task))
-                for task in base.per_task
-            ],
-        ),
-        (
-            "Relation",
-            [
-                _row(relation, {m: r.per_relation[relation] for m, r in results.items()}, base.chance.random)
-                for relation in relations
-            ],
-        ),
+        ("All", [row("all questions", base.chance.random, (r.micro for r in runs))]),
+        ("Task", [row(task, random.get(task), (r.per_task[task] for r in runs)) for task in base.per_task]),
+        ("Relation", [row(name, base.chance.random, (r.per_relation[name] for r in runs)) for name in relations]),
     ]
     return BenchmarkView(
         name=name.replace("_", "-"),
@@ -177,22 +158,17 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
         results=results,
         groups=[(heading, rows) for heading, rows in groups if rows],
         sentences=[
-            paired_in_words(MODEL_TITLES[model], results[model].paired, MODEL_TITLES[other])
+            paired_in_words(MODELS[model], results[model].paired, MODELS[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
         ],
         files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
 
 
-def _row(name: str, cells: Mapping[str, Accuracy], chance: float | None) -> IntervalRow:
-    marks = () if chance is None else (("random", chance),)
-    return IntervalRow(name, cells["base"].n, interval_dots(cells), marks)
-
-
 def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
     """The accuracies of the models for a chart."""
     return tuple(
-        IntervalDot(MODEL_TITLES[model], index, cell.accuracy, cell.low, cell.high)
+        IntervalDot(MODELS[model], index, cell.accuracy, cell.low, cell.high)
         for index, (model, cell) in enumerate(cells.items())
         if cell.accuracy is not None
     )
@@ -275,4 +251,4 @@ def _card_answer(model: str, answer: ScoredAnswer) -> CardAnswer:
     given = blocks.answer.strip()[:120] or "(nothing)"
     if answer.letter:
         given = f"({answer.letter}) {options.get(answer.letter, '')}"
-    return CardAnswer(MODEL_TITLES[model], answer.correct, given, blocks.reasoning.strip())
+    return CardAnswer(MODELS[model], answer.correct, given, blocks.reasoning.strip())

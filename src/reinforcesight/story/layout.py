@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODELS = ("base", "sft", "grpo")
+# Name of a model in paths to its title in reports.
+MODELS = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 
 
 class RunFolder:

@@ -15,7 +15,7 @@ from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import render_page, whole_percent
 from reinforcesight.sft.curves import SFT_CHARTS
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import MODEL_TITLES, Story, interval_dots, read_story
+from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.stages import STAGES
 from reinforcesight.tuning.report import draw_charts
@@ -68,7 +68,6 @@ def render(story: Story) -> str:
             interval_dots({m: main.results[m].micro for m in MODELS}),
             level=main.chance,
         ),
-        titles=MODEL_TITLES,
         models=MODELS,
         steps=_steps(story),
         example=_example(story),

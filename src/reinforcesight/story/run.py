@@ -49,19 +49,12 @@ class StageError(ReinforceSightError):
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
-
-    Attributes:
-        output: Its folder.
-        done: Stages that ran this time.
-        kept: Stages with nothing to do.
-        exit_code: 0, or 128 + the signal that stopped the run.
-    """
+    """How a run ended."""
 
     output: Path
-    done: tuple[str, ...]
-    kept: tuple[str, ...]
-    exit_code: int = 0
+    done: tuple[str, ...]  # stages that ran this time
+    kept: tuple[str, ...]  # stages with nothing to do
+    exit_code: int = 0  # 128 + the signal that stopped the run
 
 
 def run_story(config: RunConfig) -> RunResult:
@@ -126,8 +119,6 @@ def _is_asked(stage: Stage, config: RunConfig) -> bool:
 
 @dataclass
 class _Run:
-    """A run at work: its configuration, what is known of its stages, and who watches."""
-
     config: RunConfig
     state: RunState
     lock: int
@@ -158,11 +149,7 @@ class _Run:
         return None if missing is None else f"{missing} is missing or was changed"
 
     def do(self, stage: Stage, inputs: dict[str, Any], why: str) -> StageRecord:
-        """Run a stage in its own process and record how it went.
-
-        Raises:
-            StageError: It failed or was killed.
-        """
+        """Run a stage in its own process and record how it went."""
         folder, key = self.config.folder, json_hash(inputs)
         old = self.state.stages.get(stage.name)
         again = self.config.from_stage is not None
@@ -266,11 +253,7 @@ def _write_settings(config: RunConfig) -> None:
 
 @contextlib.contextmanager
 def _held(config: RunConfig) -> Iterator[int]:
-    """Hold the run folder's lock. The stage of a killed run holds it until it has saved and ended.
-
-    Raises:
-        OutputError: Another run uses the folder, or it can't be written to.
-    """
+    """Hold the run folder's lock. The stage of a killed run holds it until it has saved and ended."""
 
     def on_wait() -> None:
         click.echo("waiting for an earlier run in this folder to end", err=True)

@@ -26,29 +26,17 @@ _FASTER_OR_SLOWER = {"output", "workers", "overwrite", "keep_work", "shard"}
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the story.
+    """One stage of the story. Paths are relative to the run folder."""
 
-    Attributes:
-        name: Its name on the command line and in ``run.json``.
-        title: What it does, in a few words.
-        reads: The stages whose products it reads.
-        folder: What it writes, relative to the run folder; moved away when other settings made it.
-        products: Patterns of the files that are its result, relative to the run folder.
-        settings: Settings that decide the result besides the stages that it reads, JSON values.
-        work: Does the stage, or continues it; returns an exit status.
-        less_memory: Settings that lower its need of memory.
-        resumes_in_place: The stage itself reuses what fits in its folder, so the folder stays.
-    """
-
-    name: str
+    name: str  # on the command line and in run.json
     title: str
-    reads: tuple[str, ...]
-    folder: str | None
-    products: Callable[[RunConfig], list[str]]
-    settings: Callable[[RunConfig], dict[str, Any]]
-    work: Callable[[RunConfig], int]
-    less_memory: str
-    resumes_in_place: bool = False
+    reads: tuple[str, ...]  # stages whose products it reads
+    folder: str | None  # what it writes; moved away when other settings made it
+    products: Callable[[RunConfig], list[str]]  # patterns of the files that are its result
+    settings: Callable[[RunConfig], dict[str, Any]]  # JSON values that decide the result, besides what it reads
+    work: Callable[[RunConfig], int]  # does the stage, or continues it; returns an exit status
+    less_memory: str  # settings that lower its need of memory
+    resumes_in_place: bool = False  # it reuses what fits in its folder, so the folder stays
 
 
 def inputs_of(stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], version: str) -> dict[str, Any]:

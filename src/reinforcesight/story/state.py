@@ -24,48 +24,31 @@ Status = Literal["running", "finished", "failed", "killed", "interrupted"]
 
 
 class Product(BaseModel):
-    """A file that a stage made.
-
-    Attributes:
-        size: In bytes.
-        mtime_ns: Time of its last change; a file with equal size and time is not read again.
-        sha256: Of its content.
-    """
+    """A file that a stage made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: int
-    mtime_ns: int
+    size: int  # bytes
+    mtime_ns: int  # a file with equal size and time is not read again
     sha256: str
 
 
 class StageRecord(BaseModel):
-    """State of a stage.
-
-    Attributes:
-        key: Hash of ``inputs``.
-        inputs: Everything that decides the result: settings, fingerprints of what is read, version.
-        products: File, relative to the run folder, to what it was when the stage ended.
-        fingerprint: Hash over the products' names and contents.
-        seconds: Wall-clock time of all sessions together.
-        peak_memory_bytes: Most resident memory of the stage's processes together, as sampled.
-        sessions: How often the stage was started for this key.
-        problem: Why it failed or was killed.
-    """
+    """State of a stage."""
 
     model_config = ConfigDict(extra="ignore")
 
     status: Status
-    key: str
-    inputs: dict[str, Any]
-    products: dict[str, Product] = {}
-    fingerprint: str | None = None
+    key: str  # hash of the inputs
+    inputs: dict[str, Any]  # everything that decides the result: settings, fingerprints of what is read, version
+    products: dict[str, Product] = {}  # by path, relative to the run folder
+    fingerprint: str | None = None  # hash over the products' names and contents
     started: str
     ended: str | None = None
-    seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    sessions: int = 0
-    problem: str | None = None
+    seconds: float = 0.0  # wall-clock time of all sessions together
+    peak_memory_bytes: int = 0  # resident memory of its processes together, as sampled
+    sessions: int = 0  # how often it was started for this key
+    problem: str | None = None  # why it failed or was killed
 
 
 class RunState(BaseModel):
@@ -93,11 +76,7 @@ class RunState(BaseModel):
 
 
 def read_state(path: Path, version: str) -> RunState:
-    """The state of a run folder; empty if there is none yet.
-
-    Raises:
-        OutputError: The file can't be read.
-    """
+    """The state of a run folder; empty if there is none yet."""
     try:
         return RunState.model_validate_json(path.read_bytes())
     except FileNotFoundError:

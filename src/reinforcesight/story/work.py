@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 
 def make_dataset(config: RunConfig) -> int:
-    """``generate``."""
     from reinforcesight.data_gen.pipeline import generate
 
     return generate(config.generate).exit_code
 
 
 def audit_dataset(config: RunConfig) -> int:
-    """``audit``, whose report is written as a page and as JSON."""
+    """``audit``; its report is a page and a JSON file."""
     from reinforcesight.data_gen.audit.findings import write_audit_report
     from reinforcesight.data_gen.audit.run import audit
 
@@ -63,14 +62,13 @@ def make_benchmarks(config: RunConfig) -> int:
 
 
 def train_with_sft(config: RunConfig) -> int:
-    """``sft``."""
     from reinforcesight.sft.trainer import train_sft
 
     return train_sft(config.sft).exit_code
 
 
 def rate_training_questions(config: RunConfig) -> int:
-    """Pass rates of the SFT model on the training questions."""
+    """Pass rates of the SFT model."""
     if not config.grpo.difficulty.enabled:
         click.echo("switched off: grpo.difficulty.enabled is false")
         return 0
@@ -80,7 +78,6 @@ def rate_training_questions(config: RunConfig) -> int:
 
 
 def train_with_grpo(config: RunConfig) -> int:
-    """``grpo``."""
     from reinforcesight.grpo.trainer import train_grpo
 
     return train_grpo(config.grpo).exit_code
@@ -92,19 +89,18 @@ def evaluate_models(config: RunConfig) -> int:
 
     folder = config.folder
     paths = {"base": config.base, "sft": str(folder.sft), "grpo": str(folder.grpo)}
-    titles = {"base": "base", "sft": "SFT", "grpo": "GRPO"}
     for benchmark, entry in config.benchmarks.items():
         where = entry if isinstance(entry, str) else str(folder.benchmark(benchmark))
-        for at, model in enumerate(MODELS):
-            announce(f"evaluating {titles[model]} on {benchmark}")
-            before = [folder.results(benchmark, earlier) for earlier in MODELS[:at]]
+        for at, (model, title) in enumerate(MODELS.items()):
+            announce(f"evaluating {title} on {benchmark}")
+            before = [folder.results(benchmark, earlier) for earlier in list(MODELS)[:at]]
             results = evaluate(
                 config.evaluate.model_copy(
                     update={
                         "model_path": paths[model],
                         "benchmark": where,
                         "output": folder.results(benchmark, model),
-                        "title": titles[model],
+                        "title": title,
                         "baseline": before[-1] if before else None,
                         "compare": tuple(before[:-1]),
                     }
@@ -117,12 +113,11 @@ def evaluate_models(config: RunConfig) -> int:
                     fix=f"see {folder.results(benchmark, model)}",
                 )
             if results.micro.accuracy is not None:
-                send_event("figures", values={f"{titles[model]} on {benchmark}": results.micro.accuracy})
+                send_event("figures", values={f"{title} on {benchmark}": results.micro.accuracy})
     return 0
 
 
 def write_report_page(config: RunConfig) -> int:
-    """The page of the run."""
     from reinforcesight.story.report import write_page
 
     click.echo(f"wrote {write_page(config)}")
