@@ -10,8 +10,7 @@ import numpy as np
 
 from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.models import depth_pro
-from reinforcesight.data_gen.perception.models.stored_model import in_batches_of_one_size
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, in_batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, Picture
 from reinforcesight.errors import InputError
 

@@ -7,7 +7,7 @@ antialiasing), since that processor requires torchvision.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 

@@ -54,9 +54,7 @@ class Florence2Grounder(StoredModel):
             transformers.Florence2ForConditionalGeneration, transformers.AutoProcessor, expected="Florence-2"
         )
 
-    def ground(
-        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         found: list[list[GroundedBox]] = [[] for _ in pictures]
         asked: list[tuple[int, int, Sequence[str]]] = []  # picture, first phrase, phrases of one caption
         for position, all_of_one in enumerate(phrases):
@@ -92,9 +90,7 @@ class Florence2Grounder(StoredModel):
                 box = (x0 * width, y0 * height, x1 * width, y1 * height)
                 yield GroundedBox(first + number_of, box, item.score)
 
-    def _answers(
-        self, pictures: list[Picture], captions: list[Sequence[str]]
-    ) -> list[list[tuple[str, float]] | None]:
+    def _answers(self, pictures: list[Picture], captions: list[Sequence[str]]) -> list[list[tuple[str, float]] | None]:
         """Tokens with probabilities of one answer a picture; ``None`` where it was cut off."""
         processor, model = self._load()
         texts = [_TASK + " ".join(f"{phrase.strip()}." for phrase in caption) for caption in captions]

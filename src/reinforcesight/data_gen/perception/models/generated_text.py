@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from reinforcesight.arrays import IntArray, FloatArray
+from reinforcesight.arrays import FloatArray, IntArray
 from reinforcesight.pictures.drawing import Box
 
 _TAG = re.compile(r'<points\s+coords="([^"<>]*)"(?:\s+alt="[^"<>]*")?\s*(?:/>|>[^<>]*</points>)')
@@ -22,9 +20,7 @@ _LOCATION = re.compile(r"<loc_(\d{1,4})>")
 _STEPS = 1000  # of the picture's side, in the coordinates of Molmo2 and of Florence-2
 
 
-def generate_tokens(
-    model: Any, inputs: Mapping[str, Any], *, max_new_tokens: int
-) -> tuple[IntArray, FloatArray]:
+def generate_tokens(model: Any, inputs: Mapping[str, Any], *, max_new_tokens: int) -> tuple[IntArray, FloatArray]:
     """Greedy answers of a batch: new token ids (B, T) and the probability of each, (B, T)."""
     import torch
 
@@ -39,8 +35,7 @@ def generate_tokens(
         )
     ids = made.sequences[:, -len(made.logits) :]
     chosen = [
-        logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1])
-        for step, logits in enumerate(made.logits)
+        logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1]) for step, logits in enumerate(made.logits)
     ]
     return ids.cpu().numpy(), torch.cat(chosen, dim=1).cpu().double().numpy()
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
 from reinforcesight.arrays import Float32Array
-from reinforcesight.data_gen.perception.models.stored_model import batches_of_one_size
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
-from reinforcesight.pictures.drawing import Box
+from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.drawing import Box
 
 _FAMILIES = {
     "grounding-dino": "dino",
@@ -61,9 +59,7 @@ class TransformersGrounder(StoredModel):
             expected="a zero-shot object detection model",
         )
 
-    def ground(
-        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         found: list[list[GroundedBox]] = [[] for _ in pictures]
         # Pictures with the same phrases (the fixed vocabulary) share a forward pass.
         groups: dict[tuple[str, ...], list[int]] = {}
@@ -106,9 +102,7 @@ class TransformersGrounder(StoredModel):
             )
             yield GroundedBox(first + int(order[query, rank]), box, float(scores[query, rank]))
 
-    def _detect(
-        self, pictures: list[Picture], phrases: Sequence[str]
-    ) -> tuple[Float32Array, Float32Array]:
+    def _detect(self, pictures: list[Picture], phrases: Sequence[str]) -> tuple[Float32Array, Float32Array]:
         """Probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
         import torch
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.jobs.files import file_hash
 from reinforcesight.errors import InputError, require_module
+from reinforcesight.jobs.files import file_hash
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # Weights from safetensors only; no code.

@@ -62,9 +62,7 @@ class Molmo2Pointer(StoredModel):
         processor.tokenizer.padding_side = "left"  # all answers of a batch begin at the same position
         return processor, model
 
-    def ground(
-        self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]
-    ) -> list[list[GroundedBox]]:
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         results = []
         for picture, asked in zip(pictures, phrases, strict=True):
             found: list[GroundedBox] = []
@@ -91,12 +89,10 @@ class Molmo2Pointer(StoredModel):
         for phrase in phrases:
             content = [{"type": "image"}, {"type": "text", "text": _PROMPT.format(phrase.strip())}]
             message = {"role": "user", "content": content}
-            questions.append(
-                processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
-            )
-        inputs = processor(
-            images=[[picture]] * len(questions), text=questions, return_tensors="pt", padding=True
-        ).to(model.device)
+            questions.append(processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True))
+        inputs = processor(images=[[picture]] * len(questions), text=questions, return_tensors="pt", padding=True).to(
+            model.device
+        )
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
         ids, probabilities = generate_tokens(model, inputs, max_new_tokens=_MAX_NEW_TOKENS)
         end = end_tokens(model, processor.tokenizer)
