@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from label_truth import smooth_noise
 
-from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
+from reinforcesight.data_gen.perception.gates import Query, Trace
 from reinforcesight.data_gen.perception.perceive import PerceptionTask
 from reinforcesight.data_gen.perception.protocols import (
     DepthPrediction,
@@ -153,7 +153,7 @@ class Simulation:
                 seen.masks[place] = SegmentedMask(outline, 0.9)
         self._seen[picture.picture.tobytes()] = seen
         rng = np.random.default_rng([*key, 9])
-        traces: dict[str, list[TraceEvidence]] = {}
+        traces: dict[str, list[Trace]] = {}
         if m.traces:
             for item, mask in zip(things, masks, strict=True):
                 traces.setdefault(item.name, []).append(_trace(mask, rng))
@@ -228,7 +228,7 @@ def _nothing(shape: tuple[int, int], rng: np.random.Generator) -> tuple[tuple[fl
     return box, u * u + v * v <= 1.0
 
 
-def _trace(mask: np.ndarray, rng: np.random.Generator) -> TraceEvidence:
+def _trace(mask: np.ndarray, rng: np.random.Generator) -> Trace:
     """Forty points: most around a thing, off by a third of its size, and some on the way to it."""
     height, width = mask.shape
     x0, y0, x1, y1 = _box(mask)
@@ -242,13 +242,7 @@ def _trace(mask: np.ndarray, rng: np.random.Generator) -> TraceEvidence:
     start = rng.uniform((0, 0), (width, height))
     points[:8] = start + (points[8] - start) * np.linspace(0, 1, 8)[:, None]
     shares = np.clip(points / (width, height), 0.0, 1.0)
-    low, high = np.percentile(shares, (10, 90), axis=0)
-    middle = np.median(shares, axis=0)
-    return TraceEvidence(
-        tuple((float(x), float(y)) for x, y in shares),
-        (float(low[0]), float(low[1]), float(high[0]), float(high[1])),
-        (float(middle[0]), float(middle[1])),
-    )
+    return tuple((float(x), float(y)) for x, y in shares)
 
 
 class _Model:

@@ -130,8 +130,6 @@ class Scene(_Record):
     """A picture's objects with what is known of their depth and position.
 
     Attributes:
-        width: Picture width in pixels.
-        height: Picture height in pixels.
         depth_unit: "m", "scene" (known up to a factor), or ``None`` where there is no depth.
         camera: Intrinsics, or ``None`` where there is no depth.
         objects: Every annotated or detected object, in the source's order.

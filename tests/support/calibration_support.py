@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reinforcesight.data_gen.calibration.bounds import steps_of
-from reinforcesight.data_gen.calibration.record import AxisRecord, Calibration, MeasuredStep
+from reinforcesight.data_gen.calibration.record import AxisRecord, Calibration
 from reinforcesight.relations import DEFAULT_RULES, Axis
 
 
@@ -20,13 +20,9 @@ def made_up(pictures: int = 400, *, depth_model: str = "known scenes") -> Calibr
     }
     axes = {}
     for axis, flags in wrong.items():
-        steps = tuple(MeasuredStep(**vars_of(step)) for step in steps_of(score, flags, picture))
+        steps = tuple(steps_of(score, flags, picture))
         axes[axis] = AxisRecord(claims=score.size, wrong=int(flags.sum()), undecided=0, steps=steps)
     return Calibration(
         input="rooms", pictures=pictures, skipped={}, depth_model=depth_model, views=False, confidence=0.95,
         rules=DEFAULT_RULES, axes=axes,
     )  # fmt: skip
-
-
-def vars_of(step: object) -> dict[str, float]:
-    return {name: getattr(step, name) for name in ("threshold", "kept", "share", "wrong", "upper")}

@@ -70,10 +70,10 @@ def relate(
     """Decide which relation of an axis holds between two objects of a scene, or why none may be claimed.
 
     Args:
-        scene: The scene.
+        scene: Where both are.
         subject: The object that the relation is about, or its id.
         reference: The other object, or its id.
-        axis: "horizontal", "vertical", "depth" or "distance"; or a relation of that axis.
+        axis: An axis, or a relation of that axis.
         anchor: The object that distances are measured to, or its id (axis "distance" only).
         marked: The objects are marked by drawn boxes, so their names need not be unique.
         rules: The margins.

@@ -24,7 +24,6 @@ from reinforcesight.data_gen.perception.depth_maps import depth_fault, depth_in_
 from reinforcesight.data_gen.perception.gates import (
     Gated,
     Query,
-    TraceEvidence,
     gate_boxes,
     gate_masks,
     gate_names,
@@ -98,7 +97,7 @@ def test_too_many_boxes() -> None:
 
 
 def test_the_trace_decides_where_it_was_recorded() -> None:
-    trace = TraceEvidence(tuple((0.1 + 0.001 * i, 0.3) for i in range(20)), (0.1, 0.3, 0.12, 0.3), (0.11, 0.3))
+    trace = tuple((0.1 + 0.001 * i, 0.3) for i in range(20))
     queries = (Query("chair", "chair", (trace,)), QUERIES[1])
     result = gated((0, (10, 10, 40, 60), 0.6), (0, (100, 10, 130, 60), 0.9), queries=queries)
     assert [item.box for item in result.found] == [(10, 10, 40, 60)]

@@ -13,13 +13,15 @@ third of the error level (Bonferroni), so that the choice as a whole holds with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from scipy import stats
 
 from reinforcesight.arrays import BoolArray, FloatArray
+from reinforcesight.config import StrictConfig
 
 # Tests of the sequence: thresholds that keep these shares of the claims of the default rules, strict to loose.
 _SHARES = np.linspace(0.05, 1.0, 96)
@@ -27,9 +29,8 @@ _SHARES = np.linspace(0.05, 1.0, 96)
 _STARTS = (0.3, 0.5, 0.7)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One threshold and what was measured there.
+class Step(StrictConfig):
+    """One threshold and what was measured there: a row of an axis's table in ``calibration.json``.
 
     Attributes:
         threshold: Least score of a claim that is kept.
@@ -40,20 +41,17 @@ class Step:
     """
 
     threshold: float
-    kept: int
+    kept: Annotated[int, Field(ge=0)]
     share: float
-    wrong: int
+    wrong: Annotated[int, Field(ge=0)]
     upper: float
 
 
 def design_effect(wrong: FloatArray, claims: FloatArray) -> float:
     """How much wider the clustering by picture makes the spread of the share of wrong claims, at least 1.
 
-    Variance of the ratio estimator over pictures, divided by the variance of as many independent claims.
-
-    Args:
-        wrong: Wrong claims by picture, (P,).
-        claims: Claims by picture, (P,).
+    Variance of the ratio estimator over pictures, divided by the variance of as many independent claims; ``wrong`` and
+    ``claims`` are counts by picture, (P,).
     """
     total, used = float(claims.sum()), int((claims > 0).sum())
     share = float(wrong.sum()) / total if total else 0.0
@@ -76,23 +74,13 @@ def effective_claims(claims: FloatArray, *, effect: float, confidence: float) ->
 
 
 def upper_bound(wrong: FloatArray, claims: FloatArray, *, effect: float, confidence: float) -> float:
-    """Upper bound on the share of wrong claims, one-sided.
-
-    Args:
-        wrong: Wrong claims by picture, (P,).
-        claims: Claims by picture, (P,).
-        effect: The design effect.
-        confidence: Such as 0.95.
-    """
+    """One-sided upper bound on the share of wrong claims, from counts by picture, (P,), and the design effect."""
     effective = effective_claims(claims, effect=effect, confidence=confidence)
     share = float(wrong.sum()) / max(float(claims.sum()), 1.0)
-    return _clopper_pearson(effective * share, effective, confidence)
-
-
-def _clopper_pearson(found: float, effective: float, confidence: float) -> float:
+    found = effective * share
     if found >= effective:
         return 1.0
-    return float(stats.beta.ppf(confidence, found + 1.0, effective - found))
+    return float(stats.beta.ppf(confidence, found + 1.0, effective - found))  # Clopper-Pearson
 
 
 def steps_of(
@@ -124,7 +112,8 @@ def steps_of(
         upper = upper_bound(by_picture(kept & is_wrong), by_picture(kept), effect=effect, confidence=each)
         count = int(kept.sum())
         errors = int((kept & is_wrong).sum())
-        steps.append(Step(float(threshold), count, count / scores.size, errors, upper))
+        share = count / scores.size
+        steps.append(Step(threshold=float(threshold), kept=count, share=share, wrong=errors, upper=upper))
     return steps
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +29,6 @@ class MeasuredPicture:
     """One picture with both depths.
 
     Attributes:
-        name: Of the picture, for the report.
-        width: Pixels.
-        height: Pixels.
         detections: Objects, best with outlines.
         measured: True z, (H, W), in the unit of ``true_camera``; zero where there is no reading.
         true_camera: Intrinsics of the measured depth, pixels.
@@ -95,23 +93,15 @@ def claims_of(pictures: Iterable[MeasuredPicture], rules: RelationRules) -> dict
 
 def _tables(picture: MeasuredPicture) -> tuple[ObjectTable, ObjectTable]:
     """The picture's objects as the measured depth has them, and as the estimate has them."""
-    truth = build_scene(
+    build = partial(
+        build_scene,
         width=picture.width,
         height=picture.height,
         detections=picture.detections,
-        depth=picture.measured,
-        camera=picture.true_camera,
         look_for_floor=False,
     )
-    seen = build_scene(
-        width=picture.width,
-        height=picture.height,
-        detections=picture.detections,
-        depth=picture.estimated,
-        depth_views=picture.views,
-        camera=picture.camera,
-        look_for_floor=False,
-    )
+    truth = build(depth=picture.measured, camera=picture.true_camera)
+    seen = build(depth=picture.estimated, camera=picture.camera, depth_views=picture.views)
     return ObjectTable.of(truth), ObjectTable.of(seen)
 
 

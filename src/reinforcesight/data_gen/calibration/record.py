@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.data_gen.calibration.bounds import Step, least_strict
@@ -16,16 +16,6 @@ _SCHEMA = 1
 # A score that no claim reaches: the axis is not asked about.
 _NEVER = 1e9
 _RULE_OF = {Axis.DEPTH: "min_depth_score", Axis.DISTANCE: "min_distance_score"}
-
-
-class MeasuredStep(StrictConfig):
-    """One row of an axis's table, see :class:`~reinforcesight.data_gen.calibration.bounds.Step`."""
-
-    threshold: float
-    kept: Annotated[int, Field(ge=0)]
-    share: float
-    wrong: Annotated[int, Field(ge=0)]
-    upper: float
 
 
 class AxisRecord(StrictConfig):
@@ -41,23 +31,20 @@ class AxisRecord(StrictConfig):
     claims: int
     wrong: int
     undecided: int
-    steps: tuple[MeasuredStep, ...]
+    steps: tuple[Step, ...]
 
     def step_for(self, max_error: float) -> Step | None:
-        """The loosest step that passes."""
-        return least_strict([Step(**step.model_dump()) for step in self.steps], max_error)
+        return least_strict(self.steps, max_error)
 
 
 class Calibration(StrictConfig):
     """The content of ``calibration.json``.
 
     Attributes:
-        input: Where the pictures came from.
         pictures: How many could be used.
         skipped: How many could not, by reason.
         depth_model: The estimator, with every setting that decides its result.
         views: Whether several views of each picture were looked at.
-        confidence: Of the bounds.
         rules: The rules that were calibrated, apart from the two scores.
         axes: Table by axis, ``depth`` and ``distance``.
     """

@@ -10,9 +10,9 @@ import numpy as np
 
 from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.calibration.bounds import steps_of
-from reinforcesight.data_gen.calibration.claims import Claims, MeasuredPicture, claims_of
+from reinforcesight.data_gen.calibration.claims import MeasuredPicture, claims_of
 from reinforcesight.data_gen.calibration.config import CalibrateConfig
-from reinforcesight.data_gen.calibration.record import AxisRecord, Calibration, MeasuredStep
+from reinforcesight.data_gen.calibration.record import AxisRecord, Calibration
 from reinforcesight.data_gen.perception.camera import camera_from_exif
 from reinforcesight.data_gen.perception.depth_maps import fitted_depth
 from reinforcesight.data_gen.perception.protocols import DepthEstimator, DepthPrediction
@@ -30,11 +30,7 @@ _SHOWN = (0.3, 0.5, 0.7, 0.85, 1.0)
 
 
 def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> Calibration:
-    """Measure, write ``calibration.json`` and print the tables.
-
-    Args:
-        config: Settings.
-        depth: An estimator of one's own; by default the one that ``perception`` names.
+    """Measure, write ``calibration.json`` and print the tables; ``depth`` replaces the estimator of ``perception``.
 
     Raises:
         InputError: No picture has outlines, measured depth and an estimate; or a model can't be loaded.
@@ -59,7 +55,15 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
         views=reader.views,
         confidence=config.confidence,
         rules=config.rules,
-        axes={axis: _record(found, config.confidence) for axis, found in claims.items()},
+        axes={
+            axis: AxisRecord(
+                claims=len(found.score),
+                wrong=int(found.wrong.sum()),
+                undecided=found.unknown,
+                steps=tuple(steps_of(found.score, found.wrong, found.picture, confidence=config.confidence)),
+            )
+            for axis, found in claims.items()
+        },
     )
     write_text(config.output, result.model_dump_json(indent=1) + "\n")
     _print(result, config.max_label_error)
@@ -144,25 +148,6 @@ class _Reader:
         scale = record.get("estimated_depth_scale", record.get("depth_scale"))
         depth = read_depth(path, width=found.picture.width, height=found.picture.height, scale=scale)
         return np.asarray(depth.z, dtype=np.float32)
-
-
-def _record(claims: Claims, confidence: float) -> AxisRecord:
-    steps = steps_of(claims.score, claims.wrong, claims.picture, confidence=confidence)
-    return AxisRecord(
-        claims=len(claims.score),
-        wrong=int(claims.wrong.sum()),
-        undecided=claims.unknown,
-        steps=tuple(
-            MeasuredStep(
-                threshold=step.threshold,
-                kept=step.kept,
-                share=step.share,
-                wrong=step.wrong,
-                upper=step.upper,
-            )
-            for step in steps
-        ),
-    )
 
 
 _TITLES = {Axis.DEPTH: "in front / behind", Axis.DISTANCE: "closer / farther"}

@@ -32,14 +32,7 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 def result_key(stage: str, picture: bytes, identity: str, inputs: object = None) -> str:
-    """Digest of everything that decides a result.
-
-    Args:
-        stage: Name of the stage.
-        picture: The encoded picture.
-        identity: The model's identity.
-        inputs: The model's other inputs, JSON-able.
-    """
+    """Digest of everything that decides a result: stage, encoded picture, model, and its other inputs (JSON-able)."""
     text = json.dumps([_FORMAT, stage, sha256(picture).hexdigest(), identity, inputs], sort_keys=True)
     return sha256(text.encode("utf-8")).hexdigest()
 

@@ -13,42 +13,25 @@ import numpy as np
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.outlines import box_area, box_of, box_overlap, contained
+from reinforcesight.data_gen.perception.geometry import Detection
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.pictures.boxes import box_area, box_of, box_overlap, contained
 from reinforcesight.pictures.drawing import Box
 
-
-@dataclass(frozen=True, slots=True)
-class TraceEvidence:
-    """Where a pointer was while a phrase was spoken.
-
-    Attributes:
-        points: x, y as shares of the picture, (N, 2).
-        box: Box of the central points, as shares of the picture, slightly widened.
-        centre: Median of the points.
-    """
-
-    points: tuple[tuple[float, float], ...]
-    box: Box
-    centre: tuple[float, float]
+# Where a pointer was while a phrase was spoken: (x, y) as shares of the picture.
+Trace = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A noun phrase to look for in a picture.
-
-    Attributes:
-        phrase: The prompt of the detector, such as "white cup".
-        category: Bare noun.
-        traces: Where the speaker pointed, one entry for each mention.
-    """
+    """A noun phrase to look for in a picture, and where the speaker pointed, one trace for each mention."""
 
     phrase: str
     category: str | None = None
-    traces: tuple[TraceEvidence, ...] = ()
+    traces: tuple[Trace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +59,12 @@ class Gated:
         self.skipped.append(Skipped(reason, f"{item.name!r} at {box}, score {item.score:.2f}: {detail}"))
         if in_picture:
             self.unseen.append(item.name)
+
+    def detections(self) -> list[Detection]:
+        return [
+            Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
+            for number, item in enumerate(self.found)
+        ]
 
 
 def gate_boxes(
@@ -196,14 +185,14 @@ def may_be_one_name(first: str, second: str) -> bool:
 
 
 def visited_share(
-    box: Box, traces: Sequence[TraceEvidence], *, width: int, height: int, padding: float = 0.05
+    box: Box, traces: Sequence[Trace], *, width: int, height: int, padding: float = 0.05
 ) -> float | None:
     """Largest share of one mention's trace points in a box (padded by a share of the picture); ``None``: no traces."""
     if not traces:
         return None
     x0, y0 = box[0] / width - padding, box[1] / height - padding
     x1, y1 = box[2] / width + padding, box[3] / height + padding
-    return max(sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace.points) / len(trace.points) for trace in traces)
+    return max(sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace) / len(trace) for trace in traces)
 
 
 def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules) -> Gated:

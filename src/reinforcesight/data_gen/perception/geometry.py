@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.floor import find_floor
-from reinforcesight.data_gen.perception.outlines import box_area, shared_area
+from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
 # Along the long side a phone's main camera has 65 to 75 degrees, a normal lens 55: a value between these.
@@ -34,18 +34,11 @@ _SURFACE_SAMPLES = 200  # points kept for the distance between two surfaces
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An annotated or detected object before its depth is known.
+    """An annotated or detected object before its depth is known; see SceneObject for what is not listed.
 
     Attributes:
-        id: Unique within the picture.
-        name: Noun phrase without an article.
-        box: Pixels, xyxy half-open, inside the picture.
         mask: Visible outline, bool (H, W), or ``None`` where there is only the box.
-        category: Bare noun.
-        attributes: Words such as the colour.
-        visible_fraction: Visible share of the whole object, where known.
         truncated: Cut by the border; ``None``: decided by whether the box touches it.
-        part_of: Id of the object that this one belongs to.
     """
 
     id: int | str
@@ -93,14 +86,14 @@ def build_scene(
     """A scene from detections and, if there is one, a depth map.
 
     Args:
-        width: Picture width, pixels.
-        height: Picture height, pixels.
+        width: Pixels.
+        height: Pixels.
         detections: The objects, each box inside the picture.
         depth: z per pixel, (H, W) as the picture.
-        camera: Intrinsics in pixels; ``None``: :func:`default_camera`, which is recorded.
-        depth_unit: "m" or "scene"; "m" by default where there is depth.
-        depth_views: Depth of the same picture, estimated from other views of it, each (H, W).
+        camera: ``None``: :func:`default_camera`, which is recorded.
+        depth_unit: "m" by default where there is depth.
         look_for_floor: Record a floor plane. No answer depends on it.
+        depth_views: Depth of the same picture, estimated from other views of it, each (H, W).
 
     Raises:
         ValueError: The depth map has another size than the picture, or a box is invalid.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -42,12 +42,13 @@ from reinforcesight.data_gen.perception.gates import (
     gate_masks,
     gate_names,
 )
-from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.perception.geometry import build_scene
 from reinforcesight.data_gen.perception.protocols import (
     DepthEstimator,
     DepthPrediction,
     GroundedBox,
     Grounder,
+    PerceptionModel,
     PerceptionModels,
     Picture,
     SegmentedMask,
@@ -67,10 +68,7 @@ class PerceptionTask:
 
     Attributes:
         encoded: The encoded picture; results are stored under its digest.
-        picture: The decoded picture, (H, W, 3).
-        queries: Phrases to look for.
         unseen: Names of things that are in the picture but not looked for, such as groups.
-        camera: Intrinsics where known.
         skipped: What was left out before.
     """
 
@@ -103,9 +101,9 @@ def perceive(
 
     Args:
         tasks: The pictures, all in memory: a chunk, not a data set.
-        models: Depth, grounding and segmentation.
+        models: Without a cache, their results are not stored.
         rules: Thresholds of the gates.
-        cache: Where results of models are stored; ``None`` stores nothing.
+        cache: Where results are stored.
         batch_size: Pictures in one call of a model, stored before the next call.
         keep_loaded: ``False`` frees a model's memory before the next one is loaded.
 
@@ -187,12 +185,6 @@ class _StoredBoxes:
         )
 
 
-class _AnyModel(Protocol):
-    @property
-    def identity(self) -> str: ...
-    def release(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     """Pictures that go through each model together."""
@@ -271,7 +263,7 @@ class _Chunk:
     def _results(
         self,
         stage: str,
-        model: _AnyModel,
+        model: PerceptionModel,
         inputs: Sequence[object],
         compute: Callable[[list[int]], list[_PredictionT]],
         pack: Callable[[_PredictionT], Arrays],
@@ -315,10 +307,7 @@ def _perceived(
     """The scene of one picture, from what passed the gates and the depth that the models agree on."""
     height, width = task.picture.shape[:2]
     skipped = [*task.skipped, *gated.skipped]
-    detections = [
-        Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
-        for number, item in enumerate(gated.found)
-    ]
+    detections = gated.detections()
     fault = None if depth is None else depth_fault(depth.values, depth.kind, rules)
     agree = None
     if depth is not None and second is not None and fault is None:

@@ -98,41 +98,35 @@ class SegmentPrompt:
             raise ValueError("expected a box, a point or both")
 
 
-class _Model(Protocol):
+class PerceptionModel(Protocol):
+    """What all three kinds share."""
+
     @property
     def identity(self) -> str:
         """Weights and all settings that the results depend on; equal identities give equal results."""
-        ...
 
     def release(self) -> None:
         """Free the model's memory; the next call loads it again."""
-        ...
 
 
-class DepthEstimator(_Model, Protocol):
-    """Depth of every pixel."""
+class DepthEstimator(PerceptionModel, Protocol):
+    """One depth map for each picture."""
 
-    def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
-        """One depth map for each picture."""
-        ...
+    def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]: ...
 
 
-class Grounder(_Model, Protocol):
-    """Boxes of named things."""
+class Grounder(PerceptionModel, Protocol):
+    """All boxes or points of each picture's phrases, also those with a low score; best first."""
 
-    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
-        """All boxes or points of each picture's phrases, also those with a low score; best first."""
-        ...
+    def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]: ...
 
 
-class Segmenter(_Model, Protocol):
-    """Outlines of things in boxes or at points."""
+class Segmenter(PerceptionModel, Protocol):
+    """One mask for each prompt: the outline of the thing in a box or at a point."""
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]
-    ) -> list[list[SegmentedMask]]:
-        """One mask for each prompt."""
-        ...
+    ) -> list[list[SegmentedMask]]: ...
 
 
 @dataclass(frozen=True, slots=True)

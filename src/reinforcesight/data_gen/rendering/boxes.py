@@ -12,16 +12,9 @@ from reinforcesight.arrays import FloatArray
 
 @dataclass(frozen=True)
 class UprightBox:
-    """A box with vertical sides.
+    """A box with vertical sides, in world metres: centre, half extents along its axes, bottom and top.
 
-    Attributes:
-        x: Centre, world metres.
-        y: Centre, world metres.
-        half_x: Half extent along the box's first axis, metres.
-        half_y: Half extent along the box's second axis, metres.
-        turn: Radians from the world's x axis to the box's first axis.
-        low: Bottom, world z, metres.
-        high: Top, world z, metres.
+    ``turn`` is the angle from the world's x axis to the box's first axis, radians.
     """
 
     x: float

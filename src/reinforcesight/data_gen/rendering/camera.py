@@ -18,16 +18,9 @@ from reinforcesight.arrays import FloatArray
 
 @dataclass(frozen=True)
 class PinholeCamera:
-    """Intrinsics in pixels and the pose.
+    """Intrinsics in pixels, with pixel centres at +0.5, and the pose.
 
     Attributes:
-        fx: Focal length along x, pixels.
-        fy: Focal length along y, pixels.
-        cx: Principal point, pixels, with pixel centres at +0.5.
-        cy: Principal point, pixels, with pixel centres at +0.5.
-        width: Picture width, pixels.
-        height: Picture height, pixels.
-        metres_above_floor: Height of the camera.
         pitch: Degrees; positive looks down.
         roll: Degrees; positive lowers the camera's right side.
         world_from_camera: (4, 4) rigid transform.
@@ -87,15 +80,7 @@ class PinholeCamera:
 def make_camera(
     size: tuple[int, int], metres_above_floor: float, pitch: float, roll: float, field_of_view: float
 ) -> PinholeCamera:
-    """A camera with square pixels above the world's origin.
-
-    Args:
-        size: Width and height in pixels.
-        metres_above_floor: Height of the camera.
-        pitch: Degrees, positive looks down.
-        roll: Degrees, positive lowers the camera's right side.
-        field_of_view: Degrees, horizontal.
-    """
+    """A camera with square pixels above the world's origin; ``size`` in pixels, a horizontal field of view, degrees."""
     focal = size[0] / 2 / math.tan(math.radians(field_of_view) / 2)
     p, r = math.radians(pitch), math.radians(roll)
     level_right = np.array([1.0, 0.0, 0.0])

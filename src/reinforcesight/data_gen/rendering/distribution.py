@@ -29,14 +29,7 @@ STREAM: dict[Distribution, int] = {Distribution.TRAIN: 0, Distribution.HELD_OUT:
 
 @dataclass(frozen=True)
 class CameraRange:
-    """Limits of a camera pose.
-
-    Attributes:
-        height: Metres above the floor.
-        pitch: Degrees, positive looks down.
-        roll: Degrees to either side; the sign is drawn at random.
-        field_of_view: Degrees, horizontal.
-    """
+    """Limits of a camera pose: metres above the floor, and degrees. The sign of roll is drawn at random."""
 
     height: tuple[float, float]
     pitch: tuple[float, float]

@@ -7,7 +7,7 @@ range to suit the place. So the names alone do not reveal which object is nearer
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -37,6 +37,8 @@ from reinforcesight.data_gen.rendering.surroundings import (
     make_room,
 )
 from reinforcesight.errors import ConfigError
+from reinforcesight.pictures.boxes import box_area, shared_area
+from reinforcesight.pictures.drawing import Box
 
 _NEAREST = 1.3  # metres: smallest depth at which objects are placed
 _GAP = 0.04  # metres between the boxes of neighbours
@@ -55,10 +57,6 @@ class Placed:
     shape: Shape
     scale: float
     box: UprightBox
-
-    def world_vertices(self) -> FloatArray:
-        """(V, 3) in world metres."""
-        return self.box.to_world(self.shape.vertices * self.scale)
 
 
 @dataclass(frozen=True)
@@ -167,31 +165,26 @@ def _draw_names(
     return names[len(present) :]
 
 
+@dataclass
 class _Placer:
     """Finds places where objects fit, can be seen, and do not intersect."""
 
-    def __init__(
-        self,
-        rng: Generator,
-        camera: PinholeCamera,
-        surroundings: Surroundings,
-        config: RenderConfig,
-        crowding: float,
-    ) -> None:
-        self.rng = rng
-        self.camera = camera
-        self.surroundings = surroundings
-        self.config = config
-        self.crowding = crowding
-        self.placed: list[Placed] = []
-        self.supports = list(surroundings.supports)
+    rng: Generator
+    camera: PinholeCamera
+    surroundings: Surroundings
+    config: RenderConfig
+    crowding: float
+    placed: list[Placed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.supports = list(self.surroundings.supports)
         self._nearest = self._nearest_floor()
-        self._solids = [solid.box for solid in surroundings.solids]
-        self._views: list[tuple[float, FloatArray]] = []
+        self._solids = [solid.box for solid in self.surroundings.solids]
+        self._views: list[tuple[float, Box]] = []
         for box in self._solids:
-            corners = camera.to_camera(box.corners())
+            corners = self.camera.to_camera(box.corners())
             if corners[:, 2].min() > 0.2:
-                self._views.append((float(corners[:, 2].mean()), _extent(camera.project(corners))))
+                self._views.append((float(corners[:, 2].mean()), _extent(self.camera.project(corners))))
 
     def _nearest_floor(self) -> float:
         """Smallest depth to use for all objects: where the floor enters the frame, metres."""
@@ -334,12 +327,12 @@ class _Placer:
         if corners[:, 2].min() < 0.4:
             return False
         view = _extent(self.camera.project(corners))
-        frame = np.array([0.0, 0.0, self.camera.width, self.camera.height])
-        if _shared(view, frame) < 0.62 * _area(view):
+        frame = (0.0, 0.0, self.camera.width, self.camera.height)
+        if shared_area(view, frame) < 0.62 * box_area(view):
             return False
         for other_depth, other in self._views:
             farther = view if depth > other_depth else other
-            if _shared(view, other) > self.crowding * _area(farther):
+            if shared_area(view, other) > self.crowding * box_area(farther):
                 return False
         if any(box.overlaps(solid, _GAP) for solid in self._solids):
             return False
@@ -348,16 +341,6 @@ class _Placer:
         return True
 
 
-def _extent(pixels: FloatArray) -> FloatArray:
-    """Bounding box x0, y0, x1, y1 of projected points."""
-    return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
-
-
-def _area(box: FloatArray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _shared(a: FloatArray, b: FloatArray) -> float:
-    width = min(float(a[2]), float(b[2])) - max(float(a[0]), float(b[0]))
-    height = min(float(a[3]), float(b[3])) - max(float(a[1]), float(b[1]))
-    return max(0.0, width) * max(0.0, height)
+def _extent(pixels: FloatArray) -> Box:
+    (x0, y0), (x1, y1) = pixels.min(axis=0), pixels.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)

@@ -57,17 +57,11 @@ class Paints:
 
 
 def albedo_of(colour: str) -> Rgb:
-    """The sRGB albedo of a colour name."""
     return _ALBEDOS[colour]
 
 
 def paints_for(colour: str, jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Paints:
-    """The paints of a named colour.
-
-    Args:
-        colour: One of ``COLOURS``.
-        jitter: Small sRGB offsets, so that two red objects differ slightly.
-    """
+    """The paints of a named colour; ``jitter`` are small sRGB offsets, so that two red objects differ slightly."""
     red, green, blue = albedo_of(colour)
     main = (_clip(red + jitter[0]), _clip(green + jitter[1]), _clip(blue + jitter[2]))
     if colour == "black":

@@ -13,13 +13,9 @@ from reinforcesight.data_gen.rendering.surroundings import Surface
 
 
 def reflectance(surface: Surface, u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
-    """Linear reflectance (N, 3) of points on a surface.
+    """Linear reflectance (N, 3) of points at u and v metres along and up a surface, (N,).
 
-    Args:
-        surface: Pattern, its two colours, and panels.
-        u: Metres along the surface, (N,).
-        v: Metres up the surface, (N,).
-        pixel: Metres that one pixel covers there, (N,); smaller details fade to their mean.
+    ``pixel``: metres that one pixel covers there, (N,); smaller details fade to their mean.
     """
     first = to_linear(np.array(surface.first)).astype(np.float32)
     second = to_linear(np.array(surface.second)).astype(np.float32)

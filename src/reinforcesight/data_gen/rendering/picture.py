@@ -24,10 +24,7 @@ class RenderedObject:
 
     Attributes:
         id: Its value in the picture's ``instances``.
-        kind: One of ``KINDS``.
-        colour: One of ``COLOURS``.
         name: Colour and kind, such as "red chair"; at times two objects share a name.
-        visible_pixels: Pixels that show it; 0 if it is hidden.
         full_pixels: Pixels in the frame that it would cover without other objects.
         visible_fraction: visible_pixels / full_pixels.
         truncated: Its silhouette crosses the border of the frame.
@@ -55,13 +52,10 @@ class RenderedPicture:
 
     Attributes:
         index: Its number in the sequence of the seed.
-        seed: Seed of the sequence.
-        distribution: Family of scenes that it was drawn from.
         setting: "room" or "ground".
         picture: (H, W, 3) uint8 sRGB.
         depth: (H, W) z at pixel centres, metres; 0 is no reading (sky).
         instances: (H, W) object index at pixel centres, or -1.
-        camera: Intrinsics in pixels (pixel centres at +0.5) and pose.
         objects: All objects in the scene, hidden ones included, in the order of their ids.
     """
 
@@ -85,12 +79,8 @@ def render_picture(
 ) -> RenderedPicture:
     """Render picture ``index`` of a seed's sequence. It depends on the arguments alone.
 
-    Args:
-        seed: Zero or more.
-        index: Zero or more. The pictures of a sequence are independent.
-        distribution: Family of scenes to draw from.
-        size: Width and height in pixels.
-        config: Further settings. There are fewer objects than ``objects_min`` only where no more fit.
+    The pictures of a sequence are independent. ``size`` is width and height in pixels. There are fewer objects than
+    ``config.objects_min`` only where no more fit.
 
     Raises:
         ConfigError: The seed, index or size is out of range, or no kind-colour pair is left to draw.

@@ -23,27 +23,16 @@ _DIRECT = 0.58
 
 @dataclass(frozen=True)
 class Triangles:
-    """Everything in a scene as triangles in the camera frame.
+    """Everything in a scene as triangles in the camera frame."""
 
-    Attributes:
-        vertices: (V, 3) metres.
-        faces: (F, 3).
-        normals: (F, 3, 3) unit normals at the corners.
-        albedo: (F, 3) linear.
-        instance: (F,) object index or -1.
-        surface: (F,) index of a patterned surface or -1.
-        curved: (F,) true where the normals differ between the corners.
-        part: (F,) index of the primitive; edges between parts are smoothed.
-    """
-
-    vertices: FloatArray
-    faces: NDArray[np.int32]
-    normals: Float32Array
-    albedo: Float32Array
-    instance: NDArray[np.int16]
-    surface: NDArray[np.int32]
-    curved: BoolArray
-    part: NDArray[np.int32]
+    vertices: FloatArray  # (V, 3) metres
+    faces: NDArray[np.int32]  # (F, 3)
+    normals: Float32Array  # (F, 3, 3) unit normals at the corners
+    albedo: Float32Array  # (F, 3) linear
+    instance: NDArray[np.int16]  # (F,) object index or -1
+    surface: NDArray[np.int32]  # (F,) index of a patterned surface or -1
+    curved: BoolArray  # (F,) whether the normals differ between the corners
+    part: NDArray[np.int32]  # (F,) index of the primitive; edges between parts are smoothed
 
 
 def gather(layout: SceneLayout) -> tuple[Triangles, list[FloatArray]]:

@@ -92,20 +92,13 @@ class Support:
 
 @dataclass(frozen=True)
 class Wall:
-    """A wall of a room.
-
-    Attributes:
-        surface: The wall.
-        turn: Rotation of objects that hang on it, radians.
-        taken: Rectangles (u0, v0, u1, v1) of doors and windows.
-    """
+    """A wall of a room, the rotation of what hangs on it (radians), and its doors and windows (u0, v0, u1, v1)."""
 
     surface: Surface
     turn: float
     taken: tuple[Rect, ...]
 
     def is_free(self, rect: Rect) -> bool:
-        """Whether a rectangle (u0, v0, u1, v1) meets no door or window."""
         u0, v0, u1, v1 = rect
         return not any(u0 < t[2] and t[0] < u1 and v0 < t[3] and t[1] < v1 for t in self.taken)
 
@@ -143,10 +136,7 @@ def _pick(rng: Generator, count: int) -> int:
 def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> Surroundings:
     """A rectangular room around the camera, sometimes with a door, a window or a rug.
 
-    Args:
-        rng: The picture's random stream.
-        camera: Inside the room.
-        wall_fills_view: Move the front wall so near that neither the floor nor other walls are in view.
+    With ``wall_fills_view`` the front wall is so near that neither the floor nor other walls are in view.
     """
     camera_height = camera.metres_above_floor
     if wall_fills_view:

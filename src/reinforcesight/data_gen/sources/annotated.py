@@ -13,7 +13,6 @@ from typing import Any
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
@@ -34,6 +33,7 @@ from reinforcesight.language.object_names import (
     tidy_phrase,
     with_attributes,
 )
+from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.scene import Camera
 
 _CLIP_TOLERANCE = 1.0  # pixels by which a box may exceed the picture through rounding

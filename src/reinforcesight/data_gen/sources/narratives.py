@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinforcesight.data_gen.perception.gates import Query, TraceEvidence
+from reinforcesight.data_gen.perception.gates import Query, Trace
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
-# Pointer and voice are only loosely aligned: the time window is widened, and outlying points are cut off.
+# Pointer and voice are only loosely aligned: the time window is widened.
 _WINDOW_PADDING = 0.4  # seconds on both sides
-_PERCENTILES = (10.0, 90.0)
-_BOX_PADDING = 0.03  # share of the picture, on each side of the box
 _MIN_POINTS = 4
 _MAX_POINTS = 64  # per mention, evenly spread
 
@@ -137,11 +135,10 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
     return found
 
 
-def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> TraceEvidence | None:
+def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Trace | None:
     """Where the pointer was between two times (seconds); ``None`` if there are too few points.
 
-    Points outside the picture are moved to its border. The box spans the central 80 % of the points along each axis,
-    padded by 3 % of the picture.
+    Points outside the picture are moved to its border.
     """
     chosen = [p for p in points if start - _WINDOW_PADDING <= p.t <= end + _WINDOW_PADDING]
     if len(chosen) < _MIN_POINTS:
@@ -149,14 +146,7 @@ def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Tr
     if len(chosen) > _MAX_POINTS:
         chosen = [chosen[int(i)] for i in np.linspace(0, len(chosen) - 1, _MAX_POINTS)]
     places = np.clip(np.array([(p.x, p.y) for p in chosen], dtype=np.float64), 0.0, 1.0)  # (N, 2)
-    low, high = np.percentile(places, _PERCENTILES, axis=0)
-    low, high = np.clip(low - _BOX_PADDING, 0.0, 1.0), np.clip(high + _BOX_PADDING, 0.0, 1.0)
-    x, y = np.median(places, axis=0)
-    return TraceEvidence(
-        points=tuple((float(px), float(py)) for px, py in places),
-        box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
-        centre=(float(x), float(y)),
-    )
+    return tuple((float(x), float(y)) for x, y in places)
 
 
 @dataclass(frozen=True, slots=True)

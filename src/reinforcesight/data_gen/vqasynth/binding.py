@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reinforcesight.arrays import BoolArray
-from reinforcesight.data_gen.perception.outlines import box_of, box_overlap
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.language.noun_phrases import HowMany, noun_phrases, tokens
 from reinforcesight.language.object_names import tidy_phrase
+from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.pictures.drawing import Box
 
 _ARTICLES = ("the ", "an ", "a ")
@@ -23,14 +23,7 @@ _ARTICLES = ("the ", "an ", "a ")
 
 @dataclass(frozen=True, slots=True)
 class NamedMask:
-    """A thing whose caption and outline belong together.
-
-    Attributes:
-        name: Noun phrase of its caption.
-        category: Bare noun.
-        mask: Outline, bool (H, W).
-        box: Tightest box around the outline.
-    """
+    """A thing whose caption and outline belong together."""
 
     name: str
     category: str
@@ -59,7 +52,7 @@ def bind_captions(
     Args:
         masks: Outlines, bool (H, W); may be empty.
         prompts: For each caption, [x0, y0, x1, y1] or [x, y] in pixels.
-        captions: One for each prompt.
+        captions: May be missing.
         least_overlap: Overlap (IoU) of a box with its mask's box from which they agree.
 
     Raises:
@@ -133,7 +126,6 @@ class CaptionName:
 
     Attributes:
         name: The noun phrase, or ``None`` where the caption is not a single noun phrase for one thing.
-        category: Bare noun.
         mentioned: All things that the caption names.
         fault: Why there is no name.
     """

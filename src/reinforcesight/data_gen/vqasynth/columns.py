@@ -14,10 +14,7 @@ _Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
 
 
 def read_row(record: Any) -> VqasynthRow:
-    """The columns of one row.
-
-    Args:
-        record: A ``pyarrow.Table`` of one row. ``depth_map``, ``focallength`` and ``is_canonicalized`` may be absent.
+    """The columns of a ``pyarrow.Table`` of one row; those of depth and camera may be absent.
 
     Raises:
         ValueError: A column does not have VQASynth's format; the message names it.

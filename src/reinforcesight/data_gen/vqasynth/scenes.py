@@ -37,7 +37,7 @@ from reinforcesight.data_gen.perception.gates import (
     gate_masks,
     gate_names,
 )
-from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.perception.geometry import build_scene
 from reinforcesight.data_gen.perception.perceive import Perceived
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import PictureRejected, Skipped
@@ -49,23 +49,14 @@ _PATCH = 14  # of VGGT: preprocess_images rounds the resized height to a multipl
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRow:
-    """The columns of one row that are used.
+    """The columns of one row that are used."""
 
-    Attributes:
-        masks: Outlines, bool (N, H, W), or ``None``.
-        prompts: Boxes or points, N lists of four or two pixels.
-        captions: N texts.
-        depth: float32 (h, w), or ``None``.
-        focal: Focal length in pixels of the depth map, or ``None``.
-        canonicalized: The point clouds were rotated.
-    """
-
-    masks: BoolArray | None
-    prompts: Sequence[Sequence[float]]
+    masks: BoolArray | None  # outlines (N, H, W)
+    prompts: Sequence[Sequence[float]]  # boxes or points, N lists of four or two pixels
     captions: Sequence[str | None]
-    depth: Float32Array | None = None
-    focal: float | None = None
-    canonicalized: bool = False
+    depth: Float32Array | None = None  # (h, w)
+    focal: float | None = None  # pixels of the depth map
+    canonicalized: bool = False  # the point clouds were rotated
 
 
 def scene_of_row(
@@ -83,10 +74,7 @@ def scene_of_row(
     bound = _bound(row, width, height, source_id, rules)
     gated = _gated(bound, width, height, rules)
     skipped = [*bound.skipped, *gated.skipped]
-    detections = [
-        Detection(id=number, name=item.name, box=item.box, mask=item.mask, category=item.category)
-        for number, item in enumerate(gated.found)
-    ]
+    detections = gated.detections()
     z = _usable_depth(row, width, height, rules, skipped)
     if z is None:
         scene = build_scene(width=width, height=height, detections=detections)

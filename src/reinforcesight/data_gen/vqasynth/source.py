@@ -28,10 +28,6 @@ _PARTS = "part-*"
 class VqasynthSource:
     """Rows of a data set directory (``save_to_disk``), all its splits, or of a folder of such directories ``part-*``.
 
-    Args:
-        folder: The directory.
-        gates: Thresholds for detections.
-
     Raises:
         InputError: There is no such data set, it can't be read, or a column is missing.
     """
@@ -56,7 +52,6 @@ class VqasynthSource:
         return self.__dict__ | {"_tables": None}
 
     def count(self) -> int:
-        """Number of rows, usable or not."""
         return len(self._ids)
 
     def fingerprint(self) -> str:

@@ -30,18 +30,7 @@ _INSIDE_CACHE = "/root/.cache/huggingface"
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRun:
-    """What to run, and where.
-
-    Attributes:
-        pictures: Folder of JPEG, PNG and WebP files.
-        output: Folder of the data set directories ``part-*``; a second run resumes there.
-        python: Interpreter of the environment with VQASynth.
-        image: Instead of ``python``: container image with VQASynth, such as ``vqasynth:base`` of its ``run.sh``.
-        engine: Runs the image.
-        gpus: Give the GPUs to the container.
-        model_cache: Folder for downloaded weights, mounted into the container.
-        captioner: "molmo" points at things, "florence" gives boxes with whole sentences as captions.
-        segmenter: SAM 2 model.
+    """What to run, and where: the options of the command.
 
     Raises:
         ConfigError: Neither interpreter nor image is given, or both.
@@ -67,7 +56,6 @@ class VqasynthRun:
 
 
 def vqasynth_arguments(run: VqasynthRun) -> list[str]:
-    """The command line as a list for :mod:`subprocess`, without a shell."""
     settings = ["--captioner", run.captioner, "--segmenter", run.segmenter]
     if run.python is not None:
         places = ["--pictures", str(run.pictures.resolve()), "--output", str(run.output.resolve())]
@@ -129,10 +117,12 @@ def run_vqasynth(run: VqasynthRun) -> Path:
 
 
 @click.command(help="Localise and measure pictures with VQASynth, in a separate environment or container.")
-@click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder of pictures.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the result.")
+@click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder of photographs.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Folder of the result; a second run resumes."
+)
 @click.option("--python", type=click.Path(path_type=Path), help="Interpreter with VQASynth.")
-@click.option("--image", help="Container image with VQASynth.")
+@click.option("--image", help="Container image with VQASynth, such as vqasynth:base.")
 @click.option("--engine", type=click.Choice(["docker", "podman"]), default="docker", show_default=True)
 @click.option("--gpus/--no_gpus", default=True, show_default=True, help="Give the GPUs to the container.")
 @click.option("--model_cache", type=click.Path(path_type=Path), help="Folder of weights for the container.")

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
 from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.models import depth_pro
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, in_batches_of_one_size
+from reinforcesight.data_gen.perception.models.stored_model import StoredModel, in_batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, Picture
-from reinforcesight.errors import InputError
 
 
 class TransformersDepth(StoredModel):
     """A depth model of ``AutoModelForDepthEstimation``."""
 
-    def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
-        super().__init__(model, **loading)
-        self.kind = _kind_of(self.config, model)
-        self._depth_pro = self.config.get("model_type") == "depth_pro"
+    role = "depth"
+    # Of other families it is not known whether they give depth or its inverse, and inverted depth inverts every answer.
+    families = frozenset({"depth_anything", "depth_pro", "dpt"})
+    expected = "a depth model that is known to give depth or its inverse"
+    suggestion = "Depth Anything V2 (relative or metric), Depth Pro, DPT or VGGT"
 
     @property
-    def identity(self) -> str:
-        return self._identity("depth", self.kind)
+    def _is_depth_pro(self) -> bool:
+        return bool(self.config["model_type"] == "depth_pro")
+
+    @property
+    def kind(self) -> DepthKind:
+        if self._is_depth_pro:
+            return "metric" if self.config.get("use_fov_model") else "scale"
+        # The "metric" models of Depth Anything end in a scaled sigmoid (metres), all others in disparity.
+        return "metric" if self.config.get("depth_estimation_type") == "metric" else "inverse"
+
+    def _settings(self) -> tuple[object, ...]:
+        return (self.kind,)
 
     def _read(self) -> tuple[Any, Any]:
         from transformers import AutoModelForDepthEstimation
@@ -33,11 +43,7 @@ class TransformersDepth(StoredModel):
         # transformers.AutoImageProcessor refuses to work without torchvision; the class itself falls back.
         from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-        return self._from_folder(
-            AutoModelForDepthEstimation,
-            None if self._depth_pro else AutoImageProcessor,
-            expected="a depth estimation model",
-        )
+        return self._from_folder(AutoModelForDepthEstimation, None if self._is_depth_pro else AutoImageProcessor)
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
         return in_batches_of_one_size(pictures, self._batch_size, self._predict)
@@ -46,7 +52,7 @@ class TransformersDepth(StoredModel):
         import torch
 
         processor, model = self._load()
-        if self._depth_pro:
+        if self._is_depth_pro:
             made = depth_pro.predictions(model, pictures)
             return [replace(one, values=_rounded(one.values)) for one in made]
         inputs = processor(images=pictures, return_tensors="pt")
@@ -61,20 +67,3 @@ def _rounded(values: Float32Array) -> Float32Array:
     """Values with ten bits of mantissa (a relative error of a thousandth), which compress to half the size."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return ((bits + np.uint32(1 << 12)) & ~np.uint32((1 << 13) - 1)).view(np.float32)
-
-
-def _kind_of(config: dict[str, Any], name: str) -> DepthKind:
-    """What the numbers of a model family are. Unknown families are refused: inverted depth inverts every answer."""
-    family = config.get("model_type")
-    if family == "depth_anything":
-        # "metric" models end in a scaled sigmoid (metres), "relative" ones in disparity.
-        return "metric" if config.get("depth_estimation_type") == "metric" else "inverse"
-    if family == "depth_pro":
-        return "metric" if config.get("use_fov_model") else "scale"
-    if family == "dpt":
-        return "inverse"
-    raise InputError(
-        f"it is not known whether the model family {family!r} gives depth or its inverse",
-        where=name,
-        fix="use Depth Anything V2 (relative or metric), Depth Pro, DPT or VGGT",
-    )

@@ -7,7 +7,7 @@ every phrase, present or not, so it suits the phrases of a narrative better than
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any
 
 from reinforcesight.data_gen.perception.models.generated_text import (
     end_tokens,
@@ -15,7 +15,7 @@ from reinforcesight.data_gen.perception.models.generated_text import (
     parse_location_boxes,
     until_end,
 )
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, batches_of_one_size
+from reinforcesight.data_gen.perception.models.stored_model import StoredGrounder, batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.language.vocabulary import canonical_words
 
@@ -24,35 +24,28 @@ _PHRASES_AT_ONCE = 10
 _MAX_NEW_TOKENS = 512  # ten phrases with some boxes each
 
 
-class Florence2Grounder(StoredModel):
+class Florence2Grounder(StoredGrounder):
     """Florence-2 as a grounder.
 
     A box counts for a phrase only if the words before it are that phrase; its score is the geometric mean of the
     probabilities of its four location tokens. An answer that was cut off or does not have the documented form makes
     all its phrases unreadable.
-
-    Boxes and points with a score below ``min_score`` are left out.
     """
 
-    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
-        super().__init__(model, **loading)
-        self._min_score = min_score
-        if self.config.get("model_type") != "florence2" or "auto_map" in self.config:
-            raise self._other_family(
-                "Florence-2 in transformers' own format",
-                fix="use a model such as florence-community/Florence-2-base",
-            )
+    families = frozenset({"florence2"})
+    expected = "Florence-2 in transformers' own format"
+    suggestion = "a model such as florence-community/Florence-2-base"
 
-    @property
-    def identity(self) -> str:
-        return self._identity("grounding", self._min_score, _TASK, _PHRASES_AT_ONCE)
+    def _fits(self) -> bool:
+        return super()._fits() and "auto_map" not in self.config
+
+    def _settings(self) -> tuple[object, ...]:
+        return (self._min_score, _TASK, _PHRASES_AT_ONCE)
 
     def _read(self) -> tuple[Any, Any]:
         import transformers
 
-        return self._from_folder(
-            transformers.Florence2ForConditionalGeneration, transformers.AutoProcessor, expected="Florence-2"
-        )
+        return self._from_folder(transformers.Florence2ForConditionalGeneration, transformers.AutoProcessor)
 
     def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         found: list[list[GroundedBox]] = [[] for _ in pictures]

@@ -95,17 +95,11 @@ def parse_points(text: str) -> list[tuple[float, float]] | None:
 
 @dataclass(frozen=True, slots=True)
 class WrittenBox:
-    """A box in generated text.
-
-    Attributes:
-        label: The words before it.
-        box: As shares of the picture, xyxy.
-        score: Geometric mean of the probabilities of its four tokens.
-    """
+    """A box in generated text, and the words before it."""
 
     label: str
-    box: Box
-    score: float
+    box: Box  # shares of the picture, xyxy
+    score: float  # geometric mean of the probabilities of its four tokens
 
 
 def parse_location_boxes(pieces: Sequence[tuple[str, float]]) -> list[WrittenBox] | None:

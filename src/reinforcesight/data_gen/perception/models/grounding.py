@@ -3,61 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
 from reinforcesight.arrays import Float32Array
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel, batches_of_one_size
+from reinforcesight.data_gen.perception.models.stored_model import StoredGrounder, batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.drawing import Box
 
-_FAMILIES = {
-    "grounding-dino": "dino",
-    "mm-grounding-dino": "dino",
-    "owlv2": "owl",
-    "owlvit": "owl",
-}
+_OWL = frozenset({"owlv2", "owlvit"})
 # GroundingDINO reads at most 256 tokens; detection is better with fewer phrases at once.
 _PHRASES_AT_ONCE = 20
 _NAMES_OF_A_BOX = 2
 _OWL_PROMPT = "a photo of a {}"
 
 
-class TransformersGrounder(StoredModel):
+class TransformersGrounder(StoredGrounder):
     """A detector of ``AutoModelForZeroShotObjectDetection``.
 
     The score of a GroundingDINO box for a phrase is the mean probability over the phrase's tokens, so "red chair" needs
     both words; for OWLv2 it is the class probability. Each box is given to its best phrase, and to the second best too
     if that reaches ``min_score``: a thing with two nearly equal names has no certain name.
-
-    Boxes and points with a score below ``min_score`` are left out.
     """
 
-    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
-        super().__init__(model, **loading)
-        self._min_score = min_score
-        family = _FAMILIES.get(str(self.config.get("model_type")))
-        if family is None:
-            raise self._other_family(
-                "an open-vocabulary detector",
-                fix="use GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2",
-            )
-        self._family = family
+    families = frozenset({"grounding-dino", "mm-grounding-dino"}) | _OWL
+    expected = "an open-vocabulary detector"
+    suggestion = "GroundingDINO, MM-GroundingDINO, OWLv2, Florence-2 or Molmo2"
 
     @property
-    def identity(self) -> str:
-        return self._identity("grounding", self._min_score, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
+    def _is_owl(self) -> bool:
+        return self.config["model_type"] in _OWL
+
+    def _settings(self) -> tuple[object, ...]:
+        return (self._min_score, _PHRASES_AT_ONCE, _NAMES_OF_A_BOX)
 
     def _read(self) -> tuple[Any, Any]:
         import transformers
 
-        return self._from_folder(
-            transformers.AutoModelForZeroShotObjectDetection,
-            transformers.AutoProcessor,
-            expected="a zero-shot object detection model",
-        )
+        return self._from_folder(transformers.AutoModelForZeroShotObjectDetection, transformers.AutoProcessor)
 
     def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
         found: list[list[GroundedBox]] = [[] for _ in pictures]
@@ -89,7 +74,7 @@ class TransformersGrounder(StoredModel):
         """Boxes of one picture from probabilities (Q, P) and relative boxes (Q, 4) as centre and size."""
         # OWLv2 pads the picture to a square at the right and at the bottom.
         side = max(width, height)
-        scale_x, scale_y = (side, side) if self._family == "owl" else (width, height)
+        scale_x, scale_y = (side, side) if self._is_owl else (width, height)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_NAMES_OF_A_BOX]
         scores = np.take_along_axis(probabilities, order, axis=1)
         for query, rank in np.argwhere(scores >= self._min_score):
@@ -107,7 +92,7 @@ class TransformersGrounder(StoredModel):
         import torch
 
         processor, model = self._load()
-        if self._family == "owl":
+        if self._is_owl:
             texts: Any = [[_OWL_PROMPT.format(phrase) for phrase in phrases]] * len(pictures)
             inputs = processor(images=pictures, text=texts, return_tensors="pt")
             spans = None

@@ -19,12 +19,7 @@ _PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model's folder.
-
-    Attributes:
-        folder: Holds configuration, preprocessing and weights.
-        identity: Digest of local files, or hub id and commit.
-    """
+    """A model's folder, and what identifies it: a digest of local files, or hub id and commit."""
 
     folder: Path
     identity: str
@@ -63,11 +58,7 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
 
 
 def read_config(name: str, revision: str = "main") -> dict[str, Any]:
-    """config.json of a model, which names its family.
-
-    Raises:
-        InputError: There is no such model, or the file is not a JSON object.
-    """
+    """config.json of a model, which names its family. Raises as :func:`find_model` and :func:`config_in`."""
     folder = Path(name).expanduser()
     return config_in(folder if folder.is_dir() else find_model(name, revision).folder)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 from reinforcesight.data_gen.perception.models.generated_text import (
     end_tokens,
@@ -18,7 +18,7 @@ from reinforcesight.data_gen.perception.models.generated_text import (
     parse_points,
     until_end,
 )
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
+from reinforcesight.data_gen.perception.models.stored_model import StoredGrounder
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import MissingDependencyError, require_module
 
@@ -26,25 +26,21 @@ _PROMPT = "Point out every {} in the image."
 _MAX_NEW_TOKENS = 256  # about twenty-five points
 
 
-class Molmo2Pointer(StoredModel):
+class Molmo2Pointer(StoredGrounder):
     """Molmo2 as a grounder that gives points.
 
     It is asked one question for each phrase, ``batch_size`` questions about one picture at a time. The score of a point
     is the geometric mean of the probabilities of the answer's tokens. An answer that was cut off or can't be read makes
     its phrase unreadable.
-
-    Boxes and points with a score below ``min_score`` are left out.
     """
 
-    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
-        super().__init__(model, **loading)
-        self._min_score = min_score
-        if self.config.get("model_type") != "molmo2":
-            raise self._other_family("Molmo2", fix="use a model such as allenai/Molmo2-4B")
+    role = "pointing"
+    families = frozenset({"molmo2"})
+    expected = "Molmo2"
+    suggestion = "a model such as allenai/Molmo2-4B"
 
-    @property
-    def identity(self) -> str:
-        return self._identity("pointing", self._min_score, repr(_PROMPT))
+    def _settings(self) -> tuple[object, ...]:
+        return (self._min_score, repr(_PROMPT))
 
     def _read(self) -> tuple[Any, Any]:
         import transformers
@@ -58,7 +54,7 @@ class Molmo2Pointer(StoredModel):
         require_module("torchvision", extra="gpu")  # for its image processor
         # By name: the oldest supported transformers does not have the class.
         model_class: Any = importlib.import_module("transformers").Molmo2ForConditionalGeneration
-        processor, model = self._from_folder(model_class, transformers.AutoProcessor, expected="Molmo2")
+        processor, model = self._from_folder(model_class, transformers.AutoProcessor)
         processor.tokenizer.padding_side = "left"  # all answers of a batch begin at the same position
         return processor, model
 

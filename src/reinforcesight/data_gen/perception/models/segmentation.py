@@ -7,9 +7,9 @@ boxes scaled alike), since that processor requires torchvision.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
-from reinforcesight.data_gen.perception.models.stored_model import Loading, StoredModel
+from reinforcesight.data_gen.perception.models.stored_model import StoredModel
 from reinforcesight.data_gen.perception.protocols import Picture, SegmentedMask, SegmentPrompt
 
 if TYPE_CHECKING:
@@ -22,19 +22,15 @@ _PROMPTS_AT_ONCE = 32
 class Sam2Segmenter(StoredModel):
     """SAM 2 with one mask for each prompt: a box has a single mask, a point the best of three."""
 
-    def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
-        super().__init__(model, **loading)
-        if self.config.get("model_type") not in ("sam2", "sam2_video"):
-            raise self._other_family("SAM 2", fix="use a model such as facebook/sam2.1-hiera-small")
-
-    @property
-    def identity(self) -> str:
-        return self._identity("segmentation")
+    role = "segmentation"
+    families = frozenset({"sam2", "sam2_video"})
+    expected = "SAM 2"
+    suggestion = "a model such as facebook/sam2.1-hiera-small"
 
     def _read(self) -> tuple[Any, Any]:
         from transformers import Sam2Model
 
-        return self._from_folder(Sam2Model, None, expected="SAM 2")
+        return self._from_folder(Sam2Model, None)
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
 from reinforcesight.data_gen.perception.models.model_files import config_in, find_model
 from reinforcesight.data_gen.perception.protocols import Picture
@@ -40,10 +40,19 @@ class StoredModel:
     Attributes:
         name: Folder or hub id.
         config: The model's config.json.
+        role: First word of the identity.
+        families: ``model_type`` of the models that the adapter can call.
+        expected: The same in words, for messages.
+        suggestion: A model that fits, for messages.
 
     Raises:
         InputError: There is no such model, or it is of another family than the adapter's.
     """
+
+    role: ClassVar[str]
+    families: ClassVar[frozenset[str]] = frozenset()
+    expected: ClassVar[str]
+    suggestion: ClassVar[str]
 
     def __init__(
         self,
@@ -59,22 +68,29 @@ class StoredModel:
         self.config = config_in(self._files.folder)
         self._device_name, self._precision, self._batch_size = device, dtype, batch_size
         self._loaded: tuple[Any, Any] | None = None
+        if not self._fits():
+            own_code = " with code of its own" if "auto_map" in self.config else ""
+            raise InputError(
+                f"expected {self.expected}, got the model family {self.config.get('model_type')!r}{own_code}",
+                where=self.name,
+                fix=f"use {self.suggestion}",
+            )
+
+    def _fits(self) -> bool:
+        return self.config.get("model_type") in self.families
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_loaded": None}
 
     def release(self) -> None:
-        """Free the model's memory."""
         self._loaded = None
 
     @property
     def device(self) -> str:
-        """Where the model runs."""
         return pick_device(self._device_name)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Number format of the weights."""
         import torch
 
         if self._precision == "auto":
@@ -82,18 +98,13 @@ class StoredModel:
             return torch.bfloat16 if half else torch.float32
         return torch.bfloat16 if self._precision == "bfloat16" else torch.float32
 
-    def _identity(self, role: str, *settings: object) -> str:
+    @property
+    def identity(self) -> str:
         """Role, weights, precision and all further settings that the results depend on."""
-        return " ".join(str(part) for part in (role, self._files.identity, self.dtype, *settings))
+        return " ".join(str(part) for part in (self.role, self._files.identity, self.dtype, *self._settings()))
 
-    def _other_family(self, expected: str, *, fix: str) -> InputError:
-        """The error for a config.json of another family."""
-        own_code = " with code of its own" if "auto_map" in self.config else ""
-        return InputError(
-            f"expected {expected}, got the model family {self.config.get('model_type')!r}{own_code}",
-            where=self.name,
-            fix=fix,
-        )
+    def _settings(self) -> tuple[object, ...]:
+        return ()
 
     def _load(self) -> tuple[Any, Any]:
         """The result of ``_read``, which is called once."""
@@ -105,13 +116,13 @@ class StoredModel:
         """The processor (or whatever else the adapter needs) and the model."""
         raise NotImplementedError
 
-    def _from_folder(self, model_class: Any, processor_class: Any, *, expected: str) -> tuple[Any, Any]:
+    def _from_folder(self, model_class: Any, processor_class: Any) -> tuple[Any, Any]:
         """A processor (``None`` without a class) and a transformers model, from safetensors and without remote code.
 
         Raises:
             InputError: The folder holds another model than expected.
         """
-        with self._expecting(expected), _no_progress_bar():
+        with self._expecting(), _no_progress_bar():
             processor = None
             if processor_class is not None:
                 processor = processor_class.from_pretrained(self._files.folder)
@@ -119,7 +130,7 @@ class StoredModel:
         return processor, model.to(self.device).eval()
 
     @contextlib.contextmanager
-    def _expecting(self, expected: str) -> Iterator[None]:
+    def _expecting(self) -> Iterator[None]:
         """Turn what a library raises over a model of another kind into an error that says what was expected."""
         try:
             yield
@@ -127,8 +138,18 @@ class StoredModel:
             lines = str(error).strip().splitlines()
             message = lines[0][:200] if lines else type(error).__name__
             raise InputError(
-                f"expected {expected}: {message}", where=self.name, fix="choose a model of that kind"
+                f"expected {self.expected}: {message}", where=self.name, fix="choose a model of that kind"
             ) from error
+
+
+class StoredGrounder(StoredModel):
+    """A model that finds named things; boxes and points with a score below ``min_score`` are left out."""
+
+    role = "grounding"
+
+    def __init__(self, model: str, *, min_score: float = 0.2, **loading: Unpack[Loading]) -> None:
+        super().__init__(model, **loading)
+        self._min_score = min_score
 
 
 @contextlib.contextmanager

@@ -48,16 +48,16 @@ class VggtDepth(StoredModel):
     """VGGT as a depth estimator. The dtype is the transformer's; the heads run in float32, as VGGT documents."""
 
     kind: DepthKind = "scale"
+    role = "depth vggt"
+    expected = "VGGT"
+    suggestion = "a model such as facebook/VGGT-1B"
 
     def __init__(self, model: str, **loading: Unpack[Loading]) -> None:
         super().__init__(model, **loading)
-        if not is_vggt(self.config):
-            raise self._other_family("VGGT", fix="use a model such as facebook/VGGT-1B")
         self._side, self._patch = int(self.config["img_size"]), int(self.config["patch_size"])
 
-    @property
-    def identity(self) -> str:
-        return self._identity("depth vggt")
+    def _fits(self) -> bool:
+        return is_vggt(self.config)
 
     def _read(self) -> tuple[Any, Any]:
         """The decoder of pose encodings, and the model."""
@@ -70,7 +70,7 @@ class VggtDepth(StoredModel):
                 where=self.name,
                 fix=_INSTALL,
             ) from error
-        with self._expecting("VGGT"):
+        with self._expecting():
             model = model_class.from_pretrained(str(self._files.folder))
         return decode_pose, model.to(self.device).eval()
 

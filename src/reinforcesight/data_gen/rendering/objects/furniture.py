@@ -11,7 +11,6 @@ from reinforcesight.data_gen.rendering.palette import METAL, PALE, RUBBER, WOOD
 
 
 def chair(b: ShapeBuilder, rng: Generator) -> None:
-    """Four legs, a seat, and a slatted or solid back."""
     width, seat = rng.uniform(0.42, 0.50), rng.uniform(0.42, 0.48)
     half = width / 2 - 0.025
     for x in (-half, half):
@@ -26,7 +25,6 @@ def chair(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def table(b: ShapeBuilder, rng: Generator) -> None:
-    """A flat top on four legs."""
     width, depth, height = rng.uniform(1.1, 1.5), rng.uniform(0.7, 0.9), rng.uniform(0.68, 0.78)
     b.box((width, depth, 0.06), (0, 0, height - 0.03))
     b.box((width - 0.16, depth - 0.16, 0.08), (0, 0, height - 0.10), b.paints.dark)
@@ -37,7 +35,6 @@ def table(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def sofa(b: ShapeBuilder, rng: Generator) -> None:
-    """A wide seat with two cushions, a back and two armrests."""
     width = rng.uniform(1.6, 2.0)
     b.box((width, 0.80, 0.22), (0, 0, 0.23), b.paints.dark)
     b.box((width, 0.22, 0.82), (0, 0.32, 0.43), b.paints.dark)
@@ -51,7 +48,6 @@ def sofa(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bed(b: ShapeBuilder, rng: Generator) -> None:
-    """A mattress with a coloured blanket, a pale pillow and a headboard."""
     width, length = rng.uniform(1.0, 1.4), rng.uniform(1.8, 2.0)
     b.box((width, length, 0.18), (0, 0, 0.25), b.paints.dark)
     b.box((width - 0.06, length - 0.06, 0.16), (0, 0, 0.42), PALE)
@@ -62,7 +58,6 @@ def bed(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bookshelf(b: ShapeBuilder, rng: Generator) -> None:
-    """A tall open case with boards and a few pale and dark books."""
     width, boards = rng.uniform(0.8, 1.1), int(rng.integers(4, 6))
     depth, height = 0.32, 0.40 * boards
     for side in (-1, 1):
@@ -81,7 +76,6 @@ def bookshelf(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def lamp(b: ShapeBuilder, rng: Generator) -> None:
-    """A foot, a thin post and a wide coloured shade."""
     height, radius = rng.uniform(1.2, 1.5), rng.uniform(0.26, 0.34)
     b.cylinder(0.17, 0.04, (0, 0, 0.02), METAL)
     b.cylinder(0.022, height - 0.2, (0, 0, height / 2 - 0.1), METAL, sections=8)
@@ -91,7 +85,6 @@ def lamp(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bench(b: ShapeBuilder, rng: Generator) -> None:
-    """A long slatted seat with a slatted back on two dark metal legs."""
     width = rng.uniform(1.3, 1.7)
     for slat in range(3):
         b.box((width, 0.115, 0.04), (0, -0.20 + 0.145 * slat, 0.44))
@@ -106,7 +99,6 @@ def bench(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def painting(b: ShapeBuilder, rng: Generator) -> None:
-    """A framed canvas with hills and a disc in shades of its colour."""
     width, height = rng.uniform(0.7, 0.95), rng.uniform(0.52, 0.66)
     frame = b.paints.contrast
     for side in (-1, 1):
@@ -120,7 +112,6 @@ def painting(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def clock(b: ShapeBuilder, rng: Generator) -> None:
-    """A round coloured dial with a rim, hour marks and two hands."""
     radius = rng.uniform(0.20, 0.25)
     mark = b.paints.contrast
     b.cylinder(radius, 0.06, (0, 0.01, radius), turn=(90, 0, 0), sections=28)
@@ -140,7 +131,6 @@ def _dial(radius: float, share: float, turn: float) -> tuple[float, float, float
 
 
 def ladder(b: ShapeBuilder, rng: Generator) -> None:
-    """A free-standing step ladder."""
     height, width = rng.uniform(1.4, 1.8), rng.uniform(0.46, 0.54)
     rungs = 5
     spread = 0.20 * height

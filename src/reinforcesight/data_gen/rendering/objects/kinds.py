@@ -108,13 +108,7 @@ KINDS: tuple[str, ...] = tuple(CATALOGUE)
 
 
 def build_shape(kind: str, colour: str, rng: Generator) -> Shape:
-    """One random specimen of a kind at nominal size.
-
-    Args:
-        kind: One of ``KINDS``.
-        colour: One of ``COLOURS``.
-        rng: Draws its proportions and a small change of its colour.
-    """
+    """One random specimen of a kind at nominal size."""
     shift = rng.uniform(-0.02, 0.02, size=3)
     paints = paints_for(colour, (float(shift[0]), float(shift[1]), float(shift[2])))
     builder = ShapeBuilder(paints)

@@ -11,7 +11,6 @@ from reinforcesight.data_gen.rendering.palette import GLASS, METAL, PALE, RUBBER
 
 
 def tree(b: ShapeBuilder, rng: Generator) -> None:
-    """A brown trunk under a crown of balls or of stacked cones in the named colour."""
     height = rng.uniform(2.2, 2.8)
     if rng.random() < 0.5:
         b.cylinder(0.12, height * 0.5, (0, 0, height * 0.25), WOOD, top=0.8)
@@ -29,7 +28,6 @@ def tree(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def cactus(b: ShapeBuilder, rng: Generator) -> None:
-    """A ribbed column with two bent arms in a clay pot."""
     height = rng.uniform(0.85, 1.05)
     b.cylinder(0.17, 0.22, (0, 0, 0.11), (0.66, 0.40, 0.28), top=1.25)
     b.cylinder(0.22, 0.05, (0, 0, 0.225), (0.60, 0.36, 0.25))
@@ -97,7 +95,6 @@ def bicycle(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def umbrella(b: ShapeBuilder, rng: Generator) -> None:
-    """An open sunshade with eight panels on a pole with a round foot."""
     height, radius = rng.uniform(1.8, 2.1), rng.uniform(0.95, 1.15)
     b.cylinder(0.24, 0.07, (0, 0, 0.035), RUBBER)
     b.cylinder(0.03, height, (0, 0, height / 2), PALE, sections=8)
@@ -117,7 +114,6 @@ def umbrella(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def tent(b: ShapeBuilder, rng: Generator) -> None:
-    """A ridge tent with a dark open entrance."""
     width, length, height = rng.uniform(1.8, 2.2), rng.uniform(1.9, 2.4), rng.uniform(1.2, 1.45)
     prism = extruded(((-0.5, 0), (0.5, 0), (0.0, 1)), -0.5, 0.5)
     b.hull(prism, scale=(width, length, height))
@@ -134,7 +130,6 @@ def tent(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def fence(b: ShapeBuilder, rng: Generator) -> None:
-    """Pointed pickets on two rails."""
     pickets = int(rng.integers(7, 10))
     pitch, height = 0.21, rng.uniform(0.85, 1.05)
     post = tuple((x, y, z) for z in (0, 0.86) for y in (-0.5, 0.5) for x in (-0.5, 0.5))
@@ -146,7 +141,6 @@ def fence(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def mailbox(b: ShapeBuilder, rng: Generator) -> None:
-    """A box with a rounded roof on a post, with a slot and a flag."""
     height = rng.uniform(0.95, 1.15)
     b.box((0.09, 0.09, height - 0.2), (0, 0, height / 2 - 0.1), WOOD)
     b.box((0.34, 0.52, 0.20), (0, 0, height - 0.10))
@@ -158,7 +152,6 @@ def mailbox(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def fire_hydrant(b: ShapeBuilder, rng: Generator) -> None:
-    """A stout post with a domed cap and capped side outlets."""
     height = rng.uniform(0.68, 0.80)
     b.cylinder(0.20, 0.06, (0, 0, 0.03), b.paints.dark)
     b.cylinder(0.135, height - 0.16, (0, 0, height / 2 - 0.04))
@@ -173,7 +166,6 @@ def fire_hydrant(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def traffic_cone(b: ShapeBuilder, rng: Generator) -> None:
-    """A cone with two pale bands on a square foot."""
     height = rng.uniform(0.60, 0.72)
     b.box((0.46, 0.46, 0.045), (0, 0, 0.0225), b.paints.dark)
     b.cylinder(0.18, height, (0, 0, height / 2), top=0.14, sections=20)
@@ -185,7 +177,6 @@ def traffic_cone(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def barrel(b: ShapeBuilder, rng: Generator) -> None:
-    """A bulged body with three metal hoops."""
     radius, height = rng.uniform(0.28, 0.33), rng.uniform(0.80, 0.95)
     outside = ((0.0, 0.0), (0.82, 0.0), (0.94, 0.22), (1.0, 0.5), (0.94, 0.78), (0.82, 1.0))
     lid = ((0.76, 1.0), (0.74, 0.96), (0.0, 0.96))
@@ -196,7 +187,6 @@ def barrel(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bucket(b: ShapeBuilder, rng: Generator) -> None:
-    """An open pail with a wire handle."""
     height = rng.uniform(0.32, 0.38)
     outside = ((0.0, 0.0), (0.70, 0.0), (1.0, 1.0), (1.06, 1.0), (1.06, 0.94))
     inside = ((1.0, 0.96), (0.92, 0.96), (0.64, 0.06), (0.0, 0.06))
@@ -207,7 +197,6 @@ def bucket(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def snowman(b: ShapeBuilder, rng: Generator) -> None:
-    """Three stacked balls with a hat, a carrot nose, buttons and stick arms."""
     b.sphere((0.40, 0.40, 0.38), (0, 0, 0.34))
     b.sphere(0.29, (0, 0, 0.86))
     b.sphere(0.20, (0, 0, 1.26))

@@ -36,25 +36,15 @@ class UnitMesh:
 
 @dataclass(frozen=True)
 class Shape:
-    """A finished object: its lowest point at z = 0, its bounding box centred on x = y = 0.
+    """A finished object: its lowest point at z = 0, its bounding box centred on x = y = 0."""
 
-    Attributes:
-        vertices: (V, 3) metres.
-        faces: (F, 3) vertex indices.
-        corner_normals: (F, 3, 3) unit normals at each face's corners.
-        albedo: (F, 3) linear reflectance.
-        part: (F,) index of the primitive a face belongs to.
-        named: (F,) true where the face carries the object's named colour.
-        size: (3,) extent along x, y, z in metres.
-    """
-
-    vertices: FloatArray
-    faces: NDArray[np.int32]
-    corner_normals: FloatArray
-    albedo: Float32Array
-    part: NDArray[np.int32]
-    named: BoolArray
-    size: FloatArray
+    vertices: FloatArray  # (V, 3) metres
+    faces: NDArray[np.int32]  # (F, 3) vertex indices
+    corner_normals: FloatArray  # (F, 3, 3) unit normals at each face's corners
+    albedo: Float32Array  # (F, 3) linear reflectance
+    part: NDArray[np.int32]  # (F,) index of the primitive a face belongs to
+    named: BoolArray  # (F,) whether the face carries the object's named colour
+    size: FloatArray  # (3,) extent along x, y, z in metres
 
 
 class ShapeBuilder:

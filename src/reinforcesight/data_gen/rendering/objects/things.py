@@ -14,14 +14,12 @@ _BEAK = (0.96, 0.55, 0.10)
 
 
 def ball(b: ShapeBuilder, rng: Generator) -> None:
-    """A ball with a pale or dark band around it."""
     b.sphere(0.20, (0, 0, 0.20), sections=24)
     tilt = rng.uniform(20, 70)
     b.cylinder(0.2012, 0.05, (0, 0, 0.20), b.paints.contrast, turn=(tilt, 0, rng.uniform(0, 180)), sections=28)
 
 
 def box(b: ShapeBuilder, rng: Generator) -> None:
-    """A carton with a strip of tape and a lid seam."""
     width, depth, height = rng.uniform(0.48, 0.62), rng.uniform(0.40, 0.52), rng.uniform(0.36, 0.50)
     b.box((width, depth, height), (0, 0, height / 2))
     b.box((width + 0.012, depth + 0.012, 0.018), (0, 0, height * 0.80), b.paints.dark)
@@ -32,7 +30,6 @@ def box(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def suitcase(b: ShapeBuilder, rng: Generator) -> None:
-    """A ribbed upright case with a pull handle and wheels."""
     height = rng.uniform(0.62, 0.72)
     b.box((0.46, 0.24, height - 0.08), (0, 0, height / 2 + 0.04))
     for x in (-0.15, -0.05, 0.05, 0.15):
@@ -47,7 +44,6 @@ def suitcase(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def mug(b: ShapeBuilder, rng: Generator) -> None:
-    """An open cup with a handle on its side."""
     b.lathe(
         ((0.0, 0.0), (0.94, 0.0), (1.0, 0.08), (1.0, 1.0), (0.90, 1.0), (0.88, 0.10), (0.0, 0.10)),
         scale=(0.085, 0.085, rng.uniform(0.18, 0.21)),
@@ -58,7 +54,6 @@ def mug(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def teapot(b: ShapeBuilder, rng: Generator) -> None:
-    """A round belly with a lid, a spout and a handle."""
     b.sphere((0.15, 0.15, 0.125), (0, 0, 0.125), sections=20)
     b.cylinder(0.09, 0.02, (0, 0, 0.01), b.paints.dark)
     b.sphere((0.08, 0.08, 0.035), (0, 0, 0.235), b.paints.dark)
@@ -69,7 +64,6 @@ def teapot(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bottle(b: ShapeBuilder, rng: Generator) -> None:
-    """A slim body with shoulders, a long neck, a label and a cap."""
     height = rng.uniform(0.38, 0.44)
     b.lathe(
         ((0.0, 0.0), (1.0, 0.0), (1.0, 0.56), (0.86, 0.64), (0.40, 0.74), (0.36, 0.96), (0.0, 0.96)),
@@ -81,7 +75,6 @@ def bottle(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def vase(b: ShapeBuilder, rng: Generator) -> None:
-    """A curved vase with pale flowers on green stems."""
     outside = ((0.0, 0.0), (0.55, 0.0), (0.90, 0.22), (1.0, 0.42), (0.80, 0.70), (0.48, 0.86), (0.60, 1.0))
     inside = ((0.50, 1.0), (0.40, 0.88), (0.0, 0.86))
     b.lathe((*outside, *inside), scale=(0.16, 0.16, 0.38), sections=20)
@@ -93,7 +86,6 @@ def vase(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def book(b: ShapeBuilder, rng: Generator) -> None:
-    """A thick closed book that stands upright: overhanging covers, ribbed spine, pale pages, a framed front."""
     height, width, thick = rng.uniform(0.34, 0.40), rng.uniform(0.25, 0.29), rng.uniform(0.08, 0.10)
     for side in (-1, 1):
         b.box((width, 0.014, height), (0, side * thick / 2, height / 2))
@@ -122,7 +114,6 @@ def rubber_duck(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def hat(b: ShapeBuilder, rng: Generator) -> None:
-    """A top hat with a wide brim and a band."""
     height = rng.uniform(0.22, 0.27)
     b.cylinder(0.24, 0.022, (0, 0, 0.011), sections=24)
     b.cylinder(0.135, height, (0, 0, height / 2), top=1.12, sections=24)
@@ -130,7 +121,6 @@ def hat(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def teddy_bear(b: ShapeBuilder, rng: Generator) -> None:
-    """A sitting bear from balls, with round ears and a pale snout."""
     mark = b.paints.contrast
     b.sphere((0.19, 0.16, 0.21), (0, 0, 0.21))
     b.sphere((0.12, 0.04, 0.14), (0, -0.14, 0.21), b.paints.light)
@@ -147,7 +137,6 @@ def teddy_bear(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def robot(b: ShapeBuilder, rng: Generator) -> None:
-    """A toy robot: box body and head, tube arms and legs, antenna and a panel."""
     mark = b.paints.contrast
     b.box((0.36, 0.24, 0.34), (0, 0, 0.41))
     b.box((0.28, 0.22, 0.22), (0, 0, 0.72))
@@ -166,7 +155,6 @@ def robot(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def guitar(b: ShapeBuilder, rng: Generator) -> None:
-    """An upright guitar on a small stand: waisted body, sound hole, neck and head."""
     b.cylinder(0.185, 0.09, (0, 0, 0.22), turn=(90, 0, 0), sections=24)
     b.cylinder(0.145, 0.09, (0, 0, 0.45), turn=(90, 0, 0), sections=24)
     b.box((0.23, 0.09, 0.16), (0, 0, 0.35))
@@ -183,7 +171,6 @@ def guitar(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def balloon(b: ShapeBuilder, rng: Generator) -> None:
-    """A pear-shaped balloon with a knot and a string."""
     string = rng.uniform(0.25, 0.45)
     lower = ((0.0, 0.0), (0.16, 0.06), (0.62, 0.32), (0.93, 0.66))
     upper = ((1.0, 0.95), (0.88, 1.28), (0.50, 1.52), (0.0, 1.60))
@@ -194,7 +181,6 @@ def balloon(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def kite(b: ShapeBuilder, rng: Generator) -> None:
-    """A diamond with crossed spars and a tail with bows."""
     tail = rng.uniform(0.45, 0.65)
     diamond = extruded(((0.0, 0.0), (0.5, 0.66), (0.0, 1.0), (-0.5, 0.66)), -0.5, 0.5)
     b.hull(diamond, (0, 0, tail), scale=(0.72, 0.02, 0.90))
@@ -228,7 +214,6 @@ def airplane(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def sailboat(b: ShapeBuilder, rng: Generator) -> None:
-    """A toy boat: coloured hull and a tall sail in a lighter shade on a mast."""
     deck = ((-1.0, 0, 1), (-0.6, -0.8, 1), (0.8, -0.9, 1), (0.8, 0.9, 1), (-0.6, 0.8, 1))
     keel = ((-0.6, 0, 0), (0.65, -0.5, 0), (0.65, 0.5, 0))
     b.hull((*deck, *keel), scale=(0.40, 0.16, 0.17))
@@ -240,7 +225,6 @@ def sailboat(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def mushroom(b: ShapeBuilder, rng: Generator) -> None:
-    """A pale stem under a wide domed cap with pale spots."""
     spot = b.paints.contrast
     b.cylinder(0.085, 0.26, (0, 0, 0.13), PALE, top=0.75)
     b.lathe(
@@ -256,7 +240,6 @@ def mushroom(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def rocket(b: ShapeBuilder, rng: Generator) -> None:
-    """A pointed body with a round window and four fins."""
     b.lathe(
         ((0.0, 0.0), (0.62, 0.0), (0.95, 0.18), (1.0, 0.40), (0.88, 0.66), (0.50, 0.88), (0.0, 1.0)),
         (0, 0, 0.12),
