@@ -53,12 +53,18 @@ def test_llama_factory(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
     assert (tmp_path / items[0]["images"][0]).read_bytes() == rows[0].image
 
 
-def test_ms_swift_shares_equal_pictures(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
-    assert run(["export", "--to", "ms-swift", "--dataset", str(dataset), "--output", str(tmp_path)]) == 0
-    lines = (tmp_path / "train.jsonl").read_text(encoding="utf-8").splitlines()
+def test_ms_swift_shares_equal_pictures_and_finds_them_from_any_folder(
+    dataset: Path, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["export", "--to", "ms-swift", "--dataset", str(dataset), "--output", "swift"]) == 0
+    monkeypatch.chdir("/")
+    lines = (tmp_path / "swift/train.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 20
-    assert json.loads(lines[3])["messages"][0]["role"] == "user"
-    files = list((tmp_path / "images").iterdir())
+    fourth = json.loads(lines[3])
+    assert fourth["messages"][0]["role"] == "user"
+    assert Path(fourth["images"][0]).read_bytes() == rows[3].image
+    files = list((tmp_path / "swift/images").iterdir())
     assert len(files) == len({row.image for row in rows})
 
 

@@ -80,7 +80,7 @@ def dataset_pages(folder: Path) -> dict[str, str]:
     return {
         "gallery": write_gallery(folder).read_text(),
         "browse": pages.overview({"q": EVIL, "relation": EVIL}),
-        "row": pages.detail(0, pages.row(0)),
+        "row": pages.detail(0, pages.index.read([0], [])[0]),
     }
 
 

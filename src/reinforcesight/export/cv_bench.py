@@ -21,11 +21,9 @@ _ROWS_PER_GROUP = 256
 
 @dataclass(frozen=True)
 class CvBenchExport:
-    """What was written.
+    """What was written, and what not.
 
     Attributes:
-        folder: Where.
-        rows: Rows written.
         not_listed: Rows left out because their prompt lists no options, as every CV-Bench prompt does.
         broken: Rows that can't be scored; none of them is written.
     """
@@ -37,12 +35,10 @@ class CvBenchExport:
 
     @property
     def exit_code(self) -> int:
-        """1 when rows were broken."""
         return 1 if self.broken else 0
 
     @property
     def lines(self) -> list[str]:
-        """What the command prints."""
         left_out = f"left out {self.not_listed} without listed options"
         return [
             f"wrote {self.rows} questions to {self.folder}; {left_out}",
@@ -64,7 +60,6 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
 
     Raises:
         InputError: The data set can't be read, or no row has CV-Bench's form.
-        OutputError: The folder can't be written.
     """
     benchmark = load_benchmark(str(dataset), tasks=["all"], split=split)
     listed, broken = [], list(benchmark.broken)

@@ -41,10 +41,6 @@ def to_easyr1(dataset: Path, output: Path) -> list[Path]:
 
     ``answer`` and ``reward_model.ground_truth`` are the JSON record that ``compute_score`` reads: both trainers hand
     nothing else of a row to the reward.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
     """
     written = write_splits(dataset, output, "{split}.parquet", older_schema(_FEATURES), _convert)
     return [*written, copy_module("compute_score.py", output / "compute_score.py")]

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reinforcesight.export.splits import row_with_picture_file, splits_of
+from reinforcesight.export.splits import message_row, picture_file, splits_of
 from reinforcesight.jobs.files import atomic_file, write_json
 
 _TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 
 
 def to_llama_factory(dataset: Path, output: Path) -> list[Path]:
-    """Write one JSON file per split and ``dataset_info.json``.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
-    """
+    """Write one JSON file per split and ``dataset_info.json``."""
     info, written = {}, []
-    for split, rows in splits_of(dataset).items():
+    for split, rows in splits_of(dataset):
         path = output / f"reinforcesight_{split}.json"
         with atomic_file(path) as stream:
             # Row by row: json.dump of a list would hold all of it in memory.
             for number, row in enumerate(rows):
-                text = json.dumps(row_with_picture_file(row, output), ensure_ascii=False)
+                picture = picture_file(row, output).relative_to(output).as_posix()
+                text = json.dumps(message_row(row, picture), ensure_ascii=False)
                 stream.write((("[\n" if number == 0 else ",\n") + text).encode())
             stream.write(b"\n]\n")
         info[path.stem] = {

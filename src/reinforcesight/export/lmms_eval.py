@@ -31,12 +31,6 @@ def to_lmms_eval(output: Path, dataset: Path | None = None) -> list[Path]:
     Args:
         output: Folder for ``--include_path``.
         dataset: A folder that ``to_cv_bench`` wrote; by default CV-Bench itself, at the pinned revision.
-
-    Returns:
-        The task files.
-
-    Raises:
-        OutputError: They can't be written.
     """
     name = "cv_bench" if dataset is None else re.sub(r"\W+", "_", dataset.resolve().name.lower())
     files = []
@@ -77,7 +71,6 @@ def _task_text(task: str, protocol: Protocol, dataset: Path | None) -> str:
 
 
 def doc_to_visual(doc: Doc) -> list[Image.Image]:
-    """The picture of a row."""
     return [to_rgb(doc["image"])]
 
 
@@ -94,19 +87,12 @@ def doc_to_text_reason(doc: Doc, specific: Mapping[str, Any] | None = None) -> s
 def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Judge one answer; every metric gets the same record."""
     verdict = judge_row(results[0], doc)
-    record = {
-        "id": doc["idx"],
-        "task": doc["task"],
-        "source": doc["source"],
-        "correct": verdict.correct,
-        "letter": verdict.letter,
-        "status": str(verdict.status),
-    }
+    record = {"id": doc["idx"], "task": doc["task"], "source": doc["source"]}
+    record |= {"correct": verdict.correct, "letter": verdict.letter, "status": str(verdict.status)}
     return dict.fromkeys(("accuracy", "macro", "cv_bench", "parse_rate"), record)
 
 
 def accuracy(records: Sequence[Mapping[str, Any]]) -> float:
-    """Share of right answers."""
     return stratified_accuracy([r["correct"] for r in records], ["all"] * len(records))
 
 
@@ -124,5 +110,4 @@ def cv_bench(records: Sequence[Mapping[str, Any]]) -> float:
 
 
 def parse_rate(records: Sequence[Mapping[str, Any]]) -> float:
-    """Share of the answers that could be read."""
     return sum(r["letter"] is not None for r in records) / max(1, len(records))

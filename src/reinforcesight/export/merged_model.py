@@ -41,7 +41,6 @@ class ExportedModel:
 
     @property
     def lines(self) -> list[str]:
-        """What the command prints."""
         return [f"merged model in {self.folder}"]
 
 
@@ -76,11 +75,7 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
 
 
 def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
-    """Copy the base's own processor files, from its folder or the hub.
-
-    Returns:
-        The names copied; empty where the base has no processor of its own.
-    """
+    """Copy the base's own processor files, from its folder or the hub; returns their names, none if it has none."""
     folder = Path(base.base)
     if not folder.is_dir():
         hub = require_module("huggingface_hub", extra="train")
@@ -124,7 +119,7 @@ def _stored_dtype(found: ModelSource) -> Any:
 
 
 def _share(folder: Path) -> None:
-    """Give all files the default permissions; safetensors makes weights readable for their owner alone."""
+    """Default permissions for all files; safetensors makes weights readable for their owner alone."""
     mask = os.umask(0)
     os.umask(mask)
     for file in folder.iterdir():

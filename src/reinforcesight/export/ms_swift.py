@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reinforcesight.export.splits import row_with_picture_file, splits_of
+from reinforcesight.export.splits import message_row, picture_file, splits_of
 from reinforcesight.jobs.files import atomic_file
 
 
 def to_ms_swift(dataset: Path, output: Path) -> list[Path]:
-    """Write one JSON-lines file per split.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
-    """
+    """Write one JSON-lines file per split; its pictures have absolute paths, as ms-swift opens them from anywhere."""
     written = []
-    for split, rows in splits_of(dataset).items():
+    for split, rows in splits_of(dataset):
         path = output / f"{split}.jsonl"
         with atomic_file(path) as stream:
             for row in rows:
-                text = json.dumps(row_with_picture_file(row, output), ensure_ascii=False)
-                stream.write(f"{text}\n".encode())
+                picture = str(picture_file(row, output.resolve()))
+                stream.write(f"{json.dumps(message_row(row, picture), ensure_ascii=False)}\n".encode())
         written.append(path)
     return written

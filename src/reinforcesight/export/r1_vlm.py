@@ -45,10 +45,6 @@ def to_r1_vlm(dataset: Path, output: Path) -> list[Path]:
 
     The assistant's turn is opened with ``<think>``. The user's part carries the row's record under a key of its own,
     by which the reward scores each completion against its own question.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
     """
     name = "data/{split}-00000-of-00001.parquet"
     written = write_splits(dataset, output, name, older_schema(_FEATURES), _convert)
@@ -82,7 +78,6 @@ class RubricFunction:
 
     @property
     def __name__(self) -> str:
-        """The name under which the trainer logs the values."""
         return self.name
 
     def __call__(
@@ -104,7 +99,6 @@ class RubricFunction:
 
 
 def make_rubric(config: RewardConfig = DEFAULT_REWARD) -> list[RubricFunction]:
-    """The total and all its parts."""
     return [RubricFunction(name, config) for name in ("total", *PART_NAMES)]
 
 

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinforcesight.data_gen.dataset.reader import files_by_split, parquet_rows
+from reinforcesight.data_gen.dataset.reader import find_files, parquet_rows
 from reinforcesight.jobs.files import atomic_file, cannot_write, write_text
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 _BATCH = 64
 
 
-def splits_of(dataset: Path) -> dict[str, Iterator[dict[str, Any]]]:
-    """Rows of each split, read as they are used.
+def splits_of(dataset: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """Each split and its rows, read as they are used.
 
     Raises:
         InputError: The folder holds no data set, or a file is damaged.
     """
-    return {split: chain.from_iterable(map(parquet_rows, paths)) for split, paths in files_by_split(dataset).items()}
+    for split, found in groupby(find_files(dataset), key=lambda file: file.split):
+        yield split, chain.from_iterable(parquet_rows(file.path) for file in found)
 
 
 def write_splits(
@@ -43,16 +44,12 @@ def write_splits(
         name: File name below ``output``, with ``{split}`` in it.
         schema: Columns to write.
         convert: Makes a row's columns from the row, its split and its number in the split; others are dropped.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     written = []
-    for split, rows in splits_of(dataset).items():
+    for split, rows in splits_of(dataset):
         path = output / name.format(split=split)
         numbered = enumerate(rows)
         with atomic_file(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
@@ -82,18 +79,11 @@ def message_text(messages: list[dict[str, str]]) -> str:
     return "\n".join(message["content"] for message in messages)
 
 
-def row_with_picture_file(row: Mapping[str, Any], output: Path) -> dict[str, Any]:
-    """A row as messages with its picture as a file, named by the path relative to ``output``.
-
-    Pictures with equal bytes share a file.
-
-    Raises:
-        OutputError: The picture can't be written.
-    """
+def picture_file(row: Mapping[str, Any], output: Path) -> Path:
+    """Write a row's picture into ``output/images``; pictures with equal bytes share a file."""
     data: bytes = row["image"]["bytes"]
     ending = "jpg" if data[:2] == b"\xff\xd8" else "png"
-    name = f"images/{hashlib.sha256(data).hexdigest()[:24]}.{ending}"
-    target = output / name
+    target = output / "images" / f"{hashlib.sha256(data).hexdigest()[:24]}.{ending}"
     try:
         # A file that a killed run left is shorter.
         if not target.exists() or target.stat().st_size != len(data):
@@ -101,23 +91,22 @@ def row_with_picture_file(row: Mapping[str, Any], output: Path) -> dict[str, Any
             target.write_bytes(data)
     except OSError as error:
         raise cannot_write(target, error) from error
+    return target
+
+
+def message_row(row: Mapping[str, Any], picture: str) -> dict[str, Any]:
+    """A row as messages about the picture of a file."""
     return {
         "messages": [
             {"role": "user", "content": f"<image>{message_text(row['prompt'])}"},
             {"role": "assistant", "content": message_text(row["completion"])},
         ],
-        "images": [name],
-        "id": row["id"],
-        "answer": row["answer"],
-        "choices": row["choices"],
+        "images": [picture],
+        **{name: row[name] for name in ("id", "answer", "choices")},
     }
 
 
 def copy_module(name: str, target: Path) -> Path:
-    """Copy a module from ``exported``, by which another trainer calls the reward.
-
-    Raises:
-        OutputError: It can't be written.
-    """
+    """Copy a module from ``exported``, by which another trainer calls the reward."""
     write_text(target, (files("reinforcesight.export") / "exported" / name).read_text(encoding="utf-8"))
     return target

@@ -8,27 +8,13 @@ from reinforcesight.export.splits import write_splits
 
 
 def to_trl(dataset: Path, output: Path) -> list[Path]:
-    """Write the data set without scene, evidence and provenance; TRL also trains on the data set as it is.
-
-    Raises:
-        InputError: The data set can't be read.
-        OutputError: A file can't be written.
-    """
+    """Write the data set without scene, evidence and provenance; TRL also trains on the data set as it is."""
     from datasets import Features, Image, List, Value
 
     text = Value("string")
     messages = List({"role": text, "content": text})
-    features = Features(
-        {
-            "images": List(Image()),
-            "prompt": messages,
-            "completion": messages,
-            "choices": List(text),
-            "answer": text,
-            "task": text,
-            "relation": text,
-        }
-    )
+    columns = {"images": List(Image()), "prompt": messages, "completion": messages, "choices": List(text)}
+    features = Features({**columns, **dict.fromkeys(("answer", "task", "relation"), text)})
     return write_splits(
         dataset,
         output,

@@ -29,12 +29,10 @@ class IntervalDot:
 
     @property
     def start(self) -> float:
-        """Left end."""
         return self.value if self.low is None else self.low
 
     @property
     def end(self) -> float:
-        """Right end."""
         return self.value if self.high is None else self.high
 
 

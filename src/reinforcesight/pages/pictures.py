@@ -32,13 +32,7 @@ class BoxOverlay:
 
 @dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture on a page.
-
-    Attributes:
-        source: Data URI of a thumbnail.
-        width, height: Size to which the boxes refer, pixels.
-        boxes: Boxes over the picture.
-    """
+    """A picture on a page: data URI of a thumbnail, size to which the boxes refer (pixels), and boxes over it."""
 
     source: str
     width: int
@@ -68,7 +62,7 @@ def show_picture(
     quality: int = 80,
     known: QuestionScene | None = None,
 ) -> ShownPicture | None:
-    """A thumbnail with boxes, or ``None`` if the picture can't be read.
+    """A thumbnail with the boxes of the known objects, or ``None`` if the picture can't be read.
 
     Args:
         picture: An encoded or a decoded picture.
@@ -88,16 +82,11 @@ def show_picture(
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=quality, optimize=True)
     source = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return ShownPicture(source, width, height, _outline(known.unmarked if known else {}))
-
-
-def _outline(objects: Mapping[str, SceneObject]) -> tuple[BoxOverlay, ...]:
-    """The boxes of some objects, by role."""
     boxes = []
-    for role, item in objects.items():
+    for role, item in known.unmarked.items() if known else ():
         x0, y0, x1, y1 = (round(value, 1) for value in item.box)
         boxes.append(BoxOverlay(role, item.name, x0, y0, round(x1 - x0, 1), round(y1 - y0, 1)))
-    return tuple(boxes)
+    return ShownPicture(source, width, height, tuple(boxes))
 
 
 def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScene:
@@ -111,6 +100,6 @@ def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScen
         objects = {role: found[known[role]] for role in ROLES if known.get(role) is not None}
         result = QuestionScene(found, known, objects)
         _ = result.unmarked
-    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"scene or evidence can't be read: {error}") from error
     return result

@@ -24,12 +24,9 @@ class QuestionCard:
 
     Attributes:
         question: The question, or another first line.
-        picture: Thumbnail with boxes.
         options: Letters and texts.
-        right: Letter of the right option.
-        chosen: Letter that a model chose.
-        reasoning: The reasoning of the training example or of the model.
-        answer: Its answer.
+        right, chosen: Letters of the right option and of the one that a model chose.
+        reasoning, answer: Of the training example or of the model.
         answers: Answers of several models.
         tags: Short facts in the first line; the first one is emphasised.
         facts: Measurements behind the answer, as sentences.

@@ -13,12 +13,7 @@ NO_VALUE = "–"
 
 
 def render_page(template: str, **values: Any) -> str:
-    """A page as text. All values are escaped, and a name that the template lacks is an error.
-
-    Args:
-        template: Path of the template in the package, such as ``eval/pages/report.html.j2``.
-        values: Variables of the template.
-    """
+    """Fill in a template of the package, such as ``eval/pages/report.html.j2``; a missing variable is an error."""
     return _environment().get_template(template).render(**values)
 
 
@@ -40,12 +35,10 @@ def _environment() -> Environment:
 
 
 def percent(share: float | None) -> str:
-    """``91.3 %``."""
     return NO_VALUE if share is None else f"{100 * share:.1f} %"
 
 
 def whole_percent(share: float | None) -> str:
-    """``91 %``."""
     return NO_VALUE if share is None else f"{100 * share:.0f} %"
 
 

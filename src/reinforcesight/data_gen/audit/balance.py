@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from reinforcesight.data_gen.audit.findings import Findings, Table, as_cells
+from reinforcesight.data_gen.audit.findings import Findings, Table
 from reinforcesight.data_gen.audit.rows import Understood, plain_relation
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import SPLITS
@@ -18,6 +18,8 @@ from reinforcesight.relations.kinds import Axis, Relation
 # A share may differ from an even share by this much, plus the 99 % interval of random variation.
 _TOLERANCE = 0.05
 _SIGMAS = 2.576
+_NAMES = ("split", "relation", "form", "letter")
+_ORDER = {relation.value: at for at, relation in enumerate(Relation)}
 
 
 @dataclass(slots=True)
@@ -62,8 +64,7 @@ class Balance:
 
     def sum(self, **wanted: str) -> int:
         """Number of rows with these values of split, relation, form or letter."""
-        names = ("split", "relation", "form", "letter")
-        positions = {names.index(name): value for name, value in wanted.items()}
+        positions = {_NAMES.index(name): value for name, value in wanted.items()}
         return sum(n for key, n in self.cells.items() if all(key[p] == v for p, v in positions.items()))
 
     def values(self, position: int) -> list[str]:
@@ -98,59 +99,51 @@ class Balance:
                 findings.add("form_balance", f"{form}: {count} of {total}")
 
     def tables(self) -> tuple[Table, ...]:
-        relations = [r.value for r in Relation if self.sum(relation=r.value)]
-        relations += [r for r in self.values(1) if r not in relations]
+        relations = sorted(self.values(1), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
         letters, forms = self.values(3), self.values(2)
         splits = [split for split in SPLITS if self.sum(split=split)]
-        head = ("relation", *splits, *(f"({letter})" for letter in letters), "yes", "no", "all")
-        rows = [
-            as_cells(
-                [
-                    relation,
-                    *(self.sum(relation=relation, split=split) for split in splits),
-                    *(self.sum(relation=relation, letter=letter) for letter in letters),
-                    self.truth[relation, "yes"],
-                    self.truth[relation, "no"],
-                    self.sum(relation=relation),
-                ]
-            )
-            for relation in relations
-        ]
-        last = [
-            "all",
-            *(self.sum(split=split) for split in splits),
-            *(self.sum(letter=letter) for letter in letters),
-            *(sum(n for (_, text), n in self.truth.items() if text == said) for said in ("yes", "no")),
-            self.cells.total(),
-        ]
-        first = Table("Relations by split and answer", head, (*rows, as_cells(last)))
-        by_form = [
-            as_cells(
-                [
-                    relation,
-                    *(
-                        " / ".join(str(self.sum(relation=relation, form=form, letter=letter)) for letter in letters)
-                        for form in forms
-                    ),
-                ]
-            )
-            for relation in relations
-        ]
-        note = "right answers: " + " / ".join(f"({letter})" for letter in letters)
-        second = Table("Relations by form and letter", ("relation", *forms), tuple(by_form), note)
-        thumb = [
-            (axis, name, percent(self.simple[axis, name, True] / total), str(total))
-            for axis, name in sorted({(axis, name) for axis, name, _ in self.simple})
-            if (total := self.simple[axis, name, True] + self.simple[axis, name, False])
-        ]
-        title = "Rules of thumb that need no depth"
-        third = Table(title, ("axis", "rule", "right", "questions"), tuple(thumb), "for information")
-        return first, second, third
+
+        def counts(**wanted: str) -> list[int]:
+            by_split = [self.sum(split=split, **wanted) for split in splits]
+            by_letter = [self.sum(letter=letter, **wanted) for letter in letters]
+            relation = wanted.get("relation")
+            said = [
+                sum(n for (name, text), n in self.truth.items() if text == answer and relation in (None, name))
+                for answer in ("yes", "no")
+            ]
+            return [*by_split, *by_letter, *said, self.sum(**wanted)]
+
+        def by_letter(relation: str, form: str) -> str:
+            return " / ".join(str(self.sum(relation=relation, form=form, letter=letter)) for letter in letters)
+
+        names = [f"({letter})" for letter in letters]
+        thumb = []
+        for axis, name in sorted({(axis, name) for axis, name, _ in self.simple}):
+            right, total = self.simple[axis, name, True], sum(self.simple[axis, name, hit] for hit in (True, False))
+            thumb.append((axis, name, percent(right / total), total))
+        return (
+            Table(
+                "Relations by split and answer",
+                ("relation", *splits, *names, "yes", "no", "all"),
+                [*([relation, *counts(relation=relation)] for relation in relations), ["all", *counts()]],
+            ),
+            Table(
+                "Relations by form and letter",
+                ("relation", *forms),
+                [[relation, *(by_letter(relation, form) for form in forms)] for relation in relations],
+                f"right answers: {' / '.join(names)}",
+            ),
+            Table(
+                "Rules of thumb that need no depth",
+                ("axis", "rule", "right", "questions"),
+                thumb,
+                "for information",
+            ),
+        )
 
     def measurements(self) -> dict[str, Any]:
-        names = ("split", "relation", "form", "letter")
         return {
-            "counts": [{**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(self.cells.items())],
+            "counts": [{**dict(zip(_NAMES, key, strict=True)), "count": n} for key, n in sorted(self.cells.items())],
             "yes_no": {f"{relation} {text}": n for (relation, text), n in sorted(self.truth.items())},
             "rules_of_thumb": [
                 {"axis": axis, "rule": name, "right": right, "count": n}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from reinforcesight.errors import ConfigError
+from reinforcesight.jobs.files import write_json, write_text
 from reinforcesight.jobs.table import table_lines
+from reinforcesight.pages.render import render_page
 
 _EXAMPLES = 5
 
@@ -83,10 +85,9 @@ class Findings:
     def __init__(self) -> None:
         self._found: dict[str, Finding] = {}
 
-    def add(self, rule: str, example: str, count: int = 1) -> None:
-        """Note that a rule is broken."""
+    def add(self, rule: str, example: str) -> None:
         finding = self._found.setdefault(rule, Finding(rule, RULES[rule].hard))
-        finding.count += count
+        finding.count += 1
         if len(finding.examples) < _EXAMPLES:
             finding.examples.append(example)
 
@@ -98,11 +99,11 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table of text cells for people."""
+    """A titled table for people."""
 
     title: str
     head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: Sequence[Sequence[object]]
     note: str = ""
 
 
@@ -111,12 +112,9 @@ class AuditReport:
     """The outcome of an audit.
 
     Attributes:
-        dataset: The folder.
-        rows: Questions read.
-        pictures: Different pictures (by source and source_id).
+        pictures: Number of different pictures (by source and source_id).
         findings: Broken rules, hard ones first.
-        tables: Counts and measurements for people.
-        measurements: The same as numbers, for programs.
+        measurements: What the tables show, for programs.
     """
 
     dataset: str
@@ -133,55 +131,35 @@ class AuditReport:
 
     @property
     def exit_code(self) -> int:
-        """0 where the data set passed, 1 where a hard rule is broken."""
         return 0 if self.passed else 1
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the tables, JSON-able."""
-        return {
-            "dataset": self.dataset,
-            "passed": self.passed,
-            "rows": self.rows,
-            "pictures": self.pictures,
-            "findings": [
-                {**dataclasses.asdict(finding), "meaning": RULES[finding.rule].meaning} for finding in self.findings
-            ],
-            "measurements": self.measurements,
-        }
+        """Everything but the tables."""
+        findings = [{**dataclasses.asdict(f), "meaning": RULES[f.rule].meaning} for f in self.findings]
+        counts = {"dataset": self.dataset, "passed": self.passed, "rows": self.rows, "pictures": self.pictures}
+        return {**counts, "findings": findings, "measurements": self.measurements}
 
 
 def check_report_path(path: Path) -> None:
-    """Refuse a report name whose kind is unknown, before the work is done.
-
-    Raises:
-        ConfigError: The suffix is neither .json nor .html.
-    """
+    """Raise :class:`ConfigError` if the suffix is neither .json nor .html."""
     if path.suffix.lower() not in (".json", ".html"):
         raise ConfigError(f"expected a report name that ends in .json or .html, got {path.name!r}", where="--report")
 
 
 def write_audit_report(report: AuditReport, path: Path) -> None:
-    """Write the report as JSON or as a page, by the file's suffix.
-
-    Raises:
-        ConfigError: The suffix is unknown.
-        OutputError: The file can't be written.
-    """
-    from reinforcesight.jobs.files import write_json, write_text
-
+    """Write the report as JSON or as a page, by the file's suffix; raises :class:`OutputError`."""
     check_report_path(path)
     if path.suffix.lower() == ".json":
         write_json(path, report.to_json())
-        return
-    from reinforcesight.pages.render import render_page
-
-    write_text(path, render_page("data_gen/audit/pages/audit.html.j2", report=report, rules=RULES))
+    else:
+        write_text(path, render_page("data_gen/audit/pages/audit.html.j2", report=report, rules=RULES))
 
 
 def print_report(report: AuditReport) -> None:
     """Tables and findings on standard output."""
     for table in report.tables:
-        click.echo("\n".join([table.title, *table_lines(table.head, table.rows)]))
+        rows = [[str(cell) for cell in row] for row in table.rows]
+        click.echo("\n".join([table.title, *table_lines(table.head, rows)]))
         click.echo(f"{table.note}\n" if table.note else "")
     for finding in report.findings:
         word = "FAILED " if finding.hard else "warning"
@@ -190,8 +168,3 @@ def print_report(report: AuditReport) -> None:
             click.echo(f"    {example}")
     verdict = "passed" if report.passed else "FAILED"
     click.echo(f"audit {verdict}: {report.rows} questions on {report.pictures} pictures, {report.dataset}")
-
-
-def as_cells(values: Iterable[object]) -> tuple[str, ...]:
-    """Table cells."""
-    return tuple(str(value) for value in values)

@@ -5,6 +5,7 @@ Memory: about 400 bytes per picture, and digests of 8 bytes per row.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -32,6 +33,7 @@ from reinforcesight.pictures.drawing import BOX_COLOURS
 _SAME_PICTURE = 4.0
 _THUMB = 16
 _HASH_CHUNK = 2048
+_SEE = "see docs/audit.md"
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -145,7 +147,7 @@ class PictureChecks:
         for signature in self._signatures.values():
             if plain_stem(signature.source_id) in names:
                 self._findings.add("cv_bench_overlap", f"{signature.source_id} (file name), {signature.split}")
-            elif hashes.size and int(_distances(signature.phash, hashes).min()) <= self._distance:
+            elif hashes.size and int(np.bitwise_count(hashes ^ np.uint64(signature.phash)).min()) <= self._distance:
                 self._findings.add("cv_bench_overlap", f"{signature.source_id} (picture), {signature.split}")
 
 
@@ -163,12 +165,6 @@ def _new(seen: set[bytes], *parts: str | bytes) -> bool:
         return False
     seen.add(key)
     return True
-
-
-def _distances(phash: int, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """Hamming distances of one hash to many, shape (N,)."""
-    counts: npt.NDArray[np.uint8] = np.bitwise_count(hashes ^ np.uint64(phash))
-    return counts
 
 
 def near_pairs(
@@ -217,9 +213,9 @@ def read_name_list(path: Path) -> set[str]:
     """
     columns = ("source_filename", "filename")
     found: list[Any] = []
-    try:
+    with _reading(path):
         if path.is_dir():
-            found = [file.name for file in path.rglob("*") if file.suffix.lower() in _PICTURE_SUFFIXES]
+            found = [file.name for file in _pictures_in(path)]
         elif path.suffix == ".parquet":
             have = [name for name in columns if name in column_names(path)]
             for row in parquet_rows(path, have):
@@ -231,13 +227,9 @@ def read_name_list(path: Path) -> set[str]:
                     found += [row[name] for name in columns if name in row]
         else:
             found = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"the list of names can't be read: {error}", where=str(path), fix="see docs/audit.md"
-        ) from error
     names = {plain_stem(name.strip()) for name in found if isinstance(name, str) and name.strip()}
     if not names:
-        raise InputError("no file name in it", where=str(path), fix="see docs/audit.md")
+        raise InputError("no file name in it", where=str(path), fix=_SEE)
     return names
 
 
@@ -252,21 +244,27 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
         InputError: It can't be read, or contains no picture.
     """
     hashes: list[int] = []
-    try:
+    with _reading(path):
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.suffix.lower() in _PICTURE_SUFFIXES:
-                    inside = resolve_inside(path, file.relative_to(path).as_posix())
-                    hashes.append(perceptual_hash(read_rgb(inside)))
+            hashes = [perceptual_hash(read_rgb(file)) for file in _pictures_in(path)]
         elif path.suffix == ".parquet":
             hashes = [perceptual_hash(decode_rgb(row["image"]["bytes"])) for row in parquet_rows(path, ["image"])]
         else:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             hashes = [int(line.split()[0], 16) for line in lines if line.strip()]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"the pictures or hashes can't be read: {error}", where=str(path), fix="see docs/audit.md"
-        ) from error
     if not hashes or max(hashes) >= 2**64 or min(hashes) < 0:
-        raise InputError("no picture, or no hash of 64 bits, in it", where=str(path), fix="see docs/audit.md")
+        raise InputError("no picture, or no hash of 64 bits, in it", where=str(path), fix=_SEE)
     return np.array(sorted(set(hashes)), dtype=np.uint64)
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    found = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in _PICTURE_SUFFIXES)
+    return [resolve_inside(folder, file.as_posix()) for file in sorted(found)]
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(f"it can't be read: {error}", where=str(path), fix=_SEE) from error

@@ -52,7 +52,6 @@ class Understood:
     """A row whose scene and evidence could be read.
 
     Attributes:
-        scene: The stored scene.
         axis: What is compared.
         objects: The objects by role.
         boxed: Colour of the drawn box by role.
@@ -82,7 +81,7 @@ class RowChecks:
         add = self._findings.add
         try:
             evidence, known = self._understand(row)
-        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             add("bad_scene", f"{stored.where}: {error}")
             known, evidence = None, {}
         where = f"{stored.where} ({row.id})"
@@ -114,7 +113,16 @@ class RowChecks:
 
     def _check_label(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
         add = self._findings.add
-        result = _relate(known, self._rules)
+        roles = known.objects
+        result = relate(
+            known.scene,
+            roles["subject"].id,
+            roles["reference"].id,
+            known.axis,
+            anchor=roles["anchor"].id if "anchor" in roles else None,
+            marked=True,  # unique names are checked separately: a marked object needs none
+            rules=self._rules,
+        )
         bare_relation = plain_relation(known)
         stated = evidence.get("relation")
         if result.relation is None:
@@ -123,10 +131,7 @@ class RowChecks:
             add("column", f"{where}: margin {row.margin}, the scene gives {result.margin}")
         holds = result.relation or bare_relation
         if row.relation != holds or stated != holds or bare_relation is not holds:
-            add(
-                "wrong_label",
-                f"{where}: column {row.relation!r}, evidence {stated!r}, the scene shows {holds}",
-            )
+            add("wrong_label", f"{where}: column {row.relation!r}, evidence {stated!r}, the scene shows {holds}")
         task = holds.task if holds else None
         if row.task != task:
             add("column", f"{where}: task {row.task!r}, expected {task!r}")
@@ -145,10 +150,8 @@ class RowChecks:
         in_words = asked_in_words(masked, known.axis)
         names_answer = _roles_of_options(row.choices, known) is not None
         if in_words is not None and in_words is not asked and (row.form == "yes_no" or names_answer):
-            add(
-                "asked_otherwise",
-                f"{where}: evidence {asked.value!r}, words {in_words.value!r}: {row.question}",
-            )
+            what = f"evidence {asked.value!r}, words {in_words.value!r}"
+            add("asked_otherwise", f"{where}: {what}: {row.question}")
             asked = in_words
         expected = right_option(row.choices, known, holds, asked)
         if expected is None:
@@ -210,21 +213,6 @@ class RowChecks:
                 continue
             if true is not None and claim.relation.axis is known.axis and claim.relation is not true:
                 self._findings.add("reasoning_contradicts", f"{where}: {reasoning}")
-
-
-def _relate(known: Understood, rules: RelationRules) -> Any:
-    objects = known.objects
-    anchor = objects["anchor"].id if "anchor" in objects else None
-    # Unique names are checked separately: a marked object needs none.
-    return relate(
-        known.scene,
-        objects["subject"].id,
-        objects["reference"].id,
-        known.axis,
-        anchor=anchor,
-        marked=True,
-        rules=rules,
-    )
 
 
 def plain_relation(known: Understood) -> Relation | None:

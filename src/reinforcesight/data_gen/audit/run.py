@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,8 @@ from reinforcesight.data_gen.audit.findings import (
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
 from reinforcesight.data_gen.audit.rows import RowChecks
 from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
-from reinforcesight.data_gen.dataset.reader import (
-    BadRow,
-    SplitFile,
-    count_rows,
-    find_files,
-    iterate_rows,
-    open_file,
-)
+from reinforcesight.data_gen.dataset.folder import read_manifest
+from reinforcesight.data_gen.dataset.reader import BadRow, SplitFile, find_files, iterate_rows, open_file
 from reinforcesight.data_gen.dataset.rows import arrow_schema
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import file_hash
@@ -52,13 +45,12 @@ def audit(config: AuditConfig) -> AuditReport:
     names = read_name_list(config.cv_bench_files) if config.cv_bench_files else set()
     hashes = read_hash_list(config.cv_bench_images) if config.cv_bench_images else None
     findings = Findings()
-    readable = check_files(config.dataset, files, findings)
+    readable, total = check_files(config.dataset, files, findings)
     rows = RowChecks(findings, rules_of(config.dataset))
     pictures = PictureChecks(findings, distance=config.max_hash_distance, most=config.max_pictures)
     balance, texts = Balance(), TextSample(config.max_texts, config.seed)
     count = 0
     with contextlib.ExitStack() as stack:
-        total = sum(count_rows(file) for file in readable)
         progress = None if config.quiet else stack.enter_context(Progress("questions audited", total))
         for stored in iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e))):
             count += 1
@@ -96,8 +88,8 @@ def audit(config: AuditConfig) -> AuditReport:
     return report
 
 
-def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> list[SplitFile]:
-    """Check files and their columns; returns the files whose rows can be read."""
+def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> tuple[list[SplitFile], int]:
+    """Check files and their columns; returns the files whose rows can be read, and the number of these rows."""
     for split in sorted({file.split for file in files}):
         own = [file for file in files if file.split == split]
         missing = set(range(max(file.total for file in own))) - {file.number for file in own}
@@ -106,29 +98,29 @@ def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> li
     _check_digests(dataset, files, findings)
     expected = arrow_schema()
     readable: list[SplitFile] = []
+    rows = 0
     for file in files:
         try:
             with open_file(file.path) as parquet:
-                schema = parquet.schema_arrow
+                schema, count = parquet.schema_arrow, int(parquet.metadata.num_rows)
         except InputError as error:
             findings.add("damaged_file", str(error))
             continue
-        sound = True
+        found = dict(zip(schema.names, schema.types, strict=True))
+        wrong = []
         for field in expected:
-            index = schema.get_field_index(field.name)
-            if index < 0:
-                findings.add("schema", f"{file.path.name}: the column {field.name!r} is missing")
-                sound = False
-            elif not _same_type(schema.field(index).type, field.type):
-                got = schema.field(index).type
-                findings.add("schema", f"{file.path.name}: {field.name} is {got}, expected {field.type}")
-                sound = False
-        for name in schema.names:
-            if name not in expected.names:
-                findings.add("extra_column", f"{file.path.name}: {name}")
-        if sound:
+            if field.name not in found:
+                wrong.append(f"{file.path.name}: the column {field.name!r} is missing")
+            elif not _same_type(found[field.name], field.type):
+                wrong.append(f"{file.path.name}: {field.name} is {found[field.name]}, expected {field.type}")
+        for example in wrong:
+            findings.add("schema", example)
+        for name in found.keys() - set(expected.names):
+            findings.add("extra_column", f"{file.path.name}: {name}")
+        if not wrong:
             readable.append(file)
-    return readable
+            rows += count
+    return readable, rows
 
 
 def _same_type(found: object, expected: object) -> bool:
@@ -143,45 +135,27 @@ def _same_type(found: object, expected: object) -> bool:
 
 def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
     """Compare with the SHA-256 that ``manifest.json`` states of each file, where it does."""
-    listed = _manifest(dataset).get("files")
+    listed = read_manifest(dataset).get("files")
     stated = {
-        str(entry["name"]): entry
+        str(entry["name"]): entry["sha256"]
         for entry in (listed if isinstance(listed, list) else [])
         if isinstance(entry, dict) and {"name", "sha256"} <= set(entry)
     }
-    present = {file.path.name for file in files}
-    for name in sorted(set(stated) - present):
+    present = {file.path.name: file.path for file in files}
+    for name in sorted(set(stated) - set(present)):
         findings.add("manifest", f"{name} is in the manifest and not in data/")
-    for file in files:
-        entry = stated.get(file.path.name)
-        if entry is None:
-            if stated:
-                findings.add("manifest", f"{file.path.name} is not in the manifest")
-            continue
-        try:
-            found = file_hash(file.path)
-        except OSError:
-            continue  # reported as damaged when it is read
-        if found != entry["sha256"]:
-            findings.add("manifest", f"{file.path.name} is not the file that was written")
-
-
-def _manifest(dataset: Path) -> dict[str, object]:
-    try:
-        loaded = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
+    for name, path in present.items() if stated else ():
+        with contextlib.suppress(OSError):  # reported as damaged when it is read
+            if name not in stated:
+                findings.add("manifest", f"{name} is not in the manifest")
+            elif file_hash(path) != stated[name]:
+                findings.add("manifest", f"{name} is not the file that was written")
 
 
 def rules_of(dataset: Path) -> RelationRules:
     """The margins that the data set was made with, from its manifest; the default ones if it has none."""
-    found = _manifest(dataset)
-    settings = found.get("job")
-    rules = settings.get("rules") if isinstance(settings, dict) else None
-    if not isinstance(rules, dict):
-        return DEFAULT_RULES
+    job = read_manifest(dataset).get("job")
     try:
-        return RelationRules.model_validate(rules)
-    except ValidationError:
+        return RelationRules.model_validate(job["rules"] if isinstance(job, dict) else {})
+    except (KeyError, ValidationError):
         return DEFAULT_RULES

@@ -41,13 +41,10 @@ class TextItem:
 
     Attributes:
         group: Its picture.
-        axis: What is compared.
-        form: How it is asked.
         text: Question and options.
         letter: Position of the right option.
         options: Number of options.
-        first: Whole name and single words of the object that comes first in the alphabet.
-        second: The same of the other object.
+        first, second: Whole name and single words of the two objects, in the order of the alphabet.
         anchor: Name of the anchor, or empty.
         first_is_smaller: The first object has the smaller value along the axis; ``None``: the names are equal.
         yes: Whether the answer is yes; ``None``: not a yes/no question.
@@ -116,8 +113,7 @@ class Guess:
         count: Number of questions.
         pictures: Number of different pictures.
         accuracy: Share predicted right; ``None``: too few questions or pictures.
-        low: Lower end of the 95 % interval, with pictures as the independent units.
-        high: Upper end.
+        low, high: 95 % interval, with pictures as the independent units.
         chance: Accuracy of random guesses.
         error: Standard error of the accuracy.
     """
@@ -136,39 +132,27 @@ class Guess:
 def guess_from_text(items: Sequence[TextItem], *, seed: int) -> list[Guess]:
     """Predict all three targets for each axis and for all together; deterministic for the same items and seed."""
     guesses: list[Guess] = []
-    axes = sorted({item.axis for item in items})
-    for axis in ["all", *axes]:
+    for axis in ["all", *sorted({item.axis for item in items})]:
         group = [item for item in items if axis in ("all", item.axis)]
-        shown = [item for item in group if item.form != "open"]
-        guesses.append(_guess("letter", axis, shown, [i.letter for i in shown], seed))
-        asked = [item for item in group if item.yes is not None]
-        guesses.append(_guess("truth", axis, asked, [int(bool(i.yes)) for i in asked], seed))
-        named = [item for item in group if item.first_is_smaller is not None]
-        guesses.append(_guess("order", axis, named, [int(bool(i.first_is_smaller)) for i in named], seed))
+        guesses.append(_guess("letter", axis, [(i, i.letter) for i in group if i.form != "open"], seed))
+        guesses.append(_guess("truth", axis, [(i, int(i.yes)) for i in group if i.yes is not None], seed))
+        named = [(i, int(i.first_is_smaller)) for i in group if i.first_is_smaller is not None]
+        guesses.append(_guess("order", axis, named, seed))
     return guesses
 
 
-def _guess(what: str, axis: str, items: Sequence[TextItem], labels: Sequence[int], seed: int) -> Guess:
+def _guess(what: str, axis: str, asked: Sequence[tuple[TextItem, int]], seed: int) -> Guess:
+    items = [item for item, _ in asked]
     groups = [item.group for item in items]
     pictures = len(set(groups))
     chance = sum(1 / item.options for item in items) / len(items) if what == "letter" and items else 0.5
     if len(items) < _MIN_ROWS or pictures < _FOLDS:
         return Guess(what, axis, len(items), pictures, None, chance=chance)
-    right = _cross_validate(what, items, labels, groups, seed)
+    right = _cross_validate(what, items, [label for _, label in asked], groups, seed)
     accuracy = sum(right) / len(items)
     error = _standard_error(right, groups)
-    reach = 1.96 * error
-    return Guess(
-        what,
-        axis,
-        len(items),
-        pictures,
-        accuracy,
-        max(0.0, accuracy - reach),
-        min(1.0, accuracy + reach),
-        chance,
-        error,
-    )
+    low, high = max(0.0, accuracy - 1.96 * error), min(1.0, accuracy + 1.96 * error)
+    return Guess(what, axis, len(items), pictures, accuracy, low, high, chance, error)
 
 
 def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
@@ -245,19 +229,19 @@ def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, 
     """Add findings; returns a table for objects, and numbers for programs."""
     rows = []
     for guess in guesses:
+        about = (guess.what, guess.axis, guess.count, guess.pictures)
         if guess.accuracy is None:
-            rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), "too few", "", ""))
+            rows.append((*about, "too few", "", ""))
             continue
-        interval = percent_range(guess.low, guess.high)
-        cells = (percent(guess.accuracy), interval, percent(guess.chance))
-        rows.append((guess.what, guess.axis, str(guess.count), str(guess.pictures), *cells))
+        cells = (percent(guess.accuracy), percent_range(guess.low, guess.high), percent(guess.chance))
+        rows.append((*about, *cells))
         above = guess.accuracy - guess.chance - _STANDARD_ERRORS * guess.error
         if above > _HINT:
             avoidable = guess.what != "order" or guess.pictures >= _ENOUGH_PICTURES
             rule = "text_shortcut" if above > _SHORTCUT and avoidable else "text_hint"
-            findings.add(rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {interval}, chance {cells[2]}")
+            findings.add(rule, f"{guess.what} ({guess.axis}): {cells[0]} right, {cells[1]}, chance {cells[2]}")
     head = ("guessed", "axis", "questions", "pictures", "right", "95 % interval", "chance")
     note = "letter: question and options alone; truth: yes or no; order: the names of the objects alone"
-    table = Table("Answers guessed from the text alone", head, tuple(rows), note)
     fields = ("what", "axis", "count", "pictures", "accuracy", "low", "high", "chance")
-    return table, [{name: getattr(guess, name) for name in fields} for guess in guesses]
+    numbers = [{name: getattr(guess, name) for name in fields} for guess in guesses]
+    return Table("Answers guessed from the text alone", head, rows, note), numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,7 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 
 def write_card(folder: Path, manifest: Manifest) -> None:
-    """Write the card.
-
-    Raises:
-        OutputError: It can't be written.
-    """
+    """Write the card; raises :class:`OutputError`."""
     text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text("utf-8")
     # Markdown, not HTML: nothing here comes from outside except numbers and names of settings.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
@@ -42,6 +39,10 @@ def _header(manifest: Manifest) -> dict[str, Any]:
     total = sum(manifest.rows.values())
     size = next((name for limit, name in _SIZES if total < limit), "n>1M")
     rendered = manifest.source == "rendered"
+    files = [{"split": split, "path": f"{DATA_FOLDER}/{split}-*.parquet"} for split in manifest.rows]
+    memory: Counter[str] = Counter()
+    for file in manifest.files:
+        memory[file.split] += file.memory_bytes
     return {
         # Only the user knows the terms of their pictures.
         "license": "mit" if rendered else "unknown",
@@ -53,24 +54,13 @@ def _header(manifest: Manifest) -> dict[str, Any]:
         "dataset_info": {
             "features": features()._to_yaml_list(),  # datasets has no public function for the card's notation
             "splits": [
-                {
-                    "name": split,
-                    "num_bytes": sum(f.memory_bytes for f in manifest.files if f.split == split),
-                    "num_examples": rows,
-                }
+                {"name": split, "num_bytes": memory[split], "num_examples": rows}
                 for split, rows in manifest.rows.items()
             ],
             "download_size": sum(f.bytes for f in manifest.files),
-            "dataset_size": sum(f.memory_bytes for f in manifest.files),
+            "dataset_size": memory.total(),
         },
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": split, "path": f"{DATA_FOLDER}/{split}-*.parquet"} for split in manifest.rows
-                ],
-            }
-        ],
+        "configs": [{"config_name": "default", "data_files": files}],
     }
 
 

@@ -91,8 +91,7 @@ class Job:
         return False
 
     def _stored_identity(self) -> dict[str, Any]:
-        stored: dict[str, Any] = json.loads(json.dumps(self.identity))
-        return stored
+        return dict(json.loads(json.dumps(self.identity)))
 
     def _found(self) -> dict[str, Any] | None:
         """Identity of the job whose files are in the folder; ``None`` if there are none."""
@@ -141,6 +140,11 @@ class Job:
             with contextlib.suppress(FileNotFoundError):
                 lock = stack.enter_context(locked(self.work / "lock"))
             yield lock is not None and not self.finished()
+
+
+def read_manifest(dataset: Path) -> dict[str, Any]:
+    """The content of ``manifest.json``; empty where there is none that can be read."""
+    return _read_json(dataset / MANIFEST) or {}
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

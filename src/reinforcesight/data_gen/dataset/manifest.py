@@ -36,10 +36,7 @@ class Manifest:
 
     Attributes:
         job: Identity of the job: every setting that decides the result.
-        source: Name of the source.
-        rows: Questions by split.
-        pictures: Pictures by split.
-        pictures_read: Pictures that were read.
+        rows, pictures: Questions and pictures by split.
         pictures_usable: Pictures with at least one clear pair.
         asked: Questions that the settings ask for.
         questions_per_picture: Maximum questions of one picture.
@@ -101,11 +98,7 @@ def build_manifest(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json``.
-
-    Raises:
-        OutputError: It can't be written.
-    """
+    """Write ``manifest.json``; raises :class:`OutputError`."""
     write_json(folder / MANIFEST, asdict(manifest))
 
 
@@ -194,25 +187,20 @@ class _HasProblems(Protocol):
 
 
 def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Source) -> None:
-    """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason with examples.
-
-    Raises:
-        OutputError: It can't be written.
-    """
+    """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason with examples."""
     groups: dict[str, dict[str, dict[str, Any]]] = {"pictures": {}, "annotations": {}, "pairs": {}}
 
-    def note(group: str, reason: str, count: int) -> dict[str, Any]:
+    def note(group: str, reason: str, count: int, sample: dict[str, Any] | None = None) -> None:
         entry = groups[group].setdefault(reason, {"count": 0, "samples": []})
         entry["count"] += count
-        return entry
+        if sample is not None and len(entry["samples"]) < (_NAMED_PICTURES if group == "pictures" else _SAMPLES):
+            entry["samples"].append(sample)
 
     pictures = 0
     for report in reports:
         pictures += report.pictures
         for rejected in report.rejected:
-            entry = note("pictures", rejected.reason, 1)
-            if len(entry["samples"]) < _NAMED_PICTURES:
-                entry["samples"].append({"source_id": rejected.source_id, "detail": rejected.detail})
+            note("pictures", rejected.reason, 1, {"source_id": rejected.source_id, "detail": rejected.detail})
         for reason, count in report.skipped.items():
             note("annotations", reason, count)
         for reason, count in report.abstained.items():
@@ -220,11 +208,7 @@ def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Sourc
         for sample in report.samples:
             kind, reason = sample["kind"], sample["reason"]
             group, key = ("pairs", f"{sample['axis']} {reason}") if kind == "pair" else ("annotations", reason)
-            entry = groups[group][key]
-            if len(entry["samples"]) < _SAMPLES:
-                entry["samples"].append({k: v for k, v in sample.items() if k not in ("kind", "reason")})
+            note(group, key, 0, {k: v for k, v in sample.items() if k not in ("kind", "reason")})
     for problem in source.problems() if isinstance(source, _HasProblems) else ():
-        entry = note("annotations", problem.reason, 1)
-        if len(entry["samples"]) < _SAMPLES:
-            entry["samples"].append({"detail": problem.detail})
+        note("annotations", problem.reason, 1, {"detail": problem.detail})
     write_json(folder / REJECTIONS, {"pictures_read": pictures, **groups})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,22 +32,8 @@ class SplitFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RowPlace:
-    """A row's place in its file: row group, and row within the group."""
-
-    group: int
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row with its place.
-
-    Attributes:
-        row: The question.
-        split: Its split.
-        where: File name and row number within the file, for messages.
-    """
+    """A row, its split, and its place (file name and row number) for messages."""
 
     row: Row
     split: str
@@ -65,66 +54,42 @@ def find_files(dataset: Path) -> list[SplitFile]:
     Raises:
         InputError: The folder is absent or holds no such file.
     """
+    fix = "give the folder made by generate"
     if not dataset.is_dir():
-        raise InputError("no such data set folder", where=str(dataset), fix="give the folder made by generate")
+        raise InputError("no such data set folder", where=str(dataset), fix=fix)
     files = []
-    folder = dataset / "data" if (dataset / "data").is_dir() else dataset
-    for path in sorted(folder.glob("*.parquet")):
+    for path in sorted((dataset / "data" if (dataset / "data").is_dir() else dataset).glob("*.parquet")):
         name = _FILE_NAME.fullmatch(path.name)
         if name is not None:
             files.append(SplitFile(path, name[1], int(name[2]), int(name[3])))
     if not files:
-        raise InputError(
-            "no Parquet file such as train-00000-of-00001.parquet in data/",
-            where=str(dataset),
-            fix="give the folder made by generate",
-        )
+        what = "no Parquet file such as train-00000-of-00001.parquet in data/"
+        raise InputError(what, where=str(dataset), fix=fix)
     return sorted(files, key=lambda file: (SPLITS.index(file.split), file.number))
 
 
-def files_by_split(dataset: Path) -> dict[str, list[Path]]:
-    """Paths of the Parquet files of each split that has any, train first.
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file to read; only its footer is read at once.
 
     Raises:
-        InputError: As :func:`find_files`.
-    """
-    found: dict[str, list[Path]] = {}
-    for file in find_files(dataset):
-        found.setdefault(file.split, []).append(file.path)
-    return found
-
-
-def open_file(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file, reading no more than its footer.
-
-    Raises:
-        InputError: It is truncated, or not Parquet at all.
+        InputError: It is no Parquet file, or a part that the block reads is damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise broken(path, error) from error
-
-
-def count_rows(file: SplitFile) -> int:
-    """Number of rows, from the footer alone.
-
-    Raises:
-        InputError: The file is damaged.
-    """
-    with open_file(file.path) as parquet:
-        return int(parquet.metadata.num_rows)
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"the Parquet file can't be read: {what[:200]}", where=str(path), fix="make or fetch this file again"
+        ) from error
 
 
 def column_names(path: Path) -> list[str]:
-    """Names of a file's columns.
-
-    Raises:
-        InputError: The file is damaged.
-    """
+    """Names of a file's columns; raises :class:`InputError`."""
     with open_file(path) as parquet:
         return list(parquet.schema_arrow.names)
 
@@ -135,45 +100,9 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[d
     Raises:
         InputError: The file is damaged.
     """
-    import pyarrow as pa
-
     with open_file(path) as parquet:
-        try:
-            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
-                yield from batch.to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise broken(path, error) from error
-
-
-def broken(path: Path, error: Exception) -> InputError:
-    what = " ".join(str(error).split()).rstrip(".")
-    return InputError(
-        f"the Parquet file can't be read: {what[:200]}",
-        where=str(path),
-        fix="make or fetch this file again",
-    )
-
-
-def read_columns(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[RowPlace, tuple[Any, ...]]]:
-    """Some columns of every row; other columns, such as pictures, are not read.
-
-    Raises:
-        InputError: The file is damaged or lacks a column.
-    """
-    import pyarrow as pa
-
-    with open_file(file.path) as parquet:
-        missing = [name for name in columns if name not in parquet.schema_arrow.names]
-        if missing:
-            raise InputError(f"the column {missing[0]!r} is missing", where=file.path.name, fix="see docs/data.md")
-        for group in range(parquet.num_row_groups):
-            try:
-                table = parquet.read_row_group(group, columns=list(columns))
-                values = [table[name].to_pylist() for name in columns]
-            except (OSError, pa.ArrowException) as error:
-                raise broken(file.path, error) from error
-            for row, row_values in enumerate(zip(*values, strict=True)):
-                yield RowPlace(group, row), row_values
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
+            yield from batch.to_pylist()
 
 
 def iterate_rows(
@@ -183,58 +112,101 @@ def iterate_rows(
     for file in files:
         try:
             for number, values in enumerate(parquet_rows(file.path, COLUMNS)):
-                yield to_row(values, file, number)
+                yield _to_row(values, file, number)
         except InputError as error:
             on_broken(file, error)
 
 
-def read_rows(file: SplitFile, places: Sequence[RowPlace]) -> list[StoredRow | BadRow]:
-    """Some rows of a file with their pictures, in the order of the places; only their row groups are read.
+class RowIndex:
+    """Some columns of every row of a data set in memory; whole rows with their pictures are read when needed.
 
-    Raises:
-        InputError: The file is damaged.
+    Attributes:
+        files: The Parquet files.
+        columns: By name the values of all rows, in order; also ``split``.
+        problems: Files that are damaged or lack a column; their rows from there on are left out.
     """
-    import pyarrow as pa
 
-    found: dict[RowPlace, StoredRow | BadRow] = {}
-    with open_file(file.path) as parquet:
-        for group in sorted({place.group for place in places}):
-            first = sum(parquet.metadata.row_group(g).num_rows for g in range(group))
+    def __init__(self, dataset: Path, columns: Sequence[str]) -> None:
+        self.files = find_files(dataset)
+        self.columns: dict[str, list[Any]] = {name: [] for name in (*columns, "split")}
+        self.problems: list[str] = []
+        self._places = array("l")  # file, row group and row in the group, for each row in turn
+        for number, file in enumerate(self.files):
             try:
-                table = parquet.read_row_group(group, columns=list(COLUMNS))
-                for place in places:
-                    if place.group == group and place not in found:
-                        values = table.slice(place.row, 1).to_pylist()[0]
-                        found[place] = to_row(values, file, first + place.row)
-            except (OSError, pa.ArrowException) as error:
-                raise broken(file.path, error) from error
-    return [found[place] for place in places]
+                for group, values in _groups(file, columns):
+                    for row, row_values in enumerate(zip(*values, strict=True)):
+                        self._places.extend((number, group, row))
+                        for name, value in zip(self.columns, (*row_values, file.split), strict=True):
+                            self.columns[name].append(sys.intern(value) if isinstance(value, str) else value)
+            except InputError as error:
+                self.problems.append(str(error))
+
+    def __len__(self) -> int:
+        return len(self._places) // 3
+
+    def read(self, indices: Sequence[int], problems: list[str]) -> dict[int, StoredRow]:
+        """Rows by their number in the index; only their row groups are read.
+
+        Args:
+            indices: Numbers of the rows.
+            problems: Gets a line for each file or row that can't be read.
+        """
+        wanted: dict[int, dict[int, list[int]]] = {}
+        for index in sorted(set(indices)):
+            number, group = self._places[3 * index : 3 * index + 2]
+            wanted.setdefault(number, {}).setdefault(group, []).append(index)
+        found: dict[int, StoredRow] = {}
+        for number, groups in wanted.items():
+            file = self.files[number]
+            try:
+                with open_file(file.path) as parquet:
+                    for group, members in groups.items():
+                        first = sum(parquet.metadata.row_group(g).num_rows for g in range(group))
+                        table = parquet.read_row_group(group, columns=list(COLUMNS))
+                        for index in members:
+                            row = self._places[3 * index + 2]
+                            stored = _to_row(table.slice(row, 1).to_pylist()[0], file, first + row)
+                            if isinstance(stored, StoredRow):
+                                found[index] = stored
+                            else:
+                                problems.append(f"{stored.where}: {stored.problem}")
+            except InputError as error:
+                if str(error) not in problems:
+                    problems.append(str(error))
+        return {index: found[index] for index in indices if index in found}
 
 
-def to_row(values: dict[str, Any], file: SplitFile, number: int) -> StoredRow | BadRow:
-    """A row of Parquet values as a question; ``BadRow`` where a value is absent or of another shape."""
+def _groups(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[int, list[list[Any]]]]:
+    """Number of each row group, and the values of each column in it; other columns are not read."""
+    with open_file(file.path) as parquet:
+        missing = [name for name in columns if name not in parquet.schema_arrow.names]
+        if missing:
+            raise InputError(f"the column {missing[0]!r} is missing", where=file.path.name, fix="see docs/data.md")
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, columns=list(columns))
+            yield group, [table[name].to_pylist() for name in columns]
+
+
+def _to_row(values: dict[str, Any], file: SplitFile, number: int) -> StoredRow | BadRow:
     where = f"{file.path.name}, row {number}"
     empty = [name for name in COLUMNS if values.get(name) is None]
     if empty:
         return BadRow(where, f"the column {empty[0]!r} is empty")
-    image = values["image"]
-    if not image.get("bytes"):
+    image, choices = values["image"], values["choices"]
+    if not isinstance(image, dict) or not image.get("bytes"):
         return BadRow(where, "the picture's bytes are not in the file")
-    texts: dict[str, str] = {}
+    plain: dict[str, Any] = {}
     for column, role in (("prompt", "user"), ("completion", "assistant")):
-        messages = values[column]
-        if len(messages) != 1 or messages[0]["role"] != role or not isinstance(messages[0]["content"], str):
-            return BadRow(where, f"{column}: expected one message of the role {role!r}")
-        texts[column] = messages[0]["content"]
-    if any(choice is None for choice in values["choices"]):
+        match values[column]:
+            case [{"role": found, "content": str(content)}] if found == role:
+                plain[column] = content
+            case _:
+                return BadRow(where, f"{column}: expected one message of the role {role!r}")
+    if not isinstance(choices, list) or None in choices:
         return BadRow(where, "an option is empty")
-    plain = {name: values[name] for name in COLUMNS if name not in ("image", "prompt", "completion", "choices")}
-    row = Row(
-        image=image["bytes"],
-        image_name=image.get("path") or "",
-        choices=tuple(values["choices"]),
-        prompt=texts["prompt"],
-        completion=texts["completion"],
-        **plain,
-    )
+    plain |= {name: values[name] for name in COLUMNS if name not in ("image", "prompt", "completion", "choices")}
+    wrong = [name for name, value in plain.items() if not isinstance(value, float if name == "margin" else str)]
+    if wrong:
+        return BadRow(where, f"the column {wrong[0]!r} is of another type")
+    row = Row(image=image["bytes"], image_name=image.get("path") or "", choices=tuple(choices), **plain)
     return StoredRow(row, file.split, where)

@@ -22,17 +22,13 @@ class Row:
         image_name: File name of the picture, such as "rendered-0000012-1.png".
         prompt: The user's text: question, options if the form lists them, instruction.
         completion: The target: reasoning and answer in their tags.
-        question: The question alone.
-        choices: The options in order.
-        answer: Letter of the right option, such as "(A)".
-        answer_text: Text of the right option.
+        answer, answer_text: Letter of the right option, such as "(A)", and its text.
         relation: The relation of the subject to the reference, see the column ``evidence``.
         task: CV-Bench's name of the task: Relation, Depth or Distance.
-        form: How the question is asked, see :class:`~reinforcesight.data_gen.questions.compose.Form`.
+        form: How the question is asked, see :class:`~reinforcesight.data_gen.questions.forms.Form`.
         scene: The picture's scene, JSON.
         evidence: Objects and values that decide the answer, JSON.
         margin: Scale-free distance from a tie.
-        source: Name of the source.
         source_id: Name of the picture within the source.
     """
 
@@ -55,7 +51,6 @@ class Row:
     source_id: str
 
     def to_columns(self) -> dict[str, Any]:
-        """The row in the shape of the data set's columns."""
         return {
             **{name: getattr(self, name) for name in COLUMNS},
             "image": {"bytes": self.image, "path": self.image_name},

@@ -19,7 +19,7 @@ from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
 from reinforcesight.data_gen.questions.compose import Question, compose
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
-from reinforcesight.data_gen.scanning.work_files import ScannedPicture, read_scanned_picture
+from reinforcesight.data_gen.scanning.work_files import read_scanned_picture
 from reinforcesight.jobs.files import atomic_file, file_hash, write_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
@@ -40,9 +40,7 @@ class WriteContext:
     """What a worker needs to write any file.
 
     Attributes:
-        work: Folder of the work files.
-        data: Folder of the Parquet files.
-        seed: Seed of the data set.
+        work, data: Folders of the work files and of the Parquet files.
         templates: File with question wordings; ``None`` for the packaged ones.
         identity: Digest of the job.
         style: How the reasoning is worded.
@@ -61,8 +59,7 @@ class Portion:
     """Questions of one picture that go into one file.
 
     Attributes:
-        chunk: Work file of the picture.
-        row: Place of the picture in the work file.
+        chunk, row: Work file of the picture, and its place there.
         first: Number of the first of these questions among the picture's questions.
         picks: The questions.
     """
@@ -83,7 +80,6 @@ class WriteTask:
 
     @property
     def rows(self) -> int:
-        """Number of questions."""
         return sum(len(portion.picks) for portion in self.portions)
 
 
@@ -92,10 +88,8 @@ class WrittenFile:
     """A finished Parquet file.
 
     Attributes:
-        name: File name.
-        split: Its split.
         rows: Number of questions.
-        bytes: Size.
+        bytes: Size of the file.
         sha256: Digest of the whole file, hexadecimal.
         memory_bytes: Size of its rows in memory, as a dataset card states it.
     """
@@ -201,66 +195,44 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Iterator[Row]:
+    """The questions of one file. Each depends on seed, picture and number alone."""
     for portion in task.portions:
         picture = read_scanned_picture(context.work, portion.chunk, portion.row)
         drawing = _Drawing(picture.image)
         for number, pick in enumerate(portion.picks, start=portion.first):
-            yield make_row(
-                picture,
-                pick,
-                number,
-                seed=context.seed,
+            digest = sha256(json.dumps([context.seed, picture.source_id, number]).encode()).digest()
+            question = compose(
+                picture.scene,
+                picture.candidates[pick.position],
+                form=pick.kind.form,
+                relation=pick.kind.relation,
+                answer_index=pick.kind.answer_index,
+                affirm=pick.kind.affirm,
                 templates=templates,
-                drawing=drawing,
+                rng=random.Random(int.from_bytes(digest[:8], "big")),
                 style=context.style,
             )
-
-
-def make_row(
-    picture: ScannedPicture,
-    pick: Pick,
-    number: int,
-    *,
-    seed: int,
-    templates: Templates,
-    drawing: _Drawing | None = None,
-    style: ReasoningStyle = WITHOUT_PLACES,
-) -> Row:
-    """One row: the question of a pick. It depends on seed, picture and number alone."""
-    drawing = drawing or _Drawing(picture.image)
-    digest = sha256(json.dumps([seed, picture.source_id, number]).encode()).digest()
-    question: Question = compose(
-        picture.scene,
-        picture.candidates[pick.position],
-        form=pick.kind.form,
-        relation=pick.kind.relation,
-        answer_index=pick.kind.answer_index,
-        affirm=pick.kind.affirm,
-        templates=templates,
-        rng=random.Random(int.from_bytes(digest[:8], "big")),
-        style=style,
-    )
-    image, suffix = drawing.with_boxes(question)
-    row_id = f"{picture.source}-{picture.index:07d}-{number}"
-    return Row(
-        id=row_id,
-        image=image,
-        image_name=f"{row_id}.{suffix}",
-        prompt=question.prompt,
-        completion=question.completion,
-        question=question.question,
-        choices=question.choices,
-        answer=question.answer,
-        answer_text=question.answer_text,
-        relation=question.relation.value,
-        task=question.task,
-        form=question.form.value,
-        scene=picture.scene_json,
-        evidence=json.dumps(question.evidence, ensure_ascii=False),
-        margin=question.margin,
-        source=picture.source,
-        source_id=picture.source_id,
-    )
+            image, suffix = drawing.with_boxes(question)
+            row_id = f"{picture.source}-{picture.index:07d}-{number}"
+            yield Row(
+                id=row_id,
+                image=image,
+                image_name=f"{row_id}.{suffix}",
+                prompt=question.prompt,
+                completion=question.completion,
+                question=question.question,
+                choices=question.choices,
+                answer=question.answer,
+                answer_text=question.answer_text,
+                relation=question.relation.value,
+                task=question.task,
+                form=question.form.value,
+                scene=picture.scene_json,
+                evidence=json.dumps(question.evidence, ensure_ascii=False),
+                margin=question.margin,
+                source=picture.source,
+                source_id=picture.source_id,
+            )
 
 
 class _Drawing:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from array import array
-from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,17 +16,18 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from pydantic import Field
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import ConfigError
 from reinforcesight.jobs.signals import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reinforcesight.data_gen.dataset.reader import BadRow, StoredRow
+    from reinforcesight.data_gen.dataset.reader import StoredRow
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PAGE_ROWS = 24
-_FILTERS = ("relation", "form", "split", "answer")
+_FILTERS = ("relation", "form", "answer", "split")
+_SEARCHED = ("id", "question", "source_id")
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -108,99 +107,32 @@ def make_server(config: BrowseConfig) -> ThreadingHTTPServer:
 
 
 class DatasetPages:
-    """The pages of one data set. Keeps a few bytes per row; reads rows when it shows them."""
+    """The pages of one data set. Keeps a few values per row; reads rows when it shows them."""
 
     def __init__(self, dataset: Path) -> None:
-        from reinforcesight.data_gen.dataset.reader import find_files, read_columns
+        from reinforcesight.data_gen.dataset.reader import RowIndex
 
         self.title = dataset.resolve().name
-        self.files = find_files(dataset)
-        self.problems: list[str] = []
-        self.values: dict[str, list[str]] = {name: [] for name in _FILTERS}
-        self._places = array("l")  # file, group, row of each row, one after the other
-        self._codes = {name: array("B") for name in _FILTERS}
-        for number, file in enumerate(self.files):
-            try:
-                for place, (relation, form, answer) in read_columns(file, ("relation", "form", "answer")):
-                    self._places.extend((number, place.group, place.row))
-                    known = {"relation": relation, "form": form, "answer": answer, "split": file.split}
-                    for name, value in known.items():
-                        self._codes[name].append(self._code(name, str(value)))
-            except InputError as error:
-                self.problems.append(str(error))
-        # Two threads may search for the same text at once: both results are correct.
-        self._matching = lru_cache(maxsize=4)(self._search)
+        self.index = RowIndex(dataset, (*_FILTERS[:-1], *_SEARCHED))
 
     def __len__(self) -> int:
-        return len(self._places) // 3
-
-    def _code(self, name: str, value: str) -> int:
-        values = self.values[name]
-        if value not in values:
-            if len(values) == 255:
-                return 255  # broken data: only shown without a filter
-            values.append(value)
-        return values.index(value)
-
-    def row(self, index: int) -> StoredRow | BadRow:
-        """One row with its picture.
-
-        Raises:
-            InputError: Its file is damaged.
-        """
-        return self.rows([index])[0]
-
-    def rows(self, indices: Sequence[int]) -> list[StoredRow | BadRow]:
-        """Some rows with their pictures.
-
-        Raises:
-            InputError: A file is damaged.
-        """
-        from reinforcesight.data_gen.dataset.reader import RowPlace, read_rows
-
-        found: dict[int, StoredRow | BadRow] = {}
-        wanted: dict[int, list[int]] = {}
-        for index in indices:
-            wanted.setdefault(self._places[3 * index], []).append(index)
-        for number, group in wanted.items():
-            places = [RowPlace(self._places[3 * i + 1], self._places[3 * i + 2]) for i in group]
-            found |= dict(zip(group, read_rows(self.files[number], places), strict=True))
-        return [found[index] for index in indices]
+        return len(self.index)
 
     def select(self, query: Mapping[str, str]) -> list[int]:
         """Numbers of the rows that match filters and text."""
+        columns = self.index.columns
         indices: Sequence[int] = range(len(self))
         for name in _FILTERS:
             value = query.get(name, "")
             if value:
-                code = self.values[name].index(value) if value in self.values[name] else None
-                codes = self._codes[name]
-                indices = [i for i in indices if codes[i] == code]
+                indices = [i for i in indices if columns[name][i] == value]
         text = query.get("q", "").strip().casefold()
         if text:
-            matching = self._matching(text)
-            indices = [i for i in indices if i in matching]
+            indices = [i for i in indices if any(text in str(columns[name][i]).casefold() for name in _SEARCHED)]
         return list(indices)
-
-    def _search(self, text: str) -> frozenset[int]:
-        """Rows with the text in question, id or source picture."""
-        from reinforcesight.data_gen.dataset.reader import read_columns
-
-        found: set[int] = set()
-        index = 0
-        for file in self.files:
-            try:
-                for _, values in read_columns(file, ("id", "question", "source_id")):
-                    if any(text in str(value).casefold() for value in values):
-                        found.add(index)
-                    index += 1
-            except InputError:
-                continue  # already reported on the page; the rows before the damage are in the index
-        return frozenset(found)
 
     def overview(self, query: Mapping[str, str]) -> str:
         """The page of cards for a query."""
-        from reinforcesight.data_gen.dataset.reader import StoredRow
         from reinforcesight.data_gen.viewing.cards import make_card
         from reinforcesight.pages.render import render_page
 
@@ -209,18 +141,9 @@ class DatasetPages:
         asked = query.get("page", "0")
         page = min(int(asked) if re.fullmatch(r"\d{1,9}", asked) else 0, last_page)
         shown = indices[page * _PAGE_ROWS : (page + 1) * _PAGE_ROWS]
-        problems = list(self.problems)
-        cards = []
-        try:
-            stored_rows = self.rows(shown)
-        except InputError as error:
-            stored_rows = []
-            problems.append(str(error))
-        for index, stored in zip(shown, stored_rows, strict=False):
-            if isinstance(stored, StoredRow):
-                cards.append(make_card(stored.row, stored.split, link=f"/row/{index}"))
-            else:
-                problems.append(f"{stored.where}: {stored.problem}")
+        problems = list(self.index.problems)
+        rows = self.index.read(shown, problems)
+        cards = [make_card(stored.row, stored.split, link=f"/row/{index}") for index, stored in rows.items()]
 
         def link(number: int) -> str | None:
             kept = {name: value for name, value in query.items() if value and name in (*_FILTERS, "q")}
@@ -230,7 +153,9 @@ class DatasetPages:
             "data_gen/viewing/pages/browse.html.j2",
             title=self.title,
             problems=problems,
-            filters=[(name, sorted(self.values[name]), query.get(name, "")) for name in _FILTERS],
+            filters=[
+                (name, sorted(set(map(str, self.index.columns[name]))), query.get(name, "")) for name in _FILTERS
+            ],
             query=query.get("q", ""),
             total=len(indices),
             first=page * _PAGE_ROWS + 1,
@@ -284,18 +209,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._one(match[1], int(match[2]))
 
-    def _one(self, kind: str, index: int) -> None:
-        from reinforcesight.data_gen.dataset.reader import StoredRow
-
-        try:
-            stored = self.dataset_pages.row(index)
-        except InputError as error:
-            self._text(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
-            return
-        if not isinstance(stored, StoredRow):
-            self._text(HTTPStatus.INTERNAL_SERVER_ERROR, f"{stored.where}: {stored.problem}")
+    def _one(self, kind: str, number: int) -> None:
+        problems: list[str] = []
+        stored = self.dataset_pages.index.read([number], problems).get(number)
+        if stored is None:
+            self._text(HTTPStatus.INTERNAL_SERVER_ERROR, "\n".join(problems))
         elif kind == "row":
-            self._html(self.dataset_pages.detail(index, stored))
+            self._html(self.dataset_pages.detail(number, stored))
         else:
             data = stored.row.image
             mime = next((mime for magic, mime in _MAGIC.items() if data.startswith(magic)), None)

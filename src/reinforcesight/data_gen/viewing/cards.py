@@ -20,10 +20,8 @@ def make_card(row: Row, split: str, *, side: int = 448, quality: int = 80, link:
     try:
         known = read_question_scene(row.scene, row.evidence)
         facts = _measurements(row, known)
-    except InputError as error:
-        problem = str(error)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"scene or evidence can't be read: {error}"
+    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = str(error) if isinstance(error, InputError) else f"scene or evidence can't be read: {error}"
     picture = show_picture(row.image, side=side, quality=quality, known=known)
     blocks = split_completion(row.completion)
     notes = [f"{row.source} {row.source_id}"]

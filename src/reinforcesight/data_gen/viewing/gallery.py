@@ -7,18 +7,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.dataset.reader import (
-    RowPlace,
-    SplitFile,
-    StoredRow,
-    find_files,
-    read_columns,
-    read_rows,
-)
+from reinforcesight.data_gen.dataset.folder import GALLERY, REJECTIONS
+from reinforcesight.data_gen.dataset.reader import RowIndex, StoredRow
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.viewing.cards import make_card
@@ -56,39 +49,26 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedReason:
-    """A reason with its count and some examples."""
-
-    name: str
-    count: int
-    meaning: str
-    cards: tuple[QuestionCard, ...]
+_Reasons = list[tuple[str, str, int, list[dict[str, Any]]]]  # kind, reason, count, samples
+_Rejected = list[tuple[str, str, list[tuple[str, int, str, list[QuestionCard]]]]]
 
 
 def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Path:
     """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page.
 
-    Args:
-        dataset_dir: Folder with ``data/`` and perhaps ``rejections.json``.
-        samples: Number of questions to show.
-        seed: Seed of the sample.
-
     Raises:
         InputError: The folder holds no data set.
         OutputError: The page can't be written.
     """
-    files = find_files(dataset_dir)
-    problems: list[str] = []
-    index = _index(files, problems)
-    stored = _read(files, _sample(index, samples, random.Random(seed)), problems)
-    reasons = _read_rejections(dataset_dir / "rejections.json", problems)
-    picked = [s for group in reasons.values() for _, _, samples in group for s in samples]
-    wanted = {str(sample["source_id"]) for sample in picked if "source_id" in sample}
-    scenes = _pictures_of(files, wanted, problems)
-    cards, rejected = _within_budget(stored, reasons, scenes)
-    counts = Counter((relation, form) for _, _, _, relation, form in index)
-    splits = Counter(files[file].split for file, *_ in index)
+    index = RowIndex(dataset_dir, ("relation", "form", "source_id"))
+    problems = index.problems
+    stored = index.read(_sample(index, samples, random.Random(seed)), problems)
+    reasons = _read_rejections(dataset_dir / REJECTIONS, problems)
+    wanted = {str(s["source_id"]) for *_, samples in reasons for s in samples if "source_id" in s}
+    scenes = _pictures_of(index, wanted)
+    cards, rejected = _within_budget(list(stored.values()), reasons, scenes)
+    counts = Counter(zip(index.columns["relation"], index.columns["form"], strict=True))
+    splits = Counter(index.columns["split"])
     relations = [r.value for r in Relation if any(key[0] == r for key in counts)]
     forms = [f.value for f in Form if any(key[1] == f for key in counts)]
     page = render_page(
@@ -108,23 +88,9 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
         ],
         rejections=rejected,
     )
-    path = dataset_dir / "gallery.html"
+    path = dataset_dir / GALLERY
     write_text(path, page)
     return path
-
-
-_Entry = tuple[int, int, int, str, str]  # file, row group, row, relation, form
-
-
-def _index(files: Sequence[SplitFile], problems: list[str]) -> list[_Entry]:
-    index: list[_Entry] = []
-    for number, file in enumerate(files):
-        try:
-            for place, (relation, form) in read_columns(file, ("relation", "form")):
-                index.append((number, place.group, place.row, str(relation), str(form)))
-        except InputError as error:
-            problems.append(str(error))
-    return index
 
 
 def sample_rows(dataset_dir: Path, count: int, *, seed: int = 0) -> list[StoredRow]:
@@ -133,21 +99,22 @@ def sample_rows(dataset_dir: Path, count: int, *, seed: int = 0) -> list[StoredR
     Raises:
         InputError: The folder holds no data set.
     """
-    files = find_files(dataset_dir)
-    return _read(files, _sample(_index(files, []), count, random.Random(seed)), [])
+    index = RowIndex(dataset_dir, ("relation", "form"))
+    return list(index.read(_sample(index, count, random.Random(seed)), []).values())
 
 
-def _sample(index: Sequence[_Entry], count: int, rng: random.Random) -> list[_Entry]:
-    """Each relation in turn, with its least used form; sorted by relation and form."""
-    cells: dict[str, dict[str, list[_Entry]]] = {}
-    for entry in index:
-        cells.setdefault(entry[3], {}).setdefault(entry[4], []).append(entry)
+def _sample(index: RowIndex, count: int, rng: random.Random) -> list[int]:
+    """Numbers of rows: each relation in turn, with its least used form; sorted by relation and form."""
+    kinds = list(zip(index.columns["relation"], index.columns["form"], strict=True))
+    cells: dict[str, dict[str, list[int]]] = {}
+    for number, (relation, form) in enumerate(kinds):
+        cells.setdefault(str(relation), {}).setdefault(str(form), []).append(number)
     for entries in (entries for forms in cells.values() for entries in forms.values()):
         rng.shuffle(entries)
     relations = sorted(cells)
     rng.shuffle(relations)
     used: Counter[str] = Counter()
-    chosen: list[_Entry] = []
+    chosen: list[int] = []
     while len(chosen) < min(count, len(index)):
         for relation in relations:
             left = [form for form, entries in sorted(cells[relation].items()) if entries]
@@ -155,107 +122,57 @@ def _sample(index: Sequence[_Entry], count: int, rng: random.Random) -> list[_En
                 form = min(left, key=lambda name: (used[name], rng.random()))
                 used[form] += 1
                 chosen.append(cells[relation][form].pop())
-    return sorted(chosen, key=lambda entry: (_rank(entry[3], Relation), _rank(entry[4], Form), entry))
+    ranks = ([str(kind.value) for kind in Relation], [str(form.value) for form in Form])
 
+    def order(number: int) -> tuple[int, ...]:
+        names = zip(kinds[number], ranks, strict=True)
+        return *(rank.index(name) if name in rank else len(rank) for name, rank in names), number
 
-def _rank(value: str, kinds: type[Relation] | type[Form]) -> int:
-    names = [str(kind.value) for kind in kinds]
-    return names.index(value) if value in names else len(names)
-
-
-def _read(files: Sequence[SplitFile], chosen: Sequence[_Entry], problems: list[str]) -> list[StoredRow]:
-    rows: dict[_Entry, StoredRow] = {}
-    for number, file in enumerate(files):
-        entries = [entry for entry in chosen if entry[0] == number]
-        try:
-            found = read_rows(file, [RowPlace(entry[1], entry[2]) for entry in entries]) if entries else []
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        for entry, row in zip(entries, found, strict=True):
-            if isinstance(row, StoredRow):
-                rows[entry] = row
-            else:
-                problems.append(f"{row.where}: {row.problem}")
-    return [rows[entry] for entry in chosen if entry in rows]
-
-
-_Reasons = dict[str, list[tuple[str, int, list[dict[str, Any]]]]]  # kind to reason, count, samples
+    return sorted(chosen, key=order)
 
 
 def _read_rejections(path: Path, problems: list[str]) -> _Reasons:
-    """Reasons of each kind, the most frequent first."""
-    if not path.is_file():
-        return {}
-    reasons: _Reasons = {}
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-        for kind in _KINDS:
-            for reason, entry in (loaded.get(kind) or {}).items():
-                samples = [s for s in entry.get("samples") or [] if isinstance(s, dict)]
-                group = reasons.setdefault(kind, [])
-                group.append((str(reason), int(entry["count"]), samples[:_REJECTED_SAMPLES]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        problems.append(f"{path.name} can't be read: {error}")
-        return {}
-    return {kind: sorted(group, key=lambda reason: (-reason[1], reason[0])) for kind, group in reasons.items()}
+    """Reasons by kind, the most frequent first."""
+    reasons: _Reasons = []
+    if path.is_file():
+        try:
+            loaded = json.loads(path.read_text(encoding="utf-8"))
+            for kind in _KINDS:
+                for reason, entry in (loaded.get(kind) or {}).items():
+                    picked = [s for s in entry.get("samples") or [] if isinstance(s, dict)][:_REJECTED_SAMPLES]
+                    reasons.append((kind, str(reason), int(entry["count"]), picked))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            problems.append(f"{path.name} can't be read: {error}")
+            return []
+    return sorted(reasons, key=lambda reason: (list(_KINDS).index(reason[0]), -reason[2], reason[1]))
 
 
-def _pictures_of(files: Sequence[SplitFile], source_ids: set[str], problems: list[str]) -> dict[str, StoredRow]:
+def _pictures_of(index: RowIndex, source_ids: set[str]) -> dict[str, StoredRow]:
     """For each wanted picture in the data set a row that shows it, without drawn boxes if there is one."""
-    best: dict[str, tuple[bool, int, RowPlace]] = {}
-    for number, file in enumerate(files):
-        try:
-            for place, (source_id, form) in read_columns(file, ("source_id", "form")):
-                boxed = form == Form.CVBENCH_BOXES
-                if source_id in source_ids and (source_id not in best or (best[source_id][0] and not boxed)):
-                    best[source_id] = (boxed, number, place)
-        except InputError as error:
-            if str(error) not in problems:
-                problems.append(str(error))
-    found: dict[str, StoredRow] = {}
-    for number, file in enumerate(files):
-        names = [name for name, (_, place_file, _) in best.items() if place_file == number]
-        try:
-            rows = read_rows(file, [best[name][2] for name in names]) if names else []
-        except InputError:
-            continue
-        found |= {name: row for name, row in zip(names, rows, strict=True) if isinstance(row, StoredRow)}
-    return found
+    best: dict[str, int] = {}
+    forms = index.columns["form"]
+    for number, source_id in enumerate(index.columns["source_id"]):
+        if source_id in source_ids and forms[best.setdefault(source_id, number)] == Form.CVBENCH_BOXES:
+            best[source_id] = number
+    return {stored.row.source_id: stored for stored in index.read(list(best.values()), index.problems).values()}
 
 
 def _within_budget(
     stored: Sequence[StoredRow], reasons: _Reasons, scenes: Mapping[str, StoredRow]
-) -> tuple[list[QuestionCard], list[tuple[str, str, list[RejectedReason]]]]:
+) -> tuple[list[QuestionCard], _Rejected]:
     """Cards with thumbnails as large as the page allows."""
     for side, quality in _SIZES:
         cards = [make_card(item.row, item.split, side=side, quality=quality) for item in stored]
-        rejected = _rejected(reasons, scenes, side=min(side, 288), quality=quality)
-        examples = [card for _, _, group in rejected for reason in group for card in reason.cards]
-        if sum(len(c.picture.source) for c in cards + examples if c.picture) <= _PICTURE_BUDGET:
+        shown = list(cards)
+        rejected: _Rejected = [(kind, text, []) for kind, text in _KINDS.items() if any(r[0] == kind for r in reasons)]
+        for kind, reason, count, samples in reasons:
+            examples = [_example(kind, sample, scenes, min(side, 288), quality) for sample in samples]
+            shown += examples
+            group = next(group for name, _, group in rejected if name == kind)
+            group.append((reason, count, _MEANINGS.get(reason.rpartition(" ")[2], ""), examples))
+        if sum(len(card.picture.source) for card in shown if card.picture) <= _PICTURE_BUDGET:
             break
     return cards, rejected
-
-
-def _rejected(
-    reasons: _Reasons, scenes: Mapping[str, StoredRow], *, side: int, quality: int
-) -> list[tuple[str, str, list[RejectedReason]]]:
-    return [
-        (
-            kind,
-            _KINDS[kind],
-            [
-                RejectedReason(
-                    name=reason,
-                    count=count,
-                    meaning=_MEANINGS.get(reason.rpartition(" ")[2], ""),
-                    cards=tuple(_example(kind, sample, scenes, side, quality) for sample in samples),
-                )
-                for reason, count, samples in group
-            ],
-        )
-        for kind, group in reasons.items()
-    ]
 
 
 def _example(
