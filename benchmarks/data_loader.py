@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 from tiny_models import build_tiny
 from training_support import row, write_split
 
-from reinforcesight.model.load import ModelConfig, find_source
+from reinforcesight.model.load import find_source
+from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.processor import load_processor
 from reinforcesight.tuning.data import SpatialCollator, decode_picture, load_training_data, training_rows
 

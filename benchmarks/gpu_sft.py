@@ -36,7 +36,8 @@ from tiny_models import CHAT_TEMPLATE, END_OF_TEXT, build_tiny, train_tokenizer
 from training_support import row
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from reinforcesight.model.load import ModelConfig, load_model
+from reinforcesight.model.load import load_model
+from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.processor import make_processor
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.data import SpatialCollator

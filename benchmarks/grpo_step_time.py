@@ -36,7 +36,8 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.trainer import train_grpo
-from reinforcesight.model.load import ModelConfig, load_model
+from reinforcesight.model.load import load_model
+from reinforcesight.model.options import ModelConfig
 from reinforcesight.tuning.data import load_training_data
 from reinforcesight.tuning.parts import lora_config
 

@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 from tiny_models import build_tiny
 from training_support import write_dataset
 
-from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.sft.answer_trainer import AnswerTrainer
+from reinforcesight.model.load import load_model
+from reinforcesight.model.options import ModelConfig
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.trainer import train_sft
+from reinforcesight.sft.trainer import AnswerTrainer, train_sft
 from reinforcesight.tuning.data import SpatialCollator, load_training_data, training_rows
 from reinforcesight.tuning.parts import lora_config
 

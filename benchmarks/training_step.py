@@ -54,8 +54,7 @@ def measure(stage: str, run: Path, steps: int, without: list[str]) -> None:
     few = {"max_steps": steps, "eval_steps": steps, "save_steps": steps, "logging_steps": steps}
     with tempfile.TemporaryDirectory() as folder:
         if stage == "sft":
-            from reinforcesight.sft.answer_trainer import AnswerTrainer
-            from reinforcesight.sft.trainer import train_sft
+            from reinforcesight.sft.trainer import AnswerTrainer, train_sft
 
             seconds = timed(AnswerTrainer)
             options = config.sft.evaluation.model_copy(update={"samples": 8})

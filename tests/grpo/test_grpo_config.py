@@ -17,8 +17,8 @@ from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.arguments import grpo_arguments, suppress_vision_tokens
 from reinforcesight.grpo.config import GrpoConfig, ValidationOptions
 from reinforcesight.grpo.validation import StopOnFall, compare_with_start, fallen
-from reinforcesight.sft.arguments import sft_arguments
 from reinforcesight.sft.config import SftConfig
+from reinforcesight.sft.trainer import sft_arguments
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

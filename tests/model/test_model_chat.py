@@ -1,9 +1,10 @@
 import pytest
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from tiny_models import SPECIAL_TOKENS, build_tiny
 
-from reinforcesight.errors import ConfigError
+from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.model.chat import (
     chat_text,
     encode,
@@ -110,3 +111,29 @@ def test_prompts_without_pictures(loaded):
 def test_length_limit_is_told_from_an_end(loaded):
     [cut] = generate_text(loaded.model, loaded.processor, ["a"], [None], 3)
     assert (cut.token_count, cut.finished) == (3, False)
+
+
+def test_special_tokens_of_a_question_are_plain_text(loaded):
+    """A placeholder asks for no picture, and the end of a turn ends nothing."""
+    text = "Is <|image_pad|> left?<|im_end|>"
+    picture = Image.new("RGB", (56, 56))
+    rendered = chat_text(loaded.processor, [user_message(text)])
+    plain = chat_text(loaded.processor, [user_message("Is it left?")])
+    tokens = [encode(loaded.processor, [t], [picture])["input_ids"][0] for t in (rendered, plain)]
+    for token in ("<|image_pad|>", "<|im_end|>"):
+        number = loaded.processor.tokenizer.convert_tokens_to_ids(token)
+        assert (tokens[0] == number).sum() == (tokens[1] == number).sum()
+    assert "< |image_pad|>" in rendered
+    [answer] = generate_text(loaded.model, loaded.processor, [text], [picture], 2)
+    assert answer.token_count
+
+
+def test_a_template_that_fails_is_named(loaded):
+    class Failing:
+        chat_template = "x"
+
+        def apply_chat_template(self, *_, **__):
+            raise TemplateError("no user\nturn")
+
+    with pytest.raises(InputError, match="the chat template can't be rendered: no user turn"):
+        chat_text(Failing(), PROMPT)

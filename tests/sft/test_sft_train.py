@@ -1,3 +1,4 @@
+import io
 import json
 import re
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_models import build_tiny
 from training_support import changed, in_sections, row, write_dataset, write_split
 
@@ -13,12 +15,11 @@ from reinforcesight.errors import ConfigError, InputError, OutputError
 from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.sft.answer_trainer import AnswerTrainer
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.trainer import train_sft
+from reinforcesight.sft.trainer import AnswerTrainer, train_sft
 from reinforcesight.tuning.checkpoints import complete_checkpoints
-from reinforcesight.tuning.data import decode_picture, load_training_data
-from reinforcesight.tuning.options import LoraOptions
+from reinforcesight.tuning.config import LoraOptions
+from reinforcesight.tuning.data import SpatialCollator, decode_picture, load_training_data
 
 
 @pytest.fixture(scope="module")
@@ -263,15 +264,47 @@ def test_out_of_memory_keeps_the_steps_and_says_how_to_resume(dataset, tiny, tmp
     assert steps[0] == steps[1]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_picture_is_reported_by_name(tiny, tmp_path, workers):
-    rows = [row(i, np.random.default_rng(i)) for i in range(4)]
+def test_bad_rows_are_left_out_by_name(tiny, tmp_path, capsys):
+    rows = [row(i, np.random.default_rng(i)) for i in range(8)]
+    strip = io.BytesIO()
+    Image.new("RGB", (800, 4)).save(strip, format="PNG")
     rows[2]["image"] = {"bytes": rows[2]["image"]["bytes"][:100], "path": "x.png"}
+    rows[4]["image"] = {"bytes": strip.getvalue(), "path": "y.png"}
+    rows[5]["completion"] = [{"role": "assistant", "content": " "}]
+    # A placeholder is text like any other: the row stays.
+    rows[6]["prompt"] = [{"role": "user", "content": "<|image_pad|>\n" + rows[6]["prompt"][0]["content"]}]
     (tmp_path / "data").mkdir()
     write_split(tmp_path, "train", rows)
-    with pytest.raises(InputError, match="row-00002") as caught:
-        train_sft(settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", dataloader_num_workers=workers))
-    assert "Traceback" not in str(caught.value)
+    config = settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run", max_steps=-1, num_train_epochs=2.0)
+    result = train_sft(config)
+    assert result.step == 6, "two epochs of five rows, two a step"
+    left_out = RunRecord.load(tmp_path / "run").content["data"]["left_out"]
+    assert left_out.keys() == {"row-00002", "row-00004", "row-00005"}
+    assert "800x4" in left_out["row-00004"]
+    assert left_out["row-00005"] == "the completion is empty"
+    assert "left out: 3 of 8 rows of the split train can't be used: row-00002" in capsys.readouterr().err
+
+
+def test_a_data_set_without_a_good_row_is_refused(tiny, tmp_path):
+    rows = [row(i, np.random.default_rng(i)) | {"completion": []} for i in range(2)]
+    (tmp_path / "data").mkdir()
+    write_split(tmp_path, "train", rows)
+    with pytest.raises(InputError, match="2 of 2 rows of the split train can't be used"):
+        train_sft(settings(str(tmp_path), tiny["qwen2_5_vl"], tmp_path / "run"))
+
+
+def test_a_run_whose_batches_end_early_is_not_finished(dataset, tiny, tmp_path, monkeypatch):
+    def stops(self, examples):
+        if any(example["id"] == "row-00007" for example in examples):
+            raise StopIteration
+        return collate(self, examples)
+
+    collate = SpatialCollator.torch_call
+    monkeypatch.setattr(SpatialCollator, "torch_call", stops)
+    config = settings(dataset, tiny["qwen2_5_vl"], tmp_path / "run", max_steps=24)
+    with pytest.raises(InputError, match=r"training ended at step .* of 24"):
+        train_sft(config)
+    assert RunRecord.load(tmp_path / "run").content["status"] == "failed"
 
 
 def test_an_adapter_can_be_trained_further(finished, dataset, tmp_path):

@@ -7,7 +7,7 @@ from tiny_models import build_tiny
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.sft import arguments
+from reinforcesight.sft import trainer as arguments
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.parts import freeze_for_full_tuning, lora_config, part_of, trainable_summary
 

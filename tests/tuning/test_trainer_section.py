@@ -19,8 +19,8 @@ from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.sft.arguments import sft_arguments
 from reinforcesight.sft.config import SftConfig
+from reinforcesight.sft.trainer import sft_arguments
 from reinforcesight.story.config import RunConfig
 from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, NEW_NAMES, REFUSED
 

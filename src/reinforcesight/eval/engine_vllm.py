@@ -18,7 +18,7 @@ from reinforcesight.eval.items import Request
 from reinforcesight.pictures.decode import decode_rgb
 
 if TYPE_CHECKING:
-    from reinforcesight.model.load import ModelConfig, ModelSource
+    from reinforcesight.model.options import ModelConfig, ModelSource
 
 # Requests per call of vLLM, which batches by itself. Answers are saved after each call.
 _ROUND = 256
@@ -39,9 +39,11 @@ class VllmEngine:
         from reinforcesight.model.chat import suppressed_token_ids
         from reinforcesight.model.load import check_remote_code, find_source
         from reinforcesight.model.processor import load_processor
+        from reinforcesight.model.weights import check_weight_files
 
         source = find_source(config)
-        check_remote_code(config, source.base)
+        check_remote_code(config, source)
+        check_weight_files(source)
         self._processor = load_processor(source, config)
         self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
         self._sampling = vllm.SamplingParams(**sampling_arguments(decoding, suppressed_token_ids(self._processor)))

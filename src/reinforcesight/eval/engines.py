@@ -22,7 +22,7 @@ from reinforcesight.jobs.files import file_hash, json_hash
 from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
-    from reinforcesight.model.load import ModelConfig
+    from reinforcesight.model.options import ModelConfig
 
 _log = logging.getLogger(__name__)
 

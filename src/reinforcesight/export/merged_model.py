@@ -12,7 +12,8 @@ from reinforcesight.errors import InputError, OutputError, require_module
 from reinforcesight.jobs.files import atomic_folder
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
-from reinforcesight.model.load import ModelConfig, ModelSource, find_source, load_model
+from reinforcesight.model.load import find_source, load_model
+from reinforcesight.model.options import ModelConfig, ModelSource
 
 # Files that a processor is loaded from, under the names that other programs expect.
 PROCESSOR_FILES = (

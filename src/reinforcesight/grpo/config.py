@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.grpo.reward.config import RewardConfig
-from reinforcesight.tuning.config import TrainingConfig
-from reinforcesight.tuning.options import EvaluationOptions, LoraOptions
+from reinforcesight.tuning.config import EvaluationOptions, LoraOptions, TrainingConfig
 from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
 
 # TRL takes any word for these, and fails at the first step.

@@ -17,14 +17,8 @@ GRPO_CHARTS = (
         "Parts of the reward: the answer",
         {_part("accuracy"): "accuracy", _part("format"): "format", _part("qualitative"): "number-free"},
     ),
-    Chart(
-        "Parts of the reward: the reasoning",
-        {_part("grounded"): "grounded", _part("consistent"): "consistent"},
-    ),
-    Chart(
-        "Parts of the reward: penalties",
-        {_part("over_length"): "over length", _part("repetition"): "repetition"},
-    ),
+    Chart("Parts of the reward: the reasoning", {_part("grounded"): "grounded", _part("consistent"): "consistent"}),
+    Chart("Parts of the reward: penalties", {_part("over_length"): "over length", _part("repetition"): "repetition"}),
     Chart(
         "Held-out accuracy",
         {

@@ -74,10 +74,8 @@ def rate_questions(
         rows: Questions as the model is asked.
         options: Samples and batches.
         path: File of the rates.
-        depends_on: What identifies model and data; the sampling's own settings are added.
-        temperature: Sampling temperature.
-        max_new_tokens: Maximum length of an answer in tokens.
-        seed: Seed of sampling.
+        depends_on: What identifies model and data; the settings of sampling are added.
+        temperature, max_new_tokens, seed: Settings of sampling.
         stopped: Whether to stop after the current block.
         on_block: Called with the number of rated questions.
 
@@ -87,14 +85,8 @@ def rate_questions(
     Raises:
         OutputError: The file was made with another model, data set or sampling.
     """
-    header = {
-        "schema": 1,
-        **depends_on,
-        "samples": options.samples,
-        "temperature": temperature,
-        "max_new_tokens": max_new_tokens,
-        "seed": seed,
-    }
+    sampling = {"temperature": temperature, "max_new_tokens": max_new_tokens}
+    header = {"schema": 1, **depends_on, "samples": options.samples, **sampling, "seed": seed}
     processes = PartialState()
     if processes.is_main_process:
         _prepare_file(path, header)
@@ -108,7 +100,9 @@ def rate_questions(
         share = -(-len(block) // world)
         first = processes.process_index * share
         own = [rows[block[i % len(block)]] for i in range(first, first + share)]
-        found = _rate_block(model, processor, own, options, temperature, max_new_tokens, seed, world)
+        with unchanged_random_state(model.device):
+            torch.manual_seed(zlib.crc32(f"{seed} {own[0]['id']}".encode()))
+            found = _rate_block(model, processor, own, options, synced_gpus=world > 1, **sampling)
         results = gather_object([(rate, stopped()) for rate in found])
         fresh = {rate.id: rate for rate, _ in results}
         rates |= fresh
@@ -126,25 +120,12 @@ def _rate_block(
     processor: Any,
     rows: Sequence[Mapping[str, Any]],
     options: DifficultyOptions,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
-    world: int,
+    **sampling: Any,
 ) -> list[PassRate]:
     repeated = [row for row in rows for _ in range(options.samples)]
     pictures = [picture for row in rows for picture in [decode_picture(row)] * options.samples]
-    with unchanged_random_state(model.device):
-        torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
-        texts = generate_text(
-            model,
-            processor,
-            [row["prompt"][-1]["content"] for row in repeated],
-            pictures,
-            max_new_tokens,
-            batch_size=options.batch_size,
-            temperature=temperature,
-            synced_gpus=world > 1,
-        )
+    prompts = [row["prompt"][-1]["content"] for row in repeated]
+    texts = generate_text(model, processor, prompts, pictures, batch_size=options.batch_size, **sampling)
     verdicts = [judge_row(text.text, row) for text, row in zip(texts, repeated, strict=True)]
     rates = []
     for at, row in enumerate(rows):

@@ -20,14 +20,7 @@ _SIDE = 448  # longer side of a picture on the page, pixels
 
 @dataclass(frozen=True)
 class SampledGroup:
-    """A question with its completions.
-
-    Attributes:
-        row: The question as the model saw it, with its decoded picture.
-        completions: Sampled texts.
-        parts: Rewards, one entry per completion.
-        advantages: Advantages, one per completion.
-    """
+    """A question as the model saw it, with its decoded picture; and for each completion text, rewards and advantage."""
 
     row: Mapping[str, Any]
     completions: Sequence[str]
@@ -36,11 +29,7 @@ class SampledGroup:
 
 
 def write_groups_page(folder: Path, step: int, groups: Sequence[SampledGroup]) -> Path:
-    """Write ``groups/step-….html`` into a run's folder, and ``groups.html``, which lists all such pages.
-
-    Returns:
-        The page of this step.
-    """
+    """Write ``groups/step-….html`` into a run's folder, and ``groups.html``, which lists all such pages."""
     path = folder / _FOLDER / f"step-{step:06d}.html"
     write_text(path, render_page("grpo/pages/groups.html.j2", step=step, groups=[_view(g) for g in groups]))
     names = sorted((p.name for p in path.parent.glob("step-*.html")), reverse=True)

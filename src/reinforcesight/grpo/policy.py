@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from torch.utils.data import Sampler
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reinforcesight.errors import ConfigError
@@ -19,6 +19,7 @@ from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
 from reinforcesight.grpo.reward import score_batch, text_of_completion
 from reinforcesight.grpo.validation import validate, validation_metrics
+from reinforcesight.model.chat import plain_messages
 from reinforcesight.tuning.accuracy import write_step_answers
 from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
 
@@ -37,9 +38,7 @@ class KeepPlace(TrainerCallback):
     def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count from the step at which the run resumes."""
         self.trainer._step = state.global_step * args.gradient_accumulation_steps
 
@@ -155,6 +154,8 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         """TRL's round of sampling and scoring."""
         # TRL takes token types from the processor as if it padded on the left; else those of picture tokens are shifted
         # in prompts shorter than the longest (huggingface/trl#5785).
+        for row in rows:
+            row["prompt"] = plain_messages(self.processing_class, row["prompt"])
         before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"
         try:
             batch: dict[str, Any] = super()._generate_and_score_completions(rows)

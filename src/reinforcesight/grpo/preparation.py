@@ -1,20 +1,53 @@
-"""Before the first step: leave out questions that teach nothing, and validate the start model."""
+"""Before the first step: rate the questions, leave out those that teach nothing, and validate the start model."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import click
+import torch
 from accelerate import PartialState
 
+from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.grpo.data import QuestionView, chosen_rows
-from reinforcesight.grpo.difficulty import choose_questions
-from reinforcesight.grpo.rating import questions_of, rate, shown_progress, start_model
+from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
+from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
 from reinforcesight.grpo.validation import validate, validation_metrics
+from reinforcesight.jobs.progress import Progress
+from reinforcesight.model.load import LoadedModel, quiet_libraries
 from reinforcesight.tuning.accuracy import write_step_answers
-from reinforcesight.tuning.callbacks import TrainingStoppedError
+from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
+from reinforcesight.tuning.data import TrainingData, load_training_data, usable_rows
+from reinforcesight.tuning.parts import load_to_train
 from reinforcesight.tuning.run import Session, start_identity
+from reinforcesight.tuning.trainer import unchanged_random_state
+
+
+@dataclass(frozen=True)
+class RatingResult:
+    """How a rating ended.
+
+    Attributes:
+        file: The pass rates.
+        counts: Questions rated, kept, too hard and too easy; empty if it was stopped.
+        exit_code: 0, or 128 + the signal that stopped it.
+    """
+
+    file: Path
+    counts: dict[str, float]
+    exit_code: int = 0
+
+    def __str__(self) -> str:
+        if not self.counts:
+            return f"{self.file}: stopped; run the same command to resume"
+        return (
+            f"{self.file}: {self.counts['kept']} of {self.counts['rated']} questions kept, "
+            f"{self.counts['too_hard']} never right, {self.counts['too_easy']} always right"
+        )
 
 
 @dataclass(frozen=True)
@@ -26,49 +59,114 @@ class PreparedRun:
     start: dict[str, float]
 
 
+def rate_difficulty(config: GrpoConfig) -> RatingResult:
+    """Rate the questions that a GRPO run would train on; the run reads the file.
+
+    Raises:
+        InputError: The data set or the model can't be used, or no question would be left.
+        OutputError: The file was made with another model, data set or sampling.
+    """
+    quiet_libraries()
+    data = load_training_data(config.dataset)
+    arguments = grpo_arguments(config, data.validation is not None)
+    loaded = load_to_train(config)
+    with StopOnSignal() as stop:
+        questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
+        rates = _rate(config, arguments, loaded, questions, stop, start_identity(data, loaded))
+        if rates is None:
+            result = RatingResult(_rates_file(config), {}, exit_code=128 + (stop.received or 0))
+        else:
+            counts = choose_questions(list(questions["id"]), rates, config.difficulty).counts
+            result = RatingResult(_rates_file(config), counts)
+    if PartialState().is_main_process:
+        click.echo(str(result))
+    return result
+
+
 def prepare(session: Session[GrpoConfig]) -> PreparedRun:
     """Choose the questions and validate the start model; each once per run.
 
     Raises:
         TrainingStoppedError: A signal has come.
     """
-    config, data, record = session.config, session.data, session.record
-    questions = questions_of(config, data)
-    held_out = None
-    if data.validation is not None:
-        options = config.evaluation
-        held_out = QuestionView(
-            chosen_rows(data.validation, options.samples, options.seed), thinking=config.rewards.thinking
-        )
+    config, data, record, loaded = session.config, session.data, session.record, session.loaded
+    questions, left_out = usable_rows(_questions_of(config, data), "train", _check_question(config))
+    record.content["data"]["left_out"] = left_out
     if config.difficulty.enabled:
-        rates = rate(
-            config,
-            session.arguments,
-            session.loaded,
-            questions,
-            session.stop,
-            start_identity(data, session.loaded),
-        )
+        rates = _rate(config, session.arguments, loaded, questions, session.stop, start_identity(data, loaded))
         if rates is None:
             raise TrainingStoppedError
         chosen = choose_questions(list(questions["id"]), rates, config.difficulty)
         record.content["data"]["difficulty"] = chosen.counts
         questions = questions.select(chosen.kept)
     start: dict[str, float] = record.content.get("start", {})
-    if held_out is not None and not start:
-        start = _validate_start(session, held_out)
-    return PreparedRun(questions, held_out, start)
+    if data.validation is None:
+        return PreparedRun(questions, None, start)
+    rows = chosen_rows(data.validation, config.evaluation.samples, config.evaluation.seed)
+    rows, also = usable_rows(rows, "validation", _check_question(config))
+    left_out |= also
+    held_out = QuestionView(rows, thinking=config.rewards.thinking)
+    return PreparedRun(questions, held_out, start or _validate_start(session, held_out))
+
+
+def _rates_file(config: GrpoConfig) -> Path:
+    return config.difficulty.file or Path(config.output) / RATES_NAME
+
+
+def _questions_of(config: GrpoConfig, data: TrainingData) -> Any:
+    """The training questions that are rated; training uses those that pass."""
+    if config.difficulty.questions is None:
+        return question_rows(data.train)
+    return chosen_rows(data.train, config.difficulty.questions, config.seed)
+
+
+def _check_question(config: GrpoConfig) -> Callable[[Mapping[str, Any]], None]:
+    def check(row: Mapping[str, Any]) -> None:
+        gold_index(row)
+        if not config.rewards.thinking:
+            without_thinking(row)
+
+    return check
+
+
+def _rate(
+    config: GrpoConfig,
+    arguments: Any,
+    loaded: LoadedModel,
+    questions: Any,
+    stop: StopOnSignal,
+    identity: Mapping[str, Any],
+) -> dict[str, PassRate] | None:
+    """Pass rates of the questions, as far as possible from the file; ``None`` if a signal came."""
+    thinking = config.rewards.thinking
+    with (
+        _start_model(config, arguments, loaded) as model,
+        Progress("questions rated", len(questions), shown=PartialState().is_main_process) as progress,
+    ):
+        return rate_questions(
+            model,
+            loaded.processor,
+            QuestionView(questions, thinking=thinking),
+            config.difficulty,
+            path=_rates_file(config),
+            depends_on={**identity, "thinking": thinking},
+            temperature=arguments.temperature,
+            max_new_tokens=arguments.max_completion_length,
+            seed=config.seed,
+            stopped=lambda: stop.received is not None,
+            on_block=progress.reach,
+        )
 
 
 def _validate_start(session: Session[GrpoConfig], held_out: QuestionView) -> dict[str, float]:
     config, record, processes = session.config, session.record, PartialState()
     with (
-        start_model(config, session.arguments, session.loaded) as model,
-        shown_progress("start model's answers", len(held_out)) as shown,
+        _start_model(config, session.arguments, session.loaded) as model,
+        Progress("start model's answers", len(held_out), shown=processes.is_main_process) as progress,
     ):
 
         def on_batch(done: int) -> None:
-            shown(min(done * processes.num_processes, len(held_out)))
+            progress.reach(min(done * processes.num_processes, len(held_out)))
             session.stop.check()
 
         answers = validate(
@@ -81,3 +179,19 @@ def _validate_start(session: Session[GrpoConfig], held_out: QuestionView) -> dic
         record.save()
         record.add_metrics({"step": 0, **start})
     return start
+
+
+@contextlib.contextmanager
+def _start_model(config: GrpoConfig, arguments: Any, loaded: LoadedModel) -> Iterator[Any]:
+    """The model on its device and in evaluation mode, with the precision of training; restores the random state."""
+    model, device = loaded.model, PartialState().device
+    if config.model.quantization == "none":
+        model.to(device)
+    half = torch.float16 if arguments.fp16 else torch.bfloat16
+    mixed = device.type == "cuda" and (arguments.bf16 or arguments.fp16)
+    model.eval()
+    try:
+        with unchanged_random_state(device), torch.autocast(device.type, dtype=half, enabled=mixed):
+            yield model
+    finally:
+        model.train()

@@ -79,14 +79,7 @@ def exchange_groups(
         else:
             fill = pad_token_id if name in {"prompt_ids", "completion_ids"} else 0
             parts = [
-                _align(
-                    name,
-                    part[name],
-                    part["prompt_ids"].size(1),
-                    prompt=prompt,
-                    completion=completion,
-                    fill=fill,
-                )
+                _align(name, part[name], part["prompt_ids"].size(1), prompt=prompt, completion=completion, fill=fill)
                 for part in (first, second)
             ]
             merged[name] = torch.cat(parts)[order]

@@ -19,13 +19,7 @@ from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trai
 
 
 def train_grpo(config: GrpoConfig) -> TrainingResult:
-    """Train, resume, or report a run that is already finished.
-
-    Raises:
-        ConfigError: Options don't fit TRL, the model or the machine.
-        InputError: The data set or the model can't be used; a broken picture is named by its row.
-        OutputError: The folder holds another run, or memory ran out.
-    """
+    """Train, resume, or report a run that is already finished; raises as :func:`run_training`."""
     return run_training(_GRPO, config)
 
 

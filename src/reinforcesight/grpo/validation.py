@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scipy.stats import binomtest
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from reinforcesight.grpo.config import ValidationOptions
 from reinforcesight.grpo.reward import RewardConfig, RewardParts, score_completion
@@ -128,16 +128,12 @@ class StopOnFall(TrainerCallback):
         self.start = start
         self.reason: str | None = None
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a validation of the final weights."""
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
 
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Stop if a watched metric has fallen."""
         history = [self.start, *(line for line in state.log_history if "eval_accuracy" in line)]
         self.reason = fallen(history, self.options)

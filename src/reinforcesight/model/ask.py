@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.judge.blocks import split_completion
-from reinforcesight.model.load import LoadedModel, ModelOptions, load_model
+from reinforcesight.model.load import LoadedModel, load_model
+from reinforcesight.model.options import ModelOptions
 from reinforcesight.pictures.decode import read_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
 from reinforcesight.protocol import Protocol, with_instruction

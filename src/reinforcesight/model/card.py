@@ -31,17 +31,7 @@ _RECIPE_KEYS = (
 def write_model_card(
     record: RunRecord | None, folder: Path, *, base_model: str | None = None, name: str | None = None
 ) -> Path:
-    """Write ``README.md`` for a model folder.
-
-    Args:
-        record: The run that made the model; ``None`` where there is no record of it.
-        folder: Where the model is.
-        base_model: Used if there is no record.
-        name: Heading; the folder's name by default.
-
-    Returns:
-        The card.
-    """
+    """Write ``README.md`` for a model folder; ``base_model`` is used if there is no record of the run."""
     content = record.content if record is not None else {}
     base = content.get("model", {}).get("base_model") or base_model
     header: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}

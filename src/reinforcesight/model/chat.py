@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from jinja2 import TemplateError
 from PIL import Image
 
-from reinforcesight.errors import ConfigError
+from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.model.template import MAX_RENDERED
 
 Message = Mapping[str, Any]
 
@@ -81,20 +84,53 @@ def chat_text(
 ) -> str:
     """Render messages with the checkpoint's chat template, with a picture as :func:`structured` places it.
 
+    Special tokens in the messages are rendered as plain text.
+
     Raises:
         ConfigError: The checkpoint has no chat template.
+        InputError: The template can't be rendered.
     """
     if not getattr(processor, "chat_template", None):
         raise ConfigError(
             "the checkpoint has no chat template",
             fix="choose an instruction-tuned model, such as Qwen2.5-VL-Instruct",
         )
-    text = processor.apply_chat_template(
-        structured(messages, with_image=with_image),
-        tokenize=False,
-        add_generation_prompt=add_generation_prompt,
-    )
-    return str(text)
+    plain = plain_messages(processor, structured(messages, with_image=with_image))
+    try:
+        text = str(processor.apply_chat_template(plain, tokenize=False, add_generation_prompt=add_generation_prompt))
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        raise InputError(f"the chat template can't be rendered: {' '.join(str(error).split())[:200]}") from error
+    if len(text) > MAX_RENDERED:
+        raise InputError(f"the chat template writes more than {MAX_RENDERED} characters for one question")
+    return text
+
+
+def plain_messages(processor: Any, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages whose texts have no special token: a space after its first character makes it plain text.
+
+    A placeholder of a picture in a question would otherwise ask for a picture that is not there, and the end of a turn
+    would end the question.
+    """
+    added = getattr(getattr(processor, "tokenizer", None), "added_tokens_decoder", {}).values()
+    special = {token.content for token in added if token.special}
+    special |= {str(getattr(processor, name)) for name in ("image_token", "video_token") if hasattr(processor, name)}
+    longest_first = sorted((token for token in special if len(token) > 1), key=len, reverse=True)
+    if not longest_first:
+        return [dict(message) for message in messages]
+    found = re.compile("|".join(re.escape(token) for token in longest_first))
+
+    def plain(text: str) -> str:
+        return found.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+
+    result = []
+    for message in messages:
+        content = message["content"]
+        if isinstance(content, str):
+            result.append({**message, "content": plain(content)})
+            continue
+        parts = [{**part, "text": plain(part["text"])} if part.get("type") == "text" else part for part in content]
+        result.append({**message, "content": parts})
+    return result
 
 
 def training_texts(
@@ -155,9 +191,8 @@ def generate_text(
     batch_size: int = 16,
     temperature: float = 0.0,
     synced_gpus: bool | None = None,
-    on_batch: Callable[[int], object] | None = None,
 ) -> list[Generation]:
-    """Answer user prompts, in batches; greedy unless a temperature is given.
+    """Answer user prompts, in batches.
 
     Args:
         model: In evaluation mode.
@@ -168,20 +203,18 @@ def generate_text(
         batch_size: Prompts generated together.
         temperature: Zero for greedy decoding.
         synced_gpus: As in transformers' ``generate``; for weights that are sharded over processes.
-        on_batch: Called with the number of completions after each batch.
     """
     if len(prompts) != len(images):
         raise ValueError(f"{len(prompts)} prompts but {len(images)} pictures")
     results: list[Generation] = []
-    for rows in _batches(len(prompts), batch_size):
+    for start in range(0, len(prompts), batch_size):
+        rows = range(start, min(start + batch_size, len(prompts)))
         texts = [
             chat_text(processor, [user_message(prompts[i], with_image=images[i] is not None)], with_image=False)
             for i in rows
         ]
         batch = encode(processor, texts, [images[i] for i in rows])
         results.extend(generate_encoded(model, processor, batch, max_new_tokens, temperature, synced_gpus))
-        if on_batch is not None:
-            on_batch(len(results))
     return results
 
 
@@ -225,8 +258,3 @@ def end_token_ids(model: Any, processor: Any) -> set[int]:
     ids = model.generation_config.eos_token_id
     known = set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
     return known | {processor.tokenizer.eos_token_id}
-
-
-def _batches(count: int, size: int) -> Iterator[range]:
-    for start in range(0, count, size):
-        yield range(start, min(start + size, count))

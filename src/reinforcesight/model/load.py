@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,40 +14,17 @@ from typing import TYPE_CHECKING, Any
 from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.jobs.environment import versions
-from reinforcesight.model.options import ModelConfig, ModelOptions, ModelSource
+from reinforcesight.model.options import ModelConfig, ModelSource
+from reinforcesight.model.weights import check_adapter, check_loaded, check_weight_files
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = [
-    "EMBEDDED_DIRECTORY",
-    "EMBEDDED_MODEL",
-    "LoadedModel",
-    "ModelConfig",
-    "ModelOptions",
-    "ModelSource",
-    "check_remote_code",
-    "describe_model",
-    "find_source",
-    "load_model",
-    "quiet_libraries",
-    "resolve_path",
-    "weights_fingerprint",
-]
 
 # Models in the package, one sub-folder each, by whose name they are loaded.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
 EMBEDDED_MODEL = "nano"
 
-_VERSIONED_PACKAGES = (
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "accelerate",
-    "datasets",
-    "bitsandbytes",
-)
+_VERSIONED_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes")
 
 
 @dataclass(frozen=True)
@@ -77,16 +56,16 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     """
     require_module("torch", extra="train")
     quiet_libraries()
-    transformers = require_module("transformers", extra="train")
     from reinforcesight.model.memory import keep_freed_memory
     from reinforcesight.model.processor import load_processor
     from reinforcesight.model.repeated_pictures import encode_repeated_once
 
     if merge_adapter and config.quantization != "none":
         raise ConfigError("an adapter can't be merged into quantised weights", fix="use --quantization none")
-    check_remote_code(config, resolve_path(config.model_path))
+    check_remote_code(config, ModelSource(resolve_path(config.model_path), config.revision))
     source = find_source(config)
-    check_remote_code(config, source.base)
+    check_remote_code(config, source)
+    check_weight_files(source)
     device = pick_device(config.device)
     dtype = _pick_dtype(config, device)
     arguments: dict[str, Any] = {
@@ -100,10 +79,8 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if config.quantization != "none":
         arguments["quantization_config"] = _quantization_config(config, dtype)
         arguments["device_map"] = {"": device}
-    try:
-        model = transformers.AutoModelForImageTextToText.from_pretrained(source.base, **arguments)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise _cannot_load(source.base, error) from error
+    model, info = _load_base(source.base, **arguments)
+    check_loaded(info, source.base)
     if source.adapter is not None:
         model = _attach(model, source, trainable=trainable)
         if merge_adapter:
@@ -119,6 +96,23 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
+
+
+def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
+    """The model, and transformers' account of what it loaded, which it would print as a table."""
+    transformers = require_module("transformers", extra="train")
+    safetensors = require_module("safetensors", extra="train")
+    shown = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        model, info = transformers.AutoModelForImageTextToText.from_pretrained(
+            path, output_loading_info=True, ignore_mismatched_sizes=True, **arguments
+        )
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        raise _cannot_load(path, error) from error
+    finally:
+        transformers.logging.set_verbosity(shown)
+    return model, info
 
 
 def quiet_libraries() -> None:
@@ -208,16 +202,25 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_remote_code(config: ModelConfig, path: str) -> None:
-    """Refuse code from a repository at a revision that the user has not named.
+def check_remote_code(config: ModelConfig, source: ModelSource) -> None:
+    """Refuse code from a repository or a revision that the user has not named.
 
     Raises:
-        ConfigError: Remote code is on, the model comes from the hub, and no revision is given.
+        ConfigError: Remote code is on, and the model comes from the hub without a revision, or is the base that an
+            adapter's configuration names.
     """
-    if config.trust_remote_code and config.revision is None and not Path(path).is_dir():
+    if not config.trust_remote_code:
+        return
+    if source.adapter is not None:
+        raise ConfigError(
+            "remote code may only run from the repository that you name, not from the base that an adapter names",
+            where=f"trust_remote_code with {source.base}",
+            fix="leave trust_remote_code off, or name a base or a merged model",
+        )
+    if config.revision is None and not Path(source.base).is_dir():
         raise ConfigError(
             "remote code may only run at a named revision",
-            where=f"trust_remote_code with {path}",
+            where=f"trust_remote_code with {source.base}",
             fix="give --revision with the commit that you have read",
         )
 
@@ -255,11 +258,20 @@ def _quantization_config(config: ModelConfig, dtype: torch.dtype | str) -> Any:
 def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
     peft = require_module("peft", extra="train")
     try:
-        return peft.PeftModel.from_pretrained(
-            model, source.adapter, revision=source.adapter_revision, is_trainable=trainable
-        )
-    except (OSError, ValueError, RuntimeError) as error:
+        with warnings.catch_warnings():
+            # peft warns of names that don't fit; check_adapter refuses them.
+            warnings.simplefilter("ignore")
+            attached = peft.PeftModel.from_pretrained(
+                model,
+                source.adapter,
+                revision=source.adapter_revision,
+                is_trainable=trainable,
+                ignore_mismatched_sizes=True,
+            )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise _cannot_load(str(source.adapter), error) from error
+    check_adapter(attached, source)
+    return attached
 
 
 def _cannot_load(path: str, error: Exception) -> InputError:

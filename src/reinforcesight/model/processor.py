@@ -17,6 +17,7 @@ from transformers.models.auto import image_processing_auto, processing_auto
 
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.model.options import ModelOptions, ModelSource
+from reinforcesight.model.template import check_template
 
 # transformers' top-level name is a placeholder without torchvision, although the class works without it.
 AutoImageProcessor: Any = image_processing_auto.AutoImageProcessor
@@ -60,7 +61,7 @@ class _NoVideo(ProcessorMixin):
     def __reduce__(self) -> tuple[Any, ...]:
         # The class is made at run time, so spawned data-loader workers must make it again.
         state = (self.image_processor, self.tokenizer, self.chat_template, self.video_section)
-        return _rebuild, (type(self).__mro__[1], *state)
+        return make_processor, (type(self).__mro__[1], *state)
 
 
 def image_only_class(processor_class: type) -> type:
@@ -85,21 +86,17 @@ def image_only_class(processor_class: type) -> type:
     return type(processor_class.__name__, (processor_class, _NoVideo), {"__init__": __init__})
 
 
-def _rebuild(
+def make_processor(
     processor_class: type,
     image_processor: Any,
     tokenizer: Any,
     chat_template: str | None,
-    video: dict[str, Any] | None,
+    video: dict[str, Any] | None = None,
 ) -> Any:
+    """A processor from its parts; ``video`` is the video section of the files that it saves."""
     processor = image_only_class(processor_class)(image_processor, tokenizer, chat_template=chat_template)
     processor.video_section = video
     return processor
-
-
-def make_processor(processor_class: type, image_processor: Any, tokenizer: Any, chat_template: str | None) -> Any:
-    """A processor from its parts, for a model that is built instead of loaded."""
-    return _rebuild(processor_class, image_processor, tokenizer, chat_template, None)
 
 
 def load_processor(source: ModelSource, options: ModelOptions) -> Any:
@@ -129,6 +126,8 @@ def load_processor(source: ModelSource, options: ModelOptions) -> Any:
         raise InputError(f"the processor can't be loaded: {reason[:300]}", where=path) from error
     if getattr(processor, "tokenizer", None) is None or getattr(processor, "image_processor", None) is None:
         raise InputError("the model takes no pictures", where=path, fix="choose an image-text-to-text model")
+    for template in _templates(processor):
+        check_template(template, path)
     if processor.tokenizer.pad_token is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     _bound_pictures(processor.image_processor, options, path)
@@ -140,7 +139,13 @@ def _load_image_only(processor_class: type, path: str, common: dict[str, Any]) -
     tokenizer = AutoTokenizer.from_pretrained(path, **common)
     settings, _ = processor_class.get_processor_dict(path, **common)  # type: ignore[attr-defined]
     template = settings.get("chat_template") or tokenizer.chat_template
-    return _rebuild(processor_class, image_processor, tokenizer, template, settings.get("video_processor"))
+    return make_processor(processor_class, image_processor, tokenizer, template, settings.get("video_processor"))
+
+
+def _templates(processor: Any) -> list[str]:
+    """All chat templates of the processor and its tokenizer; either may have several, by name."""
+    holders = (getattr(processor, "chat_template", None), getattr(processor.tokenizer, "chat_template", None))
+    return [text for held in holders if held for text in (held.values() if isinstance(held, dict) else [held])]
 
 
 def _has_processor(path: str) -> bool:

@@ -1,37 +1,116 @@
-"""Supervised fine-tuning with TRL's ``SFTTrainer``."""
+"""Supervised fine-tuning with TRL's ``SFTTrainer``, whose evaluation also generates and judges answers."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.sft.answer_trainer import AnswerTrainer
-from reinforcesight.sft.arguments import sft_arguments
+import click
+import torch
+from accelerate import PartialState
+from trl.trainer.sft_trainer import SFTTrainer
+
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.sft.curves import SFT_CHARTS
+from reinforcesight.tuning.accuracy import accuracy_metrics, judge_generated, write_step_answers
+from reinforcesight.tuning.arguments import trl_arguments
 from reinforcesight.tuning.callbacks import StopWithoutProgress
-from reinforcesight.tuning.data import SpatialCollator, answer_rows, training_rows
+from reinforcesight.tuning.data import SpatialCollator, answer_rows, check_texts, training_rows, usable_rows
+from reinforcesight.tuning.report import SFT_CHARTS
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
+from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
+
+_Trainer: Any = SFTTrainer  # mypy can't follow TRL's class; what is used of it is tested
+
+# Batches from data workers pass through shared memory, and the usual 64 MiB of a container are too few.
+_SHARED_MEMORY = Path("/dev/shm")
+_ENOUGH_SHARED_MEMORY = 1 << 30
+
+
+class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
+    """TRL's trainer whose evaluation also generates and judges answers to ``questions``."""
+
+    def __init__(self, *args: Any, questions: Any, **kwargs: Any) -> None:
+        self.questions = questions
+        super().__init__(*args, **kwargs)
+        # The Trainer concludes from Qwen's classes that the loss can't be divided by the tokens of the whole step, and
+        # averages over parts of it (huggingface/transformers#37766). TRL computes the loss itself, so it can.
+        self.model_accepts_loss_kwargs = True
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Restores the random state, so that eval_steps does not change training."""
+        with unchanged_random_state(self.args.device):
+            return super().evaluate(*args, **kwargs)
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
+        """Add the accuracy of generated answers to the metrics."""
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        self.stop.check()
+        with self.compute_loss_context_manager():
+            answers = judge_generated(
+                self.model,
+                self.processing_class,
+                self.questions,
+                self.run_config.evaluation,
+                on_batch=lambda _: self.stop.check(),
+            )
+        output.metrics.update(accuracy_metrics(answers, metric_key_prefix))
+        if self.is_world_process_zero():
+            lines = [asdict(answer) for answer in answers]
+            write_step_answers(Path(self.args.output_dir), self.state.global_step, lines)
+        return output
 
 
 def train_sft(config: SftConfig) -> TrainingResult:
-    """Train, resume, or report a run that is already finished.
-
-    Raises:
-        ConfigError: Options don't fit TRL, the model or the machine.
-        InputError: The data set or the model can't be used; a broken picture is named by its row.
-        OutputError: The folder holds another run, or memory ran out.
-    """
+    """Train, resume, or report a run that is already finished; raises as :func:`run_training`."""
     return run_training(_SFT, config)
 
 
-def build_sft_trainer(session: Session[SftConfig]) -> AnswerTrainer:
-    """The trainer with its adapter, data and callbacks."""
+def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
+    """TRL's ``SFTConfig``; raises as :func:`trl_arguments`."""
+    arguments = trl_arguments(
+        config,
+        best_metric="accuracy" if has_validation else None,
+        max_length=None,  # truncation would cut picture tokens
+        completion_only_loss=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    if "dataloader_num_workers" not in config.trainer:
+        arguments.dataloader_num_workers = _worker_count()
+    if "dataloader_persistent_workers" not in config.trainer:
+        arguments.dataloader_persistent_workers = arguments.dataloader_num_workers > 0
+    return arguments
+
+
+def _worker_count() -> int:
+    """Data workers: none on a CPU, whose cores the model needs, nor if shared memory is too small."""
+    if not torch.cuda.is_available():
+        return 0
+    if _SHARED_MEMORY.is_dir() and (size := shutil.disk_usage(_SHARED_MEMORY).total) < _ENOUGH_SHARED_MEMORY:
+        if PartialState().is_main_process:
+            click.echo(
+                f"shared memory is {size >> 20} MiB, too small for data workers: pictures are decoded in the training "
+                "process (enlarge it with docker run --shm-size 8g, or set --dataloader_num_workers)",
+                err=True,
+            )
+        return 0
+    return min(8, max(1, (os.cpu_count() or 1) // max(1, torch.cuda.device_count()) - 1))
+
+
+def _build(session: Session[SftConfig]) -> AnswerTrainer:
     options, data, processor = session.config.evaluation, session.data, session.loaded.processor
-    questions = None if data.validation is None else answer_rows(data.validation, options.samples, options.seed)
+    train, left_out = usable_rows(training_rows(data.train), "train", check_texts)
+    questions = None
+    if data.validation is not None:
+        chosen = answer_rows(data.validation, options.samples, options.seed)
+        questions, also = usable_rows(chosen, "validation", check_texts)
+        left_out |= also
+    session.record.content["data"]["left_out"] = left_out
     early: list[Any] = []
     if questions is not None and options.patience is not None:
         early.append(StopWithoutProgress(options.patience))
@@ -41,7 +120,7 @@ def build_sft_trainer(session: Session[SftConfig]) -> AnswerTrainer:
         *early,
         charts=SFT_CHARTS,
         data_collator=SpatialCollator(processor, completion_only_loss=True),
-        train_dataset=training_rows(data.train),
+        train_dataset=train,
         eval_dataset=questions,
         questions=questions,
     )
@@ -67,7 +146,7 @@ _SFT: Method[SftConfig] = Method(
     "sft",
     SFT_CHARTS,
     sft_arguments,
-    build_sft_trainer,
+    _build,
     _results,
     less_memory="use gradient checkpointing, model.quantization 4bit or a smaller model.max_pixels",
     resumed=_restore_token_count,

@@ -13,12 +13,11 @@ from reinforcesight.jobs.record import read_metrics
 from reinforcesight.pages.chart import bar_chart
 from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import render_page, whole_percent
-from reinforcesight.sft.curves import SFT_CHARTS
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.stages import STAGES
-from reinforcesight.tuning.report import draw_charts
+from reinforcesight.tuning.report import SFT_CHARTS, draw_charts
 
 _SHOWN_CHARTS = {
     "Loss",

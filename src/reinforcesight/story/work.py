@@ -72,7 +72,7 @@ def rate_training_questions(config: RunConfig) -> int:
     if not config.grpo.difficulty.enabled:
         click.echo("switched off: grpo.difficulty.enabled is false")
         return 0
-    from reinforcesight.grpo.rating import rate_difficulty
+    from reinforcesight.grpo.preparation import rate_difficulty
 
     return rate_difficulty(config.grpo).exit_code
 

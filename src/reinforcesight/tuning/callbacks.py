@@ -9,13 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import (
-    EarlyStoppingCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState
 
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.record import RunRecord
@@ -38,26 +32,18 @@ class CheckpointKeeper(TrainerCallback):
         self.output = output
         self.keep = keep
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log with each checkpoint, so that a resumed run averages its loss over the same steps."""
         if control.should_save:
             control.should_log = True
 
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save when an evaluation gives a new best value, even if no checkpoint is due."""
         value = kwargs["metrics"].get(f"eval_{args.metric_for_best_model}")
         if value is not None and (state.best_metric is None or value > state.best_metric):
             control.should_save = True
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint of this step and remove old ones."""
         processes = PartialState()
         processes.wait_for_everyone()
@@ -90,9 +76,7 @@ class StopOnSignal(TrainerCallback):
         """The first signal, here or (after a step) in another process."""
         return self._agreed or next(iter(self._signals.received), None)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and stop if any process got a signal."""
         if self._anywhere():
             control.should_log = control.should_save = control.should_training_stop = True
@@ -120,9 +104,13 @@ class StopOnSignal(TrainerCallback):
 class StopWithoutProgress(EarlyStoppingCallback):
     """Early stopping without ``load_best_model_at_end``: the best checkpoint is published from disk."""
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    @property
+    def reason(self) -> str | None:
+        """What ended training, ``None`` if this did not."""
+        stopped = self.early_stopping_patience_counter >= self.early_stopping_patience
+        return "accuracy" if stopped else None
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Does nothing; the parent would warn that ``load_best_model_at_end`` is off."""
 
 
@@ -135,35 +123,23 @@ class RecordMetrics(TrainerCallback):
         self._started = time.monotonic()
         self._progress: Progress | None = None
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Show the steps."""
         self._progress = Progress(
             "steps", state.max_steps, done=state.global_step, shown=state.is_world_process_zero
         ).__enter__()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count the step."""
         if self._progress is not None:
             self._progress.reach(state.global_step)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Close the bar."""
         if self._progress is not None:
             self._progress.__exit__()
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Write one line of metrics."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if not state.is_world_process_zero or not logs:
@@ -174,7 +150,7 @@ class RecordMetrics(TrainerCallback):
         if self._progress is not None and figures:
             self._progress.figures(figures)
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Redraw the curves with each checkpoint."""
         if state.is_world_process_zero:
             write_training_page(self.record, self.charts)

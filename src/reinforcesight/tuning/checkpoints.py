@@ -13,14 +13,7 @@ MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"
 
 # Files that are needed to resume training; the rest is the model.
-_TRAINING_ONLY = {
-    MARKER,
-    "optimizer.pt",
-    "scheduler.pt",
-    "scaler.pt",
-    "trainer_state.json",
-    "training_args.bin",
-}
+_TRAINING_ONLY = {MARKER, "optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin"}
 
 
 def checkpoint_folder(output: Path, step: int) -> Path:
@@ -44,8 +37,11 @@ def is_complete(checkpoint: Path) -> bool:
 
 def complete_checkpoints(output: Path) -> list[Path]:
     """Complete checkpoints of a run, oldest step first."""
-    found = [p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and is_complete(p)]
-    return sorted(found, key=step_of)
+    return sorted((path for path in _folders(output) if is_complete(path)), key=step_of)
+
+
+def _folders(output: Path) -> list[Path]:
+    return [path for path in output.glob(f"{PREFIX}*") if path.name.removeprefix(PREFIX).isdigit()]
 
 
 def step_of(checkpoint: Path) -> int:
@@ -54,12 +50,8 @@ def step_of(checkpoint: Path) -> int:
 
 
 def remove_incomplete(output: Path) -> list[Path]:
-    """Remove checkpoints that a kill left half written or half deleted.
-
-    Returns:
-        The folders removed.
-    """
-    broken = [p for p in output.glob(f"{PREFIX}*") if p.name.removeprefix(PREFIX).isdigit() and not is_complete(p)]
+    """Remove checkpoints that a kill left half written or half deleted; the folders removed are returned."""
+    broken = [path for path in _folders(output) if not is_complete(path)]
     for path in broken:
         shutil.rmtree(path)
     return broken

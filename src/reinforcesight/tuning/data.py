@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
+from accelerate import PartialState
 from datasets import Dataset, load_dataset
 from datasets import Image as ImageFeature
 from datasets.exceptions import DatasetNotFoundError
@@ -16,12 +20,15 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import files_hash
+from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.chat import training_texts
 from reinforcesight.pictures.decode import decode_rgb, to_rgb
 
 _Collator: Any = DataCollatorForVisionLanguageModeling
 
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
+_CHECKED_TOGETHER = 64
+_NAMED = 3
 ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
 
 
@@ -106,6 +113,60 @@ def _check_columns(rows: Dataset, where: str) -> None:
 def training_rows(rows: Any) -> Any:
     """The columns of training, with pictures still encoded."""
     return rows.select_columns(list(TRAINING_COLUMNS)).cast_column("image", ImageFeature(decode=False))
+
+
+def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], object]) -> tuple[Any, dict[str, str]]:
+    """The rows whose picture and text can be used, and for each other one its id with the reason.
+
+    Args:
+        rows: With pictures still encoded.
+        split: Its name, for the message.
+        check: Raises ``InputError`` if a row's texts can't be used.
+
+    Raises:
+        InputError: No row is left.
+    """
+    main = PartialState().is_main_process
+
+    def problem(row: Mapping[str, Any]) -> str | None:
+        try:
+            decode_picture(row)
+            check(row)
+        except InputError as error:
+            return error.what
+        return None
+
+    found: list[str | None] = []
+    with (
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        Progress(f"{split} rows checked", len(rows), shown=main, leave=False) as progress,
+    ):
+        for start in range(0, len(rows), _CHECKED_TOGETHER):
+            part = [rows[at] for at in range(start, min(start + _CHECKED_TOGETHER, len(rows)))]
+            found += pool.map(problem, part)
+            progress.reach(len(found))
+    bad = {str(rows[at]["id"]): reason for at, reason in enumerate(found) if reason is not None}
+    if not bad:
+        return rows, {}
+    shown = "; ".join(f"{name}: {reason}" for name, reason in list(bad.items())[:_NAMED])
+    text = f"{len(bad)} of {len(rows)} rows of the split {split} can't be used: {shown}"
+    if all(found):
+        raise InputError(text, fix="generate the data set again")
+    if main:
+        click.echo(f"left out: {text}", err=True)
+    return rows.select([at for at, reason in enumerate(found) if reason is None]), bad
+
+
+def check_texts(row: Mapping[str, Any]) -> None:
+    """Check that a row has a prompt and an answer to learn.
+
+    Raises:
+        InputError: One of them is empty.
+    """
+    for name in ("prompt", "completion"):
+        messages = row[name] or []
+        if not messages or not str(messages[-1].get("content") or "").strip():
+            raise InputError(f"the {name} is empty", where=f"row {row.get('id')}")
 
 
 def answer_rows(rows: Any, samples: int, seed: int) -> Any:

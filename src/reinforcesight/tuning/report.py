@@ -26,12 +26,19 @@ class Chart:
     curves: Mapping[str, str]
 
 
-def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
-    """Write ``report.html`` into the run's folder.
+SFT_CHARTS = (
+    Chart("Loss", {"loss": "training", "eval_loss": "validation"}),
+    Chart("Accuracy of generated answers", {"eval_accuracy": "accuracy", "eval_parse_rate": "readable answers"}),
+    Chart(
+        "Accuracy of the next token",
+        {"mean_token_accuracy": "training", "eval_mean_token_accuracy": "validation"},
+    ),
+    Chart("Learning rate", {"learning_rate": "learning rate"}),
+)
 
-    Returns:
-        The page.
-    """
+
+def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
+    """Write ``report.html`` into the run's folder, and return it."""
     from reinforcesight.pages.render import flat_facts, render_page
 
     content = record.content

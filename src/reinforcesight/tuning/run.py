@@ -18,12 +18,7 @@ from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import signal_name
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
-from reinforcesight.tuning.callbacks import (
-    CheckpointKeeper,
-    RecordMetrics,
-    StopOnSignal,
-    TrainingStoppedError,
-)
+from reinforcesight.tuning.callbacks import CheckpointKeeper, RecordMetrics, StopOnSignal, TrainingStoppedError
 from reinforcesight.tuning.checkpoints import checkpoint_folder, publish, step_of
 from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.data import TrainingData, load_training_data
@@ -37,12 +32,9 @@ TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended.
+    """How a run ended: ``finished`` or ``interrupted``.
 
     Attributes:
-        status: ``finished`` or ``interrupted``.
-        output: The run's folder; a finished one can be loaded as a model.
-        step: The last training step.
         best_step: The step whose weights were published.
         start: Validation metrics of the start model, if it was validated.
         best: Validation metrics of the published weights; empty without a validation split.
@@ -146,6 +138,8 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
             if last is not None:
                 method.resumed(trainer, last)
             failure = _train(trainer, last, method.less_memory)
+            if failure is None and stop.received is None:
+                failure = _unfinished(trainer)
         except TrainingStoppedError:
             pass
         except ReinforceSightError as error:
@@ -228,6 +222,18 @@ def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightE
         trainer.save_now()
         return None
     return save_after_out_of_memory(trainer, less_memory)
+
+
+def _unfinished(trainer: Any) -> ReinforceSightError | None:
+    """An error if the steps ended before the planned number, and no callback ended them early."""
+    state, callbacks = trainer.state, trainer.callback_handler.callbacks
+    if state.global_step >= state.max_steps or any(getattr(callback, "reason", None) for callback in callbacks):
+        return None
+    return InputError(
+        f"training ended at step {state.global_step} of {state.max_steps}",
+        where=str(trainer.args.output_dir),
+        fix="the batches ended early; run the same command to resume",
+    )
 
 
 def _from_worker(error: ReinforceSightError) -> ReinforceSightError:

@@ -27,16 +27,7 @@ def open_record(
     model: Mapping[str, Any],
     seeds: Mapping[str, int],
 ) -> RunRecord:
-    """A new record, or that of the run to resume.
-
-    Args:
-        command: What makes the run, such as ``sft``.
-        output: The run's folder.
-        config: The whole configuration.
-        recipe: The part of it that decides the result, with the fingerprints of data and model.
-        data: Description of the data set.
-        model: Description of the start model.
-        seeds: By purpose.
+    """A new record, or that of the run to resume; ``recipe`` is what decides the result.
 
     Raises:
         OutputError: The folder holds a run with another configuration, model or data set.
@@ -74,11 +65,7 @@ def open_record(
 
 
 def start_session(record: RunRecord) -> Path | None:
-    """Remove what a kill left half written, and record the start; call it on all processes.
-
-    Returns:
-        The checkpoint to resume from, or ``None``.
-    """
+    """Remove what a kill left half written, record the start, and give the checkpoint to resume from, if any."""
     processes = PartialState()
     processes.wait_for_everyone()
     if processes.is_main_process:
@@ -94,8 +81,4 @@ def start_session(record: RunRecord) -> Path | None:
 
 def session_facts(step: int, started: float) -> dict[str, Any]:
     """Last step of a session, its seconds since ``started`` (monotonic clock), and its memory peak."""
-    return {
-        "to_step": step,
-        "seconds": round(time.monotonic() - started, 1),
-        "memory_peak": memory_peak(),
-    }
+    return {"to_step": step, "seconds": round(time.monotonic() - started, 1), "memory_peak": memory_peak()}

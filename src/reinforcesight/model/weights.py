@@ -1,0 +1,184 @@
+"""Weights that are used are whole: complete safetensors files of the model's own folder, and a weight for each name."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.errors import InputError, require_module
+from reinforcesight.model.options import ModelSource
+
+_WHOLE = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_ADAPTER = "adapter_model.safetensors"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_FIX = "download or export the model again"
+
+# Older names of weights in an adapter: a state dict that was saved whole, wrappers, and the Qwen-VL and LLaVA families
+# before transformers 4.52. The names that come out must be exactly the expected ones.
+_FORMER_NAMES = (
+    (r"^(?:module\.|_orig_mod\.)+", ""),
+    (r"\.default(?=\.weight$|$)", ""),
+    (r"^(?!base_model\.model\.)", "base_model.model."),
+    (r"^base_model\.model\.model\.(?=layers\.|embed_tokens\.|norm\.)", "base_model.model.model.language_model."),
+    (r"^base_model\.model\.language_model\.model\.", "base_model.model.model.language_model."),
+    (r"^base_model\.model\.(?=visual\.|vision_tower\.|multi_modal_projector\.)", "base_model.model.model."),
+)
+
+
+def check_weight_files(source: ModelSource) -> None:
+    """Check the files of base and adapter before anything opens them.
+
+    Raises:
+        InputError: There are only pickles, an index names something else than safetensors files of its own folder, or
+            a file is missing or cut off.
+    """
+    _check_base(source)
+    if source.adapter is not None:
+        adapter = _find(source.adapter, source.adapter_revision, _ADAPTER)
+        if adapter is None:
+            raise _no_safetensors(source.adapter, _ADAPTER)
+        _check_whole(adapter)
+
+
+def _check_base(source: ModelSource) -> None:
+    index = _find(source.base, source.base_revision, _INDEX)
+    folder = Path(source.base)
+    if index is not None:
+        for name in _indexed(index):
+            if Path(name).name != name or not name.endswith(".safetensors"):
+                raise InputError(
+                    f"the index names {name!r}, which is not a safetensors file of its own folder", where=str(index)
+                )
+            if folder.is_dir() and not (folder / _WHOLE).is_file():
+                _check_whole(folder / name)
+    if folder.is_dir() and (folder / _WHOLE).is_file():
+        _check_whole(folder / _WHOLE)
+    elif folder.is_dir() and index is None and not any(folder.glob("*.safetensors")):
+        raise _no_safetensors(source.base, _WHOLE)
+
+
+def _find(path: str, revision: str | None, name: str) -> Path | None:
+    """A file of a folder or hub repository, ``None`` if it has none."""
+    if Path(path).is_dir():
+        file = Path(path) / name
+        return file if file.is_file() else None
+    hub = require_module("transformers.utils.hub", extra="train")
+    try:
+        found = hub.cached_file(path, name, revision=revision or "main", _raise_exceptions_for_missing_entries=False)
+    except (OSError, ValueError) as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(
+            f"the model can't be loaded: {reason[:300]}",
+            where=path,
+            fix="check the path, and for a hub id the connection; only safetensors weights are read",
+        ) from error
+    return Path(found) if found is not None else None
+
+
+def _indexed(index: Path) -> list[str]:
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({str(name) for name in names})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"the index of the weights can't be read: {error!r}", where=str(index), fix=_FIX) from error
+
+
+def _no_safetensors(folder: str, wanted: str) -> InputError:
+    pickles = sorted(file.name for pattern in _PICKLES for file in Path(folder).glob(pattern))
+    found = f", found {pickles[0]}, which is a pickle" if pickles else ""
+    fix = "only safetensors weights are read; save the model as safetensors"
+    return InputError(f"the model can't be loaded: expected {wanted}{found}", where=folder, fix=fix)
+
+
+def _check_whole(path: Path) -> None:
+    """Compare a file's size with the end of the last tensor in its header."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            length = int(struct.unpack("<Q", stream.read(8))[0])
+            header = json.loads(stream.read(min(length, size)))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+    except FileNotFoundError as error:
+        raise _unusable("a file of its weights is missing", path) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
+        raise _unusable("the file is cut off or not safetensors", path) from error
+    if size < expected:
+        raise _unusable(f"the file is cut off: expected {expected} bytes, got {size}", path)
+
+
+def _unusable(what: str, path: Path) -> InputError:
+    return InputError(f"the model can't be loaded: {what}", where=str(path), fix=_FIX)
+
+
+def check_loaded(info: Mapping[str, Iterable[Any]], path: str) -> None:
+    """Refuse a model some of whose weights are new or unused; ``info`` is transformers' loading info.
+
+    Tied weights are not among the missing ones.
+
+    Raises:
+        InputError: With the counts and the first names.
+    """
+    mismatched = [f"{name} {list(stored)} for {list(expected)}" for name, stored, expected in info["mismatched_keys"]]
+    _refuse(
+        {"missing": info["missing_keys"], "of another shape": mismatched, "unexpected": info["unexpected_keys"]}, path
+    )
+
+
+def check_adapter(model: Any, source: ModelSource) -> None:
+    """Refuse an attached adapter whose file does not have exactly the adapter's weights.
+
+    peft only warns, and leaves what it does not find as initialised. Older names are translated and loaded.
+
+    Raises:
+        InputError: With the counts and the first names.
+    """
+    peft = require_module("peft", extra="train")
+    safetensors = require_module("safetensors.torch", extra="train")
+    assert source.adapter is not None
+    stored = safetensors.load_file(_find(source.adapter, source.adapter_revision, _ADAPTER))
+    expected = {n: w.shape for n, w in peft.get_peft_model_state_dict(model, save_embedding_layers=False).items()}
+    if _shapes(stored) == expected:
+        return
+    # Embeddings that were trained with the adapter are stored whole.
+    base = {n: w.shape for n, w in model.state_dict().items() if "lora_" not in n}
+    expected |= {name: base[name] for name in stored.keys() & base.keys()}
+    renamed = {_present_name(name): weight for name, weight in stored.items()}
+    if _shapes(renamed) == expected and len(renamed) == len(stored):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peft.set_peft_model_state_dict(model, renamed)
+        return
+    shapes = _shapes(stored)
+    both = [name for name in shapes.keys() & expected.keys() if shapes[name] != expected[name]]
+    _refuse(
+        {
+            "missing": expected.keys() - shapes.keys(),
+            "of another shape": [f"{name} {list(shapes[name])} for {list(expected[name])}" for name in both],
+            "unexpected": shapes.keys() - expected.keys(),
+        },
+        source.adapter,
+    )
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
+def _present_name(name: str) -> str:
+    for former, present in _FORMER_NAMES:
+        name = re.sub(former, present, name)
+    return name
+
+
+def _refuse(problems: Mapping[str, Iterable[str]], path: str) -> None:
+    found = {kind: sorted(names) for kind, names in problems.items()}
+    texts = [f"{len(names)} {kind} (first: {names[0]})" for kind, names in found.items() if names]
+    if texts:
+        raise InputError(f"the weights do not fit the model: {'; '.join(texts)}", where=path, fix=_FIX)
