@@ -8,7 +8,7 @@ JOBS ?= 2
 # Set in many containers; here each process would compile the same modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test lint format types env clean
+.PHONY: quickstart test lint format types docs env clean
 
 quickstart: env
 	PATH="$(abspath $(BIN)):$$PATH" scripts/quickstart.sh
@@ -26,6 +26,11 @@ format: env
 
 types: env
 	$(BIN)/mypy
+
+# The documentation site, in site/. A broken link is an error.
+docs: env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt "mkdocs-material>=9.6,<10"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 env: $(VENV)/.installed
 
