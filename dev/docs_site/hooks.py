@@ -73,11 +73,16 @@ def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ty
 
 def table(title: str, model: type[BaseModel]) -> str:
     hints = typing.get_type_hints(model)
-    rows = [
-        f"| `{field.alias or name}` | {_type_name(hints[name])} | {_default(field)} | {_cell(field.description or '')} |"
-        for name, field in model.model_fields.items()
-        if not list(_models(hints[name]))
-    ]
+    rows = []
+    for name, field in model.model_fields.items():
+        if not list(_models(hints[name])):
+            cells = [
+                f"`{field.alias or name}`",
+                _type_name(hints[name]),
+                _default(field),
+                _cell(field.description or ""),
+            ]
+            rows.append(f"| {' | '.join(cells)} |")
     if not rows:
         return ""
     heading = f"## `{title}`\n\n" if title else ""
@@ -102,7 +107,7 @@ def _type_name(annotation: Any) -> str:
         return " or ".join("none" if part is type(None) else _type_name(part) for part in inner)
     if origin in (tuple, list, set, frozenset):
         return f"list of {_type_name(inner[0])}" if inner else "list"
-    if isinstance(origin, type) and issubclass(origin, dict) or origin is not None and inner:
+    if (isinstance(origin, type) and issubclass(origin, dict)) or (origin is not None and inner):
         return f"mapping of {_type_name(inner[0])} to {_type_name(inner[-1])}"
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return ", ".join(f"`{member.value}`" for member in annotation)

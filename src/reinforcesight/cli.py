@@ -104,6 +104,13 @@ COMMANDS = {
         "Browse a data set on a local web page.",
         positional=("dataset",),
     ),
+    "demo": CommandSpec(
+        "reinforcesight.demo.config",
+        "DemoConfig",
+        "demo",
+        "Ask one or two models about pictures on a local web page.",
+        function_module="reinforcesight.demo.app",
+    ),
     "doctor": CommandSpec(
         "reinforcesight.doctor:DoctorConfig",
         "reinforcesight.doctor:doctor",

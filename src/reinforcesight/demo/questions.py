@@ -1,0 +1,172 @@
+"""Questions of the demo: about a rendered picture, whose scene is known, or about boxes that the user draws."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from reinforcesight.config import load_config
+from reinforcesight.data_gen.config import GenerateConfig
+from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates
+from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.templates import (
+    CVBENCH_COMPARE,
+    CVBENCH_DEPTH,
+    CVBENCH_DISTANCE,
+    CVBENCH_RELATION,
+    Templates,
+    load_templates,
+)
+from reinforcesight.data_gen.source import Source, SourcePicture
+from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import decode_rgb
+from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
+from reinforcesight.protocol import option_lines, with_options
+from reinforcesight.relations import Axis, Relation, relate
+
+# What the page offers to ask about drawn boxes; the relation gives the wording.
+QUESTION_KINDS: dict[str, Relation] = {
+    "left or right": Relation.LEFT,
+    "above or below": Relation.ABOVE,
+    "closer to the camera": Relation.IN_FRONT,
+    "farther from the camera": Relation.BEHIND,
+    "closer to the third object": Relation.CLOSER,
+    "farther from the third object": Relation.FARTHER,
+}
+
+
+@dataclass(frozen=True)
+class DemoQuestion:
+    """What is asked, and what is known about the picture.
+
+    Attributes:
+        picture: With the boxes of the question, as the model sees it.
+        question: Without options.
+        choices: The options; empty for an open question.
+        scene: Scene JSON, by which claims are checked; ``None`` if nothing is known.
+        evidence: Evidence JSON, as in the data set.
+        gold: Letter of the right option; ``None`` if the scene does not say.
+    """
+
+    picture: Image.Image
+    question: str
+    choices: tuple[str, ...]
+    scene: str | None = None
+    evidence: str | None = None
+    gold: str | None = None
+
+    @property
+    def prompt(self) -> str:
+        """Question and options, in CV-Bench's form."""
+        if not self.choices:
+            return self.question
+        if set(self.choices) <= {relation.value for relation in Relation}:
+            return with_options(self.question, self.choices)
+        return f"{self.question}\n{option_lines(self.choices)}"
+
+
+def rendered_source(recipe: Path | None, seed: int) -> Source:
+    """Rendered pictures with the scenes of a recipe, the default ones for ``None``.
+
+    Raises:
+        MissingDependencyError: The extra ``rendered`` is not installed.
+        ConfigError: There is no such recipe.
+    """
+    from reinforcesight.data_gen.sources.rendered import RenderedSource
+
+    settings = load_config(GenerateConfig, recipe, flags={"output": "unused"})
+    return RenderedSource(seed, "held_out", settings.picture_size, settings.rendering)
+
+
+def rendered_question(source: Source, number: int) -> DemoQuestion:
+    """A question about a rendered picture with boxes around its objects; ``number`` selects both."""
+    rng = random.Random(f"{source.fingerprint()} {number}")
+    found: list[tuple[SourcePicture, Candidate]] = []
+    while not found:
+        picture = source.load(number)
+        candidates, _ = find_candidates(picture.scene)
+        found = [(picture, candidate) for candidate in candidates if Form.CVBENCH_BOXES in candidate.forms]
+        number += 1
+    # Each kind of question is equally likely; a picture has many more of some than of others.
+    axis = rng.choice(sorted({candidate.axis for _, candidate in found}))
+    picture, candidate = rng.choice([item for item in found if item[1].axis is axis])
+    made = compose(
+        picture.scene,
+        candidate,
+        form=Form.CVBENCH_BOXES,
+        relation=rng.choice([candidate.relation, candidate.relation.inverse]),
+        answer_index=rng.randrange(2),
+        templates=_templates(),
+        rng=rng,
+    )
+    return DemoQuestion(
+        draw_boxes(decode_rgb(picture.image), made.boxes),
+        made.question,
+        made.choices,
+        picture.scene.to_json(),
+        json.dumps(made.evidence),
+        made.answer.strip("()"),
+    )
+
+
+@cache
+def _templates() -> Templates:
+    return load_templates()
+
+
+def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind: str) -> DemoQuestion:
+    """A question about objects that the user named and marked.
+
+    There is no depth, so only claims about left, right, above and below can be checked.
+
+    Args:
+        picture: RGB.
+        objects: Name and box (pixels, xyxy) of subject and reference, and of the third object for distances.
+        kind: One of ``QUESTION_KINDS``.
+
+    Raises:
+        InputError: A name or a box is missing.
+    """
+    relation = QUESTION_KINDS[kind]
+    count = 3 if relation.axis is Axis.DISTANCE else 2
+    if len(objects) < count or not all(name.strip() for name, _ in objects[:count]):
+        raise InputError(
+            f"{kind!r} needs {count} objects with names and boxes, got {sum(bool(n.strip()) for n, _ in objects)}",
+            fix="type a name for each box; click two opposite corners of an object to draw its box",
+        )
+    objects = [(" ".join(name.split()), box) for name, box in objects[:count]]
+    # CV-Bench draws the third object in red.
+    order = [2, 0, 1] if count == 3 else [0, 1]
+    colours = dict(zip(order, BOX_COLOURS, strict=False))
+    marks = {at: f" (highlighted by a {colour} box)" for at, colour in colours.items()}
+    (first, _), (second, _) = objects[:2]
+    if relation.axis in (Axis.DEPTH, Axis.DISTANCE):
+        pattern = CVBENCH_DEPTH if relation.axis is Axis.DEPTH else CVBENCH_DISTANCE
+        anchor = {"anchor": objects[2][0], "anchor_mark": marks[2]} if count == 3 else {}
+        names = {"first": first, "first_mark": marks[0], "second": second, "second_mark": marks[1]}
+        question = pattern.format(compare=CVBENCH_COMPARE[relation], **names, **anchor)
+        choices: tuple[str, ...] = (first, second)
+    else:
+        names = {"subject": first, "subject_mark": marks[0], "reference": second, "reference_mark": marks[1]}
+        question = CVBENCH_RELATION.format(**names)
+        choices = (relation.value, relation.inverse.value)
+    drawn = draw_boxes(picture, [(objects[at][1], colours[at]) for at in order])
+    scene = build_scene(
+        width=picture.width,
+        height=picture.height,
+        detections=[Detection(id=at, name=name, box=box) for at, (name, box) in enumerate(objects)],
+    )
+    holds = relate(scene, 0, 1, relation.axis, anchor=2 if count == 3 else None, marked=True).relation
+    evidence = None
+    if holds is not None:
+        boxes = [{"object": at, "colour": colour} for at, colour in colours.items()]
+        evidence = json.dumps({"subject": 0, "reference": 1, "relation": holds.value, "boxes": boxes})
+    gold = None if holds is None else "AB"[holds is not relation]
+    return DemoQuestion(drawn, question, choices, scene.to_json(), evidence, gold)
