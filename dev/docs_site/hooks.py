@@ -10,8 +10,8 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Literal
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -46,7 +46,7 @@ def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: File
 
 def reference_page(name: str, spec: CommandSpec) -> str:
     """Every key of one command: type, default, meaning; one table a section."""
-    config_class: type[BaseModel] = getattr(import_module(spec.module), spec.config)
+    config_class: type[BaseModel] = resolve_name(spec.config)
     usage = " ".join(["reinforcesight", name, *(field.upper() for field in spec.positional), "[flags]"])
     parts = [f"# {name}\n\n{spec.help}\n\n    {usage}\n"]
     if spec.trl_class is not None:

@@ -105,11 +105,9 @@ COMMANDS = {
         positional=("dataset",),
     ),
     "demo": CommandSpec(
-        "reinforcesight.demo.config",
-        "DemoConfig",
-        "demo",
+        "reinforcesight.demo.config:DemoConfig",
+        "reinforcesight.demo.app:demo",
         "Ask one or two models about pictures on a local web page.",
-        function_module="reinforcesight.demo.app",
     ),
     "doctor": CommandSpec(
         "reinforcesight.doctor:DoctorConfig",

@@ -24,20 +24,12 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
         "fine-tuning and evaluation with transformers",
         ("torch", "transformers", "trl", "peft", "accelerate"),
     ),
-<<<<<<< HEAD
     "quantization": ("8-bit and 4-bit models", ("bitsandbytes",)),
     "gpu": ("perception models and exported processors", ("torchvision",)),
     "vllm": ("fast generation on a GPU", ("vllm",)),
     "ray": ("generate on several machines", ("ray",)),
+    "demo": ("the demo page", ("gradio",)),
     "trackers": ("training curves in TensorBoard", ("tensorboard",)),
-=======
-    "quantization": ("8-bit and 4-bit models", (("bitsandbytes", "bitsandbytes"),)),
-    "gpu": ("perception models and exported processors", (("torchvision", "torchvision"),)),
-    "vllm": ("fast generation on a GPU", (("vllm", "vllm"),)),
-    "ray": ("generate on several machines", (("ray", "ray"),)),
-    "demo": ("the demo page", (("gradio", "gradio"),)),
-    "trackers": ("training curves in TensorBoard", (("tensorboard", "tensorboard"),)),
->>>>>>> fe46c08 (reinforcesight demo: ask models about a picture and see which claims hold)
 }
 CORE = (
     *("datasets", "imagehash", "inflect", "numpy", "pillow", "pyarrow", "pycocotools", "pydantic"),
