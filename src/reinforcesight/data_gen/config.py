@@ -79,6 +79,9 @@ class GenerateConfig(StrictConfig):
         "rendered", description="Source of pictures and scenes"
     )
     input: Path | None = Field(None, description="Path or hub name that the source reads; none for rendered")
+    image_root: Path | None = Field(
+        None, description="Folder of the pictures, if they are not next to the annotation file (annotated)"
+    )
     output: Path = Field(description="Output folder")
     num_samples: int = Field(10_000, ge=1, description="Number of questions")
     seed: int = Field(0, ge=0, description="Random seed")

@@ -24,10 +24,11 @@ from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select
 from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
-from reinforcesight.data_gen.dataset.folder import WORK_FOLDER, Job
+from reinforcesight.data_gen.dataset.folder import REJECTIONS, WORK_FOLDER, Job
 from reinforcesight.data_gen.dataset.manifest import (
     Manifest,
     build_manifest,
+    problems_of,
     write_manifest,
     write_rejections,
 )
@@ -170,7 +171,7 @@ def build_source(config: GenerateConfig) -> Source:
     if config.source == "annotated":
         from reinforcesight.data_gen.sources.annotated import AnnotatedSource
 
-        return AnnotatedSource(config.input)
+        return AnnotatedSource(config.input, image_root=config.image_root)
     perception = config.perception
     if config.source == "vqasynth":
         from reinforcesight.data_gen.vqasynth.source import VqasynthSource
@@ -263,8 +264,7 @@ class _Generation:
             rules = self._selection_rules()
             plan = self._fit(rules)
             if sum(plan.taken.values()) == 0:
-                where = str(self.config.input or self.config.source)
-                raise InputError(self._why_empty(), where=where)
+                raise self._without_questions()
             tally = _Tally()
             files = self._write(plan, tally, rules)
             manifest = build_manifest(
@@ -326,16 +326,32 @@ class _Generation:
             self._scan(Shard())
         return fit(self._scanned(), rules, adapt=True)
 
-    def _why_empty(self) -> str:
+    def _without_questions(self) -> InputError:
+        """The error that names why nothing can be asked; the folder then takes corrected input."""
         reasons: Counter[str] = Counter()
-        example = ""
+        examples: dict[str, str] = {}
         for report in read_reports(self.context, self.pictures):
-            reasons.update(entry.reason for entry in report.rejected)
+            reasons.update(report.skipped)
             reasons.update(report.abstained)
-            if report.rejected and not example:
-                example = f"; first: {report.rejected[0].source_id}: {report.rejected[0].detail}"
-        counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5)) or "no objects"
-        return f"no question can be asked about these {self.pictures} pictures ({counts}{example})"
+            for entry in report.rejected:
+                reasons[entry.reason] += 1
+                examples.setdefault(entry.reason, f"{entry.source_id}: {entry.detail}")
+            for sample in report.samples:
+                if sample["kind"] == "annotation":
+                    examples.setdefault(sample["reason"], f"{sample['source_id']}: {sample['detail']}")
+        for problem in problems_of(self.source):
+            reasons[problem.reason] += 1
+            examples.setdefault(problem.reason, problem.detail)
+        commonest = reasons.most_common(5)
+        counts = ", ".join(f"{reason} {count}" for reason, count in commonest) or "no objects in them"
+        example = next((f"; first {reason}: {examples[reason]}" for reason, _ in commonest if reason in examples), "")
+        write_rejections(self.job.folder, read_reports(self.context, self.pictures), self.source)
+        self.job.abandon()
+        return InputError(
+            f"no question can be asked about these {self.pictures} pictures ({counts}{example})",
+            where=str(self.config.input or self.config.source),
+            fix=f"correct the input and run the same command; {self.job.folder / REJECTIONS} lists all reasons",
+        )
 
     def _write(self, plan: Fit, tally: _Tally, rules: SelectionRules) -> list[WrittenFile]:
         selections = select(self._scanned(), plan.borders, plan.quotas, plan.supply, rules)

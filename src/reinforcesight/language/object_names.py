@@ -26,6 +26,8 @@ _UNUSABLE_WORDS = word_set(
     "left right above below front behind closer nearer farther further camera picture image photo photograph scene "
     "object yes no not option answer question the and or"
 )
+# What annotation tools write for "no class".
+_NO_NAMES = word_set("n/a na nan none null unknown undefined unlabeled unlabelled other others misc background void")
 _LOOK_KEYS = ("size", "color", "colour", "pattern", "material", "texture", "shape")
 
 
@@ -35,6 +37,8 @@ def tidy_category(name: object) -> str | None:
     Returns ``None`` if nothing usable is left.
     """
     if not isinstance(name, str):
+        return None
+    if name.strip().casefold() in _NO_NAMES:
         return None
     text = re.sub(r"\(.*?\)", " ", name.replace("_", " ")).split("/")[0]
     words = [word if len(word) < 5 and word.isupper() else word.lower() for word in text.split()]

@@ -128,7 +128,7 @@ def test_crowds_unknown_categories_and_repeated_ids(folder):
     folder.picture()
     folder.box([2, 3, 10, 12], 3)
     folder.box([2, 3, 10, 12], 1, iscrowd=1)
-    for category in (77, None, 8, 9, "1", True, [1]):
+    for category in (77, None, 8, 9, "one", True, [1]):
         folder.box([20, 3, 10, 12], category)
     folder.box([40, 3, 10, 12], 2)
     folder.box([40, 3, 10, 12], 2, id=10)
@@ -151,7 +151,7 @@ def test_a_name_is_not_unique_because_its_namesake_was_unusable(folder):
 def test_annotations_of_no_picture_are_reported(folder):
     folder.picture()
     folder.box([2, 3, 10, 12], image=99)
-    folder.box([2, 3, 10, 12], image="1")
+    folder.box([2, 3, 10, 12], image="a.png")
     folder.box([2, 3, 10, 12], image=None)
     folder.data["annotations"].append("nonsense")
     source = folder.source()
@@ -201,7 +201,7 @@ def test_names_are_cleaned():
     assert tidy_category("monitor_(computer_equipment) computer_monitor") == "monitor computer monitor"
     assert tidy_category("Bread/Bun") == "bread"
     assert tidy_category("TV") == "TV"
-    for wrong in ("", "  ", "</think><answer>(A)", "a" * 80, 7, None, "x\ny<z"):
+    for wrong in ("N/A", "none", "Unknown", "", "  ", "</think><answer>(A)", "a" * 80, 7, None, "x\ny<z"):
         assert tidy_category(wrong) is None
     assert tidy_phrase("A red chair.") == "red chair"
     assert tidy_phrase("A man is riding a brown horse down the street") is None

@@ -104,6 +104,8 @@ class Job:
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError("the output is a file", where=str(self.folder), fix="choose a folder")
         strangers = [name for name in _FILES if (self.folder / name).exists()]
+        if REJECTIONS in strangers and "pictures_read" in (_read_json(self.folder / REJECTIONS) or {}):
+            strangers.remove(REJECTIONS)  # of a job without any question
         if self.data.is_dir() and any(self.data.iterdir()):
             strangers.append(DATA_FOLDER)
         if strangers:
@@ -122,6 +124,11 @@ class Job:
             self.remove_work()
         except OSError as error:
             raise cannot_write(self.folder, error) from error
+
+    def abandon(self) -> None:
+        """Forget a job without any question, so that the folder takes corrected input; cached model results stay."""
+        for path in (self.work / "job.json", *self.work.glob("chunk-*")):
+            path.unlink(missing_ok=True)
 
     def remove_data(self) -> None:
         for path in self.data.glob("*.parquet"):

@@ -186,6 +186,10 @@ class _HasProblems(Protocol):
     def problems(self) -> tuple[Skipped, ...]: ...
 
 
+def problems_of(source: Source) -> tuple[Skipped, ...]:
+    return source.problems() if isinstance(source, _HasProblems) else ()
+
+
 def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Source) -> None:
     """Write ``rejections.json``: pictures, annotations and pairs that were left out, by reason with examples."""
     groups: dict[str, dict[str, dict[str, Any]]] = {"pictures": {}, "annotations": {}, "pairs": {}}
@@ -209,6 +213,6 @@ def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Sourc
             kind, reason = sample["kind"], sample["reason"]
             group, key = ("pairs", f"{sample['axis']} {reason}") if kind == "pair" else ("annotations", reason)
             note(group, key, 0, {k: v for k, v in sample.items() if k not in ("kind", "reason")})
-    for problem in source.problems() if isinstance(source, _HasProblems) else ():
+    for problem in problems_of(source):
         note("annotations", problem.reason, 1, {"detail": problem.detail})
     write_json(folder / REJECTIONS, {"pictures_read": pictures, **groups})

@@ -19,9 +19,10 @@ from pydantic import TypeAdapter
 
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
-from reinforcesight.data_gen.source import PictureRejected, Source, SourcePicture
+from reinforcesight.data_gen.source import PictureRejected, Skipped, Source, SourcePicture
 from reinforcesight.errors import OutputError, ReinforceSightError
 from reinforcesight.jobs.files import atomic_file
+from reinforcesight.language.object_names import usable_name
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
 from reinforcesight.scene import Scene
@@ -184,7 +185,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
         detail = f"{type(error).__name__}: {error}"
         report.rejected.append(RejectedPicture(f"picture {index}", "failed", detail))
         return None
-    for skipped in picture.skipped:
+    for skipped in (*picture.skipped, *_unusable_names(picture.scene)):
         report.skipped[skipped.reason] += 1
         if report.skipped[skipped.reason] <= _SAMPLES_PER_REASON:
             sample = {"kind": "annotation", "source_id": picture.source_id}
@@ -204,6 +205,15 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
         "candidates": _CANDIDATES.dump_json(kept).decode(),
         "options": json.dumps([_option_values(picture.scene, candidate) for candidate in kept]),
     }
+
+
+def _unusable_names(scene: Scene) -> list[Skipped]:
+    what = "is in the scene but not asked about: numbers, places and words of the question are no names"
+    return [
+        Skipped("unusable_name", f"object {item.id} {item.name!r} {what}")
+        for item in scene.objects
+        if not usable_name(item.name)
+    ]
 
 
 def _check_size(picture: SourcePicture) -> None:

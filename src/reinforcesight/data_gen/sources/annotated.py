@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
-from reinforcesight.data_gen.sources.data_folder import digest_files, is_file, resolve_inside
+from reinforcesight.data_gen.sources.data_folder import FileFinder, MissingFileError, digest_files
 from reinforcesight.data_gen.sources.depth_files import (
     DepthMap,
     DepthRefusedError,
@@ -67,19 +67,25 @@ class AnnotatedSource:
 
     Args:
         path: The COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
-        image_root: Folder that file names are relative to; by default the annotation file's folder (or ``images`` in
-            it). Files outside it are never opened.
+        image_root: Folder of the pictures; by default the folder that was given, or that of the annotation file
+            (above ``annotations``). Files outside it are never opened.
 
     Raises:
-        InputError: There is no annotation file, or it is not COCO.
+        InputError: There is no annotation file, it is not COCO, or ``image_root`` is no folder.
     """
 
     name = "annotated"
 
     def __init__(self, path: Path, *, image_root: Path | None = None) -> None:
-        self.annotation_file = find_annotation_file(Path(path))
-        self.root = Path(image_root) if image_root is not None else self.annotation_file.parent
+        path = Path(path)
+        self.annotation_file = find_annotation_file(path)
+        if image_root is not None and not Path(image_root).is_dir():
+            raise InputError("no such folder", where=f"--image_root {image_root}", fix="give the pictures' folder")
+        parent = self.annotation_file.parent
+        beside = parent.parent if parent.name == "annotations" else parent
+        self.root = Path(image_root) if image_root is not None else path if path.is_dir() else beside
         self._index = read_coco(self.annotation_file)
+        self._finder = FileFinder(self.root, self._names())
 
     def count(self) -> int:
         return len(self._index.images)
@@ -92,12 +98,18 @@ class AnnotatedSource:
         """SHA-256 over the annotation file, and over name, size and both ends of each picture and depth map."""
         digest = hashlib.sha256(self.annotation_file.read_bytes())
         names: list[object] = []
-        for entry in self._index.images:
-            for key in ("file_name", "depth_file_name"):
-                if key in entry.record:
-                    names += [entry.record[key], f"images/{entry.record[key]}"]
+        root = self.root.resolve()
+        for name in self._names():
+            try:
+                names.append(self._finder.find(name).relative_to(root).as_posix())
+            except (InputError, MissingFileError):
+                names.append(name)
         digest.update(digest_files(self.root, names).encode())
         return digest.hexdigest()
+
+    def _names(self) -> Iterator[object]:
+        for entry in self._index.images:
+            yield from (entry.record[key] for key in ("file_name", "depth_file_name") if key in entry.record)
 
     def load(self, index: int) -> SourcePicture:
         found = self.read(index)
@@ -125,6 +137,9 @@ class AnnotatedSource:
             path = self.file(entry.record["file_name"])
         except InputError as error:
             raise PictureRejected("path_leaves_folder", str(error), source_id=entry.source_id) from error
+        except MissingFileError as error:
+            what = f"{error}: give --image_root DIR"
+            raise PictureRejected("missing_file", what, source_id=entry.source_id) from error
         picture = read_picture_file(path, source_id=entry.source_id, annotated=True, expected=_expected_size(entry))
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
@@ -134,12 +149,8 @@ class AnnotatedSource:
         )
 
     def file(self, name: object) -> Path:
-        """The path of a file that the annotations name: below the root, or below ``images`` in it."""
-        path = resolve_inside(self.root, name)
-        if not is_file(path):
-            other = resolve_inside(self.root, f"images/{name}")
-            return other if is_file(other) else path
-        return path
+        """The path of a file that the annotations name; raises as :meth:`FileFinder.find`."""
+        return self._finder.find(name)
 
     def _depth(
         self, record: Mapping[str, object], picture: PictureBytes, skipped: list[Skipped]
@@ -157,6 +168,9 @@ class AnnotatedSource:
             )
         except InputError as error:
             skipped.append(Skipped("depth_path_leaves_folder", str(error)))
+            return None, None
+        except MissingFileError as error:
+            skipped.append(Skipped("missing_depth_file", str(error)))
             return None, None
         except DepthRefusedError as error:
             skipped.append(Skipped(error.reason, error.detail))

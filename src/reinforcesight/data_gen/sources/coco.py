@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.data_gen.sources.json_values import as_id, short
+from reinforcesight.data_gen.sources.data_folder import is_file
+from reinforcesight.data_gen.sources.json_values import as_id, parse_json, printable, short
 from reinforcesight.errors import InputError
+from reinforcesight.pictures.decode import PictureError, opened
 
 _IMAGE_KEYS = (
     *("file_name", "width", "height", "depth_file_name", "depth_scale", "depth_unit", "intrinsics"),
@@ -53,22 +56,25 @@ class CocoIndex:
 
 
 def find_annotation_file(path: Path) -> Path:
-    """The path itself if it is a file; in a folder ``annotations.json``, or the only ``*.json``.
+    """The path itself if it is a file; in a folder ``annotations.json``, or the only ``*.json`` in it or below.
 
     Raises:
-        InputError: There is none, or more than one without ``annotations.json``.
+        InputError: There is none, or more than one.
     """
-    if path.is_file():
+    if is_file(path):
         return path
     if not path.is_dir():
         raise InputError("no such file or folder", where=str(path), fix="give a COCO JSON or its folder")
-    named = path / "annotations.json"
-    if named.is_file():
-        return named
-    found = sorted(path.glob("*.json"))
+    found: list[Path] = []
+    # "annotations" is CVAT's folder; Roboflow and others have one folder for each split.
+    for pattern in ("annotations.json", "*.json", "annotations/*.json", "*/*.json"):
+        found = sorted(file for file in path.glob(pattern) if is_file(file))
+        if found:
+            break
     if len(found) == 1:
         return found[0]
-    what = "no annotation file" if not found else f"{len(found)} JSON files and no annotations.json"
+    listed = ", ".join(file.relative_to(path).as_posix() for file in found[:4])
+    what = "no annotation file" if not found else f"{len(found)} JSON files and no annotations.json: {listed}"
     raise InputError(what, where=str(path), fix="name the COCO JSON itself")
 
 
@@ -99,12 +105,17 @@ def read_coco(path: Path) -> CocoIndex:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        data = path.read_bytes()
     except OSError as error:
-        what, fix = f"the annotations can't be read: {error}", "check the file"
-        raise InputError(what, where=str(path), fix=fix) from error
-    except (ValueError, RecursionError) as error:
+        what = f"the annotations can't be read: {error.strerror}"
+        raise InputError(what, where=str(path), fix="check the file") from error
+    try:
+        return parse_json(data)
+    except ValueError as error:
         what, fix = f"the annotations are not JSON in UTF-8: {error}", "correct the file, or export it again"
+        with contextlib.suppress(PictureError), opened(data) as image:
+            what = f"expected a COCO JSON, got a {image.format} picture"
+            fix = "give the JSON or its folder as --input; for pictures without annotations --source image_folder"
         raise InputError(what, where=str(path), fix=fix) from error
 
 
@@ -132,6 +143,10 @@ def _grouped(
         if not isinstance(annotation, dict):
             problems.append(Skipped("bad_annotation", f"annotations[{number}] is not a mapping"))
             continue
+        if "segments_info" in annotation:
+            what = f"annotations[{number}] has segments_info: give the instances file, with a bbox for each object"
+            problems.append(Skipped("panoptic_annotation", what))
+            continue
         image_id = as_id(annotation.get("image_id"))
         if image_id is None or image_id not in positions:
             name = f"annotation {short(annotation.get('id', f'number {number}'))}"
@@ -139,6 +154,11 @@ def _grouped(
             continue
         kept = {key: annotation[key] for key in _ANNOTATION_KEYS if key in annotation}
         kept["number"] = number
+        try:
+            json.dumps(kept)
+        except (ValueError, RecursionError):
+            problems.append(Skipped("bad_annotation", f"annotations[{number}] is nested too deeply"))
+            continue
         groups.setdefault(positions[image_id], []).append(kept)
     return groups
 
@@ -179,7 +199,7 @@ def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]
 def _file_name(image: object) -> str | None:
     """The normalised file name: "./a.jpg" and "a.jpg" are one picture."""
     name = image.get("file_name") if isinstance(image, dict) else None
-    return PurePosixPath(name).as_posix() if isinstance(name, str) and name.strip() else None
+    return printable(PurePosixPath(name).as_posix()) if isinstance(name, str) and name.strip() else None
 
 
 def _keeps(position: int, same: Sequence[int], groups: Mapping[int, list[dict[str, object]]]) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
-from reinforcesight.data_gen.sources.json_values import short
+from reinforcesight.data_gen.sources.json_values import printable, short
 from reinforcesight.errors import InputError
 
 _EDGE_BYTES = 64 * 1024
@@ -45,6 +49,86 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+class MissingFileError(Exception):
+    """No file below the folder is meant by a name; the text says where it was looked for."""
+
+
+class FileFinder:
+    """Finds the files that annotations name, whatever layout the tool exported.
+
+    A name is looked up as it is, then in ``images``, and then by its last parts in the whole folder, with ``\\`` read
+    as ``/``, percent signs decoded, and accents in either Unicode form. That search needs a single match.
+
+    Args:
+        root: Folder of the files. Nothing outside it is found.
+        names: All names that the annotations use.
+    """
+
+    def __init__(self, root: Path, names: Iterable[object]) -> None:
+        self.root = root
+        given = {name for name in names if isinstance(name, str)}
+        # Of "a/1.jpg" and "b/1.jpg" the last part alone would find one file for both.
+        last = Counter(parts[-1] for name in given for parts in [next(_readings(name), ())] if parts)
+        self._shared = frozenset(part for part, count in last.items() if count > 1)
+        self._files: dict[str, list[str]] | None = None
+
+    def find(self, name: object) -> Path:
+        """The file of a name.
+
+        Raises:
+            InputError: It is no relative path, or leads out of the folder, and no file below has its last parts.
+            MissingFileError: There is no such file, or there are several.
+        """
+        refused: InputError | None = None
+        try:
+            for given in (name, f"images/{name}"):
+                path = resolve_inside(self.root, given)
+                if is_file(path):
+                    return path
+        except InputError as error:
+            refused = error
+        found = self._by_last_parts(name) if isinstance(name, str) and "\0" not in name else []
+        if len(found) == 1:
+            return resolve_inside(self.root, found[0])
+        if refused is not None and not found:
+            raise refused
+        what = f"{len(found)} files end like {short(name)} ({', '.join(found[:2])})" if found else f"no {short(name)}"
+        raise MissingFileError(printable(f"{what} in {self.root}, its folder images, or anywhere below it"))
+
+    def _by_last_parts(self, name: str) -> list[str]:
+        """Paths below the root that share the most last parts with a name."""
+        if self._files is None:
+            self._files = {}
+            for parent, folders, files in os.walk(self.root):
+                folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+                for file in files:
+                    relative = (Path(parent) / file).relative_to(self.root).as_posix()
+                    self._files.setdefault(unicodedata.normalize("NFC", file), []).append(relative)
+        for parts in _readings(name):
+            shared = {path: _common_end(parts, path) for path in self._files.get(parts[-1], ())}
+            most = max(shared.values(), default=0)
+            if most and (parts[-1] not in self._shared or most == len(parts)):
+                return sorted(path for path, count in shared.items() if count == most)
+        return []
+
+
+def _readings(name: str) -> Iterator[tuple[str, ...]]:
+    """The parts of a name as it may be meant: as written, percent-decoded, or the file in a Label Studio address."""
+    decoded = unquote(name)
+    for text in dict.fromkeys((name, decoded, decoded.rpartition("?d=")[2], decoded.partition("?")[0])):
+        path = unicodedata.normalize("NFC", text).replace("\\", "/")
+        parts = tuple(part for part in path.split("/") if part not in ("", ".", ".."))
+        if parts:
+            yield parts
+
+
+def _common_end(parts: tuple[str, ...], path: str) -> int:
+    """How many last parts of the two paths agree."""
+    other = unicodedata.normalize("NFC", path).split("/")
+    pairs = list(zip(reversed(parts), reversed(other), strict=False))
+    return next((count for count, (one, two) in enumerate(pairs) if one != two), len(pairs))
 
 
 def digest_files(root: Path, names: Iterable[object]) -> str:

@@ -1,9 +1,33 @@
-"""Checked values from foreign JSON."""
+"""Checked values from foreign JSON: nothing that a file may hold raises anything but ``ValueError``."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
+from typing import Any
+
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0*)?")
+_LARGEST_ID = 10**18
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value of a JSON text. Whole numbers that are too long for Python become infinite.
+
+    Raises:
+        ValueError: It is not JSON, not UTF-8, or nested too deeply.
+    """
+    text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+    try:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # more digits than Python converts; the hook takes several times as long
+            return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 1000 else math.inf)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def as_number(value: object) -> float | None:
@@ -26,16 +50,26 @@ def as_numbers(values: object, count: int) -> tuple[float, ...] | None:
 
 
 def as_id(value: object) -> int | str | None:
-    """An id (whole number or non-empty text), or ``None``."""
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+    """An id, or ``None``: "1", 1 and 1.0 are the same id, since exporters differ; other text is an id as it stands."""
+    if isinstance(value, str):
+        text = printable(value.strip())
+        whole = _WHOLE.fullmatch(text)
+        return int(whole[1]) if whole else text or None
+    number = as_number(value)
+    if number is None or number % 1 or abs(number) > _LARGEST_ID:
         return None
-    return value
+    return value if isinstance(value, int) else int(number)
+
+
+def printable(text: str) -> str:
+    """Text that can be written as UTF-8: file names and JSON may hold halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def short(value: object, limit: int = 60) -> str:
     """``repr`` of a value for a message, cut to ``limit`` characters."""
     try:
-        text = repr(value)
-    except ValueError:  # Python refuses to print integers of thousands of digits
+        text = printable(repr(value))
+    except (ValueError, RecursionError):  # integers of thousands of digits, lists in lists in lists
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."
