@@ -29,7 +29,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vllm": ("fast generation on a GPU", ("vllm",)),
     "ray": ("generate on several machines", ("ray",)),
     "demo": ("the demo page", ("gradio",)),
-    "trackers": ("training curves in TensorBoard", ("tensorboard",)),
+    "trackers": ("training curves while a run goes on", ("trackio",)),
 }
 CORE = (
     *("datasets", "imagehash", "inflect", "numpy", "pillow", "pyarrow", "pycocotools", "pydantic"),
