@@ -8,13 +8,17 @@ JOBS ?= 2
 # Set in many containers; here each process would compile the same modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test lint format types docs env clean
+.PHONY: quickstart test unpinned lint format types docs env clean
 
 quickstart: env
 	PATH="$(abspath $(BIN)):$$PATH" scripts/quickstart.sh
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# The main commands with the newest versions that pyproject.toml allows.
+unpinned:
+	PYTHON=$(PYTHON) .ci/unpinned
 
 lint: env
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -71,6 +72,31 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, None)]
+)
+def test_waiting_threads_spin_shortly_unless_the_user_says_otherwise(
+    own: dict[str, str], expected: str | None
+) -> None:
+    code = "import os; from reinforcesight.cli import run; run(['--version']); print(os.environ.get('GOMP_SPINCOUNT'))"
+    outside = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**outside, **own}
+    )
+    assert done.stdout.splitlines()[-1] == str(expected)
+
+
+def test_warnings_of_libraries_for_their_developers_are_hidden() -> None:
+    code = (
+        "import warnings; from reinforcesight.cli import run; run(['--version'])\n"
+        "for module in ('transformers.modeling_utils', 'mine'):\n"
+        "    warnings.warn_explicit(f'from {module}', FutureWarning, 'file', 1, module=module)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "from mine" in done.stderr
+    assert "from transformers" not in done.stderr
+
+
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     assert "the core works" in capsys.readouterr().out
@@ -114,5 +140,5 @@ def test_missing_extras_are_named_with_the_pip_command(arguments: list[str], ext
         [sys.executable, "-c", ABSENT, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 2
-    assert f'pip install "reinforcesight[{extra}]"' in done.stderr
+    assert f'pip install -e "{ROOT}[{extra}]"' in done.stderr
     assert "Traceback" not in done.stderr

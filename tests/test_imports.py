@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "reinforcesight"
 # that lies lower than the rest of it.
 LAYERS = [
     ("errors", "arrays"),
-    ("config", "protocol", "devices"),
+    ("config", "protocol", "devices", "hub"),
     ("jobs",),
     ("scene", "relations.kinds"),
     ("language", "judge"),
@@ -29,6 +32,7 @@ LAYERS = [
     ("grpo",),
     ("eval",),
     ("export", "demo", "doctor"),
+    ("preflight",),
     ("story",),
     ("cli",),
     ("__main__",),
@@ -106,6 +110,35 @@ def test_imports_point_down(path: Path) -> None:
             theirs = rank(name.removeprefix(prefix), layers)
             assert theirs is not None, f"{name} has no place in the story: add it to the layers"
             assert theirs <= mine, f"{own} imports {module}, which comes later in the story"
+
+
+# Module to distribution, where the names differ.
+DISTRIBUTIONS = {"PIL": "pillow", "pydantic_core": "pydantic", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+# Not on PyPI, or run only inside the framework that they are exported to.
+UNDECLARED = {"vqasynth"}
+
+
+def test_every_import_is_declared() -> None:
+    """A module that only another package brings along may be gone in its next version."""
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    entries = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    declared = {re.split(r"[^\w-]", entry)[0].replace("-", "_").lower() for entry in entries}
+    found: dict[str, str] = {}
+    for path in sources():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        required = [
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "require_module"
+            and isinstance(node.args[0], ast.Constant)
+        ]
+        if not path.relative_to(PACKAGE).as_posix().startswith(SELF_CONTAINED):
+            found |= {str(name).partition(".")[0]: str(path) for name in [*imported(tree), *required]}
+    names = found.keys() - sys.stdlib_module_names - UNDECLARED - {"reinforcesight"}
+    undeclared = {n for n in names if DISTRIBUTIONS.get(n, n).replace("-", "_").lower() not in declared}
+    assert {name: found[name] for name in undeclared} == {}
 
 
 @pytest.mark.parametrize("module", LIGHT)

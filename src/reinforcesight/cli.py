@@ -20,6 +20,7 @@ import click
 from reinforcesight import __version__
 from reinforcesight.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, ReinforceSightError, require_module
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
+from reinforcesight.jobs.startup import settle_process
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,6 +40,7 @@ class CommandSpec:
         help: One line for the list of commands.
         positional: Fields given as positional arguments, in order.
         trl_class: TRL's class whose arguments are flags too; they go into the section ``trainer``.
+        preflight: Function that checks a configuration before the command starts.
     """
 
     config: str
@@ -46,6 +48,7 @@ class CommandSpec:
     help: str
     positional: tuple[str, ...] = ()
     trl_class: str | None = None
+    preflight: str | None = None
 
 
 COMMANDS = {
@@ -53,6 +56,7 @@ COMMANDS = {
         "reinforcesight.data_gen.config:GenerateConfig",
         "reinforcesight.data_gen.pipeline:generate",
         "Make a balanced, verified data set of questions from pictures.",
+        preflight="reinforcesight.preflight:check_generate",
     ),
     "audit": CommandSpec(
         "reinforcesight.data_gen.audit.config:AuditConfig",
@@ -70,22 +74,26 @@ COMMANDS = {
         "reinforcesight.sft.trainer:train_sft",
         "Fine-tune a vision-language model on a data set (LoRA or full).",
         trl_class="SFTConfig",
+        preflight="reinforcesight.preflight:check_training",
     ),
     "grpo": CommandSpec(
         "reinforcesight.grpo.config:GrpoConfig",
         "reinforcesight.grpo.trainer:train_grpo",
         "Train a fine-tuned model with GRPO; rewards check its reasoning.",
         trl_class="GRPOConfig",
+        preflight="reinforcesight.preflight:check_training",
     ),
     "evaluate": CommandSpec(
         "reinforcesight.eval.config:EvaluateConfig",
         "reinforcesight.eval.evaluate:evaluate",
         "Score a model on CV-Bench or a data set, with intervals and a report.",
+        preflight="reinforcesight.preflight:check_evaluate",
     ),
     "run": CommandSpec(
         "reinforcesight.story.config:RunConfig",
         "reinforcesight.story.run:run_story",
         "Run everything: generate, audit, SFT, GRPO, evaluate, report.",
+        preflight="reinforcesight.story.check:check_run",
     ),
     "ask": CommandSpec(
         "reinforcesight.model.ask:AskConfig",
@@ -159,6 +167,9 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
             help="Set one (nested) key; may be repeated.",
         ),
     ]
+    if spec.preflight is not None:
+        help_text = "Only check what can be checked beforehand: packages, model, data, device, disk space."
+        params.append(click.Option(["--preflight"], is_flag=True, help=help_text))
     hints = typing.get_type_hints(config_class)
     # Name of the field to the flag's name, which may be a Python keyword.
     fields: dict[str, str] = {}
@@ -186,7 +197,12 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
 
     @click.pass_context
     def callback(
-        click_context: click.Context, /, config_file: Path | None, overrides: Sequence[str], **values: Any
+        click_context: click.Context,
+        /,
+        config_file: Path | None,
+        overrides: Sequence[str],
+        preflight: bool = False,
+        **values: Any,
     ) -> int:
         from reinforcesight.config import load_config
 
@@ -196,6 +212,12 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         function = _function(spec)
         if spec.trl_class is not None:  # only now, since importing TRL takes seconds
             config = load_config(config_class, config_file, overrides, flags, {"trl": True})
+        # `run` starts another process for its check, since this one is to stay small.
+        if spec.preflight is not None and (preflight or name != "run"):
+            facts = resolve_name(spec.preflight)(config, thorough=preflight)
+            if preflight:
+                click.echo("\n".join([*facts, "nothing stands in the way"]))
+                return 0
         return int(getattr(function(config), "exit_code", 0) or 0)
 
     more = spec.trl_class is not None
@@ -292,6 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
 
 def run(arguments: Sequence[str] | None = None, command: click.Command | None = None) -> int:
     """Run the command line (or one command) and return the exit status."""
+    settle_process()
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         with stop_on_signals():

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from reinforcesight import __version__
 from reinforcesight.config import StrictConfig
+from reinforcesight.errors import install_command
 from reinforcesight.jobs.environment import version_of
 from reinforcesight.jobs.pool import default_workers
 
@@ -82,7 +83,7 @@ def diagnose() -> Diagnosis:
     for extra, (_, parts) in EXTRAS.items():
         found.packages |= {name: version_of(name) for name in parts}
         if any(util.find_spec(name) is None for name in parts):
-            found.missing[extra] = f'pip install "reinforcesight[{extra}]"'
+            found.missing[extra] = install_command(extra)
     if util.find_spec("torch") is not None:
         found.devices = _devices()
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 
 # Exit statuses of the command line.
@@ -72,5 +73,13 @@ def require_module(name: str, *, extra: str) -> ModuleType:
             raise
         raise MissingDependencyError(
             f"the package {name.split('.')[0]!r} is not installed",
-            fix=f'pip install "reinforcesight[{extra}]"',
+            fix=install_command(extra),
         ) from error
+
+
+def install_command(extra: str) -> str:
+    """The pip command that installs an extra of this package, in a checkout or not."""
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return f'pip install -e "{checkout}[{extra}]"'
+    return f'pip install "reinforcesight[{extra}]"'

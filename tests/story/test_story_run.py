@@ -20,7 +20,7 @@ from reinforcesight.config import load_config, valid_keys
 from reinforcesight.errors import ConfigError, OutputError, ReinforceSightError
 from reinforcesight.jobs.child import ChildResult
 from reinforcesight.story import run as story
-from reinforcesight.story.check import check_training
+from reinforcesight.story.check import check_before_first_stage
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.run import StageError
 from reinforcesight.story.stages import STAGE_NAMES, STAGES
@@ -50,7 +50,7 @@ def processes(tmp_path, monkeypatch):
     (base / "config.json").write_text("{}")
     (base / "model.safetensors").write_bytes(b"weights")
     monkeypatch.setattr(story, "_WORKER", "story_worker")
-    monkeypatch.setattr(story, "check_training", lambda settings: None)
+    monkeypatch.setattr(story, "check_before_first_stage", lambda settings: None)
     monkeypatch.setenv("PYTHONPATH", PATHS)
     return tmp_path / "run"
 
@@ -248,7 +248,7 @@ from reinforcesight.config import load_config, valid_keys
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 story._WORKER = "story_worker"
-story.check_training = lambda settings: None
+story.check_before_first_stage = lambda settings: None
 sys.exit(story.run_story(load_config(RunConfig, Path(sys.argv[1]), [], {"output": sys.argv[2]})).exit_code)
 """
 
@@ -275,7 +275,7 @@ def start(folder, stage):
 
 
 def test_arguments_of_trl_are_checked_before_the_first_stage(folder, monkeypatch):
-    monkeypatch.setattr(story, "check_training", check_training)
+    monkeypatch.setattr(story, "check_before_first_stage", check_before_first_stage)
     with pytest.raises(ConfigError, match=r"'num_generation' \(grpo\.trainer.*did you mean 'num_generations'"):
         do(folder, "grpo.trainer.num_generation=4")
     assert not (folder.parent / "calls.txt").exists()

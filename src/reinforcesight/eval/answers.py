@@ -166,6 +166,11 @@ def read_scored_answers(path: Path) -> list[ScoredAnswer]:
     return answers
 
 
+def holds_answers(path: Path) -> bool:
+    """Whether a file holds at least one answer."""
+    return next(_answers(path), None) is not None
+
+
 def write_scored_answers(path: Path, answers: Sequence[ScoredAnswer]) -> None:
     """Replace a file by these answers, atomically."""
     write_text(path, "".join(_line(answer) for answer in answers))

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import ConfigError
-from reinforcesight.model.options import ModelOptions
+from reinforcesight.model.options import ModelConfig, ModelOptions
 from reinforcesight.protocol import Protocol
 
 # Commit of nyu-visionx/CV-Bench with separate 2D and 3D files.
@@ -78,6 +78,12 @@ class EvaluateConfig(StrictConfig):
                 fix="give a file name that ends in .json",
             )
         return self
+
+    def model_config_at(self) -> ModelConfig:
+        """Which model is evaluated, and how it is loaded."""
+        return self.model.at(str(self.model_path)).model_copy(
+            update={"revision": self.revision or self.model.revision}
+        )
 
     @property
     def token_limit(self) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import column_names, parquet_rows
-from reinforcesight.errors import ConfigError, InputError, require_module
+from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.config import CV_BENCH_REVISION
 from reinforcesight.eval.items import (
     Benchmark,
@@ -28,6 +28,7 @@ from reinforcesight.eval.items import (
     strip_instruction,
     type_of,
 )
+from reinforcesight.hub import download_snapshot
 from reinforcesight.jobs.files import file_hash, json_hash
 from reinforcesight.protocol import LETTERS, option_lines, with_options
 
@@ -119,19 +120,8 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
 
 
 def _download(repository: str, revision: str) -> Path:
-    hub = require_module("huggingface_hub", extra="train")
-    http = require_module("httpx", extra="train")  # the hub's client raises its errors
-    try:
-        folder = hub.snapshot_download(
-            repository, repo_type="dataset", revision=revision, allow_patterns=["*.parquet", "data/*.parquet"]
-        )
-    except (OSError, ValueError, http.HTTPError) as error:
-        raise InputError(
-            f"the benchmark can't be downloaded: {type(error).__name__}",
-            where=f"{repository}@{revision}",
-            fix="check the network, or download it on another machine and give its folder as --benchmark",
-        ) from error
-    return Path(folder)
+    patterns = ("*.parquet", "data/*.parquet")
+    return download_snapshot(repository, revision, patterns, what="benchmark", kind="dataset")
 
 
 def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:

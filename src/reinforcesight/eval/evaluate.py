@@ -138,10 +138,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
     if config.engine == "replay":
         assert config.answers is not None
         return ReplayEngine(config.answers)
-    options = (
-        config.model if config.revision is None else config.model.model_copy(update={"revision": config.revision})
-    )
-    model = options.at(str(config.model_path))
+    model = config.model_config_at()
     if config.engine == "transformers":
         return TransformersEngine(model, decoding, config.batch_size)
     if processes.world > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError, OutputError, require_module
+from reinforcesight.hub import download_snapshot
 from reinforcesight.jobs.files import atomic_folder
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
@@ -79,13 +80,7 @@ def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
     """Copy the base's own processor files, from its folder or the hub; returns their names, none if it has none."""
     folder = Path(base.base)
     if not folder.is_dir():
-        hub = require_module("huggingface_hub", extra="train")
-        try:
-            folder = Path(
-                hub.snapshot_download(base.base, revision=base.base_revision, allow_patterns=list(PROCESSOR_FILES))
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"the base's processor files can't be fetched: {error}", where=base.base) from error
+        folder = download_snapshot(base.base, base.base_revision, PROCESSOR_FILES, what="base's processor")
     present = [name for name in PROCESSOR_FILES if (folder / name).is_file()]
     for name in present:
         shutil.copyfile(folder / name, output / name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
+from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.environment import versions
 from reinforcesight.model.options import ModelConfig, ModelSource
 from reinforcesight.model.weights import check_adapter, check_loaded, check_weight_files
@@ -152,7 +153,7 @@ def find_source(config: ModelConfig) -> ModelSource:
         adapter = _read_json(folder / "adapter_config.json")
         adapter_revision = None
     else:
-        if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") != 1:
+        if not is_hub_id(path):
             raise InputError("no such model folder", where=path, fix="give a folder, a hub id (owner/name) or nano")
         found = _hub_adapter_config(path, config.revision)
         if found is None:

@@ -1,7 +1,6 @@
-"""TRL's check of the sections ``sft.trainer`` and ``grpo.trainer``, before the first stage.
+"""The check of a run before its first stage (``python -m reinforcesight.story.check CONFIG``).
 
-It happens in a separate process (``python -m reinforcesight.story.check CONFIG``), so that torch is not loaded in the
-one that watches the stages.
+It is a separate process, so that torch is not loaded in the one that watches the stages.
 """
 
 from __future__ import annotations
@@ -9,43 +8,69 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from reinforcesight.config import load_config
-from reinforcesight.errors import ConfigError
+from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
+from reinforcesight.preflight import (
+    check_benchmark,
+    check_generate,
+    check_model,
+    check_room,
+    dataset_bytes,
+    refuse_other_things,
+    require_extra,
+    training_bytes,
+)
 from reinforcesight.story.config import RunConfig
 
+_KINDS = {kind.__name__: kind for kind in (ConfigError, InputError, OutputError)}
 
-def check_training(settings: Path) -> None:
-    """Check the settings of a run against TRL, if TRL is installed.
 
-    Raises:
-        ConfigError: TRL has no such argument, or a value has the wrong type.
-    """
-    if find_spec("trl") is None:
-        return
+# Any of these says that a folder is a run's.
+RUN_FILES = ("run.json", "config.yaml", ".lock")
+
+
+def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
+    """Check all stages; a model and benchmarks from the hub are downloaded now. Returns facts, one a line."""
+    refuse_other_things(config.output, RUN_FILES)
+    made = [entry for entry in config.benchmarks.values() if not isinstance(entry, str)]
+    for part in (config.generate, *made):
+        check_generate(part)
+    require_extra("train", "torch", "transformers", "trl", "peft", "accelerate")
+    config.sft.checked_trainer("sft.trainer")
+    config.grpo.checked_trainer("grpo.trainer")
+    weights, model = check_model(config.sft.model.at(config.base))
+    given = [check_benchmark(config.evaluate, entry) for entry in config.benchmarks.values() if isinstance(entry, str)]
+    needed = sum(dataset_bytes(part) for part in (config.generate, *made) if not part.output.exists())
+    trainings = (part for part in (config.sft, config.grpo) if not Path(part.output).exists())
+    needed += sum(training_bytes(part, weights) for part in trainings)
+    return [model, *given, check_room(config.output, needed)]
+
+
+def check_before_first_stage(settings: Path) -> None:
+    """Check a run's settings, model, benchmarks, device and disk; raises the first problem."""
     done = subprocess.run(
         [sys.executable, "-m", "reinforcesight.story.check", str(settings)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
     # A process that fails in another way says nothing about the settings; the stage itself will.
     if done.stdout.startswith("{"):
-        raise ConfigError(**json.loads(done.stdout))
+        problem = json.loads(done.stdout)
+        raise _KINDS.get(problem.pop("kind"), ReinforceSightError)(**problem)
 
 
 def main(settings: Path) -> None:
     """Print the first problem as a JSON object, if there is one."""
-    config = load_config(RunConfig, settings)
     try:
-        config.sft.checked_trainer("sft.trainer")
-        config.grpo.checked_trainer("grpo.trainer")
-    except ConfigError as error:
-        click.echo(json.dumps({"what": error.what, "where": error.where, "fix": error.fix}))
+        check_run(load_config(RunConfig, settings))
+    except ReinforceSightError as error:
+        problem = {"kind": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix}
+        click.echo(json.dumps(problem))
 
 
 if __name__ == "__main__":

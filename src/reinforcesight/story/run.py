@@ -19,9 +19,10 @@ from reinforcesight.errors import EXIT_FAILED, EXIT_USER_ERROR, OutputError, Rei
 from reinforcesight.jobs.child import run_child
 from reinforcesight.jobs.environment import now
 from reinforcesight.jobs.files import cannot_write, json_hash, locked, write_text
-from reinforcesight.jobs.progress import duration, gigabytes
+from reinforcesight.jobs.progress import announce, duration, gigabytes
 from reinforcesight.jobs.signals import NotedSignals, signal_name
-from reinforcesight.story.check import check_training
+from reinforcesight.preflight import refuse_other_things
+from reinforcesight.story.check import RUN_FILES, check_before_first_stage
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.stages import STAGE_NAMES, STAGES, Stage, inputs_of
 from reinforcesight.story.state import (
@@ -63,7 +64,7 @@ def run_story(config: RunConfig) -> RunResult:
     Raises:
         StageError: A stage failed or was killed. Finished work is kept; the same command continues.
         OutputError: The folder can't be written to, or another run uses it.
-        ConfigError: TRL refuses an argument in ``sft.trainer`` or ``grpo.trainer``.
+        ReinforceSightError: The check before the first stage found a problem.
     """
     started = time.monotonic()
     done: list[str] = []
@@ -72,7 +73,8 @@ def run_story(config: RunConfig) -> RunResult:
         _write_settings(config)
         run = _Run(config, read_state(config.folder.state, __version__), lock, signals, View(STAGES))
         if _training_is_new(config, run.state):
-            check_training(config.folder.settings)
+            announce("checking model, benchmarks, settings and disk space before the first stage")
+            check_before_first_stage(config.folder.settings)
         fingerprints: dict[str, str] = {}
         for stage in STAGES:
             inputs = inputs_of(stage, config, fingerprints, __version__) if _is_asked(stage, config) else None
@@ -259,6 +261,7 @@ def _held(config: RunConfig) -> Iterator[int]:
         click.echo("waiting for an earlier run in this folder to end", err=True)
 
     with contextlib.ExitStack() as stack:
+        refuse_other_things(config.output, RUN_FILES)
         try:
             config.output.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(locked(config.folder.lock, wait=_LONGEST_WAIT, on_wait=on_wait))

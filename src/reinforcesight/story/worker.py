@@ -18,6 +18,7 @@ from reinforcesight.config import load_config
 from reinforcesight.errors import ReinforceSightError
 from reinforcesight.jobs.events import events_pipe, send_event
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
+from reinforcesight.jobs.startup import settle_process
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.stages import stage_named
 
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> int:
     path, name = arguments
     events_pipe()  # before the stage starts processes, which must not inherit it
     _end_with_parent()
+    settle_process()
     try:
         with stop_on_signals():
             config = load_config(RunConfig, Path(path))

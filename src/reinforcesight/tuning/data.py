@@ -19,6 +19,7 @@ from PIL import Image
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from reinforcesight.errors import InputError
+from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.files import files_hash
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.chat import training_texts
@@ -85,7 +86,7 @@ def _open_parquet(files: list[str]) -> Dataset:
 
 
 def _open_hub(dataset: str) -> tuple[dict[str, Dataset], str]:
-    if dataset.count("/") != 1 or dataset.startswith((".", "/", "~")):
+    if not is_hub_id(dataset):
         raise InputError("no such data set folder", where=dataset, fix="make one with: reinforcesight generate")
     try:
         splits = load_dataset(dataset)
