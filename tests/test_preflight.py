@@ -52,7 +52,7 @@ def test_nothing_stands_in_the_way(arguments: list[str], folder: Path, capsys: p
         ([*SFT, "--output", "mine"], "holds other things, such as thesis.tex"),
         ([*SFT, "--output", "file.json"], "the output is a file"),
         ([*SFT, "--model_path", "models/none"], "no such model folder"),
-        ([*SFT, "--model_path", "cut"], "no safetensors weights"),
+        ([*SFT, "--model_path", "cut"], "safetensors"),
         ([*SFT, "--set", "model.device=cuda:7"], "CUDA"),
         ([*SFT, "--warmup_step", "3"], "did you mean 'warmup_steps'"),
         ([*GRPO, "--output", "mine"], "holds other things"),

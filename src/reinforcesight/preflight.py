@@ -48,15 +48,17 @@ def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[st
 
 def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[str]:
     """Extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
-    from reinforcesight.data_gen.dataset.reader import count_rows, find_files
+    from reinforcesight.data_gen.dataset.reader import find_files, open_file
     from reinforcesight.hub import is_hub_id
 
     require_extra("train", "torch", "transformers", "trl", "peft", "accelerate")
     refuse_other_things(Path(config.output), _TRAINING_FILES)
     facts = []
     if not is_hub_id(config.dataset):
-        files = find_files(Path(config.dataset))
-        rows = {s: sum(count_rows(f) for f in files if f.split == s) for s in ("train", "validation")}
+        rows = {"train": 0, "validation": 0, "test": 0}
+        for file in find_files(Path(config.dataset)):
+            with open_file(file.path) as parquet:
+                rows[file.split] += parquet.metadata.num_rows
         if not rows["train"]:
             raise InputError("the data set has no training questions", where=config.dataset, fix="generate another")
         facts.append(f"data set: {rows['train']:,} training and {rows['validation']:,} validation questions")
@@ -120,12 +122,14 @@ def check_model(config: ModelConfig) -> tuple[int, str]:
     from reinforcesight.devices import pick_device
     from reinforcesight.hub import download_snapshot
     from reinforcesight.model.load import check_remote_code, find_source
+    from reinforcesight.model.weights import check_weight_files
 
     device = pick_device(config.device)
     if config.quantization != "none":
         require_extra("quantization", "bitsandbytes")
     source = find_source(config)
-    check_remote_code(config, source.base)
+    check_remote_code(config, source)
+    check_weight_files(source)
     folder = Path(source.base)
     if not folder.is_dir():
         folder = download_snapshot(source.base, source.base_revision, _WEIGHTS, what="model")
