@@ -284,9 +284,19 @@ def test_total_by_gate():
         return round(score_completion(text, row(), RewardConfig(gate=gate)).total, 6)
 
     right, lucky, wrong, bare = says(TRUE), says(FALSE), says(TRUE, "(B) right"), "(A) left"
-    assert [total(t, Gate.REASONING) for t in (right, lucky, wrong, bare)] == [1.7, 0.2, 0.2, 0]
-    assert [total(t, Gate.ANSWER) for t in (right, lucky, wrong, bare)] == [1.7, 0.9, 0.2, 0]
-    assert [total(t, Gate.OFF) for t in (right, lucky, wrong, bare)] == [1.7, 0.9, 0.5, 1.1]
+    unread, both = says("Plain to see."), says(f"{TRUE} {FALSE}")
+    texts = (right, lucky, wrong, bare, unread, both)
+    assert [total(t, Gate.REASONING) for t in texts] == [1.7, 0.2, 0.2, 0, 0.2, 0.2]
+    assert [total(t, Gate.LEARNING) for t in texts] == [1.7, 0.2, 0.2, 0, 1.2, 0.2]
+    assert [total(t, Gate.ANSWER) for t in texts] == [1.7, 0.9, 0.2, 0, 1.2, 1.2]
+    assert [total(t, Gate.OFF) for t in texts] == [1.7, 0.9, 0.5, 1.1, 1.2, 1.2]
+
+
+def test_a_right_answer_in_free_wording_never_earns_less_than_an_honest_wrong_one():
+    wrong = score_completion(says(FALSE, "(B) right"), row()).total
+    free = "A glance shows that our feline friend has taken the near-left place."
+    assert score_completion(says(free), row()).total >= wrong
+    assert score_completion(says(f"{TRUE} Well, or so I thought: {FALSE}"), row()).total >= wrong
 
 
 def test_gate_closes_without_accuracy_or_format():
@@ -385,7 +395,7 @@ def test_batches_are_kept_apart():
     other = row(answer="(B)")
     right, wrong = total(**batch(says(TRUE)))[0], total(**batch(says(TRUE), data=other))[0]
     assert right > wrong
-    assert total(**batch(says(TRUE), says("I look."))) == [right, pytest.approx(0.1)]
+    assert total(**batch(says(TRUE), says("I look."))) == [right, pytest.approx(0.2)]
     assert total(**batch()) == []
 
 
@@ -396,7 +406,8 @@ def test_log():
         log_metric=metrics.__setitem__,
         log_extra=extra.__setitem__,
     )
-    assert metrics["reward/answer_readable"] == 0.5
+    assert metrics["reward/answer_readable"] == metrics["reward/claims_read"] == metrics["reward/right"] == 0.5
+    assert metrics["reward/right_counts"] == 0.5
     assert metrics["reward/claims_supported"] == metrics["reward/claims_contradicted"] == 0.5
     assert extra == {"answer_read": ["A", "none"], "claims": ["left: supported; below: contradicted", ""]}
 

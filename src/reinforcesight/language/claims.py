@@ -1,91 +1,21 @@
-"""The phrases by which a text claims a relation, and the one reader of such claims.
+"""The one reader of claims: which relations between objects a text states.
 
-A claim is ``{subject} [is] [adverb] PHRASE {reference}``, as in "the red chair is clearly to the left of the table".
-Reasoning is written with :data:`CLAIM_PHRASES`. The reader knows more spellings, since models word things in more
-ways than our data; it goes over the words once, and leaves out what a text asks, supposes, offers as one of two, or
-denies. The audit and the reward both use it.
+A sentence is written as a row of tags, one for each word or phrase of the tables in
+:mod:`reinforcesight.language.phrases`, and a few regular expressions over these rows find who is compared with whom.
+docs/claims.md explains the tags and the steps. The audit and the reward both use this reader.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain
 from typing import Generic, TypeVar
 
-from reinforcesight.language.names import bare_name
-from reinforcesight.language.vocabulary import other_names, word_set
-from reinforcesight.relations.kinds import Relation
-
-# ``{anchor}`` is the place of the third object. Phrases that end in "than" are comparative and take other adverbs.
-CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
-    Relation.LEFT: ("to the left of", "left of", "farther to the left than"),
-    Relation.RIGHT: ("to the right of", "right of", "farther to the right than"),
-    Relation.ABOVE: ("above", "higher up than", "higher in the picture than"),
-    Relation.BELOW: ("below", "lower down than", "lower in the picture than"),
-    Relation.IN_FRONT: ("in front of", "closer to the camera than", "nearer to the camera than"),
-    Relation.BEHIND: ("behind", "farther from the camera than", "farther back than"),
-    Relation.CLOSER: ("closer to {anchor} than", "nearer to {anchor} than"),
-    Relation.FARTHER: ("farther from {anchor} than", "farther away from {anchor} than"),
-}
-# Adverbs by strength (a plain claim, a clear one, a strong one), for positions and for comparatives.
-_ADVERBS_BY_STRENGTH: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "position": (("",), ("clearly", "plainly"), ("far", "well")),
-    "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
-}
-
-
-def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
-    """Adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
-    return _ADVERBS_BY_STRENGTH["comparative" if phrase.endswith(" than") else "position"][strength]
-
-
-# --- the reader -------------------------------------------------------------------------------------------------
-
-
-_MORE_PHRASES: dict[Relation, tuple[str, ...]] = {
-    Relation.LEFT: ("on the left of", "on the left side of", "to the left side of", "more to the left than"),
-    Relation.RIGHT: (
-        "on the right of",
-        "on the right side of",
-        "to the right side of",
-        "more to the right than",
-    ),
-    Relation.ABOVE: ("higher than", "higher up in the picture than"),
-    Relation.BELOW: ("lower than", "lower down in the picture than", "under", "beneath", "underneath"),
-    Relation.IN_FRONT: ("more in front than",),
-    Relation.BEHIND: ("farther away from the camera than", "farther away than", "deeper in the scene than"),
-}
-_SPELLINGS = {
-    "farther": ("farther", "further"),
-    "nearer": ("nearer", "closer"),
-    "camera": ("camera", "viewer", "observer"),
-    "picture": ("picture", "image", "photo"),
-}
-_ARTICLES = word_set("the a an")
-_VERBS = word_set("is are was were lies lie sits sit stands stand appears appear seems seem looks look")
-_ADVERBS = frozenset(
-    word for kind in _ADVERBS_BY_STRENGTH.values() for group in kind for word in group if word
-) | word_set(
-    "slightly just directly also still visibly definitely somewhat even indeed actually therefore thus more situated "
-    "positioned located placed"
-)
-# "appears to be located": "to" and "be" come between the verb and the phrase.
-_BETWEEN = _VERBS | _ADVERBS | word_set("to be")
-_CLAUSE_ENDS = frozenset((*".;:!?,", "so", "hence", "therefore", "thus", "while", "but", "and"))
-_SENTENCE_ENDS = frozenset(".!?")
-_UNCLAIMED = word_set(
-    "not never no nobody cannot false untrue wrong incorrect deny denies whether if unless suppose supposing assume "
-    "assuming imagine either neither or nor maybe perhaps possibly could might may would asks asked opposite"
-)
-_AUXILIARIES = word_set("is are was were do does did can could would might may")
-_DENIALS = word_set("not false untrue wrong incorrect")
-_LOOK_BACK = 40  # words within which a clause is searched for "not", "whether" and the like
-
-_TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-NOT_AN_OBJECT, UNCLEAR = -1, -2
+from reinforcesight.language.mentions import Words
+from reinforcesight.language.tags import TaggedSentence, tag_sentences
+from reinforcesight.relations.kinds import Axis, Relation
 
 Id = TypeVar("Id", bound=Hashable)
 
@@ -107,233 +37,374 @@ class Claim(Generic[Id]):
     tokens: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text as words and signs; each mention of an object is one word.
+_SUBJECT = re.compile(
+    r"(?<![pPqtkHDnu])(?<![pPqtkHDn]x)(?<!pw)(?P<s>[mio])"  # "the mug", not "next to the mug", "than the tall mug"
+    r"(?:[pP]g?x?[mio]|pg?[xj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
+    r"|,w[be]*g?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
+    r"|,?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
+    r"|,x{1,4},)??"  # ", a tall one,"
+    r",?w?(?:[be][beg]*(?:xw?[be]*)?|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
+)
+_CARRIED = re.compile(r"[,&Ba](?:[be][beg]*)?(?:xw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
+_BEFORE_FRONTED = re.compile(r"(?:\A|[,&Bwya])[xg]?\Z")  # "To the left of", "and behind"
+_COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
+_ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
+_TO = r"(?:(?P<v>[vc])|(?P<e>E)|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
 
-    Attributes:
-        words: Lower case; a mention is replaced by a made-up word for its object that starts with ``_q``.
-        targets: Position of the mentioned object in the scene, ``UNCLEAR`` if a name fits several objects,
-            ``NOT_AN_OBJECT`` for all other words.
-        tokens: For each mention, by its position in ``words``, the first token of the text and the one after its
-            last: :func:`character_spans` gives the characters.
-    """
+_PLACE = re.compile(
+    r"P(?:z(?=m[beg]))?x?(?P<o>[mio])(?![sxj])"
+)  # "to the left of the lamp", "... of where the lamp is"
+_FRONTED = re.compile(
+    r"Px?(?P<o>[mio]),?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
+    r"|x?(?P<t>m)(?=[beg]{1,3}(?:\Z|[,&Bpg])))"  # "behind the lamp, the mug is standing"
+)
+_COMPARED = re.compile(  # "closer (to the camera) than the lamp (is)", "closer to the lamp than to the chair"
+    r"[CA]x{0,2}" + _TO + r"(?:[be]*,?k|t[be]*(?P<q>q)?)x?(?P<o>[mio])(?![sxj])(?:[be]*(?P<v2>[vc]))?"
+)
+_ALONE = re.compile(
+    r"[CA]x{0,2}" + _TO + r"(?=\Z|[,&BapgG])|P(?=\Z|[,&Ba])"
+)  # "closer", "in the foreground", "behind"
+_TURNED = re.compile(  # "the closer one (to the camera) is the mug"
+    r"Cx{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?w?[be]+(?P<s>[mi])(?=\Z|[,&Ba])"
+)
+_HIDING = re.compile(r"[HD]x?(?P<o>[mio])(?![sxj])")  # "hides the lamp", "hidden by the lamp"
+_OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
+_OWNED = re.compile(r"Lx?[be]+(?P<s>m)(?=\Z|[,&Ba])")  # "left is the mug" of "on the lamp's left is the mug"
+_CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
+_WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
+    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]+(?=U)(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
+)
+_WAYS_TO_CAMERA = re.compile(r"G[pv]*[q&]x?(?P<s>m)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)")
 
-    words: list[str]
-    targets: list[int]
-    tokens: dict[int, tuple[int, int]]
+# Where nothing is claimed.
+_HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)[miu]")
+_DENIED_BEFORE = re.compile(r"(?:[nfd][^,&Ba]*|[hZ][^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
+_DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&B]*[hRZ]|,?B[^mPCAHDL]*[hf]")
+_ASKED = re.compile(r"(?:\A|[,&Bwa])b+\Z")  # "is the mug left of the lamp"
+_TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
+    r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
+)
+_WINDOW = 24  # tags before a relation word in which its subject is looked for
+
+_DISTANCE = {Relation.IN_FRONT: Relation.CLOSER, Relation.BEHIND: Relation.FARTHER}
 
 
-def asked_mentions(names: Mapping[Id, str], colours: Mapping[Id, str]) -> dict[str, Id]:
-    """How a question's own objects may be written in its reasoning.
+@dataclass(slots=True)
+class _Found:
+    """A claim at its place in a sentence: first and last tag, and the tags of subject and reference."""
+
+    claim: Claim[int]
+    first: int
+    last: int
+    seeming: bool = False
+
+
+def read_claims(text: Words, pair: tuple[int, int] | None = None, anchor: int | None = None) -> list[Claim[int]]:
+    """Claims that are stated: not asked, supposed, quoted, offered as one of two, doubted or denied.
 
     Args:
-        names: Object to name: subject, reference and anchor of the question.
-        colours: Object to the colour of the box drawn around it ("boxes" of the question's evidence).
+        text: The text, split by a :class:`~reinforcesight.language.mentions.MentionTable`.
+        pair: The two objects that the question compares: "the mug is closer" then means closer than the other one.
+            Otherwise the other one is known only in a text that mentions just two objects.
+        anchor: The object that the question measures distances to: "closer" alone then means closer to it.
     """
-    bare = {item: bare_name(name) for item, name in names.items()}
-    mentions = {f"{bare[item]} in the {colour} box": item for item, colour in colours.items()}
-    counts = Counter(name.casefold() for name in bare.values())
-    return mentions | {name: item for item, name in bare.items() if counts[name.casefold()] == 1}
+    return _Reader(text, pair, anchor).read()
 
 
-def scene_mentions(
-    names: Sequence[str],
-    ambiguous: Sequence[bool],
-    asked: Iterable[int],
-    colours: Mapping[int, str],
-) -> dict[str, int]:
-    """How the objects of a scene may be written: by a name or synonym that fits no other object, or by a drawn box.
+class _Reader:
+    def __init__(self, text: Words, pair: tuple[int, int] | None, anchor: int | None) -> None:
+        self._text = text
+        self._anchor = anchor
+        mentioned = {target for target in text.targets if target >= 0}
+        self._pair = pair if pair is not None else tuple(mentioned) if len(mentioned) == 2 else None
+        # What pronouns may mean: the first object of the sentence before, and all of its objects.
+        self._topic: int | None = None
+        self._recent: set[int] = set()
+        self._first_tokens: list[int] = []
+        # Axis and object to where in the picture it is said to be.
+        self._sides: dict[tuple[Axis, int], tuple[Relation, int] | None] = {}
 
-    Args:
-        names: Names of the scene's objects.
-        ambiguous: Which of them fit several objects: :func:`~reinforcesight.language.names.ambiguous_names`.
-        asked: Positions of the objects that the question is about: its own wording makes clear which is meant.
-        colours: Position to the colour of the box drawn around it.
-    """
-    bare = [bare_name(name).lower() for name in names]
-    found = {name: UNCLEAR if ambiguous[index] else index for index, name in enumerate(bare)}
-    own = {index: bare[index] for index in asked}
-    found |= dict.fromkeys(own.values(), UNCLEAR)
-    found |= asked_mentions(own, {index: colour for index, colour in colours.items() if index in own})
-    for index, colour in colours.items():
-        for written in (f"{bare[index]} ({colour} box)", f"object in the {colour} box", f"{colour} box"):
-            found.setdefault(written, index)
-    synonyms: dict[str, int] = {}
-    for index, name in enumerate(bare):
-        for other in other_names(name):
-            synonyms[other] = index if synonyms.get(other, index) == index else UNCLEAR
-    return synonyms | found
+    def read(self) -> list[Claim[int]]:
+        found: list[Claim[int]] = []
+        before: list[Claim[int]] = []
+        for sentence in tag_sentences(self._text):
+            stated = self._stated(sentence)
+            if _TAKES_BACK.match(sentence.tags):
+                before = []
+            elif sentence.tags.startswith("B"):
+                opposite = {_key(claim, turned=True) for claim in stated}
+                before = [claim for claim in before if _key(claim) not in opposite]
+            found += before
+            before = stated
+            self._remember(sentence)
+        found += before
+        found += self._claims_of_sides({_key(claim) for claim in found})
+        return sorted(found, key=lambda claim: claim.tokens)
 
+    def _stated(self, sentence: TaggedSentence) -> list[Claim[int]]:
+        tags = sentence.tags
+        if not sentence.relations or sentence.asks or "M" in tags:
+            return []
+        found: list[_Found] = []
+        for at in sentence.relations:
+            found += self._claims_at(sentence, at)
+        if "G" in tags and "U" in tags:
+            found += self._claims_of_ways(sentence)
+        claims = [item.claim for item in found if _counts(tags, item)]
+        opposite = {_key(claim, turned=True) for claim in claims}
+        return [claim for claim in claims if _key(claim) not in opposite]
 
-class MentionTable:
-    """Finds mentions of objects in texts.
+    def _claims_at(self, sentence: TaggedSentence, at: int) -> list[_Found]:
+        """What one relation word claims."""
+        tags, kind = sentence.tags, sentence.tags[at]
+        subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
+        if kind in "EU":
+            return []
+        if kind == "L":
+            owner = _OWNER.search(tags, max(0, at - 4), at)
+            subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start()) if owner else None
+            return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
+        if kind in "HD":
+            return self._claims(sentence, at, subject, _HIDING.match(tags, at))
+        if kind == "C" and _CAMERA_IS.search(tags, max(0, at - 4), at):
+            return self._from_camera(sentence, at)
+        if subject is None and kind == "P" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
+            fronted = _FRONTED.match(tags, at)
+            if fronted:
+                return self._claims(sentence, at, fronted, fronted)
+        if subject is None and kind == "C":
+            turned = _TURNED.match(tags, at)
+            if turned:
+                return self._claims(sentence, at, turned, turned)
+        after = _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
+        if subject is None:
+            subject = _CARRIED.search(tags, max(0, at - 8), at)
+        return self._claims(sentence, at, subject, after)
 
-    Args:
-        mentions: Name without article to the object's position in the scene, or ``UNCLEAR``.
-    """
+    def _claims(
+        self, sentence: TaggedSentence, at: int, subject: re.Match[str] | None, after: re.Match[str] | None
+    ) -> list[_Found]:
+        """The claims of a relation word whose subject and object two expressions have found."""
+        if subject is None or after is None:
+            return []
+        tags = sentence.tags
+        place = _position(subject, "s", "t")
+        if place is None:
+            place = _carried_subject(tags, at)
+        if place is None:
+            return []
+        found: list[_Found] = []
+        for who in _joined_subjects(tags, place):
+            item = self._one_claim(sentence, at, who, subject, after)
+            if item is not None:
+                found.append(item)
+        return found
 
-    def __init__(self, mentions: Mapping[str, int]) -> None:
-        first: dict[str, list[tuple[list[str], int, str]]] = {}
-        for name in sorted(mentions, key=lambda name: (-len(_TOKEN.findall(name)), name)):
-            tokens = _TOKEN.findall(name.lower())
-            if tokens:
-                target = mentions[name]
-                first.setdefault(tokens[0], []).append((tokens, target, _stand_in(target)))
-        self._first = first
-
-    def split(self, text: str) -> Words:
-        """Take a text apart. Longer names win over shorter ones."""
-        # Plain lists of strings; positions are computed only for the claims that are found, to keep rollouts fast.
-        tokens = _TOKEN.findall(_lower(text))
-        first = self._first
-        words: list[str] = []
-        targets: list[int] = []
-        mentioned: dict[int, tuple[int, int]] = {}
-        position = 0
-        for at in [at for at, token in enumerate(tokens) if token in first]:
-            if at < position:
-                continue
-            for name, target, stand_in in first[tokens[at]]:
-                end = at + len(name)
-                if tokens[at:end] == name:
-                    words += tokens[position:at]
-                    targets += [NOT_AN_OBJECT] * (at - position)
-                    mentioned[len(words)] = (at, end)
-                    words.append(stand_in)
-                    targets.append(target)
-                    position = end
-                    break
-        words += tokens[position:]
-        targets += [NOT_AN_OBJECT] * (len(tokens) - position)
-        return Words(words, targets, mentioned)
-
-
-def _lower(text: str) -> str:
-    """Lower case of the same length: the few letters that would become two (such as İ) stay as they are."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
-
-
-def character_spans(text: str, token_spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Characters that stretches of tokens (first, one after last) take up in a text."""
-    wanted = list(token_spans)
-    firsts = {first: 0 for first, _ in wanted}
-    lasts = {end - 1: 0 for _, end in wanted}
-    for at, match in enumerate(_TOKEN.finditer(_lower(text))):
-        if at in firsts:
-            firsts[at] = match.start()
-        if at in lasts:
-            lasts[at] = match.end()
-    return {(first, end): (firsts[first], lasts[end - 1]) for first, end in wanted}
-
-
-def _stand_in(target: int) -> str:
-    """A word for an object that no number word or unit can be read in."""
-    letters = ""
-    while target >= 0:
-        letters += chr(ord("a") + target % 26)
-        target = target // 26 - 1
-    return f"_q{letters}"
-
-
-def _phrase_table() -> dict[str, tuple[tuple[tuple[str, ...], Relation], ...]]:
-    """First word to the phrases that start with it, longest first; ``{anchor}`` is the third object's slot."""
-    found: dict[tuple[str, ...], Relation] = {}
-    for table in (CLAIM_PHRASES, _MORE_PHRASES):
-        for relation, phrases in table.items():
-            for phrase in phrases:
-                for words in product(*(_SPELLINGS.get(word, (word,)) for word in phrase.split())):
-                    found[words] = relation
-    first: dict[str, list[tuple[tuple[str, ...], Relation]]] = {}
-    for words, relation in sorted(found.items(), key=lambda item: -len(item[0])):
-        first.setdefault(words[0], []).append((words, relation))
-    return {word: tuple(phrases) for word, phrases in first.items()}
-
-
-_PHRASES = _phrase_table()
-
-
-def read_claims(text: Words) -> list[Claim[int]]:
-    """Claims that are stated: not asked, supposed, offered as one of two, or denied."""
-    words, targets = text.words, text.targets
-    found: list[Claim[int]] = []
-    last_reference = -1
-    position, count = 0, len(words)
-    while position < count:
-        for phrase, relation in _PHRASES.get(words[position], ()):
-            matched = _match_phrase(text, position, phrase)
-            if matched is None:
-                continue
-            after, anchor = matched
-            opening = position
-            reference = after + 1 if after < count and words[after] in _ARTICLES else after
-            subject = position - 1
-            while subject >= 0 and words[subject] in _BETWEEN:
-                subject -= 1
-            position = after - 1
-            if (
-                reference < count
-                and targets[reference] >= 0
-                and subject >= 0
-                and targets[subject] >= 0
-                and subject != last_reference  # "the lamp behind the chair is left of": the lamp or the chair?
-                and _is_stated(words, subject, opening, reference)
-            ):
-                claim = Claim(
-                    relation,
-                    targets[subject],
-                    targets[reference],
-                    anchor,
-                    (text.tokens[subject][0], text.tokens[reference][1]),
-                )
-                found.append(claim)
-            last_reference = reference
-            break
-        position += 1
-    return found
-
-
-def _match_phrase(text: Words, position: int, phrase: Iterable[str]) -> tuple[int, int | None] | None:
-    """Position after a phrase and the object in its slot, or ``None`` if the phrase is not at this position."""
-    words, count = text.words, len(text.words)
-    anchor: int | None = None
-    for part in phrase:
-        if part == "{anchor}":
-            if position < count and words[position] in _ARTICLES:
-                position += 1
-            if position >= count or text.targets[position] < 0:
-                return None
-            anchor = text.targets[position]
-        elif position >= count or words[position] != part:
+    def _one_claim(
+        self, sentence: TaggedSentence, at: int, place: int, subject: re.Match[str], after: re.Match[str]
+    ) -> _Found | None:
+        """The claim of the relation word at ``at`` about the mention or pronoun at ``place``."""
+        tags, relation = sentence.tags, sentence.relations[at]
+        who = self._object(sentence, place, set(), as_subject=True)
+        if who is None or self._belongs_to_another(sentence, place):
             return None
-        position += 1
-    return position, anchor
+        reference_at, compared_at = _position(after, "o"), _position(subject, "k")
+        before = _COMPARED_BEFORE.search(tags, max(0, place - 6), place)
+        if compared_at is None and before:
+            compared_at = before.start("k")
+        seeming = "e" in tags[place:at]
+        first, last = min(place, at), max(after.end() - 1, place)
+        if reference_at is None and compared_at is None:
+            if tags[at] == "A":
+                self._note_side(sentence, who, relation, (first, at))
+            joined = len(_joined_subjects(tags, place)) > 1
+            if joined or (tags[at] == "A" and relation.axis is not Axis.DEPTH):
+                return None
+        taken = {who} | {
+            self._text.targets[sentence.at[p]] for p in (reference_at,) if p is not None and tags[p] == "m"
+        }
+        anchor_at, anchor = _position(after, "z"), None
+        if tags[at] == "C" and relation in _DISTANCE and _position(after, "v", "v2", "e") is None:
+            ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
+            if anchor_at is None and ahead:
+                anchor_at = ahead.start("z")
+            elif anchor_at is None and reference_at is not None:
+                anchor_at = compared_at
+            anchor = self._anchor if anchor_at is None else self._object(sentence, anchor_at, taken)
+        if anchor_at is not None and anchor is None:
+            return None
+        if reference_at is None:
+            reference_at = compared_at
+        if reference_at is not None:
+            reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
+            first, last = min(first, reference_at), max(last, reference_at)
+        elif anchor_at is None or anchor == self._anchor:
+            reference = self._other(who)
+        else:
+            return None  # "the mug is closer to the door": than what?
+        if _position(after, "e") is not None:
+            edge = sentence.relations[after.start("e")]
+            relation = edge if relation is Relation.IN_FRONT else edge.inverse
+        elif anchor is not None:
+            relation = _DISTANCE[relation]
+            if _position(after, "q") is not None:  # "the chair is closer to the lamp than to the door"
+                who, anchor = anchor, who
+        if reference is None or len({who, reference, anchor}) < 3:
+            return None
+        return self._found(sentence, Claim(relation, who, reference, anchor), (first, last), seeming=seeming)
+
+    def _belongs_to_another(self, sentence: TaggedSentence, place: int) -> bool:
+        """ "Someone holding the mug is": who is left of the lamp?"""
+        before = self._text.words[sentence.at[place] - 1] if place else ""
+        return sentence.tags[place - 1 : place] == "g" and before in ("the", "a", "an")
+
+    def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
+        """ "The camera is closer to the mug than to the lamp." """
+        after = _COMPARED.match(sentence.tags, at) or _ALONE.match(sentence.tags, at)
+        place = _position(after, "z") if after else None
+        if after is None or place is None:
+            return []
+        who, reference_at = self._object(sentence, place, set()), _position(after, "o")
+        if who is None:
+            return []
+        other = self._other(who) if reference_at is None else self._object(sentence, reference_at, {who})
+        if other is None or other == who:
+            return []
+        return [self._found(sentence, Claim(sentence.relations[at], who, other), (place, after.end() - 1))]
+
+    def _claims_of_ways(self, sentence: TaggedSentence) -> list[_Found]:
+        found: list[_Found] = []
+        for match in chain(_WAYS.finditer(sentence.tags), _WAYS_TO_CAMERA.finditer(sentence.tags)):
+            said = {
+                name: self._text.targets[sentence.at[match.start(name)]] for name in match.groupdict() if name != "u"
+            }
+            relation = sentence.relations[match.start("u")]
+            claim: Claim[int] | None = None
+            if "s" in said:
+                nearer = relation is Relation.CLOSER
+                claim = Claim(Relation.IN_FRONT if nearer else Relation.BEHIND, said["s"], said["o"])
+            elif len(shared := {said["a"], said["b"]} & {said["c"], said["d"]}) == 1:
+                (anchor,) = shared
+                first, second = (said[x] if said[y] == anchor else said[y] for x, y in ("ab", "cd"))
+                claim = Claim(relation, first, second, anchor)
+            if claim is not None and claim.subject != claim.reference:
+                found.append(self._found(sentence, claim, (match.start(), match.end() - 1)))
+        return found
+
+    def _found(
+        self, sentence: TaggedSentence, claim: Claim[int], tags: tuple[int, int], *, seeming: bool = False
+    ) -> _Found:
+        first, last = tags[0], min(tags[1], len(sentence.at) - 1)
+        span = (self._tokens(sentence, first)[0], self._tokens(sentence, last)[1])
+        return _Found(replace(claim, tokens=span), first, tags[1], seeming)
+
+    def _tokens(self, sentence: TaggedSentence, place: int) -> tuple[int, int]:
+        """First token of a tag's word, and the one after its last."""
+        if not self._first_tokens:
+            spans = (self._text.tokens.get(at, (0, 1)) for at in range(len(self._text.words)))
+            self._first_tokens = list(accumulate((end - start for start, end in spans), initial=0))
+        word = sentence.at[place]
+        return self._first_tokens[word], self._first_tokens[word + 1]
+
+    # --- who is meant ---
+
+    def _object(
+        self,
+        sentence: TaggedSentence,
+        place: int,
+        taken: set[int],
+        *,
+        as_subject: bool = False,
+        subject: int | None = None,
+    ) -> int | None:
+        """The object of a tag; ``None`` if a pronoun is unclear."""
+        kind = sentence.tags[place]
+        if kind == "m":
+            return self._text.targets[sentence.at[place]]
+        if kind == "o":
+            return self._other(subject) if subject is not None else None
+        mentioned = [(at, self._text.targets[sentence.at[at]]) for at in range(place) if sentence.tags[at] == "m"]
+        if as_subject:
+            if not mentioned:
+                return self._topic
+            first = mentioned[0][0]
+            return None if len(_joined_subjects(sentence.tags, first)) > 1 else mentioned[0][1]
+        open_ = {target for _, target in mentioned} - taken or self._recent - taken
+        return open_.pop() if len(open_) == 1 else None
+
+    def _other(self, who: int) -> int | None:
+        """The object that this one is compared with, if only one can be meant."""
+        if self._pair is None or who not in self._pair:
+            return None
+        return self._pair[1 - self._pair.index(who)]
+
+    def _remember(self, sentence: TaggedSentence) -> None:
+        places = [at for at, tag in enumerate(sentence.tags) if tag == "m"]
+        if not places:
+            return
+        first = places[0]
+        clear = len(_joined_subjects(sentence.tags, first)) == 1
+        self._topic = self._text.targets[sentence.at[first]] if clear else None
+        self._recent = {self._text.targets[sentence.at[at]] for at in places}
+
+    # --- sides of the picture ---
+
+    def _note_side(self, sentence: TaggedSentence, who: int, relation: Relation, tags: tuple[int, int]) -> None:
+        """ "The mug is on the left": a claim only with "the lamp is on the right"."""
+        if not _counts(sentence.tags, _Found(Claim(relation, who, who), *tags)):
+            return
+        key = (relation.axis, who)
+        token = self._tokens(sentence, tags[0])[0]
+        known = self._sides.get(key, (relation, token))
+        self._sides[key] = (relation, token) if known is not None and known[0] is relation else None
+
+    def _claims_of_sides(self, known: set[Claim[int]]) -> list[Claim[int]]:
+        found: list[Claim[int]] = []
+        sides = [(axis, who, side) for (axis, who), side in self._sides.items() if side is not None]
+        for axis, who, (relation, token) in sides:
+            for other_axis, other, (opposite, second) in sides:
+                if axis is other_axis and relation is axis.relations[0] and opposite is relation.inverse:
+                    first = min(token, second)
+                    claim = Claim(relation, who, other, None, (first, max(token, second) + 1))
+                    if not {_key(claim), _key(claim, turned=True)} & known:
+                        found.append(claim)
+        return found
 
 
-def _is_stated(words: list[str], subject: int, phrase: int, reference: int) -> bool:
-    """Whether a clause claims what it says."""
-    before = subject - 1
-    if before >= 0 and words[before] in _ARTICLES:
-        before -= 1
-    has_verb = any(word in _VERBS for word in words[subject + 1 : phrase])
-    if not has_verb and before >= 0 and words[before] in _AUXILIARIES:
-        return False  # "is the chair left of the table"
-    for at in range(before, max(-1, before - _LOOK_BACK), -1):
-        word = words[at]
-        if word in _CLAUSE_ENDS:
-            break
-        if word in _UNCLAIMED or word.endswith(("n't", "n’t")):
-            return False
-    following = words[reference + 1 : reference + 4]
-    if following:
-        if following[0] == "or":
-            return False
-        if following[0] in _VERBS and (following[1:2] and following[1] in _DENIALS):
-            return False
-        for word in words[reference + 1 : reference + 1 + 4 * _LOOK_BACK]:
-            if word in _SENTENCE_ENDS:
-                return word != "?"
-    return True
+def _counts(tags: str, found: _Found) -> bool:
+    """Whether the words around a claim let it stand."""
+    first, last = found.first, found.last
+    if _DENIED_BEFORE.search(tags, 0, first) or _DENIED_AFTER.match(tags, last + 1):
+        return False
+    asked = _ASKED.search(tags, max(0, first - 4), first)
+    if asked and not set(tags[first + 1 : last]) & {"b", "e"}:
+        return False
+    return not (found.seeming and ("B" in tags[last:] or tags[:first].endswith(("a", "a,"))))
+
+
+def _key(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
+    """One claim for "X left of Y" and "Y right of X"; ``turned``: the claim that contradicts it."""
+    relation = claim.relation.inverse if turned else claim.relation
+    if claim.subject <= claim.reference:
+        return Claim(relation, claim.subject, claim.reference, claim.anchor)
+    return Claim(relation.inverse, claim.reference, claim.subject, claim.anchor)
+
+
+def _position(match: re.Match[str], *names: str) -> int | None:
+    """Where the first of these groups begins, if the expression has them and one has matched."""
+    found = match.groupdict()
+    return next((match.start(name) for name in names if found.get(name) is not None), None)
+
+
+def _carried_subject(tags: str, at: int) -> int | None:
+    """The subject of the clauses before: the nearest mention that no preposition governs."""
+    heads = [m.start() for m in _HEAD.finditer(tags, max(0, at - _WINDOW), at)]
+    return heads[-1] if heads and tags[heads[-1]] != "u" else None
+
+
+def _joined_subjects(tags: str, place: int) -> tuple[int, ...]:
+    """A subject, with the other one of "the mug and the lamp are"."""
+    first = place - 2
+    if first < 0 or tags[place - 1] != "&" or tags[first] not in "mi" or tags[:first].endswith(tuple("pPqtkHDnx")):
+        first = place
+    return (first, first + 2) if tags[first + 1 : first + 3] in ("&m", "&i") else (place,)

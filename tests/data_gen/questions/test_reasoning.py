@@ -13,9 +13,11 @@ from question_scenes import random_question, truth
 from reinforcesight.data_gen.questions.compose import compose
 from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
-from reinforcesight.language.claims import CLAIM_PHRASES, Claim, asked_mentions
+from reinforcesight.language.claims import Claim
+from reinforcesight.language.mentions import asked_mentions
 from reinforcesight.language.names import bare_name
 from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.phrases import CLAIM_PHRASES
 from reinforcesight.relations import Axis, Relation
 
 seeds = st.integers(0, 2**32 - 1)

@@ -20,7 +20,8 @@ from reinforcesight.data_gen.questions.forms import FORMS
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
 from reinforcesight.judge.blocks import split_completion
-from reinforcesight.language.claims import MentionTable, read_claims, scene_mentions
+from reinforcesight.language.claims import read_claims
+from reinforcesight.language.mentions import MentionTable, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.protocol import LETTERS, REASON_INSTRUCTION, completion_text, option_lines
@@ -203,11 +204,11 @@ class RowChecks:
         colours = {places[role]: colour for role, colour in known.boxed.items()}
         names = [item.name for item in scene.objects]
         table = MentionTable(scene_mentions(names, self._ambiguous, places.values(), colours))
-        for claim in read_claims(table.split(reasoning)):
-            pair = (claim.subject, claim.reference)
-            if pair == (places["subject"], places["reference"]):
+        pair = (places["subject"], places["reference"])
+        for claim in read_claims(table.split(reasoning), pair, places.get("anchor")):
+            if (claim.subject, claim.reference) == pair:
                 true = holds
-            elif pair == (places["reference"], places["subject"]):
+            elif (claim.reference, claim.subject) == pair:
                 true = holds.inverse if holds else None
             else:
                 continue

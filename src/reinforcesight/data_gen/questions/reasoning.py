@@ -2,7 +2,7 @@
 
 A text consists of an opening that names what is compared, the position of each object, the comparison, the options if
 they are shown, and a conclusion. It contains at least one phrase of
-:data:`~reinforcesight.language.claims.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
+:data:`~reinforcesight.language.phrases.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
-from reinforcesight.language.claims import CLAIM_PHRASES, adverbs
 from reinforcesight.language.english import Mention, fill
+from reinforcesight.language.phrases import CLAIM_PHRASES, adverbs
 from reinforcesight.protocol import letter
 from reinforcesight.relations import Axis, Relation
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.language.claims import Claim, MentionTable, Words, read_claims, scene_mentions
+from reinforcesight.language.claims import Claim, read_claims
+from reinforcesight.language.mentions import MentionTable, Words, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations import relate
@@ -76,7 +77,8 @@ class Checker:
             return ()
         ids, checked = self._ids, list[CheckedClaim]()
         seen: set[Claim[int]] = set()
-        for claim in read_claims(words):
+        pair = None if self.asked is None else (self.asked.subject, self.asked.reference)
+        for claim in read_claims(words, pair, None if self.asked is None else self.asked.anchor):
             key = _canonical(claim)
             anchor = None if claim.anchor is None else ids[claim.anchor]
             checked.append(

@@ -21,6 +21,7 @@ class Gate(StrEnum):
     """
 
     REASONING = "reasoning"  # the answer must follow from number-free reasoning about the pair of the question
+    LEARNING = "learning"  # a right answer counts unless the reasoning claims otherwise: for models without SFT
     ANSWER = "answer"  # every right answer counts, whatever the reasoning says
     OFF = "off"  # the plain weighted sum
 

@@ -24,7 +24,7 @@ from reinforcesight.grpo.reward.claims import (
 from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
-from reinforcesight.language.claims import character_spans
+from reinforcesight.language.mentions import character_spans
 from reinforcesight.protocol import LETTERS
 
 __all__ = [
@@ -177,22 +177,17 @@ class _Scorer:
         repeated = repeated_share(words, config.ngram)
         repetition = _repetition(repeated, config)
         grounded = consistent = None
-        states_one_relation = True
+        says_nothing = not any(item.as_asked for item in claims)
         if checker.asked is not None:
             grounded = grounding(claims, config.max_claims)
-            claimed, _ = claimed_relation(claims)
-            states_one_relation = claimed is not None
             consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
-        counts = config.gate is not Gate.REASONING or (
-            qualitative == 1.0 and consistent in (None, 1.0) and long < 1.0 and repeated < config.repetition_limit
-        )
-        counts = counts and (blocks.exact or config.gate is Gate.OFF)
+        counts = blocks.exact or config.gate is Gate.OFF
+        if config.gate in (Gate.REASONING, Gate.LEARNING):
+            follows = consistent in (None, 1.0) or (config.gate is Gate.LEARNING and says_nothing)
+            counts = counts and follows and long < 1.0 and repeated < config.repetition_limit
+            counts = counts and (qualitative == 1.0 or config.gate is Gate.LEARNING)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
-        total = (
-            None
-            if accuracy is None
-            else _total(parts, answer_counts=counts, states_one_relation=states_one_relation, config=config)
-        )
+        total = None if accuracy is None else _total(parts, answer_counts=counts, config=config)
         span = (blocks.offset, blocks.offset + len(blocks.reasoning))
         return RewardParts(*parts, total, counts, letter, status, claims, numbers, span)
 
@@ -259,7 +254,7 @@ def _follows(
 _Parts = tuple[float | None, float, float, float | None, float | None, float, float]
 
 
-def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool, states_one_relation: bool) -> float:
+def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool) -> float:
     """The weighted sum under the gate of the configuration."""
     accuracy, formed, qualitative, grounded, consistent, over, repetition = (part or 0.0 for part in parts)
     w = config.weights
@@ -267,7 +262,7 @@ def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool, states_o
     penalties = w.over_length * over + w.repetition * repetition
     if config.gate is Gate.OFF:
         return w.accuracy * accuracy + w.format * formed + w.qualitative * qualitative + reasons + penalties
-    earned = w.format + w.qualitative * qualitative * states_one_relation
+    earned = w.format + w.qualitative * qualitative
     if answer_counts:
         earned += accuracy * (w.accuracy + reasons)
     return formed * earned + penalties
@@ -363,6 +358,10 @@ def _log(
         count = len(parts)
         log_metric("reward/answer_readable", sum(item.letter is not None for item in parts) / count)
         log_metric("reward/answer_counts", sum(item.answer_counts for item in parts) / count)
+        log_metric("reward/claims_read", sum(bool(item.claims) for item in parts) / count)
+        right = [item for item in parts if item.accuracy == 1.0]
+        log_metric("reward/right", len(right) / count)
+        log_metric("reward/right_counts", sum(item.answer_counts for item in right) / count)
         for verdict in ClaimVerdict:
             said = sum(claim.verdict is verdict for item in parts for claim in item.claims)
             log_metric(f"reward/claims_{verdict.value}", said / count)

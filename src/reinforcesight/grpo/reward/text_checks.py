@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from reinforcesight.language.claims import MentionTable, Words
+from reinforcesight.language.mentions import MentionTable, Words
 from reinforcesight.language.numbers import find_numbers
 
 # "t w o", "t-w-o": single letters kept apart.

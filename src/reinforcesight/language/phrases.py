@@ -1,0 +1,248 @@
+"""The relation words of English, and the small words that decide whether a sentence claims a relation.
+
+Reasoning is written with :data:`CLAIM_PHRASES`; :mod:`reinforcesight.language.claims` reads with the other tables,
+which know more, since models word things in more ways than our data. docs/claims.md says how a sentence is read.
+
+In the tables ``[on|to] the left [|side] of`` stands for each of its alternatives. Articles and adverbs are not written:
+the reader skips them.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from reinforcesight.relations.kinds import Relation
+
+# ``{anchor}`` is the place of the third object. Phrases that end in "than" are comparative and take other adverbs.
+CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
+    Relation.LEFT: ("to the left of", "left of", "farther to the left than"),
+    Relation.RIGHT: ("to the right of", "right of", "farther to the right than"),
+    Relation.ABOVE: ("above", "higher up than", "higher in the picture than"),
+    Relation.BELOW: ("below", "lower down than", "lower in the picture than"),
+    Relation.IN_FRONT: ("in front of", "closer to the camera than", "nearer to the camera than"),
+    Relation.BEHIND: ("behind", "farther from the camera than", "farther back than"),
+    Relation.CLOSER: ("closer to {anchor} than", "nearer to {anchor} than"),
+    Relation.FARTHER: ("farther from {anchor} than", "farther away from {anchor} than"),
+}
+# Adverbs by strength (a plain claim, a clear one, a strong one), for positions and for comparatives.
+_ADVERBS_BY_STRENGTH: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "position": (("",), ("clearly", "plainly"), ("far", "well")),
+    "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
+}
+
+
+def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
+    """Adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
+    return _ADVERBS_BY_STRENGTH["comparative" if phrase.endswith(" than") else "position"][strength]
+
+
+# --- the tables of the reader -----------------------------------------------------------------------------------
+
+_SIDES = "[side|part|half|edge|corner|end|border|portion|area|region|hand side|one|shelf|row]"
+_PICTURE = "[picture|image|photo|photograph|frame|scene|view]"
+_CAMERA = "[camera|cameras|viewer|viewers|observer|photographer|us|me|you|lens|viewpoint|eye|front|foreground]"
+_AT = "[on|to|at|in|near|towards|occupies|fills]"
+_FAR = "[farther|further|farer]"
+_VIEW_OF = "[view of|our view of|part of|parts of]"
+_LESS = "[shorter|smaller|lesser|lower|less]"
+_MORE = "[longer|greater|larger|bigger|higher]"
+
+# Tag: what a relation word does in a sentence. Each is followed by its phrases, by relation.
+RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
+    # P: before an object, "X is to the left of Y".
+    "P": {
+        Relation.LEFT: ("[on|to|at|] left [|hand] [|side] of", "[leftward|leftwards] [of|from]"),
+        Relation.RIGHT: ("[on|to|at|] right [|hand] [|side] of", "[rightward|rightwards] [of|from]"),
+        Relation.ABOVE: ("[|right] [above|over|atop|on top of]",),
+        Relation.BELOW: ("[|right] [below|under|beneath|underneath]",),
+        Relation.IN_FRONT: ("[|right] [in front of|ahead of]",),
+        Relation.BEHIND: ("[|right] [behind|in back of|at back of]",),
+    },
+    # Pi: with its own pronoun, "To its left is X".
+    "Pi": {
+        Relation.LEFT: ("[on|to|at] [its|their|his|her] left [|hand] [|side]",),
+        Relation.RIGHT: ("[on|to|at] [its|their|his|her] right [|hand] [|side]",),
+    },
+    # C: comparatives, "X is closer (to the camera) (than Y)". Closer and farther turn into a distance to an anchor
+    # where one is named.
+    "C": {
+        Relation.LEFT: (f"[{_FAR}|more] [to|on|towards] left", f"{_FAR} left", "leftmost", "more left"),
+        Relation.RIGHT: (f"[{_FAR}|more] [to|on|towards] right", f"{_FAR} right", "rightmost", "more right"),
+        Relation.ABOVE: (
+            "[|at] higher [|up|position|place|level|spot]",
+            "highest",
+            "topmost",
+            "uppermost",
+            "[farther|further] up",
+        ),
+        Relation.BELOW: (
+            "[|at] lower [|down|position|place|level|spot]",
+            "lowest",
+            "lowermost",
+            "[farther|further] down",
+        ),
+        Relation.IN_FRONT: (
+            "[closer|nearer|closest|nearest]",
+            f"[at|] {_LESS} [distance|depth|way]",
+            "less [far|distant] [|away]",
+        ),
+        Relation.BEHIND: (
+            f"[{_FAR}|farthest|furthest] [|away|off]",
+            "[more distant|more remote|most distant|less close|less near]",
+            f"[at|] {_MORE} [distance|depth|way] [|away]",
+        ),
+    },
+    # A: stands alone and says where something is, "X is in the background".
+    "A": {
+        Relation.LEFT: (
+            f"{_AT} [|upper|lower|top|bottom|far] left [|{_SIDES}]",
+            f"{_AT} [|far] left [|side|hand side] of {_PICTURE}",
+        ),
+        Relation.RIGHT: (
+            f"{_AT} [|upper|lower|top|bottom|far] right [|{_SIDES}]",
+            f"{_AT} [|far] right [|side|hand side] of {_PICTURE}",
+        ),
+        Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
+        Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
+        Relation.IN_FRONT: ("[in|at|into] [foreground|front]", f"[{_FAR}|more] [forward|forwards|in front|to front]"),
+        Relation.BEHIND: (
+            "[in|at|into] [background|back|rear]",
+            f"deeper|[{_FAR}|more] [back|behind|to back]|set back",
+        ),
+    },
+    # H: "X hides Y". D: "X is hidden by Y".
+    "H": {
+        Relation.IN_FRONT: (
+            f"[occludes|hides|obscures|covers|blocks|conceals|obstructs] [|{_VIEW_OF}]",
+            f"[occluding|hiding|obscuring|covering|blocking|concealing|obstructing] [|{_VIEW_OF}]",
+            f"[occlude|hide|obscure|cover|block|conceal|obstruct|in way of] [|{_VIEW_OF}]",
+        )
+    },
+    "D": {
+        Relation.BEHIND: ("[occluded|hidden|obscured|covered|blocked|concealed|obstructed] [|from view] [by|behind]",)
+    },
+    # L: after a possessive, "on Y's left".
+    "L": {
+        Relation.LEFT: ("left [|hand] [|side]",),
+        Relation.RIGHT: ("right [|hand] [|side]",),
+    },
+    # E: where a comparative points to an edge, "closer to the left edge".
+    "E": {
+        Relation.LEFT: (f"[to|from] left [|{_SIDES}]",),
+        Relation.RIGHT: (f"[to|from] right [|{_SIDES}]",),
+        Relation.ABOVE: (f"[to|from] [top|upper] [|{_SIDES}]",),
+        Relation.BELOW: (f"[to|from] [bottom|lower] [|{_SIDES}]",),
+    },
+    # U: compares two ways, "the way from X to Z is shorter than the way from Y to Z".
+    "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
+}
+
+# Tag to words that have no relation. A word in no table is an "x".
+SMALL_WORDS: dict[str, tuple[str, ...]] = {
+    # skipped
+    "": (
+        "[the|a|an|this|these|those|its own|-|more|bit|little|lot|far|well|just|quite|rather|somewhat|still|even|also]",
+        "[much|way|too|so far|no doubt|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
+        f"[in|of|within|across|on] [|this|given|provided] [{_PICTURE}|room|shot|screen|depth|space]",
+        "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check]",
+        "[i|we] [think|believe|conclude|would say]",
+        "[of|among|between] two [|objects|of them]",
+        "at all|as well|by far|not only|again|then|really|actually|once|itself|themselves|visible|here|now|today",
+    ),
+    # verbs of being, standing and inferring
+    "b": (
+        "[am|is|are|was|were|be|been|being|has been|have been|to be|lies|lie|sits|sit|stands|stand|rests|rest|hangs]",
+        "[must|should|has to|have to|can|does|do|did|comes|come|remains|stays|found|seen|shown|placed|located]",
+        "[located|positioned|situated|put|set|mounted|hang|goes|has|have]",
+    ),
+    # verbs of seeming: a claim, unless "but" follows
+    "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]",),
+    # before what something is compared with
+    "t": ("than",),
+    "k": (
+        "[compared|relative|in comparison|by comparison|in relation|as compared] [to|with]",
+        "with respect to|versus|vs",
+    ),
+    # the camera, with "to" or "from" and alone
+    "v": (
+        f"[to|from|of|for|toward|towards] {_CAMERA} [|taking photo|taking picture|position]",
+        "[to|from] [point of view|where we stand|where i stand|person taking photo]",
+    ),
+    "c": ("[camera|viewer|observer|photographer]",),
+    "q": ("[to|from|measured from|starting from|towards]",),
+    # pronouns: of an object, "the other one", of a clause, of the speaker
+    "i": ("[it|they|them|he|she|him|this one|that one]",),
+    "o": ("other [one|object|thing]",),
+    "w": ("[which|that|who]",),
+    "r": ("[i|we|you|one can|one could see]",),
+    # verbs of seeing
+    "y": (
+        "[there|see|sees|find|notice|observe|spot|shows|show|means|mean|reach|come to|comes to|suggests|indicates]",
+        "[i|we|you] [will|would] [see|find|notice]",
+    ),
+    "G": ("[distance|gap|space|way|separation]",),
+    # prepositions, and words that make a name another thing's
+    "p": (
+        "[of|near|beside|next to|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
+        "[toy|model|fake|painted|printed|drawn|reflected|mirrored|another|second|different|other]",
+    ),
+    # between clauses: "and", "although", "but"
+    "&": ("[and|so|because|since|while|whereas|with|as|when|meaning|making|plus|given]",),
+    "a": ("[although|though|even though|despite]",),
+    "B": ("[but|however|yet|nevertheless|in reality|wait|correction|in any case]",),
+    # denial
+    "n": (
+        "[not|never|no|nobody|cannot|neither|nor|without|hardly|scarcely|no longer|anything but|nothing|none]",
+        "[rather than|instead of|not really]",
+    ),
+    "f": (
+        "[false|untrue|wrong|incorrect|mistaken|impossible|illusion|nonsense]",
+        "not [true|right|so|case|correct|what i see]",
+    ),
+    # doubt, and alternatives
+    "h": (
+        "[maybe|perhaps|possibly|doubt|doubtful|doubts|unlikely|unsure|uncertain|unclear|either|hard to|difficult to]",
+        "not [sure|certain|clear|know]|opposite|guess|ambiguous|possible|debatable",
+    ),
+    "d": ("[or|could|might|may|would|will]",),
+    # conditions
+    "Z": ("[if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
+    # questions in words, thoughts on trial, and what others say
+    "z": (
+        "[wonder|deny|denies|asks|asked|ask|says|said|say|states|stated|claims|claimed|tells|told|thought]",
+        "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
+        "[initially|where|how|allegedly|supposedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
+        "[determine|decide|option|choice|possibility|alternative|hypothesis]",
+    ),
+    # seen otherwise than by the camera: nothing in the sentence counts
+    "M": (
+        "[mirror|mirrors|mirrored|reflection|reflected|flipped|mirror image|upside down|reversed]",
+        "[|seen|viewed] from [behind|back|other side|opposite side]|own [perspective|point of view|viewpoint]",
+    ),
+    "R": ("other way [round|around]|vice versa|reverse|on contrary",),
+    # an option's letter
+    "O": ("( [a|b|c|d|e|f] )|option [a|b|c|d|e|f]|choice [a|b|c|d|e|f]",),
+    ",": ("[,|;|:|—|–|(|)|•]",),
+}
+
+
+def expand(pattern: str) -> list[tuple[str, ...]]:
+    """The phrases that a pattern stands for, as words: "[to|] left of" gives "to left of" and "left of"."""
+    found: list[tuple[str, ...]] = []
+    for alternative in _split(pattern, "|"):
+        options: list[list[tuple[str, ...]]] = []
+        for part in _split(alternative, " "):
+            options.append(expand(part[1:-1]) if part.startswith("[") else [(part,)] if part else [()])
+        found += [tuple(word for words in choice for word in words) for choice in product(*options)]
+    return found
+
+
+def _split(pattern: str, sign: str) -> list[str]:
+    """Split at the signs that are outside brackets."""
+    found, depth, start = [], 0, 0
+    for at, char in enumerate(pattern):
+        depth += (char == "[") - (char == "]")
+        if char == sign and depth == 0:
+            found.append(pattern[start:at])
+            start = at + 1
+    return [*found, pattern[start:]]

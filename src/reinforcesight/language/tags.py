@@ -1,0 +1,141 @@
+"""A text as rows of tags, one row for each sentence and one tag for each word or phrase that matters to a claim."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from reinforcesight.language.mentions import NOT_AN_OBJECT, UNCLEAR, Words
+from reinforcesight.language.phrases import RELATION_WORDS, SMALL_WORDS, expand
+from reinforcesight.language.vocabulary import word_set
+from reinforcesight.relations.kinds import Relation
+
+_THIRD_PERSON = re.compile(r"\w{2,}[^sui]s$")  # "waits", "crouches"; also plural nouns
+_LEFT_OUT = word_set("the a an -")
+_BEFORE_OPTION_A = (["("], ["option"], ["choice"])
+_QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
+_LONGEST_QUOTE = 60
+_LONGEST_NAME_IN_QUOTES = 2
+_LONGEST_SENTENCE = 200  # claims are compared with their whole sentence, so its length bounds the work
+
+
+@dataclass(slots=True)
+class TaggedSentence:
+    """One sentence.
+
+    Attributes:
+        tags: One character each; language/phrases.py says which. More of them: "m" is a mention, "u" one of an unclear
+            object, "s" a possessive, "g" a word in -ing or -ed, "j" one in -s, "x" any other word.
+        at: For each tag the position of its word in the text.
+        relations: The relation of each tag that has one.
+        asks: It ends with a question mark.
+    """
+
+    tags: str
+    at: list[int]
+    relations: dict[int, Relation]
+    asks: bool
+
+
+@dataclass(slots=True)
+class _Node:
+    """The phrases that begin with some words: where each next word leads, and what the words are if they end here."""
+
+    following: dict[str, _Node] = field(default_factory=dict)
+    tag: str | None = None
+    relation: Relation | None = None
+
+
+def _phrase_tree() -> _Node:
+    found: dict[tuple[str, ...], tuple[str, Relation | None]] = {}
+    for tag, relations in RELATION_WORDS.items():
+        for relation, patterns in relations.items():
+            for pattern in patterns:
+                for words in expand(pattern):
+                    found.setdefault(words, (tag, relation))
+    for tag, patterns in SMALL_WORDS.items():
+        for pattern in patterns:
+            found |= dict.fromkeys(expand(pattern), (tag, None))
+    root = _Node()
+    for words, (tag, relation_of_words) in found.items():
+        node = root
+        for word in words:
+            node = node.following.setdefault(word, _Node())
+        node.tag, node.relation = tag, relation_of_words
+    return root
+
+
+_PHRASES = _phrase_tree()
+
+
+def tag_sentences(text: Words) -> list[TaggedSentence]:
+    """The sentences of a text. What is in quotation marks is left out, unless it is only a name."""
+    words = text.words
+    places = [
+        at
+        for at, word in enumerate(words)
+        if word not in _LEFT_OUT or (word == "a" and words[at - 1 : at] in _BEFORE_OPTION_A)
+    ]
+    kept = [words[at] for at in places]
+    found: list[TaggedSentence] = []
+    tags: list[str] = []
+    at: list[int] = []
+    relations: dict[int, Relation] = {}
+    position, count = 0, len(kept)
+    while position <= count:
+        word = kept[position] if position < count else "."
+        if word in (".", "!", "?", "\n") or len(tags) > _LONGEST_SENTENCE:
+            found.append(TaggedSentence("".join(tags), at, relations, word == "?"))
+            tags, at, relations = [], [], {}
+            position += 1
+        elif word in _QUOTES:
+            closing = _closing_mark(kept, position)
+            if closing - position - 1 > _LONGEST_NAME_IN_QUOTES:
+                position = closing  # a quotation
+            elif closing > position:
+                kept[closing] = "own"  # a name; this word has no tag
+            position += 1
+        else:
+            tag, relation, end = _longest_phrase(kept, position)
+            target = text.targets[places[position]]
+            if target != NOT_AN_OBJECT:
+                tag = "u" if target == UNCLEAR else "m"
+            elif tag is None:
+                tag = _tag_of_unknown(word, tags[-1:])
+            if relation is not None:
+                relations[len(tags)] = relation
+            tags += tag
+            at += [places[position]] * len(tag)
+            position = end
+    return found
+
+
+def _longest_phrase(words: list[str], start: int) -> tuple[str | None, Relation | None, int]:
+    """Tag and relation of the longest phrase at a position, and the position after it."""
+    tag: str | None = None
+    relation: Relation | None = None
+    end = ahead = start + 1
+    node = _PHRASES.following.get(words[start])
+    while node is not None:
+        if node.tag is not None:
+            tag, relation, end = node.tag, node.relation, ahead
+        node = node.following.get(words[ahead]) if ahead < len(words) else None
+        ahead += 1
+    return tag, relation, end
+
+
+def _closing_mark(words: list[str], start: int) -> int:
+    """Where a quotation ends; ``start`` if it doesn't."""
+    closing = _QUOTES[words[start]]
+    ends = range(start + 1, min(len(words), start + _LONGEST_QUOTE))
+    return next((at for at in ends if words[at] in closing), start)
+
+
+def _tag_of_unknown(word: str, before: list[str]) -> str:
+    if word.endswith(("n't", "n’t")):
+        return "n"
+    if word in ("'s", "’s"):
+        return "s" if before in (["m"], ["u"]) else "b"
+    if word.endswith("ly") and len(word) > 4:
+        return ""
+    return "g" if word.endswith(("ing", "ed")) else "j" if _THIRD_PERSON.match(word) else "x"

@@ -1,0 +1,204 @@
+"""The reader of claims: what a text states about two objects, and what it only mentions."""
+
+import pytest
+from claims_support import claims_in
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reinforcesight.language.claims import read_claims
+from reinforcesight.language.mentions import MentionTable, character_spans
+from reinforcesight.language.phrases import CLAIM_PHRASES, RELATION_WORDS, SMALL_WORDS, expand
+from reinforcesight.relations.kinds import Relation
+
+NAMES = {"cat": "cat", "dog": "dog", "bird": "bird", "bowl": "bowl"}
+
+
+def said(text, names=NAMES, **question):
+    """Each claim as words: "cat left dog"."""
+    return list(
+        dict.fromkeys(
+            f"{c.subject} {c.relation.value} {c.reference}" + (f" at {c.anchor}" if c.anchor else "")
+            for c in claims_in(text, names, **question)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        # adverbs
+        ("The cat is a bit closer to the camera than the dog.", ["cat in front dog"]),
+        ("The cat is directly in front of the dog.", ["cat in front dog"]),
+        ("The cat is right above the dog.", ["cat above dog"]),
+        ("There is no doubt that the cat is left of the dog.", ["cat left dog"]),
+        # the object first
+        ("To the left of the dog is the cat.", ["cat left dog"]),
+        ("To the left of the dog, we can see the cat.", ["cat left dog"]),
+        ("Behind the cat stands the dog.", ["dog behind cat"]),
+        ("Below the dog, the cat is sleeping.", ["cat below dog"]),
+        ("Compared to the dog, the cat is nearer.", ["cat in front dog"]),
+        ("The cat is farther left compared with the dog.", ["cat left dog"]),
+        ("Relative to the dog, the cat is positioned to the left.", ["cat left dog"]),
+        ("The closer one is the cat, and the dog is small.", ["cat in front dog"]),
+        ("Near the dog, the object closer to the lens is the cat.", ["cat in front dog"]),
+        ("The dog has the cat on its left.", ["cat left dog"]),
+        ("On the dog's left is the cat.", ["cat left dog"]),
+        ("The cat is the dog's left neighbour.", ["cat left dog"]),
+        # inference
+        ("The cat must be closer to the viewer than the dog.", ["cat in front dog"]),
+        ("Judging by their sizes, the cat has to be in front of the dog.", ["cat in front dog"]),
+        ("I think the cat is to the left of the dog.", ["cat left dog"]),
+        ("If we look closely, the cat is left of the dog.", ["cat left dog"]),
+        # relative clauses and what else comes between
+        ("The cat, which sits to the right of the dog, is grey.", ["cat right dog"]),
+        ("The cat that lies below the dog is asleep.", ["cat below dog"]),
+        ("The cat on the mat is left of the dog.", ["cat left dog"]),
+        ("The cat, next to the bowl, is left of the dog.", ["cat left dog"]),
+        ("The cat below the bird is left of the dog.", ["cat below bird", "cat left dog"]),
+        ("It is the cat, not the dog, that is closer to the camera.", ["cat in front dog"]),
+        ("The cat waits behind the dog.", ["cat behind dog"]),
+        # pronouns and a subject that goes on
+        ("The cat is on the sofa. It is to the left of the dog.", ["cat left dog"]),
+        ("The cat is near the camera, with the dog behind it.", ["dog behind cat"]),
+        ("The dog is on the lawn. To its left lies the cat.", ["cat left dog"]),
+        ("The cat is left of the dog and above the bird.", ["cat left dog", "cat above bird"]),
+        ("The cat and the bird are to the left of the dog.", ["cat left dog", "bird left dog"]),
+        ("The cat is lower than the dog, so nearer.", ["cat below dog", "cat in front dog"]),
+        ("The cat is closer than the other animal, the dog is brown.", []),
+        # foreground and sides
+        ("The cat is in the foreground and the dog sleeps.", ["cat in front dog"]),
+        ("The cat is on the left side of the image, while the dog is on the right.", ["cat left dog"]),
+        ("The cat is at the bottom of the picture and the dog at the top.", ["dog above cat"]),
+        # hiding
+        ("The cat partly hides the dog.", ["cat in front dog"]),
+        ("The cat blocks our view of the dog.", ["cat in front dog"]),
+        ("The dog is partially occluded by the cat.", ["dog behind cat"]),
+        # distances
+        ("The cat is closer to the bowl than the dog is.", ["cat closer dog at bowl"]),
+        ("The bowl is closer to the cat than to the dog.", ["cat closer dog at bowl"]),
+        ("Compared to the dog, the cat is farther from the bowl.", ["cat farther dog at bowl"]),
+        (
+            "The distance from the cat to the bowl is smaller than the distance from the dog to the bowl.",
+            ["cat closer dog at bowl"],
+        ),
+        ("The distance from the camera to the cat is larger than to the dog.", ["cat behind dog"]),
+        ("The camera is closer to the cat than to the dog.", ["cat in front dog"]),
+        # corrected at once
+        ("One might think the cat is left of the dog, but it is right of the dog.", ["cat right dog"]),
+        ("The cat is not behind the dog but in front of it.", ["cat in front dog"]),
+        ("Is the cat left of the dog? No, the cat is right of the dog.", ["cat right dog"]),
+        ("The cat looks closer than the dog. However, the dog is closer than the cat.", ["dog in front cat"]),
+        ("The cat isn't above the dog. The dog is above the cat.", ["dog above cat"]),
+        # names in quotation marks
+        ('The "cat" is to the left of the "dog".', ["cat left dog"]),
+    ],
+)
+def test_read(text, claims):
+    assert said(text) == claims
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # parts and substitutes
+        "The shadow of the cat is left of the dog.",
+        "The thing next to the cat is left of the dog.",
+        "The person holding the cat is left of the dog.",
+        "The chair on which the cat sits is left of the dog.",
+        "The cat's tail is left of the dog.",
+        "The cat is left of the dog's bed.",
+        "The cat is left of the dog house.",
+        "The toy cat is left of the dog.",
+        "Another cat is left of the dog.",
+        # options, quotations, what others say
+        "Option A: the cat is left of the dog.",
+        "(B) The cat is left of the dog.",
+        "The options are that the cat is left of the dog and that it is right of the dog.",
+        'He said "the cat is left of the dog".',
+        "The statement says the cat is left of the dog.",
+        "Some would say the cat is left of the dog.",
+        # questions and conditions
+        "Could the cat be left of the dog?",
+        "Were the cat left of the dog, it would be seen.",
+        "If the cat is left of the dog, the answer is A.",
+        "Whether the cat is left of the dog matters.",
+        "I need to determine whether the cat is to the left or right of the dog.",
+        # seen otherwise
+        "In a mirror, the cat is left of the dog.",
+        "If mirrored, the cat is left of the dog.",
+        "From the dog's own point of view, the cat is on the left of the dog.",
+        # doubt and denial
+        "I doubt that the cat is left of the dog.",
+        "It is unlikely that the cat is left of the dog.",
+        "The cat might be closer to the camera than the dog.",
+        "Maybe the cat is left of the dog.",
+        "The cat is left of the dog, maybe.",
+        "There is no sign that the cat is left of the dog.",
+        "The cat is no longer left of the dog.",
+        "Neither the cat nor the bird is left of the dog.",
+        "The idea that the cat is left of the dog is mistaken.",
+        "The cat is left of the dog, which is false.",
+        "The cat is left of the dog. That is not true.",
+        "The cat is left of the dog. Or the other way around.",
+        "The cat seems closer than the dog, but it is not.",
+        # both
+        "The cat is left of the dog and the cat is right of the dog.",
+        "Either the cat is left of the dog, or it is right of the dog.",
+        # no comparison
+        "The cat is as close to the camera as the dog.",
+        "The cat is on the left of the picture; look at the dog too.",
+        "The cat and the dog are closer to the camera.",
+        "The cat, the bird and the bowl: to the left of it is the dog.",
+        "The cat is closer to the dog.",
+    ],
+)
+def test_not_read(text):
+    assert said(text) == []
+
+
+def test_a_question_says_what_is_compared():
+    assert said("The cat is closer.") == []
+    assert said("The cat is closer.", pair=("cat", "dog")) == ["cat in front dog"]
+    assert said("The cat is closer.", pair=("cat", "dog"), anchor="bowl") == ["cat closer dog at bowl"]
+    assert said("The cat is closer to the camera.", pair=("cat", "dog"), anchor="bowl") == ["cat in front dog"]
+    assert said("The cat is nearer than the other one.", pair=("cat", "dog")) == ["cat in front dog"]
+
+
+def test_patterns_of_the_tables():
+    assert expand("[on|to|] left [|side] of") == [
+        tuple(phrase.split())
+        for phrase in ("on left of", "on left side of", "to left of", "to left side of", "left of", "left side of")
+    ]
+    assert expand("[[far|farther]|more] left") == [("far", "left"), ("farther", "left"), ("more", "left")]
+
+
+@pytest.mark.parametrize("relation", Relation)
+def test_every_phrase_of_the_data_is_read(relation):
+    for phrase in CLAIM_PHRASES[relation]:
+        text = f"The cat is {phrase.format(anchor='the bowl')} the dog."
+        assert said(text) == [f"cat {relation.value} dog" + (" at bowl" if "{anchor}" in phrase else "")]
+
+
+def phrases_of_tables():
+    patterns = [p for table in RELATION_WORDS.values() for group in table.values() for p in group]
+    patterns += [p for group in SMALL_WORDS.values() for p in group]
+    return sorted({" ".join(words) for pattern in patterns for words in expand(pattern)})
+
+
+WORDS = st.one_of(
+    st.sampled_from(
+        ["the cat", "the dog", "bird", "bowl", "fish", "is", "than", ".", ",", "?", '"', "'s", "and", "it"]
+    ),
+    st.sampled_from(phrases_of_tables()),
+)
+TABLE = MentionTable({"cat": 0, "dog": 1, "bird": 2, "bowl": 3, "fish": -2})
+
+
+@given(st.lists(WORDS, max_size=25).map(" ".join), st.sampled_from([None, (0, 1), (1, 2)]), st.sampled_from([None, 3]))
+@settings(max_examples=300, deadline=None)
+def test_any_words(text, pair, anchor):
+    for claim in read_claims(TABLE.split(text), pair, anchor):
+        assert claim.subject != claim.reference
+        assert (claim.anchor is None) == (claim.relation not in (Relation.CLOSER, Relation.FARTHER))
+        ((start, end),) = character_spans(text, [claim.tokens]).values()
+        assert 0 <= start < end <= len(text)
