@@ -220,9 +220,9 @@ class _Reader:
             joined = len(_joined_subjects(tags, place)) > 1
             if joined or (tags[at] == "A" and relation.axis is not Axis.DEPTH):
                 return None
-        taken = {who} | {
-            self._text.targets[sentence.at[p]] for p in (reference_at,) if p is not None and tags[p] == "m"
-        }
+        taken: set[int | None] = {who}
+        if reference_at is not None and tags[reference_at] == "m":
+            taken.add(self._text.targets[sentence.at[reference_at]])
         anchor_at, anchor = _position(after, "z"), None
         if tags[at] == "C" and relation in _DISTANCE and _position(after, "v", "v2", "e") is None:
             ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
@@ -312,7 +312,7 @@ class _Reader:
         self,
         sentence: TaggedSentence,
         place: int,
-        taken: set[int],
+        taken: set[int | None],
         *,
         as_subject: bool = False,
         subject: int | None = None,
