@@ -8,16 +8,13 @@ docs/claims.md explains the tags and the steps. The audit and the reward both us
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
-from typing import Generic, TypeVar
+from typing import Generic
 
-from reinforcesight.language.mentions import Words
+from reinforcesight.language.mentions import Id, Words
 from reinforcesight.language.tags import TaggedSentence, tag_sentences
 from reinforcesight.relations.kinds import Axis, Relation
-
-Id = TypeVar("Id", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
