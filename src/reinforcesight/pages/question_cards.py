@@ -29,6 +29,7 @@ class QuestionCard:
         reasoning, answer: Of the training example or of the model.
         answers: Answers of several models.
         tags: Short facts in the first line; the first one is emphasised.
+        marks: What a person noted.
         facts: Measurements behind the answer, as sentences.
         notes: Small lines at the end.
         problem: Why the question can't be shown in full.
@@ -46,6 +47,7 @@ class QuestionCard:
     answer: str = ""
     answers: tuple[CardAnswer, ...] = ()
     tags: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""

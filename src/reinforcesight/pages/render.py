@@ -30,7 +30,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "whole_percent": whole_percent, "points": _points}
-    made.globals["percent_range"] = percent_range
+    made.globals |= {"percent_range": percent_range, "nonce": ""}
     return made
 
 

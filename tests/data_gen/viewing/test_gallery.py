@@ -1,21 +1,15 @@
-"""The gallery page and the local browser: complete, offline, escaped, and confined to the data set."""
+"""The gallery page: complete, offline, escaped."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import signal
-import subprocess
-import sys
-import threading
 
 import pytest
 from small_dataset import change, make_rows, write_dataset
 
-from reinforcesight.data_gen.viewing.browse import BrowseConfig, DatasetPages, make_server
 from reinforcesight.data_gen.viewing.gallery import write_gallery
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -105,137 +99,3 @@ def test_more_samples_than_rows_and_no_data_set(tmp_path, rows):
     (tmp_path / "c").mkdir()
     with pytest.raises(InputError, match="no Parquet file"):
         write_gallery(tmp_path / "c")
-
-
-# The local browser
-
-
-@pytest.fixture
-def page(tmp_path, rows):
-    write_dataset(tmp_path / "set", {"train": rows[:100], "test": rows[100:]})
-    (tmp_path / "secret.txt").write_text("secret")
-    server = make_server(BrowseConfig(dataset=tmp_path / "set", port=0))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def get(port, path, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.putrequest("GET", path, skip_host="Host" in headers)
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders()
-    reply = connection.getresponse()
-    body = reply.read()
-    connection.close()
-    return reply, body
-
-
-def cards_on(body):
-    return re.findall(rb'data-relation="([^"]+)" data-form="([^"]+)" data-split="([^"]+)"', body)
-
-
-def test_all_rows_can_be_paged_through(page, rows):
-    seen = set()
-    path = "/"
-    for _ in range(20):
-        reply, body = get(page, path)
-        assert reply.status == 200
-        seen |= set(re.findall(rb'href="/row/(\d+)"', body))
-        following = re.search(rb'href="([^"]+)">next', body)
-        if following is None:
-            break
-        path = following[1].decode().replace("&amp;", "&")
-    assert len(seen) == len(rows)
-    assert reply.getheader("Content-Security-Policy").startswith("default-src 'none'")
-
-
-def test_filters_and_text(page, rows):
-    _, body = get(page, "/?relation=in+front&form=open&split=test")
-    wanted = [r for r in rows[100:] if r.relation == "in front" and r.form == "open"]
-    assert len(cards_on(body)) == len(wanted)
-    assert set(cards_on(body)) <= {(b"in front", b"open", b"test")}
-    _, body = get(page, f"/?q={rows[5].id}")
-    assert len(cards_on(body)) == sum(rows[5].id in r.id for r in rows)
-    for path in ("/?relation=nonsense", "/?q=%3Cscript%3E", "/?split=train&page=abc", "/?page=999999999"):
-        reply, body = get(page, path)
-        assert reply.status == 200
-        assert b"<script>\n" in body
-        assert b'value="<script>"' not in body
-
-
-def test_a_row_and_its_picture(page, rows):
-    _, body = get(page, "/row/3")
-    assert rows[3].id.encode() in body
-    assert b"&lt;think&gt;" in body
-    reply, picture = get(page, "/picture/3")
-    assert reply.getheader("Content-Type") == "image/png"
-    assert picture == rows[3].image
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../secret.txt",
-        "/row/../../secret.txt",
-        "/picture/%2e%2e%2fsecret.txt",
-        "/data/train-00000-of-00001.parquet",
-        "/manifest.json",
-        "/row/999999",
-        "/row/-1",
-        "/row/3/",
-        "/picture/abc",
-        "//etc/passwd",
-        "/etc/passwd",
-    ],
-)
-def test_no_path_leaves_the_rows(page, path):
-    reply, body = get(page, path)
-    assert reply.status == 404
-    assert b"secret" not in body
-
-
-def test_requests_that_are_refused(page):
-    assert get(page, "/", Host="evil.example")[0].status == 403
-    assert get(page, "/", Host=f"localhost:{page}")[0].status == 200
-    assert get(page, "/?" + "&".join(f"a{i}=1" for i in range(50)))[0].status == 400
-    connection = http.client.HTTPConnection("127.0.0.1", page, timeout=10)
-    connection.request("POST", "/", body=b"x")
-    assert connection.getresponse().status == 501
-    connection.close()
-
-
-def test_broken_files_are_named_on_the_page(tmp_path, rows):
-    write_dataset(tmp_path, {"train": [change(rows[0], source_id=None), *rows[1:9]]})
-    (tmp_path / "data/test-00000-of-00001.parquet").write_bytes(b"PAR1")
-    text = DatasetPages(tmp_path).overview({})
-    assert "test-00000-of-00001.parquet" in text
-    assert "row 0: the column &#39;source_id&#39; is empty" in text
-    assert len(cards_on(text.encode())) == 8
-
-
-def test_the_address_is_local_and_a_taken_port_is_an_error(page, tmp_path):
-    assert BrowseConfig(dataset=tmp_path).host == "127.0.0.1"
-    with pytest.raises(ConfigError, match=f"port {page}"):
-        make_server(BrowseConfig(dataset=tmp_path / "set", port=page))
-    with pytest.raises(InputError):
-        make_server(BrowseConfig(dataset=tmp_path / "absent"))
-
-
-def test_the_command_serves_until_interrupted(tmp_path, rows):
-    write_dataset(tmp_path, {"train": rows[:9]})
-    # A shell starts background jobs with SIGINT ignored, and so would the suite's children be.
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{heard}; from reinforcesight.cli import main; main()"
-    command = [sys.executable, "-c", code, "browse", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", line)[1])
-        assert get(port, "/")[0].status == 200
-        process.send_signal(signal.SIGINT)
-        assert "stopped" in process.stdout.read()
-    assert process.returncode == 0

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 from jinja2 import Environment, StrictUndefined
 
@@ -16,11 +17,29 @@ from reinforcesight.data_gen.dataset.manifest import Manifest
 from reinforcesight.data_gen.dataset.rows import features
 from reinforcesight.jobs.files import write_text
 
+EDITED_CARD = "README.edited.md"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def write_card(folder: Path, manifest: Manifest) -> None:
     """Write the card; raises :class:`OutputError`."""
+    write_text(folder / CARD, _card_text(manifest))
+
+
+def renew_card(folder: Path, before: Manifest, after: Manifest) -> None:
+    """Write the card of a changed data set; a card that was edited by hand is kept as ``README.edited.md``."""
+    card = folder / CARD
+    try:
+        old = card.read_text(encoding="utf-8") if card.exists() else None
+    except (OSError, ValueError):
+        old = None
+    if old is not None and old not in (_card_text(before), _card_text(after)):
+        write_text(folder / EDITED_CARD, old)
+        click.echo(f"{card} was edited: it is kept as {EDITED_CARD}")
+    write_text(card, _card_text(after))
+
+
+def _card_text(manifest: Manifest) -> str:
     text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text("utf-8")
     # Markdown, not HTML: nothing here comes from outside except numbers and names of settings.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
@@ -32,7 +51,7 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         command=_command(manifest),
     )
     header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
-    write_text(folder / CARD, f"---\n{header}---\n\n{body.strip()}\n")
+    return f"---\n{header}---\n\n{body.strip()}\n"
 
 
 def _header(manifest: Manifest) -> dict[str, Any]:

@@ -24,7 +24,8 @@ MANIFEST = "manifest.json"
 REJECTIONS = "rejections.json"
 CARD = "README.md"
 GALLERY = "gallery.html"
-_FILES = (MANIFEST, REJECTIONS, CARD, GALLERY)
+REMOVED = "removed.jsonl"
+_FILES = (MANIFEST, REJECTIONS, CARD, GALLERY, REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,18 @@ class Job:
             with contextlib.suppress(FileNotFoundError):
                 lock = stack.enter_context(locked(self.work / "lock"))
             yield lock is not None and not self.finished()
+
+
+@contextlib.contextmanager
+def locked_for_changes(dataset: Path) -> Iterator[None]:
+    """Change a finished data set while no other process does; raises :class:`OutputError`."""
+    try:
+        with locked(dataset / ".lock") as lock:
+            if lock is None:
+                raise OutputError("another process changes this data set", where=str(dataset), fix="wait for it")
+            yield
+    except OSError as error:
+        raise cannot_write(dataset, error) from error
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:

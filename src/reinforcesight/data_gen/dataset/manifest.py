@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from reinforcesight.data_gen.choosing.fitting import Fit
 from reinforcesight.data_gen.choosing.quotas import QuestionKind
-from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS
+from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS, read_manifest
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.writer import WrittenFile
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
+from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import source_state, versions
 from reinforcesight.jobs.files import write_json
 from reinforcesight.protocol import letter
@@ -46,6 +47,8 @@ class Manifest:
         shortfalls: Sentences on where balance or number differ from the settings.
         files: The Parquet files.
         software: Versions, and the commit of a development checkout.
+        review: What people found who checked a sample; see ``review.results``.
+        removed: Rows that were removed afterwards: number, reasons, and the file that lists them.
     """
 
     job: dict[str, Any]
@@ -61,6 +64,8 @@ class Manifest:
     shortfalls: list[str]
     files: list[WrittenFile]
     software: dict[str, Any]
+    review: dict[str, Any] | None = None
+    removed: dict[str, Any] | None = None
 
 
 def build_manifest(
@@ -78,7 +83,7 @@ def build_manifest(
     total: Counter[QuestionKind] = Counter()
     for counter in cells.values():
         total.update(counter)
-    counts = _counts(total)
+    counts = counts_of(total)
     splits = [name for name in SPLITS if name in cells]
     return Manifest(
         job=identity,
@@ -90,7 +95,7 @@ def build_manifest(
         asked=config.num_samples,
         questions_per_picture=limit,
         counts=counts,
-        cells={name: {_kind_name(c): n for c, n in sorted(cells[name].items(), key=_order)} for name in splits},
+        cells=cells_of({name: cells[name] for name in splits}),
         shortfalls=_shortfalls(config, plan, limit, counts, splits),
         files=list(files),
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
@@ -99,10 +104,26 @@ def build_manifest(
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``; raises :class:`OutputError`."""
-    write_json(folder / MANIFEST, asdict(manifest))
+    later = ("review", "removed")  # absent from a new data set
+    values = {name: value for name, value in asdict(manifest).items() if value is not None or name not in later}
+    write_json(folder / MANIFEST, values)
 
 
-def _counts(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
+def load_manifest(folder: Path) -> Manifest:
+    """Read ``manifest.json``; raises :class:`InputError` if it is absent or lacks an entry."""
+    values = read_manifest(folder)
+    names = {field.name for field in fields(Manifest)}
+    try:
+        files = [WrittenFile(**entry) for entry in values.get("files", ())]
+        return Manifest(**{**{name: value for name, value in values.items() if name in names}, "files": files})
+    except TypeError as error:
+        raise InputError(
+            f"no complete {MANIFEST}: {error}", where=str(folder), fix="give the folder made by generate"
+        ) from error
+
+
+def counts_of(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
+    """Number of questions by relation, task, form and answer."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")}
     for kind, number in cells.items():
         counts["relation"][kind.relation.value] += number
@@ -119,6 +140,13 @@ def _counts(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
     return {
         name: {key: counter[key] for key in order.get(name, sorted(counter)) if key in counter}
         for name, counter in counts.items()
+    }
+
+
+def cells_of(cells: Mapping[str, Counter[QuestionKind]]) -> dict[str, dict[str, int]]:
+    """The column ``cells`` of the manifest: number of questions of each kind by split."""
+    return {
+        split: {_kind_name(kind): n for kind, n in sorted(kinds.items(), key=_order)} for split, kinds in cells.items()
     }
 
 

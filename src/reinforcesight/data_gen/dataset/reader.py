@@ -144,6 +144,21 @@ class RowIndex:
     def __len__(self) -> int:
         return len(self._places) // 3
 
+    def file_of(self, number: int) -> SplitFile:
+        return self.files[self._places[3 * number]]
+
+    def column(self, name: str) -> list[Any]:
+        """One more column of all rows; ``None`` where it can't be read."""
+        values: list[Any] = []
+        for number, file in enumerate(self.files):
+            rows = self._places[::3].count(number)
+            found: list[Any] = []
+            with contextlib.suppress(InputError):
+                for _, columns in _groups(file, [name]):
+                    found += columns[0]
+            values += (found + [None] * rows)[:rows]
+        return values
+
     def read(self, indices: Sequence[int], problems: list[str]) -> dict[int, StoredRow]:
         """Rows by their number in the index; only their row groups are read.
 

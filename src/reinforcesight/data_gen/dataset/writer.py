@@ -141,18 +141,25 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     Raises:
         OutputError: The file can't be written, or a work file can't be read.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = context.data / task.name
     record = context.work / f"{task.name}.json"
     task_digest = sha256(f"{context.identity} {task!r}".encode()).hexdigest()
     earlier = _read_record(record, task_digest)
     if earlier is not None and path.is_file() and path.stat().st_size == earlier.bytes:
         return earlier
-    schema = arrow_schema()
     templates = load_templates(context.templates)
-    memory_bytes = 0
+    written = replace_file(path, task.split, (row.to_columns() for row in _rows(context, task, templates)))
+    write_json(record, {"task": task_digest, "file": asdict(written)})
+    return written
+
+
+def replace_file(path: Path, split: str, rows: Iterable[dict[str, Any]]) -> WrittenFile:
+    """Write a Parquet file of the data set from its columns, atomically; raises :class:`OutputError`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = arrow_schema()
+    count = memory_bytes = 0
     with atomic_file(path) as stream:
         options = {
             "compression": "ZSTD",
@@ -162,14 +169,12 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
             "write_statistics": False,
         }
         with pq.ParquetWriter(stream, schema, **options) as writer:
-            for group in _groups(_rows(context, task, templates)):
+            for group in _groups(rows):
                 table = pa.Table.from_pylist(group, schema=schema)
                 memory_bytes += table.nbytes
+                count += len(group)
                 writer.write_table(table)
-    size = path.stat().st_size
-    written = WrittenFile(path.name, task.split, task.rows, size, file_hash(path), memory_bytes)
-    write_json(record, {"task": task_digest, "file": asdict(written)})
-    return written
+    return WrittenFile(path.name, split, count, path.stat().st_size, file_hash(path), memory_bytes)
 
 
 def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
@@ -181,12 +186,12 @@ def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
         return None
 
 
-def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
     size = 0
     for row in rows:
-        group.append(row.to_columns())
-        size += len(row.image)
+        group.append(row)
+        size += len(row["image"]["bytes"])
         if len(group) == _GROUP_ROWS or size >= _GROUP_BYTES:
             yield group
             group, size = [], 0

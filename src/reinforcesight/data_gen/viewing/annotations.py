@@ -1,0 +1,100 @@
+"""Tags, comments and exclusions of rows, kept in ``annotations.jsonl`` of the data set's folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.data_gen.dataset.reader import RowIndex
+from reinforcesight.data_gen.dataset.row_log import KnownRows, RowLog
+
+ANNOTATIONS = "annotations.jsonl"
+_LONGEST_COMMENT = 4000
+_LONGEST_TAG = 60
+_MOST_TAGS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a person noted about a row; ``excluded``: it is to be removed from the data set."""
+
+    tags: tuple[str, ...] = ()
+    comment: str = ""
+    excluded: bool = False
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Annotation:
+        """From JSON of any kind: what has another type counts as empty, and long texts are cut."""
+        tags, comment = values.get("tags"), values.get("comment")
+        texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+        words = [" ".join(text.split())[:_LONGEST_TAG] for text in texts]
+        return cls(
+            tuple(dict.fromkeys(word for word in words if word))[:_MOST_TAGS],
+            comment.strip()[:_LONGEST_COMMENT] if isinstance(comment, str) else "",
+            values.get("excluded") is True,
+        )
+
+
+class Annotations:
+    """The annotations of a data set; the last record about a row holds.
+
+    Attributes:
+        lost: Records about rows that are no longer there or have become other questions.
+    """
+
+    def __init__(self, dataset: Path, index: RowIndex) -> None:
+        self._log = RowLog(dataset / ANNOTATIONS)
+        self._known = KnownRows(index)
+        self._index = index
+        self._done = 0
+        self._by_row: dict[int, Annotation] = {}
+        self._lock = threading.Lock()
+        self.lost = 0
+
+    def all(self) -> dict[int, Annotation]:
+        """Annotations by row number."""
+        with self._lock:
+            records = self._log.records()
+            for record in records[self._done :]:
+                number, annotation = self._known.find(record), Annotation.from_values(record)
+                if number is None:
+                    self.lost += 1
+                elif annotation == Annotation():
+                    self._by_row.pop(number, None)
+                else:
+                    self._by_row[number] = annotation
+            self._done = len(records)
+            return dict(self._by_row)
+
+    def save(self, number: int, annotation: Annotation) -> None:
+        """Keep an annotation; raises :class:`OutputError`."""
+        self._log.append({**self._known.name(number), **asdict(annotation)})
+
+    def tags(self) -> list[str]:
+        """Tags in use, the most frequent first."""
+        used = Counter(tag for annotation in self.all().values() for tag in annotation.tags)
+        return [tag for tag, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
+
+    def excluded(self) -> dict[str, str]:
+        """Ids of the excluded rows, with the comment as the reason."""
+        ids = self._index.columns["id"]
+        return {ids[n]: a.comment or "excluded by hand" for n, a in sorted(self.all().items()) if a.excluded}
+
+    def to_csv(self) -> str:
+        """A table with a line for each annotated row."""
+        columns = self._index.columns
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(("id", "split", "relation", "form", "question", "tags", "comment", "excluded"))
+        for number, annotation in sorted(self.all().items()):
+            row = [columns[name][number] for name in ("id", "split", "relation", "form", "question")]
+            cells = [*row, "; ".join(annotation.tags), annotation.comment, "yes" if annotation.excluded else ""]
+            # A spreadsheet must not take a cell for a formula.
+            writer.writerow(f"'{cell}" if str(cell).startswith(("=", "+", "-", "@")) else cell for cell in cells)
+        return out.getvalue()

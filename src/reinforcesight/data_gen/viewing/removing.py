@@ -1,0 +1,42 @@
+"""Remove rows that people excluded or found wrong: Parquet files, gallery, card and manifest, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from reinforcesight.data_gen.dataset.card import renew_card
+from reinforcesight.data_gen.dataset.folder import locked_for_changes
+from reinforcesight.data_gen.dataset.manifest import load_manifest, write_manifest
+from reinforcesight.data_gen.dataset.removal import remove_rows
+from reinforcesight.data_gen.viewing.gallery import write_gallery
+
+
+def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> None:
+    """Remove rows and print how many; does nothing if they are gone already.
+
+    Args:
+        dataset: The data set's folder.
+        reasons: Row id to the reason.
+        by: Command that asks for it.
+
+    Raises:
+        InputError: The folder holds no data set of generate, or a file is damaged.
+        OutputError: The folder can't be written to, or another process changes it.
+    """
+    with locked_for_changes(dataset):
+        before = load_manifest(dataset)
+        after = remove_rows(dataset, before, reasons, by=by)
+        if after == before:
+            click.echo(f"{dataset}: no row to remove")
+            return
+        write_gallery(dataset)
+        renew_card(dataset, before, after)
+        # Last: until then the manifest's digests show that the removal is unfinished.
+        write_manifest(dataset, after)
+    for split, rows in before.rows.items():
+        click.echo(f"{split}: {rows} questions before, {after.rows[split]} after")
+    listed = f"{after.removed['rows']} rows removed so far are listed" if after.removed else ""
+    click.echo(f"{listed} in {dataset / 'removed.jsonl'}; counts and digests in manifest.json are new")
