@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 from importlib.util import find_spec
 from itertools import product
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from grpo_support import BY_LENGTH, settings, smallest_model, speaking_model, write_scenes
+from PIL import Image
 from safetensors.torch import load_file
 from training_support import row, write_split
 
 from reinforcesight.errors import ConfigError, InputError, MissingDependencyError, OutputError
+from reinforcesight.grpo import difficulty
 from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import CHOICES, GrpoConfig
 from reinforcesight.grpo.data import Presenter, question_rows
@@ -84,8 +89,8 @@ def test_two_steps_of_each_loss(train_only, tiny, tmp_path, loss, tuning, beta):
     load_model(ModelConfig(model_path=str(tmp_path / "run")))
 
 
-def test_starts_from_an_adapter_with_the_divergence_measured_from_it(dataset, tiny, tmp_path):
-    train_grpo(settings(dataset, tiny, tmp_path / "first", learning_rate=0.1))
+def test_starts_from_an_adapter_with_the_divergence_measured_from_it(dataset, train_only, tiny, tmp_path):
+    train_grpo(settings(train_only, tiny, tmp_path / "first", learning_rate=0.1))
     for name, changes in {"on": {}, "merged": {"tuning": "full", "learning_rate": 1e-3}}.items():
         output = tmp_path / name
         train_grpo(settings(dataset, tmp_path / "first", output, beta=0.1, **changes))
@@ -94,7 +99,8 @@ def test_starts_from_an_adapter_with_the_divergence_measured_from_it(dataset, ti
         assert second["kl"] > 0
     # The frozen copy that the divergence is measured from is no part of what is saved.
     assert not (tmp_path / "on" / "checkpoint-2" / "ref").exists()
-    before, after = (load_file(tmp_path / n / "adapter_model.safetensors") for n in ("first", "on"))
+    folders = (tmp_path / "first" / "checkpoint-2", tmp_path / "on" / "checkpoint-2")
+    before, after = (load_file(folder / "adapter_model.safetensors") for folder in folders)
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[key], after[key]) for key in before)
     assert json.loads((tmp_path / "on" / "adapter_config.json").read_text())["base_model_name_or_path"] == str(tiny)
@@ -183,8 +189,12 @@ def test_learns_and_shows_it(tmp_path):
     assert counts["kept"] + counts["too_hard"] + counts["too_easy"] == 42
     compared = record["results"]["compared_with_start"]
     assert compared["correct"]["questions"] == compared["faithful"]["questions"] == 8
-    change = compared["correct"]["change"]
-    assert change == pytest.approx(result.best["eval_accuracy"] - result.start["eval_accuracy"])
+    # Of the best checkpoint, also if the start is published.
+    validations = [line for line in read_metrics(output) if line["step"] and "eval_right_and_faithful" in line]
+    best = max(validations, key=lambda line: line["eval_right_and_faithful"])
+    assert compared["correct"]["change"] == pytest.approx(best["eval_accuracy"] - result.start["eval_accuracy"])
+    better = best["eval_right_and_faithful"] > result.start["eval_right_and_faithful"]
+    assert result.best_step == (best["step"] if better else 0)
     pages = sorted(path.name for path in (output / "groups").iterdir())
     assert pages == ["step-000000.html", "step-000004.html", "step-000008.html", "step-000012.html"]
     page = (output / "groups" / pages[-1]).read_text()
@@ -202,10 +212,6 @@ def test_without_thinking(dataset, tiny, tmp_path):
 
 
 def test_what_can_not_be_trained_is_said(dataset, tiny, tmp_path):
-    with pytest.raises(ConfigError, match="8 questions are fewer than the 16"):
-        train_grpo(settings(dataset, tiny, tmp_path / "a", per_device_train_batch_size=32))
-    with pytest.raises(ConfigError, match="divisible by num_generations"):
-        train_grpo(settings(dataset, tiny, tmp_path / "b", num_generations=3))
     with pytest.raises(InputError, match="8 are too hard"):
         train_grpo(settings(dataset, tiny, tmp_path / "c", difficulty={"samples": 2}))
     train_grpo(settings(dataset, tiny, tmp_path / "d"))
@@ -213,17 +219,69 @@ def test_what_can_not_be_trained_is_said(dataset, tiny, tmp_path):
         train_grpo(settings(dataset, tiny, tmp_path / "d", beta=0.5))
 
 
-def test_a_broken_picture_is_named_and_nothing_is_lost(tiny, tmp_path):
-    import numpy as np
-
+def test_a_bad_row_is_left_out_by_name(tiny, tmp_path, capsys):
     rng = np.random.default_rng([0])
     rows = [row(index, rng, 28) for index in range(4)]
+    rows[1]["answer"] = "(E)"
     rows[2]["image"] = {"bytes": b"no picture", "path": "x.png"}
+    rows[3]["prompt"] = [{"role": "user", "content": "<|image_pad|>" + rows[3]["prompt"][0]["content"]}]
     (tmp_path / "data" / "data").mkdir(parents=True)
     write_split(tmp_path / "data", "train", rows)
-    with pytest.raises(InputError, match="row-00002"):
-        train_grpo(settings(tmp_path / "data", tiny, tmp_path / "run", rewards=BY_LENGTH))
-    assert json.loads((tmp_path / "run" / "run_record.json").read_text())["status"] == "failed"
+    result = train_grpo(settings(tmp_path / "data", tiny, tmp_path / "run", rewards=BY_LENGTH))
+    assert (result.status, result.step) == ("finished", 2)
+    left_out = RunRecord.load(tmp_path / "run").content["data"]["left_out"]
+    assert left_out.keys() == {"row-00001", "row-00002"}
+    assert "left out: 2 of 4 rows of the split train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("start", "changes"),
+    [("tiny", {}), ("tiny", {"tuning": "full"}), ("adapter", {}), ("adapter", {"tuning": "full"})],
+    ids=["new adapter", "all weights", "its adapter", "merged"],
+)
+def test_the_start_is_published_where_no_checkpoint_is_better(
+    dataset, train_only, tiny, tmp_path, capsys, start, changes
+):
+    """Random weights answer nothing, before and after training."""
+    path = tiny
+    if start == "adapter":
+        path = train_grpo(settings(train_only, tiny, tmp_path / "first", learning_rate=0.1)).output
+    capsys.readouterr()
+    result = train_grpo(settings(dataset, path, tmp_path / "run", **changes))
+    assert (result.step, result.best_step, result.best) == (2, 0, result.start)
+    assert "no checkpoint is better on validation than the start, which is published" in capsys.readouterr().out
+    models = [load_model(ModelConfig(model_path=str(folder))) for folder in (path, tmp_path / "run")]
+    logits = []
+    for loaded in models:
+        text = chat_text(loaded.processor, [{"role": "user", "content": "What?"}])
+        batch = encode(loaded.processor, [text], [Image.new("RGB", (28, 28), "red")])
+        with torch.no_grad():
+            logits.append(loaded.model(**batch).logits)
+    torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-5)
+    assert not list((tmp_path / "run").glob(".start-*"))
+
+
+def test_a_corrected_command_uses_the_pass_rates_again(train_only, tiny, tmp_path, monkeypatch):
+    verdicts = itertools.cycle([SimpleNamespace(correct=True, letter="A"), SimpleNamespace(correct=False, letter="B")])
+    monkeypatch.setattr(difficulty, "judge_row", lambda *_: next(verdicts))
+    rated = {"samples": 2, "questions": 6}
+    big = {"per_device_train_batch_size": 6, "difficulty": rated | {"max_pass_rate": 0.5}}
+    with pytest.raises(InputError, match="none of 6 questions is left"):
+        train_grpo(settings(train_only, tiny, tmp_path / "run", **big))
+    monkeypatch.setattr(difficulty, "generate_text", None)
+    result = train_grpo(settings(train_only, tiny, tmp_path / "run", difficulty=rated, beta=0.5))
+    assert (result.status, result.step) == ("finished", 2)
+
+
+def test_numbers_are_checked_before_a_model_is_loaded(train_only, tmp_path):
+    absent = tmp_path / "no model"
+    with pytest.raises(ConfigError, match="8 questions are fewer than the 16"):
+        train_grpo(settings(train_only, absent, tmp_path / "a", per_device_train_batch_size=32))
+    with pytest.raises(ConfigError, match="divisible by num_generations"):
+        train_grpo(settings(train_only, absent, tmp_path / "b", num_generations=3))
+    with pytest.raises(ConfigError, match="1 questions are fewer than the 2"):
+        train_grpo(settings(train_only, absent, tmp_path / "c", difficulty={"questions": 1}))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")

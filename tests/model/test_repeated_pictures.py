@@ -13,6 +13,7 @@ from reinforcesight.model.chat import chat_text, encode, user_message
 from reinforcesight.model.load import load_model
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.repeated_pictures import encode_repeated_once, first_occurrences
+from reinforcesight.model.repeated_prompts import prefill_repeated_once
 
 SIZES = ((56, 56), (84, 56), (56, 84))
 
@@ -78,6 +79,42 @@ def test_a_copy_of_the_model_is_on_its_own(loaded):
     changed = other(**batch).logits
     assert not torch.allclose(kept, changed)
     assert set(other.state_dict()) == set(loaded.model.state_dict())
+
+
+def test_a_second_call_changes_nothing(loaded):
+    for install, part in (
+        (encode_repeated_once, loaded.model.model.visual),
+        (prefill_repeated_once, loaded.model.model.language_model),
+    ):
+        assert install(loaded.model)
+        hooks = (len(part._forward_pre_hooks), len(part._forward_hooks))
+        assert install(loaded.model)
+        assert (len(part._forward_pre_hooks), len(part._forward_hooks)) == hooks
+
+
+def test_a_repeated_prompt_is_prefilled_once(loaded):
+    """The same answers and scores as a model that prefills each, whatever the lengths and pictures."""
+    texts = ["What is it?", "What is it?", "Where is the large red thing?", "What is it?", "What is it?"]
+    colours = [0, 0, 1, 1, 0]
+    rendered = [chat_text(loaded.processor, [user_message(text)], with_image=True) for text in texts]
+    batch = encode(loaded.processor, rendered, [picture(colour, SIZES[0]) for colour in colours])
+    stock = copy.deepcopy(loaded.model)
+    for part in (stock.model.visual, stock.model.language_model):
+        part._forward_hooks.clear()
+        part._forward_pre_hooks.clear()
+    model = copy.deepcopy(loaded.model)
+    assert prefill_repeated_once(model)
+    rows = []
+    model.model.language_model.layers[0].register_forward_pre_hook(
+        lambda _, args, kwargs: rows.append(len(args[0] if args else kwargs["hidden_states"])), with_kwargs=True
+    )
+    settings = {"max_new_tokens": 6, "do_sample": False, "return_dict_in_generate": True, "output_scores": True}
+    with torch.no_grad():
+        ours, theirs = (m.generate(**batch, **settings) for m in (model, stock))
+    assert rows[:2] == [3, 5]
+    assert torch.equal(ours.sequences, theirs.sequences)
+    for mine, other in zip(ours.scores, theirs.scores, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
 
 
 def test_sampling_is_as_before(loaded):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from reinforcesight.errors import ConfigError, require_module
 from reinforcesight.grpo.config import GrpoConfig
@@ -15,6 +16,7 @@ from reinforcesight.grpo.validation import BEST_METRIC
 from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
 from reinforcesight.tuning.arguments import trl_arguments
+from reinforcesight.tuning.data import TrainingData
 
 _NEVER = -100.0  # the lowest bias that vLLM takes
 
@@ -39,6 +41,30 @@ def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
         # Validation does not use TRL's loop; one satisfies its check.
         num_generations_eval=1,
     )
+
+
+def check_numbers(config: GrpoConfig, arguments: Any, data: TrainingData) -> None:
+    """Check batches, groups and questions against each other, before a model is loaded and questions are rated.
+
+    Raises:
+        ConfigError: A step needs more questions than there are, or resampling has no whole groups.
+    """
+    per_round = arguments.generation_batch_size // arguments.num_generations
+    questions = min(len(data.train), config.difficulty.questions or len(data.train))
+    if questions < per_round:
+        raise ConfigError(
+            f"{questions} questions are fewer than the {per_round} of one step",
+            where="per_device_train_batch_size x gradient_accumulation_steps / num_generations",
+            fix="use smaller steps or more questions",
+        )
+    local = arguments.generation_batch_size // PartialState().num_processes
+    if config.resample_rounds and local % arguments.num_generations:
+        raise ConfigError(
+            f"each process samples {local} completions, which are not whole groups of {arguments.num_generations}",
+            where="resample_rounds",
+            fix="make per_device_train_batch_size x gradient_accumulation_steps a multiple of num_generations, "
+            "or use --resample_rounds 0",
+        )
 
 
 def uses_vllm(config: GrpoConfig) -> bool:

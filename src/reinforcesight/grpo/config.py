@@ -101,6 +101,10 @@ class GrpoConfig(TrainingConfig):
     permute_options: bool = Field(
         True, description="From the second epoch on, show the options of a question in another order"
     )
+    encode_prompts_once: bool = Field(
+        True,
+        description="Encode the prompt of a group once, in sampling and loss; false: with each completion, as TRL",
+    )
     resample_rounds: int = Field(
         2, ge=0, description="Rounds in which a step replaces groups whose rewards are all equal; 0: never"
     )
@@ -128,7 +132,8 @@ class GrpoConfig(TrainingConfig):
     def recipe(self, *, processes: int) -> dict[str, Any]:
         """The part that decides the result."""
         values = super().recipe(processes=processes)
-        values.pop("groups")
+        for name in ("groups", "encode_prompts_once"):
+            values.pop(name)
         values["difficulty"].pop("batch_size")
         values["difficulty"].pop("file")
         return values

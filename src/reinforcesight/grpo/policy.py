@@ -13,13 +13,14 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.data import Presenter, QuestionView
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
 from reinforcesight.grpo.reward import score_batch, text_of_completion
+from reinforcesight.grpo.shared_prompt import groups_together, shared_log_probabilities, use_shared_prompts
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.model.chat import plain_messages
+from reinforcesight.model.repeated_prompts import prefill_repeated_once
 from reinforcesight.tuning.accuracy import write_step_answers
 from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
 
@@ -71,9 +72,6 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         questions: Held-out questions, ``None`` if there are none.
         presenter: Turns stored rows into what the model is asked.
         args, kwargs: Of the base classes.
-
-    Raises:
-        ConfigError: Resampling is on and several processes would share a group.
     """
 
     def __init__(self, *args: Any, questions: QuestionView | None, presenter: Presenter, **kwargs: Any) -> None:
@@ -81,16 +79,13 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self.presenter = presenter
         self._sampled: tuple[list[Any], list[Any], torch.Tensor] | None = None
         self._paged_step: int | None = None
+        self.shares_prompts = False
         super().__init__(*args, **kwargs)
         self.add_callback(KeepPlace(self))
-        local = self.args.generation_batch_size // self.accelerator.num_processes
-        if self.run_config.resample_rounds and local % self.num_generations:
-            raise ConfigError(
-                f"each process samples {local} completions, which are not whole groups of {self.num_generations}",
-                where="resample_rounds",
-                fix="make per_device_train_batch_size x gradient_accumulation_steps a multiple of num_generations, "
-                "or use --resample_rounds 0",
-            )
+        models = [model for model in (self.model, self.ref_model) if model is not None]
+        if self.run_config.encode_prompts_once:
+            prefill_repeated_once(self.model)
+        self.shares_prompts = self.run_config.encode_prompts_once and all(use_shared_prompts(m) for m in models)
 
     def _current_epoch(self) -> int:
         """Finished epochs; the same on all processes and after resuming."""
@@ -104,11 +99,18 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
     # Sampling
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        epoch = self._current_epoch()
-        batch = self._sample(self.presenter.present(inputs, epoch=epoch))
+        batch = self._sample(self.presenter.present(inputs, epoch=self._current_epoch()))
         self._write_page(batch)
-        if not self.run_config.resample_rounds:
-            return batch
+        if self.run_config.resample_rounds:
+            batch = self._resample(batch, inputs)
+        if self.shares_prompts:
+            rows = torch.arange(len(inputs), device=batch["prompt_ids"].device)
+            batch["group"] = rows // self.num_generations
+        return batch
+
+    def _resample(self, batch: dict[str, Any], inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Replace groups without spread by groups of other questions."""
+        epoch = self._current_epoch()
         flat = self._groups_without_spread()
         groups = len(inputs) // self.num_generations
         asked = list(inputs)
@@ -221,6 +223,47 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
                 )
             )
         write_groups_page(Path(self.args.output_dir), step, groups)
+
+    # Loss
+
+    def _prepare_inputs(self: Any, generation_batch: Any) -> Any:
+        before = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        fresh = self._buffered_inputs is not None and self._buffered_inputs is not before
+        if not self.shares_prompts or not fresh or len(self._buffered_inputs) == 1:
+            return inputs
+        self._buffered_inputs = groups_together(self._buffered_inputs)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **pictures: Any,
+    ) -> Any:
+        """As TRL's, with the prompt of a group encoded once where that is possible."""
+        if self.shares_prompts and not compute_aux_loss:
+            with self.accelerator.autocast():
+                found = shared_log_probabilities(
+                    model, input_ids, attention_mask, logits_to_keep, batch_size, pictures
+                )
+            if found is not None:
+                return found[0], found[1] if compute_entropy else None, None
+        return super()._get_per_token_logps_and_entropies(
+            model,
+            input_ids,
+            attention_mask,
+            logits_to_keep,
+            batch_size,
+            compute_entropy,
+            compute_aux_loss,
+            **pictures,
+        )
 
     # Validation
 

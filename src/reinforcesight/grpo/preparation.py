@@ -12,13 +12,14 @@ import click
 import torch
 from accelerate import PartialState
 
-from reinforcesight.grpo.arguments import grpo_arguments
+from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
 from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.model.repeated_prompts import prefill_repeated_once
 from reinforcesight.tuning.accuracy import write_step_answers
 from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
 from reinforcesight.tuning.data import TrainingData, load_training_data, usable_rows
@@ -69,6 +70,7 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
     quiet_libraries()
     data = load_training_data(config.dataset)
     arguments = grpo_arguments(config, data.validation is not None)
+    check_numbers(config, arguments, data)
     loaded = load_to_train(config)
     with StopOnSignal() as stop:
         questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
@@ -185,6 +187,8 @@ def _validate_start(session: Session[GrpoConfig], held_out: QuestionView) -> dic
 def _start_model(config: GrpoConfig, arguments: Any, loaded: LoadedModel) -> Iterator[Any]:
     """The model on its device and in evaluation mode, with the precision of training; restores the random state."""
     model, device = loaded.model, PartialState().device
+    if config.encode_prompts_once:
+        prefill_repeated_once(model)
     if config.model.quantization == "none":
         model.to(device)
     half = torch.float16 if arguments.fp16 else torch.bfloat16

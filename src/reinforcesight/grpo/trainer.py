@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.grpo.arguments import grpo_arguments, suppress_vision_tokens
+from reinforcesight.grpo.arguments import check_numbers, grpo_arguments, suppress_vision_tokens
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.data import Presenter
@@ -33,9 +33,9 @@ def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> S
     per_round = int(arguments.generation_batch_size) // arguments.num_generations
     if len(prepared.questions) < per_round:
         raise ConfigError(
-            f"{len(prepared.questions)} questions are fewer than the {per_round} of one step",
+            f"{len(prepared.questions)} questions are left, fewer than the {per_round} of one step",
             where="per_device_train_batch_size x gradient_accumulation_steps / num_generations",
-            fix="use smaller steps or more questions",
+            fix="use smaller steps or more questions; the pass rates are kept for the next run",
         )
     suppress_vision_tokens(arguments, processor)
     session.record.content["sampled_with"] = "vllm" if arguments.use_vllm else "transformers"
@@ -97,6 +97,7 @@ _GRPO: Method[GrpoConfig] = Method(
     "grpo",
     GRPO_CHARTS,
     grpo_arguments,
+    check_numbers,
     _prepare_and_build,
     _results,
     less_memory="use gradient checkpointing, a smaller trainer.max_completion_length or model.max_pixels",

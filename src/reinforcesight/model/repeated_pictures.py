@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 # Families whose tower takes all pictures of a batch in one row of patches and keeps them apart.
-_FAMILIES = frozenset({"qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"})
+FAMILIES = frozenset({"qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"})
 _STASH = "_repeated_pictures"
 
 
 def encode_repeated_once(model: Any) -> bool:
-    """Let a model's vision tower skip pictures that the batch already has.
+    """Let a model's vision tower skip pictures that the batch already has; a second call changes nothing.
 
     Args:
         model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Its weights and its state dict stay as they are.
@@ -30,10 +30,11 @@ def encode_repeated_once(model: Any) -> bool:
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     tower = getattr(getattr(inner, "model", None), "visual", None)
-    if inner.config.model_type not in _FAMILIES or not isinstance(tower, nn.Module):
+    if inner.config.model_type not in FAMILIES or not isinstance(tower, nn.Module):
         return False
-    tower.register_forward_pre_hook(_leave_out, with_kwargs=True)
-    tower.register_forward_hook(_put_back)
+    if _leave_out not in tower._forward_pre_hooks.values():
+        tower.register_forward_pre_hook(_leave_out, with_kwargs=True)
+        tower.register_forward_hook(_put_back)
     return True
 
 

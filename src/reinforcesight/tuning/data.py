@@ -30,6 +30,7 @@ _Collator: Any = DataCollatorForVisionLanguageModeling
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
 _CHECKED_TOGETHER = 64
 _NAMED = 3
+_SHOWN_FROM = 20_000  # fewer are checked within seconds
 ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
 
 
@@ -140,7 +141,7 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
     found: list[str | None] = []
     with (
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
-        Progress(f"{split} rows checked", len(rows), shown=main, leave=False) as progress,
+        Progress(f"{split} rows checked", len(rows), shown=main and len(rows) > _SHOWN_FROM) as progress,
     ):
         for start in range(0, len(rows), _CHECKED_TOGETHER):
             part = [rows[at] for at in range(start, min(start + _CHECKED_TOGETHER, len(rows)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import click
 from accelerate import PartialState
+from peft import get_peft_model
 from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
@@ -35,7 +37,7 @@ class TrainingResult:
     """How a run ended: ``finished`` or ``interrupted``.
 
     Attributes:
-        best_step: The step whose weights were published.
+        best_step: The step whose weights were published; 0 is the start.
         start: Validation metrics of the start model, if it was validated.
         best: Validation metrics of the published weights; empty without a validation split.
         exit_code: 0, or 128 + the signal that stopped the run.
@@ -58,6 +60,8 @@ class TrainingResult:
         if self.status != "finished":
             return f"{self.output}: stopped at step {self.step}; run the same command to resume"
         text = f"{self.output}: the best of {self.step} steps is step {self.best_step}"
+        if self.best_step == 0:
+            text = f"{self.output}: no checkpoint is better on validation than the start, which is published"
         for name, label in (("eval_accuracy", "accuracy"), ("eval_faithful", "faithful reasoning")):
             if name in self.best:
                 before = f"{self.start[name]:.3f} -> " if name in self.start else ""
@@ -85,6 +89,7 @@ class Method(Generic[TrainConfigT]):
         command: Name for the record.
         charts: Curves of the report.
         arguments: TRL's arguments, from the configuration and whether there is a validation split.
+        check: Raises ``ConfigError`` if numbers alone tell that a run can't work; called before the model is loaded.
         build: The trainer; may do work of its own before, and raise ``TrainingStoppedError``.
         results: What the record says beyond accuracy, from the trainer and the metrics of the best step.
         less_memory: What helps against out of memory if the batch can't be divided further.
@@ -94,6 +99,7 @@ class Method(Generic[TrainConfigT]):
     command: str
     charts: Sequence[Chart]
     arguments: Callable[[TrainConfigT, bool], Any]
+    check: Callable[[TrainConfigT, Any, TrainingData], None]
     build: Callable[[Session[TrainConfigT]], Any]
     results: Callable[[Session[TrainConfigT], Any, Mapping[str, Any]], dict[str, Any]]
     less_memory: str
@@ -112,6 +118,7 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
     processes = PartialState()
     data = load_training_data(config.dataset)
     arguments = method.arguments(config, data.validation is not None)
+    method.check(config, arguments, data)
     with processes.main_process_first():
         loaded = load_to_train(config)
     record = open_record(
@@ -250,11 +257,17 @@ def _finish(
     """Publish the best checkpoint, and write results, curves and model card."""
     record, state = session.record, trainer.state
     best_step = state.best_global_step or state.global_step
-    publish(checkpoint_folder(record.folder, best_step), record.folder)
     line: dict[str, Any] = next(
         (line for line in state.log_history if line["step"] == best_step and "eval_accuracy" in line), {}
     )
     best = {name: value for name, value in line.items() if name.startswith("eval_")}
+    of_method = method.results(session, trainer, best)
+    start, metric = record.content.get("start", {}), f"eval_{trainer.args.metric_for_best_model}"
+    if metric in start and metric in best and best[metric] <= start[metric]:
+        best_step, best = 0, start
+        _publish_start(session)
+    else:
+        publish(checkpoint_folder(record.folder, best_step), record.folder)
     by_task = "eval_accuracy_"
     record.content["results"] = {
         "step": state.global_step,
@@ -265,13 +278,27 @@ def _finish(
             key.removeprefix(by_task): value for key, value in best.items() if key.startswith(by_task)
         },
         "epochs": state.epoch,
-        "start": record.content.get("start", {}),
+        "start": start,
         "best": best,
-        **method.results(session, trainer, best),
+        **of_method,
     }
     record.end_session("finished", **facts)
     write_training_page(record, method.charts)
     write_model_card(record, record.folder)
+
+
+def _publish_start(session: Session[Any]) -> None:
+    """Publish the model that training started from: all weights, its adapter, or a new one that changes nothing."""
+    config, folder = session.config, session.record.folder
+    loaded = load_to_train(config)
+    adapter = new_adapter(loaded, config)
+    model = loaded.model if adapter is None else get_peft_model(loaded.model, adapter)
+    if adapter is not None:
+        name_base(model, loaded, config)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".start-") as saved:
+        model.save_pretrained(saved)
+        loaded.processor.save_pretrained(saved)
+        publish(Path(saved), folder)
 
 
 def _finished(record: RunRecord) -> TrainingResult:

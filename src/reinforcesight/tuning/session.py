@@ -13,7 +13,7 @@ from accelerate import PartialState
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import hardware, memory_peak, source_state
-from reinforcesight.jobs.record import RunRecord, differences
+from reinforcesight.jobs.record import METRICS_NAME, RunRecord, differences
 from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_incomplete, step_of
 
 
@@ -30,38 +30,42 @@ def open_record(
     """A new record, or that of the run to resume; ``recipe`` is what decides the result.
 
     Raises:
-        OutputError: The folder holds a run with another configuration, model or data set.
+        OutputError: The folder holds a run with another configuration, model or data set that has a checkpoint.
     """
     # Through JSON, so that tuples and lists compare as the stored record has them.
     recipe = json.loads(json.dumps(recipe))
-    old = RunRecord.load(output)
-    if old is None:
-        if complete_checkpoints(output):
-            raise OutputError("the folder has checkpoints but no run record", where=str(output), fix="choose another")
-        content = {
-            "schema": 1,
-            "command": command,
-            "status": "running",
-            "config": config.model_dump(mode="json"),
-            "recipe": recipe,
-            "data": data,
-            "model": model,
-            "seeds": dict(seeds),
-            "source": source_state(),
-            "hardware": hardware(),
-            "sessions": [],
-            "results": {},
-        }
-        return RunRecord(output, content)
-    changed = differences(old.content.get("recipe", {}), recipe)
-    if changed:
-        raise OutputError(
-            f"this folder holds a run with another configuration or data: {changed}",
-            where=str(output),
-            fix="give another --output, restore the settings, or remove the folder",
-        )
-    old.content["config"] = config.model_dump(mode="json")
-    return old
+    old, begun = RunRecord.load(output), complete_checkpoints(output)
+    if old is None and begun:
+        raise OutputError("the folder has checkpoints but no run record", where=str(output), fix="choose another")
+    if old is not None:
+        changed = differences(old.content.get("recipe", {}), recipe)
+        if not changed:
+            old.content["config"] = config.model_dump(mode="json")
+            return old
+        if begun or old.content.get("command") != command or old.content.get("status") == "finished":
+            raise OutputError(
+                f"this folder holds a run with another configuration or data: {changed}",
+                where=str(output),
+                fix="give another --output, restore the settings, or remove the folder",
+            )
+        # Without a checkpoint nothing has been learnt, so a corrected command starts anew in the same folder.
+        if PartialState().is_main_process:
+            (output / METRICS_NAME).unlink(missing_ok=True)
+    content = {
+        "schema": 1,
+        "command": command,
+        "status": "running",
+        "config": config.model_dump(mode="json"),
+        "recipe": recipe,
+        "data": data,
+        "model": model,
+        "seeds": dict(seeds),
+        "source": source_state(),
+        "hardware": hardware(),
+        "sessions": [],
+        "results": {},
+    }
+    return RunRecord(output, content)
 
 
 def start_session(record: RunRecord) -> Path | None:
