@@ -58,15 +58,34 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         if any(kind in ("comparative", "place", "weak", "space") for _, _, kind, _ in rows):
             state = _State(previous if lexicon.REFERS_BACK.match(sentence) else None)
             _comparison_claims(sentence, found, rows, options, reading, state)
+            if not reading.claims:
+                _closing_name(sentence, found, rows, options, reading)
     elif options.kind == "number" and not reading.hedge:
         numbers = {m.index for m in found if m.index >= 0}
         if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
             reading.claims = [(numbers.pop(), 2)]
     if reading.claims and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
+    elif reading.claims and lexicon.UNREAL.search(sentence):
+        reading.claims = []
     # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)
     return reading
+
+
+def _closing_name(
+    sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
+) -> None:
+    """ "The object that is closer, judging by this and that, is the table." """
+    opening = lexicon.OPENS_WITH_OBJECT.match(sentence)
+    if not found or not opening or any(kind in ("not", "ask") and at > opening.start(1) for at, _, kind, _ in rows):
+        return
+    last = found[-1]
+    asked = next(
+        (value for start, _, kind, value in rows if kind in ("comparative", "weak") and start < last.start), 0
+    )
+    if asked and lexicon.IS_BEFORE.search(sentence[: last.start]) and not sentence[last.end :].strip(" ).!"):
+        _claim(reading, last.index if asked > 0 else _other(last.index, options), 2)
 
 
 def _comparison_claims(
@@ -183,7 +202,13 @@ def _comparative(
     denied = any(token[2] == "not" for token in clause[:at])
     than = next((token for token in clause[at + 1 :] if token[2] == "than"), None)
     if after and (than is None or after[0][0] < than[0]) and lexicon.REACH_GAP.match(sentence[end : after[0][0]]):
-        return  # "closer to the table": the table is what the distance is measured to
+        # "closer to the table": the table is what the distance is measured to, except in "closer to the table than to
+        # the chair", said of the camera or of what the question measures from.
+        about = set(re.findall(r"[^\W_]+", sentence[max(0, clause[at][0] - 60) : clause[at][0]].lower())[-6:])
+        measured_from = (lexicon.VIEWER | options.question_words) - lexicon.FILLER
+        if than and len(after) == 2 and not before and not denied and about & measured_from:
+            _claim(reading, after[0][3] if polarity > 0 else after[1][3], strength)
+        return
     if options.question_words:
         reach = lexicon.REACH.match(sentence, end)
         if reach:
@@ -273,6 +298,8 @@ def _relation_claims(
     edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
     for mention in found:
         if mention.index < 0 or any(start < mention.start for start in both):
+            continue
+        if not mention.by_letter and lexicon.PART_OF_PICTURE.match(sentence, mention.end):
             continue
         flipped = False
         if not mention.by_letter and names:

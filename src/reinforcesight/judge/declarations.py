@@ -14,17 +14,21 @@ OUT, SEVERAL, CLASH, MISSING = -1, -2, -3, -4
 
 _FILL = (
     r"[\s:=\"'\[-]*(?:(?:that|likely|probably|definitely|clearly|simply|most|option|choice|letter|is|as follows|be|"
-    r"indeed|the|correct|one|object|answer|point|really|actually)\b[\s:=\"'\[-]*){0,6}"
+    r"indeed|the|correct|one|object|answer|point|really|actually|therefore|thus"
+    r"|la|le|l'option|opción|opcion|die|der|letra|lettre|, (?:sondern|sino|mais|but))\b[\s:=\"'\[-]*){0,6}"
 )
 _CUE = re.compile(
     r"\b(?:"
-    r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|risposta|resposta|ответ|odpowiedź)"
-    r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|es|é|è)\b)"
+    r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|lösung|risposta|resposta|ответ"
+    r"|odpowiedź|opción|opcion|alternativa|bonne option)"
+    r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|lautet|sería|serait|wäre|es|é|è)\b)"
     r"|(?:output|prediction|result|choose|final|correct|guess)\s{0,2}(?::|\bis\b)"
-    r"|corresponds? to\b|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
+    r"|(?:richtig|korrekt) (?:ist|wäre)|la (?:correcta|correcte|bonne) (?:es|est)|corresponds? to\b"
+    r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
-    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say)\b"
+    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say"
+    r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|answer(?= \(?[A-Z]\b)"
     r")"
@@ -59,8 +63,8 @@ _FOREIGN_LABEL = re.compile(
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
     r"\s{1,2}(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
-    r"(?:correct|right (?:answer|choice|option|one)|best (?:answer|choice|option)|(?:final )?answer\b"
-    r"|most (?:accurate|appropriate))",
+    r"(?:correct|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
+    r"|(?:final )?answer\b|most (?:accurate|appropriate))",
     re.IGNORECASE,
 )
 _POST_WORDS = ("correct", "right", "best", "answer", "most a")

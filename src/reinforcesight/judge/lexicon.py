@@ -83,7 +83,7 @@ FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead them other"
+    "located positioned isn't also just only actually most instead them other without doubt"
     "highlighted by with box between two objects"
 )
 
@@ -92,7 +92,7 @@ CUE_WORDS = sorted(
     word_set(
         "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse "
         "respuesta antwort risposta resposta output prediction result final correct therefore thus hence so say "
-        "guess think believe corresponds opt vote"
+        "guess think believe corresponds opt vote lean settl richtig korrekt opci altern bonne"
     )
     | {"go with", "going with", "it would be"}
 )
@@ -123,7 +123,29 @@ NOT_GAP = re.compile(
     r"\s*(?:(?:the|a|an|be|is|it|than|of|option|choice|object|point|on|to|in|from)\s+){0,3}\(?\Z",
     re.IGNORECASE,
 )
-IS_WRONG = re.compile(r"\s+is\s+(?:wrong|incorrect|not\b\s*(?:correct|right|the answer|it\b|\W*$))", re.IGNORECASE)
+IS_WRONG = re.compile(
+    r"\s+(?:(?:is|are)\s+(?:\w+ly )?(?:wrong|incorrect|false|excluded|eliminated|ruled out"
+    r"|not\b\s*(?:correct|right|the answer|it\b|\W*$))"
+    r"|can(?: thus| therefore)? be (?:excluded|eliminated|ruled out|rejected))",
+    re.IGNORECASE,
+)
+# "The object that is closer ... is the table."
+OPENS_WITH_OBJECT = re.compile(
+    r"\W*(?:(?:so|thus|hence|therefore|overall|clearly|in conclusion)\W{1,2})?"
+    r"((?:the|what)\s(?:object|one|thing|item|is\b|(?:closer|nearer|closest|nearest|farther|further|farthest|furthest)\b))",
+    re.IGNORECASE,
+)
+IS_BEFORE = re.compile(r"(?:\b(?:is|are|would be|must be)\s+|:\s*)(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
+# "Option A would mean that the chair is closer", "the chair is closer, which is wrong".
+UNREAL = re.compile(
+    r"\bwould (?:mean|imply|require|have to|need to)\b"
+    r"|\bwhich is (?:wrong|false|incorrect|not (?:true|right|so|the case))\b",
+    re.IGNORECASE,
+)
+# "in the lower left corner": a place in the picture, and no relation to another object.
+PART_OF_PICTURE = re.compile(
+    r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
+)
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"

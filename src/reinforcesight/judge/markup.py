@@ -97,17 +97,29 @@ def _cap(text: str) -> str:
     return text if len(text) <= _LIMIT else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
+# A text that opens with an option's letter is an answer, also before a closing tag.
+_LETTERED = re.compile(r"\s*(?:\([A-Z]\)|[A-Z](?:[.):]|\s*(?:<|\Z)))")
+
+
 def _without_reasoning(text: str) -> tuple[str, str, bool]:
     """Text outside reasoning blocks, the text inside the last one, and whether that one never ended."""
     outside: list[str] = []
     position, start_inside, inside = 0, 0, False
     thought = ""
-    for tag in _BLOCK_TAG.finditer(text):
+    tags = list(_BLOCK_TAG.finditer(text))
+    said = len(text)  # where a trail of tags begins: a closing tag in it that closes nothing is a slip
+    for tag in reversed(tags):
+        if tag.start() < said and text[tag.end() : said].strip():
+            break
+        said = tag.start()
+    for tag in tags:
         if not (tag[2] or tag[5]):
             continue
         if tag[1] or tag[4]:
             if inside:
                 thought = text[start_inside : tag.start()]
+            elif tag.start() >= said and (outside or _LETTERED.match(text)):
+                outside.append(text[position : tag.start()])
             else:
                 # A closing tag alone: the chat template had opened the block in the prompt.
                 thought = text[position : tag.start()]

@@ -50,14 +50,33 @@ _QUESTION_RELATION = re.compile(
     r"(?: \([^()]{1,60}\))?(?:,[^?]{1,60})?[?.]",
     re.IGNORECASE,
 )
+# What the question asks for. A corner or an edge in it is a place, not what is asked.
 _AXES = {
-    "far": re.compile(r"\b(?:farther|further|farthest|furthest|most distant|more distant|behind)\b", re.IGNORECASE),
-    "near": re.compile(r"\b(?:closer|closest|nearer|nearest|in front)\b", re.IGNORECASE),
-    "left": re.compile(r"\bleft(?:most)?\b", re.IGNORECASE),
-    "right": re.compile(r"\bright(?:most)?\b", re.IGNORECASE),
-    "above": re.compile(r"\b(?:above|higher|highest|on top)\b", re.IGNORECASE),
-    "below": re.compile(r"\b(?:below|lower|lowest|under|beneath)\b", re.IGNORECASE),
+    axis: re.compile(
+        rf"\b(?:{words})\b(?![ -](?:(?:left|right|hand) )?(?:corner|edge|side of the (?:im|pic|ph)|half|part))",
+        re.IGNORECASE,
+    )
+    for axis, words in {
+        "far": "farther|further|farthest|furthest|most distant|more distant|behind",
+        "near": "closer|closest|nearer|nearest|in front",
+        "left": "left(?:most)?",
+        "right": "right(?:most)?",
+        "above": "above|higher|highest|on top",
+        "below": "below|lower|lowest|under|beneath",
+    }.items()
 }
+_ASKS = re.compile(r"\b(?:which|what|who)\b", re.IGNORECASE)
+
+
+def _asked_axis(question: str) -> str:
+    """The axis that is named first after the last "which" or "what": "the box behind the chair, which is closer"."""
+    starts = [match.start() for match in _ASKS.finditer(question)]
+    found = [
+        (match.start(), axis)
+        for axis, words in _AXES.items()
+        if (match := words.search(question, starts[-1] if starts else 0))
+    ]
+    return min(found)[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +209,8 @@ def _recital(texts: list[str]) -> re.Pattern[str] | None:
     if not 2 <= len(texts) <= 12:
         return None
     parts = "|".join(
-        rf"{LETTERS[i]}\s?[).:,-]?\s{{0,2}}(?:the |an? )?{re.escape(text)}(?![^\W_])" for i, text in enumerate(texts)
+        rf"{LETTERS[i]}\s?[).:,=-]?\s{{0,2}}(?:(?:is|means|for) )?(?:the |an? )?{re.escape(text)}(?![^\W_])"
+        for i, text in enumerate(texts)
     )
     one = rf"\(?(?<![^\W_])(?:{parts})"
     return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}", re.IGNORECASE)
@@ -232,9 +252,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
         return _number_options(clean, recital)
     question_text = plain(question[:4000]) if question else ""
-    axis = "near"
-    if question_text:
-        axis = next((name for name, pattern in _AXES.items() if pattern.search(question_text)), "")
+    axis = _asked_axis(question_text) if question_text else "near"
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
     cores = _cores(clean) or clean
     if all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores) and len(set(cores)) == count:
@@ -329,4 +347,12 @@ def _number_options(clean: list[str], recital: re.Pattern[str] | None) -> Option
             # "the one", "one of them" are pronouns.
             guard = r"(?<!the )(?<!this )(?<!that )(?<!other )(?<!each )(?<!no )"
             spellings.append(rf"{guard}one(?! (?:of|is|on|in|at)\b)" if word == "one" else word)
+            if word == "zero":
+                names["no"] = names["none"] = names[text]
+                spellings += [
+                    r"(?<=\bis )no(?= [a-z])",
+                    r"(?<=\bare )no(?= [a-z])",
+                    r"(?<=\bsee )no(?= [a-z])",
+                    "none",
+                ]
     return Options(len(clean), "number", names, _bounded(spellings), recital=recital)

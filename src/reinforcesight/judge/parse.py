@@ -18,11 +18,15 @@ from reinforcesight.judge.declarations import (
 from reinforcesight.judge.markup import Region, answer_region, is_blank, without_box_phrases
 from reinforcesight.judge.options import Options, compile_options, without_recital
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
+from reinforcesight.judge.rewording import after_list, with_letters, without_answered_questions, without_denied_letters
 from reinforcesight.judge.wording import Reading, sentences
 from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
+# Where the place says that it is the answer.
+_MARKED = ("answer_block", "open_answer_block", "boxed", "json")
+_OPTION_NUMBER = re.compile(r"\W*(?:(?:option|choice|answer)\W{1,3})?([1-9])\W*", re.IGNORECASE)
 _NOT_APPLICABLE = re.compile(r"\W{0,8}n\s?/\s?a\W{0,8}", re.IGNORECASE)
 _WORD_INSIDE = re.compile(r"[a-z]{4}")
 
@@ -59,7 +63,7 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
     options = compile_options(tuple(map(str, choices)), question)
     region = answer_region(text)
     value, rule = _read_region(region, options)
-    if region.source in ("answer_block", "open_answer_block", "boxed", "json"):
+    if region.source in _MARKED:
         rule = f"{region.source}:{rule}"
     if region.cut and value == MISSING:
         return ParsedAnswer(None, AnswerStatus.TRUNCATED, rule)
@@ -90,6 +94,10 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     lettered = options.kind != "entity" and text.lstrip().startswith("A ")
     if exact is not None and not options.labels and not lettered:
         return (exact, "option_text") if exact >= 0 else (SEVERAL, "equal_choices")
+    number = _OPTION_NUMBER.fullmatch(text) if region.source in _MARKED and options.kind != "number" else None
+    if number:
+        return (int(number[1]) - 1 if int(number[1]) <= options.count else OUT), "option_number"
+    text = without_answered_questions(with_letters(text, options), options)
     rest = without_recital(text, options)
     if rest != text:
         if is_blank(rest):
@@ -101,6 +109,15 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
             return SEVERAL, "several_letters"
         return letter_value(letters.pop(), options.count), "repeated_letter"
     text = without_box_phrases(text)
+    after = after_list(text, options)
+    if after is not None and not is_blank(after):
+        concluded = _read_plain(without_denied_letters(after, options), options)
+        if concluded[0] >= 0:
+            return concluded
+    return _read_plain(without_denied_letters(text, options), options)
+
+
+def _read_plain(text: str, options: Options) -> tuple[int, str]:
     declarations = find_declarations(text, options)
     if declarations:
         return _from_declarations(text, declarations, options)

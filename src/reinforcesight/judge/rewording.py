@@ -1,0 +1,132 @@
+"""What is changed in a plain text before it is read: denied letters go, ordinals become letters, lists end."""
+
+from __future__ import annotations
+
+import re
+
+from reinforcesight.judge.options import Options, squeeze
+from reinforcesight.language.vocabulary import word_set
+from reinforcesight.protocol import LETTERS
+
+_LETTER = re.compile(
+    r"(?:\b(?:the )?(?:option|choice|answer|letter)s? )?(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])(?![^\W_]|'\w))",
+    re.IGNORECASE,
+)
+_AND_LETTER = re.compile(r"(?:,? (?:and|or|nor|&) (?:(?:option|choice) )?\(?[A-Z]\)?)+(?![^\W_])", re.IGNORECASE)
+_AFTER_LETTER = re.compile(r"[\s).:,-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
+# What is said of a letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
+_CALLED_WRONG = re.compile(
+    r"[\s)]{0,3}(?:"
+    r"(?:,? which)? ?(?:(?:is|are|was|were|would be|must be|seems|appears|ist|es|est)\b|[:=,(-])[\s-]{0,3}"
+    r"(?:(?:also|both|\w{3,9}ly|thus|therefore) )?"
+    r"(?:the |an? )?(?:wrong|incorrect|false|untrue|impossible|invalid|mistaken|excluded|eliminated|rejected|discarded"
+    r"|ruled[ -]out|out\b|unlikely|nicht|falsch|fausse|no\b(?=[.,;!\n]|$)|not (?:correct|right|true|possible|valid))"
+    r"|(?:is|are|was) (?:\w+ly )?not (?:an? |the )?"
+    r"(?:chosen|selected|answer|best|option|it\b|case|plausible|right|correct)"
+    r"|(?:can|could|must|may|should|has to)(?: therefore| thus| also)? be (?:excl|elim|rej|discarded|dismissed|ruled)"
+    r"|(?:isn't|wasn't|aren't|cannot be|can't be|couldn't be|could not be)"
+    r"(?= (?:the |an? )?(?:right|correct|true|answer|possible|valid|case|chosen|option|it\b)|\s?[.,;!\n]|\s?$)"
+    r"|(?:does|do|did)(?: not|n't) (?:fit|hold|match|apply|work|agree|make sense)"
+    r"|(?:fails|contradicts)\b)",
+    re.IGNORECASE,
+)
+# What comes before a letter: "not (A)", "I don't think it is B", "we can exclude A", "the wrong option is B".
+_DENIED = re.compile(
+    r"(?:\b(?:(?:\w{2,6}n't|not|never|cannot)(?: (?:choose|pick|select|answer|say|be|go with|think))?"
+    r"(?: (?:it is|it's|that|the answer is))?"
+    r"|neither|nor|nicht|rather than|instead of|unlike|other than|rul(?:e|es|ed|ing) out|cross(?:es|ed|ing)? out"
+    r"|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed|ing)?|discard(?:s|ed|ing)?|dismiss(?:es|ed|ing)?)"
+    r"|\b(?:wrong|incorrect|false|excluded|rejected) (?:answer|option|choice|one|letter)s?(?:\s?:| is| would be| was))"
+    r"(?: both)?\s{1,2}\Z",
+    re.IGNORECASE,
+)
+# One of these is in every text that denies a letter; looking for them is far faster.
+_DENYING = word_set(
+    "wrong incorrect false true no can could nicht n't never elim excl rej discard dismiss rul cross rather instead "
+    "unlike other impossible invalid mistaken out fails contradicts falsch fausse"
+)
+_ORDINAL = re.compile(
+    r"\b(?:the )?(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer)\b"
+    r"|(?:option|choice)(?: number| no\.?)? ([1-9])(?![\w.]\w))",
+    re.IGNORECASE,
+)
+_PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"))}
+_ANSWERED = re.compile(r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}(yes|no)\b[.,;!]?\s?", re.IGNORECASE)
+_LATTER = re.compile(r"\b(?:the )?(former|latter)(?: one| object| option| choice)?\b", re.IGNORECASE)
+_ITEM = re.compile(
+    r"(?:\A|(?<=[\n.!?;:]))[ \t]{0,4}(?:[-+]\s|\d\.\s)?(?:(?:option|choice)\s)?"
+    r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
+    re.IGNORECASE,
+)
+_ITEM_ENDS = re.compile(r"[.!?](?=\s)|\n")
+
+
+def without_denied_letters(text: str, options: Options) -> str:
+    """A text less the letters that it calls wrong: of "B, since A is wrong" remains "B, since "."""
+    lower = text.lower()
+    if not any(word in lower for word in _DENYING):
+        return text
+    pieces: list[str] = []
+    position = 0
+    for match in _LETTER.finditer(text):
+        letter = match[1] or match[2]
+        if (
+            match.start() < position
+            or not (match[1] or letter.isupper())
+            or LETTERS.find(letter.upper()) >= options.count
+        ):
+            continue
+        beside = _AFTER_LETTER.match(text, match.end())
+        end = match.end()
+        name = options.pattern.match(text, beside.end() if beside else end) if options.pattern else None
+        if name and options.names.get(squeeze(name[0])) == LETTERS.find(letter.upper()):
+            end = name.end()
+        another = _AND_LETTER.match(text, end)
+        wrong = _CALLED_WRONG.match(text, another.end() if another else end)
+        denied = _DENIED.search(text, max(position, match.start() - 40), match.start())
+        if wrong or denied:
+            pieces.append(text[position : denied.start() if denied else match.start()])
+            position = wrong.end() if wrong else end
+    return "".join((*pieces, text[position:]))
+
+
+def with_letters(text: str, options: Options) -> str:
+    """A text with letters for "the second option" and "option 2", and names for "the former" and "the latter"."""
+
+    def letter(match: re.Match[str]) -> str:
+        word = (match[1] or "").lower()
+        if word == "last":
+            at = options.count - 1
+        else:
+            at = int(match[2]) - 1 if match[2] else _PLACE_OF.get(word, int(word[0]) - 1 if word[:1].isdigit() else -1)
+        return f"option ({LETTERS[at]})" if 0 <= at < options.count else match[0]
+
+    def name(match: re.Match[str]) -> str:
+        assert options.pattern is not None
+        before = options.pattern.finditer(match.string, max(0, match.start() - 300), match.start())
+        named = list(dict.fromkeys(found[0] for found in before if options.names.get(squeeze(found[0]), -1) >= 0))
+        # "the object", lest the name be taken for the explanation of a letter before it.
+        return f"the object {named[match[1].lower() == 'latter']}" if len(named) == 2 else match[0]
+
+    lower = text.lower()
+    if "option" in lower or "choice" in lower or "answer" in lower:
+        text = _ORDINAL.sub(letter, text)
+    if options.pattern is not None and ("latter" in lower or "former" in lower):
+        text = _LATTER.sub(name, text)
+    return text
+
+
+def without_answered_questions(text: str, options: Options) -> str:
+    """ "Left? No. Right? Yes." is "Right."; "Is it the chair? No, it is the table." is "it is the table"."""
+    if "?" not in text or options.kind == "yes_no":
+        return text
+    return _ANSWERED.sub(lambda match: f"{match[1]}. " if match[2].lower() == "yes" else "", text)
+
+
+def after_list(text: str, options: Options) -> str | None:
+    """What follows a list that treats every option under its letter; ``None`` where there is no such list."""
+    items = [match for match in _ITEM.finditer(text) if LETTERS.find((match[1] or match[2]).upper()) < options.count]
+    if len({(match[1] or match[2]).upper() for match in items}) < max(2, options.count):
+        return None
+    ends = _ITEM_ENDS.search(text, items[-1].end())
+    return text[ends.end() :] if ends else None
