@@ -1,8 +1,9 @@
-"""What is where: the one record that every source produces and every later stage reads.
+"""Scene record: the objects of a picture, with boxes, depths and positions. All sources write it, later stages read
+it.
 
 Frames (OpenCV): picture in pixels, origin at the top-left corner, x right, y down, boxes ``[x0, y0, x1, y1]``
-half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down,
-z forward; depth is z, not ray length, in metres or in scene units (``depth_unit``).
+half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down, z
+forward; depth is z, not ray length, in metres or in scene units (``depth_unit``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class _Record(BaseModel):
 
 
 class Camera(_Record):
-    """Pinhole intrinsics in pixels, and where they come from."""
+    """Pinhole intrinsics in pixels, and their source."""
 
     fx: Positive
     fy: Positive
@@ -37,14 +38,14 @@ class Camera(_Record):
 
 
 class Floor(_Record):
-    """Whether a plausible floor plane was found. It never alters an answer in the camera frame.
+    """Result of the search for a floor plane. It never changes an answer in the camera frame.
 
     Attributes:
-        found: A plane passed every test of plausibility.
+        found: Whether a plane passed every plausibility test.
         normal: Unit normal, pointing up (away from gravity), camera frame.
         offset: Signed distance of the camera from the plane along the normal, in depth units.
-        support: Share of the valid points that lie on the plane.
-        reason: Why no floor was accepted.
+        support: Fraction of the valid points that lie on the plane.
+        reason: Reason why no floor was accepted.
     """
 
     found: bool
@@ -55,28 +56,29 @@ class Floor(_Record):
 
 
 class SceneObject(_Record):
-    """One thing in the picture.
+    """Object in a picture.
 
     Attributes:
-        id: Unique within the scene.
+        id: Id, unique within the scene.
         name: Noun phrase without an article, such as "red chair".
-        box: Picture box of the visible part, pixels, xyxy half-open.
-        category: Bare noun, such as "chair"; the name's last word group where unknown.
-        attributes: Words that the source knows of the object, such as its colour.
+        box: Box of the visible part in the picture, pixels, xyxy half-open.
+        category: Bare noun, such as "chair"; if unknown, the last words of the name.
+        attributes: Words that the source gives for the object, such as its colour.
         depth: Median z of the eroded mask, depth units.
-        depth_spread: Half the width of the central 68 % of these depths (one standard deviation, robustly).
-        depth_near: Fifth percentile of these depths: the nearest surface, robustly.
-        depth_views: Median depth in other views of the picture (mirrored, smaller, cropped), where they were estimated.
-        depth_far: Ninety-fifth percentile of these depths: the farthest visible surface, robustly.
+        depth_spread: Half the width of the central 68 % of these depths (a robust standard deviation).
+        depth_near: Fifth percentile of these depths (a robust nearest visible surface).
+        depth_views: Median depth in other views of the picture (mirrored, downscaled, cropped), if these were
+            estimated.
+        depth_far: Ninety-fifth percentile of these depths (a robust farthest visible surface).
         centre: Estimated centre in the camera frame: median surface point, moved back into the object.
-        thickness: Allowance for what can't be seen behind the visible surface: half the smaller of width and height.
-        valid_depth_fraction: Share of the mask's pixels with a depth reading.
-        visible_fraction: Visible share of the whole object, where the source knows it.
-        truncated: The picture's border cuts the object.
-        masked: The outline was known; otherwise depth was read from the box.
-        depth_shared_with: Id of an object whose box covers much of this one's at the same depth, where there is no
-            outline to tell whose surface was read.
-        part_of: Id of the object that this one belongs to.
+        thickness: Allowance for the unseen part behind the visible surface: half the smaller of width and height.
+        valid_depth_fraction: Fraction of the mask's pixels with valid depth.
+        visible_fraction: Visible fraction of the whole object, if the source knows it.
+        truncated: Whether the picture's border cuts the object.
+        masked: Whether a mask is known; without one, depth is read from the box.
+        depth_shared_with: Id of an object whose box covers much of this box at the same depth, if there is no mask to
+            decide whose surface was read.
+        part_of: Id of the object that this one is a part of.
     """
 
     id: ObjectId
@@ -122,19 +124,18 @@ class SceneObject(_Record):
 
     @property
     def noun(self) -> str:
-        """The bare noun of the object."""
         return self.category or self.name
 
 
 class Scene(_Record):
-    """A picture's objects with what is known of their depth and position.
+    """Objects of a picture, with their known depths and positions.
 
     Attributes:
-        depth_unit: "m", "scene" (known up to a factor), or ``None`` where there is no depth.
-        camera: Intrinsics, or ``None`` where there is no depth.
-        objects: Every annotated or detected object, in the source's order.
-        surface_distances: Entry [i][j] is the least distance between the visible surfaces of objects i and j.
-        floor: Result of looking for a floor plane, where there is depth.
+        depth_unit: "m", "scene" (known up to a factor), or ``None`` without depth.
+        camera: Intrinsics, or ``None`` without depth.
+        objects: All annotated or detected objects, in the source's order.
+        surface_distances: Entry [i][j] is the smallest distance between the visible surfaces of objects i and j.
+        floor: Result of the search for a floor plane, if there is depth.
 
     Raises:
         pydantic.ValidationError: A value is out of range, a box leaves the picture, or an id occurs twice.
@@ -167,7 +168,7 @@ class Scene(_Record):
         return self
 
     def index_of(self, object_id: ObjectId) -> int:
-        """Position of an object in ``objects``.
+        """Return the index of an object in ``objects``.
 
         Raises:
             InputError: No object has this id.
@@ -182,13 +183,13 @@ class Scene(_Record):
         return self.objects[self.index_of(object_id)]
 
     def to_json(self) -> str:
-        """Compact JSON, the same bytes for the same scene on every machine."""
+        """Return compact JSON; a scene gives the same bytes on every machine."""
         viewed = any(item.depth_views for item in self.objects)
         return self.model_dump_json(exclude=None if viewed else {"objects": {"__all__": {"depth_views"}}})
 
     @classmethod
     def from_json(cls, text: str | bytes | Mapping[str, Any]) -> Scene:
-        """Read a stored scene.
+        """Read a scene from JSON.
 
         Raises:
             InputError: The text is not a valid scene.

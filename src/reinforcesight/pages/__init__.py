@@ -1,1 +1,1 @@
-"""What all HTML pages share: base template, style, pictures with boxes, charts, question cards."""
+"""Shared parts of all HTML pages: base template, style, pictures with boxes, charts, question cards."""

@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn here so that a page needs no script; colours follow the page's light or dark style."""
+"""Draw SVG charts without JavaScript; their colours follow the page's light or dark style."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reinforcesight.pages.render import render_page
 
 _WIDTH, _HEIGHT = 440, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 10, 38
-_MOST_DOTS = 40  # points of a curve that show their value under the pointer
+_MOST_DOTS = 40  # maximum number of points of a curve that show their value on hover
 
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalDot:
-    """A share with its interval in the chart of accuracies; ``series`` decides its colour."""
+    """Value with its confidence interval in the chart of accuracies; ``series`` decides its colour."""
 
     label: str
     series: int
@@ -38,7 +38,7 @@ class IntervalDot:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One line of the chart of accuracies: name, number of questions, a dot for each model, levels of guessing."""
+    """Row of the chart of accuracies: name, number of questions, one dot per model, and accuracies of guessing."""
 
     name: str
     count: int
@@ -47,11 +47,11 @@ class IntervalRow:
 
 
 def line_chart(title: str, curves: Mapping[str, Points]) -> Markup:
-    """Curves over training steps, with ticks and legend, as an HTML figure.
+    """Draw curves over training steps, with ticks and legend, as an HTML figure.
 
     Args:
         title: Title of the figure.
-        curves: Name to (step, value) points in the order in which they are joined; all values finite.
+        curves: Dict of name to (step, value) points, in drawing order; all values are finite.
     """
     curves = {name: points for name, points in curves.items() if points}
     xs = [x for points in curves.values() for x, _ in points]
@@ -95,13 +95,13 @@ def line_chart(title: str, curves: Mapping[str, Points]) -> Markup:
 
 
 def _limits(low: float, high: float) -> tuple[float, float]:
-    """Ends of an axis: never equal, with a little room beyond the values."""
+    """Return the ends of an axis, which are never equal and leave a margin around the values."""
     room = 0.04 * (high - low) or 0.1 * abs(low) or 1.0
     return low - room, high + room
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """About five round values between two limits."""
+    """Return about five round values between two limits."""
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
@@ -110,5 +110,5 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def bar_chart(title: str, bars: Sequence[IntervalDot], *, level: float) -> Markup:
-    """Shares as bars with intervals and a dashed line at ``level``, as an SVG element."""
+    """Draw fractions as bars with confidence intervals and a dashed line at ``level``, as an SVG element."""
     return Markup(render_page("pages/bars.html.j2", title=title, bars=bars, level=level))

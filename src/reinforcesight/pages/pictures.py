@@ -1,4 +1,4 @@
-"""Pictures on pages: thumbnails, and the boxes of the objects that a question is about."""
+"""Thumbnails of pictures, and boxes of the objects that a question is about."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLES = ("subject", "reference", "anchor")
 
 @dataclass(frozen=True, slots=True)
 class BoxOverlay:
-    """An object's box over a picture, in pixels of the full picture; ``role`` decides its colour."""
+    """Box of an object, in pixels of the full picture; ``role`` decides its colour."""
 
     role: str
     name: str
@@ -32,7 +32,7 @@ class BoxOverlay:
 
 @dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture on a page: data URI of a thumbnail, size to which the boxes refer (pixels), and boxes over it."""
+    """Picture on a page: data URI of a thumbnail, size in pixels that the boxes refer to, and the boxes."""
 
     source: str
     width: int
@@ -42,7 +42,7 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True)
 class QuestionScene:
-    """The scene of a question, its evidence, and the objects that it is about, by role."""
+    """Scene of a question, its evidence, and the objects that the question is about, by role."""
 
     scene: Scene
     evidence: Mapping[str, Any]
@@ -50,7 +50,7 @@ class QuestionScene:
 
     @property
     def unmarked(self) -> dict[str, SceneObject]:
-        """Objects without a box that is drawn in the picture itself."""
+        """Return the objects whose box is not drawn into the picture itself."""
         drawn = {box["object"] for box in self.evidence.get("boxes") or ()}
         return {role: item for role, item in self.objects.items() if item.id not in drawn}
 
@@ -62,11 +62,11 @@ def show_picture(
     quality: int = 80,
     known: QuestionScene | None = None,
 ) -> ShownPicture | None:
-    """A thumbnail with the boxes of the known objects, or ``None`` if the picture can't be read.
+    """Return a thumbnail with the boxes of the known objects, or ``None`` if the picture can't be read.
 
     Args:
-        picture: An encoded or a decoded picture.
-        side: Longer side of the thumbnail, pixels.
+        picture: Encoded or decoded picture.
+        side: Longer side of the thumbnail, in pixels.
         quality: JPEG quality of the thumbnail.
         known: Scene of the picture and the objects to outline.
     """
@@ -93,7 +93,7 @@ def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScen
     """Read the columns ``scene`` and ``evidence`` of a question.
 
     Raises:
-        InputError: They can't be read, or don't fit together.
+        InputError: A column can't be read, or the two don't match.
     """
     try:
         found, known = Scene.from_json(scene or ""), json.loads(evidence or "")

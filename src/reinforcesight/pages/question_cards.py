@@ -1,4 +1,4 @@
-"""One question as a card: picture, options, reasoning, answers of models, measurements in words."""
+"""Question card: picture, options, reasoning, answers of models, measurements in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reinforcesight.pages.pictures import ShownPicture
 
 @dataclass(frozen=True, slots=True)
 class CardAnswer:
-    """What a model answered; ``text`` without the reasoning."""
+    """Answer of a model; ``text`` does not include the reasoning."""
 
     model: str
     correct: bool
@@ -20,22 +20,22 @@ class CardAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QuestionCard:
-    """What a page shows of one question. A card without a field leaves its line out.
+    """Content of one question card on a page. Empty fields are not shown.
 
     Attributes:
-        question: The question, or another first line.
-        options: Letters and texts.
-        right, chosen: Letters of the right option and of the one that a model chose.
-        reasoning, answer: Of the training example or of the model.
+        question: Question text or another heading.
+        options: Letters and texts of the options.
+        right, chosen: Letters of the correct option and of the option that a model chose.
+        reasoning, answer: Text from the training example or from the model.
         answers: Answers of several models.
         tags: Short facts in the first line; the first one is emphasised.
-        marks: What a person noted.
+        marks: Annotations by a person.
         facts: Measurements behind the answer, as sentences.
-        notes: Small lines at the end.
-        problem: Why the question can't be shown in full.
+        notes: Small print at the end.
+        problem: Reason why the question can't be shown in full.
         name: Identifier in the last line.
-        link: Page about this question alone.
-        filters: Values by which a page filters its cards.
+        link: Page of this question alone.
+        filters: Values that the page's filters compare.
     """
 
     question: str

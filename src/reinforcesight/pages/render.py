@@ -1,4 +1,4 @@
-"""One Jinja environment for all pages, and the formats of numbers on them."""
+"""Jinja environment for all pages, and number formats."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ NO_VALUE = "–"
 
 
 def render_page(template: str, **values: Any) -> str:
-    """Fill in a template of the package, such as ``eval/pages/report.html.j2``; a missing variable is an error."""
+    """Render a template of the package, such as ``eval/pages/report.html.j2``; a missing variable is an error."""
     return _environment().get_template(template).render(**values)
 
 
 @cache
 def _environment() -> Environment:
-    """The templates of the whole package."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -43,17 +42,17 @@ def whole_percent(share: float | None) -> str:
 
 
 def percent_range(low: float | None, high: float | None) -> str:
-    """``88.2 to 93.9 %``, the ends of an interval."""
+    """Format the ends of an interval of fractions: ``88.2 to 93.9 %``."""
     return NO_VALUE if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def _points(difference: float) -> str:
-    """``+2.4``, a difference of two shares in percentage points."""
+    """Format a difference of two fractions in percentage points: ``+2.4``."""
     return f"{100 * difference:+.1f}"
 
 
 def flat_facts(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Names and values of nested settings or results as rows of a table; entries without a value are left out."""
+    """Flatten nested settings or results into (name, value) rows of a table; entries without a value are left out."""
     rows: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"

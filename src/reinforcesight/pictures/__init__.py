@@ -1,1 +1,1 @@
-"""Read pictures and draw boxes on them, the same way in every command."""
+"""Read pictures and draw boxes on them; used by all commands."""

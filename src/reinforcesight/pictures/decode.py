@@ -1,6 +1,6 @@
-"""The one decoder: a picture file to upright 8-bit RGB, or a named reason why not.
+"""Decode picture files to upright 8-bit RGB, or raise an error with a reason.
 
-Reasons (``PictureError.reason``): ``missing_file``, ``unreadable_picture`` (broken, cut off, or another format),
+Reasons (``PictureError.reason``): ``missing_file``, ``unreadable_picture`` (broken, truncated, or another format),
 ``picture_too_large`` (also decompression bombs), ``picture_too_narrow`` and ``unsupported_mode``.
 """
 
@@ -20,14 +20,15 @@ from PIL import Image, ImageOps
 
 from reinforcesight.errors import InputError
 
-# Only formats whose reader is plain Python or a common codec library; others may call outside programs.
+# Only formats that Pillow reads itself or with a common codec library; readers of other formats may call external
+# programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_BYTES = 128 * 1024 * 1024
 MAX_PIXELS = 64_000_000
-# Longer side by shorter side. The picture processors of the Qwen2-VL family raise a ValueError from 200 on.
+# Maximum ratio of longer to shorter side. The image processors of the Qwen2-VL family raise a ValueError at 200.
 MAX_ASPECT = 200
 
-# What Pillow's readers raise on broken files.
+# Errors that Pillow raises for broken files.
 BROKEN_PICTURE = (
     OSError,
     SyntaxError,
@@ -53,13 +54,14 @@ _FIXES = {
 
 
 class PictureError(InputError):
-    """A picture can't be used.
+    """Error for a picture that can't be used.
 
     Attributes:
         reason: One of the reasons in the module's docstring.
     """
 
-    # A data-loader worker's error is built again from its text alone.
+    # All parameters but the first are optional, since an error from a data-loader worker is rebuilt from its text
+    # alone.
     def __init__(self, what: str, reason: str = "unreadable_picture", *, where: str | None = None) -> None:
         super().__init__(what, where=where, fix=_FIXES[reason])
         self.reason = reason
@@ -69,7 +71,7 @@ class PictureError(InputError):
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a picture file, at most ``MAX_BYTES``.
+    """Read a picture file of at most ``MAX_BYTES``.
 
     Raises:
         PictureError: missing_file, picture_too_large or unreadable_picture.
@@ -95,9 +97,9 @@ def _check_bytes(size: int, where: str | None) -> None:
 
 @contextlib.contextmanager
 def opened(data: bytes, *, where: str | None = None) -> Iterator[Image.Image]:
-    """Pillow's picture, with its size checked and its pixels not read yet.
+    """Open a picture with Pillow and check its size, before its pixels are decoded.
 
-    What Pillow raises in the body of the ``with`` statement becomes a ``PictureError``, too.
+    Errors that Pillow raises in the body of the ``with`` statement become a ``PictureError``, too.
 
     Raises:
         PictureError: unreadable_picture, picture_too_large, picture_too_narrow or unsupported_mode.
@@ -121,19 +123,19 @@ def opened(data: bytes, *, where: str | None = None) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(str(error), "picture_too_large", where=where) from error
     except BROKEN_PICTURE as error:
-        # Pillow names the open stream by its place in memory, which differs from run to run.
+        # Pillow's message contains the memory address of the stream, which differs between runs.
         detail = re.sub(r" <_io\.\w+ object at 0x[0-9a-f]+>", "", str(error))
         what = f"the picture can't be read: {type(error).__name__}: {detail}"
         raise PictureError(what, "unreadable_picture", where=where) from error
 
 
 def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = None) -> Image.Image:
-    """A picture as viewers show it: EXIF orientation applied, in RGB as :func:`to_rgb` gives it.
+    """Decode a picture, apply its EXIF orientation, and convert it with :func:`to_rgb`.
 
     Args:
-        data: The encoded picture.
-        where: The picture's name in errors.
-        max_side: Shrink a larger picture to this many pixels along its longer side.
+        data: Encoded picture.
+        where: Name of the picture in error messages.
+        max_side: Maximum length of the longer side, in pixels; larger pictures are downscaled.
 
     Raises:
         PictureError: unreadable_picture, picture_too_large, picture_too_narrow or unsupported_mode.
@@ -148,16 +150,16 @@ def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = 
 
 
 def read_rgb(path: Path, *, max_side: int | None = None) -> Image.Image:
-    """A picture file as :func:`decode_rgb` gives it.
+    """Read a picture file and decode it with :func:`decode_rgb`.
 
     Raises:
-        PictureError: Any of the reasons.
+        PictureError: The file can't be read or decoded.
     """
     return decode_rgb(read_bytes(path), where=str(path), max_side=max_side)
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where the tag is absent or invalid or the EXIF block is broken."""
+    """Return the EXIF orientation, 1 to 8; 1 if the tag is missing or invalid, or the EXIF block is broken."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except BROKEN_PICTURE:
@@ -166,15 +168,14 @@ def orientation(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture with its EXIF orientation applied."""
+    """Apply the EXIF orientation to a picture."""
     return ImageOps.exif_transpose(image) if orientation(image) != 1 else image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A new 8-bit RGB picture.
+    """Convert a picture to 8-bit RGB.
 
-    Transparent parts become white. 16-bit grey is scaled to 8 bits over its whole range; Pillow's own conversion clips
-    it at 255.
+    Transparent parts become white. 16-bit grey is scaled from its full range to 8 bits; Pillow would clip it at 255.
     """
     if image.mode.startswith("I;16"):
         return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")

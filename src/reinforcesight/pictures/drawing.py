@@ -11,24 +11,24 @@ from reinforcesight.pictures.decode import to_rgb
 
 Box = tuple[float, float, float, float]
 
-# The colours that CV-Bench's questions name, in the order in which they name objects.
+# Box colours in CV-Bench's questions, in the order in which the questions mention the objects.
 BOX_COLOURS: dict[str, tuple[int, int, int]] = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0)}
 
 
 def line_width(width: int, height: int) -> int:
-    """Line width in pixels for a picture's size: 2 at 448 pixels, 4 at 1024, as CV-Bench's own pictures have."""
+    """Return the line width for a picture size, in pixels: 2 at 448 pixels, 4 at 1024, as in CV-Bench's pictures."""
     return max(1 if max(width, height) < 200 else 2, round(max(width, height) / 256))
 
 
 def draw_boxes(image: Image.Image, boxes: Sequence[tuple[Box, str]]) -> Image.Image:
-    """A copy of a picture in RGB with box outlines, each inside its box and the picture.
+    """Return an RGB copy of a picture with box outlines, drawn inside each box and inside the picture.
 
     Args:
-        image: Any picture of Pillow's; transparency is laid over white.
+        image: Pillow image; transparent parts become white.
         boxes: Boxes in pixels, xyxy half-open, each with "red", "blue" or "green".
 
     Raises:
-        InputError: A colour is unknown, or a box lies wholly outside the picture.
+        InputError: A colour is unknown, or a box lies completely outside the picture.
     """
     result = to_rgb(image)
     painter = ImageDraw.Draw(result)
@@ -41,7 +41,7 @@ def draw_boxes(image: Image.Image, boxes: Sequence[tuple[Box, str]]) -> Image.Im
 
 
 def _pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A half-open box as the inclusive corners that Pillow draws, clipped to the picture."""
+    """Return the inclusive corners that Pillow draws for a half-open box, clipped to the picture."""
     x0, y0 = max(0, round(box[0])), max(0, round(box[1]))
     x1, y1 = min(size[0], round(box[2])) - 1, min(size[1], round(box[3])) - 1
     if x0 >= size[0] or y0 >= size[1] or box[2] <= 0 or box[3] <= 0:

@@ -1,6 +1,6 @@
-"""The arithmetic of the relations on arrays of pairs: margins, and the first reason against a claim.
+"""Compute the margins of relations on arrays of P pairs, and the first reason against each claim.
 
-Arrays over pairs have shape (P,). A code below ``HOLDS`` is the position of a reason in ``REASONS``.
+Code arrays have shape (P,); a code below ``HOLDS`` is an index into ``REASONS``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOLDS = len(REASONS)
 
 @dataclass(frozen=True, slots=True)
 class ObjectTable:
-    """A scene as arrays over its N objects; unknown numbers are NaN."""
+    """Columns of a scene's N objects as arrays; unknown values are NaN."""
 
     box: FloatArray  # (N, 4) pixels
     size: FloatArray  # (2,) picture width, height
@@ -39,13 +39,13 @@ class ObjectTable:
     truncated: BoolArray
     masked: BoolArray
     ambiguous: BoolArray
-    views: FloatArray  # (N, V) depth in each view of the picture, the picture itself first
-    shared: BoolArray  # the depth may be another object's
-    part_of: IntArray  # (N,) position of the whole, -1: none
+    views: FloatArray  # (N, V) depth in each view of the picture; view 0 is the picture itself
+    shared: BoolArray  # the depth may belong to another object
+    part_of: IntArray  # (N,) index of the object that this one is a part of; -1: none
 
     @property
     def unseen_thickness(self) -> FloatArray:
-        """Possible error of the centre, (N,): larger where more of the object is hidden."""
+        """Return the possible error of each object's centre, (N,); the less of an object is visible, the larger."""
         shown = np.where(np.isnan(self.visible), 1.0, np.clip(self.visible, 0.1, 1.0))
         return self.thickness / shown
 
@@ -89,7 +89,6 @@ class ObjectTable:
 
 
 def _views_of(scene: Scene) -> FloatArray:
-    """Depth in each view, (N, V); one column where no other view was looked at."""
     count = max((len(item.depth_views) for item in scene.objects), default=0)
     rows = [
         [np.nan if item.depth is None else item.depth, *(item.depth_views or [np.nan] * count)]
@@ -99,14 +98,14 @@ def _views_of(scene: Scene) -> FloatArray:
 
 
 def _give(codes: IntArray, reason: Reason, applies: BoolArray) -> None:
-    """Set a reason where it applies and there is none yet."""
+    """Set a reason for each pair in ``applies`` that has no reason yet."""
     codes[applies & (codes == HOLDS)] = CODE[reason]
 
 
 def common_reasons(
     codes: IntArray, t: ObjectTable, involved: Sequence[IntArray], rules: RelationRules, *, marked: bool
 ) -> None:
-    """Set the reasons that hold for all axes: same object, ambiguous names, tiny, part of the other, hidden."""
+    """Set the reasons that apply to all axes: same object, ambiguous name, tiny, part of the other, occluded."""
     same = np.zeros(len(codes), dtype=bool)
     part = np.zeros(len(codes), dtype=bool)
     for first, second in combinations(involved, 2):
@@ -133,7 +132,7 @@ def _any(flags: BoolArray, involved: Sequence[IntArray]) -> BoolArray:
 
 
 def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
-    """Share of the smaller box inside the other, (P,)."""
+    """Return the fraction of the smaller box that lies inside the other box, (P,)."""
     low = np.maximum(t.box[i, :2], t.box[j, :2])
     high = np.minimum(t.box[i, 2:], t.box[j, 2:])
     shared = np.clip(high - low, 0.0, None).prod(axis=1)
@@ -148,9 +147,10 @@ _Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
 def compare_in_picture(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, axis: Axis, rules: RelationRules
 ) -> _Comparison:
-    """Signed shift in pixels (negative: the subject is left of or above the reference), margin and evidence.
+    """Return the signed shift in pixels (negative: the subject is left of or above the reference), margin, evidence.
 
-    Evidence: both box centres as shares of the picture, and the overlap along the axis over the shorter side.
+    Evidence: both box centres as fractions of the picture side, and the overlap along the axis divided by the shorter
+    box side.
     """
     d = 0 if axis is Axis.HORIZONTAL else 1
     low_i, high_i, low_j, high_j = t.box[i, d], t.box[i, d + 2], t.box[j, d], t.box[j, d + 2]
@@ -158,15 +158,15 @@ def compare_in_picture(
     shift = (low_i + high_i - low_j - high_j) / 2.0
     margin = np.abs(shift) / ((side_i + side_j) / 2.0)
     overlap = (np.minimum(high_i, high_j) - np.maximum(low_i, low_j)) / np.minimum(side_i, side_j)
-    # An object that the border cuts continues outside, away from the other one: harmless. One that is truncated by its
-    # source without touching the border may continue anywhere.
+    # An object that the border cuts continues outside, away from the other object: harmless. An object that the source
+    # marks as truncated but that does not touch the border may continue in any direction.
     limit, border = t.size[d], 0.004 * t.size
     touches = (t.box[:, :2] <= border).any(axis=1) | (t.box[:, 2:] >= t.size - border).any(axis=1)
     unclear = t.truncated & ~touches
     _give(codes, Reason.PART_OF_OTHER, _contained(t, i, j) >= rules.contained)
     _give(codes, Reason.OVERLAP, overlap > rules.picture_overlap)
     _give(codes, Reason.NEAR_TIE, (margin < rules.picture_gap) | (np.abs(shift) < rules.picture_shift * limit))
-    # The hidden part of an object may be on any side of the visible one.
+    # The hidden part of an object may lie on any side of its visible part.
     unseen = np.where(np.isnan(t.visible), 0.0, 1.0 / np.clip(t.visible, 1e-3, 1.0) - 1.0) / 2.0
     hidden = side_i * unseen[i] + side_j * unseen[j]
     _give(codes, Reason.OCCLUDED, np.abs(shift) <= hidden)
@@ -193,27 +193,27 @@ def _depth_reasons(
 
 
 def compare_depth(codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> _Comparison:
-    """Signed depth gap (negative: the subject is nearer to the camera), margin and evidence in depth units."""
+    """Return the signed gap (negative: the subject is nearer to the camera), margin and evidence, in depth units."""
     _depth_reasons(codes, t, (i, j), rules, position=False)
     with np.errstate(invalid="ignore"):
         gap = t.depth[i] - t.depth[j]
         nearer, farther = np.minimum(t.depth[i], t.depth[j]), np.maximum(t.depth[i], t.depth[j])
         margin = 1.0 - nearer / farther
         joint = np.hypot(t.spread[i], t.spread[j])
-        # The hidden part of a truncated farther object may be nearer. A truncated nearer one stays nearer, but its
-        # visible part says less about its middle.
+        # If the farther object is truncated, its hidden part may be nearer. If the nearer one is truncated, it stays
+        # nearer, but its visible part says less about its centre.
         farther_cut = np.where(gap > 0, t.truncated[i], t.truncated[j])
         cut = np.where(farther_cut, rules.truncated_factor, 1.0)
         unseen = t.unseen_thickness
-        # The nearer object must not reach back to the other one, neither by its visible surface (95th percentile of
-        # depth; 1.65 spreads where that is unknown, as for a normal distribution) nor by its hidden thickness.
+        # The nearer object must not reach back to the farther one: neither its visible surface (95th percentile of
+        # depth; if unknown, 1.65 spreads, as for a normal distribution) nor its hidden thickness.
         seen_back = np.where(np.isnan(t.far), 1.65 * t.spread, t.far - t.depth)
         back = np.maximum(unseen, seen_back) * np.where(t.truncated, rules.truncated_factor, 1.0)
         reach = np.where(gap < 0, back[i], back[j])
         inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])
         least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
-        # Without outlines it is not known whose depth is read in nested boxes.
+        # If one box contains the other and a mask is missing, the depth may belong to either object.
         _give(codes, Reason.PART_OF_OTHER, inside & (boxed | (np.abs(gap) <= joint)))
         _give(codes, Reason.NEAR_TIE, (margin < least) | (np.abs(gap) < rules.depth_spreads * joint))
         _give(codes, Reason.TRUNCATED, margin < least * cut)
@@ -228,15 +228,16 @@ def compare_depth(codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rul
     return gap, np.nan_to_num(margin), {"subject": t.depth[i], "reference": t.depth[j], "spread": joint}
 
 
-# How much a lower foot in the picture counts, per picture height, and up to which difference.
+# Weight of the gap between lower box edges (as a fraction of the picture height), and the largest gap that counts.
 _FOOT_WEIGHT, _FOOT_LIMIT = 0.3, 0.3
 
 
 def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> FloatArray:
-    """How sure a claim about depth is, (P,): the least logarithm of far over near over all views of the picture.
+    """Return the confidence score of each depth claim, (P,).
 
-    A view in which the order is the other way round counts as negative. What stands lower in the picture is more often
-    the nearer one: a foot that agrees raises the score a little, one that contradicts lowers it.
+    The score is the smallest log(farther depth / nearer depth) over all views of the picture, negative if a view has
+    the opposite order. Objects lower in the picture are more often nearer, so the lower box edges raise the score a
+    little if they agree with the claim, and lower it if not.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log(t.views[j]) - np.log(t.views[i])
@@ -247,9 +248,10 @@ def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> Fl
 
 
 def distance_score(t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, gap: FloatArray) -> FloatArray:
-    """How sure a claim about distance to the anchor is, (P,): as for depth, with the distances in each view.
+    """Return the confidence score of each distance claim, (P,): the smallest log ratio of the distances over all
+    views.
 
-    In a view each object lies on the same ray as in the picture itself, at the depth of that view.
+    In each view, an object lies on the same camera ray as in the picture itself, at the depth of that view.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = t.views / t.depth[:, None]
@@ -263,7 +265,7 @@ def distance_score(t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, gap: F
 def compare_distance(
     codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, rules: RelationRules
 ) -> _Comparison:
-    """Signed gap of the distances to the anchor (negative: the subject is closer), margin and evidence.
+    """Return the signed difference of the distances to the anchor (negative: the subject is closer), margin, evidence.
 
     Evidence: distances between centres and between surfaces, in depth units.
     """

@@ -1,4 +1,4 @@
-"""The eight relations, what each compares, the reasons against a claim, and the margins."""
+"""Relations, axes, reasons against a claim, and thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reinforcesight.config import StrictConfig
 
 
 class Relation(StrEnum):
-    """The eight relations, written as in the data set's ``relation`` column."""
+    """Relation of subject to reference, as in the data set's ``relation`` column."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -27,17 +27,16 @@ class Relation(StrEnum):
 
     @property
     def inverse(self) -> Relation:
-        """The relation after exchanging the two objects."""
         return _INVERSE[self]
 
     @property
     def task(self) -> str:
-        """CV-Bench's name of the task: Relation, Depth or Distance."""
+        """Return the task's name in CV-Bench: Relation, Depth or Distance."""
         return _TASK_OF[self.axis]
 
 
 class Axis(StrEnum):
-    """What is compared: picture columns, picture rows, depth, or distance to an anchor."""
+    """Quantity that is compared: x or y in the picture, depth, or distance to an anchor."""
 
     HORIZONTAL = "horizontal"
     VERTICAL = "vertical"
@@ -46,7 +45,7 @@ class Axis(StrEnum):
 
     @property
     def relations(self) -> tuple[Relation, Relation]:
-        """The relation where the subject has the smaller value, and where it has the larger."""
+        """Return the relation if the subject has the smaller value, and the relation if it has the larger value."""
         return _RELATIONS_OF[self]
 
 
@@ -67,7 +66,7 @@ _TASK_OF = {
 
 
 class Reason(StrEnum):
-    """Why no relation may be claimed. If several apply, the first one found is given."""
+    """Reason why no relation may be claimed. If several apply, the first one checked is reported."""
 
     SAME_OBJECT = "same_object"
     AMBIGUOUS_NAME = "ambiguous_name"
@@ -86,7 +85,7 @@ class Reason(StrEnum):
 
 
 class RelationRules(StrictConfig):
-    """Thresholds of the relations; all are ratios, explained in ``docs/relations.md``."""
+    """Thresholds for claiming a relation; all are ratios, explained in ``docs/relations.md``."""
 
     min_side: float = Field(0.03, ge=0, description="Minimum box side, as a share of the picture's short side")
     min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a share of the picture")

@@ -1,8 +1,8 @@
-"""Which of the eight relations holds between two objects, or why none may be claimed.
+"""Decide which of the eight relations holds between two objects, or why none may be claimed.
 
 Left, right, above and below compare positions in the picture. In front and behind compare depth (z and ray length must
 agree). Closer and farther compare the 3-D distances of two objects to a third one, the anchor. All margins are
-scale-free: resizing the picture or multiplying all depths changes nothing.
+scale-free: resizing the picture or multiplying all depths by a factor changes nothing.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from reinforcesight.scene import Scene, SceneObject
 
 @dataclass(frozen=True, slots=True)
 class RelationResult:
-    """The result for one pair along one axis.
+    """Result for one pair along one axis.
 
     Attributes:
-        relation: The relation of subject to reference, or ``None``.
-        margin: Scale-free distance from a tie, at least zero. Horizontal and vertical: centre distance over the mean
-            box side (one: boxes of equal size touch). Depth and distance: one minus the smaller over the larger value.
-        reason: Why no relation is claimed; ``None`` where one is.
-        axis: What was compared.
+        relation: Relation of subject to reference, or ``None`` if none may be claimed.
+        margin: Scale-free difference of the compared values, at least 0 (0: equal). Horizontal and vertical: centre
+            distance divided by the mean box side (1: boxes of equal size touch). Depth and distance: 1 minus the
+            smaller value divided by the larger.
+        reason: Reason why no relation is claimed; ``None`` if one is.
+        axis: Quantity that was compared.
         subject: Id of the object that the relation is about.
-        reference: Id of the object that it is compared with.
-        anchor: Id of the third object (distance only).
-        evidence: The values compared, as stored in the data set.
+        reference: Id of the object that the subject is compared with.
+        anchor: Id of the object that distances are measured to (distance only).
+        evidence: Compared values, as stored in the data set.
     """
 
     relation: Relation | None
@@ -70,16 +71,17 @@ def relate(
     """Decide which relation of an axis holds between two objects of a scene, or why none may be claimed.
 
     Args:
-        scene: Where both are.
-        subject: The object that the relation is about, or its id.
-        reference: The other object, or its id.
-        axis: An axis, or a relation of that axis.
-        anchor: The object that distances are measured to, or its id (axis "distance" only).
-        marked: The objects are marked by drawn boxes, so their names need not be unique.
-        rules: The margins.
+        scene: Scene with both objects.
+        subject: Object that the relation is about, or its id.
+        reference: Object that the subject is compared with, or its id.
+        axis: Axis, or a relation of that axis.
+        anchor: Object that distances are measured to, or its id (axis "distance" only).
+        marked: Whether the objects are marked by drawn boxes, so that their names need not be unique.
+        rules: Thresholds for a claim.
 
     Raises:
-        InputError: An id or the axis is unknown, or there is an anchor for another axis than distance or none for it.
+        InputError: An id or the axis is unknown, an anchor is missing for the axis "distance", or one is given for
+            another axis.
     """
     axis = _as_axis(axis)
     i, j = scene.index_of(_id(subject)), scene.index_of(_id(reference))
@@ -109,10 +111,10 @@ def _as_axis(axis: Axis | Relation | str) -> Axis:
 
 
 def relate_all(scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bool = False) -> list[RelationResult]:
-    """Results for every pair along every axis, and for every pair with every anchor.
+    """Return results for every pair along every axis, and for every pair with every anchor.
 
-    Each pair occurs once, with the first object in the scene's order as the subject: exchanging subject and reference
-    only inverts the relation.
+    Each pair occurs once, and the object that comes first in the scene is the subject: exchanging subject and
+    reference only inverts the relation.
     """
     count = len(scene.objects)
     i, j = (np.asarray(v, dtype=np.int64) for v in np.triu_indices(count, 1))
@@ -142,7 +144,7 @@ def relate_pairs(
     marked: bool = False,
     rules: RelationRules = DEFAULT_RULES,
 ) -> list[RelationResult]:
-    """Results along one axis for pairs given as positions in ``scene.objects``, arrays of shape (P,).
+    """Return results along one axis for P pairs of indices into ``scene.objects``, arrays of shape (P,).
 
     Raises:
         InputError: The axis is "distance" and there are no anchors.
