@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark
-from reinforcesight.eval.engines import Decoding, TransformersEngine, _chunks, _length
+from reinforcesight.eval.engines.base import Decoding
+from reinforcesight.eval.engines.batches import TransformersEngine, _chunks, _length
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.items import Request, Variant, make_request
 from reinforcesight.protocol import Protocol, with_options

@@ -110,16 +110,16 @@ def test_answers_of_another_run_are_kept_and_not_mixed(
 _SLOW_RUN = """
 import sys, time
 from pathlib import Path
-from reinforcesight.eval import engines
+from reinforcesight.eval.engines import replay
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 
-quick = engines.ReplayEngine.answer
+quick = replay.ReplayEngine.answer
 def slow(self, questions):
     for pair in quick(self, questions):
         time.sleep(0.05)
         yield pair
-engines.ReplayEngine.answer = slow
+replay.ReplayEngine.answer = slow
 evaluate(EvaluateConfig(benchmark=sys.argv[1], engine="replay", answers=Path(sys.argv[2]), output=Path(sys.argv[3])))
 """
 

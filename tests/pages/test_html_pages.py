@@ -25,6 +25,7 @@ from reinforcesight.data_gen.viewing.gallery import write_gallery
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.results import read_results
+from reinforcesight.eval.verdicts import paired_in_words
 from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.data import Presenter
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
@@ -33,7 +34,7 @@ from reinforcesight.jobs.record import RunRecord
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
 from reinforcesight.story import worker
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import BeforeAndAfter, BenchmarkView, Story, paired_in_words, read_story
+from reinforcesight.story.content import BeforeAndAfter, BenchmarkView, Story, read_story
 from reinforcesight.story.report import render
 from reinforcesight.tuning.report import write_training_page
 
@@ -156,6 +157,8 @@ def run_pages(folder: Path, evaluation: Path) -> tuple[str, str]:
         [],
         [paired_in_words("GRPO", results["grpo"].paired, "Base")],
         dict.fromkeys(results, "x"),
+        EVIL,
+        [EVIL],
     )
     card = QuestionCard(
         EVIL,

@@ -53,6 +53,11 @@ class EvaluateConfig(StrictConfig):
         None, description="results.json of another model for a paired test on the same items"
     )
     compare: tuple[Path, ...] = Field((), description="More results.json to show in the report; may be repeated")
+    training_data: Path | None = Field(
+        None,
+        description="Data set that the model was trained on, whose pictures are searched for in the benchmark "
+        "[default: that of the model's record, if it is here]",
+    )
     title: str | None = Field(None, description="Name of this run in the report [default: the model's]")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")

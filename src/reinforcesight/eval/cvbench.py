@@ -35,6 +35,9 @@ from reinforcesight.protocol import LETTERS, option_lines, with_options
 HUB_ID = "nyu-visionx/CV-Bench"
 _NOT_QUALITATIVE = "Count"
 
+_PUBLISHED_SOURCES = {"ADE20K", "COCO", "Omni3D"}
+_OUR_SOURCES = {"rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"}
+
 _REQUIRED = ("question", "choices", "answer", "task")
 _OPTIONAL = (
     *("id", "idx", "type", "prompt", "image", "filename", "source", "source_dataset", "source_filename"),
@@ -78,6 +81,8 @@ def load_benchmark(
         )
     if limit is not None:
         items = spread_over_tasks(items, limit, seed)
+    if pinned is None:
+        name = _local_name(name, root, {source for source, _ in reader.available})
     fingerprint = json_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
     return Benchmark(
         name=name,
@@ -117,6 +122,16 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
         where=where,
         fix="give 'cv-bench', a folder, a .parquet or .jsonl file, or owner/name@revision on the hub",
     )
+
+
+def _local_name(name: str, root: Path, sources: set[str]) -> str:
+    """What reports call a local benchmark. Only CV-Bench's own rows are called CV-Bench, whatever the folder's name."""
+    if sources <= _PUBLISHED_SOURCES:
+        return name
+    if re.sub(r"\W|_", "", name.lower()).startswith("cvbench"):
+        name = root.resolve().parent.name
+    made = sorted(sources & _OUR_SOURCES)
+    return f"{name} ({', '.join(made)})" if made else name
 
 
 def _download(repository: str, revision: str) -> Path:

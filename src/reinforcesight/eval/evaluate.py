@@ -29,7 +29,9 @@ from reinforcesight.eval.answers import (
 )
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.cvbench import load_benchmark, parse_tasks, spread_over_tasks
-from reinforcesight.eval.engines import Decoding, InferenceEngine, ReplayEngine, TransformersEngine
+from reinforcesight.eval.engines.base import Decoding, InferenceEngine
+from reinforcesight.eval.engines.batches import TransformersEngine
+from reinforcesight.eval.engines.replay import ReplayEngine
 from reinforcesight.eval.items import (
     Benchmark,
     BrokenRow,
@@ -38,8 +40,11 @@ from reinforcesight.eval.items import (
     Variant,
     make_request,
 )
+from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
-from reinforcesight.eval.results import Compared, Results, answers_path, read_results
+from reinforcesight.eval.results import Compared, Overlap, Results, answers_path, read_results
+from reinforcesight.eval.shortcuts import compare_with_rules, rule_hits
+from reinforcesight.eval.verdicts import cautions
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
 from reinforcesight.jobs.files import json_hash, write_json
@@ -92,7 +97,9 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
     if processes.is_main:
         broken, unanswered, answers = _collect(benchmark, asked, config.output, metrics)
         _save(answers, {key for key, _ in asked}, config.output)
-        results = _results(config, benchmark, engine, broken, unanswered, answers, others)
+        trained_on = config.training_data or training_set_of(config.model_path)
+        overlap = find_overlap(benchmark.items, trained_on) if trained_on is not None else None
+        results = _results(config, benchmark, engine, broken, unanswered, answers, others, overlap)
         run = {
             "new_answers": n_new if processes.world == 1 else None,
             "batch_size": config.batch_size,
@@ -147,7 +154,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
             where="--engine vllm under accelerate launch",
             fix="start one process and set vllm.tensor_parallel_size",
         )
-    from reinforcesight.eval.engine_vllm import VllmEngine
+    from reinforcesight.eval.engines.vllm import VllmEngine
 
     return VllmEngine(model, config.vllm, decoding)
 
@@ -254,6 +261,7 @@ def _results(
     unanswered: Sequence[str],
     answers: Sequence[ScoredAnswer],
     others: Sequence[_OtherRun],
+    overlap: Overlap | None,
 ) -> Results:
     plain, blind, swapped = ([a for a in answers if a.variant is variant] for variant in Variant)
     protocol = _protocol(config, benchmark, engine)
@@ -277,6 +285,8 @@ def _results(
             Compared(path=str(path), **other.model_dump(include={"title", "micro", "macro", "per_task"}))
             for path, other, _ in others
         ),
+        shortcuts=compare_with_rules(plain, rule_hits(benchmark, seed=config.seed)),
+        overlap=overlap,
         run={},
         **dict(summary.summarise(plain, seed=config.seed)),
     )
@@ -321,6 +331,7 @@ def _print_outcome(results: Results, output: Path) -> None:
             f"accuracy {percent(micro.accuracy)} ({percent_range(micro.low, micro.high)}), {micro.n} questions; "
             f"at random {percent(results.chance.random)}"
         )
+    lines += cautions(results)
     if results.broken:
         problems = ", ".join(f"{what} ({n})" for what, n in sorted(Counter(b.problem for b in results.broken).items()))
         lines.append(f"{len(results.broken)} of {results.n_items} rows can't be scored: {problems}; see 'broken'")

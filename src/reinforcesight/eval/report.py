@@ -12,6 +12,7 @@ from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.results import Accuracy, Compared, Results
+from reinforcesight.eval.verdicts import cautions, overlap_in_words
 from reinforcesight.jobs.files import json_hash, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
@@ -71,6 +72,8 @@ def _page(
     return render_page(
         "eval/pages/report.html.j2",
         r=results,
+        cautions=cautions(results),
+        overlap=overlap_in_words(results),
         series=[title for title, _ in _runs(results)],
         groups=[("", [_interval_row(results, name) for name in _rows(results)])],
         breakdowns=[
@@ -108,6 +111,7 @@ def _markdown(results: Results) -> str:
     lines = [
         f"### {_cell_text(results.title)} on {results.protocol['benchmark']['name']}",
         "",
+        *(f"**{caution}**\n" for caution in cautions(results)),
         "| |" + "".join(f" {_cell_text(title)} |" for title, _ in runs) + " n | at random | majority |",
         "|---|" + "---|" * (len(runs) + 3),
     ]
@@ -118,6 +122,12 @@ def _markdown(results: Results) -> str:
             f"| {name} |"
             + "".join(f" {_with_interval(cell)} |" for cell in cells)
             + f" {cells[0].n if cells[0] else 0} | {_number(random)} | {_number(majority)} |"
+        )
+    for shortcut in results.shortcuts:
+        lines.append(
+            f"| {shortcut.task}: rule “{shortcut.rule}” | {_with_interval(shortcut.accuracy)} |"
+            + " |" * (len(runs) - 1)
+            + f" {shortcut.accuracy.n} | | |"
         )
     benchmark, test = results.protocol["benchmark"], results.paired.test if results.paired else None
     lines += [

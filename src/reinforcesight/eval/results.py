@@ -99,6 +99,30 @@ class Compared(_Record):
     per_task: dict[str, Accuracy]
 
 
+class Shortcut(_Record):
+    """A simple rule next to the model, on the questions of a task to which the rule applies."""
+
+    rule: str
+    task: str
+    accuracy: Accuracy  # of the rule
+    model: Accuracy
+    p_value: float  # McNemar's exact test, two-sided
+    beaten: bool  # the model is significantly better
+
+
+class Overlap(_Record):
+    """Pictures of the benchmark that are also in a training set."""
+
+    dataset: str
+    pictures: int  # of the benchmark
+    training_pictures: int
+    same_source: int
+    same_looks: int  # of the others
+    questions: int  # about these pictures
+    examples: tuple[str, ...]
+    complete: bool  # all pictures could be read and compared
+
+
 class _Scope(_Record):
     format: int = _FORMAT
     title: str
@@ -123,6 +147,8 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
     swapped: Swapped | None
     paired: Paired | None
     compared: tuple[Compared, ...]
+    shortcuts: tuple[Shortcut, ...] = ()
+    overlap: Overlap | None = None
     run: dict[str, Any]
 
     @property

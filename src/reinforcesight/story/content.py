@@ -18,6 +18,8 @@ from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
+from reinforcesight.eval.summary import paired
+from reinforcesight.eval.verdicts import cautions, headline, paired_in_words
 from reinforcesight.jobs.files import json_hash
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
@@ -25,7 +27,7 @@ from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.layout import MODELS, RunFolder
 from reinforcesight.story.state import StageRecord, read_state
 
 _DISTRIBUTIONS = {
@@ -45,11 +47,19 @@ class BenchmarkView:
     groups: list[tuple[str, list[IntervalRow]]]  # headings and rows of the chart
     sentences: list[str]  # the paired tests in words
     files: dict[str, str]  # each model's own report, relative to the run folder
+    headline: str  # GRPO against base
+    cautions: list[str]  # about GRPO's figures
 
     @property
     def chance(self) -> float:
         """Expected accuracy of a random choice."""
         return self.results["base"].chance.random
+
+    @property
+    def unseen(self) -> bool:
+        """All pictures were compared with those of the training set, and none is in it."""
+        overlap = self.results["base"].overlap
+        return overlap is not None and overlap.complete and not overlap.questions
 
     @property
     def blind(self) -> dict[str, Accuracy]:
@@ -161,8 +171,18 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
             paired_in_words(MODELS[model], results[model].paired, MODELS[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
         ],
+        headline=headline(_gain(folder, name, results, config.evaluate.seed), base, results["grpo"]),
+        cautions=cautions(results["grpo"]),
         files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
+
+
+def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: int) -> Paired:
+    """GRPO against base; each model's own results have the test against the model before."""
+    base, grpo = folder.results(name, "base"), folder.results(name, "grpo")
+    after = [a for a in read_scored_answers(answers_path(grpo)) if a.variant is Variant.PLAIN]
+    before = read_scored_answers(answers_path(base))
+    return paired(after, results["grpo"].protocol, base, results["base"], before, seed=seed)
 
 
 def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
@@ -171,20 +191,6 @@ def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
         IntervalDot(MODELS[model], index, cell.accuracy, cell.low, cell.high)
         for index, (model, cell) in enumerate(cells.items())
         if cell.accuracy is not None
-    )
-
-
-def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
-    """A paired test as a sentence: difference, wins, losses, significance."""
-    test = paired.test if paired is not None else None
-    if test is None:
-        return f"{title} vs {other}: no paired test."
-    points, low, high = (100 * v for v in (test.difference, test.interval.low, test.interval.high))
-    verdict = "significant" if test.p_value < 0.05 else "not significant"
-    p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
-    return (
-        f"{title} vs {other}: {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} questions. "
-        f"{test.only_this} wins, {test.only_baseline} losses: {verdict} (McNemar’s exact test, {p_value})."
     )
 
 

@@ -12,7 +12,7 @@ from reinforcesight.jobs.progress import duration, gigabytes
 from reinforcesight.jobs.record import read_metrics
 from reinforcesight.pages.chart import bar_chart
 from reinforcesight.pages.question_cards import QuestionCard
-from reinforcesight.pages.render import render_page, whole_percent
+from reinforcesight.pages.render import render_page
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
@@ -51,15 +51,11 @@ def render(story: Story) -> str:
     """The page as text."""
     config, main = story.config, story.main
     done = {name for name, record in story.stages.items() if record.status == "finished"}
-    title = "Run in progress"
-    if main is not None:
-        base, grpo = (main.results[model].micro.accuracy for model in ("base", "grpo"))
-        title = f"From {whole_percent(base)} to {whole_percent(grpo)} right"
     return render_page(
         "story/pages/run.html.j2",
         story=story,
         config=config,
-        title=config.report.title or title,
+        title=config.report.title or (main.headline if main else "Run in progress"),
         main=main,
         hero=main
         and bar_chart(
@@ -113,7 +109,9 @@ def _steps(story: Story) -> list[tuple[str, str, str]]:
         steps.append(("GRPO", figure, "reward: right answers whose reasoning matches the scene"))
     if story.benchmarks:
         asked = " + ".join(f"{b.results['base'].n_scored:,}" for b in story.benchmarks)
-        steps.append(("Test", asked, "questions about pictures that are not in the training set"))
+        unseen = all(b.unseen for b in story.benchmarks)
+        about = "questions about pictures that are not in the training set" if unseen else "questions"
+        steps.append(("Test", asked, about))
     return steps
 
 

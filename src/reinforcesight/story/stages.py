@@ -118,7 +118,7 @@ def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
 def _evaluate_settings(config: RunConfig) -> dict[str, Any]:
     settings = config.evaluate.model_dump(
         mode="json",
-        exclude={"model_path", "benchmark", "output", "batch_size", "baseline", "compare", "title"},
+        exclude={"model_path", "benchmark", "output", "batch_size", "baseline", "compare", "title", "training_data"},
     )
     return {**settings, "base": _base(config), "benchmarks": list(config.benchmarks)}
 

@@ -101,6 +101,7 @@ def evaluate_models(config: RunConfig) -> int:
                         "benchmark": where,
                         "output": folder.results(benchmark, model),
                         "title": title,
+                        "training_data": folder.dataset,
                         "baseline": before[-1] if before else None,
                         "compare": tuple(before[:-1]),
                     }

@@ -196,5 +196,6 @@ def test_without_ray_the_pip_command_is_named(tmp_path: Path) -> None:
         command(tmp_path / "ray", "ray", {"num_samples": 10}), capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert 'pip install "reinforcesight[ray]"' in done.stderr
+    assert "pip install" in done.stderr
+    assert "[ray]" in done.stderr
     assert "Traceback" not in done.stderr

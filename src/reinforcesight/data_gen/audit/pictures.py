@@ -45,12 +45,24 @@ def perceptual_hash(image: Image.Image) -> int:
 
 
 @dataclass(slots=True)
-class _Signature:
+class PictureSignature:
+    """What two copies of a picture have in common."""
+
     split: str
     source_id: str
     phash: int
     thumb: npt.NDArray[np.uint8]  # (16, 16) grey
     boxed: bool
+
+
+def sign_picture(image: Image.Image, source_id: str, *, split: str = "", boxed: bool = False) -> PictureSignature:
+    thumb = np.asarray(image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
+    return PictureSignature(split, source_id, perceptual_hash(image), thumb.copy(), boxed)
+
+
+def is_same_picture(first: PictureSignature, second: PictureSignature) -> bool:
+    """Whether two pictures with similar perceptual hashes are copies of one."""
+    return bool(np.abs(first.thumb.astype(np.int16) - second.thumb).mean() < _SAME_PICTURE)
 
 
 class PictureChecks:
@@ -65,7 +77,7 @@ class PictureChecks:
         self._ids: set[bytes] = set()
         self._questions: set[bytes] = set()
         self._good: set[bytes] = set()
-        self._signatures: dict[tuple[str, str], _Signature] = {}
+        self._signatures: dict[tuple[str, str], PictureSignature] = {}
         self._leaks: set[tuple[str, str]] = set()
 
     @property
@@ -126,10 +138,8 @@ class PictureChecks:
                     what = f"no {colour} box around {known.objects[role].name!r}"
                     self._findings.add("box_not_drawn", f"{stored.where} ({row.id}): {what}")
         if needed:
-            thumb = np.asarray(image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
-            self._signatures[stored.split, row.source_id] = _Signature(
-                stored.split, row.source_id, perceptual_hash(image), thumb.copy(), boxed
-            )
+            signature = sign_picture(image, row.source_id, split=stored.split, boxed=boxed)
+            self._signatures[stored.split, row.source_id] = signature
 
     def finish(self) -> None:
         by_split = {split: [s for s in self._signatures.values() if s.split == split] for split in SPLITS}
@@ -138,8 +148,7 @@ class PictureChecks:
                 for first, second in near_pairs(by_split[split], by_split[other], self._distance):
                     if first.source_id == second.source_id:
                         continue  # already reported as a leak
-                    difference = np.abs(first.thumb.astype(np.int16) - second.thumb).mean()
-                    rule = "near_duplicate" if difference < _SAME_PICTURE else "similar_pictures"
+                    rule = "near_duplicate" if is_same_picture(first, second) else "similar_pictures"
                     self._findings.add(rule, f"{first.source_id} in {split}, {second.source_id} in {other}")
 
     def compare_with_cv_bench(self, names: set[str], hashes: npt.NDArray[np.uint64]) -> None:
@@ -168,8 +177,8 @@ def _new(seen: set[bytes], *parts: str | bytes) -> bool:
 
 
 def near_pairs(
-    first: list[_Signature], second: list[_Signature], distance: int
-) -> Iterator[tuple[_Signature, _Signature]]:
+    first: list[PictureSignature], second: list[PictureSignature], distance: int
+) -> Iterator[tuple[PictureSignature, PictureSignature]]:
     """Pairs whose perceptual hashes differ in at most ``distance`` of 64 bits."""
     others = np.array([s.phash for s in second], dtype=np.uint64)
     for start in range(0, len(first), _HASH_CHUNK):

@@ -169,24 +169,40 @@ def _cross_validate(
     what: str, items: Sequence[TextItem], labels: Sequence[int], groups: Sequence[str], seed: int
 ) -> list[bool]:
     """Whether a model that never saw the picture predicted each item right."""
+    features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
+    return _predict(what, features, labels, groups, seed)
+
+
+def guess_letters(texts: Sequence[str], letters: Sequence[int], groups: Sequence[str], seed: int) -> list[bool] | None:
+    """Whether a classifier that reads only the texts finds each letter (a position), trained on other groups.
+
+    ``None``: there are too few texts or groups.
+    """
+    if len(texts) < _MIN_ROWS or len(set(groups)) < _FOLDS:
+        return None
+    return _predict("letter", texts, letters, groups, seed)
+
+
+def _predict(
+    what: str, features: Sequence[Any], labels: Sequence[int], groups: Sequence[str], seed: int
+) -> list[bool]:
     import numpy as np
     from sklearn.model_selection import GroupKFold
 
     y = np.array(labels)
-    features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
     right = np.zeros(len(y), dtype=bool)
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
     for train, test in folds.split(y, groups=groups):
         if len(set(y[train].tolist())) < 2:
             right[test] = y[test] == y[train][0]
             continue
-        model = _classifier(what)
+        model = _classifier(what, len(set(y.tolist())))
         model.fit([features[i] for i in train], y[train])
         right[test] = model.predict([features[i] for i in test]) == y[test]
     return [bool(hit) for hit in right]
 
 
-def _classifier(what: str) -> Any:
+def _classifier(what: str, classes: int) -> Any:
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -201,7 +217,9 @@ def _classifier(what: str) -> Any:
             ngram_range=(1, 3), min_df=2, sublinear_tf=True, max_features=50_000, token_pattern=r"\w+|\|"
         )
     # Exchanging the two objects reverses the target: no intercept, and signed features.
-    model = LogisticRegression(C=1.0, fit_intercept=not signed, max_iter=300, solver="liblinear")
+    model = LogisticRegression(
+        C=1.0, fit_intercept=not signed, max_iter=300, solver="liblinear" if classes == 2 else "lbfgs"
+    )
     return make_pipeline(vectors, FunctionTransformer(_narrow, accept_sparse=True), model)
 
 

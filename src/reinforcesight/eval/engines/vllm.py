@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
-from reinforcesight.eval.engines import Decoding, model_identity
+from reinforcesight.eval.engines.base import Decoding, model_identity
 from reinforcesight.eval.items import Request
 from reinforcesight.pictures.decode import decode_rgb
 

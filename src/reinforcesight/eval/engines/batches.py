@@ -1,7 +1,4 @@
-"""Engines that answer requests: transformers, and a replay of logged answers; vLLM has its own module.
-
-An engine yields each response as soon as it has it, in any order, so that finished work is saved at once.
-"""
+"""The transformers engine."""
 
 from __future__ import annotations
 
@@ -10,45 +7,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
-from reinforcesight.eval.items import Request, Variant
-from reinforcesight.jobs.files import file_hash, json_hash
+from reinforcesight.eval.engines.base import Decoding, model_identity
+from reinforcesight.eval.items import Request
 from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
     from reinforcesight.model.options import ModelConfig
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How answers are generated; always greedily."""
-
-    max_new_tokens: int
-    seed: int = 0
-
-
-class InferenceEngine(Protocol):
-    """Answers requests."""
-
-    name: str
-    identity: str  # hash of weights, adapter, dtype and picture size
-    description: dict[str, Any]  # the same for readers of results.json
-    by_id: bool  # an answer belongs to the item's id, not to its content alone
-
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield (index into ``requests``, response) in any order.
-
-        The response is None if the picture can't be decoded. A request without answer is left out.
-        """
-        ...
 
 
 class TransformersEngine:
@@ -161,52 +131,6 @@ class _Prepared:
     batch: Any
 
 
-class ReplayEngine:
-    """Returns answers that this or another program logged."""
-
-    name = "replay"
-    by_id = True
-
-    def __init__(self, path: Path) -> None:
-        self._responses = _read_log(path)
-        digest = file_hash(path)
-        self.identity = json_hash(["replay", digest])
-        self.description = {"model_path": path.name, "answers_sha256": digest}
-
-    def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield the logged answers. Pictures are decoded too, so that every engine scores the same items."""
-        known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
-        with ThreadPoolExecutor() as pool:
-            for index, readable in zip(known, pool.map(_is_readable, (requests[i] for i in known)), strict=True):
-                name = (requests[index].item.id, requests[index].variant)
-                yield index, self._responses[name] if readable else None
-
-
-def model_identity(description: dict[str, Any]) -> str:
-    """Hash of weights, adapter, dtype, quantisation, attention and picture size.
-
-    Local weights are hashed whole, because two checkpoints of one run share most of their bytes.
-    """
-    weights: dict[str, str] = {}
-    for role in ("base_model", "adapter"):
-        name = description.get(role)
-        if name and Path(name).is_dir():
-            files = sorted(file for file in Path(name).iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
-            weights |= {f"{role}/{file.name}": file_hash(file) for file in files}
-        elif name:
-            weights[role] = f"{name}@{description.get('revision')}"
-    parts = ("dtype", "quantization", "attn_implementation", "picture_size", "architecture")
-    return json_hash([weights, {part: description.get(part) for part in parts}])
-
-
-def _is_readable(request: Request) -> bool:
-    try:
-        decode_rgb(request.item.picture)
-    except InputError:
-        return False
-    return True
-
-
 def _length(request: Request) -> float:
     """Approximate tokens: a Qwen2-VL picture token covers 28 x 28 pixels, a text token about four characters."""
     tokens = len(request.text) / 4
@@ -228,42 +152,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-class _LoggedAnswer(BaseModel):
-    """One line of a log. Other tools use other keys; the first one present counts."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    id: str = Field(validation_alias=AliasChoices("id", "idx"))
-    text: str = Field(validation_alias=AliasChoices("response", "text", "output", "prediction"))
-    variant: Variant = Variant.PLAIN
-    truncated: bool | None = None
-
-
-def _read_log(path: Path) -> dict[tuple[str, Variant], Response]:
-    """Responses by item id and variant."""
-    responses: dict[tuple[str, Variant], Response] = {}
-    fix = "each line needs id or idx; response, text, output or prediction; and optionally variant"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the logged answers can't be read: {error}", where=str(path), fix="check --answers"
-        ) from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            logged = _LoggedAnswer.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise InputError(f"not a logged answer: {key} {first['msg']}", where=where, fix=fix) from error
-        response = Response(logged.text, truncated=logged.truncated)
-        if responses.setdefault((logged.id, logged.variant), response).text != logged.text:
-            raise InputError(f"two different answers for id {logged.id!r}", where=where, fix="keep one of them")
-    if not responses:
-        raise InputError("the file holds no answers", where=str(path), fix=fix)
-    return responses

@@ -1,0 +1,86 @@
+"""Pictures of a benchmark that are in a training set: by the id of their source, and by their looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+from reinforcesight.data_gen.audit.pictures import (
+    PictureSignature,
+    is_same_picture,
+    near_pairs,
+    plain_stem,
+    sign_picture,
+)
+from reinforcesight.data_gen.dataset.reader import find_files, parquet_rows
+from reinforcesight.errors import InputError
+from reinforcesight.eval.items import Item
+from reinforcesight.eval.results import Overlap
+from reinforcesight.jobs.progress import Progress
+from reinforcesight.jobs.record import RunRecord
+from reinforcesight.pictures.decode import PictureError, decode_rgb
+
+_DISTANCE = 6  # of 64 bits, as in the audit
+_MOST = 20_000  # pictures of each side that are compared, chosen by hash
+_EXAMPLES = 5
+
+
+def training_set_of(model_path: str | None) -> Path | None:
+    """The data set that a model was trained on, from the record in its folder, if that data set is here."""
+    record = RunRecord.load(Path(model_path)) if model_path and Path(model_path).is_dir() else None
+    path = Path(str((record.content.get("data") or {}).get("path") or "")) if record else Path()
+    return path if (path / "data").is_dir() else None
+
+
+def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
+    """Search the pictures of a benchmark among those that were trained or validated on.
+
+    Two pictures are the same if source and id are, or if their perceptual hashes and their small grey versions nearly
+    agree: re-encoded or with drawn boxes.
+    """
+    trained = dict(_training_pictures(dataset))
+    asked = {item.cluster: item.picture for item in items}
+    ids = {plain_stem(name) for name in trained}
+    by_source = {name for name in asked if plain_stem(name) in ids}
+    theirs, ours = _signed(trained, "training pictures"), _signed(asked, "benchmark pictures")
+    by_looks = {
+        mine.source_id for mine, other in near_pairs(ours, theirs, _DISTANCE) if is_same_picture(mine, other)
+    } - by_source
+    both = by_source | by_looks
+    return Overlap(
+        dataset=str(dataset),
+        pictures=len(asked),
+        training_pictures=len(trained),
+        same_source=len(by_source),
+        same_looks=len(by_looks),
+        questions=sum(item.cluster in both for item in items),
+        examples=tuple(sorted(both)[:_EXAMPLES]),
+        complete=len(ours) == len(asked) and len(theirs) == len(trained),
+    )
+
+
+def _training_pictures(dataset: Path) -> Iterator[tuple[str, bytes]]:
+    for file in find_files(dataset):
+        if file.split != "test":
+            for row in parquet_rows(file.path, ["source_id", "image"]):
+                yield str(row["source_id"]), (row["image"] or {}).get("bytes") or b""
+
+
+def _signed(pictures: dict[str, bytes], what: str) -> list[PictureSignature]:
+    names = sorted(pictures, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest())[:_MOST]
+
+    def sign(name: str) -> PictureSignature | None:
+        try:
+            return sign_picture(decode_rgb(pictures[name]), source_id=name)
+        except (InputError, PictureError):
+            return None
+
+    found = []
+    with ThreadPoolExecutor() as pool, Progress(what, len(names)) as progress:
+        for signature in pool.map(sign, names):
+            progress.advance()
+            if signature is not None:
+                found.append(signature)
+    return found

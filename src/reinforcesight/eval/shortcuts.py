@@ -1,0 +1,161 @@
+"""What simple rules score on exactly the questions of a benchmark: where a model is no better, it may just follow one.
+
+Rules about boxes need the scene, which data sets made by ``generate`` have. Rules about names and texts are learnt from
+the questions about other pictures, so they are cross-validated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from reinforcesight.data_gen.audit.shortcuts import guess_letters
+from reinforcesight.errors import InputError
+from reinforcesight.eval.answers import ScoredAnswer
+from reinforcesight.eval.items import Benchmark, Item
+from reinforcesight.eval.results import Accuracy, Shortcut
+from reinforcesight.eval.statistics import mcnemar, wilson
+from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.pages.pictures import QuestionScene, read_question_scene
+from reinforcesight.protocol import LETTERS
+from reinforcesight.relations.kinds import Relation
+from reinforcesight.scene import SceneObject
+
+# Fewer questions of a task say nothing about a rule.
+_MIN_ITEMS = 20
+_SIGNIFICANT = 0.05
+
+RuleHits = Mapping[str, Mapping[str, bool]]  # rule to item id to whether the rule is right
+
+
+def rule_hits(benchmark: Benchmark, *, seed: int) -> RuleHits:
+    """Which questions each rule answers right. Computed once for a benchmark."""
+    return _cached_hits(_ByFingerprint(benchmark, seed))
+
+
+class _ByFingerprint:
+    """A benchmark as a key: equal content is the same benchmark."""
+
+    def __init__(self, benchmark: Benchmark, seed: int) -> None:
+        self.benchmark, self.seed = benchmark, seed
+        self._key = (benchmark.fingerprint, tuple(item.id for item in benchmark.items), seed)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByFingerprint) and self._key == other._key
+
+
+@lru_cache(maxsize=4)
+def _cached_hits(asked: _ByFingerprint) -> RuleHits:
+    items = asked.benchmark.items
+    known = {item.id: scene for item in items if (scene := _scene_of(item)) is not None}
+    return {
+        "the lower one is nearer": _box_rule(known, "depth", lambda thing, _: thing.box[3]),
+        "the larger box is nearer": _box_rule(known, "depth", lambda thing, _: _area(thing)),
+        "the one nearer in the picture is closer": _box_rule(known, "distance", _nearness),
+        "majority by noun": _by_noun(items),
+        "a classifier that reads only the text": _by_text(items, asked.seed),
+    }
+
+
+def compare_with_rules(answers: Sequence[ScoredAnswer], hits: RuleHits) -> tuple[Shortcut, ...]:
+    """Each rule next to the model, task by task, on the questions to which the rule applies."""
+    found = []
+    for task in sorted({answer.task for answer in answers}):
+        for rule, right in hits.items():
+            both = [(a.correct, right[a.id]) for a in answers if a.task == task and a.id in right]
+            if len(both) < _MIN_ITEMS:
+                continue
+            model, simple = [m for m, _ in both], [r for _, r in both]
+            p_value = mcnemar(sum(m and not r for m, r in both), sum(r and not m for m, r in both))
+            found.append(
+                Shortcut(
+                    rule=rule,
+                    task=task,
+                    accuracy=_share(simple),
+                    model=_share(model),
+                    p_value=p_value,
+                    beaten=sum(model) > sum(simple) and p_value < _SIGNIFICANT,
+                )
+            )
+    return tuple(found)
+
+
+def _share(right: Sequence[bool]) -> Accuracy:
+    interval = wilson(sum(right), len(right))
+    assert interval is not None
+    return Accuracy(
+        accuracy=sum(right) / len(right),
+        correct=sum(right),
+        n=len(right),
+        low=interval.low,
+        high=interval.high,
+        method=interval.method,
+    )
+
+
+def _scene_of(item: Item) -> QuestionScene | None:
+    try:
+        return read_question_scene(item.scene, item.evidence) if item.scene else None
+    except InputError:  # a scene of another program
+        return None
+
+
+def _box_rule(
+    known: Mapping[str, QuestionScene], axis: str, measure: Callable[[SceneObject, SceneObject | None], float]
+) -> dict[str, bool]:
+    """The object with the larger measure is the nearer one; equal ones are a wrong answer."""
+    right = {}
+    for name, scene in known.items():
+        relation, things = scene.evidence.get("relation"), scene.objects
+        if scene.evidence.get("axis") != axis or relation not in set(Relation) or not {*things} >= _PAIR:
+            continue
+        first, second = (measure(things[role], things.get("anchor")) for role in ("subject", "reference"))
+        subject_is_nearer = relation in (Relation.IN_FRONT, Relation.CLOSER)
+        right[name] = first != second and (first > second) == subject_is_nearer
+    return right
+
+
+_PAIR = {"subject", "reference"}
+
+
+def _area(thing: SceneObject) -> float:
+    x0, y0, x1, y1 = thing.box
+    return (x1 - x0) * (y1 - y0)
+
+
+def _nearness(thing: SceneObject, anchor: SceneObject | None) -> float:
+    """Minus the squared distance of the boxes' centres, pixels."""
+    assert anchor is not None
+    return -sum(
+        ((thing.box[at] + thing.box[at + 2]) / 2 - (anchor.box[at] + anchor.box[at + 2]) / 2) ** 2 for at in (0, 1)
+    )
+
+
+def _by_noun(items: Sequence[Item]) -> dict[str, bool]:
+    """The option whose noun was right more often than wrong in questions about other pictures."""
+    asked = [item for item in items if item.relation and item.task in ("Depth", "Distance") and len(item.choices) > 1]
+    nouns = {item.id: [(canonical_words(text) or ("",))[-1] for text in item.choices] for item in asked}
+    everywhere: Counter[tuple[str | None, str]] = Counter()
+    here: dict[str, Counter[tuple[str | None, str]]] = {}
+    for item in asked:
+        for at, noun in enumerate(nouns[item.id]):
+            score = 1 if LETTERS[at] == item.gold else -1
+            everywhere[item.relation, noun] += score
+            here.setdefault(item.cluster, Counter())[item.relation, noun] += score
+    right = {}
+    for item in asked:
+        scores = [everywhere[item.relation, n] - here[item.cluster][item.relation, n] for n in nouns[item.id]]
+        right[item.id] = LETTERS[scores.index(max(scores))] == item.gold
+    return right
+
+
+def _by_text(items: Sequence[Item], seed: int) -> dict[str, bool]:
+    asked = [item for item in items if item.shows_options]
+    texts = [f"{item.question} {' | '.join(item.choices)}" for item in asked]
+    gold = [LETTERS.index(item.gold) for item in asked]
+    right = guess_letters(texts, gold, [item.cluster for item in asked], seed)
+    return dict(zip((item.id for item in asked), right, strict=True)) if right is not None else {}

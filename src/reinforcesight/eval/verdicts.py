@@ -1,0 +1,84 @@
+"""What the figures of an evaluation say, in sentences that claim no more than their tests."""
+
+from __future__ import annotations
+
+from reinforcesight.eval.results import Paired, Results
+from reinforcesight.pages.render import percent, percent_range, whole_percent
+
+# With fewer questions the interval of an accuracy spans more than about ten points.
+_SMALL = 300
+_SIGNIFICANT = 0.05
+
+
+def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
+    """A paired test as a sentence: difference, wins, losses, significance."""
+    test = paired.test if paired is not None else None
+    if test is None:
+        return f"{title} vs {other}: no paired test."
+    points, low, high = (100 * v for v in (test.difference, test.interval.low, test.interval.high))
+    verdict = "significant" if test.p_value < _SIGNIFICANT else "no significant difference"
+    p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
+    return (
+        f"{title} vs {other}: {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} questions. "
+        f"{test.only_this} wins, {test.only_baseline} losses: {verdict} (McNemar’s exact test, {p_value})."
+    )
+
+
+def headline(paired: Paired, before: Results, after: Results) -> str:
+    """One line about a model before and after training: a change is claimed only if the paired test shows it."""
+    test = paired.test
+    old, new = before.micro.accuracy, after.micro.accuracy
+    if test is None or test.p_value >= _SIGNIFICANT:
+        return f"No significant difference: {percent(new)} right, {percent(old)} before training"
+    below = after.micro.high is not None and after.micro.high < after.chance.random
+    change = f"from {whole_percent(old)} to {whole_percent(new)} right"
+    if test.difference < 0:
+        change = f"Worse: {change}"
+    return f"{change[0].upper()}{change[1:]}{', which is below guessing' if below else ''}"
+
+
+def cautions(results: Results) -> list[str]:
+    """What a reader must know before the figures: overlap with training, small sets, guessing, simple rules."""
+    found = [overlap_in_words(results)] if results.overlap is not None and results.overlap.questions else []
+    micro, random = results.micro, results.chance.random
+    if micro.accuracy is None or micro.low is None or micro.high is None:
+        return found
+    if micro.n < _SMALL:
+        found.append(
+            f"Only {micro.n} questions: the 95 % interval of the accuracy goes from "
+            f"{percent_range(micro.low, micro.high)}. Smaller differences than that mean nothing here."
+        )
+    if micro.high < random:
+        found.append(f"Below guessing: {percent(micro.accuracy)} right, a random choice gives {percent(random)}.")
+    elif micro.low <= random:
+        found.append(f"Not better than guessing, which gives {percent(random)}.")
+    return found + rules_in_words(results)
+
+
+def overlap_in_words(results: Results) -> str:
+    """Whether the model has seen pictures of the benchmark in training."""
+    overlap = results.overlap
+    if overlap is None:
+        return "Not compared with training pictures."
+    where = f"the training set {overlap.dataset}"
+    if not overlap.questions:
+        return f"No picture of this benchmark is in {where} (by source and by looks)."
+    found = overlap.same_source + overlap.same_looks
+    return (
+        f"{found} of {overlap.pictures} pictures of this benchmark ({overlap.questions} questions) are also in "
+        f"{where}, such as {overlap.examples[0]}: the figures don't show what the model does on unseen pictures."
+    )
+
+
+def rules_in_words(results: Results) -> list[str]:
+    """A sentence for each task in which the model does not beat the best simple rule."""
+    sentences = []
+    for task in sorted({shortcut.task for shortcut in results.shortcuts}):
+        rules = [shortcut for shortcut in results.shortcuts if shortcut.task == task]
+        best = max(rules, key=lambda shortcut: shortcut.accuracy.accuracy or 0.0)
+        if not best.beaten:
+            sentences.append(
+                f"{task}: {percent(best.model.accuracy)} right is not significantly better than the rule "
+                f"“{best.rule}”, which gets {percent(best.accuracy.accuracy)} of the same {best.accuracy.n} questions."
+            )
+    return sentences
