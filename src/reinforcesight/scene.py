@@ -1,5 +1,4 @@
-"""Scene record: the objects of a picture, with boxes, depths and positions. All sources write it, later stages read
-it.
+"""Scene record: the objects of a picture with boxes, depths and positions. Sources write it, later stages read it.
 
 Frames (OpenCV): picture in pixels, origin at the top-left corner, x right, y down, boxes ``[x0, y0, x1, y1]``
 half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down, z

@@ -1,1 +1,1 @@
-"""All English in one place: names of objects, numbers, noun phrases, claims, and how sentences are put together."""
+"""English: object names, numbers, noun phrases, reading of claims, and composing of sentences."""

@@ -1,8 +1,8 @@
-"""The one reader of claims: which relations between objects a text states.
+"""Read which relations between objects a text claims. The audit and the reward both use this reader.
 
-A sentence is written as a row of tags, one for each word or phrase of the tables in
-:mod:`reinforcesight.language.phrases`, and a few regular expressions over these rows find who is compared with whom.
-docs/claims.md explains the tags and the steps. The audit and the reward both use this reader.
+Each sentence becomes a string of tags, one per word or phrase of the tables in :mod:`reinforcesight.language.phrases`.
+A few regular expressions over these strings find what is compared with what. docs/claims.md explains the tags and the
+steps.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from reinforcesight.relations.kinds import Axis, Relation
 
 @dataclass(frozen=True, slots=True)
 class Claim(Generic[Id]):
-    """A relation that a text claims of two objects.
+    """Relation between two objects that a text claims.
 
     Attributes:
-        relation: What is claimed of the subject.
-        subject, reference, anchor: The objects; an anchor for closer and farther only.
-        tokens: Where the claim is in the text: its first token, and the one after its last.
+        relation: Claimed relation of subject to reference.
+        subject, reference, anchor: Objects; an anchor only for closer and farther.
+        tokens: Position of the claim in the text, as a half-open range of token indices.
     """
 
     relation: Relation
@@ -73,7 +73,7 @@ _WAYS = re.compile(  # "the distance from the mug to the door is smaller than th
 )
 _WAYS_TO_CAMERA = re.compile(r"G[pv]*[q&]x?(?P<s>m)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)")
 
-# Where nothing is claimed.
+# Patterns of sentences that claim nothing.
 _HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)[miu]")
 _DENIED_BEFORE = re.compile(r"(?:[nfd][^,&Ba]*|[hZ][^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
 _DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&B]*[hRZ]|,?B[^mPCAHDL]*[hf]")
@@ -81,14 +81,14 @@ _ASKED = re.compile(r"(?:\A|[,&Bwa])b+\Z")  # "is the mug left of the lamp"
 _TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
     r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
-_WINDOW = 24  # tags before a relation word in which its subject is looked for
+_WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
 _DISTANCE = {Relation.IN_FRONT: Relation.CLOSER, Relation.BEHIND: Relation.FARTHER}
 
 
 @dataclass(slots=True)
 class _Found:
-    """A claim at its place in a sentence: first and last tag, and the tags of subject and reference."""
+    """Claim with its position in a sentence: index of its first and of its last tag."""
 
     claim: Claim[int]
     first: int
@@ -97,13 +97,13 @@ class _Found:
 
 
 def read_claims(text: Words, pair: tuple[int, int] | None = None, anchor: int | None = None) -> list[Claim[int]]:
-    """Claims that are stated: not asked, supposed, quoted, offered as one of two, doubted or denied.
+    """Return the claims that a text states; claims that are asked, supposed, quoted, doubted or denied do not count.
 
     Args:
-        text: The text, split by a :class:`~reinforcesight.language.mentions.MentionTable`.
-        pair: The two objects that the question compares: "the mug is closer" then means closer than the other one.
-            Otherwise the other one is known only in a text that mentions just two objects.
-        anchor: The object that the question measures distances to: "closer" alone then means closer to it.
+        text: Text, split by a :class:`~reinforcesight.language.mentions.MentionTable`.
+        pair: The two objects that the question compares: "the mug is closer" then means closer than the other object.
+            Without a pair, this works only in a text that mentions exactly two objects.
+        anchor: Object that the question measures distances to: "closer" alone then means closer to it.
     """
     return _Reader(text, pair, anchor).read()
 
@@ -114,11 +114,11 @@ class _Reader:
         self._anchor = anchor
         mentioned = {target for target in text.targets if target >= 0}
         self._pair = pair if pair is not None else tuple(mentioned) if len(mentioned) == 2 else None
-        # What pronouns may mean: the first object of the sentence before, and all of its objects.
+        # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
         self._topic: int | None = None
         self._recent: set[int] = set()
         self._first_tokens: list[int] = []
-        # Axis and object to where in the picture it is said to be.
+        # (axis, object) to the side of the picture that the text puts the object on, and the token.
         self._sides: dict[tuple[Axis, int], tuple[Relation, int] | None] = {}
 
     def read(self) -> list[Claim[int]]:
@@ -152,7 +152,6 @@ class _Reader:
         return [claim for claim in claims if _key(claim) not in opposite]
 
     def _claims_at(self, sentence: TaggedSentence, at: int) -> list[_Found]:
-        """What one relation word claims."""
         tags, kind = sentence.tags, sentence.tags[at]
         subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
         if kind in "EU":
@@ -181,7 +180,7 @@ class _Reader:
     def _claims(
         self, sentence: TaggedSentence, at: int, subject: re.Match[str] | None, after: re.Match[str] | None
     ) -> list[_Found]:
-        """The claims of a relation word whose subject and object two expressions have found."""
+        """Return the claims of a relation word, from the matches that contain its subject and its reference."""
         if subject is None or after is None:
             return []
         tags = sentence.tags
@@ -200,7 +199,7 @@ class _Reader:
     def _one_claim(
         self, sentence: TaggedSentence, at: int, place: int, subject: re.Match[str], after: re.Match[str]
     ) -> _Found | None:
-        """The claim of the relation word at ``at`` about the mention or pronoun at ``place``."""
+        """Return the claim of the relation word at tag ``at`` about the mention or pronoun at tag ``place``."""
         tags, relation = sentence.tags, sentence.relations[at]
         who = self._object(sentence, place, set(), as_subject=True)
         if who is None or self._belongs_to_another(sentence, place):
@@ -251,12 +250,12 @@ class _Reader:
         return self._found(sentence, Claim(relation, who, reference, anchor), (first, last), seeming=seeming)
 
     def _belongs_to_another(self, sentence: TaggedSentence, place: int) -> bool:
-        """ "Someone holding the mug is": who is left of the lamp?"""
+        """Return whether a mention belongs to a participle: "someone holding the mug is" is not about the mug."""
         before = self._text.words[sentence.at[place] - 1] if place else ""
         return sentence.tags[place - 1 : place] == "g" and before in ("the", "a", "an")
 
     def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
-        """ "The camera is closer to the mug than to the lamp." """
+        """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth."""
         after = _COMPARED.match(sentence.tags, at) or _ALONE.match(sentence.tags, at)
         place = _position(after, "z") if after else None
         if after is None or place is None:
@@ -296,14 +295,14 @@ class _Reader:
         return _Found(replace(claim, tokens=span), first, tags[1], seeming)
 
     def _tokens(self, sentence: TaggedSentence, place: int) -> tuple[int, int]:
-        """First token of a tag's word, and the one after its last."""
+        """Return the half-open token range of a tag's word."""
         if not self._first_tokens:
             spans = (self._text.tokens.get(at, (0, 1)) for at in range(len(self._text.words)))
             self._first_tokens = list(accumulate((end - start for start, end in spans), initial=0))
         word = sentence.at[place]
         return self._first_tokens[word], self._first_tokens[word + 1]
 
-    # --- who is meant ---
+    # --- resolving mentions and pronouns ---
 
     def _object(
         self,
@@ -314,7 +313,7 @@ class _Reader:
         as_subject: bool = False,
         subject: int | None = None,
     ) -> int | None:
-        """The object of a tag; ``None`` if a pronoun is unclear."""
+        """Return the object of a mention or pronoun; ``None`` if a pronoun is ambiguous."""
         kind = sentence.tags[place]
         if kind == "m":
             return self._text.targets[sentence.at[place]]
@@ -330,7 +329,7 @@ class _Reader:
         return open_.pop() if len(open_) == 1 else None
 
     def _other(self, who: int) -> int | None:
-        """The object that this one is compared with, if only one can be meant."""
+        """Return the object that ``who`` is compared with, or ``None`` if more than one is possible."""
         if self._pair is None or who not in self._pair:
             return None
         return self._pair[1 - self._pair.index(who)]
@@ -347,7 +346,7 @@ class _Reader:
     # --- sides of the picture ---
 
     def _note_side(self, sentence: TaggedSentence, who: int, relation: Relation, tags: tuple[int, int]) -> None:
-        """ "The mug is on the left": a claim only with "the lamp is on the right"."""
+        """Store a side such as "the mug is on the left"; it becomes a claim only with "the lamp is on the right"."""
         if not _counts(sentence.tags, _Found(Claim(relation, who, who), *tags)):
             return
         key = (relation.axis, who)
@@ -369,7 +368,7 @@ class _Reader:
 
 
 def _counts(tags: str, found: _Found) -> bool:
-    """Whether the words around a claim let it stand."""
+    """Return whether the context states the claim, without denying, doubting or asking it."""
     first, last = found.first, found.last
     if _DENIED_BEFORE.search(tags, 0, first) or _DENIED_AFTER.match(tags, last + 1):
         return False
@@ -380,7 +379,7 @@ def _counts(tags: str, found: _Found) -> bool:
 
 
 def _key(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
-    """One claim for "X left of Y" and "Y right of X"; ``turned``: the claim that contradicts it."""
+    """Return one claim for both "X left of Y" and "Y right of X"; with ``turned``, the claim that contradicts it."""
     relation = claim.relation.inverse if turned else claim.relation
     if claim.subject <= claim.reference:
         return Claim(relation, claim.subject, claim.reference, claim.anchor)
@@ -388,19 +387,19 @@ def _key(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
 
 
 def _position(match: re.Match[str], *names: str) -> int | None:
-    """Where the first of these groups begins, if the expression has them and one has matched."""
+    """Return the start of the first of these groups that matched, or ``None``."""
     found = match.groupdict()
     return next((match.start(name) for name in names if found.get(name) is not None), None)
 
 
 def _carried_subject(tags: str, at: int) -> int | None:
-    """The subject of the clauses before: the nearest mention that no preposition governs."""
+    """Return the subject of the previous clauses: the nearest mention without a preposition before it."""
     heads = [m.start() for m in _HEAD.finditer(tags, max(0, at - _WINDOW), at)]
     return heads[-1] if heads and tags[heads[-1]] != "u" else None
 
 
 def _joined_subjects(tags: str, place: int) -> tuple[int, ...]:
-    """A subject, with the other one of "the mug and the lamp are"."""
+    """Return the positions of all subjects that "and" joins with this one, as in "the mug and the lamp are"."""
     first = place - 2
     if first < 0 or tags[place - 1] != "&" or tags[first] not in "mi" or tags[:first].endswith(tuple("pPqtkHDnx")):
         first = place

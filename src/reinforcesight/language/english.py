@@ -1,4 +1,4 @@
-"""Put names of objects into sentences: agreement of the verb, capitals, shorter later mentions."""
+"""Insert object names into sentences: verb agreement, capital letters, shorter later mentions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reinforcesight.language.vocabulary import takes_are
 
-# Third person singular to plural, for the verbs next to a name in our sentences.
+# Third person singular to plural, for verbs next to a name in our templates.
 _VERBS = {
     "is": "are",
     "does": "do",
@@ -25,12 +25,12 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """How an object is written in a sentence.
+    """Wording of an object in a sentence.
 
     Attributes:
-        text: At its first mention: "the red chair", "the chair in the blue box".
-        plural: Whether it takes "are".
-        later: From the second mention on, where that is shorter: "the chair".
+        text: Wording at the first mention: "the red chair", "the chair in the blue box".
+        plural: Whether the verb is plural ("are").
+        later: Wording from the second mention on, if it is shorter: "the chair".
     """
 
     text: str
@@ -39,13 +39,13 @@ class Mention:
 
 
 def is_plural(name: str) -> bool:
-    """Whether a name takes "are": "scissors", "stairs", "people"; "pair of shoes" and "glass" take "is"."""
+    """Return whether a name takes "are": "scissors", "stairs", "people"; "pair of shoes" and "glass" take "is"."""
     before = re.split(r" (?:of|in|on|with|at|from|for|under|near) ", name.casefold(), maxsplit=1)[0]
     return takes_are(before.split(" ")[-1])
 
 
 def fill(pattern: str, mentions: Mapping[str, Mention]) -> str:
-    """Put mentions into a pattern's placeholders; a verb next to a plural name agrees; sentences start with a capital.
+    """Fill a pattern's placeholders with mentions, make verbs agree with plural names, and capitalise each sentence.
 
     Only a verb directly before or after a placeholder is changed ("Is {subject} left ..." becomes "Are the scissors
     left ..."), and only if the name can be its subject: not in "the answer is {s}" or "the way to {s} is short".

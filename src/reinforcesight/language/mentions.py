@@ -1,4 +1,4 @@
-"""Where a text mentions the objects of a scene."""
+"""Find mentions of a scene's objects in a text."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Id = TypeVar("Id", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text as words and signs; each mention of an object is one word.
+    """Text split into words and punctuation marks; each mention of an object is one word.
 
     Attributes:
-        words: Lower case; a mention is replaced by a made-up word for its object that starts with ``_q``.
-        targets: Position of the mentioned object in the scene, ``UNCLEAR`` if a name fits several objects,
-            ``NOT_AN_OBJECT`` for all other words.
-        tokens: For each mention, by its position in ``words``, the first token of the text and the one after its
-            last: :func:`character_spans` gives the characters.
+        words: Lower-case words; each mention is replaced by a made-up word for its object that starts with ``_q``.
+        targets: For each word, the index of the mentioned object in the scene, ``UNCLEAR`` if the name fits several
+            objects, or ``NOT_AN_OBJECT``.
+        tokens: Index of a mention in ``words`` to its half-open token range in the text; :func:`character_spans`
+            converts it to characters.
     """
 
     words: list[str]
@@ -35,10 +35,10 @@ class Words:
 
 
 def asked_mentions(names: Mapping[Id, str], colours: Mapping[Id, str]) -> dict[str, Id]:
-    """How a question's own objects may be written in its reasoning.
+    """Return the possible wordings of a question's own objects, each with its object.
 
     Args:
-        names: Object to name: subject, reference and anchor of the question.
+        names: Object (subject, reference or anchor of the question) to its name.
         colours: Object to the colour of the box drawn around it ("boxes" of the question's evidence).
     """
     bare = {item: bare_name(name) for item, name in names.items()}
@@ -53,13 +53,15 @@ def scene_mentions(
     asked: Iterable[int],
     colours: Mapping[int, str],
 ) -> dict[str, int]:
-    """How the objects of a scene may be written: by a name or synonym that fits no other object, or by a drawn box.
+    """Return all possible wordings of a scene's objects, each with the index of its object.
+
+    An object can be mentioned by a name or synonym that fits no other object, or by its drawn box.
 
     Args:
         names: Names of the scene's objects.
-        ambiguous: Which of them fit several objects: :func:`~reinforcesight.language.names.ambiguous_names`.
-        asked: Positions of the objects that the question is about: its own wording makes clear which is meant.
-        colours: Position to the colour of the box drawn around it.
+        ambiguous: Whether each name fits several objects: :func:`~reinforcesight.language.names.ambiguous_names`.
+        asked: Indices of the objects that the question is about; their names count as unique.
+        colours: Object index to the colour of the box drawn around the object.
     """
     bare = [bare_name(name).lower() for name in names]
     found = {name: UNCLEAR if ambiguous[index] else index for index, name in enumerate(bare)}
@@ -77,10 +79,10 @@ def scene_mentions(
 
 
 class MentionTable:
-    """Finds mentions of objects in texts.
+    """Splits texts into words and finds mentions of objects.
 
     Args:
-        mentions: Name without article to the object's position in the scene, or ``UNCLEAR``.
+        mentions: Name without article to the index of its object in the scene, or to ``UNCLEAR``.
     """
 
     def __init__(self, mentions: Mapping[str, int]) -> None:
@@ -93,8 +95,9 @@ class MentionTable:
         self._first = first
 
     def split(self, text: str) -> Words:
-        """Take a text apart. Longer names win over shorter ones."""
-        # Plain lists of strings; positions are computed only for the claims that are found, to keep rollouts fast.
+        """Split a text into words; at each position, the longest matching name is taken."""
+        # Plain lists of strings; character positions are computed only for found claims, so that scoring rollouts is
+        # fast.
         tokens = _TOKEN.findall(_lower(text))
         first = self._first
         words: list[str] = []
@@ -120,7 +123,7 @@ class MentionTable:
 
 
 def _lower(text: str) -> str:
-    """Lower case of the same length: the few letters that would become two (such as İ) stay as they are."""
+    """Return the text in lower case with unchanged length: letters whose lower case is longer (such as İ) are kept."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
@@ -128,7 +131,7 @@ def _lower(text: str) -> str:
 
 
 def character_spans(text: str, token_spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Characters that stretches of tokens (first, one after last) take up in a text."""
+    """Return the character range of each half-open token range."""
     wanted = list(token_spans)
     firsts = {first: 0 for first, _ in wanted}
     lasts = {end - 1: 0 for _, end in wanted}
@@ -141,7 +144,7 @@ def character_spans(text: str, token_spans: Iterable[tuple[int, int]]) -> dict[t
 
 
 def _stand_in(target: int) -> str:
-    """A word for an object that no number word or unit can be read in."""
+    """Return a made-up word for an object that can't be read as a number word or unit."""
     letters = ""
     while target >= 0:
         letters += chr(ord("a") + target % 26)

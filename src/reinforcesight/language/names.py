@@ -1,4 +1,4 @@
-"""Which names point at one object alone, and how a name is written as English."""
+"""Decide which names are unique in a picture, and remove articles."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from reinforcesight.language.vocabulary import KIND_OF, canonical_words, singula
 
 
 def ambiguous_names(names: Sequence[str]) -> list[bool]:
-    """For each name, whether it could mean another object of the same picture as well.
+    """Return for each name whether it could also mean another object of the same picture.
 
-    "chair" is ambiguous beside "red chair" (which is a chair too); "red chair" beside "chair" is ambiguous as
-    well, since the plain chair may be red. "red chair" beside "yellow chair" is not, nor is "table" beside
-    "table lamp". A name without a single word (only symbols) can't be read and counts as ambiguous.
+    "chair" is ambiguous next to "red chair" (which is a chair, too), and so is "red chair", since the chair may be
+    red. "red chair" is not ambiguous next to "yellow chair", nor "table" next to "table lamp". A name without a word
+    (only symbols) counts as ambiguous.
     """
-    # As written too: "trash can" is a bin, and may still be meant by "can".
+    # Names are also compared as written: "trash can" is a bin, but may still be called "can".
     readings = [(singular_words(name), canonical_words(name)) for name in names]
     found = [not words for words, _ in readings]
     for i, mine in enumerate(readings):
@@ -39,7 +39,7 @@ def _more_general(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def bare_name(name: str) -> str:
-    """A name without its article: "red chair"."""
+    """Return a name without its article: "the red chair" gives "red chair"."""
     lowered = name.casefold()
     for article in ("the ", "a ", "an "):
         if lowered.startswith(article):

@@ -1,8 +1,8 @@
-"""Noun phrases of a spoken description, by rules: which things it names one by one, and which as groups.
+"""Find noun phrases in a spoken description by rules, and decide whether each names one object or several.
 
-No model and no word list of nouns: a phrase is the text between an article (or another determiner) and the first
-word that can't belong to it. That is enough for descriptions such as "I can see a white cup on the table"; what the
-rules can't be sure of is left out.
+The rules need no model and no list of nouns: a phrase is the text between an article (or another determiner) and the
+first word that can't belong to it. This is enough for descriptions such as "I can see a white cup on the table";
+uncertain phrases are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MANY = word_set(
     "some many few several various different multiple these those both all two three four five six seven eight nine "
     "ten couple group groups bunch lot lots number pair pairs set sets pile row rows collection"
 )
-# After these a noun phrase has ended, or has not begun.
+# Words that are never part of a noun phrase.
 _BREAKS = word_set(
     "and or but also then so as if because while where when which who whose whom what there here it he she they we i "
     "you him them us me is are was were be been being am has have had do does did can could will would may might "
@@ -34,7 +34,7 @@ _BREAKS = word_set(
     "wears holds sits stands stand sit lies lie hangs made placed kept taken covered filled attached fixed called "
     "each every any full"
 )
-# Things of pictures and places, not things in pictures.
+# Nouns that name a part of a picture or place instead of an object.
 _NOT_THINGS = word_set(
     "image images picture pictures photo photos photograph photography frame view scene background foreground left "
     "right side sides top bottom middle center centre corner corners front back rear part parts end edge area portion "
@@ -43,12 +43,12 @@ _NOT_THINGS = word_set(
     "day night time something someone anything everything thing things people others text name logo design half "
     "rest bit lot number group couple bunch pair set row collection pile"
 )
-# Words of look, which end a phrase only if it has no noun ("a black and white image").
+# Adjectives of appearance: a phrase that ends in one has no noun ("a black and white image").
 _LOOKS = word_set(
     "black white red green blue yellow brown grey gray orange pink purple silver golden dark bright colourful colorful "
     "small big large huge little tiny long short tall old new young round wooden metal plastic glassy beautiful"
 )
-# Nouns in -ing and -ed; any other such word after a noun is taken for a verb ("a man sitting").
+# Nouns in -ing and -ed; any other such word after a noun is treated as a verb ("a man sitting").
 _ING_ED_NOUNS = word_set(
     "building ceiling painting railing clothing ring string king wing swing earring awning lightning icing frosting "
     "crossing drawing pudding spring bed shed sled weed seed"
@@ -57,7 +57,7 @@ _MAX_WORDS = 4
 
 
 class HowMany(StrEnum):
-    """How many things a phrase names."""
+    """Number of objects that a phrase names."""
 
     ONE = "one"
     MANY = "many"
@@ -66,14 +66,14 @@ class HowMany(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NounPhrase:
-    """A noun phrase of a text.
+    """Noun phrase of a text.
 
     Attributes:
-        text: Without its article, lower case: "white cup".
-        head: The bare noun: "cup".
-        how_many: One thing, a group, or unclear.
-        start: First word, counted in the words and signs of :func:`tokens`.
-        stop: Position after the last word.
+        text: Lower-case phrase without its article: "white cup".
+        head: Bare noun: "cup".
+        how_many: Whether the phrase names one object, several, or is unclear.
+        start: Index of the first word in :func:`tokens`.
+        stop: Index after the last word.
     """
 
     text: str
@@ -84,15 +84,15 @@ class NounPhrase:
 
 
 def tokens(text: str) -> list[str]:
-    """Words, numbers and signs of a text."""
+    """Split a text into words, numbers and punctuation marks."""
     return _TOKEN.findall(text)
 
 
 def noun_phrases(text: str) -> list[NounPhrase]:
-    """The noun phrases of a text, in order.
+    """Return the noun phrases of a text, in order.
 
-    "ONE" needs a determiner of one thing before it and a singular head; "another" and plural make "MANY"; a noun
-    without a determiner is "UNCLEAR".
+    A phrase is ``ONE`` if it has a singular determiner and a singular head, ``MANY`` if it has "another" or a plural,
+    and ``UNCLEAR`` without a determiner.
     """
     words = [token.lower().replace("’", "'") for token in tokens(text)]
     found: list[NounPhrase] = []
@@ -107,7 +107,7 @@ def noun_phrases(text: str) -> list[NounPhrase]:
             elif how_many is None:
                 how_many = HowMany.ONE
             position += 1
-            # "a couple of cups": the group word and its "of" are no noun phrase of their own.
+            # "a couple of cups": skip "of" after a group word.
             if how_many is HowMany.MANY and position < len(words) and words[position] == "of":
                 position += 1
         start = position
@@ -123,7 +123,6 @@ def noun_phrases(text: str) -> list[NounPhrase]:
 
 
 def _continues(word: str, *, first: bool) -> bool:
-    """Whether a word can be inside a noun phrase."""
     if not word[0].isalpha() or word in _BREAKS or word in _ONE or word in _OTHER_ONE or word in _MANY:
         return False
     if len(word) < 2:
@@ -133,9 +132,9 @@ def _continues(word: str, *, first: bool) -> bool:
 
 def _phrase(words: list[str], start: int, stop: int, how_many: HowMany) -> NounPhrase | None:
     if words[stop - 1].endswith(("ing", "ed", "ly")) and words[stop - 1] not in _ING_ED_NOUNS:
-        return None  # "sitting", "parked" alone: no noun came
+        return None  # "sitting" or "parked" without a noun
     own = words[max(start, stop - _MAX_WORDS) : stop]
-    # A possessive ("the man's hat") names its owner, not a look.
+    # A possessive ("the man's hat") is not part of the name.
     for place, word in enumerate(own):
         if word.endswith(("'s", "s'")):
             own = own[place + 1 :]

@@ -1,9 +1,8 @@
-"""Find numerals, number words, units and coordinates in a text: reasoning must contain none of them.
+"""Find numerals, number words, units and coordinates, which reasoning must not contain.
 
-Used by the question writer, by the audit of a data set and by the training reward. The detector is strict: "one"
-counts as a number even where it is a pronoun ("the left one"), except in "one another" and "no one"; "second",
-"foot" and "yard" count although they have other meanings. "both", "pair", "single" and "each" do not count.
-Roman numerals and the letters of options are not looked for.
+The question writer, the audit and the training reward use this detector. It is strict: "one" counts as a number even
+as a pronoun ("the left one"), except in "one another" and "no one"; "second", "foot" and "yard" count although they
+have other meanings. "both", "pair", "single", "each", Roman numerals and option letters do not count.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _ABBREVIATIONS = word_set("cm mm km ft px deg pct")
 _WORD_SET = _NUMBER_WORDS | _UNITS | {f"{unit}s" for unit in _UNITS} | _ABBREVIATIONS
 _WORD_SET |= word_set("inches feet coordinate coordinates")
 _WORDS = "|".join(sorted(_WORD_SET, key=lambda word: (-len(word), word)))
-# Most texts hold none of these, and looking for whole words is ten times faster than looking for the pattern.
+# Fast check first: most texts contain no number, and comparing word sets is ten times faster than the pattern.
 _SIGN = re.compile(r"[\d%]")
 _ANY_WORD = re.compile(r"\w+")
 _PRONOUN = r"(?<!\bno )(?<!\w)one(?! another\b)(?!\w)"
 _NUMBER = re.compile(
-    # Lengths are bounded and words entered at their start alone, so that the work grows linearly with the text.
+    # Lengths are bounded and words match only from their start, so that the time is linear in the text length.
     r"[\[(]\s{0,9}[-+]?\d[^\[\]()]{0,120},[^\[\]()]{0,120}\d\s{0,9}[\])]"  # a pair or list of coordinates
-    r"|(?<!\w)\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit in it: 3, 0.5, 12px, 2nd, 7up
+    r"|(?<!\w)\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit: 3, 0.5, 12px, 2nd, 7up
     r"|[%°‰]"
     rf"|\b(?!one\b)(?:{_WORDS})\b"
     rf"|{_PRONOUN}",
@@ -46,18 +45,18 @@ _NUMBER = re.compile(
 
 
 def find_numbers(text: str, ignore: Sequence[str] = ()) -> list[str]:
-    """Every numeral, number word, unit and coordinate of a text, in order of appearance.
+    """Return every numeral, number word, unit and coordinate of a text, in order.
 
     Args:
-        text: Any text; digits of every script and characters such as "½" or "²" are found.
-        ignore: Phrases (names of objects, say) whose own words don't count, whatever their case.
+        text: Any text; digits of all scripts and characters such as "½" or "²" are found.
+        ignore: Phrases whose words don't count, for example object names; case is ignored.
     """
     for phrase in sorted((p for p in ignore if p.strip()), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", "_", text, flags=re.IGNORECASE)
     if text.isascii() and not _SIGN.search(text) and _WORD_SET.isdisjoint(_ANY_WORD.findall(text.lower())):
         return []
     found = [(match.start(), match.group().strip()) for match in _NUMBER.finditer(text)]
-    # Characters with a numeric value that are not decimal digits: fractions, superscripts, Chinese numerals.
+    # Numeric characters that are not decimal digits: fractions, superscripts, Chinese numerals.
     if not text.isascii():
         found += [(at, sign) for at, sign in enumerate(text) if sign.isnumeric() and not sign.isdecimal()]
     return [words for _, words in sorted(found)]

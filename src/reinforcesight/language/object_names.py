@@ -1,4 +1,4 @@
-"""From annotated categories, captions and attributes to noun phrases that tell the objects of a picture apart."""
+"""Make names that distinguish the objects of a picture from annotated categories, captions and attributes."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _ALLOWED = re.compile(r"[^\W_]+(?:[ '’&.-]+[^\W_]+)*")
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+)*['’]?")
 _MAX_CHARACTERS = 60
 _MAX_WORDS = 6
-# A name that says where the object is would give the answer away, or contradict it.
+# A name that contains a position would give the answer away or contradict it.
 _PLACE_WORDS = word_set(
     "left right top bottom upper lower above below under over front behind back rear near nearer nearest far farther "
     "further farthest close closer closest leftmost rightmost middle centre center foreground background side beside "
     "next first second third"
 )
-# A name with one of these words makes its own question unclear: "is the left shoe to the right of ...", "is the
-# camera closer to the camera", "is the picture above ... in the picture", "(A) no entry sign".
+# Words that make the question itself unclear: "is the left shoe to the right of ...", "is the camera closer to the
+# camera", "is the picture above ... in the picture", "(A) no entry sign".
 _UNUSABLE_WORDS = word_set(
     "left right above below front behind closer nearer farther further camera picture image photo photograph scene "
     "object yes no not option answer question the and or"
 )
-# What annotation tools write for "no class".
+# Names that annotation tools write for "no class".
 _NO_NAMES = word_set("n/a na nan none null unknown undefined unlabeled unlabelled other others misc background void")
 _LOOK_KEYS = ("size", "color", "colour", "pattern", "material", "texture", "shape")
 
 
 def tidy_category(name: object) -> str | None:
-    """A category's name as an English noun: "Potted_Plant" and "monitor_(screen)/TV" give "potted plant", "monitor".
+    """Return a category name as an English noun, or ``None`` if nothing usable is left.
 
-    Returns ``None`` if nothing usable is left.
+    "Potted_Plant" gives "potted plant", "monitor_(screen)/TV" gives "monitor".
     """
     if not isinstance(name, str):
         return None
@@ -46,10 +46,8 @@ def tidy_category(name: object) -> str | None:
 
 
 def tidy_phrase(text: object) -> str | None:
-    """An annotation's own name or caption as a short noun phrase.
-
-    Returns ``None`` for a sentence, or a phrase that says where the object is.
-    """
+    """Return an annotated name or caption as a short noun phrase, or ``None`` if it is a sentence or contains a
+    position."""
     if not isinstance(text, str):
         return None
     phrase = bare_name(" ".join(text.replace("_", " ").split()).rstrip("."))
@@ -65,10 +63,10 @@ def _usable(text: str) -> str | None:
 
 
 def usable_name(name: str) -> bool:
-    """Whether questions and reasoning can use this name.
+    """Return whether questions and reasoning can use this name.
 
-    Left out are names with numbers or number words ("7up can", "one-way sign"), with signs other than hyphens and
-    apostrophes, of more than six words, and names whose words would make the question itself unclear.
+    Not usable are names with numbers or number words ("7up can", "one-way sign"), with signs other than hyphens and
+    apostrophes, with more than six words, and with words that make the question itself unclear.
     """
     words = name.split()
     if not words or len(words) > _MAX_WORDS or not _NAME.fullmatch(bare_name(name)) or find_numbers(name):
@@ -78,11 +76,11 @@ def usable_name(name: str) -> bool:
 
 
 def look_attributes(values: object) -> tuple[str, ...]:
-    """The words for an object's look among its attributes.
+    """Return the words that describe an object's appearance.
 
     Args:
-        values: A list of words, or a mapping such as ``{"color": "red", "truncated": false}``, of which size, colour,
-            pattern, material, texture and shape are taken. Words of place and anything with digits are left out.
+        values: List of words, or a dict such as ``{"color": "red", "truncated": false}``, of which size, colour,
+            pattern, material, texture and shape are used. Position words and values with digits are left out.
     """
     if isinstance(values, dict):
         found = [values[key] for key in _LOOK_KEYS if key in values]
@@ -102,10 +100,10 @@ def look_attributes(values: object) -> tuple[str, ...]:
 
 
 def with_attributes(names: Sequence[str], attributes: Sequence[tuple[str, ...]]) -> list[str]:
-    """Names in which attributes stand before the noun where that tells objects apart: "red chair".
+    """Add attributes before the noun if this makes more objects unique: "red chair".
 
-    One attribute is tried first (the colour before others), then all of them. Where that makes not one more object
-    unique, names stay bare.
+    First, single attributes are tried (colour before others), then all together. If no object becomes unique, the
+    names are returned unchanged.
     """
     bare = ambiguous_names(names)
     if not any(bare):

@@ -1,10 +1,10 @@
-"""The relation words of English, and the small words that decide whether a sentence claims a relation.
+"""Tables of English relation words, and of words that decide whether a sentence claims a relation.
 
-Reasoning is written with :data:`CLAIM_PHRASES`; :mod:`reinforcesight.language.claims` reads with the other tables,
-which know more, since models word things in more ways than our data. docs/claims.md says how a sentence is read.
+Reasoning is written with :data:`CLAIM_PHRASES`. :mod:`reinforcesight.language.claims` reads with the other, larger
+tables, since models use more wordings than our data. docs/claims.md explains how a sentence is read.
 
-In the tables ``[on|to] the left [|side] of`` stands for each of its alternatives. Articles and adverbs are not written:
-the reader skips them.
+In the tables, ``[on|to] the left [|side] of`` stands for each of its alternatives. Articles and adverbs are left out,
+because the reader skips them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import product
 
 from reinforcesight.relations.kinds import Relation
 
-# ``{anchor}`` is the place of the third object. Phrases that end in "than" are comparative and take other adverbs.
+# ``{anchor}`` stands for the third object. Phrases that end in "than" are comparative and take other adverbs.
 CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.LEFT: ("to the left of", "left of", "farther to the left than"),
     Relation.RIGHT: ("to the right of", "right of", "farther to the right than"),
@@ -24,7 +24,7 @@ CLAIM_PHRASES: dict[Relation, tuple[str, ...]] = {
     Relation.CLOSER: ("closer to {anchor} than", "nearer to {anchor} than"),
     Relation.FARTHER: ("farther from {anchor} than", "farther away from {anchor} than"),
 }
-# Adverbs by strength (a plain claim, a clear one, a strong one), for positions and for comparatives.
+# Adverbs for positions and for comparatives, by strength: plain, clear, strong.
 _ADVERBS_BY_STRENGTH: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "position": (("",), ("clearly", "plainly"), ("far", "well")),
     "comparative": (("",), ("clearly", "noticeably"), ("much", "considerably")),
@@ -32,11 +32,11 @@ _ADVERBS_BY_STRENGTH: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[st
 
 
 def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
-    """Adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
+    """Return adverbs that fit a phrase, for strength 0 (plain), 1 (clear) or 2 (strong)."""
     return _ADVERBS_BY_STRENGTH["comparative" if phrase.endswith(" than") else "position"][strength]
 
 
-# --- the tables of the reader -----------------------------------------------------------------------------------
+# --- tables of the reader ---------------------------------------------------------------------------------------
 
 _SIDES = "[side|part|half|edge|corner|end|border|portion|area|region|hand side|one|shelf|row]"
 _PICTURE = "[picture|image|photo|photograph|frame|scene|view]"
@@ -47,7 +47,7 @@ _VIEW_OF = "[view of|our view of|part of|parts of]"
 _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
 
-# Tag: what a relation word does in a sentence. Each is followed by its phrases, by relation.
+# Tag (role of a relation word in a sentence) to phrases by relation.
 RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # P: before an object, "X is to the left of Y".
     "P": {
@@ -58,13 +58,13 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.IN_FRONT: ("[|right] [in front of|ahead of]",),
         Relation.BEHIND: ("[|right] [behind|in back of|at back of]",),
     },
-    # Pi: with its own pronoun, "To its left is X".
+    # Pi: with a pronoun, "To its left is X".
     "Pi": {
         Relation.LEFT: ("[on|to|at] [its|their|his|her] left [|hand] [|side]",),
         Relation.RIGHT: ("[on|to|at] [its|their|his|her] right [|hand] [|side]",),
     },
-    # C: comparatives, "X is closer (to the camera) (than Y)". Closer and farther turn into a distance to an anchor
-    # where one is named.
+    # C: comparatives, "X is closer (to the camera) (than Y)". If an anchor is mentioned, closer and farther claim a
+    # distance to it.
     "C": {
         Relation.LEFT: (f"[{_FAR}|more] [to|on|towards] left", f"{_FAR} left", "leftmost", "more left"),
         Relation.RIGHT: (f"[{_FAR}|more] [to|on|towards] right", f"{_FAR} right", "rightmost", "more right"),
@@ -92,7 +92,7 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             f"[at|] {_MORE} [distance|depth|way] [|away]",
         ),
     },
-    # A: stands alone and says where something is, "X is in the background".
+    # A: position without a second object, "X is in the background".
     "A": {
         Relation.LEFT: (
             f"{_AT} [|upper|lower|top|bottom|far] left [|{_SIDES}]",
@@ -126,20 +126,20 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.LEFT: ("left [|hand] [|side]",),
         Relation.RIGHT: ("right [|hand] [|side]",),
     },
-    # E: where a comparative points to an edge, "closer to the left edge".
+    # E: edge that a comparative refers to, "closer to the left edge".
     "E": {
         Relation.LEFT: (f"[to|from] left [|{_SIDES}]",),
         Relation.RIGHT: (f"[to|from] right [|{_SIDES}]",),
         Relation.ABOVE: (f"[to|from] [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"[to|from] [bottom|lower] [|{_SIDES}]",),
     },
-    # U: compares two ways, "the way from X to Z is shorter than the way from Y to Z".
+    # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
     "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
 }
 
-# Tag to words that have no relation. A word in no table is an "x".
+# Tag to words without a relation. A word in no table has the tag "x".
 SMALL_WORDS: dict[str, tuple[str, ...]] = {
-    # skipped
+    # skipped words
     "": (
         "[the|a|an|this|these|those|its own|-|more|bit|little|lot|far|well|just|quite|rather|somewhat|still|even|also]",
         "[much|way|too|so far|no doubt|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
@@ -155,22 +155,22 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[must|should|has to|have to|can|does|do|did|comes|come|remains|stays|found|seen|shown|placed|located]",
         "[located|positioned|situated|put|set|mounted|hang|goes|has|have]",
     ),
-    # verbs of seeming: a claim, unless "but" follows
+    # verbs of seeming: they claim, unless "but" follows
     "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]",),
-    # before what something is compared with
+    # words before the object of a comparison
     "t": ("than",),
     "k": (
         "[compared|relative|in comparison|by comparison|in relation|as compared] [to|with]",
         "with respect to|versus|vs",
     ),
-    # the camera, with "to" or "from" and alone
+    # the camera: with "to" or "from", and alone
     "v": (
         f"[to|from|of|for|toward|towards] {_CAMERA} [|taking photo|taking picture|position]",
         "[to|from] [point of view|where we stand|where i stand|person taking photo]",
     ),
     "c": ("[camera|viewer|observer|photographer]",),
     "q": ("[to|from|measured from|starting from|towards]",),
-    # pronouns: of an object, "the other one", of a clause, of the speaker
+    # pronouns: for an object, for the other object, for a clause, for the speaker
     "i": ("[it|they|them|he|she|him|this one|that one]",),
     "o": ("other [one|object|thing]",),
     "w": ("[which|that|who]",),
@@ -181,7 +181,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[i|we|you] [will|would] [see|find|notice]",
     ),
     "G": ("[distance|gap|space|way|separation]",),
-    # prepositions, and words that make a name another thing's
+    # prepositions, and words that turn a name into another object ("toy car")
     "p": (
         "[of|near|beside|next to|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
         "[toy|model|fake|painted|printed|drawn|reflected|mirrored|another|second|different|other]",
@@ -207,27 +207,27 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "d": ("[or|could|might|may|would|will]",),
     # conditions
     "Z": ("[if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
-    # questions in words, thoughts on trial, and what others say
+    # indirect questions, tentative thoughts, reported speech
     "z": (
         "[wonder|deny|denies|asks|asked|ask|says|said|say|states|stated|claims|claimed|tells|told|thought]",
         "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
         "[initially|where|how|allegedly|supposedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
         "[determine|decide|option|choice|possibility|alternative|hypothesis]",
     ),
-    # seen otherwise than by the camera: nothing in the sentence counts
+    # another viewpoint than the camera's: nothing in the sentence counts
     "M": (
         "[mirror|mirrors|mirrored|reflection|reflected|flipped|mirror image|upside down|reversed]",
         "[|seen|viewed] from [behind|back|other side|opposite side]|own [perspective|point of view|viewpoint]",
     ),
     "R": ("other way [round|around]|vice versa|reverse|on contrary",),
-    # an option's letter
+    # option letters
     "O": ("( [a|b|c|d|e|f] )|option [a|b|c|d|e|f]|choice [a|b|c|d|e|f]",),
     ",": ("[,|;|:|—|–|(|)|•]",),
 }
 
 
 def expand(pattern: str) -> list[tuple[str, ...]]:
-    """The phrases that a pattern stands for, as words: "[to|] left of" gives "to left of" and "left of"."""
+    """Return the phrases that a pattern stands for, as words: "[to|] left of" gives "to left of" and "left of"."""
     found: list[tuple[str, ...]] = []
     for alternative in _split(pattern, "|"):
         options: list[list[tuple[str, ...]]] = []
@@ -238,7 +238,7 @@ def expand(pattern: str) -> list[tuple[str, ...]]:
 
 
 def _split(pattern: str, sign: str) -> list[str]:
-    """Split at the signs that are outside brackets."""
+    """Split a pattern at signs outside brackets."""
     found, depth, start = [], 0, 0
     for at, char in enumerate(pattern):
         depth += (char == "[") - (char == "]")

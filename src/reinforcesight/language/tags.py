@@ -1,4 +1,4 @@
-"""A text as rows of tags, one row for each sentence and one tag for each word or phrase that matters to a claim."""
+"""Convert a text to strings of tags: one string per sentence, one tag per word or phrase that matters to a claim."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ _BEFORE_OPTION_A = (["("], ["option"], ["choice"])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
 _LONGEST_NAME_IN_QUOTES = 2
-_LONGEST_SENTENCE = 200  # claims are compared with their whole sentence, so its length bounds the work
+_LONGEST_SENTENCE = (
+    200  # maximum number of tags, to bound the matching time, since claims are compared with their whole sentence
+)
 
 
 @dataclass(slots=True)
 class TaggedSentence:
-    """One sentence.
+    """Sentence as a string of tags.
 
     Attributes:
-        tags: One character each; language/phrases.py says which. More of them: "m" is a mention, "u" one of an unclear
-            object, "s" a possessive, "g" a word in -ing or -ed, "j" one in -s, "x" any other word.
-        at: For each tag the position of its word in the text.
-        relations: The relation of each tag that has one.
-        asks: It ends with a question mark.
+        tags: One character per tag, see language/phrases.py. Additional tags: "m" is a mention, "u" a mention of an
+            unclear object, "s" a possessive, "g" a word in -ing or -ed, "j" a word in -s, "x" any other word.
+        at: For each tag, the index of its word in the text.
+        relations: Index of each tag with a relation to that relation.
+        asks: Whether the sentence ends with a question mark.
     """
 
     tags: str
@@ -39,7 +41,7 @@ class TaggedSentence:
 
 @dataclass(slots=True)
 class _Node:
-    """The phrases that begin with some words: where each next word leads, and what the words are if they end here."""
+    """Node of a prefix tree of phrases: the next words, and the tag and relation if a phrase ends here."""
 
     following: dict[str, _Node] = field(default_factory=dict)
     tag: str | None = None
@@ -69,7 +71,7 @@ _PHRASES = _phrase_tree()
 
 
 def tag_sentences(text: Words) -> list[TaggedSentence]:
-    """The sentences of a text. What is in quotation marks is left out, unless it is only a name."""
+    """Split a text into tagged sentences. Quotations are left out, unless the quotation is only a name."""
     words = text.words
     places = [
         at
@@ -91,9 +93,9 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
         elif word in _QUOTES:
             closing = _closing_mark(kept, position)
             if closing - position - 1 > _LONGEST_NAME_IN_QUOTES:
-                position = closing  # a quotation
+                position = closing  # a quotation: skipped
             elif closing > position:
-                kept[closing] = "own"  # a name; this word has no tag
+                kept[closing] = "own"  # a name: its closing mark gets no tag
             position += 1
         else:
             tag, relation, end = _longest_phrase(kept, position)
@@ -111,7 +113,7 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
 
 
 def _longest_phrase(words: list[str], start: int) -> tuple[str | None, Relation | None, int]:
-    """Tag and relation of the longest phrase at a position, and the position after it."""
+    """Return tag and relation of the longest phrase at a position, and the position after it."""
     tag: str | None = None
     relation: Relation | None = None
     end = ahead = start + 1
@@ -125,7 +127,7 @@ def _longest_phrase(words: list[str], start: int) -> tuple[str | None, Relation 
 
 
 def _closing_mark(words: list[str], start: int) -> int:
-    """Where a quotation ends; ``start`` if it doesn't."""
+    """Return the position where a quotation ends; ``start`` if it does not end."""
     closing = _QUOTES[words[start]]
     ends = range(start + 1, min(len(words), start + _LONGEST_QUOTE))
     return next((at for at in ends if words[at] in closing), start)

@@ -1,7 +1,7 @@
-"""Nouns: singular and plural, and which names mean the same thing. The one table for data, judge and reward.
+"""Singular, plural and synonyms of nouns, for data, judge and reward.
 
-The rules of English come from the library `inflect`; this module holds what it gets wrong and our synonyms. Words are
-in lower case.
+The rules of English come from the library `inflect`; this module contains its errors' corrections and our synonyms.
+All words are in lower case.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _JOINERS = re.compile(r"[\s'’-]+")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a space-separated list."""
+    """Split a space-separated list into a set of words."""
     return frozenset(text.split())
 
 
-# inflect takes most singulars in -s for plurals ("bus": "bu"), so endings decide, with these exceptions.
+# inflect treats most singulars in -s as plurals ("bus": "bu"), so word endings decide, with these exceptions.
 _SINGULAR_ENDINGS = ("ss", "us", "is")
 _SINGULAR_IN_S = word_set(
     "lens gas canvas atlas alias bias christmas pancreas thermos rhinoceros cosmos news series species gallows tennis "
@@ -29,7 +29,7 @@ _PLURAL_IN_US_OR_IS = word_set(
     "menus emus gnus bayous caribous tutus skis taxis kiwis bikinis safaris zucchinis paninis salamis spaghettis "
     "broccolis martinis jacuzzis alibis rabbis"
 )
-# One thing that takes "are".
+# Single objects that take "are".
 _PAIRS = word_set(
     "scissors trousers pants jeans shorts tights leggings pyjamas pajamas sunglasses eyeglasses goggles binoculars "
     "pliers tongs shears tweezers clothes"
@@ -39,7 +39,7 @@ _SINGULAR_OF = {f"{word}s": word for word in word_set("beanie bowtie genie hoodi
 _SINGULAR_OF |= {"cacti": "cactus", "octopi": "octopus", "fungi": "fungus", "hippopotami": "hippopotamus"}
 _SINGULAR_OF |= {f"{word}es": word for word in _SINGULAR_IN_S}
 
-# Each line: names of one thing. Spaces and hyphens make no difference, nor does the plural.
+# Each line: synonyms. Spaces, hyphens and plurals are ignored in comparisons.
 _SAME_THING = tuple(
     tuple(line.split(" | "))
     for line in """
@@ -79,7 +79,7 @@ axe | ax
 grey | gray
 """.strip().splitlines()
 )
-# General word to its kinds: a person may be the man; the man and the woman are different names.
+# Hypernym to hyponyms: "person" may mean the man, but "man" and "woman" are different names.
 _KINDS = {
     "person": "man woman boy girl child kid baby player",
     "chair": "armchair",
@@ -90,7 +90,7 @@ KIND_OF = {kind: general for general, kinds in _KINDS.items() for kind in kinds.
 
 
 def squeezed(name: str) -> str:
-    """A name without spaces, hyphens and apostrophes: "night stand" and "night-stand" are "nightstand"."""
+    """Remove spaces, hyphens and apostrophes: "night stand" and "night-stand" give "nightstand"."""
     return _JOINERS.sub("", name)
 
 
@@ -115,7 +115,7 @@ def _engine() -> Any:
 
 @lru_cache(maxsize=16_384)
 def singular(word: str) -> str:
-    """Singular of a noun; a noun that is singular already, or has no singular, stays as it is."""
+    """Return the singular of a noun; a noun that is singular or has no singular is returned unchanged."""
     if word in _SINGULAR_OF:
         return _SINGULAR_OF[word]
     if word in _SINGULAR_IN_S or word in _PAIRS or word in _PLURAL_ONLY or len(word) < 3:
@@ -129,7 +129,7 @@ def singular(word: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def plural(word: str) -> str:
-    """Plural of a noun in the singular."""
+    """Return the plural of a singular noun."""
     if word in _PAIRS or word in _PLURAL_ONLY:
         return word
     found = str(_engine().plural_noun(word))
@@ -137,25 +137,25 @@ def plural(word: str) -> str:
 
 
 def takes_are(word: str) -> bool:
-    """Whether a noun takes "are": "stairs", "people", "scissors"; "sheep" and "series" take "is"."""
+    """Return whether a noun takes "are": "stairs", "people", "scissors"; "sheep" and "series" take "is"."""
     return word in _PAIRS or word in _PLURAL_ONLY or singular(word) != word
 
 
 def is_pair(word: str) -> bool:
-    """Whether a plural word names one thing: "scissors", "glasses"."""
+    """Return whether a plural word names a single object: "scissors", "glasses"."""
     return word in _PAIRS or word == "glasses"
 
 
 @lru_cache(maxsize=16_384)
 def singular_words(name: str) -> tuple[str, ...]:
-    """A name's words in lower case and singular, without its article."""
+    """Return a name's words in lower case and singular, without its article."""
     words = tuple(singular(word) for word in _WORDS.findall(name.casefold()))
     return words[1:] if words and words[0] in {"the", "a", "an"} else words
 
 
 @lru_cache(maxsize=16_384)
 def canonical_words(name: str) -> tuple[str, ...]:
-    """As :func:`singular_words`, and with one name for each thing; for comparison only."""
+    """Return :func:`singular_words` with synonyms replaced by one canonical name; use only for comparisons."""
     words = singular_words(name)
     folded: list[str] = []
     at = 0
@@ -170,7 +170,7 @@ def canonical_words(name: str) -> tuple[str, ...]:
 
 
 def number_forms(name: str) -> set[str]:
-    """A name, and the same with its last word in the singular and in the plural."""
+    """Return a name, and the name with its last word in the singular and in the plural."""
     *before, last = name.split() or [""]
     if not last:
         return {name}
@@ -180,7 +180,7 @@ def number_forms(name: str) -> set[str]:
 
 @lru_cache(maxsize=16_384)
 def other_names(name: str) -> frozenset[str]:
-    """Other names that a reader takes for the same thing: plural or singular, synonyms, and its kind or kinds of it.
+    """Return other names for the same object: singular or plural, synonyms, hypernyms and hyponyms.
 
     "red couch" gives "red couches", "red sofa", "red settee" and their plurals.
     """

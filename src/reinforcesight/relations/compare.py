@@ -248,8 +248,7 @@ def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> Fl
 
 
 def distance_score(t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, gap: FloatArray) -> FloatArray:
-    """Return the confidence score of each distance claim, (P,): the smallest log ratio of the distances over all
-    views.
+    """Return the confidence score of each distance claim, (P,): the smallest log ratio of distances over all views.
 
     In each view, an object lies on the same camera ray as in the picture itself, at the depth of that view.
     """
