@@ -81,6 +81,8 @@ def test_two_steps_of_each_loss(train_only, tiny, tmp_path, loss, tuning, beta):
     assert result.step == 2
     first, second = steps_of(tmp_path / "run")
     assert first["grad_norm"] > 0
+    assert 0 <= first["reward/right_counts"] <= first["reward/right"] <= 1
+    assert 0 <= first["reward/claims_read"] <= 1
     if beta:
         assert first["kl"] == pytest.approx(0.0, abs=1e-6), "the reference is the start"
         assert second["kl"] > 0

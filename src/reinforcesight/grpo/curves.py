@@ -20,6 +20,14 @@ GRPO_CHARTS = (
     Chart("Parts of the reward: the reasoning", {_part("grounded"): "grounded", _part("consistent"): "consistent"}),
     Chart("Parts of the reward: penalties", {_part("over_length"): "over length", _part("repetition"): "repetition"}),
     Chart(
+        "What the gate finds, share of completions",
+        {
+            "reward/claims_read": "reasoning with a readable claim",
+            "reward/right": "right answers",
+            "reward/right_counts": "right answers that count",
+        },
+    ),
+    Chart(
         "Held-out accuracy",
         {
             "eval_accuracy": "accuracy",

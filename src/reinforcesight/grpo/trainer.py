@@ -10,6 +10,7 @@ from reinforcesight.grpo.arguments import check_numbers, grpo_arguments, suppres
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.data import Presenter
+from reinforcesight.grpo.gate_watch import WatchGate
 from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.preparation import PreparedRun, prepare
 from reinforcesight.grpo.reward import make_reward_functions
@@ -44,6 +45,7 @@ def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> S
         SpatialGrpoTrainer,
         session,
         *([StopOnFall(config.evaluation, prepared.start)] if validated else []),
+        WatchGate(session.record, config.rewards),
         charts=GRPO_CHARTS,
         reward_funcs=make_reward_functions(config.rewards),
         train_dataset=prepared.questions,

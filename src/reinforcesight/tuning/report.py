@@ -57,6 +57,7 @@ def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
         "tuning/pages/curves.html.j2",
         command=str(content.get("command", "training")),
         status=str(content.get("status", "")),
+        warning=content.get("warning"),
         groups_page=_GROUPS if (record.folder / _GROUPS).exists() else None,
         facts=flat_facts(facts),
         results=flat_facts(results),
