@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import shutil
 from importlib.util import find_spec
 from itertools import product
 from types import SimpleNamespace
@@ -18,16 +19,18 @@ from safetensors.torch import load_file
 from training_support import row, write_split
 
 from reinforcesight.errors import ConfigError, InputError, MissingDependencyError, OutputError
-from reinforcesight.grpo import difficulty
+from reinforcesight.grpo import difficulty, trainer
 from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import CHOICES, GrpoConfig
 from reinforcesight.grpo.data import Presenter, question_rows
 from reinforcesight.grpo.preparation import PreparedRun
+from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.trainer import build_grpo_trainer, train_grpo
 from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.model.chat import chat_text, encode, suppressed_token_ids
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.protocol import option_lines
+from reinforcesight.tuning.accuracy import read_step_answers
 from reinforcesight.tuning.callbacks import StopOnSignal
 from reinforcesight.tuning.data import load_training_data
 from reinforcesight.tuning.run import Session
@@ -89,6 +92,25 @@ def test_two_steps_of_each_loss(train_only, tiny, tmp_path, loss, tuning, beta):
     else:
         assert "kl" not in first
     load_model(ModelConfig(model_path=str(tmp_path / "run")))
+
+
+def test_a_template_that_opens_the_block(dataset, tiny, tmp_path, monkeypatch):
+    """Rewards and validation read completions with the tag that ends the prompt."""
+    opening = shutil.copytree(tiny, tmp_path / "opening")
+    template = opening / "chat_template.jinja"
+    marker = "{% if add_generation_prompt %}<think>\n{% endif %}"
+    template.write_text(template.read_text(encoding="utf-8").rstrip("\n") + marker, encoding="utf-8")
+    made = []
+    monkeypatch.setattr(
+        trainer, "make_reward_functions", lambda config: made.append(config) or make_reward_functions(config)
+    )
+    for start, opened in ((opening, True), (tiny, False)):
+        output = tmp_path / f"run-{opened}"
+        train_grpo(settings(dataset, start, output, rewards=BY_LENGTH | {"gate": "reasoning"}))
+        assert made.pop().opened is opened
+        texts = [line["text"] for line in read_step_answers(output, 2)]
+        assert texts
+        assert all(text.startswith("<think>\n") for text in texts) is opened
 
 
 def test_starts_from_an_adapter_with_the_divergence_measured_from_it(dataset, train_only, tiny, tmp_path):

@@ -14,6 +14,7 @@ from reinforcesight.grpo.reward import (
     Gate,
     RewardConfig,
     RewardFunction,
+    claim_spans,
     make_reward_functions,
     reward_weights,
     score_completion,
@@ -128,6 +129,21 @@ def test_format_without_thinking():
     assert part("format", says("I look."), thinking=False) == 0
     assert part("format", "(A)", thinking=False) == 0
     assert part("format", "<answer></answer>", thinking=False) == 0
+
+
+def test_completions_that_begin_inside_the_block():
+    """Where the chat template ends the prompt with the tag, all parts are as with it."""
+    whole = says(TRUE)
+    inside = whole.removeprefix("<think>")
+    expected = score_completion(whole, row())
+    assert part("total", inside) == 0
+    for text in (inside, "\n" + inside, whole):
+        parts = score_completion(text, row(), RewardConfig(opened=True))
+        assert (parts.total, parts.claims, parts.letter) == (expected.total, expected.claims, "A")
+        ((start, end, _),) = claim_spans(text, parts)
+        assert text[start:end] == "cat is left of the dog"
+    assert part("format", "<answer>(A)</answer>", opened=True) == 0
+    assert part("format", "<answer>(A)</answer>", opened=True, thinking=False) == 1
 
 
 # --- qualitative ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reinforcesight.judge.blocks import split_completion
+from reinforcesight.judge.blocks import opened_block, split_completion, with_opened_block
 from reinforcesight.protocol import completion_text
 
 
@@ -57,3 +57,23 @@ def test_any_order_of_tags(text):
 def test_what_the_protocol_writes_is_read_back(reasoning, answer):
     blocks = split_completion(completion_text(reasoning, answer))
     assert (blocks.exact, blocks.reasoning, blocks.answer) == (True, reasoning, answer)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "opened"),
+    [
+        ("user: ?\nassistant:", ""),
+        ("user: ?\nassistant:<think>", "<think>"),
+        ("user: ?\nassistant:\n<think>\n", "<think>\n"),
+        ("user: ?\nassistant:<think>\n\n</think>\n\n", ""),
+        ("use <think> </think> tags", ""),
+    ],
+)
+def test_a_prompt_that_ends_inside_the_block(prompt, opened):
+    assert opened_block(prompt) == opened
+
+
+def test_a_completion_gets_the_tag_of_its_prompt_once():
+    assert split_completion(with_opened_block("It is left.</think><answer>A</answer>")).exact
+    assert with_opened_block(" <think>It is") == " <think>It is"
+    assert with_opened_block("It is", "<think>\n") == "<think>\nIt is"

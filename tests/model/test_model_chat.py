@@ -137,3 +137,20 @@ def test_a_template_that_fails_is_named(loaded):
 
     with pytest.raises(InputError, match="the chat template can't be rendered: no user turn"):
         chat_text(Failing(), PROMPT)
+
+
+def test_generation_and_training_where_the_template_opens_the_block(loaded):
+    """As templates of reasoning models: the prompt ends inside the block, and the model continues in it."""
+    kept = loaded.processor.chat_template
+    marker = "{% if add_generation_prompt %}"
+    try:
+        loaded.processor.chat_template = kept + marker + "<think>\n{% endif %}"
+        for found in generate_text(loaded.model, loaded.processor, ["a", "longer than that"], [None, None], 3):
+            assert found.text.startswith("<think>\n")
+            assert found.token_count == 3
+        before, after = training_texts(loaded.processor, PROMPT, COMPLETION)
+        assert before == chat_text(loaded.processor, PROMPT)
+        assert before.endswith("<think>\n")
+        assert after == "Seen.</think><answer>(A) left</answer><|im_end|>\n"
+    finally:
+        loaded.processor.chat_template = kept

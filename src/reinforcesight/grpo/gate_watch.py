@@ -46,11 +46,11 @@ class WatchGate(TrainerCallback):
             self._watching = False
 
     def _warn(self) -> None:
+        other = " or learning" if self._gate is Gate.REASONING else ""
         warning = (
-            f"the gate counts {self._counted / self._right:.0%} of the right answers of the first {self._step} steps, so "
-            f"they hardly earn more than wrong ones ({self._read / self._seen:.0%} of the completions state a claim that "
-            "can be read). Run SFT first, or use rewards.gate answer"
-            + (" or learning" if self._gate is Gate.REASONING else "")
+            f"the gate counts {self._counted / self._right:.0%} of the right answers of the first {self._step} steps, "
+            f"so they hardly earn more than wrong ones ({self._read / self._seen:.0%} of the completions state a claim "
+            f"that can be read). Run SFT first, or use rewards.gate answer{other}"
         )
         self._record.content["warning"] = warning
         self._record.save()

@@ -218,7 +218,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
                 SampledGroup(
                     rows[first],
                     [text_of_completion(completion) for completion in completions[own]],
-                    score_batch(completions[own], columns, self.run_config.rewards),
+                    score_batch(completions[own], columns, self.reward_funcs[0].config),
                     advantages[own],
                 )
             )

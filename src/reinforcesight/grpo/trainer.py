@@ -15,6 +15,8 @@ from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.preparation import PreparedRun, prepare
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.validation import BEST_METRIC, StopOnFall, compare_with_start
+from reinforcesight.judge.blocks import opened_block
+from reinforcesight.model.chat import chat_text, user_message
 from reinforcesight.tuning.accuracy import read_step_answers
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
 
@@ -41,13 +43,15 @@ def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> S
     suppress_vision_tokens(arguments, processor)
     session.record.content["sampled_with"] = "vllm" if arguments.use_vllm else "transformers"
     validated = prepared.held_out is not None
+    opened = opened_block(chat_text(processor, [user_message("?")], with_image=False)) != ""
+    rewards = config.rewards.model_copy(update={"opened": opened or config.rewards.opened})
     trainer: SpatialGrpoTrainer = make_trainer(
         SpatialGrpoTrainer,
         session,
         *([StopOnFall(config.evaluation, prepared.start)] if validated else []),
-        WatchGate(session.record, config.rewards),
+        WatchGate(session.record, rewards),
         charts=GRPO_CHARTS,
-        reward_funcs=make_reward_functions(config.rewards),
+        reward_funcs=make_reward_functions(rewards),
         train_dataset=prepared.questions,
         eval_dataset=prepared.questions if validated else None,  # never read: see evaluate
         questions=prepared.held_out,

@@ -12,6 +12,7 @@ _EXACT_ANSWER = re.compile(rf"\s*<answer>({_INSIDE})</answer>\s*\Z")
 _SQUARE_TAG = re.compile(r"\[/?(?:THINK|ANSWER)\]", re.IGNORECASE)
 _ANSWER_BLOCK = re.compile(r"<answer>([^<>]*)</answer>", re.IGNORECASE)
 _MOST_ANSWERS = 20
+_OPENED = re.compile(r"<think>\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,17 @@ def split_completion(text: str, *, thinking: bool = True) -> CompletionBlocks:
     answer = rest if marked < 0 else rest[marked + len("<answer>") :].partition("</answer>")[0]
     answers = tuple(_ANSWER_BLOCK.findall(text)[:_MOST_ANSWERS])
     return CompletionBlocks(False, text[start:end], start, answer, answers)
+
+
+def opened_block(prompt: str) -> str:
+    """The reasoning tag that ends a rendered prompt, with its white space; "" if it ends otherwise.
+
+    Some chat templates open the block themselves, so the model continues inside it.
+    """
+    found = _OPENED.search(prompt[-20:])
+    return found[0] if found else ""
+
+
+def with_opened_block(completion: str, opened: str = "<think>") -> str:
+    """A completion with the tag that its prompt has opened, unless the model has written one too."""
+    return completion if completion.lstrip().startswith("<think>") else opened + completion

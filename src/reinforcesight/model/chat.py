@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 from PIL import Image
 
 from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.judge.blocks import opened_block, with_opened_block
 from reinforcesight.model.template import MAX_RENDERED
 
 Message = Mapping[str, Any]
@@ -37,12 +38,15 @@ _PLACEHOLDER_IDS = (
 )
 
 
+_PROMPT_END = 16  # tokens of a prompt in which "<think>" is looked for
+
+
 @dataclass(frozen=True)
 class Generation:
     """One generated completion.
 
     Attributes:
-        text: Without special tokens.
+        text: Without special tokens; with ``<think>`` where the chat template ends the prompt with it.
         token_count: Generated tokens, the end token included.
         finished: The model ended it, not the length limit.
     """
@@ -139,8 +143,12 @@ def training_texts(
     """The prompt exactly as generation renders it, and the completion with the end of its turn."""
     before = chat_text(processor, prompt, with_image=with_image)
     whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
+    opened = opened_block(before)
+    if opened and whole.startswith(f"{before.removesuffix(opened)}<think>"):
+        # The template opens the block in the prompt: the completion continues inside it, as in generation.
+        return before, whole[len(before) - len(opened) + len("<think>") :].lstrip("\n")
     if not whole.startswith(before):
-        # Some reasoning templates open the thinking tag in the generation prompt: the common part is the prompt.
+        # A template that writes the two turns otherwise: the common part is the prompt.
         before = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False)))
     return before, whole[len(before) :]
 
@@ -243,13 +251,15 @@ def generate_encoded(
         )
     new_ids = output[:, inputs["input_ids"].shape[1] :].tolist()
     ends = end_token_ids(inner, processor)
-    return [_read(ids, ends, processor) for ids in new_ids]
+    opened = opened_block(processor.tokenizer.decode(inputs["input_ids"][0, -_PROMPT_END:].tolist()))
+    return [_read(ids, ends, processor, opened) for ids in new_ids]
 
 
-def _read(ids: list[int], ends: set[int], processor: Any) -> Generation:
+def _read(ids: list[int], ends: set[int], processor: Any, opened: str) -> Generation:
     stop = next((i for i, token in enumerate(ids) if token in ends), None)
     kept = ids if stop is None else ids[:stop]
     text = processor.tokenizer.decode(kept, skip_special_tokens=True)
+    text = with_opened_block(text, opened) if opened else text
     return Generation(text, len(kept) + (stop is not None), stop is not None)
 
 

@@ -15,6 +15,7 @@ from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
 from reinforcesight.eval.engines.base import Decoding, model_identity
 from reinforcesight.eval.items import Request
+from reinforcesight.judge.blocks import opened_block, with_opened_block
 from reinforcesight.pictures.decode import decode_rgb
 
 if TYPE_CHECKING:
@@ -71,12 +72,13 @@ class VllmEngine:
                 lora_request=self._adapter,
                 tokenization_kwargs={"add_special_tokens": False},  # the template contains them
             )
-            for index, output in zip(asked, outputs, strict=True):
+            for index, prompt, output in zip(asked, prompts, outputs, strict=True):
                 completion = output.outputs[0]
+                opened = opened_block(prompt["prompt"])
                 yield (
                     index,
                     Response(
-                        completion.text,
+                        with_opened_block(completion.text, opened) if opened else completion.text,
                         truncated=completion.finish_reason == "length",
                         tokens=len(completion.token_ids),
                     ),

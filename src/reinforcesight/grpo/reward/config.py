@@ -44,6 +44,13 @@ class RewardConfig(StrictConfig):
     weights: RewardWeights = RewardWeights()
     gate: Annotated[Gate, Field(description="What must hold before the answer counts")] = Gate.REASONING
     thinking: Annotated[bool, Field(description="Require a reasoning block; off: an answer block alone")] = True
+    opened: Annotated[
+        bool,
+        Field(
+            description="Completions begin inside the reasoning block, since the chat template ends the prompt with "
+            "<think>; grpo finds this out itself"
+        ),
+    ] = False
     max_claims: Annotated[int, Field(ge=1, description="Supported claims that count towards grounding")] = 1
     soft_words: Annotated[int, Field(ge=1, description="Words of reasoning without a penalty")] = 120
     max_words: Annotated[

@@ -24,6 +24,7 @@ from reinforcesight.grpo.reward.claims import (
 from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
+from reinforcesight.judge.blocks import with_opened_block
 from reinforcesight.language.mentions import character_spans
 from reinforcesight.protocol import LETTERS
 
@@ -157,6 +158,10 @@ class _Scorer:
 
     def score(self, text: str, row: _Row) -> RewardParts:
         config = self.config
+        given = len(text)
+        if config.opened and config.thinking:
+            text = with_opened_block(text)
+        added = len(text) - given
         blocks = read_blocks(text, thinking=config.thinking, max_answer_words=config.max_answer_words)
         letter, gold, status = read_answer(text, blocks, row.choices, row.answer, row.question)
         accuracy = None if gold is None else float(letter == gold)
@@ -188,7 +193,8 @@ class _Scorer:
             counts = counts and (qualitative == 1.0 or config.gate is Gate.LEARNING)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
         total = None if accuracy is None else _total(parts, answer_counts=counts, config=config)
-        span = (blocks.offset, blocks.offset + len(blocks.reasoning))
+        start = blocks.offset - added
+        span = (start, start + len(blocks.reasoning))
         return RewardParts(*parts, total, counts, letter, status, claims, numbers, span)
 
 
