@@ -1,1 +1,1 @@
-"""Pictures to verified spatial questions: sources, perception, questions, audit, data set."""
+"""Make verified spatial questions from pictures: sources, perception, questions, audit, data set."""

@@ -1,4 +1,4 @@
-"""Settings and result of ``reinforcesight generate``. Imports fast: the command line reads it."""
+"""Settings and result of ``reinforcesight generate``. This module imports fast, since the command line reads it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The chunks of pictures that one process scans: those whose number modulo ``count`` is ``index``."""
+    """Chunks of pictures that one process scans: those whose index modulo ``count`` is ``index``."""
 
     index: int = 0
     count: int = 1
@@ -30,7 +30,7 @@ class Shard:
 
 
 class SplitFractions(StrictConfig):
-    """Shares of the splits, by picture. A split with a share of zero is left out."""
+    """Fraction of the pictures in each split. A split with fraction 0 is left out."""
 
     train: float = Field(0.9, ge=0)
     validation: float = Field(0.05, ge=0)
@@ -44,7 +44,7 @@ class SplitFractions(StrictConfig):
 
 
 class GalleryOptions(StrictConfig):
-    """The page ``gallery.html``."""
+    """Settings of the page ``gallery.html``."""
 
     samples: int = Field(60, ge=1, description="Number of questions on the page")
 
@@ -128,7 +128,7 @@ class GenerateConfig(StrictConfig):
     @field_validator("forms", mode="before")
     @classmethod
     def _weights(cls, value: object) -> object:
-        """A list of forms gives each the same weight."""
+        """Convert a list of forms to equal weights."""
         return dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
 
     @field_validator("forms")
@@ -168,9 +168,9 @@ class GenerateConfig(StrictConfig):
 
 @dataclass(frozen=True, slots=True)
 class GenerateReport:
-    """How the command ended.
+    """Result of ``reinforcesight generate``.
 
-    States: "finished"; "already_finished": there was nothing to do; "shard_done": other shards are missing; "stopped":
+    States: "finished"; "already_finished": the data set existed; "shard_done": other shards are missing; "stopped":
     after SIGINT or SIGTERM.
     """
 

@@ -1,8 +1,8 @@
-"""``reinforcesight generate``: from pictures to a balanced, verified question set.
+"""``reinforcesight generate``: make a balanced data set of verified questions from pictures.
 
 Four steps: *scan* (each picture becomes a scene with possible questions, stored in work files that survive a kill),
 *fit and select* (exact balance, split by picture), *write* (Parquet), *finish* (card, manifest, rejections, gallery).
-The same settings, seed and input give the same Parquet bytes, whatever the number of workers, shards and interruptions.
+The same settings, seed and input give the same Parquet bytes for any number of workers, shards and interruptions.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
 
-# Part of a job's identity: raise it when the same settings give a different result.
+# Part of a job's identity; increase it when the same settings give a different result.
 _FORMAT = 1
-# Questions about one picture if max_questions_per_picture is 0: few, for variety; more if the pictures are too few.
+# Questions per picture if max_questions_per_picture is 0: few, for variety; more if there are too few pictures.
 _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
-# Rendered pictures per picture that would be needed if each gave the maximum number of questions.
+# Factor on the number of rendered pictures, since not every picture gives the maximum number of questions.
 _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What a worker needs for its two kinds of task: to scan a chunk of pictures, and to write a Parquet file."""
+    """Everything that a worker needs to scan a chunk of pictures and to write a Parquet file."""
 
     scan: ScanContext
     write: WriteContext
@@ -87,15 +87,15 @@ def do_task(context: TaskContext, task: ScanTask | WriteTask) -> int | WrittenFi
 
 
 def generate(config: GenerateConfig, source: Source | None = None) -> GenerateReport:
-    """Make a data set, or resume an interrupted one.
+    """Make a data set, or resume an interrupted run.
 
     Args:
         config: Settings.
-        source: Your own source; by default the one that the settings name. It is sent to worker processes, so its
-            class must be importable, and a script that calls this needs ``if __name__ == "__main__":``.
+        source: Your own source; by default, the source in the settings. It is sent to worker processes, so its class
+            must be importable, and the calling script needs ``if __name__ == "__main__":``.
 
     Raises:
-        ConfigError: A templates file is wrong.
+        ConfigError: The templates file is invalid.
         InputError: The input can't be read, a model can't be loaded, or no question can be asked.
         OutputError: The folder belongs to another job, or can't be written to. Finished work is kept.
         MissingDependencyError: A package that the source needs is not installed.
@@ -135,7 +135,7 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
 
 
 def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]:
-    """The settings with rules strict enough for the wanted label error, and what is known of that error."""
+    """Return the settings with rules strict enough for the requested label error, and facts about that error."""
     if config.calibration is None:
         return config, {}
     from reinforcesight.data_gen.calibration.record import Calibration
@@ -162,7 +162,7 @@ def _check_depth_model(source: Source, calibrated: str) -> None:
 
 
 def build_source(config: GenerateConfig) -> Source:
-    """The source that the configuration names; raises as :func:`generate`."""
+    """Build the source in the settings; raises the same errors as :func:`generate`."""
     if config.source == "rendered":
         from reinforcesight.data_gen.sources.rendered import RenderedSource
 
@@ -178,7 +178,7 @@ def build_source(config: GenerateConfig) -> Source:
 
         return VqasynthSource(config.input, perception.gates)
     if perception.cache is None:
-        # Among the work files: an interrupted run repeats no model call, and a finished one removes them.
+        # The cache is a work file: an interrupted run repeats no model call, and a finished run removes the cache.
         perception = perception.model_copy(update={"cache": config.output / WORK_FOLDER / "perception"})
     if config.source == "image_folder":
         from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
@@ -190,9 +190,9 @@ def build_source(config: GenerateConfig) -> Source:
 
 
 def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
-    """Every setting that decides the bytes of the data set, as JSON values."""
+    """Return all settings that decide the bytes of the data set, as JSON values."""
     if config.templates is not None:
-        load_templates(config.templates)  # a mistake is reported before hours of work
+        load_templates(config.templates)  # report mistakes before hours of work
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_bytes()
@@ -213,7 +213,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
 
 
 def _workers_for(source: Source) -> int:
-    """One worker per core, or fewer if the source says so: each worker loads the source's models."""
+    """Return one worker per core, or the smaller number that the source asks for: each worker loads its models."""
     from reinforcesight.data_gen.sources.perceived import PerceivedSource
 
     few = source.default_workers() if isinstance(source, PerceivedSource) else None
@@ -222,7 +222,7 @@ def _workers_for(source: Source) -> int:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts of the selected questions, made while they are written."""
+    """Counts of the selected questions, updated while they are written."""
 
     kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
     pictures: Counter[str] = field(default_factory=Counter)
@@ -236,17 +236,17 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Generation:
-    """The steps of one job."""
+    """Steps of one job."""
 
     config: GenerateConfig
     source: Source
     job: Job
     context: ScanContext
     pool: TaskPool
-    pictures: int = 0  # grows if an endless source needs more
+    pictures: int = 0  # increases if an endless source needs more
 
     def run(self) -> Manifest | None:
-        """Returns ``None`` if other shards, or another process, must finish the data set."""
+        """Run all steps; return ``None`` if other shards or another process must finish the data set."""
         self.pictures = self.source.count() or self._pictures_to_begin_with()
         self._scan(self.config.own_shard)
         missing = missing_chunks(self.context, self.pictures)
@@ -282,7 +282,7 @@ class _Generation:
         return manifest
 
     def _pictures_to_begin_with(self) -> int:
-        """Estimate for an endless source, in whole chunks; at least ten, so that each split gets one."""
+        """Estimate the number of pictures for an endless source, in whole chunks; at least ten, one for each split."""
         limit = self.config.max_questions_per_picture or _FEW_QUESTIONS
         wanted = max(10, math.ceil(self.config.num_samples / limit * _SPARE_PICTURES))
         return chunk_count(wanted) * CHUNK_PICTURES
@@ -316,7 +316,7 @@ class _Generation:
         )
 
     def _fit(self, rules: SelectionRules) -> Fit:
-        """Fit quotas to the pictures; more pictures of an endless source are scanned until no question is missing."""
+        """Fit quotas to the pictures; scan more pictures of an endless source until no question is missing."""
         for _ in range(_MOST_WAVES if self.source.count() is None else 0):
             plan = fit(self._scanned(), rules, adapt=False)
             if plan.missing == 0:
@@ -327,7 +327,7 @@ class _Generation:
         return fit(self._scanned(), rules, adapt=True)
 
     def _without_questions(self) -> InputError:
-        """The error that names why nothing can be asked; the folder then takes corrected input."""
+        """Return the error with the reasons why nothing can be asked; the folder then accepts corrected input."""
         reasons: Counter[str] = Counter()
         examples: dict[str, str] = {}
         for report in read_reports(self.context, self.pictures):
@@ -386,7 +386,7 @@ class _Generation:
         write_rejections(folder, read_reports(self.context, self.pictures), self.source)
         write_card(folder, manifest)
         write_gallery(folder, samples=self.config.gallery.samples, seed=self.config.seed)
-        # Last: a folder with a manifest is a finished data set.
+        # The manifest is written last: a folder with a manifest is a finished data set.
         write_manifest(folder, manifest)
         if not self.config.keep_work:
             self.job.remove_work()

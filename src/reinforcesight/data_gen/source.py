@@ -1,4 +1,4 @@
-"""The interface of sources: each returns a picture with its scene, or the reason why it can't be used."""
+"""Interface of sources: each returns a picture with its scene, or the reason why the picture can't be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reinforcesight.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An annotation or detection that was left out."""
+    """Annotation or detection that was left out."""
 
     reason: str  # snake_case, counted in rejections.json
     detail: str  # file, annotation id and value
@@ -18,18 +18,18 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class SourcePicture:
-    """One picture with its scene, and what was left out of it."""
+    """Picture with its scene, and the annotations or detections that were left out."""
 
-    index: int  # position in the source
+    index: int  # index in the source
     source: str
-    source_id: str  # unique and stable within the source, such as the file name
+    source_id: str  # unique and stable within the source, for example the file name
     scene: Scene
-    image: bytes  # PNG or JPEG, as the data set stores it
+    image: bytes  # PNG or JPEG, as stored in the data set
     skipped: tuple[Skipped, ...] = field(default=())
 
 
 class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not a failure of the program
-    """This picture can't be used; the pipeline counts the reason, reports the picture and continues."""
+    """Raised if a picture can't be used; the pipeline counts the reason, reports the picture and continues."""
 
     def __init__(self, reason: str, detail: str, source_id: str) -> None:
         super().__init__(reason, detail, source_id)
@@ -39,20 +39,20 @@ class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not 
 
 
 class Source(Protocol):
-    """Pictures by position. Implementations are cheap to build and to send to a worker process."""
+    """Pictures by index. Implementations must be cheap to build and to send to a worker process."""
 
     name: str
 
     def count(self) -> int | None:
-        """Number of pictures, usable or not; ``None`` if there is no end (rendered scenes)."""
+        """Return the number of pictures, usable or not; ``None`` if the source is endless (rendered scenes)."""
         ...
 
     def fingerprint(self) -> str:
-        """Digest of the input files and settings that decide what :meth:`load` returns."""
+        """Return a digest of the input files and settings that decide the results of :meth:`load`."""
         ...
 
     def load(self, index: int) -> SourcePicture:
-        """Picture ``index``: the same in every process and at every call.
+        """Load picture ``index``; the result is the same in every process and at every call.
 
         Raises:
             PictureRejected: The picture can't be used.

@@ -46,8 +46,7 @@ def tidy_category(name: object) -> str | None:
 
 
 def tidy_phrase(text: object) -> str | None:
-    """Return an annotated name or caption as a short noun phrase, or ``None`` if it is a sentence or contains a
-    position."""
+    """Return an annotated name or caption as a noun phrase; ``None`` if it is a sentence or contains a position."""
     if not isinstance(text, str):
         return None
     phrase = bare_name(" ".join(text.replace("_", " ").split()).rstrip("."))

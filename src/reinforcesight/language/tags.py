@@ -16,9 +16,7 @@ _BEFORE_OPTION_A = (["("], ["option"], ["choice"])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
 _LONGEST_NAME_IN_QUOTES = 2
-_LONGEST_SENTENCE = (
-    200  # maximum number of tags, to bound the matching time, since claims are compared with their whole sentence
-)
+_LONGEST_SENTENCE = 200  # maximum number of tags, since the matching time grows with the sentence
 
 
 @dataclass(slots=True)

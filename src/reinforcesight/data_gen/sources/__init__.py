@@ -1,1 +1,1 @@
-"""Where scenes come from: rendered, annotated, image folders, localized narratives."""
+"""Sources of scenes: rendered, annotated, image folders, localized narratives."""

@@ -1,4 +1,4 @@
-"""Pictures with COCO annotations and, where given, depth maps: the source ``annotated``.
+"""Source ``annotated``: pictures with COCO annotations and optional depth maps.
 
 ``docs/annotated-input.md`` describes the files, and how each kind of defect is handled.
 """
@@ -36,13 +36,13 @@ from reinforcesight.language.object_names import (
 from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.scene import Camera
 
-_CLIP_TOLERANCE = 1.0  # pixels by which a box may exceed the picture through rounding
-_MIN_AGREEMENT = 0.5  # overlap of a box with the box of its outline; below it one of the two is wrong
+_CLIP_TOLERANCE = 1.0  # pixels that a box may exceed the picture by, because of rounding
+_MIN_AGREEMENT = 0.5  # minimum IoU of a box and the box of its mask; below it, one of the two is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A usable annotation: its detection, and adjectives that may distinguish it from others of its name."""
+    """Usable annotation: its detection, and adjectives that may distinguish it from others with the same name."""
 
     detection: Detection
     attributes: tuple[str, ...]
@@ -50,28 +50,28 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedPicture:
-    """What the files say of one picture, before a scene is made of it."""
+    """Contents of the files for one picture, before a scene is built."""
 
     source_id: str
     path: Path
-    record: Mapping[str, object]  # its entry in "images"
+    record: Mapping[str, object]  # entry in "images"
     picture: PictureBytes
     detections: list[Detection]
-    depth: DepthMap | None  # where the entry names a usable map
-    camera: Camera | None  # where the entry has intrinsics
+    depth: DepthMap | None  # if the entry names a usable map
+    camera: Camera | None  # if the entry has intrinsics
     skipped: tuple[Skipped, ...]
 
 
 class AnnotatedSource:
-    """COCO boxes and outlines, with depth maps if the images name them.
+    """COCO boxes and masks, with depth maps if the images name them.
 
     Args:
-        path: The COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
-        image_root: Folder of the pictures; by default the folder that was given, or that of the annotation file
-            (above ``annotations``). Files outside it are never opened.
+        path: COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
+        image_root: Folder of the pictures; by default ``path`` if it is a folder, otherwise the folder of the
+            annotation file (or above it, if it is called ``annotations``). Files outside this folder are never opened.
 
     Raises:
-        InputError: There is no annotation file, it is not COCO, or ``image_root`` is no folder.
+        InputError: There is no annotation file, it is not COCO, or ``image_root`` is not a folder.
     """
 
     name = "annotated"
@@ -91,11 +91,11 @@ class AnnotatedSource:
         return len(self._index.images)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """Annotations of unknown images, and broken categories."""
+        """Return annotations of unknown images, and broken categories."""
         return self._index.problems
 
     def fingerprint(self) -> str:
-        """SHA-256 over the annotation file, and over name, size and both ends of each picture and depth map."""
+        """Return SHA-256 over the annotation file, and over name, size, start and end of each picture and depth map."""
         digest = hashlib.sha256(self.annotation_file.read_bytes())
         names: list[object] = []
         root = self.root.resolve()
@@ -124,7 +124,7 @@ class AnnotatedSource:
         return SourcePicture(index, self.name, found.source_id, scene, found.picture.data, found.skipped)
 
     def read(self, index: int) -> AnnotatedPicture:
-        """What the files say of picture ``index``.
+        """Read the contents of the files for picture ``index``.
 
         Raises:
             PictureRejected: The picture can't be used.
@@ -149,7 +149,7 @@ class AnnotatedSource:
         )
 
     def file(self, name: object) -> Path:
-        """The path of a file that the annotations name; raises as :meth:`FileFinder.find`."""
+        """Return the path of a file that the annotations name; raises the same errors as :meth:`FileFinder.find`."""
         return self._finder.find(name)
 
     def _depth(
@@ -183,7 +183,7 @@ class AnnotatedSource:
 
 
 def _expected_size(entry: CocoImage) -> tuple[int, int] | None:
-    """Width and height that the annotations refer to; ``None`` if the entry has neither."""
+    """Return width and height that the annotations refer to; ``None`` if the entry has neither."""
     record = entry.record
     if record.get("width") is None and record.get("height") is None:
         return None
@@ -201,7 +201,7 @@ def _detections(
     picture: PictureBytes,
     skipped: list[Skipped],
 ) -> list[Detection]:
-    """The usable annotations of a picture with their names; the others go to ``skipped``."""
+    """Return the usable annotations of a picture with their names; add the others to ``skipped``."""
     named: list[_Named] = []
     unseen: list[str] = []  # names of objects that are in the picture but were left out
     seen: dict[int | str, dict[str, Any]] = {}
@@ -232,7 +232,7 @@ def _detections(
 
 
 def _without_doubtful_names(detections: list[Detection], unseen: list[str], skipped: list[Skipped]) -> list[Detection]:
-    """Leave out objects whose name is unique only because another object of that name was left out."""
+    """Leave out objects whose name is unique only because another object with that name was left out."""
     unseen = list(unseen)
     while unseen and detections:
         names = [d.name for d in detections]
@@ -251,7 +251,7 @@ def _without_doubtful_names(detections: list[Detection], unseen: list[str], skip
 
 
 class _UnusableError(Exception):
-    """One annotation is left out; ``in_picture``: its object may be in the picture all the same."""
+    """Raised if an annotation is left out; ``in_picture``: its object may still be in the picture."""
 
     def __init__(self, reason: str, detail: str, *, in_picture: bool = True) -> None:
         super().__init__(reason, detail)
@@ -263,7 +263,7 @@ def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 
 def _name_of(annotation: Mapping[str, Any], categories: Mapping[int | str, object]) -> tuple[str | None, str | None]:
-    """Name and category: the name is the annotation's own phrase if it has a usable one, else the category."""
+    """Return name and category; the name is the annotation's own phrase if that is usable, otherwise the category."""
     category_id = as_id(annotation.get("category_id"))
     category = tidy_category(categories.get(category_id)) if category_id is not None else None
     own = tidy_phrase(annotation.get("name")) or tidy_phrase(annotation.get("caption"))
@@ -311,7 +311,7 @@ def _box(
     skipped: list[Skipped],
     what: str,
 ) -> tuple[float, float, float, float]:
-    """The annotation's box as xyxy inside the picture."""
+    """Return the annotation's box as xyxy, clipped to the picture."""
     if annotation.get("bbox") is None and mask is not None:
         return box_of(mask)
     numbers = as_numbers(annotation.get("bbox"), 4)

@@ -1,4 +1,4 @@
-"""COCO annotation files: read once, checked, and kept as one compact entry per picture."""
+"""Read and check COCO annotation files, and store one compact entry per picture."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _ANNOTATION_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """One entry of ``images`` with its annotations; values are checked when the picture is loaded."""
+    """Entry of ``images`` with its annotations; the values are checked when the picture is loaded."""
 
-    source_id: str  # the file name; the entry's position if it has none
-    record: Mapping[str, object]  # the entry's keys that are used
-    packed: bytes = b"[]"  # annotations as compact JSON: Python objects would take several times the memory
-    refused: tuple[str, str] | None = None  # reason and detail if the file alone shows that it can't be used
+    source_id: str  # file name, or "images[INDEX]" if there is none
+    record: Mapping[str, object]  # keys of the entry that are used
+    packed: bytes = b"[]"  # annotations as compact JSON: Python objects would need several times the memory
+    refused: tuple[str, str] | None = None  # reason and detail if the picture can't be used
 
     def annotations(self) -> list[dict[str, object]]:
         loaded: list[dict[str, object]] = json.loads(self.packed)
@@ -48,25 +48,25 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoIndex:
-    """A whole annotation file."""
+    """Contents of an annotation file."""
 
-    images: tuple[CocoImage, ...]  # one for each of the file's "images", in order
+    images: tuple[CocoImage, ...]  # one per entry of the file's "images", in order
     categories: Mapping[int | str, object]  # id to name, not checked
-    problems: tuple[Skipped, ...]  # annotations that belong to no picture, and broken categories
+    problems: tuple[Skipped, ...]  # annotations of unknown pictures, and broken categories
 
 
 def find_annotation_file(path: Path) -> Path:
-    """The path itself if it is a file; in a folder ``annotations.json``, or the only ``*.json`` in it or below.
+    """Return the path if it is a file; in a folder, ``annotations.json``, or the only ``*.json`` in it or below.
 
     Raises:
-        InputError: There is none, or more than one.
+        InputError: There is no such file, or more than one.
     """
     if is_file(path):
         return path
     if not path.is_dir():
         raise InputError("no such file or folder", where=str(path), fix="give a COCO JSON or its folder")
     found: list[Path] = []
-    # "annotations" is CVAT's folder; Roboflow and others have one folder for each split.
+    # CVAT uses the folder "annotations"; Roboflow and others use one folder per split.
     for pattern in ("annotations.json", "*.json", "annotations/*.json", "*/*.json"):
         found = sorted(file for file in path.glob(pattern) if is_file(file))
         if found:
@@ -79,10 +79,10 @@ def find_annotation_file(path: Path) -> Path:
 
 
 def read_coco(path: Path) -> CocoIndex:
-    """Read and group an annotation file.
+    """Read an annotation file and group its annotations by picture.
 
     Raises:
-        InputError: It can't be read, is not JSON, or lacks a key of COCO's.
+        InputError: The file can't be read, is not JSON, or lacks a required COCO key.
     """
     data = _read_json(path)
     problem = "" if isinstance(data, dict) else f"expected a mapping, got {type(data).__name__}"
@@ -137,7 +137,7 @@ def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str,
 def _grouped(
     annotations: list[object], positions: Mapping[int | str, int], problems: list[Skipped]
 ) -> dict[int, list[dict[str, object]]]:
-    """Annotations by the position of their image."""
+    """Group annotations by the index of their image."""
     groups: dict[int, list[dict[str, object]]] = {}
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):
@@ -186,7 +186,7 @@ def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]
         elif image_id is None:
             refused = ("bad_image_entry", f"{place} ({short(name)}) has no usable id")
         elif len(files_of_id[image_id]) > 1:
-            # It is unknown which of the images the annotations belong to.
+            # It is unknown which of these images the annotations belong to.
             refused = ("duplicate_image_id", f"{short(name)}: other images have the id {short(image_id)} too")
         elif not _keeps(position, same_name[name], groups):
             refused = ("duplicate_file_name", f"{short(name)} is listed more than once")
@@ -197,15 +197,15 @@ def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]
 
 
 def _file_name(image: object) -> str | None:
-    """The normalised file name: "./a.jpg" and "a.jpg" are one picture."""
+    """Return the normalised file name: "./a.jpg" becomes "a.jpg"."""
     name = image.get("file_name") if isinstance(image, dict) else None
     return printable(PurePosixPath(name).as_posix()) if isinstance(name, str) and name.strip() else None
 
 
 def _keeps(position: int, same: Sequence[int], groups: Mapping[int, list[dict[str, object]]]) -> bool:
-    """Whether this entry is the one to use of several entries for the same file.
+    """Return whether to use this entry, of several entries for the same file.
 
-    If more than one has annotations, each has only a part of the objects, so that none shows which names are unique.
+    If more than one has annotations, none is used: each lists only some of the objects, so unique names are unknown.
     """
     annotated = [other for other in same if other in groups]
     return len(annotated) <= 1 and position == [*annotated, *same][0]

@@ -1,4 +1,4 @@
-"""COCO segmentations (polygons, run lengths plain or compressed) to masks."""
+"""Convert COCO segmentations (polygons, plain or compressed RLE) to masks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from reinforcesight.data_gen.sources.json_values import as_number, short
 
 
 def mask_of_segmentation(segmentation: object, width: int, height: int) -> BoolArray:
-    """A COCO segmentation as bool (H, W).
+    """Convert a COCO segmentation to a bool mask (H, W).
 
     Args:
-        segmentation: A list of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [H, W], "counts": ...}`` with a
-            list of run lengths or COCO's compressed string.
+        segmentation: List of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [H, W], "counts": ...}`` with a list of
+            run lengths or COCO's compressed string.
         width: Picture width, pixels.
         height: Picture height, pixels.
 
     Raises:
-        ValueError: It is none of these, has another size than the picture, or is empty.
+        ValueError: The segmentation has another format or another size than the picture, or is empty.
     """
     if isinstance(segmentation, dict):
         mask = _from_runs(segmentation, width, height)
@@ -42,7 +42,7 @@ def _from_polygons(polygons: Sequence[object], width: int, height: int) -> BoolA
             raise ValueError("expected polygons of at least three x, y pairs")
         for position, value in enumerate(polygon):
             limit = height if position % 2 else width
-            # pycocotools allocates memory by the length of an edge: distant points would exhaust it.
+            # pycocotools allocates memory in proportion to the length of an edge: distant points would exhaust it.
             number = as_number(value)
             if number is None or not -limit <= number <= 2 * limit:
                 raise ValueError(f"impossible polygon coordinate {short(value)}")
@@ -62,7 +62,7 @@ def _from_runs(runs: dict[str, object], width: int, height: int) -> BoolArray:
         counts = _decompressed(counts)
     if not isinstance(counts, list) or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in counts):
         raise ValueError("expected run lengths that are whole numbers, zero or more")
-    # pycocotools reads uninitialised memory where the runs are too short.
+    # pycocotools reads uninitialised memory if the runs are too short.
     if sum(counts) != width * height:
         raise ValueError(f"the run lengths do not add up to the picture's {width * height} pixels")
     values = np.arange(len(counts)) % 2 == 1
@@ -70,7 +70,8 @@ def _from_runs(runs: dict[str, object], width: int, height: int) -> BoolArray:
 
 
 def _decompressed(text: str) -> list[int]:
-    """Run lengths of COCO's compressed string: base 32 with a continuation bit; from the third on, differences."""
+    """Return the run lengths of COCO's compressed string: base 32 with a continuation bit; from the third,
+    differences."""
     counts: list[int] = []
     value = shift = 0
     for symbol in text:

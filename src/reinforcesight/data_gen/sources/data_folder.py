@@ -1,4 +1,4 @@
-"""Files that the data refer to: paths that stay inside the data folder, and digests for the fingerprint."""
+"""Find files that the data name inside the data folder, and hash them for the source's fingerprint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _EDGE_BYTES = 64 * 1024
 
 
 def resolve_inside(root: Path, name: object) -> Path:
-    """The absolute path of a file in the data folder, symbolic links resolved.
+    """Return the absolute path of a file in the data folder, with symbolic links resolved.
 
     Args:
-        root: The data folder.
-        name: A relative path, as found in the data.
+        root: Data folder.
+        name: Relative path, as given in the data.
 
     Raises:
-        InputError: The name is not a relative path, or it leaves the folder (also through a link).
+        InputError: The name is not a relative path, or the path leaves the folder (also through a link).
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise InputError(f"expected a relative path, got {short(name)}", fix="give a path below the data folder")
@@ -44,7 +44,7 @@ def resolve_inside(root: Path, name: object) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """``path.is_file()``, but False for names that the file system can't represent, or may not show."""
+    """Return ``path.is_file()``; False for names that the file system can't represent, or that may not be read."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -52,34 +52,36 @@ def is_file(path: Path) -> bool:
 
 
 class MissingFileError(Exception):
-    """No file below the folder is meant by a name; the text says where it was looked for."""
+    """No file below the folder matches a name; the message says where the search looked."""
 
 
 class FileFinder:
-    """Finds the files that annotations name, whatever layout the tool exported.
+    """Finds the files that annotations name, for any folder layout of the exporting tool.
 
-    A name is looked up as it is, then in ``images``, and then by its last parts in the whole folder, with ``\\`` read
-    as ``/``, percent signs decoded, and accents in either Unicode form. That search needs a single match.
+    A name is looked up unchanged, then in ``images``, and then by its last path components in the whole folder, with
+    ``\\`` read as ``/``, percent signs decoded, and accents in either Unicode form. The last search needs a single
+    match.
 
     Args:
-        root: Folder of the files. Nothing outside it is found.
+        root: Folder of the files. Files outside it are not found.
         names: All names that the annotations use.
     """
 
     def __init__(self, root: Path, names: Iterable[object]) -> None:
         self.root = root
         given = {name for name in names if isinstance(name, str)}
-        # Of "a/1.jpg" and "b/1.jpg" the last part alone would find one file for both.
+        # For both "a/1.jpg" and "b/1.jpg", the last component alone would find the same file.
         last = Counter(parts[-1] for name in given for parts in [next(_readings(name), ())] if parts)
         self._shared = frozenset(part for part, count in last.items() if count > 1)
         self._files: dict[str, list[str]] | None = None
 
     def find(self, name: object) -> Path:
-        """The file of a name.
+        """Return the file with this name.
 
         Raises:
-            InputError: It is no relative path, or leads out of the folder, and no file below has its last parts.
-            MissingFileError: There is no such file, or there are several.
+            InputError: The name is not a relative path, or leaves the folder, and no file below it has its last
+                components.
+            MissingFileError: There is no such file, or several match.
         """
         refused: InputError | None = None
         try:
@@ -98,7 +100,7 @@ class FileFinder:
         raise MissingFileError(printable(f"{what} in {self.root}, its folder images, or anywhere below it"))
 
     def _by_last_parts(self, name: str) -> list[str]:
-        """Paths below the root that share the most last parts with a name."""
+        """Return the paths below the root that share the most trailing components with a name."""
         if self._files is None:
             self._files = {}
             for parent, folders, files in os.walk(self.root):
@@ -115,7 +117,7 @@ class FileFinder:
 
 
 def _readings(name: str) -> Iterator[tuple[str, ...]]:
-    """The parts of a name as it may be meant: as written, percent-decoded, or the file in a Label Studio address."""
+    """Yield possible path components of a name: as written, percent-decoded, or from a Label Studio URL."""
     decoded = unquote(name)
     for text in dict.fromkeys((name, decoded, decoded.rpartition("?d=")[2], decoded.partition("?")[0])):
         path = unicodedata.normalize("NFC", text).replace("\\", "/")
@@ -125,17 +127,17 @@ def _readings(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def _common_end(parts: tuple[str, ...], path: str) -> int:
-    """How many last parts of the two paths agree."""
+    """Return the number of trailing components that the two paths share."""
     other = unicodedata.normalize("NFC", path).split("/")
     pairs = list(zip(reversed(parts), reversed(other), strict=False))
     return next((count for count, (one, two) in enumerate(pairs) if one != two), len(pairs))
 
 
 def digest_files(root: Path, names: Iterable[object]) -> str:
-    """SHA-256 over names, sizes and the first and last 64 KiB of each file.
+    """Return SHA-256 over names, sizes, and the first and last 64 KiB of each file.
 
     Reading a hundred thousand whole pictures would take minutes. A change that keeps the size and both ends of a file
-    goes unnoticed. Missing and refused files are digested as absent.
+    is not noticed. Missing and refused files count as absent.
     """
     digest = hashlib.sha256()
     for name in names:

@@ -1,4 +1,4 @@
-"""Depth maps of annotated pictures: 16-bit PNG or .npy, checked and resized to the picture."""
+"""Read depth maps of annotated pictures: 16-bit PNG or .npy, checked and resized to the picture."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.pictures.decode import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
 from reinforcesight.scene import Camera
 
-# Units per metre if the image has no depth_scale: PNG in millimetres, as in most RGB-D data sets, and .npy in metres.
+# Default units per metre, without depth_scale: millimetres in PNG, as in most RGB-D data sets; metres in .npy.
 _PNG_SCALE, _NPY_SCALE = 1000.0, 1.0
 
 
 class DepthRefusedError(Exception):
-    """This depth map (or these intrinsics) can't be used; the picture is used without."""
+    """Raised if a depth map or intrinsics can't be used; the picture is then used without depth."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -31,7 +31,7 @@ class DepthRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DepthMap:
-    """Depth along the optical axis: float32 (H, W), in ``unit``; 0: no reading."""
+    """Depth along the optical axis: float32 (H, W), in ``unit``; 0 means no measurement."""
 
     z: npt.NDArray[np.float32]
     unit: Literal["m", "scene"]
@@ -41,15 +41,15 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
     """Read a depth map for a picture.
 
     Args:
-        path: A 16-bit greyscale PNG, or a .npy array of numbers of shape (H, W).
-        width: Picture width, pixels. A map of the same aspect ratio is resized to it (nearest neighbour).
+        path: 16-bit greyscale PNG, or .npy array of numbers with shape (H, W).
+        width: Picture width, pixels. A map with the same aspect ratio is resized to it (nearest neighbour).
         height: Picture height, pixels.
         scale: Stored units per metre (or per scene unit); ``None``: 1000 for PNG, 1 for .npy.
         unit: "m", "scene" (known up to a factor), or ``None`` for "m".
 
     Raises:
-        DepthRefusedError: bad_depth_scale, bad_depth_unit, missing_depth_file, unreadable_depth,
-            depth_shape_differs, or empty_depth.
+        DepthRefusedError: bad_depth_scale, bad_depth_unit, missing_depth_file, unreadable_depth, depth_shape_differs,
+            or empty_depth.
     """
     is_npy = path.suffix.lower() == ".npy"
     if scale is None:
@@ -104,7 +104,7 @@ def _read_png(path: Path) -> npt.NDArray[np.generic]:
 
 def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str) -> npt.NDArray[np.generic]:
     rows, columns = stored.shape
-    # The same aspect ratio, up to one pixel of rounding in the depth map.
+    # The aspect ratios may differ by one pixel of rounding in the depth map.
     if abs(columns * height - rows * width) > max(width, height):
         what = f"depth of {columns}x{rows} for a picture of {width}x{height}: different aspect ratio"
         raise DepthRefusedError("depth_shape_differs", f"{name}: {what}")
@@ -115,7 +115,7 @@ def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str
 
 
 def read_intrinsics(values: object) -> Camera | None:
-    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of the picture; ``None`` without values.
+    """Read a camera from ``{"fx", "fy", "cx", "cy"}``, in pixels of the picture; return ``None`` for ``None``.
 
     Raises:
         DepthRefusedError: bad_intrinsics.

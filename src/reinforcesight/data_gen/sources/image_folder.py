@@ -1,4 +1,4 @@
-"""A folder of photographs, analysed by depth, grounding and segmentation models: the source ``image_folder``.
+"""Source ``image_folder``: photographs in a folder, analysed by depth, grounding and segmentation models.
 
 ``docs/perception.md`` describes the steps, and how accurate the scenes are.
 """
@@ -21,9 +21,9 @@ class ImageFolderSource(PerceivedSource):
     """JPEG, PNG and WebP files below a folder, sorted by name.
 
     Args:
-        folder: The folder.
+        folder: Folder of the pictures.
         config: Models, vocabulary and settings.
-        models: Your own models instead of those that the configuration names.
+        models: Your own models instead of the models in ``config``.
 
     Raises:
         InputError: There is no picture, or a model can't be loaded.
@@ -48,7 +48,7 @@ class ImageFolderSource(PerceivedSource):
         return len(self._names)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files (name, size and both ends), the vocabulary, the models and the gates."""
+        """Return SHA-256 over the files (name, size, start and end), the vocabulary, the models and the gates."""
         parts = [
             digest_files(self.folder, self._names),
             json.dumps(self.config.vocabulary),

@@ -1,4 +1,4 @@
-"""Checked values from foreign JSON: nothing that a file may hold raises anything but ``ValueError``."""
+"""Read and check values from foreign JSON; bad values raise no other error than ``ValueError``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LARGEST_ID = 10**18
 
 
 def parse_json(data: bytes | str) -> Any:
-    """The value of a JSON text. Whole numbers that are too long for Python become infinite.
+    """Parse a JSON text. Integers that are too long for Python become infinity.
 
     Raises:
-        ValueError: It is not JSON, not UTF-8, or nested too deeply.
+        ValueError: The text is not JSON, not UTF-8, or nested too deeply.
     """
     text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     try:
@@ -24,14 +24,14 @@ def parse_json(data: bytes | str) -> Any:
             return json.loads(text)
         except json.JSONDecodeError:
             raise
-        except ValueError:  # more digits than Python converts; the hook takes several times as long
+        except ValueError:  # more digits than Python converts; parsing with the hook takes several times as long
             return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 1000 else math.inf)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
 def as_number(value: object) -> float | None:
-    """A finite float; ``None`` for anything else, including NaN, bool, and integers beyond the range of float."""
+    """Return a finite float; ``None`` for anything else, including NaN, bool, and integers that float can't hold."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -42,7 +42,7 @@ def as_number(value: object) -> float | None:
 
 
 def as_numbers(values: object, count: int) -> tuple[float, ...] | None:
-    """``count`` finite floats from a list, or ``None``."""
+    """Return ``count`` finite floats from a list, or ``None``."""
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
         return None
     numbers = [as_number(value) for value in values]
@@ -50,7 +50,7 @@ def as_numbers(values: object, count: int) -> tuple[float, ...] | None:
 
 
 def as_id(value: object) -> int | str | None:
-    """An id, or ``None``: "1", 1 and 1.0 are the same id, since exporters differ; other text is an id as it stands."""
+    """Return an id, or ``None``. "1", 1 and 1.0 give the same id, since exporters differ; other text is unchanged."""
     if isinstance(value, str):
         text = printable(value.strip())
         whole = _WHOLE.fullmatch(text)
@@ -62,14 +62,14 @@ def as_id(value: object) -> int | str | None:
 
 
 def printable(text: str) -> str:
-    """Text that can be written as UTF-8: file names and JSON may hold halves of surrogate pairs."""
+    """Return text that can be written as UTF-8: file names and JSON may contain unpaired surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def short(value: object, limit: int = 60) -> str:
-    """``repr`` of a value for a message, cut to ``limit`` characters."""
+    """Return ``repr`` of a value for a message, cut to ``limit`` characters."""
     try:
         text = printable(repr(value))
-    except (ValueError, RecursionError):  # integers of thousands of digits, lists in lists in lists
+    except (ValueError, RecursionError):  # integers with thousands of digits, deeply nested lists
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."

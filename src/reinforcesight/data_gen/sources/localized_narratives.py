@@ -1,7 +1,7 @@
-"""Pictures with spoken descriptions and pointer traces: the source ``localized_narratives``.
+"""Source ``localized_narratives``: pictures with spoken descriptions and pointer traces.
 
-The description gives the names to search for. The traces are weak evidence of positions: they check what the detector
-finds, and are never used as outlines. ``docs/perception.md`` describes the steps.
+The description gives the names to search for. The traces are weak evidence of positions: they only check what the
+detector finds, and never serve as masks. ``docs/perception.md`` describes the steps.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWi
 
 
 class LocalizedNarrativesSource(PerceivedSource):
-    """Narrated pictures from JSON lines, Parquet files or the hub.
+    """Narrated pictures from JSON lines, Parquet files or the Hugging Face hub.
 
     Args:
         given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives`.
         config: Models and settings; the vocabulary is not used.
-        models: Your own models instead of those that the configuration names.
+        models: Your own models instead of the models in ``config``.
 
     Raises:
         InputError: There are no narratives, or a model can't be loaded.
@@ -46,11 +46,11 @@ class LocalizedNarrativesSource(PerceivedSource):
         return self._files.count()
 
     def problems(self) -> tuple[Skipped, ...]:
-        """Lines that belong to no picture."""
+        """Return the lines that belong to no picture."""
         return self._files.problems()
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files, the models and the gates."""
+        """Return SHA-256 over the files, the models and the gates."""
         return sha256(f"{self._files.fingerprint()}\n{self.perception_identity()}".encode()).hexdigest()
 
     def picture(self, index: int) -> PictureWithQueries:

@@ -1,6 +1,6 @@
-"""Files of localized narratives: Google's JSON lines with a folder of pictures, or Parquet that contains the pictures.
+"""Read localized narratives: Google's JSON lines with a folder of pictures, or Parquet that contains the pictures.
 
-Parquet may be local or on the Hugging Face hub, from which only the row groups that are read are downloaded.
+Parquet may be local or on the Hugging Face hub; from the hub, only the row groups that are read are downloaded.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from reinforcesight.errors import InputError, require_module
 from reinforcesight.jobs.files import file_hash
 
 HUB_PREFIX = "hub:"
-# datasets 4 and later refuse the data set's loading script; the hub keeps a conversion in this revision.
+# datasets 4 and later refuse the data set's loading script; the hub has a Parquet conversion in this revision.
 HUB_REVISION = "refs/convert/parquet"
 _DEFAULT_PARTS = ("OpenImages", "train")  # configuration and split
 _TEXT_COLUMNS = ("image_id", "caption", "timed_caption", "traces")
 _ID = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
-_COCO_DIGITS = 12  # COCO names its files by the id, padded with zeros
+_COCO_DIGITS = 12  # COCO file names are the id, padded with zeros
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class NarratedPicture:
-    """One picture and its narratives."""
+    """Picture and its narratives."""
 
-    source_id: str  # the picture's id in the data
+    source_id: str  # id of the picture in the data
     photograph: Photograph
     records: tuple[Record, ...]  # as stored, one per annotator
     skipped: tuple[Skipped, ...] = ()  # narratives that can't be read
@@ -50,8 +50,8 @@ def open_narratives(given: str | Path) -> JsonLineNarratives | ParquetNarratives
     """Open the narratives of ``--input``.
 
     Args:
-        given: A ``.jsonl`` file, or a folder with such files and the pictures; a ``.parquet`` file, or a folder of
-            them; or ``hub:owner/name`` or ``hub:owner/name/config/split``.
+        given: ``.jsonl`` file, or folder with such files and the pictures; ``.parquet`` file, or folder of such files;
+            or ``hub:owner/name`` or ``hub:owner/name/config/split``.
 
     Raises:
         InputError: There are no narratives.
@@ -89,8 +89,8 @@ class _Line:
 class JsonLineNarratives:
     """JSON lines, one per picture and annotator; the lines of a picture are read together.
 
-    Memory holds only the position of each line. Pictures are found below the folder by their name without suffix: the
-    id, or the id padded with zeros to twelve digits.
+    Only the position of each line is kept in memory. Pictures are found below the folder by their file name without
+    suffix: the id, or the id padded with zeros to twelve digits.
 
     Raises:
         InputError: There is no line with an image_id, or no picture below the folder.
@@ -137,7 +137,7 @@ class JsonLineNarratives:
         return self._pictures.get(image_id) or self._pictures.get(image_id.zfill(_COCO_DIGITS))
 
     def read(self, index: int) -> NarratedPicture:
-        """One picture with the narratives of all its annotators; raises ``PictureRejected`` if it can't be used."""
+        """Read a picture with the narratives of all annotators; raises ``PictureRejected`` if it can't be used."""
         image_id, lines = self._entries[index]
         name = self._name_of(image_id)
         if name is None:
@@ -177,9 +177,9 @@ class ParquetNarratives:
 
     Args:
         files: Names of the files.
-        opener: Returns a ``pyarrow.parquet.ParquetFile`` for a name.
+        opener: Function from a name to its ``pyarrow.parquet.ParquetFile``.
         digest: Digest of the files.
-        folder: Folder of pictures that are stored as paths; ``None``: there are none.
+        folder: Folder of pictures that are stored as paths, if any.
     """
 
     files: list[str]
@@ -237,7 +237,6 @@ class ParquetNarratives:
         return self.digest
 
     def read(self, index: int) -> NarratedPicture:
-        """As ``JsonLineNarratives.read``."""
         import pyarrow as pa
 
         entry = self._entries[index]
@@ -262,14 +261,13 @@ def _local_tables(folder: Path, paths: list[Path]) -> ParquetNarratives:
 
 
 def open_local(folder: Path, name: str) -> Any:
-    """A ``ParquetFile`` below a folder."""
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(folder / name)
 
 
 def open_on_hub(root: str, name: str) -> Any:
-    """A ``ParquetFile`` of a data set on the hub; only the parts that are read are downloaded."""
+    """Open a ``ParquetFile`` of a data set on the hub; only the parts that are read are downloaded."""
     import pyarrow.parquet as pq
     from huggingface_hub import HfFileSystem
 
@@ -296,7 +294,7 @@ def _from_hub(name: str) -> ParquetNarratives:
             fix="check name and network, or download its Parquet files and give their folder",
         ) from error
     held = sorted(sibling.rfilename for sibling in info.siblings or [])
-    # "OpenImages/train/0000.parquet"; long splits are converted in part only ("partial-train").
+    # "OpenImages/train/0000.parquet"; of long splits, only a part is converted ("partial-train").
     wanted = [
         file
         for file in held

@@ -1,8 +1,8 @@
 """Localized narratives: when each phrase was spoken, and where the pointer was at that time.
 
-The schema is that of Localized Narratives (Pont-Tuset et al., 2020): ``caption``, ``timed_caption`` (utterances with
-times in seconds) and ``traces`` (segments of points; x and y as shares of the picture, also outside 0 to 1). A sequence
-of records may be a list of dicts or a dict of lists.
+Schema of Localized Narratives (Pont-Tuset et al., 2020): ``caption``, ``timed_caption`` (utterances with times in
+seconds) and ``traces`` (segments of points; x and y as fractions of the picture, also outside 0 to 1). A sequence of
+records may be a list of dicts or a dict of lists.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.vocabulary import canonical_words
 
-# Pointer and voice are only loosely aligned: the time window is widened.
+# Pointer and voice are only loosely aligned, so the time window is widened.
 _WINDOW_PADDING = 0.4  # seconds on both sides
 _MIN_POINTS = 4
-_MAX_POINTS = 64  # per mention, evenly spread
+_MAX_POINTS = 64  # per mention, evenly spaced
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A stretch of speech; times in seconds."""
+    """Part of the speech, with its start and end in seconds."""
 
     text: str
     start: float
@@ -36,7 +36,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class TracePoint:
-    """A point of the pointer's trace: shares of the picture (not clipped), and seconds."""
+    """Point of the pointer's trace: fractions of the picture (not clipped), and seconds."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ class TracePoint:
 
 @dataclass(frozen=True, slots=True)
 class Narrative:
-    """One annotator's description of one picture."""
+    """Description of one picture by one annotator."""
 
     caption: str
     utterances: tuple[Utterance, ...]
@@ -53,10 +53,10 @@ class Narrative:
 
 
 def read_narrative(record: Mapping[str, object]) -> Narrative:
-    """A narrative from a record. Utterances without words or times, and broken points, are left out.
+    """Read a narrative from a record. Utterances without words or times, and broken points, are left out.
 
     Raises:
-        ValueError: There is no caption, or a field has another shape than the schema's.
+        ValueError: There is no caption, or a field does not match the schema.
     """
     caption = record.get("caption")
     if not isinstance(caption, str) or not caption.strip():
@@ -76,7 +76,7 @@ def read_narrative(record: Mapping[str, object]) -> Narrative:
 
 
 def _records(value: object, field: str) -> Sequence[Mapping[str, object]]:
-    """Records of a sequence that is a list of dicts or a dict of lists."""
+    """Return the records of a list of dicts or of a dict of lists."""
     if value is None:
         return ()
     if isinstance(value, Mapping):
@@ -94,22 +94,22 @@ def _is_list(value: object) -> bool:
 
 
 def _trace_points(value: object) -> Iterator[Mapping[str, object]]:
-    """Points of all segments; a segment is a list of points or a dict of lists, and so is the whole."""
-    # {"x": [[...], [...]], ...}: one list per segment under each key.
+    """Yield the points of all segments; a segment, and the sequence of segments, may be a list or a dict of lists."""
+    # {"x": [[...], [...]], ...}: each key holds one list per segment.
     segments = _records(value, "traces") if isinstance(value, Mapping) or value is None else value
     if not isinstance(segments, Sequence) or not _is_list(segments):
         raise ValueError(f"traces: expected a list, got {short(value)}")
     for segment in segments:
         if isinstance(segment, Mapping) and not any(_is_list(column) for column in segment.values()):
-            yield segment  # a point without its segment
+            yield segment  # a point outside a segment
         else:
             yield from _records(segment, "traces")
 
 
 def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tuple[float, float] | None]:
-    """Start and end in seconds of the utterances that contain each phrase; ``None``: not found.
+    """Return start and end, in seconds, of the utterances that contain each phrase; ``None`` if not found.
 
-    Caption and utterances are aligned as sequences of words: they are the same except for corrections.
+    Caption and utterances are aligned as sequences of words, since they are equal except for corrections.
     """
     spoken: list[str] = []
     times: list[tuple[float, float]] = []
@@ -126,7 +126,7 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
             time_of[written[block.a + offset][0]] = times[block.b + offset]
     found: list[tuple[float, float] | None] = []
     for phrase in phrases:
-        # The head must be among the aligned words: an adjective alone may belong to another phrase.
+        # The head noun must be among the aligned words: an adjective alone may belong to another phrase.
         own = [time_of[place] for place in range(phrase.start, phrase.stop) if place in time_of]
         if phrase.stop - 1 in time_of and own:
             found.append((min(start for start, _ in own), max(end for _, end in own)))
@@ -136,7 +136,7 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
 
 
 def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Trace | None:
-    """Where the pointer was between two times (seconds); ``None`` if there are too few points.
+    """Return the pointer's positions between two times (seconds); ``None`` if there are too few points.
 
     Points outside the picture are moved to its border.
     """
@@ -153,16 +153,16 @@ def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Tr
 class NarratedQueries:
     """Objects to search for in a narrated picture."""
 
-    queries: tuple[Query, ...]  # one per name, with the traces of all its mentions
-    unseen: tuple[str, ...]  # names of groups and other objects that are in the picture and not searched for
-    skipped: tuple[Skipped, ...]  # phrases left out
+    queries: tuple[Query, ...]  # one per name, with the traces of all mentions
+    unseen: tuple[str, ...]  # names of groups and other objects in the picture that are not searched for
+    skipped: tuple[Skipped, ...]  # phrases that were left out
 
 
 def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
-    """Objects to search for, from all narratives of one picture.
+    """Return the objects to search for, from all narratives of one picture.
 
     A repeated phrase counts as another mention of the same object (the detector decides whether there are two).
-    "another cup" and "cups" show that there is more than one.
+    "another cup" and "cups" show that there are several.
     """
     queries: dict[tuple[str, ...], Query] = {}
     unseen: dict[tuple[str, ...], str] = {}

@@ -1,4 +1,4 @@
-"""Base class of the sources with perception: pictures are perceived in chunks and returned one by one."""
+"""Base class of the sources with perception models: pictures are processed in chunks and returned one by one."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from reinforcesight.pictures.decode import decode_rgb
 
 @dataclass(frozen=True, slots=True)
 class PictureWithQueries:
-    """A picture and the objects to search for."""
+    """Picture and the objects to search for."""
 
     source_id: str
     photograph: Photograph
     queries: tuple[Query, ...]
-    unseen: tuple[str, ...] = ()  # names of objects that are in the picture and not searched for
-    skipped: tuple[Skipped, ...] = ()  # entries left out before perception
+    unseen: tuple[str, ...] = ()  # names of objects in the picture that are not searched for
+    skipped: tuple[Skipped, ...] = ()  # entries that were left out before perception
 
 
 class PerceivedSource(ABC):
-    """A source whose scenes come from models.
+    """Source whose scenes come from models.
 
-    Loading a picture perceives its whole chunk, so that each model runs on a chunk at a time: load pictures in order.
+    Loading a picture processes its whole chunk, so that each model runs on a chunk at a time: load pictures in order.
     Models are loaded by the process that first needs them.
 
     Args:
         config: Models and settings.
-        models: Your own models instead of those that the configuration names.
+        models: Your own models instead of the models in ``config``.
 
     Raises:
         InputError: A model can't be loaded, or is of another kind.
@@ -70,13 +70,13 @@ class PerceivedSource(ABC):
 
     @abstractmethod
     def picture(self, index: int) -> PictureWithQueries:
-        """Picture ``index`` before perception; raises ``PictureRejected`` if it can't be used."""
+        """Return picture ``index`` before perception; raises ``PictureRejected`` if it can't be used."""
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_held": None}
 
     def perception_identity(self) -> str:
-        """Settings of perception that decide the scenes: models, gates and picture size."""
+        """Return the perception settings that decide the scenes: models, gates and picture size."""
         models = (self.models.depth, self.models.grounder, self.models.segmenter)
         parts = [model.identity if model is not None else "none" for model in models]
         seconds = (self.models.second_grounder, self.models.second_depth)
@@ -84,7 +84,7 @@ class PerceivedSource(ABC):
         return "\n".join([*parts, self.config.gates.model_dump_json(), str(self.config.max_side)])
 
     def default_workers(self) -> int | None:
-        """Number of worker processes: two on a shared GPU, else ``None`` (no limit)."""
+        """Return the number of worker processes: two on a shared GPU, otherwise ``None`` (no limit)."""
         if self.config.device == "cpu":
             return None
         return 2 if pick_device(self.config.device) != "cpu" else None
@@ -92,7 +92,7 @@ class PerceivedSource(ABC):
     def load(self, index: int) -> SourcePicture:
         chunk = index // self.config.chunk_size
         if self._held is None or self._held[0] != chunk:
-            self._held = None  # frees the pictures of the last chunk before the next ones are read
+            self._held = None  # free the pictures of the last chunk before reading the next
             self._held = chunk, self._perceive(chunk)
         outcome = self._held[1][index]
         if isinstance(outcome, PictureRejected):
@@ -100,14 +100,14 @@ class PerceivedSource(ABC):
         return outcome
 
     def model_roles(self) -> tuple[ModelRole, ...]:
-        """The models that pictures go through, in order."""
+        """Return the models that process a picture, in order."""
         return model_roles(self.models)
 
     def move_here(self) -> None:
-        """Use this machine's model files, after another machine sent the source here.
+        """Load this machine's model files after another machine sent the source here.
 
         Raises:
-            InputError: They can't be loaded, or differ from those of the machine that sent the source.
+            InputError: The models can't be loaded, or differ from those of the machine that sent the source.
             MissingDependencyError: torch or transformers is not installed here.
         """
         if self._own_models:
@@ -123,10 +123,10 @@ class PerceivedSource(ABC):
             )
 
     def run_model(self, role: ModelRole, chunk: int) -> None:
-        """Have one model see a chunk (``config.chunk_size`` pictures); its results go to the cache alone.
+        """Run one model on a chunk (``config.chunk_size`` pictures) and store its results only in the cache.
 
         Raises:
-            InputError: There is no cache, or it lacks the results of the previous stage.
+            InputError: There is no cache, or the results of the previous model are not in the cache.
             OutputError: A result can't be stored.
         """
         if self.config.cache is None:
@@ -144,7 +144,7 @@ class PerceivedSource(ABC):
     def _prepared(
         self, chunk: int
     ) -> tuple[dict[int, SourcePicture | PictureRejected], dict[int, PictureWithQueries]]:
-        """Outcomes of a chunk's pictures that can't be perceived, and the other pictures."""
+        """Return the outcomes of the chunk's pictures that can't be perceived, and the remaining pictures."""
         outcomes: dict[int, SourcePicture | PictureRejected] = {}
         pictures: dict[int, PictureWithQueries] = {}
         start = chunk * self.config.chunk_size

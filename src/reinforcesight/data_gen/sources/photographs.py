@@ -1,4 +1,4 @@
-"""Photographs in a folder or table: listed, turned upright, and with the camera intrinsics from EXIF."""
+"""Read photographs from a folder or table, apply their EXIF orientation, and read camera intrinsics from EXIF."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """An upright picture, and its camera's intrinsics from EXIF (``None``: unknown)."""
+    """Upright picture, and its camera intrinsics from EXIF (``None``: unknown)."""
 
     picture: PictureBytes
     camera: Camera | None
 
 
 def list_photographs(folder: Path) -> tuple[str, ...]:
-    """Paths of all JPEG, PNG and WebP files below a folder, relative to it, sorted; hidden ones are left out.
+    """Return the relative paths of all JPEG, PNG and WebP files below a folder, sorted, without hidden files.
 
     Raises:
         InputError: There is no such folder, or no picture in it.
@@ -52,16 +52,16 @@ def list_photographs(folder: Path) -> tuple[str, ...]:
 
 
 def read_photograph(folder: Path, name: str, source_id: str | None = None) -> Photograph:
-    """One picture of a folder, turned upright by its EXIF orientation: no annotations refer to its stored pixels.
+    """Read a picture and apply its EXIF orientation (there are no annotations that refer to the stored pixels).
 
     Args:
-        folder: The folder.
-        name: Path below it.
+        folder: Folder of the picture.
+        name: Path below the folder.
         source_id: Name of the picture in messages; ``None``: its path.
 
     Raises:
-        PictureRejected: As :func:`~reinforcesight.data_gen.sources.picture_file.prepare_picture`, missing_file, and
-            path_leaves_folder where a link leads elsewhere.
+        PictureRejected: For the reasons of :func:`~reinforcesight.data_gen.sources.picture_file.prepare_picture`,
+            missing_file, or path_leaves_folder (a link leads outside).
     """
     source_id = source_id or name
     try:
@@ -79,15 +79,15 @@ def _photograph(data: bytes, name: str, source_id: str) -> Photograph:
 
 
 def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> Photograph:
-    """One picture of a table: encoded bytes, ``{"bytes", "path"}`` as datasets stores it, or a list (the first entry).
+    """Read a picture from a table cell: bytes, ``{"bytes", "path"}`` as in datasets, or a list (its first entry).
 
     Args:
-        cell: The table's entry.
-        folder: Folder of pictures that are stored as paths; ``None``: there are none.
+        cell: Entry of the table.
+        folder: Folder of pictures that are stored as paths, if any.
         source_id: Name of the picture in messages.
 
     Raises:
-        PictureRejected: As :func:`read_photograph`, and missing_file if the entry has no picture.
+        PictureRejected: For the reasons of :func:`read_photograph`, or missing_file if the entry has no picture.
     """
     if isinstance(cell, list):
         cell = cell[0] if cell else None
@@ -101,7 +101,10 @@ def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> 
 
 
 def shrunk(photograph: Photograph, max_side: int) -> Photograph:
-    """The same where no side is longer than ``max_side`` pixels, otherwise a JPEG of that size, with its camera."""
+    """Downscale a photograph to at most ``max_side`` pixels per side, as JPEG, and scale its intrinsics.
+
+    A smaller photograph is returned unchanged.
+    """
     picture, camera = photograph.picture, photograph.camera
     scale = max_side / max(picture.width, picture.height)
     if scale >= 1:

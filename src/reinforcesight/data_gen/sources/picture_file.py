@@ -1,4 +1,4 @@
-"""A picture file as the data set stores it: 8-bit RGB, upright, or the named reason why it can't be used."""
+"""Read picture files as 8-bit upright RGB for the data set, or reject them with a reason."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class PictureBytes:
-    """An encoded picture as the data set stores it, and its size in pixels."""
+    """Encoded picture as stored in the data set, and its size in pixels."""
 
-    data: bytes  # PNG or JPEG, 8-bit RGB, without an EXIF orientation that a reader would have to apply
+    data: bytes  # PNG or JPEG, 8-bit RGB, upright without an EXIF orientation
     width: int
     height: int
-    turned: bool = False  # the file's EXIF orientation was applied
+    turned: bool = False  # whether the file's EXIF orientation was applied
 
 
 def read_picture_file(
@@ -30,7 +30,7 @@ def read_picture_file(
     """Read a picture file; see :func:`prepare_picture`.
 
     Raises:
-        PictureRejected: As :func:`prepare_picture`, and missing_file.
+        PictureRejected: For the reasons of :func:`prepare_picture`, or missing_file.
     """
     with rejecting(path.name, source_id):
         data = read_bytes(path)
@@ -39,7 +39,7 @@ def read_picture_file(
 
 @contextlib.contextmanager
 def rejecting(name: str, source_id: str) -> Iterator[None]:
-    """Rejects the picture for its ``PictureError``; ``name`` is the file's."""
+    """Reject the picture with file name ``name`` if a ``PictureError`` is raised."""
     try:
         yield
     except PictureError as error:
@@ -54,18 +54,18 @@ def prepare_picture(
     annotated: bool = False,
     expected: tuple[int, int] | None = None,
 ) -> PictureBytes:
-    """An upright 8-bit RGB JPEG or PNG keeps its bytes, anything else becomes a PNG.
+    """Return an upright 8-bit RGB JPEG or PNG unchanged, and convert any other picture to PNG.
 
     Args:
-        data: The encoded picture.
+        data: Encoded picture.
         name: File name, for messages.
         source_id: Name of the picture in the source.
-        annotated: Boxes refer to the picture. The EXIF orientation is then applied only if ``expected`` shows that
-            the boxes refer to the turned picture; without annotations it is always applied.
-        expected: Width and height that the annotations were drawn for.
+        annotated: Whether boxes refer to the picture. If so, the EXIF orientation is applied only if ``expected``
+            shows that the boxes refer to the rotated picture; otherwise it is always applied.
+        expected: Width and height that the annotations refer to.
 
     Raises:
-        PictureRejected: The reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or
+        PictureRejected: For the reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or
             orientation_ambiguous (``expected`` does not decide).
     """
     with rejecting(name, source_id), opened(data, where=name) as image:
@@ -74,24 +74,24 @@ def prepare_picture(
         stored = image.size
         shown = stored[::-1] if turn in _SWAPS_SIDES else stored
         if annotated and turn != 1 and (expected is None or expected == stored == shown):
-            # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
+            # Tools differ in whether they apply the orientation, and a wrong guess would swap left and right.
             what = f"EXIF orientation {turn} and equal sizes: save it upright"
             raise _rejected("orientation_ambiguous", what, name, source_id)
         if expected is not None and expected not in (stored, shown):
             what = f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
             raise _rejected("size_mismatch", what, name, source_id)
         if image.mode.startswith("I;16"):
-            # Often a depth map or a raw sensor's values, which fill a small part of the range.
+            # Usually a depth map or raw sensor values, which use a small part of the range.
             what = f"mode {image.mode}: expected 8 bits a channel"
             raise _rejected("unsupported_mode", what, name, source_id)
         one_rgb = image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
-        # Pillow shows 16-bit RGB as 8-bit; the byte after a PNG's width and height is its bit depth.
+        # Pillow reports 16-bit RGB as 8-bit; in a PNG, the byte after width and height is the bit depth.
         eight_bit = image.format == "JPEG" or (image.format == "PNG" and data[24] == 8)
         if one_rgb and eight_bit and turn == 1:
             return PictureBytes(data, *stored)
         turned = turn != 1 and (not annotated or expected == shown)
         clean = to_rgb(upright(image) if turned else image)
-    clean.info.clear()  # so that neither colour profile nor comment is written
+    clean.info.clear()  # write neither colour profile nor comment
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
     return PictureBytes(buffer.getvalue(), *clean.size, turned=turned)

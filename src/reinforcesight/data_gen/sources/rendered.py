@@ -1,4 +1,4 @@
-"""Endless scenes made by ray casting, with exact depth and outlines: the source ``rendered``."""
+"""Source ``rendered``: endless scenes made by ray casting, with exact depth and masks."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from reinforcesight.scene import Camera, Scene
 if TYPE_CHECKING:
     from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
 
-# Share of the objects of a unique kind that are named by it alone ("the chair").
+# Fraction of the objects of a unique kind that are called by the kind alone ("the chair").
 _BARE_NAME_SHARE = 0.4
-# Compression level 3 is twice as fast as the default, and files are a tenth larger.
+# Compression level 3 is twice as fast as the default; files are a tenth larger.
 _PNG_LEVEL = 3
 
 
 class RenderedSource:
     """Rendered pictures of one seed and distribution.
 
-    Scenes are built by the same geometry as those of annotated pictures, from picture, depth, outlines and names. The
-    renderer's 3-D ground truth is not used, so that labels can be checked against it.
+    Scenes are built from picture, depth, masks and names, by the same code as for annotated pictures. The renderer's
+    3-D ground truth is not used, so that labels can be checked against it.
 
     Args:
-        seed: Number of the sequence of scenes.
+        seed: Seed of the sequence of scenes.
         distribution: Training, held-out or shifted scenes.
         size: Picture width and height in pixels.
         options: Contents, camera and appearance.
@@ -63,7 +63,7 @@ class RenderedSource:
         return None
 
     def fingerprint(self) -> str:
-        """Digest of seed, distribution, size, options, and the versions of the libraries that cast the rays."""
+        """Return a digest of seed, distribution, size, options, and the versions of the ray-casting libraries."""
         parts = [
             self.name,
             str(self.seed),
@@ -90,7 +90,7 @@ class RenderedSource:
 def scene_of(rendered: RenderedPicture) -> Scene:
     visible = [item for item in rendered.objects if item.visible_pixels > 0]
     kinds = Counter(item.kind for item in visible)
-    # A separate random stream, so that names don't change with the composition of scenes.
+    # A separate random stream, so that names don't depend on the composition of scenes.
     rng = np.random.default_rng([rendered.seed, rendered.index, 0x6E616D65])
     bare = rng.random(len(rendered.objects)) < _BARE_NAME_SHARE
     height, width = rendered.depth.shape
@@ -123,7 +123,7 @@ def scene_of(rendered: RenderedPicture) -> Scene:
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """A uint8 (H, W, 3) picture as PNG."""
+    """Encode a uint8 (H, W, 3) picture as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
     return buffer.getvalue()
