@@ -1,12 +1,13 @@
-"""The Hugging Face hub: which names are looked up there, and downloads of repositories."""
+"""The Hugging Face hub: which names are looked up there, downloads and uploads of repositories."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from reinforcesight.errors import InputError, require_module
+from reinforcesight.errors import InputError, OutputError, require_module
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Folders that our commands write by default, and usual names of others: no owner on the hub has such a name.
@@ -46,3 +47,46 @@ def download_snapshot(
             where=f"{repository}@{revision or 'main'}",
             fix="check the name and the network, or download it on another machine and give its folder",
         ) from error
+
+
+def push_folder(
+    folder: Path,
+    repository: str,
+    *,
+    kind: Literal["model", "dataset"],
+    private: bool = True,
+    only: Sequence[str] | None = None,
+) -> str:
+    """Upload a folder as one commit; returns the repository's address.
+
+    Args:
+        folder: Holds a ``README.md``; the hub checks its header before it takes the files.
+        repository: ``owner/name``; made if absent.
+        kind: Repository type.
+        private: Whether a new repository is private; an existing one stays as it is.
+        only: Patterns of the files to upload; all by default.
+
+    Raises:
+        MissingDependencyError: huggingface_hub is not installed.
+        OutputError: The card is not valid, or the upload fails. The folder is kept.
+    """
+    hub = require_module("huggingface_hub", extra="train")
+    try:
+        api = hub.HfApi()
+        address = api.create_repo(repository, repo_type=kind, private=private, exist_ok=True)
+        api.upload_folder(
+            folder_path=str(folder),
+            repo_id=repository,
+            repo_type=kind,
+            allow_patterns=None if only is None else list(only),
+            commit_message=f"Upload the {kind} with ReinforceSight",
+        )
+    # What the connection raises depends on the HTTP library of the installed huggingface_hub.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise OutputError(
+            f"the upload failed, all files are in {folder}: {reason}",
+            where=repository,
+            fix="check the connection and log in with: hf auth login; then run the same command, or upload the folder",
+        ) from error
+    return str(address)

@@ -104,6 +104,8 @@ class GenerateConfig(StrictConfig):
     templates: Path | None = Field(None, description="YAML file of question wordings; default: those of the package")
     overwrite: bool = Field(False, description="Replace a data set of another job in the output folder")
     keep_work: bool = Field(False, description="Keep the work files after the data set is finished")
+    push_to_hub: str | None = Field(None, description="Hub repository owner/name to upload the finished data set to")
+    hub_private_repo: bool = Field(True, description="Make a new hub repository private")
     calibration: Path | None = Field(
         None,
         description="calibration.json from reinforcesight calibrate, for photographs with estimated depth",

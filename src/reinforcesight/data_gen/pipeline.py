@@ -24,7 +24,7 @@ from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select
 from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
-from reinforcesight.data_gen.dataset.folder import REJECTIONS, WORK_FOLDER, Job
+from reinforcesight.data_gen.dataset.folder import PUBLIC_FILES, REJECTIONS, WORK_FOLDER, Job
 from reinforcesight.data_gen.dataset.manifest import (
     Manifest,
     build_manifest,
@@ -58,6 +58,7 @@ from reinforcesight.data_gen.scanning.work_files import (
 )
 from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.hub import push_folder
 from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
@@ -97,15 +98,23 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
     Raises:
         ConfigError: The templates file is invalid.
         InputError: The input can't be read, a model can't be loaded, or no question can be asked.
-        OutputError: The folder belongs to another job, or can't be written to. Finished work is kept.
+        OutputError: The folder belongs to another job, or can't be written to, or the upload fails. Finished work is
+            kept.
         MissingDependencyError: A package that the source needs is not installed.
     """
     if config.engine == "ray":
         from reinforcesight.data_gen.scanning.on_ray import ray_cluster
 
         with ray_cluster(config) as fitted:
-            return _run_job(fitted, source)
-    return _run_job(config, source)
+            report = _run_job(fitted, source)
+    else:
+        report = _run_job(config, source)
+    if config.push_to_hub is not None and report.state in ("finished", "already_finished"):
+        address = push_folder(
+            config.output, config.push_to_hub, kind="dataset", private=config.hub_private_repo, only=PUBLIC_FILES
+        )
+        click.echo(f"pushed to {address}")
+    return report
 
 
 def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:

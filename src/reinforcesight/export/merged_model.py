@@ -11,6 +11,7 @@ from typing import Any
 from reinforcesight.errors import InputError, OutputError, require_module
 from reinforcesight.hub import download_snapshot
 from reinforcesight.jobs.files import atomic_folder
+from reinforcesight.hub import push_folder
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import find_source, load_model
@@ -43,7 +44,8 @@ class ExportedModel:
 
     @property
     def lines(self) -> list[str]:
-        return [f"merged model in {self.folder}"]
+        pushed = [] if self.repository is None else [f"pushed to {self.repository}"]
+        return [f"merged model in {self.folder}", *pushed]
 
 
 def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
@@ -71,9 +73,8 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
             loaded.processor.save_pretrained(partial)
         write_model_card(record, partial, base_model=base.base, name=output.resolve().name)
         _share(partial)
-    if push_to_hub is not None:
-        _push(output, push_to_hub)
-    return ExportedModel(output, base.base, push_to_hub)
+    address = None if push_to_hub is None else push_folder(output, push_to_hub, kind="model")
+    return ExportedModel(output, base.base, address)
 
 
 def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
@@ -120,18 +121,3 @@ def _share(folder: Path) -> None:
     os.umask(mask)
     for file in folder.iterdir():
         file.chmod(0o666 & ~mask)
-
-
-def _push(folder: Path, repository: str) -> None:
-    hub = require_module("huggingface_hub", extra="train")
-    try:
-        api = hub.HfApi()
-        api.create_repo(repository, private=True, exist_ok=True)
-        api.upload_folder(folder_path=str(folder), repo_id=repository)
-    except (OSError, ValueError) as error:  # the hub's errors are OSErrors
-        reason = " ".join(str(error).split())[:200]
-        raise OutputError(
-            f"the upload failed, the model is in {folder}: {reason}",
-            where=repository,
-            fix="log in with: hf auth login, then upload the folder",
-        ) from error

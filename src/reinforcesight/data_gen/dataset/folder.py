@@ -26,6 +26,7 @@ CARD = "README.md"
 GALLERY = "gallery.html"
 REMOVED = "removed.jsonl"
 _FILES = (MANIFEST, REJECTIONS, CARD, GALLERY, REMOVED)
+PUBLIC_FILES = (f"{DATA_FOLDER}/*.parquet", *_FILES)  # what is uploaded to a hub
 
 
 @dataclass(frozen=True, slots=True)
