@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError, OutputError, require_module
-from reinforcesight.hub import download_snapshot
+from reinforcesight.hub import download_snapshot, push_folder
 from reinforcesight.jobs.files import atomic_folder
-from reinforcesight.hub import push_folder
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import find_source, load_model
