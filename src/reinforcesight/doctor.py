@@ -41,7 +41,7 @@ CORE = (
 class DoctorConfig(StrictConfig):
     """Settings of ``reinforcesight doctor``."""
 
-    json_output: bool = Field(False, description="Print JSON instead of text.")
+    json_output: bool = Field(False, description="Print JSON instead of text")
 
 
 @dataclass(slots=True)

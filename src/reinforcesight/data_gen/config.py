@@ -46,7 +46,7 @@ class SplitFractions(StrictConfig):
 class GalleryOptions(StrictConfig):
     """Settings of the page ``gallery.html``."""
 
-    samples: int = Field(60, ge=1, description="Number of questions on the page")
+    samples: int = Field(60, ge=1, description="Number of questions in gallery.html")
 
 
 class RayOptions(StrictConfig):
@@ -55,13 +55,13 @@ class RayOptions(StrictConfig):
     RENAMED: ClassVar = {"most_actors": "max_actors"}
 
     address: str | None = Field(
-        None, description="Address of a running cluster: auto or host:port; none: start Ray on this machine"
+        None, description="Address of a running cluster: auto or host:port; default: start Ray on this machine"
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="CPU cores per actor; none: one, or less on a small machine"
+        None, gt=0, description="CPU cores per actor; default: 1, or less on a small machine"
     )
     gpus_per_actor: float | None = Field(
-        None, ge=0, le=8, description="GPUs per actor of a model; none: a third if the cluster has GPUs"
+        None, ge=0, le=8, description="GPUs per actor; default: a third of one if the cluster has GPUs"
     )
     max_actors: int = Field(0, ge=0, description="Maximum number of actors per model; 0: as many as fit")
 
@@ -76,11 +76,11 @@ class GenerateConfig(StrictConfig):
     }
 
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
-        "rendered", description="Source of pictures and scenes"
+        "rendered", description="Where pictures and scenes come from"
     )
-    input: Path | None = Field(None, description="Path or hub name that the source reads; none for rendered")
+    input: Path | None = Field(None, description="Input path or hub name; not used by rendered")
     image_root: Path | None = Field(
-        None, description="Folder of the pictures, if they are not next to the annotation file (annotated)"
+        None, description="Picture folder for --source annotated; default: the folder of the annotation file"
     )
     output: Path = Field(description="Output folder")
     num_samples: int = Field(10_000, ge=1, description="Number of questions")
@@ -90,7 +90,7 @@ class GenerateConfig(StrictConfig):
         "local",
         description="local: worker processes on this machine; ray: Ray Data on one or more machines",
     )
-    shard: str = Field("0/1", description="I/N: scan only every N-th chunk of pictures, starting at chunk I")
+    shard: str = Field("0/1", description="I/N: process only every N-th chunk of pictures, starting at chunk I")
     distribution: Literal["train", "held_out", "shifted"] = Field(
         "train", description="Distribution of rendered scenes"
     )
@@ -101,23 +101,26 @@ class GenerateConfig(StrictConfig):
         description="Maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
     )
     rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
-    templates: Path | None = Field(None, description="YAML file of question wordings; default: those of the package")
-    overwrite: bool = Field(False, description="Replace a data set of another job in the output folder")
+    templates: Path | None = Field(
+        None, description="YAML file with question templates; default: the templates of the package"
+    )
+    overwrite: bool = Field(False, description="Overwrite a data set that was made with other settings")
     keep_work: bool = Field(False, description="Keep the work files after the data set is finished")
     push_to_hub: str | None = Field(None, description="Hub repository owner/name to upload the finished data set to")
     hub_private_repo: bool = Field(True, description="Make a new hub repository private")
     calibration: Path | None = Field(
         None,
-        description="calibration.json from reinforcesight calibrate, for photographs with estimated depth",
+        description="calibration.json written by reinforcesight calibrate; for pictures with estimated depth",
     )
     max_label_error: float = Field(
-        0.01, gt=0, lt=1, description="Maximum share of wrong depth and distance labels (with --calibration)"
+        0.01, gt=0, lt=1, description="Maximum fraction of wrong depth and distance labels (with --calibration)"
     )
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
-        (448, 336), description="Width and height of rendered pictures in pixels (repeat the flag)"
+        (448, 336),
+        description="Width and height of rendered pictures in pixels; pass the flag twice: width, then height",
     )
     forms: dict[Form, float] = Field(
-        default_factory=lambda: dict.fromkeys(Form, 1.0), description="Question forms and their weights"
+        default_factory=lambda: dict.fromkeys(Form, 1.0), description="Question forms and their sampling weights"
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()

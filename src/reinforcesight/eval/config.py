@@ -23,46 +23,52 @@ class VllmConfig(StrictConfig):
     """Arguments of ``vllm.LLM``."""
 
     tensor_parallel_size: int = Field(1, ge=1, description="Number of GPUs for tensor parallelism")
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="Share of each GPU's memory to use")
-    max_model_len: int | None = Field(None, ge=1, description="Maximum length of prompt and answer, in tokens")
-    enforce_eager: bool = Field(False, description="Disable CUDA graphs: slower, but starts sooner")
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="Fraction of each GPU's memory to use")
+    max_model_len: int | None = Field(None, ge=1, description="Maximum length of prompt and answer in tokens")
+    enforce_eager: bool = Field(False, description="Disable CUDA graphs; slower, but starts faster")
 
 
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
 
-    model_path: str | None = Field(None, description="Folder or hub id of a base model, an adapter or a checkpoint")
+    model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
     benchmark: str = Field("cv-bench", description="cv-bench, a folder or file, or owner/name@revision on the hub")
-    output: Path = Field(Path("reports/results.json"), description="Results; answers and report go next to it")
-    protocol: Protocol = Field(Protocol.REASON, description="Ask for reasoning first, or for the letter directly")
+    output: Path = Field(
+        Path("reports/results.json"), description="Path of results.json; answers and report are written next to it"
+    )
+    protocol: Protocol = Field(
+        Protocol.REASON, description="reason: ask for reasoning first; direct: ask for the letter alone"
+    )
     engine: Literal["transformers", "vllm", "replay"] = Field("transformers", description="Inference engine")
-    answers: Path | None = Field(None, description="Logged answers (JSON lines) for --engine replay")
-    batch_size: int = Field(16, ge=1, description="Questions per batch; halved when memory runs out")
+    answers: Path | None = Field(None, description="Logged answers (JSON lines), for --engine replay")
+    batch_size: int = Field(16, ge=1, description="Questions per batch; halved if memory runs out")
     max_new_tokens: int | None = Field(
         None, ge=1, description="Maximum tokens of an answer [default: direct 128, reason 512]"
     )
     tasks: str | None = Field(None, description="Relation,Depth,Distance,Count or all [default: all but Count]")
     split: str = Field("test", description="Split of a data set made by generate")
-    limit: int | None = Field(None, ge=1, description="Number of items to ask, spread over the tasks")
-    blind: bool = Field(False, description="Also ask without the picture")
+    limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
+    blind: bool = Field(False, description="Also evaluate without the picture")
     blind_limit: int | None = Field(
-        None, ge=1, description="Number of items to ask without the picture, spread over the tasks"
+        None, ge=1, description="Maximum number of questions without the picture, spread over the tasks"
     )
-    swap_options: bool = Field(False, description="Also ask with the options in reverse order")
+    swap_options: bool = Field(False, description="Also evaluate with the options in reverse order")
     baseline: Path | None = Field(
-        None, description="results.json of another model for a paired test on the same items"
+        None, description="results.json of another model, for a paired test on the same questions"
     )
-    compare: tuple[Path, ...] = Field((), description="More results.json to show in the report; may be repeated")
+    compare: tuple[Path, ...] = Field(
+        (), description="Further results.json files to show in the report; may be repeated"
+    )
     training_data: Path | None = Field(
         None,
         description="Data set that the model was trained on, whose pictures are searched for in the benchmark "
         "[default: that of the model's record, if it is here]",
     )
-    title: str | None = Field(None, description="Name of this run in the report [default: the model's]")
-    seed: int = Field(0, ge=0, description="Seed of the bootstrap and of --limit")
+    title: str | None = Field(None, description="Title of this model in the report [default: the model's name]")
+    seed: int = Field(0, ge=0, description="Random seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
-    benchmark_revision: str = Field(CV_BENCH_REVISION, description="Commit of CV-Bench on the hub")
-    gallery: int = Field(120, ge=0, description="Wrong and unreadable answers shown in the report")
+    benchmark_revision: str = Field(CV_BENCH_REVISION, description="Commit of the benchmark on the hub")
+    gallery: int = Field(120, ge=0, description="Number of wrong and unreadable answers in the report")
     report: bool = Field(True, description="Write the HTML and Markdown report")
     model: ModelOptions = ModelOptions()
     vllm: VllmConfig = VllmConfig()

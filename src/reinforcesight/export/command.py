@@ -42,14 +42,12 @@ else:
 class ExportConfig(StrictConfig):
     """What is exported, and where to."""
 
-    to: TargetName = Field(description="Target form")
-    dataset: Path | None = Field(
-        None, description="Data set made by generate (data targets; a benchmark for lmms-eval)"
-    )
-    model_path: str | None = Field(None, description="Checkpoint or adapter folder (merged-model)")
-    output: Path = Field(description="Folder to write")
-    split: str = Field("test", description="Split that becomes the benchmark (cv-bench)")
-    push_to_hub: str | None = Field(None, description="Hub repository owner/name to push the merged model to")
+    to: TargetName = Field(description="Target format")
+    dataset: Path | None = Field(None, description="Data set made by generate; with --to lmms-eval: a benchmark")
+    model_path: str | None = Field(None, description="Checkpoint or adapter folder, for merged-model")
+    output: Path = Field(description="Output folder")
+    split: str = Field("test", description="Split to export as the benchmark, for cv-bench")
+    push_to_hub: str | None = Field(None, description="Hub repository owner/name to upload the merged model to")
 
     @model_validator(mode="after")
     def _has_its_input(self) -> ExportConfig:

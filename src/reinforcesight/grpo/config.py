@@ -49,15 +49,15 @@ class DifficultyOptions(StrictConfig):
     """Pass rate of the start model, which decides before training which questions are left out."""
 
     enabled: bool = Field(
-        True, description="Leave out questions that the start model always or never answers correctly"
+        True, description="Leave out questions that the starting model always or never answers correctly"
     )
-    samples: int = Field(8, ge=2, description="Answers sampled for each question")
-    min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Leave out questions with this pass rate or less")
-    max_pass_rate: float = Field(1.0, gt=0, le=1, description="Leave out questions with this pass rate or more")
-    questions: int | None = Field(None, ge=1, description="Rate and train on this many random questions; empty: all")
+    samples: int = Field(8, ge=2, description="Number of sampled answers per question")
+    min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Leave out questions with at most this pass rate")
+    max_pass_rate: float = Field(1.0, gt=0, le=1, description="Leave out questions with at least this pass rate")
+    questions: int | None = Field(None, ge=1, description="Rate and train on this many random questions; null: all")
     batch_size: int = Field(64, ge=1, description="Answers generated together on each device")
     file: Path | None = Field(
-        None, description="File of pass rates, which other runs can use; empty: in the output folder"
+        None, description="File of pass rates that several runs can share; default: in the output folder"
     )
 
     @model_validator(mode="after")
@@ -74,17 +74,19 @@ class ValidationOptions(EvaluationOptions):
     patience: int | None = Field(
         3,
         ge=1,
-        description="Stop after this many validations in a row with accuracy or faithfulness below its best; "
-        "empty: never",
+        description="Stop after this many validations in a row with lower accuracy or faithfulness than the "
+        "best; null: never",
     )
-    tolerance: float = Field(0.02, ge=0, lt=1, description="A value within this of its best does not count as below")
+    tolerance: float = Field(
+        0.02, ge=0, lt=1, description="Ignore a drop below the best value if it is at most this large"
+    )
 
 
 class GroupOptions(StrictConfig):
     """Pages of sampled groups, written during training."""
 
-    every: int = Field(25, ge=0, description="Steps between pages; 0: none")
-    shown: int = Field(4, ge=1, description="Groups on a page")
+    every: int = Field(25, ge=0, description="Write a page of completion groups every N steps; 0: never")
+    shown: int = Field(4, ge=1, description="Number of groups per page")
 
 
 class GrpoConfig(TrainingConfig):
@@ -95,18 +97,20 @@ class GrpoConfig(TrainingConfig):
     counted: ClassVar = "completions"
 
     model_path: str = Field(
-        "models/sft_ckpt", description="Start: base, adapter or merged checkpoint; folder, hub id, or nano"
+        "models/sft_ckpt",
+        description="Model to start from: base, adapter or merged checkpoint; folder, hub id, or nano",
     )
-    output: str = Field("models/grpo_ckpt", description="Folder for the model, its record and checkpoints")
+    output: str = Field("models/grpo_ckpt", description="Output folder for the model, run_record.json and checkpoints")
     permute_options: bool = Field(
-        True, description="From the second epoch on, show the options of a question in another order"
+        True, description="Shuffle the answer options of each question from the second epoch on"
     )
     encode_prompts_once: bool = Field(
         True,
-        description="Encode the prompt of a group once, in sampling and loss; false: with each completion, as TRL",
+        description="Run the forward pass over a group's shared prompt once, in generation and loss; false: "
+        "once per completion, as TRL does",
     )
     resample_rounds: int = Field(
-        2, ge=0, description="Rounds in which a step replaces groups whose rewards are all equal; 0: never"
+        2, ge=0, description="Maximum resampling rounds per step to replace groups with zero reward std; 0: off"
     )
     lora: LoraOptions = Field(default_factory=lambda: LoraOptions(dropout=0.0))
     rewards: RewardConfig = Field(default_factory=RewardConfig)

@@ -28,21 +28,20 @@ if TYPE_CHECKING:
 class AskConfig(StrictConfig):
     """A question, or a file of questions, for a model."""
 
-    image: Path | None = Field(None, description="Picture")
+    image: Path | None = Field(None, description="Picture file")
     question: str | None = Field(None, description="Question; options may follow as (A) ... (B) ...")
     model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
     box: tuple[str, ...] = Field(
         (),
-        description='Box drawn around a named object, "name=x0,y0,x1,y1" in pixels, after EXIF rotation; at most three',
+        description='Draw a box around a named object: "name=x0,y0,x1,y1" in pixels, after EXIF rotation; at '
+        "most three",
     )
     batch: Path | None = Field(
         None,
-        description='JSONL file of {"image": ..., "question": ..., "box": [...]}; prints answers as JSONL',
+        description='JSON lines of {"image": ..., "question": ..., "box": [...]}; answers are printed as JSON lines',
     )
-    image_root: Path | None = Field(
-        None, description="Folder of the batch's pictures; default: the folder of the file"
-    )
-    batch_size: int = Field(8, ge=1, description="Questions generated together")
+    image_root: Path | None = Field(None, description="Picture folder of the batch; default: the folder of the file")
+    batch_size: int = Field(8, ge=1, description="Questions per batch")
     max_new_tokens: int = Field(256, ge=1, description="Maximum number of generated tokens")
     model: ModelOptions = Field(default_factory=ModelOptions)
 

@@ -21,16 +21,23 @@ class ModelOptions(StrictConfig):
 
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Weights' dtype; auto: the checkpoint's on a GPU, float32 on a CPU"
+        "auto", description="dtype of the weights; auto: as stored on a GPU, float32 on a CPU"
     )
-    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="Bitsandbytes quantisation of the base")
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="bitsandbytes quantization of the base model"
+    )
     attn_implementation: str | None = Field(
-        None, description="eager, sdpa, flash_attention_2, ...; default: the model's"
+        None,
+        description="Attention implementation, such as eager, sdpa or flash_attention_2; default: the model's own",
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    min_pixels: int | None = Field(None, ge=1, description="Minimum pixels of a picture; smaller ones are enlarged")
-    max_pixels: int | None = Field(None, ge=1, description="Maximum pixels of a picture; larger ones are shrunk")
-    trust_remote_code: bool = Field(False, description="Run code from the model's repository; needs --revision")
+    device: str = Field("auto", description="Device: auto, cpu, cuda, cuda:1, mps")
+    min_pixels: int | None = Field(
+        None, ge=1, description="Minimum number of pixels of a picture; smaller pictures are upscaled"
+    )
+    max_pixels: int | None = Field(
+        None, ge=1, description="Maximum number of pixels of a picture; larger pictures are downscaled"
+    )
+    trust_remote_code: bool = Field(False, description="Run code from the model's repository; requires --revision")
 
     @model_validator(mode="after")
     def _pixel_bounds_in_order(self) -> ModelOptions:

@@ -87,40 +87,80 @@ class Reason(StrEnum):
 class RelationRules(StrictConfig):
     """Thresholds for claiming a relation; all are ratios, explained in ``docs/relations.md``."""
 
-    min_side: float = Field(0.03, ge=0, description="Minimum box side, as a share of the picture's short side")
-    min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a share of the picture")
-    min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible share of an object")
+    min_side: float = Field(0.03, ge=0, description="Minimum box side, as a fraction of the shorter picture side")
+    min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a fraction of the picture area")
+    min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible fraction of an object")
     contained: float = Field(
-        0.9, gt=0, le=1, description="Share inside another box from which an object is a part of the other"
+        0.9,
+        gt=0,
+        le=1,
+        description="Two objects are not compared if at least this fraction of one box lies inside the other",
     )
-    picture_gap: float = Field(0.7, gt=0, description="Minimum centre distance over the mean box side along the axis")
-    picture_shift: float = Field(0.05, ge=0, description="Minimum centre distance, as a share of the picture")
+    picture_gap: float = Field(
+        0.7,
+        gt=0,
+        description="Left/right, above/below: minimum distance between box centres, divided by the mean box side",
+    )
+    picture_shift: float = Field(
+        0.05,
+        ge=0,
+        description="Left/right, above/below: minimum distance between box centres, as a fraction of the picture side",
+    )
     picture_overlap: float = Field(
-        0.35, ge=0, le=1, description="Maximum overlap along the axis over the shorter side"
+        0.35,
+        ge=0,
+        le=1,
+        description="Left/right, above/below: maximum overlap of the boxes along the axis, divided by the "
+        "shorter side",
     )
-    depth_gap: float = Field(0.18, gt=0, lt=1, description="Minimum relative depth gap: one minus near over far")
-    depth_spreads: float = Field(1.0, ge=0, description="Minimum depth gap in units of the joint spread")
-    max_depth_spread: float = Field(0.2, gt=0, description="Maximum spread of one object over its depth")
-    min_valid_depth: float = Field(0.3, ge=0, le=1, description="Minimum share of the outline with depth")
-    distance_gap: float = Field(0.3, gt=0, lt=1, description="Minimum relative gap of the distances to the anchor")
+    depth_gap: float = Field(
+        0.18, gt=0, lt=1, description="In front/behind: minimum relative gap, 1 - nearer depth / farther depth"
+    )
+    depth_spreads: float = Field(
+        1.0, ge=0, description="In front/behind: minimum depth difference in joint standard deviations"
+    )
+    max_depth_spread: float = Field(
+        0.2, gt=0, description="Maximum standard deviation of an object's depth, divided by its depth"
+    )
+    min_valid_depth: float = Field(
+        0.3, ge=0, le=1, description="Minimum fraction of an object's mask with valid depth"
+    )
+    distance_gap: float = Field(
+        0.3,
+        gt=0,
+        lt=1,
+        description="Closer/farther: minimum relative gap, 1 - shorter distance / longer distance to the anchor",
+    )
     distance_thickness: float = Field(
-        0.8, ge=0, description="Minimum distance gap, first term: over the summed thickness of the objects"
+        0.8,
+        ge=0,
+        description="Closer/farther: the distances must differ by a * summed thickness + b * mean depth; this is a",
     )
-    distance_depth: float = Field(0.08, ge=0, description="Minimum distance gap, second term: over the mean depth")
+    distance_depth: float = Field(
+        0.08,
+        ge=0,
+        description="Closer/farther: the distances must differ by a * summed thickness + b * mean depth; this is b",
+    )
     boxed_depth_spread: float = Field(
-        0.1, gt=0, description="Max_depth_spread where there is no outline and depth is read in a box"
+        0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the box"
     )
     boxed_factor: float = Field(
-        1.25, ge=1, description="Factor on the gaps in depth and distance where an outline is unknown"
+        1.25, ge=1, description="Multiply the minimum depth and distance gaps by this if an object has no mask"
     )
-    truncated_factor: float = Field(1.5, ge=1, description="Factor on the gap where an object is truncated")
+    truncated_factor: float = Field(
+        1.5,
+        ge=1,
+        description="Multiply the minimum depth and distance gaps by this if the picture border cuts an object",
+    )
     min_depth_score: float = Field(
         0.0,
         ge=0,
-        description="Minimum depth gap over all views of the picture (docs/calibration.md); 0: not required",
+        description="In front/behind: minimum score from several views of the picture (docs/calibration.md); 0: off",
     )
     min_distance_score: float = Field(
-        0.0, ge=0, description="Minimum distance gap over all views of the picture; 0: not required"
+        0.0,
+        ge=0,
+        description="Closer/farther: minimum score from several views of the picture (docs/calibration.md); 0: off",
     )
 
 

@@ -35,4 +35,4 @@ class SftConfig(TrainingConfig):
     trainer_section: ClassVar = TrainerSection("trl.trainer.sft_config", "SFTConfig", _DEFAULTS, _REFUSED)
     counted: ClassVar = "questions"
 
-    output: str = Field("models/sft_ckpt", description="Folder for the trained model, its record and checkpoints")
+    output: str = Field("models/sft_ckpt", description="Output folder for the model, run_record.json and checkpoints")

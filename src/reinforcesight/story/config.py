@@ -28,9 +28,9 @@ _NAMES = ", ".join(STAGE_NAMES)
 class ReportOptions(StrictConfig):
     """What the page of the run shows."""
 
-    title: str | None = Field(None, description="Headline; empty: one that says what the numbers say")
-    scenes: int = Field(6, ge=1, le=60, description="Training questions shown with their reasoning")
-    answers: int = Field(12, ge=0, le=120, description="Questions shown with all models' answers")
+    title: str | None = Field(None, description="Title of the report; default: a sentence with the main result")
+    scenes: int = Field(6, ge=1, le=60, description="Number of training questions in the report")
+    answers: int = Field(12, ge=0, le=120, description="Number of questions with the answers of all models")
 
 
 class RunConfig(StrictConfig):
@@ -38,14 +38,14 @@ class RunConfig(StrictConfig):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    output: Path = Field(description="Folder of the run")
+    output: Path = Field(description="Run folder")
     from_stage: str | None = Field(None, alias="from", description=f"Do this stage and those after it again: {_NAMES}")
     until: str | None = Field(None, description=f"Stop after this stage: {_NAMES}")
 
     generate: GenerateConfig
     audit: AuditConfig
     benchmarks: dict[str, GenerateConfig | str] = Field(
-        description="Name to the settings that differ from generate's, or to a benchmark that evaluate knows"
+        description="Benchmarks by name: settings that differ from generate's, or a benchmark that evaluate knows"
     )
     sft: SftConfig
     grpo: GrpoConfig

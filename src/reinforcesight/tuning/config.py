@@ -17,23 +17,25 @@ from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NE
 class LoraOptions(StrictConfig):
     """LoRA adapters."""
 
-    rank: int = Field(32, ge=1, description="Rank of the update to each matrix")
-    alpha: int = Field(64, ge=1, description="The update is scaled by alpha / rank")
-    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the adapter")
+    rank: int = Field(32, ge=1, description="LoRA rank")
+    alpha: int = Field(64, ge=1, description="LoRA alpha; updates are scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1, description="LoRA dropout")
     targets: tuple[str, ...] = Field(
-        (), description="Names of the linear layers; empty: all of train_parts except the output layer"
+        (), description="Target modules by name; empty: all linear layers of train_parts except the output layer"
     )
 
 
 class EvaluationOptions(StrictConfig):
     """Answers generated during training, judged as in the final evaluation."""
 
-    samples: int = Field(256, ge=1, description="Questions from the validation split, the same every time")
-    seed: int = Field(0, ge=0, description="Seed that chooses the questions")
-    max_new_tokens: int = Field(192, ge=1, description="Maximum length of a generated answer in tokens")
+    samples: int = Field(256, ge=1, description="Number of validation questions per evaluation; always the same ones")
+    seed: int = Field(0, ge=0, description="Random seed that selects the validation questions")
+    max_new_tokens: int = Field(192, ge=1, description="Maximum number of generated tokens per answer")
     batch_size: int = Field(16, ge=1, description="Answers generated together on each device")
     patience: int | None = Field(
-        None, ge=1, description="Stop after this many evaluations without a better accuracy; empty: never"
+        None,
+        ge=1,
+        description="Stop after this many evaluations without a better accuracy (early stopping); null: never",
     )
 
 
@@ -44,15 +46,17 @@ class TrainingConfig(StrictConfig):
     trainer_section: ClassVar[TrainerSection]
     counted: ClassVar[str]  # what a batch is made of
 
-    dataset: str = Field(description="Data set folder (or hub id) with the splits train and validation")
+    dataset: str = Field(description="Data set folder or hub id, with the splits train and validation")
     model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
-    output: str = Field("models", description="Folder for the trained model, its record and checkpoints")
-    tuning: Literal["lora", "full"] = Field("lora", description="Train LoRA adapters, or all weights")
-    train_parts: Literal["language", "language+projector", "all"] = Field(
-        "language", description="Trained parts; the vision tower stays frozen unless all"
+    output: str = Field("models", description="Output folder for the model, run_record.json and checkpoints")
+    tuning: Literal["lora", "full"] = Field(
+        "lora", description="lora: train LoRA adapters; full: train all weights of train_parts"
     )
-    seed: int = Field(0, ge=0, description="Seed of initialisation, data order, dropout and sampling")
-    trainer: dict[str, Any] = Field({}, description="Arguments of TRL's config class, by TRL's names")
+    train_parts: Literal["language", "language+projector", "all"] = Field(
+        "language", description="Modules to train; only 'all' trains the vision tower"
+    )
+    seed: int = Field(0, ge=0, description="Random seed of initialisation, data order, dropout and sampling")
+    trainer: dict[str, Any] = Field({}, description="Arguments of TRL's config class, by their TRL names")
     model: ModelOptions = Field(default_factory=ModelOptions)
     lora: LoraOptions = Field(default_factory=LoraOptions)
     evaluation: EvaluationOptions = Field(default_factory=EvaluationOptions)

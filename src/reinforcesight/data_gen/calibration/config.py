@@ -15,18 +15,22 @@ from reinforcesight.relations.kinds import RelationRules
 class CalibrateConfig(StrictConfig):
     """Settings of ``reinforcesight calibrate``."""
 
-    input: Path = Field(description="Pictures with outlines and measured depth, as for generate --source annotated")
-    output: Path = Field(Path("calibration.json"), description="File to write")
+    input: Path = Field(
+        description="Annotated pictures with masks and measured depth, in the format of generate --source annotated"
+    )
+    output: Path = Field(Path("calibration.json"), description="Output file")
     estimates: Literal["model", "stored"] = Field(
         "model",
         description="model: run perception.depth_model; stored: read estimated_depth_file_name of each image",
     )
     camera: Literal["photograph", "given"] = Field(
         "photograph",
-        description="Camera of the estimated positions; photograph: from EXIF or the default field of view, as "
-        "generate takes it for photographs; given: the intrinsics of the annotation file",
+        description="Intrinsics for the estimated positions; photograph: from EXIF or the default field of "
+        "view, as generate uses for photographs; given: from the annotation file",
     )
-    max_label_error: float = Field(0.01, gt=0, lt=1, description="Largest share of wrong labels, for the report")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence of the bounds")
+    max_label_error: float = Field(0.01, gt=0, lt=1, description="Label error rate to report the rules for")
+    confidence: float = Field(
+        0.95, gt=0.5, lt=1, description="Confidence level of the upper bounds on the label error rate"
+    )
     rules: RelationRules = RelationRules()
     perception: PerceptionConfig = PerceptionConfig(depth_views=True)

@@ -31,28 +31,33 @@ class GateRules(StrictConfig):
 
     RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
-    min_score: Share = Field(0.35, description="Minimum score of a detection")
+    min_score: Share = Field(0.35, description="Minimum detection score")
     doubt_score: Share = Field(
         0.2,
-        description="A detection between this and min_score is left out, and its name is no longer unique",
+        description="Detections from this score to min_score are left out, but their name then counts as not unique",
     )
-    same_box: Share = Field(0.6, description="Overlap from which two boxes of one name are the same thing")
-    nested: Share = Field(0.85, description="Share inside another box of its name from which a box is a part")
-    other_name: Share = Field(0.75, description="Overlap from which boxes of two names are the same thing")
+    same_box: Share = Field(0.6, description="Minimum IoU at which two boxes with the same name are one object")
+    nested: Share = Field(
+        0.85,
+        description="A box is dropped if at least this fraction of it lies inside a better box with the same name",
+    )
+    other_name: Share = Field(0.75, description="Minimum IoU at which two boxes with different names are one object")
     name_margin: Share = Field(
-        0.1, description="Minimum lead of a box's score over one of another name on the same thing"
+        0.1,
+        description="If boxes with different names are one object, keep the best only if its score is higher "
+        "by this much",
     )
-    second_overlap: Share = Field(0.5, description="Minimum overlap with the box of a second detector, if any")
-    depth_agreement: Share = Field(
-        0.15, description="Maximum relative difference from the depth of a second depth model, if any"
+    second_overlap: Share = Field(
+        0.5, description="Minimum IoU with a box of the second detector; other boxes are dropped"
     )
-    fills_picture: Share = Field(0.9, description="Maximum share of the picture that one thing covers")
-    min_trace_inside: Share = Field(0.3, description="Minimum share of a phrase's trace inside its box")
-    min_mask_score: Share = Field(0.6, description="Minimum mask quality, as estimated by the segmenter")
-    mask_box: Share = Field(0.6, description="Minimum overlap of a box with the box of its mask")
-    same_mask: Share = Field(0.7, description="Overlap from which two masks are the same thing")
-    min_valid_depth: Share = Field(0.5, description="Minimum share of a picture with a depth reading")
-    max_objects: int = Field(40, ge=1, description="Maximum number of detections in one picture, best first")
+    depth_agreement: Share = Field(0.15, description="Maximum relative difference between the two depth models")
+    fills_picture: Share = Field(0.9, description="Maximum fraction of the picture that one box may cover")
+    min_trace_inside: Share = Field(0.3, description="Minimum fraction of a phrase's mouse trace inside its box")
+    min_mask_score: Share = Field(0.6, description="Minimum mask score, as predicted by the segmentation model")
+    mask_box: Share = Field(0.6, description="Minimum IoU of a box and the bounding box of its mask")
+    same_mask: Share = Field(0.7, description="Minimum IoU at which two masks are one object")
+    min_valid_depth: Share = Field(0.5, description="Minimum fraction of a picture with valid depth")
+    max_objects: int = Field(40, ge=1, description="Maximum number of detections per picture, highest scores first")
 
 
 class PerceptionConfig(StrictConfig):
@@ -60,49 +65,52 @@ class PerceptionConfig(StrictConfig):
 
     depth_model: str | None = Field(
         "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
-        description="Depth model (Depth Anything V2, Depth Pro, DPT, VGGT); none: no depth",
+        description="Depth model (Depth Anything V2, Depth Pro, DPT, VGGT); null: no depth",
     )
     depth_revision: str = Field("main", description="Hub revision of the depth model")
     grounding_model: str = Field(
         "IDEA-Research/grounding-dino-tiny",
-        description="Detector of named things (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
+        description="Object detector (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
     )
     grounding_revision: str = Field("main", description="Hub revision of the detector")
     second_grounding_model: str | None = Field(
         "google/owlv2-base-patch16-ensemble",
-        description="Second detector of another architecture; keep only boxes that both find. none: one detector, "
-        "whose confident mistakes become wrong labels. Default where only grounding_model is given: none",
+        description="Second detector with another architecture; only boxes that both find are kept. null: one "
+        "detector, whose confident mistakes become wrong labels; also the default if only "
+        "grounding_model is given",
     )
     second_grounding_revision: str = Field("main", description="Hub revision of the second detector")
     depth_views: bool = Field(
         False,
-        description="Also estimate depth from the mirror image, a smaller copy and four crops of each picture (seven "
-        "times the cost), so that claims on which they disagree can be left out: see reinforcesight calibrate",
+        description="Also estimate depth from the mirrored picture, a smaller copy and four crops (seven times "
+        "the cost), so that reinforcesight calibrate can leave out claims on which they disagree",
     )
     second_depth_model: str | None = Field(
-        None, description="Second depth model; use depth only where both agree. none: one depth model"
+        None, description="Second depth model; depth is used only where both agree. null: one depth model"
     )
     second_depth_revision: str = Field("main", description="Hub revision of the second depth model")
     segmentation_model: str | None = Field(
-        "facebook/sam2.1-hiera-small", description="Segmenter (SAM 2); none: boxes only"
+        "facebook/sam2.1-hiera-small", description="Segmentation model (SAM 2); null: boxes only"
     )
     segmentation_revision: str = Field("main", description="Hub revision of the segmenter")
     vocabulary: tuple[str, ...] = Field(
-        DEFAULT_VOCABULARY, min_length=1, description="Nouns to look for in pictures without text"
+        DEFAULT_VOCABULARY, min_length=1, description="Class names to detect in pictures that come without text"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 on a CUDA GPU that supports it, float32 elsewhere"
+        "auto", description="auto: bfloat16 on a CUDA GPU that supports it, else float32"
     )
     max_side: int = Field(
         1600,
         ge=64,
-        description="Maximum side in pixels; larger pictures are scaled down, also in the data set",
+        description="Maximum picture side in pixels; larger pictures are downscaled, also in the data set",
     )
-    batch_size: int = Field(4, ge=1, description="Pictures in one call of a model")
-    chunk_size: int = Field(16, ge=1, description="Pictures that go through one model before the next")
+    batch_size: int = Field(4, ge=1, description="Pictures per forward pass")
+    chunk_size: int = Field(
+        16, ge=1, description="Number of pictures to process with one model before switching to the next"
+    )
     keep_loaded: bool = Field(True, description="Keep all models in memory between chunks")
-    cache: Path | None = Field(None, description="Folder of model results; none: not kept after the run")
+    cache: Path | None = Field(None, description="Folder for cached model outputs; null: deleted after the run")
     gates: GateRules = GateRules()
 
     @model_validator(mode="before")

@@ -32,17 +32,17 @@ class ReasoningStyle(StrictConfig):
         0.4,
         ge=0,
         le=1,
-        description="Share of the texts about depth and distance that begin with where each object is "
-        "(only if depth is in metres)",
+        description="Fraction of depth and distance texts that first say where each object is (only with depth "
+        "in metres)",
     )
     letters: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share of the texts that name the letter of each option and end on the right one",
+        description="Fraction of texts that mention the letter of each option and end with the correct letter",
     )
     fixed_wording: bool = Field(
-        False, description="One wording for each statement and no optional sentences, for very small models"
+        False, description="Use one wording per statement and no optional sentences; for very small models"
     )
 
 

@@ -14,26 +14,34 @@ from reinforcesight.data_gen.rendering.palette import COLOURS
 class RenderConfig(StrictConfig):
     """Contents, camera and quality of rendered pictures; ``None`` draws a value at random."""
 
-    objects_min: int = Field(4, ge=1, le=20, description="Minimum number of objects to place in a picture")
-    objects_max: int = Field(7, ge=1, le=20, description="Maximum number of objects to place in a picture")
-    kinds: tuple[str, ...] | None = Field(None, description="Object kinds; default: those that fit the setting")
+    objects_min: int = Field(4, ge=1, le=20, description="Minimum number of objects in a picture")
+    objects_max: int = Field(7, ge=1, le=20, description="Maximum number of objects in a picture")
+    kinds: tuple[str, ...] | None = Field(
+        None, description="Kinds of objects; default: all that suit the scene, indoors or outdoors"
+    )
     colours: tuple[str, ...] | None = Field(None, description="Colour names; default: all")
-    setting: Literal["any", "room", "ground"] = Field("any", description="indoors, outdoors or either")
-    same_kind: float = Field(0.25, ge=0, le=1, description="Probability of repeating a kind in another colour")
-    same_name: float = Field(0.03, ge=0, le=1, description="Probability of repeating both kind and colour")
+    setting: Literal["any", "room", "ground"] = Field("any", description="Scene type: indoors, outdoors or either")
+    same_kind: float = Field(
+        0.25, ge=0, le=1, description="Probability that an object repeats the kind of another one, in another colour"
+    )
+    same_name: float = Field(
+        0.03, ge=0, le=1, description="Probability that an object repeats both kind and colour of another one"
+    )
     min_extent: float = Field(
-        0.07, gt=0, lt=0.5, description="Smallest extent of an object, as a share of the picture width"
+        0.07, gt=0, lt=0.5, description="Minimum size of an object, as a fraction of the picture width"
     )
     furnishing: int | None = Field(
-        None, ge=0, le=8, description="Maximum number of shelves and of pedestals or brick walls"
+        None, ge=0, le=8, description="Maximum number of shelves, and also of pedestals and brick walls together"
     )
-    shadows: bool = Field(True, description="Cast shadows")
-    antialias: int = Field(2, ge=1, le=4, description="Samples along each side of an edge pixel; 1: no smoothing")
+    shadows: bool = Field(True, description="Render shadows")
+    antialias: int = Field(2, ge=1, le=4, description="Supersampling factor at edges; 1: off")
     height: float | None = Field(None, gt=0.2, le=3.0, description="Camera height in metres")
-    pitch: float | None = Field(None, ge=-30, le=60, description="Camera pitch in degrees; positive looks down")
+    pitch: float | None = Field(None, ge=-30, le=60, description="Camera pitch in degrees; positive values look down")
     roll: float | None = Field(None, ge=-45, le=45, description="Camera roll in degrees")
     field_of_view: float | None = Field(None, ge=20, le=110, description="Horizontal field of view in degrees")
-    wall_fills_view: bool = Field(False, description="A near wall is the whole background and no floor is in view")
+    wall_fills_view: bool = Field(
+        False, description="Fill the background with a near wall, so that no floor is visible"
+    )
 
     @field_validator("kinds", "colours")
     @classmethod

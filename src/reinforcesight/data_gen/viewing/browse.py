@@ -13,12 +13,12 @@ from reinforcesight.data_gen.viewing.server import ServedConfig
 class BrowseConfig(ServedConfig):
     """Settings of ``reinforcesight browse``."""
 
-    dataset: Annotated[Path, Field(description="Folder of the data set, as made by generate")]
+    dataset: Annotated[Path, Field(description="Data set folder, as written by generate")]
     results: Annotated[
-        tuple[Path, ...], Field(description="Show a model's answers: results.jsonl of evaluate; may be repeated")
+        tuple[Path, ...], Field(description="results.jsonl of evaluate, to show a model's answers; may be repeated")
     ] = ()
     remove_excluded: Annotated[
-        bool, Field(description="Serve no page, but remove the rows that were excluded on it from the data set")
+        bool, Field(description="Delete the rows that were excluded in the browser from the data set, then exit")
     ] = False
 
 

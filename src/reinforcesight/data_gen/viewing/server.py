@@ -34,10 +34,10 @@ _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 class ServedConfig(StrictConfig):
     """Where a page is served."""
 
-    port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0 takes a free one")] = 8765
-    host: Annotated[str, Field(description="Address to listen on; other machines can't reach the default one")] = (
-        "127.0.0.1"
-    )
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0: any free port")] = 8765
+    host: Annotated[
+        str, Field(description="Address to listen on; the default is reachable from this machine only")
+    ] = "127.0.0.1"
     open_browser: Annotated[bool, Field(description="Open the page in the web browser")] = False
 
 

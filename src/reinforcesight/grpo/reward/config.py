@@ -29,21 +29,25 @@ class Gate(StrEnum):
 class RewardWeights(StrictConfig):
     """Weight of each part in the total."""
 
-    accuracy: Annotated[Weight, Field(description="The judge reads the right letter")] = 1.0
-    format: Annotated[Weight, Field(description="Exactly the required blocks")] = 0.1
-    qualitative: Annotated[Weight, Field(description="No numbers in the reasoning")] = 0.1
-    grounded: Annotated[Weight, Field(description="Claims of the reasoning agree with the scene")] = 0.3
-    consistent: Annotated[Weight, Field(description="The answer follows from the reasoning's claims")] = 0.2
-    over_length: Annotated[Weight, Field(description="Penalty for long reasoning")] = 0.3
-    repetition: Annotated[Weight, Field(description="Penalty for repeated word sequences")] = 0.3
+    accuracy: Annotated[Weight, Field(description="Weight of the reward for the right answer")] = 1.0
+    format: Annotated[
+        Weight, Field(description="Weight of the reward for exactly one reasoning block and one answer block")
+    ] = 0.1
+    qualitative: Annotated[Weight, Field(description="Weight of the reward for reasoning without numbers")] = 0.1
+    grounded: Annotated[Weight, Field(description="Weight of the reward for claims that agree with the scene")] = 0.3
+    consistent: Annotated[
+        Weight, Field(description="Weight of the reward for an answer that follows from the reasoning's claims")
+    ] = 0.2
+    over_length: Annotated[Weight, Field(description="Weight of the penalty for long reasoning")] = 0.3
+    repetition: Annotated[Weight, Field(description="Weight of the penalty for repeated n-grams")] = 0.3
 
 
 class RewardConfig(StrictConfig):
     """Settings of the reward; ``docs/rewards.md`` gives the formulae and the reasons."""
 
     weights: RewardWeights = RewardWeights()
-    gate: Annotated[Gate, Field(description="What must hold before the answer counts")] = Gate.REASONING
-    thinking: Annotated[bool, Field(description="Require a reasoning block; off: an answer block alone")] = True
+    gate: Annotated[Gate, Field(description="Condition for the accuracy reward (docs/rewards.md)")] = Gate.REASONING
+    thinking: Annotated[bool, Field(description="Require a reasoning block; false: an answer block alone")] = True
     opened: Annotated[
         bool,
         Field(
@@ -51,23 +55,29 @@ class RewardConfig(StrictConfig):
             "<think>; grpo finds this out itself"
         ),
     ] = False
-    max_claims: Annotated[int, Field(ge=1, description="Supported claims that count towards grounding")] = 1
-    soft_words: Annotated[int, Field(ge=1, description="Words of reasoning without a penalty")] = 120
+    max_claims: Annotated[
+        int, Field(ge=1, description="Number of supported claims that give the full grounding reward")
+    ] = 1
+    soft_words: Annotated[int, Field(ge=1, description="Words of reasoning from which the length penalty starts")] = (
+        120
+    )
     max_words: Annotated[
         int,
-        Field(ge=2, description="Words of reasoning with the full penalty; no answer counts from here on"),
+        Field(
+            ge=2, description="Words of reasoning from which the length penalty is full and the answer gets no reward"
+        ),
     ] = 240
-    ngram: Annotated[int, Field(ge=2, description="Words in a sequence that counts as repeated")] = 4
+    ngram: Annotated[int, Field(ge=2, description="n-gram size in words, for the repetition penalty")] = 4
     repetition_allowed: Annotated[
-        float, Field(ge=0, lt=1, description="Share of repeated sequences without a penalty")
+        float, Field(ge=0, lt=1, description="Fraction of repeated n-grams from which the penalty starts")
     ] = 0.2
     repetition_limit: Annotated[
-        float, Field(gt=0, le=1, description="Share of repeated sequences from which no answer counts")
+        float, Field(gt=0, le=1, description="Fraction of repeated n-grams from which the answer gets no reward")
     ] = 0.4
-    max_answer_words: Annotated[int, Field(ge=1, description="Maximum words in the answer block")] = 20
-    rules: Annotated[
-        RelationRules, Field(description="Margins by which the scene supports or contradicts a claim")
-    ] = RelationRules()
+    max_answer_words: Annotated[int, Field(ge=1, description="Maximum number of words in the answer block")] = 20
+    rules: Annotated[RelationRules, Field(description="Margins for checking claims against the scene")] = (
+        RelationRules()
+    )
 
     @field_validator("gate", mode="before")
     @classmethod
