@@ -1,1 +1,1 @@
-"""How strict the rules must be for a wanted label error, measured on pictures whose depth is known."""
+"""Measure how strict the rules must be for a requested label error, on pictures with known depth."""

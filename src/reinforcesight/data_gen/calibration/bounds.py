@@ -1,13 +1,13 @@
-"""Upper bounds on the share of wrong claims, and the least strict threshold whose bound is low enough.
+"""Bound the fraction of wrong claims, and find the least strict threshold whose upper bound is low enough.
 
-The claims of one picture are not independent: where a depth estimate fails, it fails for many pairs at once. So the
-bound is that of Korn and Graubard (1998) for clustered samples: the exact binomial bound (Clopper-Pearson) of an
-effective number of claims, which is the number of claims over the design effect.
+The claims of one picture are not independent: if a depth estimate fails, it fails for many pairs at once. So we use
+the bound of Korn and Graubard (1998) for clustered samples: the exact binomial bound (Clopper-Pearson) for an
+effective number of claims, which is the number of claims divided by the design effect.
 
-The threshold is chosen by sequences of tests from strict to loose (learn then test, arXiv:2110.01052). Each starts at a
-share of claims that is fixed beforehand and ends before the first test that fails; the loosest threshold that passed is
-taken. There are three starts, since the strictest claims are few and need not be the best, and each sequence tests at a
-third of the error level (Bonferroni), so that the choice as a whole holds with the wanted confidence.
+The threshold is chosen by sequences of tests from strict to loose (learn then test, arXiv:2110.01052). Each sequence
+starts at a predefined fraction of the claims and ends before the first test that fails; the loosest threshold that
+passed is used. There are three starts, since the strictest claims are few and may not be the best. Each sequence tests
+at a third of the error level (Bonferroni), so that the choice as a whole has the requested confidence.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from scipy import stats
 from reinforcesight.arrays import BoolArray, FloatArray
 from reinforcesight.config import StrictConfig
 
-# Tests of the sequence: thresholds that keep these shares of the claims of the default rules, strict to loose.
+# Thresholds that keep these fractions of the default rules' claims, from strict to loose; each one is a test.
 _SHARES = np.linspace(0.05, 1.0, 96)
-# Where the sequences start.
+# Fractions at which the sequences of tests start.
 _STARTS = (0.3, 0.5, 0.7)
 
 
 class Step(StrictConfig):
-    """One threshold and what was measured there: a row of an axis's table in ``calibration.json``.
+    """Measurements at one threshold: a row of an axis's table in ``calibration.json``.
 
     Attributes:
-        threshold: Least score of a claim that is kept.
-        kept: Claims kept.
-        share: The same as a share of the claims of the default rules.
-        wrong: Wrong claims among them.
-        upper: Upper bound on the share of wrong claims.
+        threshold: Minimum score of kept claims.
+        kept: Number of kept claims.
+        share: Kept claims as a fraction of the default rules' claims.
+        wrong: Number of wrong claims among the kept ones.
+        upper: Upper bound on the fraction of wrong claims.
     """
 
     threshold: float
@@ -48,10 +48,10 @@ class Step(StrictConfig):
 
 
 def design_effect(wrong: FloatArray, claims: FloatArray) -> float:
-    """How much wider the clustering by picture makes the spread of the share of wrong claims, at least 1.
+    """Return the factor by which clustering by picture increases the variance of the wrong fraction, at least 1.
 
-    Variance of the ratio estimator over pictures, divided by the variance of as many independent claims; ``wrong`` and
-    ``claims`` are counts by picture, (P,).
+    It is the variance of the ratio estimator over pictures divided by the variance of as many independent claims;
+    ``wrong`` and ``claims`` are counts by picture, (P,).
     """
     total, used = float(claims.sum()), int((claims > 0).sum())
     share = float(wrong.sum()) / total if total else 0.0
@@ -63,7 +63,7 @@ def design_effect(wrong: FloatArray, claims: FloatArray) -> float:
 
 
 def effective_claims(claims: FloatArray, *, effect: float, confidence: float) -> float:
-    """How many independent claims tell as much as these, for claims by picture (P,)."""
+    """Return the number of independent claims with the same information, for counts of claims by picture, (P,)."""
     total, pictures = float(claims.sum()), int((claims > 0).sum())
     if pictures < 2:
         return 0.0
@@ -74,7 +74,7 @@ def effective_claims(claims: FloatArray, *, effect: float, confidence: float) ->
 
 
 def upper_bound(wrong: FloatArray, claims: FloatArray, *, effect: float, confidence: float) -> float:
-    """One-sided upper bound on the share of wrong claims, from counts by picture, (P,), and the design effect."""
+    """Return a one-sided upper bound on the fraction of wrong claims; counts are by picture, (P,)."""
     effective = effective_claims(claims, effect=effect, confidence=confidence)
     share = float(wrong.sum()) / max(float(claims.sum()), 1.0)
     found = effective * share
@@ -86,13 +86,13 @@ def upper_bound(wrong: FloatArray, claims: FloatArray, *, effect: float, confide
 def steps_of(
     score: npt.ArrayLike, wrong: npt.ArrayLike, picture: npt.ArrayLike, *, confidence: float = 0.95
 ) -> list[Step]:
-    """Thresholds from strict to loose with what was measured at each; the last one keeps all claims.
+    """Return thresholds from strict to loose with the measurements at each; the last one keeps all claims.
 
     Args:
-        score: How sure a claim is, (N,); larger is surer.
-        wrong: Whether it is wrong, (N,).
-        picture: The claim's picture, (N,); any ids.
-        confidence: Of the choice of a threshold as a whole; each bound is at the level that this needs.
+        score: Confidence score of each claim, (N,); larger means more certain.
+        wrong: Whether each claim is wrong, (N,).
+        picture: Id of each claim's picture, (N,).
+        confidence: Confidence of the choice of a threshold as a whole; the level of each bound follows from it.
     """
     scores, is_wrong = np.asarray(score, dtype=np.float64), np.asarray(wrong, dtype=bool)
     if scores.size == 0:
@@ -103,7 +103,7 @@ def steps_of(
     def by_picture(chosen: BoolArray) -> FloatArray:
         return np.bincount(number[chosen], minlength=pictures).astype(np.float64)
 
-    # Few wrong claims say little about how they cluster, so all of them decide on the design effect.
+    # Few wrong claims say little about clustering, so the design effect is computed from all claims.
     effect = design_effect(by_picture(is_wrong), by_picture(np.ones(scores.size, dtype=bool)))
     each = 1.0 - (1.0 - confidence) / len(_STARTS)
     steps: list[Step] = []
@@ -118,10 +118,10 @@ def steps_of(
 
 
 def least_strict(steps: Sequence[Step], max_error: float) -> Step | None:
-    """The loosest step that passes: its bound, and that of every step since its sequence's start, is low enough.
+    """Return the loosest step that passes: its bound, and all bounds since its sequence's start, are low enough.
 
     Returns:
-        ``None`` where no threshold is good enough: too few pictures, or too many mistakes.
+        ``None`` if no threshold is good enough: too few pictures, or too many wrong claims.
     """
     best: Step | None = None
     for start in _STARTS:

@@ -1,4 +1,4 @@
-"""Claims that the rules make from an estimated depth, each compared with the measured depth of the same picture."""
+"""Compare the claims that the rules make from estimated depth with the measured depth of the same picture."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from reinforcesight.scene import Camera
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPicture:
-    """One picture with both depths.
+    """Picture with measured and estimated depth.
 
     Attributes:
-        detections: Objects, best with outlines.
-        measured: True z, (H, W), in the unit of ``true_camera``; zero where there is no reading.
+        detections: Objects, preferably with masks.
+        measured: True z, (H, W), in the unit of ``true_camera``; 0 means no value.
         true_camera: Intrinsics of the measured depth, pixels.
-        estimated: The model's z, (H, W).
-        views: The same from other views of the picture.
-        camera: The camera that the estimated positions are computed with; ``None`` takes the default field of view.
+        estimated: Estimated z, (H, W).
+        views: Estimated z from other views of the picture, each (H, W).
+        camera: Camera for the estimated positions; ``None``: default field of view.
     """
 
     name: str
@@ -50,13 +50,13 @@ class MeasuredPicture:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Claims along one axis, N of them.
+    """N claims along one axis.
 
     Attributes:
-        picture: Name of the claim's picture, (N,).
-        score: How sure the rules are (:func:`~reinforcesight.relations.compare.depth_score`), (N,).
-        wrong: The measured depth says the opposite, bool (N,).
-        unknown: Claims that the measured depth can't decide; they are not among the N.
+        picture: Name of each claim's picture, (N,).
+        score: Confidence score of each claim (:func:`~reinforcesight.relations.compare.depth_score`), (N,).
+        wrong: Whether the measured depth says the opposite, bool (N,).
+        unknown: Number of claims that the measured depth can't decide; they are not among the N.
     """
 
     picture: npt.NDArray[np.str_]
@@ -66,7 +66,6 @@ class Claims:
 
     @staticmethod
     def joined(parts: Sequence[Claims]) -> Claims:
-        """The claims of several pictures."""
         if not parts:
             return Claims(np.array([], dtype=np.str_), np.array([]), np.array([], dtype=bool), 0)
         return Claims(
@@ -78,10 +77,10 @@ class Claims:
 
 
 def claims_of(pictures: Iterable[MeasuredPicture], rules: RelationRules) -> dict[Axis, Claims]:
-    """All claims about depth and distance that the rules make of these pictures.
+    """Return all claims about depth and distance that the rules make for these pictures.
 
-    Names don't matter: each object counts as marked by a box. The same pair is counted once, not in both directions.
-    A claim is wrong where the measured depths (or distances between centres) are in the other order.
+    Names don't matter, since each object counts as marked by a box. Each pair counts once, not in both directions. A
+    claim is wrong if the measured depths (or distances between centres) have the opposite order.
     """
     found: dict[Axis, list[Claims]] = {Axis.DEPTH: [], Axis.DISTANCE: []}
     for picture in pictures:
@@ -92,7 +91,7 @@ def claims_of(pictures: Iterable[MeasuredPicture], rules: RelationRules) -> dict
 
 
 def _tables(picture: MeasuredPicture) -> tuple[ObjectTable, ObjectTable]:
-    """The picture's objects as the measured depth has them, and as the estimate has them."""
+    """Return the picture's objects with measured depth, and with estimated depth."""
     build = partial(
         build_scene,
         width=picture.width,
@@ -126,7 +125,7 @@ def _distance_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: Re
 
 
 def _triples(count: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Every pair (i < j) with every third object as anchor."""
+    """Return every pair (i < j) with every third object as anchor."""
     i, j = np.triu_indices(count, k=1)
     i, j, k = (np.repeat(i, count), np.repeat(j, count), np.tile(np.arange(count), len(i)))
     keep = (k != i) & (k != j)

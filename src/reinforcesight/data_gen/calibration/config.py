@@ -1,4 +1,4 @@
-"""Settings of ``reinforcesight calibrate``. Imports fast: the command line reads it."""
+"""Settings of ``reinforcesight calibrate``. This module imports fast, since the command line reads it."""
 
 from __future__ import annotations
 

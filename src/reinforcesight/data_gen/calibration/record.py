@@ -1,4 +1,4 @@
-"""``calibration.json``: what was measured at each threshold, and the rules that a wanted label error needs."""
+"""``calibration.json``: measurements at each threshold, and the rules for a requested label error."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.relations.kinds import Axis, RelationRules
 
 _SCHEMA = 1
-# A score that no claim reaches: the axis is not asked about.
+# Score that no claim reaches, so that the axis is not asked about.
 _NEVER = 1e9
 _RULE_OF = {Axis.DEPTH: "min_depth_score", Axis.DISTANCE: "min_distance_score"}
 
 
 class AxisRecord(StrictConfig):
-    """What was measured along one axis.
+    """Measurements along one axis.
 
     Attributes:
-        claims: Claims that the default rules make.
-        wrong: Wrong ones among them.
-        undecided: Claims that the measured depth could not decide; they are in neither count.
-        steps: From strict to loose.
+        claims: Number of claims that the default rules make.
+        wrong: Number of wrong claims among them.
+        undecided: Number of claims that the measured depth can't decide; the other two counts exclude them.
+        steps: Thresholds, from strict to loose.
     """
 
     claims: int
@@ -38,15 +38,15 @@ class AxisRecord(StrictConfig):
 
 
 class Calibration(StrictConfig):
-    """The content of ``calibration.json``.
+    """Contents of ``calibration.json``.
 
     Attributes:
-        pictures: How many could be used.
-        skipped: How many could not, by reason.
-        depth_model: The estimator, with every setting that decides its result.
-        views: Whether several views of each picture were looked at.
-        rules: The rules that were calibrated, apart from the two scores.
-        axes: Table by axis, ``depth`` and ``distance``.
+        pictures: Number of pictures used.
+        skipped: Number of pictures skipped, by reason.
+        depth_model: Identity of the estimator, with every setting that decides its result.
+        views: Whether several views of each picture were used.
+        rules: Calibrated rules, without ``min_depth_score`` and ``min_distance_score``.
+        axes: Measurements for the axes ``depth`` and ``distance``.
     """
 
     schema_version: int = _SCHEMA
@@ -64,7 +64,7 @@ class Calibration(StrictConfig):
         """Read a file that ``calibrate`` wrote.
 
         Raises:
-            InputError: It is not such a file.
+            InputError: The file can't be read or is not a calibration.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -80,12 +80,12 @@ class Calibration(StrictConfig):
             ) from error
 
     def rules_for(self, max_error: float, rules: RelationRules) -> tuple[RelationRules, dict[str, Any]]:
-        """Rules strict enough for a label error, and what the data set's card says of them.
+        """Return rules strict enough for a label error, and a statement about them for the data set's card.
 
-        An axis whose error can't be bounded so low is left out: its threshold is one that no claim reaches.
+        An axis whose error can't be bounded by ``max_error`` gets a threshold that no claim reaches.
 
         Raises:
-            ConfigError: The rules are not those that were calibrated, or neither axis can be kept.
+            ConfigError: The rules differ from the calibrated rules, or no axis can be kept.
         """
         plain = dict.fromkeys(_RULE_OF.values(), 0.0)
         if rules.model_copy(update=plain) != self.rules.model_copy(update=plain):
@@ -104,7 +104,7 @@ class Calibration(StrictConfig):
         }
         for axis, record in self.axes.items():
             step = record.step_for(max_error)
-            # Zero switches the rule off, and a threshold at or below zero asks for less than agreement.
+            # 0 disables the rule, and a threshold of at most 0 would not even require agreement.
             update[_RULE_OF[axis]] = _NEVER if step is None else max(step.threshold, 1e-9)
             statement["axes"][axis.value] = (
                 None if step is None else {"upper": step.upper, "kept": step.share, "claims": step.kept}

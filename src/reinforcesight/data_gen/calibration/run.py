@@ -1,4 +1,4 @@
-"""``reinforcesight calibrate``: measure how often labels from an estimated depth are wrong, by strictness."""
+"""``reinforcesight calibrate``: measure how often labels from estimated depth are wrong, by strictness."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
     """Measure, write ``calibration.json`` and print the tables; ``depth`` replaces the estimator of ``perception``.
 
     Raises:
-        InputError: No picture has outlines, measured depth and an estimate; or a model can't be loaded.
+        InputError: No picture has masks, measured depth and an estimate; or a model can't be loaded.
         OutputError: The file can't be written.
     """
     source = AnnotatedSource(config.input)
@@ -72,7 +72,7 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
 
 
 class _Reader:
-    """Pictures with both depths, one at a time, and the count of those that lack one."""
+    """Reads pictures with measured and estimated depth, one at a time, and counts the pictures without them."""
 
     def __init__(self, config: CalibrateConfig, source: AnnotatedSource, depth: DepthEstimator | None) -> None:
         self.config, self.source = config, source
@@ -119,7 +119,7 @@ class _Reader:
         )
 
     def _camera(self, found: AnnotatedPicture, estimate: DepthPrediction) -> Camera | None:
-        """The camera that generate would take for this picture."""
+        """Return the camera that ``generate`` would use for this picture."""
         width, height = found.picture.width, found.picture.height
         if self.config.camera == "given":
             return found.camera

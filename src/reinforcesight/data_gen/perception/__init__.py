@@ -1,1 +1,1 @@
-"""From depth and outlines to objects in the camera frame."""
+"""Find objects, masks and depth in pictures, and compute positions in the camera frame."""

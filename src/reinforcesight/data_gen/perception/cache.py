@@ -1,7 +1,7 @@
-"""Results of model calls on disk, under a digest of picture, model and settings.
+"""Store results of model calls on disk, under a digest of picture, model and settings.
 
-One compressed ``.npz`` for each result, without pickle. Files are written atomically; a damaged one counts as absent.
-Nothing is removed: the folder may be deleted at any time, and results are computed again.
+Each result is one compressed ``.npz`` without pickle. Files are written atomically; a damaged file counts as absent.
+Nothing is removed: the folder may be deleted at any time, and results are then computed again.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from reinforcesight.data_gen.perception.protocols import (
 )
 from reinforcesight.jobs.files import atomic_file
 
-_FORMAT = 1  # to be raised when the meaning of a stored result changes
+_FORMAT = 1  # increase it when the meaning of a stored result changes
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 def result_key(stage: str, picture: bytes, identity: str, inputs: object = None) -> str:
-    """Digest of everything that decides a result: stage, encoded picture, model, and its other inputs (JSON-able)."""
+    """Return a digest of all that decides a result: stage, encoded picture, model, other inputs (JSON values)."""
     text = json.dumps([_FORMAT, stage, sha256(picture).hexdigest(), identity, inputs], sort_keys=True)
     return sha256(text.encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ResultCache:
-    """A folder of results. Several processes may share it: equal keys have equal content."""
+    """Folder of results. Several processes may share it, since equal keys have equal content."""
 
     folder: Path
 
@@ -47,7 +47,7 @@ class ResultCache:
         return self.folder / stage / key[:2] / f"{key}.npz"
 
     def read(self, stage: str, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
-        """A result, or ``None`` where there is none or it can't be read."""
+        """Read a result; return ``None`` if there is none or it can't be read."""
         try:
             with np.load(self.path(stage, key), allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
@@ -71,7 +71,7 @@ def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def unpack_depth(arrays: Arrays) -> DepthPrediction:
-    """The reverse of :func:`pack_depth`; KeyError or ValueError where the arrays are not such a result."""
+    """Reverse :func:`pack_depth`; raise KeyError or ValueError if the arrays are not such a result."""
     kinds: dict[str, DepthKind] = {"metric": "metric", "scale": "scale", "inverse": "inverse"}
     kind = str(arrays["kind"])
     if kind not in kinds:
@@ -95,7 +95,7 @@ def pack_boxes(result: Sequence[GroundedBox]) -> dict[str, npt.NDArray[np.generi
 
 
 def unpack_boxes(arrays: Arrays) -> list[GroundedBox]:
-    """The reverse of :func:`pack_boxes`; KeyError or ValueError where the arrays are not such a result."""
+    """Reverse :func:`pack_boxes`; raise KeyError or ValueError if the arrays are not such a result."""
     boxes = np.asarray(arrays["boxes"], dtype=np.float64)
     # Older stored results have no points.
     absent = np.full((len(boxes), 2), math.nan)
@@ -123,7 +123,7 @@ def pack_masks(result: Sequence[SegmentedMask]) -> dict[str, npt.NDArray[np.gene
 
 
 def unpack_masks(arrays: Arrays) -> list[SegmentedMask]:
-    """The reverse of :func:`pack_masks`; KeyError or ValueError where the arrays are not such a result."""
+    """Reverse :func:`pack_masks`; raise KeyError or ValueError if the arrays are not such a result."""
     shape = tuple(int(side) for side in np.asarray(arrays["shape"]))
     bits = np.unpackbits(np.asarray(arrays["bits"], dtype=np.uint8), count=int(np.prod(shape)))
     masks = bits.astype(bool).reshape(shape)

@@ -1,4 +1,4 @@
-"""Intrinsics of a photograph from the focal length in its EXIF block."""
+"""Compute a photograph's intrinsics from the focal length in its EXIF block."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ _Tag = ExifTags.Base
 # EXIF 2.32, tag FocalPlaneResolutionUnit: inch, centimetre; millimetre and micrometre are common extensions.
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
-# Fields of view along the long side outside these limits are taken for mistakes.
+# A field of view along the long side outside these limits counts as an error.
 MIN_FOV_DEGREES, MAX_FOV_DEGREES = 4.0, 125.0
-_ASPECT_TOLERANCE = 0.02  # beyond it the picture was cropped and has another field of view than the lens
+_ASPECT_TOLERANCE = 0.02  # above it, the picture was cropped and has another field of view than the lens
 
 
 def camera_from_exif(data: bytes, width: int, height: int) -> Camera | None:
-    """Intrinsics from a picture file's bytes, or ``None`` where EXIF does not give them.
+    """Return intrinsics from a picture file's bytes, or ``None`` if EXIF does not contain them.
 
-    Read are the 35 mm equivalent (over the diagonal, as CIPA DCG-001 defines it), or else the focal length in
-    millimetres with the resolution of the focal plane. The principal point is the middle. A picture with another
-    aspect than EXIF records was cropped: ``None``.
-
-    ``width`` and ``height`` are those of the upright picture.
+    The function reads the 35 mm equivalent (along the diagonal, as CIPA DCG-001 defines it), or else the focal length
+    in millimetres with the resolution of the focal plane. The principal point is the picture centre. A picture with
+    another aspect ratio than in EXIF was cropped: ``None``. ``width`` and ``height`` are those of the upright picture.
     """
     try:
         with opened(data) as image:
@@ -53,7 +51,7 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
         resolution = _positive(tags.get(_Tag.FocalPlaneXResolution))
         unit = _positive(tags.get(_Tag.FocalPlaneResolutionUnit)) or 2
         if millimetres and resolution and recorded_long and unit in _MM_PER_UNIT:
-            # The resolution is that of the picture as taken; it may have been scaled since.
+            # The resolution refers to the picture as taken, which may have been resized since.
             focal = millimetres / _MM_PER_UNIT[int(unit)] * resolution * long_side / recorded_long
     if focal is None:
         return None
@@ -64,7 +62,7 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
 
 
 def _positive(value: object) -> float | None:
-    """A finite number above zero, or ``None``. EXIF may hold anything, also rationals with a denominator of zero."""
+    """Return a finite number above zero, or ``None``. EXIF may contain anything, such as rationals over zero."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     try:

@@ -1,4 +1,4 @@
-"""Settings of perception: models, thresholds, and where results are stored."""
+"""Settings of perception: models, thresholds, and storage of results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reinforcesight.config import StrictConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-# What to look for in pictures without text: things that are usually separate and completely visible. Of nouns that
-# detectors confuse (mug and cup, sofa and couch) there is only one.
+# Objects to search for in pictures without text: objects that are usually separate and completely visible. Of nouns
+# that detectors confuse (mug and cup, sofa and couch), the list has only one.
 DEFAULT_VOCABULARY: tuple[str, ...] = (
     *("person", "dog", "cat", "bird", "horse", "cow", "sheep"),
     *("car", "bus", "truck", "train", "bicycle", "motorcycle", "boat"),
@@ -27,7 +27,7 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 
 
 class GateRules(StrictConfig):
-    """Thresholds for detections: scores, and overlaps (IoU) or shares from zero to one."""
+    """Thresholds for detections: scores, overlaps (IoU) and fractions, from 0 to 1."""
 
     RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
@@ -61,7 +61,7 @@ class GateRules(StrictConfig):
 
 
 class PerceptionConfig(StrictConfig):
-    """Models and settings. Models are hub ids or local folders; weights are read from safetensors only."""
+    """Models and settings. Models are hub ids or local folders; weights are read only from safetensors."""
 
     depth_model: str | None = Field(
         "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
@@ -116,7 +116,7 @@ class PerceptionConfig(StrictConfig):
     @model_validator(mode="before")
     @classmethod
     def _second_goes_with_first(cls, values: Any) -> Any:
-        """The default second detector belongs to the default first one; another one may be of the same kind."""
+        """Remove the default second detector if another first detector is set, since both might be of one kind."""
         if isinstance(values, Mapping) and "grounding_model" in values:
             return {"second_grounding_model": None, **values}
         return values

@@ -1,4 +1,4 @@
-"""Depth maps: whether one can be used, where two models agree, and the map at the size of its picture."""
+"""Check depth maps, compare the maps of two models, and resize maps to their picture."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction
 from reinforcesight.data_gen.source import Skipped
 
-# Relative models give inverse depth with an unknown offset: only its order is known. To compare it with the margins,
-# the farthest part of the picture is assumed to be this many times as far as the nearest.
+# Relative models give inverse depth with unknown offset, so only its order is known. To apply margins to it, the
+# farthest part of the picture is assumed to be this many times as far as the nearest.
 _FAR_OVER_NEAR = 4.0
-_FLAT_DEPTH = 1.02  # farthest over nearest depth of a picture, below which the map holds no depth
+_FLAT_DEPTH = 1.02  # ratio of farthest to nearest depth below which a map counts as flat
 _FIT_ROUNDS = 4
-_MIN_FIT = 64  # pixels with a reading in both maps
+_MIN_FIT = 64  # minimum number of pixels with a value in both maps
 
 
 def depth_fault(values: Float32Array, kind: DepthKind, rules: GateRules) -> Skipped | None:
-    """Why a depth map can't be used, or ``None``."""
+    """Return the reason why a depth map can't be used, or ``None``."""
     valid = _has_reading(values, kind)
     share = float(valid.mean()) if valid.size else 0.0
     if share < rules.min_valid_depth:
@@ -32,11 +32,11 @@ def depth_fault(values: Float32Array, kind: DepthKind, rules: GateRules) -> Skip
 def agreeing_depth(
     first: Float32Array, first_kind: DepthKind, second: Float32Array, second_kind: DepthKind, rules: GateRules
 ) -> tuple[BoolArray | None, Skipped | None]:
-    """Where two depth maps of one picture agree, bool (H, W), or why they can't be compared.
+    """Return where two depth maps of one picture agree, bool (H, W), or the reason why they can't be compared.
 
-    The second map is fitted to the first by its scale (inverse depth: scale and shift; least squares, repeated on the
-    better half). Two depths agree where their ratio is within ``depth_agreement``; inverse depths, whose ratios mean
-    nothing, where they differ by less than that share of the picture's range.
+    The second map is fitted to the first: a scale, or for inverse depth scale and shift, by least squares repeated on
+    the better half of the pixels. Two depths agree if their ratio is within ``depth_agreement``. Inverse depths have
+    no meaningful ratios; they agree if they differ by less than that fraction of the picture's range.
     """
     both = _has_reading(first, first_kind) & _has_reading(second, second_kind)
     if int(both.sum()) < _MIN_FIT:
@@ -64,7 +64,7 @@ def _has_reading(values: Float32Array, kind: DepthKind) -> BoolArray:
 
 
 def _closeness(values: Float32Array, kind: DepthKind) -> FloatArray:
-    """Inverse depth up to scale (and, for relative maps, shift)."""
+    """Return inverse depth up to scale (and, for relative maps, shift)."""
     if kind == "inverse":
         return values.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -72,7 +72,7 @@ def _closeness(values: Float32Array, kind: DepthKind) -> FloatArray:
 
 
 def _robust_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Slope and offset of y over x by least squares, repeated on the half of the points that is nearest the line."""
+    """Fit slope and offset of y over x by least squares, repeated on the half of the points nearest to the line."""
     chosen = np.ones(x.size, dtype=bool)
     slope, offset = 0.0, float(np.median(y))
     for _ in range(_FIT_ROUNDS):
@@ -88,10 +88,9 @@ def _robust_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
 
 
 def depth_in_scene_units(inverse: Float32Array) -> Float32Array:
-    """Depth with the order of an affine-invariant inverse depth: 1 at the nearest part of the picture.
+    """Convert affine-invariant inverse depth to depth with the same order; the nearest part of the picture gets 1.
 
-    The central 96 % of the values span :data:`_FAR_OVER_NEAR`, which is an assumption. Values that are not finite give
-    no depth (zero).
+    The central 96 % of the values are assumed to span :data:`_FAR_OVER_NEAR`. Non-finite values become 0 (no depth).
     """
     finite = np.isfinite(inverse)
     low, high = np.percentile(inverse[finite], (2, 98))
@@ -103,10 +102,10 @@ def depth_in_scene_units(inverse: Float32Array) -> Float32Array:
 
 
 def fitted_reading(depth: DepthPrediction, width: int, height: int) -> Float32Array:
-    """A prediction at the picture's size, of its own kind; NaN or zero where there is no reading."""
+    """Resize a prediction to the picture's size without changing its kind; pixels without a value are NaN or 0."""
     if depth.kind != "inverse":
         return fitted_depth(depth.values, width, height)
-    # Of inverse depth any finite value counts: it is moved above zero for the resizing.
+    # Every finite value of inverse depth is valid, so values are shifted above zero before resizing.
     finite = np.isfinite(depth.values)
     low = float(depth.values[finite].min()) if finite.any() else 0.0
     raised = fitted_depth(np.where(finite, depth.values - low + 1.0, 0.0).astype(np.float32), width, height)
@@ -114,7 +113,7 @@ def fitted_reading(depth: DepthPrediction, width: int, height: int) -> Float32Ar
 
 
 def fitted_depth(values: Float32Array, width: int, height: int) -> Float32Array:
-    """A depth map at the picture's size; pixels next to one without a reading get none (zero)."""
+    """Resize a depth map to the picture's size; pixels next to a pixel without a value become 0."""
     if values.shape == (height, width):
         return values
     valid = np.isfinite(values) & (values > 0)

@@ -1,8 +1,8 @@
-"""Depth of several views of one picture: where the views disagree, the estimate can't be trusted.
+"""Estimate depth from several views of a picture: if the views disagree, the estimate can't be trusted.
 
-An estimator that is right about two objects is right about them in the mirror image too, in a smaller copy of the
-picture and in its quarters. Measured on real rooms, the least gap over such views tells wrong claims from right ones
-far better than the gap in one view (docs/calibration.md).
+An estimator that is right about two objects is also right in the mirror image, in a downscaled copy and in crops.
+Measured on real rooms, the smallest gap over these views separates wrong from correct claims far better than the gap
+in one view (docs/calibration.md).
 """
 
 from __future__ import annotations
@@ -16,35 +16,33 @@ from PIL import Image
 from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.perception.protocols import DepthEstimator, DepthPrediction, Picture
 
-# Part of an estimator's identity, and so of the keys of stored results: raise it when the views change.
+# Part of an estimator's identity and so of the cache keys; increase it when the views change.
 _VERSION = 1
-_SMALLER = 0.8  # side of the smaller copy, as a share of the picture's
-_CROP = 0.75  # side of a crop, likewise; four of them cover the picture and overlap
+_SMALLER = 0.8  # side of the downscaled copy, as a fraction of the picture's
+_CROP = 0.75  # side of a crop, as a fraction of the picture's; four crops cover the picture and overlap
 
 
 @dataclass(frozen=True, slots=True)
 class MultiViewDepth:
-    """A depth estimator that also looks at the mirror image, a smaller copy and four crops of each picture.
+    """Depth estimator that also runs on the mirror image, a downscaled copy and four crops of each picture.
 
-    The depth itself stays that of the picture as it is. The other three maps are in ``DepthPrediction.views``, brought
-    back to the picture's frame. One picture costs seven.
+    It returns the depth of the original picture. ``DepthPrediction.views`` holds three more maps (mirror image,
+    downscaled copy, merged crops) in the original picture's frame. Each picture needs seven forward passes.
     """
 
     estimator: DepthEstimator
 
     @property
     def identity(self) -> str:
-        """That of the estimator, and the views."""
         return f"{self.estimator.identity} views-{_VERSION}"
 
     def release(self) -> None:
-        """Give the estimator's memory back."""
         self.estimator.release()
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]:
-        """One depth map a picture, with the maps of its other views.
+        """Return one depth map per picture, with the maps of its other views.
 
-        A relative ("inverse") estimate has no views: its values can't be compared from view to view.
+        Relative ("inverse") estimates get no views, because their values can't be compared between views.
         """
         plain = self.estimator.estimate(pictures)
         if any(prediction.kind == "inverse" for prediction in plain):
@@ -74,12 +72,12 @@ def _resized(values: Float32Array, width: int, height: int) -> Float32Array:
 
 
 def _border(side: int) -> int:
-    """Pixels that a smaller copy is padded by on each side, so that it has the picture's side again."""
+    """Return the padding per side, in pixels, that brings a downscaled copy back to the picture's size."""
     return round(side * (1.0 - _SMALLER) / 2.0)
 
 
 def _padded(picture: Picture) -> Picture:
-    """A smaller copy of the picture, with its own reflection around it up to the picture's size."""
+    """Downscale a picture and pad it to its original size with its own reflection."""
     height, width = picture.shape[:2]
     x, y = _border(width), _border(height)
     small = np.asarray(Image.fromarray(picture).resize((width - 2 * x, height - 2 * y), Image.Resampling.BILINEAR))
@@ -87,14 +85,13 @@ def _padded(picture: Picture) -> Picture:
 
 
 def _middle(values: Float32Array, width: int, height: int) -> Float32Array:
-    """The depth of the smaller copy, without its border, at the picture's size."""
+    """Remove the border from the depth of the downscaled copy, and resize the rest to the picture's size."""
     whole = _resized(values, width, height)
     x, y = _border(width), _border(height)
     return _resized(whole[y : height - y, x : width - x], width, height)
 
 
 def _crops(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """The four corner crops, xyxy."""
     w, h = round(width * _CROP), round(height * _CROP)
     return [(x, y, x + w, y + h) for y in (0, height - h) for x in (0, width - w)]
 
@@ -102,9 +99,9 @@ def _crops(width: int, height: int) -> list[tuple[int, int, int, int]]:
 def _joined(
     reference: Float32Array, parts: Sequence[Float32Array], boxes: Sequence[tuple[int, int, int, int]]
 ) -> Float32Array:
-    """The mean of the crops' depths, each brought to the reference's scale by the ratio of the medians.
+    """Return the mean of the crops' depths, each scaled to the reference by the ratio of the medians.
 
-    A crop looks nearer to a model that has learnt one field of view; only its order and its ratios count.
+    To a model trained with one field of view, a crop looks nearer; only order and ratios are meaningful.
     """
     total = np.zeros(reference.shape, dtype=np.float64)
     count = np.zeros(reference.shape, dtype=np.int64)

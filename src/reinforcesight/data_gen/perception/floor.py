@@ -1,7 +1,7 @@
-"""RANSAC for a floor plane that is accepted only where it is plausible.
+"""Find a floor plane by RANSAC, and accept it only if it is plausible.
 
-The plane is only recorded, and gives the direction of gravity. It never moves a point or changes an answer: VQASynth
-takes any large plane for the floor, and by that exchanges front and behind (docs/vqasynth.md).
+The plane is only recorded; it gives the direction of gravity. It never moves a point or changes an answer: VQASynth
+treats any large plane as the floor, which swaps front and behind (docs/vqasynth.md).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from reinforcesight.arrays import FloatArray
 from reinforcesight.scene import Floor
 
 _MAX_TILT_DEGREES = 50.0  # between the plane's normal and the picture's upward direction (pitch and roll)
-_MIN_SUPPORT = 0.15  # share of the background points on the plane
-_MAX_BELOW = 0.08  # share of the background points beneath it: a table top has the floor beneath
-_TOLERANCE = 0.015  # half thickness of the plane over the median distance of the points
+_MIN_SUPPORT = 0.15  # minimum fraction of the background points on the plane
+_MAX_BELOW = 0.08  # maximum fraction of the background points beneath it: a table top has the floor beneath
+_TOLERANCE = 0.015  # half the plane's thickness, divided by the median distance of the points
 _HYPOTHESES = 192
 
 
 def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
-    """Look for a floor among background points (N, 3) in the camera frame (y down).
+    """Search for a floor among background points (N, 3) in the camera frame (y down).
 
     A plane is a floor if its normal points up within 50 degrees, the camera is above it, its points lie below the
-    optical centre along the normal, at least 15 % of the points support it, and at most 8 % lie beneath it.
-    The same points and seed give the same plane.
+    optical centre along the normal, at least 15 % of the points support it, and at most 8 % lie beneath it. The same
+    points and seed give the same plane.
     """
     if len(points) < 50:
         return Floor(found=False, reason="too few background points with depth")
@@ -58,7 +58,7 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
 
 
 def _refine(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> tuple[FloatArray, float]:
-    """Least squares on the supporting points, twice."""
+    """Refine a plane by least squares on its supporting points, twice."""
     for _ in range(2):
         inliers = points[np.abs(points @ normal + offset) <= tolerance]
         if len(inliers) < 3:

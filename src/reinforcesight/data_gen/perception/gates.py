@@ -1,7 +1,7 @@
-"""Which detections are trusted. Everything else is left out with a reason that is counted.
+"""Decide which detections are trusted, and count a reason for each one that is left out.
 
-A duplicate can be left out safely. But if a thing that may be in the picture is left out, its name is no longer unique:
-"the chair" is ambiguous next to a chair that the detector was not sure of. ``Gated.unseen`` holds such names.
+A duplicate can be left out safely. But if another object that may be in the picture is left out, its name is no longer
+unique: "the chair" is ambiguous next to an uncertain chair. ``Gated.unseen`` holds such names.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pictures.boxes import box_area, box_of, box_overlap, contained
 from reinforcesight.pictures.drawing import Box
 
-# Where a pointer was while a phrase was spoken: (x, y) as shares of the picture.
+# Pointer positions while a phrase was spoken: (x, y) as fractions of the picture.
 Trace = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A noun phrase to look for in a picture, and where the speaker pointed, one trace for each mention."""
+    """Noun phrase to search for in a picture, with one pointer trace per mention."""
 
     phrase: str
     category: str | None = None
@@ -36,7 +36,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A detection that passed all gates so far."""
+    """Detection that passed all gates so far."""
 
     name: str
     category: str | None
@@ -47,14 +47,14 @@ class Found:
 
 @dataclass(slots=True)
 class Gated:
-    """What passed, what was left out, and the names of things that may be in the picture without having passed."""
+    """Accepted and skipped detections, and names of objects that may be in the picture but were not accepted."""
 
     found: list[Found]
     skipped: list[Skipped]
     unseen: list[str]
 
     def drop(self, item: Found, reason: str, detail: str, *, in_picture: bool) -> None:
-        """Leave a detection out; ``in_picture``: its thing may be in the picture."""
+        """Leave a detection out; ``in_picture``: its object may still be in the picture."""
         box = [round(v, 1) for v in item.box]
         self.skipped.append(Skipped(reason, f"{item.name!r} at {box}, score {item.score:.2f}: {detail}"))
         if in_picture:
@@ -70,7 +70,7 @@ class Gated:
 def gate_boxes(
     boxes: Sequence[GroundedBox], queries: Sequence[Query], *, width: int, height: int, rules: GateRules
 ) -> Gated:
-    """Boxes with a sufficient score, one for each thing, best first; phrases are positions in ``queries``."""
+    """Keep boxes with a sufficient score, one per object, best first; their phrases are indices into ``queries``."""
     gated = Gated([], [], [])
     kept: list[tuple[Found, Query]] = []
     doubtful: list[Found] = []
@@ -107,7 +107,7 @@ def gate_boxes(
 
 
 def _same_thing(weak: Found, sure: Found, rules: GateRules) -> bool:
-    """Whether a box with a low score is a second box on a thing that passed."""
+    """Return whether a low-score box covers the same object as an accepted box."""
     overlap = box_overlap(weak.box, sure.box)
     one_name = canonical_words(weak.name) == canonical_words(sure.name)
     sure_name = sure.score - weak.score >= rules.name_margin and overlap >= rules.other_name
@@ -121,10 +121,10 @@ def boxes_of_points(
     queries: Sequence[Query],
     rules: GateRules,
 ) -> tuple[list[GroundedBox], Gated]:
-    """Replace the points among ``boxes`` by the boxes of their outlines, ``masks``, in the same order.
+    """Replace the points among ``boxes`` by the boxes of their ``masks``, which are in the same order.
 
     Returns:
-        Boxes only; and the points that were left out, since their outline is empty or has a low score.
+        Boxes only; and the points that were left out, because their mask is empty or has a low score.
     """
     made = iter(masks)
     kept: list[GroundedBox] = []
@@ -145,7 +145,7 @@ def boxes_of_points(
 
 
 def _one_box_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
-    """Without duplicates, parts and groups among boxes of one name; ``kept``: best first."""
+    """Remove duplicates, parts and groups among boxes with the same name; ``kept`` is sorted best first."""
     result: list[tuple[Found, Query]] = []
     for item, query in kept:
         words = canonical_words(item.name)
@@ -160,7 +160,7 @@ def _one_box_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRule
 
 
 def _one_name_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
-    """Without second names of the same thing, and without things whose best name does not lead clearly."""
+    """Keep one name per object, and remove objects whose best name has no clear lead over another name."""
     result: list[tuple[Found, Query]] = []
     unsure: list[Found] = []
     for item, query in kept:
@@ -179,7 +179,7 @@ def _one_name_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRul
 
 
 def may_be_one_name(first: str, second: str) -> bool:
-    """Whether two names may be of one thing: the same words, or one ends in the other ("red chair", "chair")."""
+    """Return whether two names may mean the same object: equal, or one ends in the other ("red chair", "chair")."""
     short, long = sorted((canonical_words(first), canonical_words(second)), key=len)
     return bool(short) and long[-len(short) :] == short
 
@@ -187,7 +187,10 @@ def may_be_one_name(first: str, second: str) -> bool:
 def visited_share(
     box: Box, traces: Sequence[Trace], *, width: int, height: int, padding: float = 0.05
 ) -> float | None:
-    """Largest share of one mention's trace points in a box (padded by a share of the picture); ``None``: no traces."""
+    """Return the largest fraction of a trace's points inside a box; ``None`` without traces.
+
+    ``padding`` enlarges the box on each side, as a fraction of the picture.
+    """
     if not traces:
         return None
     x0, y0 = box[0] / width - padding, box[1] / height - padding
@@ -196,11 +199,11 @@ def visited_share(
 
 
 def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules) -> Gated:
-    """Detections that a second detector confirms. Errors that both detectors make are not found.
+    """Keep the detections that a second detector confirms. Errors that both detectors make are not found.
 
-    A detection is confirmed if the second detector's best box on the thing (overlap of at least ``second_overlap``, or
-    a point inside) has the same name. Good boxes of the second detector that match no detection are things that may be
-    in the picture: their names are no longer unique.
+    A detection is confirmed if the second detector's best box on the object (IoU of at least ``second_overlap``, or a
+    point inside) has the same name. High-score boxes of the second detector that match no detection may be objects in
+    the picture, so their names are no longer unique.
     """
     result = Gated([], list(gated.skipped), list(gated.unseen))
     seen = [item for item in second if item.score >= rules.doubt_score and not np.isnan(item.box).any()]
@@ -221,7 +224,7 @@ def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence
     for number, other in enumerate(seen):
         if number not in explained and other.score >= rules.min_score:
             result.unseen.append(queries[other.phrase].phrase)
-    # A phrase with an unreadable answer may be anywhere.
+    # If the answer for a phrase is unreadable, its object may be anywhere.
     result.unseen.extend(queries[item.phrase].phrase for item in second if np.isnan(item.box).any())
     return result
 
@@ -234,7 +237,7 @@ def _same_place(box: Box, other: GroundedBox, least: float) -> bool:
 
 
 def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -> Gated:
-    """Detections whose outline has a sufficient score and agrees with the box, each with its mask."""
+    """Keep the detections whose mask has a sufficient score and agrees with the box, and add the mask."""
     result = Gated([], list(gated.skipped), list(gated.unseen))
     for item, made in zip(gated.found, masks, strict=True):
         if not made.mask.any():
@@ -261,7 +264,7 @@ def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Foun
 
 
 def gate_names(gated: Gated) -> Gated:
-    """Without things whose name only seems unique because another thing of that name was left out."""
+    """Remove objects whose name seems unique only because another object with that name was left out."""
     result = Gated(list(gated.found), list(gated.skipped), list(gated.unseen))
     while result.found and result.unseen:
         names = [item.name for item in result.found]
@@ -281,10 +284,10 @@ def gate_names(gated: Gated) -> Gated:
 
 
 def _clipped(box: Box, width: int, height: int) -> Box | None:
-    """The part of a box inside the picture, to a thousandth of a pixel; ``None``: less than a pixel is left."""
+    """Clip a box to the picture, rounded to 0.001 pixel; return ``None`` if less than a pixel remains."""
     if not all(np.isfinite(box)):
         return None
-    # Floats only: an int would give another cache key than the same number read back.
+    # Floats only: an int would give another cache key than the same number after reading.
     x0, y0 = round(max(float(box[0]), 0.0), 3), round(max(float(box[1]), 0.0), 3)
     x1, y1 = round(min(float(box[2]), float(width)), 3), round(min(float(box[3]), float(height)), 3)
     return (x0, y0, x1, y1) if x1 - x0 >= 1 and y1 - y0 >= 1 else None

@@ -1,7 +1,7 @@
-"""From depth and outlines to objects with robust depth and position in the camera frame.
+"""Compute robust depth and position of objects in the camera frame from depth maps and masks.
 
-The centre of pixel (column c, row r) is at (c + 0.5, r + 0.5); the default principal point is at W / 2, H / 2. Depth is
-z along the optical axis; zero, negative, infinite and NaN mean "no reading".
+The centre of pixel (column c, row r) is at (c + 0.5, r + 0.5); the default principal point is at W / 2, H / 2. Depth
+is z along the optical axis; zero, negative, infinite and NaN mean "no value".
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from reinforcesight.data_gen.perception.floor import find_floor
 from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
-# Along the long side a phone's main camera has 65 to 75 degrees, a normal lens 55: a value between these.
+# Along the long side, a phone's main camera has 65 to 75 degrees and a normal lens 55: a value in between.
 _DEFAULT_FOV_DEGREES = 60.0
-# How far the centre is behind the median visible point, in units of the thickness (measured at that point, so slightly
-# too small): 0.95 for a ball, 1.1 for a box seen face-on, less for things seen from above.
+# Distance of the centre behind the median visible point, in units of the thickness (measured at that point, so
+# slightly too small): 0.95 for a ball, 1.1 for a box seen face-on, less for objects seen from above.
 CENTRE_BEHIND_SURFACE = 0.8
-_SHARED_BOX_REST = 0.35  # minimum share of a box that must remain without the part that a larger box covers
-_SHARED_BOX_COVER = 0.25  # share of a box covered by another box from which its depth may be the other's ...
+_SHARED_BOX_REST = 0.35  # minimum fraction of a box that must remain without the part that a larger box covers
+_SHARED_BOX_COVER = 0.25  # the depth may belong to another box that covers at least this fraction ...
 _SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is below this
-_SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
-_SURFACE_SAMPLES = 200  # points kept for the distance between two surfaces
+_SAMPLES = 4096  # maximum number of pixels used per object; more do not change the quantiles
+_SURFACE_SAMPLES = 200  # maximum number of points used for the distance between two surfaces
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An annotated or detected object before its depth is known; see SceneObject for what is not listed.
+    """Annotated or detected object before its depth is known; see SceneObject for other fields.
 
     Attributes:
-        mask: Visible outline, bool (H, W), or ``None`` where there is only the box.
-        truncated: Cut by the border; ``None``: decided by whether the box touches it.
+        mask: Visible pixels, bool (H, W), or ``None`` if only the box is known.
+        truncated: Whether the border cuts the object; ``None``: decided by whether the box touches the border.
     """
 
     id: int | str
@@ -53,13 +53,13 @@ class Detection:
 
 
 def default_camera(width: int, height: int) -> Camera:
-    """Intrinsics for an unknown lens: 60 degrees along the long side, centred, square pixels."""
+    """Return intrinsics for an unknown lens: 60 degrees along the long side, centred, square pixels."""
     focal = max(width, height) / 2.0 / math.tan(math.radians(_DEFAULT_FOV_DEGREES) / 2.0)
     return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="default")
 
 
 def unproject(columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera) -> FloatArray:
-    """Camera-frame points (N, 3) from integer pixel columns and rows (N,) and depth z (N,)."""
+    """Return camera-frame points (N, 3) for integer pixel columns and rows (N,) and depth z (N,)."""
     z = np.asarray(depth, dtype=np.float64)
     x = (np.asarray(columns, dtype=np.float64) + 0.5 - camera.cx) / camera.fx * z
     y = (np.asarray(rows, dtype=np.float64) + 0.5 - camera.cy) / camera.fy * z
@@ -67,7 +67,7 @@ def unproject(columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike,
 
 
 def valid_depth(depth: Float32Array) -> BoolArray:
-    """Where a depth map has a reading, bool (H, W)."""
+    """Return which pixels of a depth map have a value, bool (H, W)."""
     with np.errstate(invalid="ignore"):
         return np.isfinite(depth) & (depth > 0)
 
@@ -83,17 +83,17 @@ def build_scene(
     look_for_floor: bool = True,
     depth_views: Sequence[Float32Array] = (),
 ) -> Scene:
-    """A scene from detections and, if there is one, a depth map.
+    """Build a scene from detections and an optional depth map.
 
     Args:
-        width: Pixels.
-        height: Pixels.
-        detections: The objects, each box inside the picture.
-        depth: z per pixel, (H, W) as the picture.
-        camera: ``None``: :func:`default_camera`, which is recorded.
-        depth_unit: "m" by default where there is depth.
-        look_for_floor: Record a floor plane. No answer depends on it.
-        depth_views: Depth of the same picture, estimated from other views of it, each (H, W).
+        width: Picture width, pixels.
+        height: Picture height, pixels.
+        detections: Objects, with boxes inside the picture.
+        depth: z per pixel, (H, W) of the picture.
+        camera: Intrinsics; ``None``: :func:`default_camera`. They are stored in the scene.
+        depth_unit: Unit of depth; "m" by default.
+        look_for_floor: Whether to search for a floor plane, which is only recorded.
+        depth_views: Depth of the picture, estimated from other views of it, each (H, W).
 
     Raises:
         ValueError: The depth map has another size than the picture, or a box is invalid.
@@ -148,7 +148,7 @@ def _solid_object(
     camera: Camera,
     views: Sequence[Float32Array] = (),
 ) -> tuple[SceneObject, FloatArray | None]:
-    """An object with depth and position, and its surface points (N, 3), if any."""
+    """Return an object with depth and position, and its surface points (N, 3), if any."""
     height, width = depth.shape
     flat = _flat_object(d, width, height)
     outline, (top, left) = _own_pixels(d, all_detections, width, height)
@@ -156,7 +156,7 @@ def _solid_object(
     if rows.size == 0:
         return flat, None
     if rows.size > _SAMPLES:
-        # Evenly spaced in raster order: deterministic.
+        # Evenly spaced in raster order, so that the choice is deterministic.
         pick = np.linspace(0, rows.size - 1, _SAMPLES).astype(np.int64)
         rows, columns = rows[pick], columns[pick]
     rows, columns = rows + top, columns + left
@@ -188,7 +188,7 @@ def _solid_object(
         }
     )
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
-    # Without outliers on the outline, which would make any two surfaces touch.
+    # Remove outliers at the mask's border, which would make any two surfaces touch.
     near = np.abs(z[keep] - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
     return item, points[keep][near]
 
@@ -196,7 +196,7 @@ def _solid_object(
 def _view_depths(
     views: Sequence[Float32Array], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
 ) -> tuple[float, ...]:
-    """Median depth of an object's pixels in each view; nothing where a view has no reading there."""
+    """Return the median depth of an object's pixels in each view; empty if a view has no value there."""
     medians = []
     for view in views:
         z = view[rows, columns]
@@ -207,7 +207,7 @@ def _view_depths(
 
 
 def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
-    """Mark objects without outline whose depth may be that of an object which covers their box."""
+    """Mark objects without a mask whose depth may belong to another object whose box covers much of theirs."""
 
     def other_owner(item: SceneObject) -> int | str | None:
         if item.masked or item.depth is None:
@@ -227,13 +227,13 @@ def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...
 def _own_pixels(
     d: Detection, all_detections: Sequence[Detection], width: int, height: int
 ) -> tuple[BoolArray, tuple[int, int]]:
-    """The pixels that belong to an object, as a crop and the crop's (row, column) in the picture."""
+    """Return the pixels that belong to an object, as a crop, and the crop's (row, column) in the picture."""
     x0, y0, x1, y1 = d.box
     left, top = max(int(x0), 0), max(int(y0), 0)
     right, bottom = min(math.ceil(x1), width), min(math.ceil(y1), height)
     if d.mask is not None:
         return eroded(d.mask[top:bottom, left:right]), (top, left)
-    # Without an outline: the inner part of the box, without the smaller boxes in it.
+    # Without a mask: the inner part of the box, without the smaller boxes in it.
     inner = np.zeros((bottom - top, right - left), dtype=bool)
     margin_y, margin_x = int(0.15 * inner.shape[0]), int(0.15 * inner.shape[1])
     inner[margin_y : inner.shape[0] - margin_y, margin_x : inner.shape[1] - margin_x] = True
@@ -247,17 +247,17 @@ def _own_pixels(
             r0, r1 = max(int(oy0) - top, 0), max(math.ceil(oy1) - top, 0)
             c0, c1 = max(int(ox0) - left, 0), max(math.ceil(ox1) - left, 0)
             rest[r0:r1, c0:c1] = False
-            # Pixels that a larger box shares may belong to either: left out if enough remains (a cup on a table has
-            # no pixels outside the table's box).
+            # Pixels inside a larger box may belong to either object, so they are left out if enough others remain (a
+            # cup on a table has no pixels outside the table's box).
             if not larger or rest.sum() >= _SHARED_BOX_REST * inner.sum():
                 inner = rest
     return inner, (top, left)
 
 
 def eroded(mask: BoolArray) -> BoolArray:
-    """A mask without its rim, where depth maps mix object and background; the whole mask if too little remains.
+    """Return a mask without its border, where depth maps mix object and background; a small mask is not changed.
 
-    The rim is about a twentieth of the object's size, from one to four pixels.
+    The border is about a twentieth of the object's size wide, from one to four pixels.
     """
     count = int(mask.sum())
     steps = int(np.clip(round(0.05 * math.sqrt(count)), 1, 4))
@@ -269,11 +269,11 @@ def eroded(mask: BoolArray) -> BoolArray:
 
 
 def _foreground(z: FloatArray) -> BoolArray:
-    """Which readings in a box belong to the object in front, bool (N,).
+    """Return which depth values in a box belong to the object in front, bool (N,).
 
-    A box also holds background. If the depths form two clear layers (Otsu's threshold on log depth, means at least
-    15 % apart), the nearer one is the object, if it has from half to 98 % of the readings; otherwise all are kept, and
-    the large spread prevents claims about depth.
+    A box also contains background. If the depths form two clear layers (Otsu's threshold on log depth, means at least
+    15 % apart) and the nearer layer has from half to 98 % of the values, the nearer layer is the object. Otherwise all
+    values are kept, and their large spread prevents claims about depth.
     """
     chosen = np.ones(z.size, dtype=bool)
     for _ in range(2):
@@ -292,7 +292,7 @@ def _foreground(z: FloatArray) -> BoolArray:
 
 
 def _otsu(values: FloatArray) -> float:
-    """Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
+    """Return Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
     counts, edges = np.histogram(values, bins=64)
     middles = (edges[:-1] + edges[1:]) / 2.0
     below = np.cumsum(counts)
@@ -306,7 +306,7 @@ def _otsu(values: FloatArray) -> float:
 def _surface_distances(
     clouds: Sequence[FloatArray | None],
 ) -> tuple[tuple[float | None, ...], ...]:
-    """Least distance between every two clouds, as a symmetric table; ``None`` where a cloud is missing."""
+    """Return the smallest distance between each two point clouds, a symmetric table; ``None`` for a missing cloud."""
     trees = [cKDTree(cloud) if cloud is not None and len(cloud) else None for cloud in clouds]
     count = len(clouds)
     table: list[list[float | None]] = [[None] * count for _ in range(count)]
@@ -317,14 +317,14 @@ def _surface_distances(
             tree, cloud = trees[i], clouds[j]
             if tree is None or cloud is None or trees[j] is None:
                 continue
-            # The second percentile instead of the minimum: robust to outliers.
+            # The second percentile instead of the minimum is robust to outliers.
             distances, _ = tree.query(cloud)
             table[i][j] = table[j][i] = float(np.percentile(distances, 2))
     return tuple(tuple(row) for row in table)
 
 
 def _background_pixels(detections: Sequence[Detection], valid: BoolArray) -> tuple[IntArray, IntArray]:
-    """Rows and columns of about four thousand pixels with depth outside all objects."""
+    """Return rows and columns of about four thousand pixels with depth outside all objects."""
     free = valid.copy()
     for d in detections:
         if d.mask is not None:

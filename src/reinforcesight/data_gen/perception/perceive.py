@@ -1,9 +1,9 @@
-"""From pictures and phrases to scenes: depth, grounding and segmentation, one model at a time over a chunk.
+"""Make scenes from pictures and phrases: depth, grounding and segmentation, one model at a time over a chunk.
 
-    depth of all pictures -> boxes of all pictures -> gates -> outlines of what is left -> gates -> scenes
+    depth of all pictures -> boxes of all pictures -> gates -> masks of accepted boxes -> gates -> scenes
 
-Each result is stored as soon as its batch is done, so an interrupted run repeats no finished call. A machine that holds
-one model alone runs its part by :func:`run_model`; the results meet in the cache.
+Each result is stored as soon as its batch is done, so an interrupted run repeats no finished call. A machine that
+holds only one model runs its stage with :func:`run_model`; the cache combines the results.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ ModelRole = Literal["depth", "second depth", "grounding", "second grounding", "s
 
 @dataclass(frozen=True, slots=True)
 class PerceptionTask:
-    """A picture and what to look for in it.
+    """Picture and the phrases to search for.
 
     Attributes:
-        encoded: The encoded picture; results are stored under its digest.
-        unseen: Names of things that are in the picture but not looked for, such as groups.
-        skipped: What was left out before.
+        encoded: Encoded picture; results are stored under its digest.
+        unseen: Names of objects that are in the picture but not searched for, such as groups.
+        skipped: Entries that were left out before.
     """
 
     encoded: bytes
@@ -82,7 +82,7 @@ class PerceptionTask:
 
 @dataclass(frozen=True, slots=True)
 class Perceived:
-    """A picture's scene, and what was left out of it."""
+    """Scene of a picture, and the detections that were left out."""
 
     scene: Scene
     skipped: tuple[Skipped, ...]
@@ -97,19 +97,19 @@ def perceive(
     batch_size: int = 4,
     keep_loaded: bool = True,
 ) -> list[Perceived]:
-    """Scenes of a chunk of pictures.
+    """Make the scenes of a chunk of pictures.
 
     Args:
-        tasks: The pictures, all in memory: a chunk, not a data set.
-        models: Without a cache, their results are not stored.
+        tasks: Pictures; all of them are kept in memory, so pass a chunk, not a whole data set.
+        models: Models to run.
         rules: Thresholds of the gates.
-        cache: Where results are stored.
-        batch_size: Pictures in one call of a model, stored before the next call.
+        cache: Cache of model results; ``None``: results are not stored.
+        batch_size: Pictures per call of a model; results are stored after each call.
         keep_loaded: ``False`` frees a model's memory before the next one is loaded.
 
     Raises:
         OutputError: A result can't be stored.
-        InputError: A model can't be loaded, or gives points and there is no segmenter.
+        InputError: A model can't be loaded, or a model gives points and there is no segmenter.
     """
     chunk = _Chunk(tasks, rules or GateRules(), cache, batch_size, keep_loaded)
     none: list[DepthPrediction | None] = [None] * len(tasks)
@@ -123,7 +123,7 @@ def perceive(
 
 
 def model_roles(models: PerceptionModels) -> tuple[ModelRole, ...]:
-    """The roles that are filled, each after those whose results it needs."""
+    """Return the roles with a model; each role comes after the roles whose results it needs."""
     held: dict[ModelRole, object] = {
         "depth": models.depth,
         "second depth": models.second_depth,
@@ -145,7 +145,7 @@ def run_model(
 ) -> None:
     """Store the results of one model for a chunk, in the same batches as :func:`perceive`.
 
-    Segmentation needs the results of the grounding models in the cache. Of the other models only the identity is used.
+    Segmentation reads the results of the grounding models from the cache and uses only the identities of these models.
 
     Raises:
         InputError: Boxes are not in the cache, or the model can't be loaded.
@@ -170,7 +170,7 @@ def run_model(
 
 @dataclass(frozen=True, slots=True)
 class _StoredBoxes:
-    """A grounder of another machine: its results must be in the cache already."""
+    """Stands for a grounder on another machine, whose results must be in the cache."""
 
     identity: str
     cache: ResultCache
@@ -187,7 +187,7 @@ class _StoredBoxes:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Pictures that go through each model together."""
+    """Pictures that are processed together by each model."""
 
     tasks: Sequence[PerceptionTask]
     rules: GateRules
@@ -217,7 +217,7 @@ class _Chunk:
         )
 
     def outlined(self, models: PerceptionModels) -> list[Gated]:
-        """What both grounders and the segmenter agree on, for each picture."""
+        """Return the detections that both grounders and the segmenter agree on, for each picture."""
         boxes = self.boxes(models.grounder)
         second_boxes = None if models.second_grounder is None else self.boxes(models.second_grounder)
         lost = [Gated([], [], []) for _ in self.tasks]
@@ -269,9 +269,9 @@ class _Chunk:
         pack: Callable[[_PredictionT], Arrays],
         unpack: Callable[[Arrays], _PredictionT],
     ) -> list[_PredictionT]:
-        """Results of one model for all pictures, from the cache or else by ``compute``, which takes positions.
+        """Return one model's results for all pictures, from the cache or from ``compute``, which takes indices.
 
-        ``inputs`` are the model's other inputs for each picture, JSON-able.
+        ``inputs`` are the model's other inputs for each picture, as JSON values.
         """
         results: dict[int, _PredictionT] = {}
         keys = [
@@ -284,7 +284,7 @@ class _Chunk:
                 try:
                     results[position] = unpack(stored)
                 except (KeyError, ValueError):
-                    continue  # damaged in a way that the checksum did not show: computed again
+                    continue  # damaged although the checksum matches: compute again
         missing = [position for position in range(len(self.tasks)) if position not in results]
         for start in range(0, len(missing), self.batch_size):
             batch = missing[start : start + self.batch_size]
@@ -304,7 +304,7 @@ def _perceived(
     second: DepthPrediction | None,
     rules: GateRules,
 ) -> Perceived:
-    """The scene of one picture, from what passed the gates and the depth that the models agree on."""
+    """Build a picture's scene from the accepted detections and the depth that the models agree on."""
     height, width = task.picture.shape[:2]
     skipped = [*task.skipped, *gated.skipped]
     detections = gated.detections()
@@ -339,7 +339,7 @@ def _perceived(
 
 
 def _without_positions(scene: Scene) -> Scene:
-    """A scene of which only the order of depth is known: no positions, camera, distances or floor."""
+    """Remove positions, camera, distances and floor from a scene whose depth is known only by order."""
     objects = [item.model_copy(update={"centre": None, "thickness": None}) for item in scene.objects]
     unknown = {"surface_distances": None, "camera": None, "floor": None}
     return scene.model_copy(update={"objects": tuple(objects), **unknown})

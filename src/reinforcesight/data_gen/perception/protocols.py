@@ -1,7 +1,7 @@
 """Protocols of depth, grounding and segmentation models.
 
-Pictures are uint8 arrays (H, W, 3), RGB, upright. Boxes are pixels, xyxy, origin top-left, and may extend slightly
-beyond the picture. Each call takes a batch and returns one result for each picture, in order. The first call loads the
+Pictures are uint8 arrays (H, W, 3), RGB, upright. Boxes are in pixels, xyxy, origin top-left, and may extend slightly
+beyond the picture. Each call takes a batch and returns one result per picture, in order. The first call loads the
 model, so an adapter is cheap to build and to send to a worker process.
 """
 
@@ -25,14 +25,14 @@ DepthKind = Literal["metric", "scale", "inverse"]
 
 @dataclass(frozen=True, slots=True)
 class DepthPrediction:
-    """A depth map of a whole picture, at the model's resolution.
+    """Depth map of a whole picture, at the model's resolution.
 
     Attributes:
-        values: float32 (h, w). Zero, negative, infinite and NaN mean "no reading" (but see "inverse").
+        values: float32 (h, w). Zero, negative, infinite and NaN mean "no value" (except for "inverse").
         kind: "metric": z in metres. "scale": z up to an unknown factor. "inverse": a/z + b with unknown a > 0 and b,
-            as relative models give it: larger is nearer, every finite value is a reading, ratios mean nothing.
+            as from relative models: larger is nearer, every finite value is valid, ratios have no meaning.
         focal: Focal length in pixels of the full picture, if the model estimates it.
-        views: Depth of the same picture estimated from its mirror image, a smaller copy and crops, in the picture's
+        views: Depth of the picture estimated from its mirror image, a downscaled copy and crops, in the picture's
             frame; empty if only the picture itself was used.
     """
 
@@ -44,13 +44,14 @@ class DepthPrediction:
 
 @dataclass(frozen=True, slots=True)
 class GroundedBox:
-    """One place where a phrase was found.
+    """Place in a picture where a phrase was found.
 
     Attributes:
-        phrase: Position of the phrase among the given ones.
-        box: Pixels, xyxy. Four NaN: the model's answer about the phrase can't be read, so the thing may be there.
-        score: From zero to one.
-        point: (x, y) on the thing, from models that point; the box then has no extent, and the segmenter finds it.
+        phrase: Index of the phrase in the request.
+        box: Pixels, xyxy. Four NaN: the model's answer for the phrase can't be parsed, so the object may be present.
+        score: Score from 0 to 1.
+        point: (x, y) on the object, from models that return points; the box then has no extent, and the segmenter
+            finds the object's extent.
     """
 
     phrase: int
@@ -60,22 +61,22 @@ class GroundedBox:
 
     @staticmethod
     def at(phrase: int, point: tuple[float, float], score: float) -> GroundedBox:
-        """A point on a thing whose outline is not yet known."""
+        """Make a point on an object whose mask is not known yet."""
         return GroundedBox(phrase, (*point, *point), score, point)
 
     @staticmethod
     def unreadable(phrase: int) -> GroundedBox:
-        """An answer that can't be read: nothing is found, and the thing may be there."""
+        """Mark an answer that can't be parsed: nothing is found, but the object may be present."""
         return GroundedBox(phrase, (math.nan, math.nan, math.nan, math.nan), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentedMask:
-    """The outline of one thing.
+    """Mask of one object.
 
     Attributes:
-        mask: bool (H, W) as the picture; may be empty.
-        score: Quality as estimated by the model, from zero to one.
+        mask: bool (H, W) of the picture; may be empty.
+        score: Quality estimated by the model, from 0 to 1.
     """
 
     mask: BoolArray
@@ -84,10 +85,10 @@ class SegmentedMask:
 
 @dataclass(frozen=True, slots=True)
 class SegmentPrompt:
-    """What to outline: a box, a point (x, y) on the thing, or both.
+    """Prompt for a mask: a box, a point (x, y) on the object, or both.
 
     Raises:
-        ValueError: There is neither.
+        ValueError: There is neither box nor point.
     """
 
     box: Box | None = None
@@ -99,30 +100,30 @@ class SegmentPrompt:
 
 
 class PerceptionModel(Protocol):
-    """What all three kinds share."""
+    """Common interface of all three kinds of models."""
 
     @property
     def identity(self) -> str:
-        """Weights and all settings that the results depend on; equal identities give equal results."""
+        """Return weights and all settings that the results depend on; equal identities give equal results."""
 
     def release(self) -> None:
         """Free the model's memory; the next call loads it again."""
 
 
 class DepthEstimator(PerceptionModel, Protocol):
-    """One depth map for each picture."""
+    """Interface of depth models: one depth map per picture."""
 
     def estimate(self, pictures: Sequence[Picture]) -> list[DepthPrediction]: ...
 
 
 class Grounder(PerceptionModel, Protocol):
-    """All boxes or points of each picture's phrases, also those with a low score; best first."""
+    """Interface of grounding models: all boxes or points of each picture's phrases, best first, even low scores."""
 
     def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]: ...
 
 
 class Segmenter(PerceptionModel, Protocol):
-    """One mask for each prompt: the outline of the thing in a box or at a point."""
+    """Interface of segmentation models: one mask per prompt, for the object in a box or at a point."""
 
     def segment(
         self, pictures: Sequence[Picture], prompts: Sequence[Sequence[SegmentPrompt]]
@@ -131,7 +132,7 @@ class Segmenter(PerceptionModel, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PerceptionModels:
-    """The models. Without depth or segmentation, scenes hold less; with second models, only what both agree on."""
+    """Models of perception. Without depth or segmenter, scenes contain less; second models must agree with first."""
 
     grounder: Grounder
     depth: DepthEstimator | None = None

@@ -1,8 +1,8 @@
-"""Which caption belongs to which mask in a row of VQASynth, and the name in the caption.
+"""Match captions to masks in a row of VQASynth, and read the name in a caption.
 
-VQASynth binds the lists ``masks``, ``bboxes_or_points`` and ``captions`` by position only (``vqasynth/localize.py``,
-``Localizer.run``; ``vqasynth/prompts.py`` then binds captions to the remaining point clouds). Here a caption counts
-only if its box or point agrees with the mask. Otherwise the thing is left out, and its name is no longer unique.
+VQASynth matches the lists ``masks``, ``bboxes_or_points`` and ``captions`` only by index (``vqasynth/localize.py``,
+``Localizer.run``; ``vqasynth/prompts.py`` then matches captions to the remaining point clouds). Here, a caption counts
+only if its box or point agrees with the mask. Otherwise the object is left out, and its name is no longer unique.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ARTICLES = ("the ", "an ", "a ")
 
 @dataclass(frozen=True, slots=True)
 class NamedMask:
-    """A thing whose caption and outline belong together."""
+    """Object whose caption and mask match."""
 
     name: str
     category: str
@@ -33,7 +33,7 @@ class NamedMask:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The things that could be bound, what was left out, and the names of things that were left out."""
+    """Matched objects, skipped entries, and the names of objects that were left out."""
 
     things: tuple[NamedMask, ...]
     skipped: tuple[Skipped, ...]
@@ -47,16 +47,16 @@ def bind_captions(
     *,
     least_overlap: float,
 ) -> Bound:
-    """Bind captions to masks through the boxes or points that the masks were made from.
+    """Match captions to masks by the boxes or points that the masks were made from.
 
     Args:
-        masks: Outlines, bool (H, W); may be empty.
+        masks: Masks, bool (H, W); may be empty.
         prompts: For each caption, [x0, y0, x1, y1] or [x, y] in pixels.
-        captions: May be missing.
-        least_overlap: Overlap (IoU) of a box with its mask's box from which they agree.
+        captions: Caption of each prompt; may be missing.
+        least_overlap: Minimum IoU of a box with its mask's box.
 
     Raises:
-        ValueError: There are not as many captions as prompts.
+        ValueError: The numbers of captions and prompts differ.
     """
     if len(prompts) != len(captions):
         raise ValueError(f"{len(captions)} captions for {len(prompts)} boxes or points")
@@ -96,7 +96,7 @@ def bind_captions(
 
 
 def agrees(prompt: Sequence[float], mask: BoolArray, *, least_overlap: float) -> bool:
-    """Whether a mask can be the result of a prompt: it fills the box, or contains the point."""
+    """Return whether a mask can be the result of a prompt: it fills the box, or contains the point."""
     if len(prompt) == 4:
         return box_overlap(prompt, box_of(mask)) >= least_overlap
     height, width = mask.shape
@@ -109,25 +109,25 @@ def _by_position(agree: Sequence[Sequence[bool]]) -> list[int | None]:
 
 
 def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | None]:
-    """For each prompt the only mask that agrees with it, if it agrees with no other prompt; none if out of order."""
+    """Return for each prompt the only mask that agrees with it and no other prompt; all ``None`` if out of order."""
     places: list[int | None] = []
     for row in agree:
         own = [number for number in range(masks) if row[number]]
         alone = len(own) == 1 and sum(other[own[0]] for other in agree) == 1
         places.append(own[0] if alone else None)
     taken = [place for place in places if place is not None]
-    # VQASynth loses masks but keeps the order of the others. Another order means that something else is wrong.
+    # VQASynth loses masks but keeps the order of the rest. Another order means that something else is wrong.
     return places if taken == sorted(taken) else [None] * len(agree)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionName:
-    """The name in a caption.
+    """Name in a caption.
 
     Attributes:
-        name: The noun phrase, or ``None`` where the caption is not a single noun phrase for one thing.
-        mentioned: All things that the caption names.
-        fault: Why there is no name.
+        name: Noun phrase, or ``None`` if the caption is not a single noun phrase for one object.
+        mentioned: All objects that the caption names.
+        fault: Reason why there is no name.
     """
 
     name: str | None
@@ -137,7 +137,7 @@ class CaptionName:
 
 
 def read_caption(caption: str | None) -> CaptionName:
-    """The name in a caption that is a single noun phrase for one thing, such as "a red chair"."""
+    """Read the name in a caption that is a single noun phrase for one object, such as "a red chair"."""
     text = " ".join(caption.split()).rstrip(".").lower() if isinstance(caption, str) else ""
     for article in _ARTICLES:
         text = text.removeprefix(article)

@@ -1,4 +1,4 @@
-"""Columns of a VQASynth data set as arrays, directly from Arrow: as Python lists, masks take seconds per picture."""
+"""Read columns of a VQASynth data set directly from Arrow; via Python lists, masks take seconds per picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Numbers = npt.NDArray[np.integer | np.floating | np.bool_]
 
 
 def read_row(record: Any) -> VqasynthRow:
-    """The columns of a ``pyarrow.Table`` of one row; those of depth and camera may be absent.
+    """Read the columns of a ``pyarrow.Table`` with one row; depth and camera columns may be absent.
 
     Raises:
         ValueError: A column does not have VQASynth's format; the message names it.
@@ -43,16 +43,16 @@ def read_row(record: Any) -> VqasynthRow:
 
 
 def _numbers_of(cell: Any, *, column: str) -> _Numbers | None:
-    """A cell of nested lists as an array; ``None`` for null.
+    """Convert a cell of nested lists to an array; ``None`` for null.
 
     Raises:
-        ValueError: The lists differ in length, or hold nulls or anything but numbers.
+        ValueError: The lists differ in length, or contain nulls or values that are not numbers.
     """
     import pyarrow as pa
 
     if cell is None or not cell.is_valid:
         return None
-    if isinstance(cell, pa.ExtensionScalar):  # Array2D and the like
+    if isinstance(cell, pa.ExtensionScalar):  # Array2D and similar types
         cell = cell.value
     if not isinstance(cell, pa.ListScalar | pa.LargeListScalar | pa.FixedSizeListScalar):
         raise ValueError(f"{column}: expected nested lists of numbers, got {cell.type}")
@@ -78,7 +78,7 @@ def _numbers_of(cell: Any, *, column: str) -> _Numbers | None:
 
 
 def _masks(cell: Any) -> BoolArray | None:
-    """bool (N, H, W); ``None`` where there are none. For several boxes SAM 2 adds an axis of one before H."""
+    """Return masks as bool (N, H, W), or ``None``. For several boxes, SAM 2 adds an axis of size 1 before H."""
     values = _numbers_of(cell, column="masks")
     if values is None or values.size == 0:
         return None
@@ -92,11 +92,11 @@ def _masks(cell: Any) -> BoolArray | None:
 
 
 def _depth(cell: Any) -> Float32Array | None:
-    """float32 (h, w), or ``None``; further axes of one are removed."""
+    """Return depth as float32 (h, w), or ``None``; further axes of size 1 are removed."""
     import pyarrow as pa
 
     if isinstance(cell, pa.StructScalar):
-        # docker/depth_stage writes 16-bit pictures of millimetres, which overflow beyond 65.5 metres.
+        # docker/depth_stage writes 16-bit images in millimetres, which overflow beyond 65.5 metres.
         raise ValueError("depth_map: expected numbers, got pictures; run VQASynth's scene_fusion stage")
     values = _numbers_of(cell, column="depth_map")
     if values is None or values.size == 0:
@@ -112,7 +112,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _unwrapped(value: Any, *, levels: int) -> Any:
-    """Lists of ``levels`` levels, without the list of one that ``apply_transform`` adds around a single example."""
+    """Remove the single-item list that ``apply_transform`` adds around one example; the result is ``levels`` deep."""
     found, inner = 0, value
     while isinstance(inner, list):
         found += 1

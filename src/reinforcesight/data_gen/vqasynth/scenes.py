@@ -1,10 +1,10 @@
-"""From a row of VQASynth to a scene: masks, captions, depth and focal length are used, its labels are not.
+"""Convert a row of VQASynth to a scene; masks, captions, depth and focal length are used, its labels are not.
 
-The columns, as VQASynth writes them (remyxai/VQASynth at commit 4a4dc1b):
+Columns, as VQASynth writes them (remyxai/VQASynth at commit 4a4dc1b):
 
-* ``masks``: N pictures of zeros and 255, each (H, W), or (1, H, W) if SAM 2 got several boxes at once
+* ``masks``: N images of 0 and 255, each (H, W), or (1, H, W) if SAM 2 got several boxes at once
   (``vqasynth/localize.py``, ``LocationRefiner.run`` and ``Localizer.run``);
-* ``bboxes_or_points``: N times [x0, y0, x1, y1] (Florence-2) or [x, y] (Molmo), pixels (the same file);
+* ``bboxes_or_points``: N times [x0, y0, x1, y1] (Florence-2) or [x, y] (Molmo), pixels (same file);
 * ``captions``: N texts;
 * ``depth_map``: floats (h, w) in VGGT's unit, of the picture resized to a width of 518 pixels and a height that is a
   multiple of 14; at most the middle 518 rows (``vqasynth/scene_fusion.py``, ``preprocess_images`` in mode "crop",
@@ -12,10 +12,10 @@ The columns, as VQASynth writes them (remyxai/VQASynth at commit 4a4dc1b):
 * ``focallength``: VGGT's fx in pixels of that resized picture (``extract_focal_from_intrinsic``);
 * ``pointclouds``: paths of .pcd files, and ``is_canonicalized``: whether ``canonicalize_point_cloud`` rotated them.
 
-**The z-axis.** For a level camera that rotation is diag(-1, 1, -1) followed by half a turn about z: it negates z and y.
-It is applied to the clouds only, after ``depth_map`` is taken. So depth is read from the map, and the clouds are not
-opened: the rotation is not stored, and for a pitched camera their z is not the depth. A depth map of a row that is
-marked as canonicalized, with negative readings only, was negated with the clouds; its sign is restored.
+**z-axis.** For a level camera, that rotation is diag(-1, 1, -1) followed by half a turn about z: it negates z and y.
+It is applied only to the clouds, after ``depth_map`` is stored. So depth is read from the map, and the clouds are not
+opened: the rotation is not stored, and for a pitched camera their z is not the depth. If a row is marked as
+canonicalized and its depth map has only negative values, the map was negated with the clouds; its sign is restored.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.vqasynth.binding import Bound, bind_captions
 from reinforcesight.scene import Camera
 
-_PATCH = 14  # of VGGT: preprocess_images rounds the resized height to a multiple of it
+_PATCH = 14  # VGGT's patch size: preprocess_images rounds the resized height to a multiple of it
 
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRow:
-    """The columns of one row that are used."""
+    """Columns of one row that are used."""
 
-    masks: BoolArray | None  # outlines (N, H, W)
-    prompts: Sequence[Sequence[float]]  # boxes or points, N lists of four or two pixels
+    masks: BoolArray | None  # (N, H, W)
+    prompts: Sequence[Sequence[float]]  # boxes or points, N lists of four or two pixel coordinates
     captions: Sequence[str | None]
     depth: Float32Array | None = None  # (h, w)
-    focal: float | None = None  # pixels of the depth map
-    canonicalized: bool = False  # the point clouds were rotated
+    focal: float | None = None  # in pixels of the depth map
+    canonicalized: bool = False  # whether the point clouds were rotated
 
 
 def scene_of_row(
     row: VqasynthRow, *, width: int, height: int, source_id: str, rules: GateRules | None = None
 ) -> Perceived:
-    """The scene of one row.
+    """Convert one row to a scene.
 
     The depth unit is "scene" (VGGT's, up to scale), and the camera comes from the row's focal length. Without usable
-    depth only picture relations can be asked. Rows have no scores, so gates on scores let everything pass.
+    depth, only picture relations can be asked. Rows have no scores, so every detection passes the gates on scores.
 
     Raises:
         PictureRejected: no_masks, mask_size or captions_unbound.
@@ -101,12 +101,12 @@ def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: Gat
 
 
 def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
-    """What passes the gates for parts, duplicates, impossible boxes and ambiguous names."""
+    """Apply the gates for parts, duplicates, impossible boxes and ambiguous names."""
     queries = [Query(thing.name, thing.category) for thing in bound.things]
     boxes = [GroundedBox(number, thing.box, 1.0) for number, thing in enumerate(bound.things)]
     gated = gate_boxes(boxes, queries, width=width, height=height, rules=rules)
     gated.unseen.extend(bound.unseen)
-    # Of two things with one name and box, the first has passed.
+    # Of two objects with the same name and box, the first one was accepted.
     mask_of = {(thing.name, thing.box): thing.mask for thing in reversed(bound.things)}
     masks = [SegmentedMask(mask_of[item.name, item.box], 1.0) for item in gated.found]
     return gate_names(gate_masks(gated, masks, rules))
@@ -115,7 +115,7 @@ def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
 def _usable_depth(
     row: VqasynthRow, width: int, height: int, rules: GateRules, skipped: list[Skipped]
 ) -> Float32Array | None:
-    """z of every pixel of the picture, zero where there is no reading; ``None``: no usable depth."""
+    """Return z of every pixel of the picture, 0 where unknown, or ``None`` if there is no usable depth."""
     values = row.depth
     if values is None:
         skipped.append(Skipped("no_depth", "the row has no depth map"))
@@ -137,10 +137,10 @@ def _usable_depth(
 
 
 def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | None:
-    """A depth map with the rows that VQASynth cut off, as zeros; ``None`` if its shape does not fit the picture.
+    """Add zeros for the rows that VQASynth cut off a depth map; return ``None`` if its shape does not fit the picture.
 
-    ``preprocess_images`` resizes to a width w and a height round(H * w / W / 14) * 14, and keeps the middle w rows if
-    that is higher than wide.
+    ``preprocess_images`` resizes to a width w and a height round(H * w / W / 14) * 14, and keeps only the middle w
+    rows if the height is larger.
     """
     rows, columns = values.shape
     exact = height * columns / width
@@ -154,7 +154,7 @@ def _uncropped(values: Float32Array, width: int, height: int) -> Float32Array | 
 
 
 def _camera(focal: float | None, columns: int, width: int, height: int, skipped: list[Skipped]) -> Camera | None:
-    """Intrinsics in pixels of the picture, principal point in the middle as in VGGT; ``None``: default lens."""
+    """Return intrinsics in pixels of the picture, centred as in VGGT, or ``None`` for the default lens."""
     if focal is not None and math.isfinite(focal) and focal > 0:
         scaled = focal * width / columns
         fov = math.degrees(2.0 * math.atan(max(width, height) / 2.0 / scaled))

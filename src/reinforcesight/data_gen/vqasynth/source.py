@@ -1,4 +1,4 @@
-"""The source ``vqasynth``: a data set directory that VQASynth wrote.
+"""Source ``vqasynth``: a data set directory that VQASynth wrote.
 
 Only masks, captions, depth and focal length are read, never its questions and answers; see ``docs/vqasynth.md``.
 """
@@ -19,14 +19,14 @@ from reinforcesight.data_gen.vqasynth.scenes import scene_of_row
 from reinforcesight.errors import InputError
 
 _NEEDED = ("masks", "bboxes_or_points", "captions")
-_ERROR = "perception_error"  # written by stages.py only
+_ERROR = "perception_error"  # written only by stages.py
 _USED = (*_NEEDED, "depth_map", "focallength", "is_canonicalized", _ERROR)
 _MARKS = ("dataset_dict.json", "state.json")
 _PARTS = "part-*"
 
 
 class VqasynthSource:
-    """Rows of a data set directory (``save_to_disk``), all its splits, or of a folder of such directories ``part-*``.
+    """Rows of all splits of a data set directory (``save_to_disk``), or of a folder of such directories ``part-*``.
 
     Raises:
         InputError: There is no such data set, it can't be read, or a column is missing.
@@ -55,7 +55,7 @@ class VqasynthSource:
         return len(self._ids)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the data set's files (name, size and both ends) and the gates."""
+        """Return SHA-256 over the data set's files (name, size, start and end) and the gates."""
         names = sorted(
             path.relative_to(self.folder).as_posix()
             for directory in self._directories
@@ -66,7 +66,7 @@ class VqasynthSource:
         return sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self, index: int) -> SourcePicture:
-        """Row ``index`` with its scene; detections that are not trusted are in ``skipped``.
+        """Load row ``index`` with its scene; detections that are not trusted are in ``skipped``.
 
         Raises:
             PictureRejected: The row can't be used.
@@ -91,7 +91,7 @@ class VqasynthSource:
         return SourcePicture(index, self.name, source_id, made.scene, picture.data, made.skipped)
 
     def _opened(self) -> list[tuple[str, Any, str]]:
-        """Label, rows (sliced as Arrow tables) and picture column of each split."""
+        """Return label, rows (sliced as Arrow tables) and picture column of each split."""
         if self._tables is None:
             self._tables = [split for directory in self._directories for split in _splits(directory)]
         return self._tables
@@ -147,7 +147,7 @@ def _image_column(data: Any, *, where: str) -> str:
         return isinstance(inner, Image)
 
     found = [name for name, feature in data.features.items() if holds_pictures(feature)]
-    # The name is an option of VQASynth (--images). Depth maps of its depth stage are pictures too.
+    # The name is an option of VQASynth (--images). The depth maps of its depth stage are images, too.
     found = [name for name in found if name not in _USED]
     if "image" in found:
         return "image"

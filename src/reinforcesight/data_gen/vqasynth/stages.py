@@ -1,12 +1,12 @@
-"""Runs inside VQASynth's own environment: its localisation and scene stages over a folder of pictures.
+"""Run VQASynth's localisation and scene stages over a folder of pictures, inside VQASynth's own environment.
 
 Another interpreter runs this file, so it imports nothing of this package and is written for Python 3.10 (VQASynth's
 base image, ``docker/base_image/Dockerfile``).
 
 Both stages are called through ``apply_transform``, as in ``docker/location_refinement_stage`` and
 ``docker/scene_fusion_stage``, but with one picture at a time: there, one failed picture empties its whole batch of 32.
-Here its row is kept, with empty columns and the reason in ``perception_error``. Rows go into data set directories
-``part-00000``, ``part-00001``, ... that are complete or absent, so a second run resumes where the first stopped.
+Here, a failed picture keeps its row, with empty columns and the reason in ``perception_error``. Rows go into data set
+directories ``part-00000``, ``part-00001``, ... that are complete or absent, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 def run_stages() -> int:
-    """Exit status: 0 when every picture has a row, else one of the constants above."""
+    """Run the stages; return 0 if every picture has a row, otherwise one of the exit codes above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -92,7 +92,7 @@ def _part(given: argparse.Namespace, start: int) -> Path:
 
 
 def _row(given: argparse.Namespace, position: int, name: str, localizer: Any, constructor: Any) -> dict[str, Any]:
-    """All columns of one picture; where a stage fails, ``None`` from there on, and the reason."""
+    """Return all columns of one picture; if a stage fails, the reason, and ``None`` in the columns from there on."""
     from PIL import Image, ImageOps
 
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
@@ -107,7 +107,7 @@ def _row(given: argparse.Namespace, position: int, name: str, localizer: Any, co
         if len(example["masks"][0]):
             constructor.apply_transform(example, [position], str(given.output), "image")
             if example["depth_map"][0] is None:
-                # apply_transform swallows its errors.
+                # apply_transform hides its errors.
                 row["perception_error"] = "the scene stage failed"
         for column in _COLUMNS:
             row[column] = example[column][0] if column in example else None
@@ -135,7 +135,7 @@ def _save(rows: list[dict[str, Any]], part: Path) -> None:
     )
     for row in rows:
         if row["masks"] is not None:
-            # SAM 2 gives (1, H, W) for each of several boxes, and (H, W) for a single one.
+            # SAM 2 returns (1, H, W) for each of several boxes, and (H, W) for a single box.
             row["masks"] = [mask.reshape(mask.shape[-2:]) for mask in row["masks"]]
     temporary = part.with_name(f".{part.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

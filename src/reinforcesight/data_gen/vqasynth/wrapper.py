@@ -1,11 +1,12 @@
-"""Runs VQASynth's localisation and scene stages in a separate environment or container.
+"""Run VQASynth's localisation and scene stages in a separate environment or container.
 
     python -m data_gen.vqasynth_wrapper --pictures FOLDER --output DIR --python /path/to/its/bin/python
     python -m data_gen.vqasynth_wrapper --pictures FOLDER --output DIR --image vqasynth:base
     reinforcesight generate --source vqasynth --input DIR --output DATASET
 
 VQASynth pins numpy 1.26.4, transformers 4.48.0 and datasets 3.1.0 (its ``requirements.txt``), so it can't share an
-environment with current TRL. The two exchange a data set directory. ``docs/vqasynth.md`` says what is read from it.
+environment with current TRL. The two environments exchange a data set directory; ``docs/vqasynth.md`` describes its
+columns.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _INSIDE_CACHE = "/root/.cache/huggingface"
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRun:
-    """What to run, and where: the options of the command.
+    """Options of the command.
 
     Raises:
         ConfigError: Neither interpreter nor image is given, or both.
@@ -129,7 +130,7 @@ def run_vqasynth(run: VqasynthRun) -> Path:
 @click.option("--captioner", type=click.Choice(["molmo", "florence"]), default="molmo", show_default=True)
 @click.option("--segmenter", default="facebook/sam2-hiera-small", show_default=True, help="SAM 2 model.")
 def vqasynth_wrapper(**options: Any) -> None:
-    """The command; a user error prints one line and exits with status 2."""
+    """Run the command; a user error prints one line and exits with status 2."""
     try:
         made = run_vqasynth(VqasynthRun(**options))
     except ReinforceSightError as error:

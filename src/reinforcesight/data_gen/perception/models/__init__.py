@@ -1,1 +1,1 @@
-"""Adapters of depth, grounding and segmentation models."""
+"""Adapters for depth, grounding and segmentation models."""

@@ -1,4 +1,4 @@
-"""The models that a configuration names."""
+"""Build the models in a configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GROUNDERS: dict[object, type[Florence2Grounder] | type[Molmo2Pointer]] = {
 
 
 def build_models(config: PerceptionConfig) -> PerceptionModels:
-    """Adapters of the named models. Files are found (or downloaded) now, weights are loaded at the first call.
+    """Build adapters of the configured models. Files are found (or downloaded) now, weights load at the first call.
 
     Raises:
         InputError: A model can't be found or is of another kind; or a model gives points and there is no segmenter.
@@ -51,10 +51,10 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
 
 
 def build_depth(config: PerceptionConfig) -> DepthEstimator:
-    """The depth model alone.
+    """Build only the depth model.
 
     Raises:
-        InputError: None is named, or it can't be found.
+        InputError: No depth model is configured, or it can't be found.
         MissingDependencyError: torch or transformers is not installed.
     """
     for module in ("torch", "transformers"):

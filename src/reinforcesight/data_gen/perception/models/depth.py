@@ -1,4 +1,4 @@
-"""Monocular depth by a transformers model: Depth Anything V2 (relative, metric), Depth Pro, DPT."""
+"""Monocular depth by transformers models: Depth Anything V2 (relative, metric), Depth Pro, DPT."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPredict
 
 
 class TransformersDepth(StoredModel):
-    """A depth model of ``AutoModelForDepthEstimation``."""
+    """Depth model of ``AutoModelForDepthEstimation``."""
 
     role = "depth"
-    # Of other families it is not known whether they give depth or its inverse, and inverted depth inverts every answer.
+    # For other families it is unknown whether they return depth or its inverse, and inverse depth inverts every
+    # answer.
     families = frozenset({"depth_anything", "depth_pro", "dpt"})
     expected = "a depth model that is known to give depth or its inverse"
     suggestion = "Depth Anything V2 (relative or metric), Depth Pro, DPT or VGGT"
@@ -31,7 +32,7 @@ class TransformersDepth(StoredModel):
     def kind(self) -> DepthKind:
         if self._is_depth_pro:
             return "metric" if self.config.get("use_fov_model") else "scale"
-        # The "metric" models of Depth Anything end in a scaled sigmoid (metres), all others in disparity.
+        # Depth Anything's "metric" models end in a scaled sigmoid (metres), all others in disparity.
         return "metric" if self.config.get("depth_estimation_type") == "metric" else "inverse"
 
     def _settings(self) -> tuple[object, ...]:
@@ -40,7 +41,7 @@ class TransformersDepth(StoredModel):
     def _read(self) -> tuple[Any, Any]:
         from transformers import AutoModelForDepthEstimation
 
-        # transformers.AutoImageProcessor refuses to work without torchvision; the class itself falls back.
+        # transformers.AutoImageProcessor raises an error without torchvision; the class imported here has a fallback.
         from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
         return self._from_folder(AutoModelForDepthEstimation, None if self._is_depth_pro else AutoImageProcessor)
@@ -64,6 +65,6 @@ class TransformersDepth(StoredModel):
 
 
 def _rounded(values: Float32Array) -> Float32Array:
-    """Values with ten bits of mantissa (a relative error of a thousandth), which compress to half the size."""
+    """Round to ten bits of mantissa (a relative error of a thousandth); such values compress to half the size."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return ((bits + np.uint32(1 << 12)) & ~np.uint32((1 << 13) - 1)).view(np.float32)

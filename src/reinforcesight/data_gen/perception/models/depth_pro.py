@@ -1,6 +1,6 @@
-"""Depth Pro (Bochkovskii et al., 2024): metric depth and the field of view, by transformers' model.
+"""Metric depth and field of view by Depth Pro in transformers (Bochkovskii et al., 2024).
 
-Pictures are prepared as Depth Pro's processor does (mean and deviation of one half, then a square, bilinear without
+Pictures are prepared as in Depth Pro's processor (mean and std 0.5, resized to a square, bilinear without
 antialiasing), since that processor requires torchvision.
 """
 
@@ -17,19 +17,19 @@ from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPredict
 if TYPE_CHECKING:
     import torch
 
-# Limits of 1/depth in the model's own post-processing.
+# Limits of 1/depth in the model's post-processing.
 _LEAST_INVERSE, _MOST_INVERSE = 1e-4, 1e4
 
 
 def side_of(model: Any) -> int:
-    """Side of the model's square input, pixels: its patches at the largest scale, without overlap."""
+    """Return the side of the model's square input, pixels: its patches at the largest scale, without overlap."""
     patch = model.config.patch_size
     side = int(patch if isinstance(patch, int) else patch[0])
     return side * round(1.0 / float(min(model.config.scaled_images_ratios)))
 
 
 def prepared(pictures: list[Picture], side: int) -> torch.Tensor:
-    """uint8 pictures (H, W, 3) of one size as float32 (B, 3, side, side), from -1 to 1."""
+    """Convert uint8 pictures (H, W, 3) of one size to float32 (B, 3, side, side), from -1 to 1."""
     import torch
 
     values = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
@@ -41,10 +41,10 @@ def prepared(pictures: list[Picture], side: int) -> torch.Tensor:
 def depth_of(
     canonical: Float32Array, fov_degrees: float | None, width: int
 ) -> tuple[Float32Array, DepthKind, float | None]:
-    """z, its kind, and the focal length in pixels, from canonical inverse depth (h, w).
+    """Convert canonical inverse depth (h, w) to z; return z, its kind, and the focal length in pixels.
 
-    Canonical inverse depth is that of a camera with f = width: times width / f it is 1/m. Without a field of view the
-    factor is unknown.
+    Canonical inverse depth is that of a camera with f = width; multiplied by width / f, it is in 1/m. Without a field
+    of view, this factor is unknown.
     """
     if fov_degrees is None or not 0 < fov_degrees < 180:
         return 1.0 / np.clip(canonical, _LEAST_INVERSE, _MOST_INVERSE), "scale", None
@@ -54,7 +54,7 @@ def depth_of(
 
 
 def predictions(model: Any, pictures: list[Picture]) -> list[DepthPrediction]:
-    """Depth of pictures of one size."""
+    """Return the depth of pictures of one size."""
     import torch
 
     width = pictures[0].shape[1]

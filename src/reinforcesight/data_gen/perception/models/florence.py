@@ -1,6 +1,6 @@
-"""Boxes for noun phrases by Florence-2 (Xiao et al., 2023), through its task of phrase grounding.
+"""Find boxes for noun phrases with Florence-2's task of phrase grounding (Xiao et al., 2023).
 
-The prompt is a caption of the phrases, and the model repeats each phrase with its boxes. It tends to give a box to
+The prompt is a caption of the phrases; the model repeats each phrase with its boxes. It tends to return a box for
 every phrase, present or not, so it suits the phrases of a narrative better than a long vocabulary.
 """
 
@@ -21,15 +21,15 @@ from reinforcesight.language.vocabulary import canonical_words
 
 _TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
 _PHRASES_AT_ONCE = 10
-_MAX_NEW_TOKENS = 512  # ten phrases with some boxes each
+_MAX_NEW_TOKENS = 512  # ten phrases with a few boxes each
 
 
 class Florence2Grounder(StoredGrounder):
     """Florence-2 as a grounder.
 
     A box counts for a phrase only if the words before it are that phrase; its score is the geometric mean of the
-    probabilities of its four location tokens. An answer that was cut off or does not have the documented form makes
-    all its phrases unreadable.
+    probabilities of its four location tokens. If an answer is truncated or does not have the documented format, all
+    its phrases count as unreadable.
     """
 
     families = frozenset({"florence2"})
@@ -84,7 +84,7 @@ class Florence2Grounder(StoredGrounder):
                 yield GroundedBox(first + number_of, box, item.score)
 
     def _answers(self, pictures: list[Picture], captions: list[Sequence[str]]) -> list[list[tuple[str, float]] | None]:
-        """Tokens with probabilities of one answer a picture; ``None`` where it was cut off."""
+        """Return tokens with probabilities of one answer per picture; ``None`` for a truncated answer."""
         processor, model = self._load()
         texts = [_TASK + " ".join(f"{phrase.strip()}." for phrase in caption) for caption in captions]
         inputs = processor(images=pictures, text=texts, return_tensors="pt", padding=True).to(model.device)

@@ -1,6 +1,6 @@
-"""Answers of generating models: tokens with probabilities, and the points and boxes that their text states.
+"""Generate answers with token probabilities, and parse the points and boxes in them.
 
-A text that does not have exactly the documented form gives nothing, rather than the part that could be read.
+A text that does not have exactly the documented format gives no result at all, not even its readable part.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from reinforcesight.pictures.drawing import Box
 _TAG = re.compile(r'<points\s+coords="([^"<>]*)"(?:\s+alt="[^"<>]*")?\s*(?:/>|>[^<>]*</points>)')
 _ABSENT = re.compile(r"(?:there are none|none|not present|this isn'?t in the image)\.?", re.IGNORECASE)
 _LOCATION = re.compile(r"<loc_(\d{1,4})>")
-_STEPS = 1000  # of the picture's side, in the coordinates of Molmo2 and of Florence-2
+_STEPS = 1000  # coordinate steps per picture side, of Molmo2 and Florence-2
 
 
 def generate_tokens(model: Any, inputs: Mapping[str, Any], *, max_new_tokens: int) -> tuple[IntArray, FloatArray]:
-    """Greedy answers of a batch: new token ids (B, T) and the probability of each, (B, T)."""
+    """Generate greedy answers for a batch; return new token ids (B, T) and the probability of each, (B, T)."""
     import torch
 
     with torch.inference_mode():
@@ -41,7 +41,7 @@ def generate_tokens(model: Any, inputs: Mapping[str, Any], *, max_new_tokens: in
 
 
 def until_end(ids: IntArray, probabilities: FloatArray, end: set[int]) -> tuple[list[int], list[float]] | None:
-    """One answer (T,) without its end token; ``None`` where it was cut off and can't be trusted."""
+    """Return one answer (T,) up to its end token; ``None`` for a truncated answer, which can't be trusted."""
     for position, token in enumerate(ids.tolist()):
         if token in end:
             return ids[:position].tolist(), probabilities[:position].tolist()
@@ -49,7 +49,7 @@ def until_end(ids: IntArray, probabilities: FloatArray, end: set[int]) -> tuple[
 
 
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """The ids that end an answer, by the model's generation settings and its tokenizer."""
+    """Return the token ids that end an answer, from the model's generation config and its tokenizer."""
     found: set[int] = set()
     for ids in (getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id):
         if isinstance(ids, int):
@@ -60,21 +60,21 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
 
 
 def geometric_mean(probabilities: Sequence[float]) -> float:
-    """Geometric mean of probabilities; zero where there are none or one is zero."""
+    """Return the geometric mean of probabilities; 0 if there are none or one is 0."""
     if not probabilities or min(probabilities) <= 0:
         return 0.0
     return math.exp(sum(math.log(p) for p in probabilities) / len(probabilities))
 
 
 def parse_points(text: str) -> list[tuple[float, float]] | None:
-    """Points in an answer of Molmo2 about one picture, as shares of the picture.
+    """Parse the points in a Molmo2 answer about one picture, as fractions of the picture.
 
-    The form is ``<points coords="1 1 073 160 2 173 600">boats</points>``: the picture's number, then for each point
-    its number, x and y in thousandths.
+    The format is ``<points coords="1 1 073 160 2 173 600">boats</points>``: index of the picture, then for each point
+    its index, x and y in thousandths.
 
     Returns:
-        The points; an empty list where the model says that there are none; ``None`` where the answer can't be read (no
-        tag or several, another picture, numbers that do not count up, points outside the picture or given twice).
+        Points; an empty list if the model says that there are none; ``None`` if the answer can't be parsed (no tag or
+            several, another picture, indices that do not count up, points outside the picture or given twice).
     """
     if _ABSENT.fullmatch(text.strip()):
         return []
@@ -95,22 +95,23 @@ def parse_points(text: str) -> list[tuple[float, float]] | None:
 
 @dataclass(frozen=True, slots=True)
 class WrittenBox:
-    """A box in generated text, and the words before it."""
+    """Box in generated text, and the words before it."""
 
     label: str
-    box: Box  # shares of the picture, xyxy
+    box: Box  # fractions of the picture, xyxy
     score: float  # geometric mean of the probabilities of its four tokens
 
 
 def parse_location_boxes(pieces: Sequence[tuple[str, float]]) -> list[WrittenBox] | None:
-    """Boxes in an answer of Florence-2, given as tokens with their probabilities.
+    """Parse the boxes in a Florence-2 answer, given as tokens with their probabilities.
 
-    The form is ``red chair<loc_52><loc_333><loc_932><loc_774>``: words, then four locations a box (left, top, right,
-    bottom; each the middle of a thousandth of the side). A label may have several boxes, an answer several labels.
+    The format is ``red chair<loc_52><loc_333><loc_932><loc_774>``: words, then four locations per box (left, top,
+    right, bottom; each the middle of a thousandth of the side). A label may have several boxes, an answer several
+    labels.
 
     Returns:
-        The boxes; an empty list for an empty answer; ``None`` where the answer can't be read (words without a box, a
-        box without words, a number of locations that is not a multiple of four, sides in the wrong order, other tags).
+        Boxes; an empty list for an empty answer; ``None`` if the answer can't be parsed (words without a box, a box
+            without words, a number of locations that is not a multiple of four, sides in the wrong order, other tags).
     """
     found: list[WrittenBox] = []
     label, places = "", list[tuple[int, float]]()

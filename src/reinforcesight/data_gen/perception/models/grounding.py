@@ -21,11 +21,11 @@ _OWL_PROMPT = "a photo of a {}"
 
 
 class TransformersGrounder(StoredGrounder):
-    """A detector of ``AutoModelForZeroShotObjectDetection``.
+    """Detector of ``AutoModelForZeroShotObjectDetection``.
 
-    The score of a GroundingDINO box for a phrase is the mean probability over the phrase's tokens, so "red chair" needs
-    both words; for OWLv2 it is the class probability. Each box is given to its best phrase, and to the second best too
-    if that reaches ``min_score``: a thing with two nearly equal names has no certain name.
+    The score of a GroundingDINO box for a phrase is the mean probability over the phrase's tokens, so "red chair"
+    needs both words; for OWLv2 it is the class probability. Each box gets its best phrase, and also the second best if
+    that reaches ``min_score``: an object with two nearly equal names has no certain name.
     """
 
     families = frozenset({"grounding-dino", "mm-grounding-dino"}) | _OWL
@@ -71,8 +71,8 @@ class TransformersGrounder(StoredGrounder):
         width: int,
         height: int,
     ) -> Iterator[GroundedBox]:
-        """Boxes of one picture from probabilities (Q, P) and relative boxes (Q, 4) as centre and size."""
-        # OWLv2 pads the picture to a square at the right and at the bottom.
+        """Yield boxes of one picture from probabilities (Q, P) and relative boxes (Q, 4) as centre and size."""
+        # OWLv2 pads the picture to a square on the right and at the bottom.
         side = max(width, height)
         scale_x, scale_y = (side, side) if self._is_owl else (width, height)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_NAMES_OF_A_BOX]
@@ -88,7 +88,7 @@ class TransformersGrounder(StoredGrounder):
             yield GroundedBox(first + int(order[query, rank]), box, float(scores[query, rank]))
 
     def _detect(self, pictures: list[Picture], phrases: Sequence[str]) -> tuple[Float32Array, Float32Array]:
-        """Probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
+        """Return the probabilities (B, Q, P) of each candidate box for each phrase, and the boxes (B, Q, 4)."""
         import torch
 
         processor, model = self._load()
@@ -118,10 +118,10 @@ def _parts(phrases: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """GroundingDINO's prompt "red chair. table." and the (start, stop) of each phrase in it."""
+    """Return GroundingDINO's prompt "red chair. table." and the (start, stop) of each phrase in it."""
     text, spans = "", []
     for phrase in phrases:
-        # A full stop ends a phrase for the model.
+        # The model treats a full stop as the end of a phrase.
         clean = phrase.replace(".", " ").strip().lower()
         spans.append((len(text), len(text) + len(clean)))
         text += clean + ". "
@@ -129,7 +129,7 @@ def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _tokens_of(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Token positions of each phrase, by the characters that tokens and phrases cover.
+    """Return the token indices of each phrase, from the characters that tokens and phrases cover.
 
     Raises:
         InputError: A phrase has no token.

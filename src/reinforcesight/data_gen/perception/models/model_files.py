@@ -1,4 +1,4 @@
-"""Where a model's files are, and what identifies them."""
+"""Find a model's files, and compute an identity for them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from reinforcesight.errors import InputError, require_module
 from reinforcesight.jobs.files import file_hash
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# Weights from safetensors only; no code.
+# Only safetensors weights; no code.
 _PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model's folder, and what identifies it: a digest of local files, or hub id and commit."""
+    """Folder and identity of a model; the identity is a digest of local files, or hub id and commit."""
 
     folder: Path
     identity: str
 
 
 def find_model(name: str, revision: str = "main") -> ModelFiles:
-    """The files of a local folder or of a hub model, which is downloaded if it is not in the local cache.
+    """Find the files of a local folder or of a hub model, which is downloaded if it is not in the local cache.
 
     Raises:
         InputError: There is no such model, or it has no safetensors weights.
@@ -53,21 +53,21 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
             fix="check name, revision and network, or give a local folder",
         ) from error
     _check(stored, [p.name for p in stored.iterdir()], name)
-    # A snapshot's folder is named after its commit.
+    # The name of a snapshot's folder is its commit.
     return ModelFiles(stored, f"hub:{name}@{stored.name}")
 
 
 def read_config(name: str, revision: str = "main") -> dict[str, Any]:
-    """config.json of a model, which names its family. Raises as :func:`find_model` and :func:`config_in`."""
+    """Read config.json of a model. Raises the same errors as :func:`find_model` and :func:`config_in`."""
     folder = Path(name).expanduser()
     return config_in(folder if folder.is_dir() else find_model(name, revision).folder)
 
 
 def config_in(folder: Path) -> dict[str, Any]:
-    """config.json in a model's folder.
+    """Read config.json in a model's folder.
 
     Raises:
-        InputError: It is missing, or not a JSON object.
+        InputError: The file is missing, or not a JSON object.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -82,7 +82,7 @@ def config_in(folder: Path) -> dict[str, Any]:
 
 
 def _digest(folder: Path, files: list[str]) -> str:
-    """SHA-256 over names and whole contents: two models that differ in one layer must not share results."""
+    """Return SHA-256 over names and full contents: two models that differ in one layer must not share results."""
     digest = hashlib.sha256()
     for name in files:
         digest.update(f"{name}\n{file_hash(folder / name)}\n".encode())

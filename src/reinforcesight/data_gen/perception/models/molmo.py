@@ -1,7 +1,7 @@
-"""Points on named things by Molmo2 (Clark et al., 2026).
+"""Find points on named objects with Molmo2 (Clark et al., 2026).
 
-The points become prompts for the segmenter, which finds the outlines. Coordinates are text, which is read strictly
-(``generated_text``).
+The points become prompts for the segmenter, which finds the masks. The model writes coordinates as text, which is
+parsed strictly (``generated_text``).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import MissingDependencyError, require_module
 
 _PROMPT = "Point out every {} in the image."
-_MAX_NEW_TOKENS = 256  # about twenty-five points
+_MAX_NEW_TOKENS = 256  # about 25 points
 
 
 class Molmo2Pointer(StoredGrounder):
-    """Molmo2 as a grounder that gives points.
+    """Molmo2 as a grounder that returns points.
 
-    It is asked one question for each phrase, ``batch_size`` questions about one picture at a time. The score of a point
-    is the geometric mean of the probabilities of the answer's tokens. An answer that was cut off or can't be read makes
-    its phrase unreadable.
+    The model gets one question per phrase, in batches of ``batch_size`` questions about one picture. The score of a
+    point is the geometric mean of the probabilities of the answer's tokens. If an answer is truncated or can't be
+    parsed, its phrase counts as unreadable.
     """
 
     role = "pointing"
@@ -51,11 +51,11 @@ class Molmo2Pointer(StoredGrounder):
                 where=self.name,
                 fix='pip install "transformers>=5.20,<5.24"',
             )
-        require_module("torchvision", extra="gpu")  # for its image processor
-        # By name: the oldest supported transformers does not have the class.
+        require_module("torchvision", extra="gpu")  # for the image processor
+        # Imported by name, since the oldest supported transformers does not have the class.
         model_class: Any = importlib.import_module("transformers").Molmo2ForConditionalGeneration
         processor, model = self._from_folder(model_class, transformers.AutoProcessor)
-        processor.tokenizer.padding_side = "left"  # all answers of a batch begin at the same position
+        processor.tokenizer.padding_side = "left"  # all answers of a batch start at the same position
         return processor, model
 
     def ground(self, pictures: Sequence[Picture], phrases: Sequence[Sequence[str]]) -> list[list[GroundedBox]]:
@@ -79,7 +79,7 @@ class Molmo2Pointer(StoredGrounder):
         return [GroundedBox.at(phrase, (x * width, y * height), answer[1]) for x, y in places]
 
     def _answers(self, picture: Picture, phrases: Sequence[str]) -> list[tuple[str, float] | None]:
-        """Text and score of one answer a phrase; ``None`` where it was cut off."""
+        """Return text and score of one answer per phrase; ``None`` for a truncated answer."""
         processor, model = self._load()
         questions = []
         for phrase in phrases:

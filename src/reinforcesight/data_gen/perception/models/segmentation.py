@@ -1,7 +1,7 @@
-"""Outlines from boxes and points by SAM 2 (transformers' ``Sam2Model``).
+"""Masks from boxes and points by SAM 2 (transformers' ``Sam2Model``).
 
-The picture is prepared as SAM 2's processor does (square, bilinear with antialiasing, ImageNet mean and deviation,
-boxes scaled alike), since that processor requires torchvision.
+Pictures are prepared as in SAM 2's processor (resized to a square, bilinear with antialiasing, ImageNet mean and std,
+boxes scaled accordingly), since that processor requires torchvision.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PROMPTS_AT_ONCE = 32
 
 
 class Sam2Segmenter(StoredModel):
-    """SAM 2 with one mask for each prompt: a box has a single mask, a point the best of three."""
+    """SAM 2 with one mask per prompt: the single mask for a box, the best of three for a point."""
 
     role = "segmentation"
     families = frozenset({"sam2", "sam2_video"})
@@ -45,7 +45,7 @@ class Sam2Segmenter(StoredModel):
         _, model = self._load()
         size = model.config.prompt_encoder_config.image_size
         side = int(size if isinstance(size, int) else size[0])
-        # All prompts of a call must have a box, a point or both.
+        # All prompts of a call must be of one kind: box, point or both.
         kinds: dict[tuple[bool, bool], list[int]] = {}
         for position, prompt in enumerate(prompts):
             kinds.setdefault((prompt.box is None, prompt.point is None), []).append(position)
@@ -64,7 +64,7 @@ class Sam2Segmenter(StoredModel):
 def _masks(
     model: Any, embeddings: Any, prompts: Sequence[SegmentPrompt], width: int, height: int, side: int
 ) -> list[SegmentedMask]:
-    """Masks (height, width) for prompts of one kind, from the embeddings of a picture scaled to a square."""
+    """Return masks (height, width) for prompts of one kind, from the embeddings of a picture resized to a square."""
     import torch
 
     def scaled(values: Sequence[float]) -> list[float]:
@@ -92,7 +92,7 @@ def _masks(
 
 
 def _prepared(picture: Picture, side: int) -> torch.Tensor:
-    """A uint8 picture (H, W, 3) as float32 (1, 3, side, side)."""
+    """Convert a uint8 picture (H, W, 3) to float32 (1, 3, side, side)."""
     import numpy as np
     import torch
     from PIL import Image

@@ -1,4 +1,4 @@
-"""What all adapters share: files are found at once, weights are loaded at the first call, pictures go in batches."""
+"""Base of all adapters: find files immediately, load weights at the first call, process pictures in batches."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class Loading(TypedDict, total=False):
 
 
 class StoredModel:
-    """A model in a folder or on the hub. A pickled copy has no weights; it loads them at its first call.
+    """Model in a folder or on the hub. A pickled copy has no weights and loads them at its first call.
 
     Args:
         model: Folder or hub id.
         revision: Hub revision.
         device: "auto", "cpu", "cuda", ...
-        dtype: "auto" takes bfloat16 on a GPU that supports it, else float32.
-        batch_size: Pictures in one forward pass (Molmo2: questions about one picture).
+        dtype: "auto" uses bfloat16 on a GPU that supports it, otherwise float32.
+        batch_size: Pictures per forward pass (Molmo2: questions about one picture).
 
     Attributes:
         name: Folder or hub id.
-        config: The model's config.json.
+        config: Contents of the model's config.json.
         role: First word of the identity.
-        families: ``model_type`` of the models that the adapter can call.
-        expected: The same in words, for messages.
-        suggestion: A model that fits, for messages.
+        families: ``model_type`` values that the adapter supports.
+        expected: Description of the supported families, for messages.
+        suggestion: Supported model, for messages.
 
     Raises:
-        InputError: There is no such model, or it is of another family than the adapter's.
+        InputError: There is no such model, or the adapter does not support its family.
     """
 
     role: ClassVar[str]
@@ -100,27 +100,27 @@ class StoredModel:
 
     @property
     def identity(self) -> str:
-        """Role, weights, precision and all further settings that the results depend on."""
+        """Return role, weights, dtype and all other settings that the results depend on."""
         return " ".join(str(part) for part in (self.role, self._files.identity, self.dtype, *self._settings()))
 
     def _settings(self) -> tuple[object, ...]:
         return ()
 
     def _load(self) -> tuple[Any, Any]:
-        """The result of ``_read``, which is called once."""
+        """Return the result of ``_read``, which is called only once."""
         if self._loaded is None:
             self._loaded = self._read()
         return self._loaded
 
     def _read(self) -> tuple[Any, Any]:
-        """The processor (or whatever else the adapter needs) and the model."""
+        """Return the processor (or whatever else the adapter needs) and the model."""
         raise NotImplementedError
 
     def _from_folder(self, model_class: Any, processor_class: Any) -> tuple[Any, Any]:
-        """A processor (``None`` without a class) and a transformers model, from safetensors and without remote code.
+        """Load a processor (``None`` without a class) and a transformers model, from safetensors, without remote code.
 
         Raises:
-            InputError: The folder holds another model than expected.
+            InputError: The folder contains another model than expected.
         """
         with self._expecting(), _no_progress_bar():
             processor = None
@@ -131,7 +131,7 @@ class StoredModel:
 
     @contextlib.contextmanager
     def _expecting(self) -> Iterator[None]:
-        """Turn what a library raises over a model of another kind into an error that says what was expected."""
+        """Convert a library's error about another kind of model into an error that says what was expected."""
         try:
             yield
         except (ValueError, OSError, ImportError, AttributeError, TypeError, RuntimeError) as error:
@@ -143,7 +143,7 @@ class StoredModel:
 
 
 class StoredGrounder(StoredModel):
-    """A model that finds named things; boxes and points with a score below ``min_score`` are left out."""
+    """Model that finds named objects; boxes and points with a score below ``min_score`` are left out."""
 
     role = "grounding"
 
@@ -154,7 +154,7 @@ class StoredGrounder(StoredModel):
 
 @contextlib.contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """Hide transformers' progress bar for weights, which would break the one of the pictures."""
+    """Hide transformers' progress bar for weights, which would break the progress bar of the pictures."""
     from transformers import utils
 
     logging: Any = utils.logging
@@ -168,9 +168,9 @@ def _no_progress_bar() -> Iterator[None]:
 
 
 def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list[int]]:
-    """Positions of pictures in batches of at most ``size`` pictures of equal height and width.
+    """Yield indices of pictures in batches of at most ``size`` pictures with equal height and width.
 
-    Models resize with the aspect kept, so only equal shapes can be stacked without padding.
+    Models resize with a fixed aspect ratio, so only equal shapes can be stacked without padding.
     """
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for position, picture in enumerate(pictures):
@@ -183,7 +183,7 @@ def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list
 def in_batches_of_one_size(
     pictures: Sequence[Picture], size: int, call: Callable[[list[Picture]], list[_ResultT]]
 ) -> list[_ResultT]:
-    """The results of ``call`` in the order of the pictures, from one call a batch."""
+    """Return the results of ``call`` in the order of the pictures, with one call per batch."""
     results: dict[int, _ResultT] = {}
     for positions in batches_of_one_size(pictures, size):
         made = call([pictures[position] for position in positions])

@@ -1,9 +1,9 @@
-"""Depth and focal length by VGGT (Wang et al., 2025) through its own package ``vggt``.
+"""Depth and focal length by VGGT (Wang et al., 2025), with its own package ``vggt``.
 
-VGGT gives z in OpenCV axes up to an unknown scale, and the field of view in its pose encoding. Pictures are prepared
-as the package's loader does: the long side is the model's input size, the short one a multiple of its patch, values
-from zero to one. The loader would crop upright pictures; here they are padded with white to a square, and the padding
-is removed from the result.
+VGGT returns z in OpenCV axes up to an unknown scale, and the field of view in its pose encoding. Pictures are prepared
+as in the package's loader: the long side is the model's input size, the short side a multiple of its patch size,
+values are from 0 to 1. The loader would crop upright pictures; this module pads them with white to a square, and
+removes the padding from the result.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _INSTALL = "pip install --no-deps git+https://github.com/facebookresearch/vggt.g
 
 
 def is_vggt(config: dict[str, Any]) -> bool:
-    """Whether a config.json is VGGT's: the constructor's arguments, without a model type."""
+    """Return whether a config.json is VGGT's: the constructor's arguments, without a model type."""
     return "model_type" not in config and {"img_size", "patch_size", "embed_dim"} <= set(config)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """A resized picture in the model's input, pixels: its size, and its offset in a padded square."""
+    """Resized picture in the model's input, pixels: its size, and its offset in a padded square."""
 
     width: int
     height: int
@@ -45,7 +45,7 @@ class _Fit:
 
 
 class VggtDepth(StoredModel):
-    """VGGT as a depth estimator. The dtype is the transformer's; the heads run in float32, as VGGT documents."""
+    """VGGT as a depth estimator. The dtype applies to the transformer; the heads run in float32, as VGGT documents."""
 
     kind: DepthKind = "scale"
     role = "depth vggt"
@@ -60,7 +60,7 @@ class VggtDepth(StoredModel):
         return is_vggt(self.config)
 
     def _read(self) -> tuple[Any, Any]:
-        """The decoder of pose encodings, and the model."""
+        """Return the decoder of pose encodings, and the model."""
         try:
             model_class = importlib.import_module("vggt.models.vggt").VGGT
             decode_pose = importlib.import_module("vggt.utils.pose_enc").pose_encoding_to_extri_intri
@@ -98,7 +98,7 @@ class VggtDepth(StoredModel):
         results = []
         for z, lens in zip(maps, lenses, strict=True):
             inside = z[0, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width, 0]
-            # The scales of width and height differ slightly: the short side is a whole number of patches.
+            # The scales of width and height differ slightly, since the short side is a whole number of patches.
             focal = float(lens[0, 0, 0] * width / fit.width + lens[0, 1, 1] * height / fit.height) / 2.0
             known = np.isfinite(focal) and focal > 0
             values: Float32Array = np.ascontiguousarray(inside, dtype=np.float32)
@@ -106,7 +106,7 @@ class VggtDepth(StoredModel):
         return results
 
     def _prepared(self, pictures: list[Picture]) -> tuple[torch.Tensor, _Fit]:
-        """Pictures of one size as float32 (B, 1, 3, h, w) from zero to one, and where they lie in it."""
+        """Convert pictures of one size to float32 (B, 1, 3, h, w) from 0 to 1; return their size and offset, too."""
         import torch
 
         height, width = pictures[0].shape[:2]
