@@ -1,4 +1,4 @@
-"""Counts of relations, letters, forms and splits, and whether they are balanced."""
+"""Count relations, letters, forms and splits, and check whether they are balanced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reinforcesight.pages.render import percent
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Axis, Relation
 
-# A share may differ from an even share by this much, plus the 99 % interval of random variation.
+# A fraction may differ from an even one by this much, plus the 99 % interval of random variation.
 _TOLERANCE = 0.05
 _SIGMAS = 2.576
 _NAMES = ("split", "relation", "form", "letter")
@@ -27,10 +27,10 @@ class Balance:
     """Counts over all rows.
 
     Attributes:
-        cells: By split, relation, form and letter.
-        truth: Yes/no questions by relation and "yes" or "no".
-        options: By relation and number of options.
-        simple: By axis, rule of thumb, and whether it was right.
+        cells: Number of rows by split, relation, form and letter.
+        truth: Number of yes/no questions by relation and answer.
+        options: Number of questions by relation and number of options.
+        simple: Number of questions by axis, rule of thumb, and whether the rule was right.
     """
 
     cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
@@ -48,7 +48,7 @@ class Balance:
             self._rules_of_thumb(known)
 
     def _rules_of_thumb(self, known: Understood) -> None:
-        """Count whether rules such as "the lower one is nearer" give the right answer."""
+        """Count whether rules such as "the lower one is nearer" give the correct answer."""
         holds = plain_relation(known)
         if holds is None:
             return
@@ -63,12 +63,12 @@ class Balance:
             self.simple[known.axis.value, name, guess == nearer_is_subject] += 1
 
     def sum(self, **wanted: str) -> int:
-        """Number of rows with these values of split, relation, form or letter."""
+        """Return the number of rows with these values of split, relation, form or letter."""
         positions = {_NAMES.index(name): value for name, value in wanted.items()}
         return sum(n for key, n in self.cells.items() if all(key[p] == v for p, v in positions.items()))
 
     def values(self, position: int) -> list[str]:
-        """Values of split (0), relation (1), form (2) or letter (3) that occur."""
+        """Return the values of split (0), relation (1), form (2) or letter (3) that occur."""
         return sorted({key[position] for key in self.cells})
 
     def judge(self, findings: Findings) -> None:
@@ -157,7 +157,7 @@ def _area(box: tuple[float, float, float, float]) -> float:
 
 
 def uneven(count: int, total: int, share: float) -> bool:
-    """Whether a count differs from its even share by more than the tolerance and random variation."""
+    """Return whether a count differs from its even share by more than the tolerance and random variation."""
     if total == 0:
         return False
     spread = math.sqrt(share * (1 - share) / total)

@@ -1,4 +1,4 @@
-"""Settings of ``reinforcesight audit``. Imports fast: the command line reads it."""
+"""Settings of ``reinforcesight audit``. This module imports fast, since the command line reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit found: rules, findings, tables; written to the console, JSON or a small page."""
+"""Results of an audit: rules, findings, tables; written to the console, JSON or a small page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that an audit checks; a broken hard rule makes it fail, any other is a warning."""
+    """Rule that an audit checks; a broken hard rule makes the audit fail, any other is a warning."""
 
     hard: bool
     meaning: str
@@ -71,7 +71,7 @@ RULES: dict[str, Rule] = {
 
 @dataclass(slots=True)
 class Finding:
-    """A broken rule, how often, and where."""
+    """Broken rule, with the number of cases and examples."""
 
     rule: str
     hard: bool
@@ -92,14 +92,14 @@ class Findings:
             finding.examples.append(example)
 
     def all(self) -> tuple[Finding, ...]:
-        """Findings, hard ones first, in the order of the rules."""
+        """Return the findings, hard ones first, in the order of the rules."""
         order = list(RULES)
         return tuple(sorted(self._found.values(), key=lambda f: (not f.hard, order.index(f.rule))))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table for people."""
+    """Table with a title, for the console and the page."""
 
     title: str
     head: tuple[str, ...]
@@ -109,12 +109,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The outcome of an audit.
+    """Result of an audit.
 
     Attributes:
         pictures: Number of different pictures (by source and source_id).
         findings: Broken rules, hard ones first.
-        measurements: What the tables show, for programs.
+        measurements: Contents of the tables as JSON values.
     """
 
     dataset: str
@@ -126,7 +126,6 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """No hard rule is broken."""
         return not any(finding.hard for finding in self.findings)
 
     @property
@@ -134,7 +133,7 @@ class AuditReport:
         return 0 if self.passed else 1
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the tables."""
+        """Return everything except the tables."""
         findings = [{**dataclasses.asdict(f), "meaning": RULES[f.rule].meaning} for f in self.findings]
         counts = {"dataset": self.dataset, "passed": self.passed, "rows": self.rows, "pictures": self.pictures}
         return {**counts, "findings": findings, "measurements": self.measurements}
@@ -156,7 +155,6 @@ def write_audit_report(report: AuditReport, path: Path) -> None:
 
 
 def print_report(report: AuditReport) -> None:
-    """Tables and findings on standard output."""
     for table in report.tables:
         rows = [[str(cell) for cell in row] for row in table.rows]
         click.echo("\n".join([table.title, *table_lines(table.head, rows)]))

@@ -1,4 +1,4 @@
-"""Checks of pictures: can they be decoded, are the boxes drawn, and is a picture in two splits or in CV-Bench.
+"""Check pictures: can they be decoded, are the boxes drawn, and is a picture in two splits or in CV-Bench.
 
 Memory: about 400 bytes per picture, and digests of 8 bytes per row.
 """
@@ -28,8 +28,8 @@ from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, read_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS
 
-# Two pictures with similar perceptual hashes are the same if their 16x16 grey versions differ by less than this on
-# average (0 to 255): re-encoded pictures and thin drawn boxes are below, other views of a scene are above.
+# Two pictures with similar perceptual hashes are copies if their 16x16 grey versions differ by less than this on
+# average (0 to 255): re-encoded pictures and thin drawn boxes are below, other views of a scene above.
 _SAME_PICTURE = 4.0
 _THUMB = 16
 _HASH_CHUNK = 2048
@@ -38,7 +38,7 @@ _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """The 64-bit pHash of a picture (imagehash's ``phash``)."""
+    """Return the 64-bit pHash of a picture (imagehash's ``phash``)."""
     import imagehash
 
     return int(str(imagehash.phash(image)), 16)
@@ -46,7 +46,7 @@ def perceptual_hash(image: Image.Image) -> int:
 
 @dataclass(slots=True)
 class PictureSignature:
-    """What two copies of a picture have in common."""
+    """Features that two copies of a picture have in common."""
 
     split: str
     source_id: str
@@ -61,7 +61,7 @@ def sign_picture(image: Image.Image, source_id: str, *, split: str = "", boxed: 
 
 
 def is_same_picture(first: PictureSignature, second: PictureSignature) -> bool:
-    """Whether two pictures with similar perceptual hashes are copies of one."""
+    """Return whether two pictures with similar perceptual hashes are copies."""
     return bool(np.abs(first.thumb.astype(np.int16) - second.thumb).mean() < _SAME_PICTURE)
 
 
@@ -82,7 +82,7 @@ class PictureChecks:
 
     @property
     def pictures(self) -> int:
-        """Number of different source pictures."""
+        """Return the number of different source pictures."""
         return len({key for kind, key in self._splits_of if kind == "source picture"})
 
     def check(self, stored: StoredRow, known: Understood | None) -> None:
@@ -90,8 +90,8 @@ class PictureChecks:
         if not _new(self._ids, row.id):
             self._findings.add("duplicate_id", f"{stored.where}: {row.id}")
         content = _digest(row.image)
-        # CV-Bench asks about left/right and above/below in the same words: only the options differ. A question about
-        # boxes depends on the drawn boxes; any other only on the source picture.
+        # CV-Bench uses the same words for left/right and above/below; only the options differ. A question about boxes
+        # depends on the drawn boxes, any other question only on the source picture.
         asked = "\n".join([row.question, *sorted(row.choices)])
         asked_again = not _new(self._questions, content, asked)
         if row.form != "cvbench_boxes":
@@ -112,7 +112,7 @@ class PictureChecks:
             self._findings.add("split_leak", example)
 
     def _look(self, stored: StoredRow, known: Understood | None, content: bytes) -> None:
-        """Decode a picture that is new."""
+        """Decode a picture that was not seen before."""
         row = stored.row
         boxed = bool(known and known.boxed)
         signature = self._signatures.get((stored.split, row.source_id))
@@ -179,7 +179,7 @@ def _new(seen: set[bytes], *parts: str | bytes) -> bool:
 def near_pairs(
     first: list[PictureSignature], second: list[PictureSignature], distance: int
 ) -> Iterator[tuple[PictureSignature, PictureSignature]]:
-    """Pairs whose perceptual hashes differ in at most ``distance`` of 64 bits."""
+    """Yield pairs whose perceptual hashes differ in at most ``distance`` of 64 bits."""
     others = np.array([s.phash for s in second], dtype=np.uint64)
     for start in range(0, len(first), _HASH_CHUNK):
         part = first[start : start + _HASH_CHUNK]
@@ -190,7 +190,7 @@ def near_pairs(
 
 
 def box_is_drawn(image: Image.Image, box: tuple[float, float, float, float], colour: str) -> bool:
-    """Whether most of a box's outline has the colour (another box may cover some of it)."""
+    """Return whether most of a box's outline has the colour (another box may cover some of it)."""
     pixels = np.asarray(image, dtype=np.int16)
     height, width = pixels.shape[:2]
     x0, y0 = max(0, round(box[0])), max(0, round(box[1]))
@@ -205,20 +205,20 @@ def box_is_drawn(image: Image.Image, box: tuple[float, float, float, float], col
 
 
 def plain_stem(name: str) -> str:
-    """A picture's name without folder, suffix, and COCO's prefix of the split, for comparison."""
+    """Return a picture's name without folder, suffix, and COCO's split prefix, for comparison."""
     stem = re.split(r"[/\\]", name)[-1].rsplit(".", 1)[0].casefold()
     return re.sub(r"^coco_(?:train|val|test)\d{4}_", "", stem)
 
 
 def read_name_list(path: Path) -> set[str]:
-    """Names of CV-Bench's source files, as :func:`plain_stem` writes them.
+    """Read the names of CV-Bench's source files, in the form of :func:`plain_stem`.
 
     Args:
         path: Text with one name per line; CSV, JSON lines or Parquet with the columns ``source_filename`` or
             ``filename``; or a folder of pictures.
 
     Raises:
-        InputError: It can't be read, or contains no name.
+        InputError: The path can't be read, or contains no name.
     """
     columns = ("source_filename", "filename")
     found: list[Any] = []
@@ -243,14 +243,14 @@ def read_name_list(path: Path) -> set[str]:
 
 
 def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
-    """Perceptual hashes of CV-Bench's pictures, shape (N,).
+    """Return the perceptual hashes of CV-Bench's pictures, shape (N,).
 
     Args:
-        path: A folder of pictures; Parquet with the column ``image``; or text with a hash of 16 hexadecimal digits at
+        path: Folder of pictures; Parquet with the column ``image``; or text with a hash of 16 hexadecimal digits at
             the start of each line.
 
     Raises:
-        InputError: It can't be read, or contains no picture.
+        InputError: The path can't be read, or contains no picture.
     """
     hashes: list[int] = []
     with _reading(path):

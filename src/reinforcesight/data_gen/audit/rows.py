@@ -1,7 +1,7 @@
-"""Checks of a single row: the answer is derived again from the stored scene, the options and the question's words.
+"""Check single rows: derive the answer again from the stored scene, the options and the question's words.
 
-The code that wrote the question is not used. The right option follows from the relation that the scene shows, the
-relation that the question asks for, and the options.
+These checks do not use the code that wrote the question. The correct option follows from the relation in the scene,
+the relation that the question asks for, and the options.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ _REFERENCE_FIRST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A row whose scene and evidence could be read.
+    """Row whose scene and evidence could be read.
 
     Attributes:
-        axis: What is compared.
-        objects: The objects by role.
+        axis: Axis of the comparison.
+        objects: Objects by role.
         boxed: Colour of the drawn box by role.
         unique: Whether each role's name is unique in the picture.
     """
@@ -77,7 +77,7 @@ class RowChecks:
         self._ambiguous: list[bool] = []
 
     def check(self, stored: StoredRow) -> Understood | None:
-        """Check everything except the picture; returns ``None`` if scene or evidence can't be read."""
+        """Check everything except the picture; return ``None`` if scene or evidence can't be read."""
         row = stored.row
         add = self._findings.add
         try:
@@ -217,7 +217,7 @@ class RowChecks:
 
 
 def plain_relation(known: Understood) -> Relation | None:
-    """The relation of the stored numbers, without margins; ``None`` if a number is missing."""
+    """Return the relation of the stored numbers, without margins; ``None`` if a number is missing."""
     values: list[float | None] = []
     for role in ("subject", "reference"):
         item = known.objects[role]
@@ -237,7 +237,7 @@ def plain_relation(known: Understood) -> Relation | None:
 
 
 def mask_names(question: str, known: Understood) -> str:
-    """The question with every mention of an object replaced by its role: "role_subject"."""
+    """Replace every mention of an object in a question by its role: "role_subject"."""
     text = question
     for role, item in sorted(known.objects.items(), key=lambda pair: -len(pair[1].name)):
         name = re.escape(bare_name(item.name))
@@ -251,7 +251,7 @@ def mask_names(question: str, known: Understood) -> str:
 
 
 def asked_in_words(masked: str, axis: Axis) -> Relation | None:
-    """The relation that a question's words ask for; ``None`` if they name both relations of the axis or neither."""
+    """Return the relation that a question asks for; ``None`` if it names both relations of the axis or neither."""
     text = re.sub(r"\b(?:right|left) (?:answer|option|word)\b", " ", masked, flags=re.IGNORECASE)
     said = [re.search(rf"\b(?:{words})\b", text, re.IGNORECASE) is not None for words in _WORDS[axis]]
     if said[0] == said[1]:
@@ -260,7 +260,7 @@ def asked_in_words(masked: str, axis: Axis) -> Relation | None:
 
 
 def reads_reference_first(masked: str) -> bool:
-    """Whether the words make the evidence's reference the subject: "Compared with SUBJECT, is REFERENCE ..."."""
+    """Return whether the question asks about the evidence's reference: "Compared with SUBJECT, is REFERENCE ..."."""
     subject, reference = _ROLE_WORDS["subject"], _ROLE_WORDS["reference"]
     after = {match[1] for match in _REFERENCE_FIRST.finditer(masked)}
     if subject in after and reference not in after:
@@ -270,7 +270,7 @@ def reads_reference_first(masked: str) -> bool:
 
 
 def right_option(choices: Sequence[str], known: Understood, holds: Relation, asked: Relation) -> int | None:
-    """Position of the right option if ``holds`` is true of subject and reference, and ``asked`` is asked for."""
+    """Return the index of the correct option if ``holds`` is true in the scene and ``asked`` is asked for."""
     folded = [" ".join(choice.split()).casefold() for choice in choices]
     if sorted(folded) == ["no", "yes"]:
         return folded.index("yes" if holds is asked else "no")
@@ -284,7 +284,7 @@ def right_option(choices: Sequence[str], known: Understood, holds: Relation, ask
 
 
 def _roles_of_options(choices: Sequence[str], known: Understood) -> list[str] | None:
-    """The role of the object that each option names; ``None`` if the options aren't the two objects."""
+    """Return the role of the object that each option names; ``None`` if the options aren't the two objects."""
     found: list[str] = []
     for choice in choices:
         text = " ".join(choice.split()).casefold()

@@ -89,7 +89,7 @@ def audit(config: AuditConfig) -> AuditReport:
 
 
 def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> tuple[list[SplitFile], int]:
-    """Check files and their columns; returns the files whose rows can be read, and the number of these rows."""
+    """Check files and their columns; return the files whose rows can be read, and the number of these rows."""
     for split in sorted({file.split for file in files}):
         own = [file for file in files if file.split == split]
         missing = set(range(max(file.total for file in own))) - {file.number for file in own}
@@ -124,7 +124,7 @@ def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> tu
 
 
 def _same_type(found: object, expected: object) -> bool:
-    """Whether two types are equal, apart from names of list items and 64-bit offsets, which depend on the writer."""
+    """Return whether types are equal, apart from list item names and 64-bit offsets, which depend on the writer."""
 
     def plain(kind: object) -> str:
         text = str(kind).replace("large_", "").replace(" not null", "")
@@ -134,7 +134,7 @@ def _same_type(found: object, expected: object) -> bool:
 
 
 def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
-    """Compare with the SHA-256 that ``manifest.json`` states of each file, where it does."""
+    """Compare each file with its SHA-256 in ``manifest.json``, if there is one."""
     listed = read_manifest(dataset).get("files")
     stated = {
         str(entry["name"]): entry["sha256"]
@@ -153,7 +153,7 @@ def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) ->
 
 
 def rules_of(dataset: Path) -> RelationRules:
-    """The margins that the data set was made with, from its manifest; the default ones if it has none."""
+    """Return the rules in the data set's manifest, or the default rules if it has none."""
     job = read_manifest(dataset).get("job")
     try:
         return RelationRules.model_validate(job["rules"] if isinstance(job, dict) else {})

@@ -3,10 +3,10 @@
 Classifiers learn from the text of some pictures and predict the answers for others (cross-validation, grouped by
 picture). An accuracy near chance means that the text reveals nothing. There are three targets:
 
-- ``letter``: the right letter, from question and options;
+- ``letter``: the correct letter, from question and options;
 - ``truth``: yes or no, from yes/no questions;
 - ``order``: which of the two objects has the smaller value along the axis, from the names of all objects. Both orders
-  of the options are the same input, so that shuffling options can't hide that lamps are always above tables.
+  of the options are the same input, so that shuffled options can't hide that lamps are always above tables.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from reinforcesight.protocol import LETTERS
 
 _FOLDS = 5
 _MIN_ROWS = 40
-# Accuracy above chance for a warning, and for a failure, after subtracting this many standard errors: about fifteen
-# figures are tested.
+# Accuracy above chance for a warning and for a failure, after subtracting this many standard errors, since about
+# fifteen figures are tested.
 _HINT, _SHORTCUT = 0.01, 0.12
 _STANDARD_ERRORS = 3.5
-# The pipeline can always balance letters and truth. The order depends on the pictures: names that reveal it are a fault
-# only if there are enough pictures to select from.
+# The pipeline can always balance letters and truth. The order depends on the pictures: names that reveal it are an
+# error only if there are enough pictures to select from.
 _ENOUGH_PICTURES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class TextItem:
-    """The text features and targets of one question.
+    """Text features and targets of one question.
 
     Attributes:
-        group: Its picture.
+        group: Picture of the question.
         text: Question and options.
-        letter: Position of the right option.
+        letter: Index of the correct option.
         options: Number of options.
-        first, second: Whole name and single words of the two objects, in the order of the alphabet.
+        first, second: Whole name and single words of the two objects, in alphabetical order.
         anchor: Name of the anchor, or empty.
-        first_is_smaller: The first object has the smaller value along the axis; ``None``: the names are equal.
+        first_is_smaller: Whether the first object has the smaller value along the axis; ``None``: equal names.
         yes: Whether the answer is yes; ``None``: not a yes/no question.
     """
 
@@ -105,14 +105,14 @@ class TextSample:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The accuracy of one classifier.
+    """Accuracy of one classifier.
 
     Attributes:
         what: "letter", "truth" or "order".
-        axis: What is compared, or "all".
+        axis: Axis of the comparison, or "all".
         count: Number of questions.
         pictures: Number of different pictures.
-        accuracy: Share predicted right; ``None``: too few questions or pictures.
+        accuracy: Fraction of correct predictions; ``None``: too few questions or pictures.
         low, high: 95 % interval, with pictures as the independent units.
         chance: Accuracy of random guesses.
         error: Standard error of the accuracy.
@@ -156,7 +156,7 @@ def _guess(what: str, axis: str, asked: Sequence[tuple[TextItem, int]], seed: in
 
 
 def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
-    """Standard error of the accuracy, clustered by picture: questions about one picture are not independent."""
+    """Return the standard error of the accuracy, clustered by picture, since its questions are not independent."""
     accuracy = sum(right) / len(right)
     residuals: dict[str, float] = {}
     for hit, group in zip(right, groups, strict=True):
@@ -168,13 +168,13 @@ def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
 def _cross_validate(
     what: str, items: Sequence[TextItem], labels: Sequence[int], groups: Sequence[str], seed: int
 ) -> list[bool]:
-    """Whether a model that never saw the picture predicted each item right."""
+    """Return whether each item is predicted correctly by a model that never saw its picture."""
     features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
     return _predict(what, features, labels, groups, seed)
 
 
 def guess_letters(texts: Sequence[str], letters: Sequence[int], groups: Sequence[str], seed: int) -> list[bool] | None:
-    """Whether a classifier that reads only the texts finds each letter (a position), trained on other groups.
+    """Return whether each letter (an index) is predicted correctly from the text, by training on other groups.
 
     ``None``: there are too few texts or groups.
     """
@@ -216,7 +216,7 @@ def _classifier(what: str, classes: int) -> Any:
         vectors = TfidfVectorizer(
             ngram_range=(1, 3), min_df=2, sublinear_tf=True, max_features=50_000, token_pattern=r"\w+|\|"
         )
-    # Exchanging the two objects reverses the target: no intercept, and signed features.
+    # Exchanging the two objects reverses the target, so features are signed and there is no intercept.
     model = LogisticRegression(
         C=1.0, fit_intercept=not signed, max_iter=300, solver="liblinear" if classes == 2 else "lbfgs"
     )
@@ -224,7 +224,7 @@ def _classifier(what: str, classes: int) -> Any:
 
 
 def _signed_names(item: TextItem) -> dict[str, float]:
-    """Features of the names that change their sign when the two objects are exchanged."""
+    """Return features of the names that change their sign when the two objects are exchanged."""
     features: dict[str, float] = {}
     for sign, words in ((1.0, item.first), (-1.0, item.second)):
         for word in words:
@@ -236,7 +236,7 @@ def _signed_names(item: TextItem) -> dict[str, float]:
 
 
 def _narrow(matrix: Any) -> Any:
-    """A sparse matrix with 32-bit indices, as liblinear requires; DictVectorizer makes 64-bit ones."""
+    """Convert a sparse matrix to 32-bit indices, as liblinear requires; DictVectorizer makes 64-bit ones."""
     import numpy as np
 
     matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
@@ -244,7 +244,7 @@ def _narrow(matrix: Any) -> Any:
 
 
 def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, list[dict[str, Any]]]:
-    """Add findings; returns a table for objects, and numbers for programs."""
+    """Add findings; return a table, and its numbers as JSON values."""
     rows = []
     for guess in guesses:
         about = (guess.what, guess.axis, guess.count, guess.pictures)

@@ -1,4 +1,4 @@
-"""Rendered scenes with exact truth: rooms and grounds with named objects, ray-cast with trimesh and embreex."""
+"""Render scenes with exact ground truth: rooms and grounds with named objects, ray-cast with trimesh and embreex."""
 
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.config import RenderConfig

@@ -1,9 +1,8 @@
-"""The pinhole camera of a rendered picture.
+"""Pinhole camera of a rendered picture.
 
-World: metres, x right, y forward, z up, the floor at z = 0, the camera above the origin and looking along +y.
-Camera frame: x right, y down, z forward. Pixel (column, row) is sampled by the ray through
-(column + 0.5, row + 0.5); fx, fy, cx, cy are in pixels of that same frame, so the picture's centre is
-(width / 2, height / 2).
+World: metres, x right, y forward, z up, the floor at z = 0, the camera above the origin, looking along +y. Camera
+frame: x right, y down, z forward. Pixel (column, row) is sampled by the ray through (column + 0.5, row + 0.5); fx, fy,
+cx, cy are pixels of that frame, so the picture's centre is (width / 2, height / 2).
 """
 
 from __future__ import annotations
@@ -39,38 +38,38 @@ class PinholeCamera:
 
     @property
     def rotation(self) -> FloatArray:
-        """(3, 3): columns are the camera's right, down and forward directions in the world."""
+        """Return (3, 3): the columns are the camera's right, down and forward directions in the world."""
         return self.world_from_camera[:3, :3]
 
     @property
     def position(self) -> FloatArray:
-        """(3,) in the world, metres."""
+        """Return (3,) in the world, metres."""
         return self.world_from_camera[:3, 3]
 
     def to_camera(self, world: FloatArray) -> FloatArray:
-        """World points (..., 3) in the camera frame."""
+        """Transform world points (..., 3) to the camera frame."""
         return np.asarray((world - self.position) @ self.rotation)
 
     def project(self, points: FloatArray) -> FloatArray:
-        """Camera-frame points (..., 3) with z > 0 to pixels (..., 2)."""
+        """Project camera-frame points (..., 3) with z > 0 to pixels (..., 2)."""
         focal, middle = np.array([self.fx, self.fy]), np.array([self.cx, self.cy])
         return np.asarray(points[..., :2] / points[..., 2:3] * focal + middle)
 
     def directions(self, columns: FloatArray, rows: FloatArray) -> FloatArray:
-        """Rays (N, 3) through pixel positions, scaled to z = 1, so that distance along a ray is depth."""
+        """Return rays (N, 3) through pixel positions, scaled to z = 1, so that distance along a ray is depth."""
         rays = np.ones((columns.size, 3))
         rays[:, 0] = (columns - self.cx) / self.fx
         rays[:, 1] = (rows - self.cy) / self.fy
         return rays
 
     def pixel_directions(self) -> FloatArray:
-        """Rays (height * width, 3) through all pixel centres in raster order."""
+        """Return rays (height * width, 3) through all pixel centres in raster order."""
         columns = np.tile(np.arange(self.width) + 0.5, self.height)
         rows = np.repeat(np.arange(self.height) + 0.5, self.width)
         return self.directions(columns, rows)
 
     def world_point(self, column: float, depth: float, world_z: float) -> FloatArray:
-        """World point in a pixel column at a depth (metres) and at height ``world_z`` above the floor."""
+        """Return the world point in a pixel column, at a depth (metres) and at height ``world_z`` above the floor."""
         x = (column - self.cx) / self.fx * depth
         right, down, forward = self.rotation.T
         partial = self.position + x * right + depth * forward
@@ -80,7 +79,7 @@ class PinholeCamera:
 def make_camera(
     size: tuple[int, int], metres_above_floor: float, pitch: float, roll: float, field_of_view: float
 ) -> PinholeCamera:
-    """A camera with square pixels above the world's origin; ``size`` in pixels, a horizontal field of view, degrees."""
+    """Make a camera with square pixels above the world's origin; angles in degrees, ``field_of_view`` horizontal."""
     focal = size[0] / 2 / math.tan(math.radians(field_of_view) / 2)
     p, r = math.radians(pitch), math.radians(roll)
     level_right = np.array([1.0, 0.0, 0.0])

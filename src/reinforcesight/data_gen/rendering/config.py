@@ -12,7 +12,7 @@ from reinforcesight.data_gen.rendering.palette import COLOURS
 
 
 class RenderConfig(StrictConfig):
-    """Contents, camera and quality of rendered pictures; ``None`` draws a value at random."""
+    """Contents, camera and quality of rendered pictures; ``None`` means a random value."""
 
     objects_min: int = Field(4, ge=1, le=20, description="Minimum number of objects in a picture")
     objects_max: int = Field(7, ge=1, le=20, description="Maximum number of objects in a picture")

@@ -1,4 +1,4 @@
-"""The scenes of training, of held-out evaluation, and of evaluation under distribution shift."""
+"""Scenes of training, of held-out evaluation, and of evaluation under distribution shift."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _USUAL = (CameraRange((0.8, 2.0), (0.0, 22.0), (0.0, 4.0), (50.0, 68.0)),)
 CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
     Distribution.TRAIN: _USUAL,
     Distribution.HELD_OUT: _USUAL,
-    # Low cameras look up slightly and high ones far down; otherwise almost nothing would be in view.
+    # Low cameras look slightly up and high ones far down; otherwise almost nothing would be visible.
     Distribution.SHIFTED: (
         CameraRange((0.50, 0.75), (-5.0, -0.5), (4.5, 6.0), (69.0, 75.0)),
         CameraRange((0.50, 0.75), (-5.0, -0.5), (4.5, 6.0), (45.0, 49.0)),
@@ -53,7 +53,7 @@ CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
 
 
 def is_reserved(kind: str, colour: str) -> bool:
-    """Whether a kind-colour pair is reserved for SHIFTED: every fifth diagonal of the kind x colour table.
+    """Return whether a kind-colour pair is reserved for SHIFTED: every fifth diagonal of the kind x colour table.
 
     So each kind keeps most of its colours for training.
     """
@@ -61,6 +61,6 @@ def is_reserved(kind: str, colour: str) -> bool:
 
 
 def pairs(distribution: Distribution, kinds: tuple[str, ...], colours: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The kind-colour pairs of a distribution, among the given kinds and colours."""
+    """Return a distribution's kind-colour pairs among the given kinds and colours."""
     shifted = distribution is Distribution.SHIFTED
     return [(kind, colour) for kind in kinds for colour in colours if is_reserved(kind, colour) == shifted]

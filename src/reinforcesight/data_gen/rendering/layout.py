@@ -1,4 +1,4 @@
-"""The layout of a rendered scene: which objects, how large, and where.
+"""Layout of a rendered scene: which objects, their sizes and places.
 
 Depth and picture column are drawn before the kind and independently of it; the size is then chosen within the kind's
 range to suit the place. So the names alone do not reveal which object is nearer or further left.
@@ -40,17 +40,17 @@ from reinforcesight.errors import ConfigError
 from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.pictures.drawing import Box
 
-_NEAREST = 1.3  # metres: smallest depth at which objects are placed
+_NEAREST = 1.3  # metres: minimum depth at which objects are placed
 _GAP = 0.04  # metres between the boxes of neighbours
-_TRIES = 24  # places tried for one object on one kind of seat
-_STRETCH = 1.6  # factor by which the range of sizes of a kind may be exceeded to fit a place
-_LARGEST = 0.62  # largest extent of an object, as a share of the picture's width
-_EXTRA_SHIFTED = 2  # objects added to both limits of the configured count in shifted scenes
+_TRIES = 24  # number of places tried for one object per kind of seat
+_STRETCH = 1.6  # factor by which an object may exceed its kind's range of sizes to fit a place
+_LARGEST = 0.62  # maximum extent of an object, as a fraction of the picture's width
+_EXTRA_SHIFTED = 2  # number of objects added to both limits of the configured count in shifted scenes
 
 
 @dataclass(frozen=True)
 class Placed:
-    """One named object in the world: its shape, scaled by ``scale``, fills ``box``."""
+    """Named object in the world: its shape, scaled by ``scale``, fills ``box``."""
 
     kind: str
     colour: str
@@ -61,7 +61,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class SceneLayout:
-    """A scene to render."""
+    """Scene to render."""
 
     setting: str
     camera: PinholeCamera
@@ -71,9 +71,9 @@ class SceneLayout:
 
 @lru_cache(maxsize=32)
 def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dict[str, tuple[str, ...]]:
-    """The colours open to each kind."""
+    """Return the possible colours of each kind."""
     home = Home.ROOM if setting == "room" else Home.GROUND
-    # Kinds that the user chose are used in both settings; those of the catalogue only where each is found.
+    # Kinds that the user chose are used in both settings, other kinds only in the settings where they occur.
     kinds = config.kinds or tuple(kind for kind in KINDS if home in CATALOGUE[kind].home)
     if config.wall_fills_view and config.kinds is None:
         kinds = tuple(kind for kind in kinds if CATALOGUE[kind].seats != Seat.FLOOR)
@@ -110,7 +110,7 @@ def draw_layout(
     pool = _pool(distribution, config, setting)
     placer = _Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
     names: list[tuple[str, str]] = []
-    # Objects that find no place are replaced by others, for a few rounds.
+    # Objects without a free place are replaced by others, for a few rounds.
     for _ in range(4):
         drawn = _draw_names(rng, pool, count - len(names), names, config)
         # Objects that can carry others are placed first, so that their tops can be used.
@@ -147,7 +147,7 @@ def _draw_names(
     present: list[tuple[str, str]],
     config: RenderConfig,
 ) -> list[tuple[str, str]]:
-    """More kind-colour pairs: mostly new kinds, sometimes a kind in a second colour or the same pair again."""
+    """Draw more kind-colour pairs: mostly new kinds, sometimes a kind in another colour, or the same pair again."""
     names = list(present)
     for _ in range(count):
         chance = rng.random()
@@ -167,7 +167,7 @@ def _draw_names(
 
 @dataclass
 class _Placer:
-    """Finds places where objects fit, can be seen, and do not intersect."""
+    """Finds places where objects fit, are visible, and do not intersect."""
 
     rng: Generator
     camera: PinholeCamera
@@ -187,7 +187,7 @@ class _Placer:
                 self._views.append((float(corners[:, 2].mean()), _extent(self.camera.project(corners))))
 
     def _nearest_floor(self) -> float:
-        """Smallest depth to use for all objects: where the floor enters the frame, metres."""
+        """Return the minimum depth for all objects: where the floor enters the frame, metres."""
         camera = self.camera
         sight = camera.rotation @ np.array([0.0, (camera.height - camera.cy) / camera.fy, 1.0])
         if sight[2] > -1e-3:
@@ -196,7 +196,7 @@ class _Placer:
         return min(max(_NEAREST, 0.9 * floor), 0.6 * self.surroundings.reach)
 
     def place(self, kind: Kind, colour: str) -> bool:
-        """Place one object; ``False`` where there is no room for it."""
+        """Place one object; return ``False`` if there is no free place."""
         shape = build_shape(kind.name, colour, self.rng)
         for seat in self._seats(kind):
             for _ in range(_TRIES):
@@ -211,7 +211,7 @@ class _Placer:
         return False
 
     def _seats(self, kind: Kind) -> list[Seat]:
-        """The seats of a kind in a random order that favours those above the floor."""
+        """Return the seats of a kind in a random order that favours seats above the floor."""
         weight = {Seat.FLOOR: 1.0, Seat.SUPPORT: 2.5, Seat.WALL: 1.2, Seat.AIR: 1.4}
         if not self.supports:
             del weight[Seat.SUPPORT]
@@ -276,7 +276,7 @@ class _Placer:
         inward = np.cross(surface.along, surface.up)
         spot = surface.origin + u * surface.along + v * surface.up
         sight = spot - self.camera.position
-        # Seen from too far to the side, a painting or a clock is only a line.
+        # From too far to the side, a painting or a clock is only a line.
         if -float(sight @ inward) < 0.35 * float(np.linalg.norm(sight)):
             return None
         scale = self._scale(kind, shape, float(self.camera.to_camera(spot)[2]))
@@ -291,7 +291,7 @@ class _Placer:
         return scale, self._box(shape, scale, float(spot[0]), float(spot[1]), v - half_v, wall.turn)
 
     def _scale(self, kind: Kind, shape: Shape, depth: float, most: float = math.inf) -> float | None:
-        """A scale within the kind's range that gives a visible but not too large extent at this depth."""
+        """Return a scale within the kind's range for a visible but not too large extent at this depth."""
         if depth <= 0.3:
             return None
         pixels = self.camera.fx * float(shape.size.max()) / depth
@@ -299,7 +299,7 @@ class _Placer:
         largest = min(_LARGEST * self.camera.width / pixels, most)
         least, greatest = max(kind.scale[0], smallest), min(kind.scale[1], largest)
         if least > greatest:
-            # Exceed the range a little: otherwise small kinds would never be far away nor large ones near.
+            # Exceed the range a little; otherwise small kinds would never be far away, and large ones never near.
             least, greatest = max(kind.scale[0] / _STRETCH, smallest), min(kind.scale[1] * _STRETCH, largest)
             if least > greatest:
                 return None
@@ -307,7 +307,7 @@ class _Placer:
         return math.exp(uniform(self.rng, (math.log(least), math.log(greatest))))
 
     def _turn(self, kind: Kind, spot: FloatArray) -> float:
-        """A rotation about the vertical, radians; the front faces the camera within the kind's limit."""
+        """Return a rotation about the vertical, radians; the front faces the camera within the kind's limit."""
         to_camera = math.atan2(-float(spot[1]), -float(spot[0]))
         limit = math.radians(kind.turn)
         return to_camera + math.pi / 2 + float(self.rng.uniform(-limit, limit))
@@ -318,7 +318,7 @@ class _Placer:
         return UprightBox(x, y, wide / 2, deep / 2, turn, low, low + tall)
 
     def _accept(self, box: UprightBox) -> bool:
-        """Whether the box is in the room, intersects nothing, is enough in the frame, and hides little; keep it."""
+        """Keep the box and return ``True`` if it is in the room, intersects nothing, is visible, and hides little."""
         s = self.surroundings
         if s.limits is not None and not (box.inside(s.turn, s.limits) and box.high < s.ceiling - 0.02):
             return False

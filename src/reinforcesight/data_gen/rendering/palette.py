@@ -1,8 +1,8 @@
-"""The colour names of rendered objects, and the paints made from them.
+"""Colour names of rendered objects, and their paints.
 
 Colours are sRGB (display values in [0, 1]); shading works on linear light. The albedos are chosen so that, with the
-ambient light of ``shading``, a colour in full shadow is still nearest to its own name: brown is darker than orange
-in shadow, grey is darker than white in shadow.
+ambient light of ``shading``, a colour in full shadow is still nearest to its own name: brown is darker than orange in
+shadow, grey is darker than white in shadow.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GLASS: Rgb = (0.36, 0.44, 0.50)
 
 @dataclass(frozen=True)
 class Paints:
-    """Three shades of an object's named colour; all of them look like that colour."""
+    """Three shades of an object's named colour, which all look like that colour."""
 
     main: Rgb
     dark: Rgb
@@ -52,7 +52,7 @@ class Paints:
 
     @property
     def contrast(self) -> Rgb:
-        """A neutral paint that contrasts with the named colour: pale on dark colours, dark on light ones."""
+        """Return a neutral paint that contrasts with the named colour: pale on dark colours, dark on light ones."""
         return RUBBER if 0.3 * self.main[0] + 0.6 * self.main[1] + 0.1 * self.main[2] > 0.55 else PALE
 
 
@@ -61,7 +61,7 @@ def albedo_of(colour: str) -> Rgb:
 
 
 def paints_for(colour: str, jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Paints:
-    """The paints of a named colour; ``jitter`` are small sRGB offsets, so that two red objects differ slightly."""
+    """Return the paints of a named colour; ``jitter``: small sRGB offsets, so that two red objects differ slightly."""
     red, green, blue = albedo_of(colour)
     main = (_clip(red + jitter[0]), _clip(green + jitter[1]), _clip(blue + jitter[2]))
     if colour == "black":
@@ -72,12 +72,12 @@ def paints_for(colour: str, jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def to_linear(srgb: FloatArray) -> FloatArray:
-    """sRGB display values to linear light (IEC 61966-2-1)."""
+    """Convert sRGB display values to linear light (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def to_display(linear: Float32Array) -> Uint8Array:
-    """Linear light to 8-bit sRGB through a table (IEC 61966-2-1); values above one are clipped."""
+    """Convert linear light to 8-bit sRGB with a table (IEC 61966-2-1); values above 1 are clipped."""
     steps = _ENCODED.size - 1
     index = (linear * np.float32(steps) + np.float32(0.5)).astype(np.int32)
     np.clip(index, 0, steps, out=index)
@@ -102,6 +102,6 @@ def _scale(colour: Rgb, factor: float) -> Rgb:
 
 
 def _mix(colour: Rgb, share: float) -> Rgb:
-    """Mix with white."""
+    """Mix a colour with white."""
     red, green, blue = colour
     return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)

@@ -13,9 +13,9 @@ from reinforcesight.data_gen.rendering.surroundings import Surface
 
 
 def reflectance(surface: Surface, u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
-    """Linear reflectance (N, 3) of points at u and v metres along and up a surface, (N,).
+    """Return the linear reflectance (N, 3) of points at u and v metres along and up a surface, (N,).
 
-    ``pixel``: metres that one pixel covers there, (N,); smaller details fade to their mean.
+    ``pixel``: metres that one pixel covers at the point, (N,); smaller details fade to their mean.
     """
     first = to_linear(np.array(surface.first)).astype(np.float32)
     second = to_linear(np.array(surface.second)).astype(np.float32)
@@ -34,7 +34,7 @@ def reflectance(surface: Surface, u: Float32Array, v: Float32Array, pixel: Float
 
 
 def _panel(kind: str, s: Float32Array, t: Float32Array, wide: float, tall: float) -> Float32Array:
-    """Brightness of a door, a window or a rug from positions (s, t) in its unit square."""
+    """Return the brightness of a door, window or rug at positions (s, t) in its unit square."""
     edge = np.minimum(np.minimum(s, 1 - s) * wide, np.minimum(t, 1 - t) * tall)
     light = np.ones_like(s)
     if kind == "window":
@@ -50,7 +50,7 @@ def _panel(kind: str, s: Float32Array, t: Float32Array, wide: float, tall: float
 
 
 def _noise(i: IntArray, j: IntArray) -> Float32Array:
-    """A fixed pseudo-random value in [0, 1) for each cell of a grid (integer mixing with large odd factors)."""
+    """Return a fixed pseudo-random value in [0, 1) for each cell of a grid (integer mixing with large odd factors)."""
     x = (i * 374761393 + j * 668265263) & 0xFFFFFFFF
     x = ((x ^ (x >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((x ^ (x >> 16)) & 0xFFFF).astype(np.float32) / np.float32(65536)
@@ -61,7 +61,7 @@ def _cell(x: Float32Array, size: float) -> IntArray:
 
 
 def _fade(pixel: Float32Array, size: float) -> Float32Array:
-    """One where a detail of this size spans several pixels, falling to zero where a pixel covers it."""
+    """Return 1 if a detail of this size spans several pixels, falling to 0 if one pixel covers it."""
     return np.asarray(np.clip(1.5 - pixel * np.float32(2.0 / size), 0, 1), dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Rendered pictures with their exact truth."""
+"""Render pictures with exact ground truth."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from reinforcesight.errors import ConfigError
 
 @dataclass(frozen=True)
 class RenderedObject:
-    """One named object of a rendered picture.
+    """Named object of a rendered picture.
 
     Attributes:
-        id: Its value in the picture's ``instances``.
-        name: Colour and kind, such as "red chair"; at times two objects share a name.
-        full_pixels: Pixels in the frame that it would cover without other objects.
+        id: Value of the object's pixels in the picture's ``instances``.
+        name: Colour and kind, such as "red chair"; sometimes two objects have the same name.
+        full_pixels: Number of pixels in the frame that the object would cover without other objects.
         visible_fraction: visible_pixels / full_pixels.
-        truncated: Its silhouette crosses the border of the frame.
+        truncated: Whether the object's silhouette crosses the border of the frame.
         vertices: (V, 3) camera frame, metres.
-        centre: (3,) centre of its bounding box, camera frame, metres. The box is upright and rotated with the object.
-        size: (3,) width, depth (front to back) and height of that box, metres.
+        centre: (3,) centre of the bounding box, camera frame, metres. The box is upright and rotated with the object.
+        size: (3,) width, depth (front to back) and height of the bounding box, metres.
     """
 
     id: int
@@ -48,15 +48,15 @@ class RenderedObject:
 
 @dataclass(frozen=True)
 class RenderedPicture:
-    """A picture and the scene that it shows.
+    """Picture and the scene that it shows.
 
     Attributes:
-        index: Its number in the sequence of the seed.
+        index: Index in the sequence of the seed.
         setting: "room" or "ground".
         picture: (H, W, 3) uint8 sRGB.
-        depth: (H, W) z at pixel centres, metres; 0 is no reading (sky).
+        depth: (H, W) z at pixel centres, metres; 0 means no value (sky).
         instances: (H, W) object index at pixel centres, or -1.
-        objects: All objects in the scene, hidden ones included, in the order of their ids.
+        objects: All objects in the scene, including hidden ones, in the order of their ids.
     """
 
     index: int
@@ -77,10 +77,10 @@ def render_picture(
     size: tuple[int, int] = (448, 336),
     config: RenderConfig | None = None,
 ) -> RenderedPicture:
-    """Render picture ``index`` of a seed's sequence. It depends on the arguments alone.
+    """Render picture ``index`` of a seed's sequence; the result depends only on the arguments.
 
     The pictures of a sequence are independent. ``size`` is width and height in pixels. There are fewer objects than
-    ``config.objects_min`` only where no more fit.
+    ``config.objects_min`` only if no more fit.
 
     Raises:
         ConfigError: The seed, index or size is out of range, or no kind-colour pair is left to draw.
@@ -128,7 +128,7 @@ def _smooth_edges(
     colour: Float32Array,
     config: RenderConfig,
 ) -> None:
-    """Antialiasing, in place: pixels where parts meet get the mean colour of a grid of samples."""
+    """Antialias in place: pixels where parts meet get the mean colour of a grid of samples."""
     camera = layout.camera
     part = np.where(hits.triangle >= 0, triangles.part[np.maximum(hits.triangle, 0)], -1)
     part = part.reshape(camera.height, camera.width)
@@ -154,7 +154,7 @@ def _smooth_edges(
 def _describe(
     layout: SceneLayout, own: list[FloatArray], instances: NDArray[np.int16], directions: Float32Array
 ) -> tuple[RenderedObject, ...]:
-    """The objects, with the pixels that are visible and those that each would cover alone."""
+    """Return the objects, with the pixels that are visible and the pixels that each would cover alone."""
     camera = layout.camera
     visible = np.bincount(instances.reshape(-1).astype(np.int64) + 1, minlength=len(own) + 1)[1:]
     grid = directions.reshape(camera.height, camera.width, 3)
@@ -167,7 +167,7 @@ def _describe(
         alone = RayScene(points, placed.shape.faces).first_hits(
             np.ascontiguousarray(grid[y0:y1, x0:x1]).reshape(-1, 3)
         )
-        # Where a ray grazes an edge, rounding may differ between the two scenes: visible pixels always count.
+        # If a ray grazes an edge, rounding may differ between the two scenes, so visible pixels always count.
         seen = instances[y0:y1, x0:x1].reshape(-1) == index
         full = int(np.count_nonzero((alone.triangle >= 0) | seen))
         box = placed.box

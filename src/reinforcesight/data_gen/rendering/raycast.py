@@ -1,4 +1,4 @@
-"""Ray casting with Embree, and exact depth from the planes of the triangles that were hit."""
+"""Cast rays with Embree, and compute exact depth from the planes of the triangles that were hit."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Hits:
 
 
 class RayScene:
-    """Triangles to cast rays against, all in one frame, best with the camera at its origin (precision)."""
+    """Triangles to cast rays against, all in one frame, preferably with the camera at its origin (precision)."""
 
     def __init__(self, vertices: FloatArray, faces: NDArray[np.int32]) -> None:
         rtcore_scene = require_module("embreex.rtcore_scene", extra="rendered")
         construction = require_module("embreex.mesh_construction", extra="rendered")
-        # One Embree device for each scene: it starts in under a millisecond, and none is inherited by a fork.
+        # One Embree device per scene: it starts in under a millisecond, and a fork inherits none.
         self._scene = rtcore_scene.EmbreeScene(robust=True)
         self._mesh = construction.TriangleMesh(
             self._scene,
@@ -42,13 +42,13 @@ class RayScene:
         return Hits(found["primID"], found["u"], found["v"], found["tfar"])
 
     def blocked(self, origins: Float32Array, directions: Float32Array, limit: float) -> BoolArray:
-        """Whether anything lies on each ray nearer than ``limit`` lengths of its direction, (N,)."""
+        """Return whether anything lies on each ray nearer than ``limit`` lengths of its direction, (N,)."""
         reach = np.full(len(origins), limit, dtype=np.float32)
         return np.asarray(self._scene.run(origins, directions, dists=reach) >= 0)
 
 
 def triangle_planes(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
-    """For each triangle the vector q with q . x = 1 on its plane, (F, 3); zero where the plane contains the origin.
+    """Return for each triangle the vector q with q . x = 1 on its plane, (F, 3); 0 if the plane contains the origin.
 
     A ray t * d from the origin meets the plane at t = 1 / (q . d).
     """
@@ -60,9 +60,9 @@ def triangle_planes(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArra
 
 
 def exact_depth(hits: Hits, directions: FloatArray, planes: FloatArray) -> FloatArray:
-    """Depth (N,) of first hits of rays from the origin with z = 1, in double precision; 0: no hit.
+    """Return the depth (N,) of first hits of rays from the origin with z = 1, in double precision; 0: no hit.
 
-    Embree works in single precision. Its distance is kept only where a ray grazes a plane.
+    Embree works in single precision. Its distance is used only if a ray grazes a plane.
     """
     found = hits.triangle >= 0
     rough = hits.distance.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Colour of what the rays hit: Lambert's law, one lamp or sun with shadows, ambient light, and a sky."""
+"""Colours of ray hits: Lambert's law, one lamp or sun with shadows, ambient light, and a sky."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reinforcesight.data_gen.rendering.palette import to_linear
 from reinforcesight.data_gen.rendering.patterns import reflectance
 from reinforcesight.data_gen.rendering.raycast import Hits, RayScene
 
-# Linear light. A surface that faces the light gets about one in sum; the ambient part keeps the named colours
+# Linear light. Both sum to about 1 on a surface that faces the light; the ambient part keeps the named colours
 # distinguishable in shadow.
 _AMBIENT = 0.46
 _DIRECT = 0.58
@@ -23,7 +23,7 @@ _DIRECT = 0.58
 
 @dataclass(frozen=True)
 class Triangles:
-    """Everything in a scene as triangles in the camera frame."""
+    """All triangles of a scene in the camera frame."""
 
     vertices: FloatArray  # (V, 3) metres
     faces: NDArray[np.int32]  # (F, 3)
@@ -97,7 +97,7 @@ def shade(
     hits: Hits,
     shadows: bool,
 ) -> Float32Array:
-    """Linear colour (N, 3) along rays from the camera with directions (N, 3), z = 1, and their first hits."""
+    """Return linear colour (N, 3) along camera rays with directions (N, 3), z = 1, from their first hits."""
     colour = np.empty((len(directions), 3), dtype=np.float32)
     found = hits.triangle >= 0
     colour[~found] = _sky(layout, directions[~found])
@@ -131,7 +131,7 @@ def _paint_surfaces(
     normal: Float32Array,
     albedo: Float32Array,
 ) -> None:
-    """Fill the albedo of patterned surfaces, in place."""
+    """Set the albedo of patterned surfaces, in place."""
     camera = layout.camera
     for index, description in enumerate(layout.surroundings.surfaces):
         here = np.flatnonzero(surface == index)
@@ -146,7 +146,7 @@ def _paint_surfaces(
         up = (description.up @ camera.rotation).astype(np.float32)
         u = _dot(at, along) - np.float32(origin @ along)
         v = _dot(at, up) - np.float32(origin @ up)
-        # A pixel covers depth / focal metres across, and more along a surface that is seen at a slant.
+        # A pixel covers depth / focal metres across, and more along a surface seen at a slant.
         slant = np.abs(_dot(at, normal[here[:1]][0])) / np.sqrt(_dot(at, at))
         pixel: Float32Array = np.asarray(
             at[:, 2] / np.float32(camera.fx) / np.maximum(slant, np.float32(0.02)), dtype=np.float32
@@ -163,9 +163,9 @@ def _light(
     scene: RayScene,
     shadows: bool,
 ) -> Float32Array:
-    """Light (N,) on points: from the lamp or sun, and ambient."""
+    """Return the light (N,) on points: from the lamp or sun, and ambient."""
     camera = layout.camera
-    # Thin sheets have one side only: turn their normals to the viewer.
+    # Thin sheets have only one side, so their normals are turned to the viewer.
     normal *= np.where(_dot(normal, d) > 0, np.float32(-1), np.float32(1))[:, None]
     up = camera.rotation[2].astype(np.float32)
     ambient = np.float32(_AMBIENT) * (np.float32(0.86) + np.float32(0.14) * _dot(normal, up))
@@ -182,7 +182,7 @@ def _light(
     lit = np.maximum(facing, 0)
     if shadows:
         check = np.flatnonzero(lit > 0)
-        # Rays from curved surfaces start farther out, or their flat facets would cast shadows on themselves.
+        # Rays from curved surfaces start farther out; otherwise their flat facets would cast shadows on themselves.
         away = np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3)) + np.float32(2e-5) * points[check, 2]
         start = points[check] + normal[check] * away[:, None]
         dark = scene.blocked(start, np.ascontiguousarray(to_light[check]), limit)
@@ -191,7 +191,7 @@ def _light(
 
 
 def _sky(layout: SceneLayout, directions: Float32Array) -> Float32Array:
-    """Sky colour by elevation above the horizon."""
+    """Return the sky colour by elevation above the horizon."""
     camera: PinholeCamera = layout.camera
     up = camera.rotation[2].astype(np.float32)
     sine = _dot(directions, up) / np.sqrt(_dot(directions, directions))

@@ -1,4 +1,4 @@
-"""Everything without a name: a room's floor, walls and ceiling, or a ground under the sky, and furnishing.
+"""Scene background that questions never ask about: floor, walls and ceiling, or ground and sky, and furnishing.
 
 Shelves, pedestals and brick walls carry objects above the floor, so that higher in the picture does not always mean
 farther away.
@@ -20,7 +20,7 @@ from reinforcesight.data_gen.rendering.palette import METAL, Paints, Rgb
 
 Rect = tuple[float, float, float, float]
 
-_LARGEST_SOLID = 0.17  # largest share of the frame that one piece of furnishing may cover
+_LARGEST_SOLID = 0.17  # maximum fraction of the frame that one piece of furnishing may cover
 
 _WALL_TONES: tuple[Rgb, ...] = (
     (0.86, 0.82, 0.74),
@@ -52,7 +52,7 @@ _SKIES: tuple[tuple[Rgb, Rgb], ...] = (
 
 @dataclass(frozen=True)
 class Surface:
-    """A rectangle with a pattern: origin + u * along + v * up, 0 <= u <= width, 0 <= v <= height (metres)."""
+    """Rectangle with a pattern: origin + u * along + v * up, 0 <= u <= width, 0 <= v <= height (metres)."""
 
     origin: FloatArray
     along: FloatArray
@@ -65,14 +65,14 @@ class Surface:
     panels: tuple[tuple[Rect, str, Rgb], ...] = ()
 
     def corners(self) -> FloatArray:
-        """(4, 3) world corners in order around the rectangle."""
+        """Return the world corners (4, 3) in order around the rectangle."""
         a, b = self.width * self.along, self.height * self.up
         return np.stack([self.origin, self.origin + a, self.origin + a + b, self.origin + b])
 
 
 @dataclass(frozen=True)
 class Solid:
-    """A piece of furnishing and the box that it fills."""
+    """Piece of furnishing and the box that it fills."""
 
     shape: Shape
     box: UprightBox
@@ -80,7 +80,7 @@ class Solid:
 
 @dataclass(frozen=True)
 class Support:
-    """A level top that may carry objects: centre, half extents along its axes, and their rotation in radians."""
+    """Flat top for objects: centre, half extents along its axes, and their rotation in radians."""
 
     x: float
     y: float
@@ -92,7 +92,7 @@ class Support:
 
 @dataclass(frozen=True)
 class Wall:
-    """A wall of a room, the rotation of what hangs on it (radians), and its doors and windows (u0, v0, u1, v1)."""
+    """Wall of a room, the rotation of objects on it (radians), and its doors and windows (u0, v0, u1, v1)."""
 
     surface: Surface
     turn: float
@@ -105,13 +105,13 @@ class Wall:
 
 @dataclass
 class Surroundings:
-    """Everything in a scene that has no name.
+    """Background and furnishing of a scene.
 
     Attributes:
-        turn: Rotation of the room's axes against the camera's heading, radians.
+        turn: Rotation of the room's axes relative to the camera's heading, radians.
         limits: Room limits (x0, x1, y0, y1) along its axes, or None outdoors.
-        reach: Largest depth at which objects are placed, metres.
-        lamp: Lamp position in the world, or None under the sun.
+        reach: Maximum depth at which objects are placed, metres.
+        lamp: Lamp position in the world, or None outdoors.
         sun: Direction to the sun, or None indoors.
     """
 
@@ -134,9 +134,9 @@ def _pick(rng: Generator, count: int) -> int:
 
 
 def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> Surroundings:
-    """A rectangular room around the camera, sometimes with a door, a window or a rug.
+    """Make a rectangular room around the camera, sometimes with a door, a window or a rug.
 
-    With ``wall_fills_view`` the front wall is so near that neither the floor nor other walls are in view.
+    With ``wall_fills_view``, the front wall is so near that neither the floor nor other walls are visible.
     """
     camera_height = camera.metres_above_floor
     if wall_fills_view:
@@ -193,7 +193,7 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
 
 
 def _floor_distance(camera: PinholeCamera) -> float:
-    """Metres along the ground to the nearest floor in the frame."""
+    """Return the distance along the ground to the nearest floor in the frame, metres."""
     corners = np.array([[x, y] for x in (0, camera.width) for y in (0, camera.height)], dtype=np.float64)
     rays = camera.directions(corners[:, 0], corners[:, 1]) @ camera.rotation.T
     steepest = float((-rays[:, 2] / np.maximum(rays[:, 1], 1e-3)).max())
@@ -201,7 +201,7 @@ def _floor_distance(camera: PinholeCamera) -> float:
 
 
 def _panels(rng: Generator, width: float, ceiling: float) -> tuple[tuple[Rect, str, Rgb], ...]:
-    """A door or a window somewhere on a wall."""
+    """Place a door or a window on a wall."""
     if width < 2.0:
         return ()
     if rng.random() < 0.5:
@@ -212,14 +212,13 @@ def _panels(rng: Generator, width: float, ceiling: float) -> tuple[tuple[Rect, s
 
 
 def make_ground(rng: Generator) -> Surroundings:
-    """An open ground under a sky with a sun."""
     kind, first, second = _GROUNDS[_pick(rng, len(_GROUNDS))]
     turn = rng.uniform(0, math.pi / 2)
     c, s = math.cos(turn), math.sin(turn)
     along, up = np.array([c, s, 0.0]), np.array([-s, c, 0.0])
     extent = 400.0
     ground = Surface(-extent * (along + up), along, up, 2 * extent, 2 * extent, kind, first, second)
-    # The sun is behind or beside the camera, so that the sides in view are lit.
+    # The sun is behind or beside the camera, so that the visible sides are lit.
     bearing = math.radians(rng.uniform(-110, 110)) - math.pi / 2
     elevation = math.radians(rng.uniform(35, 65))
     level = math.cos(elevation)
@@ -231,10 +230,10 @@ def make_ground(rng: Generator) -> Surroundings:
 def furnish(
     surroundings: Surroundings, camera: PinholeCamera, rng: Generator, extra: int, most: int | None = None
 ) -> None:
-    """Add shelves, and pedestals or brick walls: ``extra`` raises the number of each sort, ``most`` limits it."""
+    """Add shelves, pedestals and brick walls: ``extra`` raises the number of each sort, ``most`` limits it."""
     bound = 8 if most is None else most
     if surroundings.setting == "room":
-        # Where a wall fills the view, almost nothing on the floor can be seen.
+        # If a wall fills the view, almost nothing on the floor is visible.
         near_wall = len(surroundings.walls) == 1
         for _ in range(min(bound, 8 if near_wall else _pick(rng, 3) + extra)):
             _add_shelf(surroundings, camera, rng, in_view=near_wall)
@@ -298,7 +297,6 @@ def _add_shelf(s: Surroundings, camera: PinholeCamera, rng: Generator, in_view: 
 
 
 def _pedestal(rng: Generator) -> Shape:
-    """A stone column between two slabs."""
     width, height = rng.uniform(0.42, 0.60), rng.uniform(0.5, 1.6)
     stone: Rgb = ((0.80, 0.79, 0.76), (0.74, 0.70, 0.64))[_pick(rng, 2)]
     builder = ShapeBuilder(Paints(stone, stone, stone))
@@ -311,7 +309,7 @@ def _pedestal(rng: Generator) -> Shape:
 
 
 def _masonry(rng: Generator) -> Shape:
-    """A short brick wall under a slab."""
+    """Build a short brick wall under a slab."""
     courses, length = int(rng.integers(4, 11)), rng.uniform(0.9, 2.0)
     brick, depth = 0.105, 0.36
     mortar: Rgb = (0.72, 0.70, 0.67)

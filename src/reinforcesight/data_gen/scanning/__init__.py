@@ -1,1 +1,1 @@
-"""Pictures to scenes with possible questions, in work files that survive a kill."""
+"""Convert pictures to scenes with possible questions, in work files that survive a kill."""

@@ -19,7 +19,8 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.progress import Progress
 
-# Small enough that a dead worker costs little and small jobs use all workers; large enough to keep the files few.
+# Small enough that a dead worker costs little and small jobs use all workers; large enough to keep the number of files
+# low.
 CHUNK_PICTURES = 16
 
 
@@ -28,7 +29,7 @@ def chunk_count(pictures: int) -> int:
 
 
 def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
-    """Chunks without an intact work file of this job."""
+    """Return the chunks without an intact work file of this job."""
     return [
         chunk
         for chunk in range(chunk_count(pictures))
@@ -37,7 +38,7 @@ def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
 
 
 def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
-    """The reports of all chunks, in order.
+    """Yield the reports of all chunks, in order.
 
     Raises:
         InputError: A chunk is missing or damaged.
@@ -53,7 +54,7 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
 def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, Any, Any], shard: Shard) -> None:
     """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
-    If a worker dies (out of memory, a crash in a library), its chunk is tried once more, and then picture by picture:
+    If a worker dies (out of memory, a crash in a library), its chunk is retried once, and then picture by picture:
     pictures that kill their worker are left out and reported by name.
 
     Raises:

@@ -5,10 +5,10 @@
 A unit is the smallest number of pictures that fills whole perception chunks and whole work files, so that each model
 gets the same batches as with ``--engine local``. Both engines write the same work files; all later steps are the same.
 
-Results pass from model to model through the content-addressed cache, and scenes are returned as work files. Both are on
-storage that all machines share, and serve as the checkpoint. ``ray.data.checkpoint`` is not used: it records which rows
-are complete, while the cache keeps each finished batch of each model, knows what the result depends on (picture,
-weights, settings), and lets the local engine resume too.
+The content-addressed cache passes results from model to model, and scenes are returned as work files. Both are on
+storage that all machines share, and serve as the checkpoint. ``ray.data.checkpoint`` is not used: it records which
+rows are complete, while the cache keeps each finished batch of each model, knows what the result depends on (picture,
+weights, settings), and lets the local engine resume, too.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _SECONDS_TO_ANSWER = 10
 def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
     """Connect to the cluster (or start Ray on this machine), and yield settings that are valid on all machines.
 
-    Paths become absolute. ``dtype: auto`` becomes bfloat16 if the cluster has GPUs, else float32, since cache keys
-    contain the precision; each machine selects its own device.
+    Paths become absolute. ``dtype: auto`` becomes bfloat16 if the cluster has GPUs, otherwise float32, since cache
+    keys contain the dtype; each machine selects its own device.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -80,10 +80,10 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
 
 
 def _address_that_answers(given: str | None) -> str:
-    """The address for ``ray.init``: "local" without an address, or Ray would join any cluster on this machine.
+    """Return the address for ``ray.init``; "local" if none is given, since Ray would join any cluster on this machine.
 
-    If nothing answers at a host and port, Ray tries for minutes and then ends the process without an exception. So the
-    connection is tested first.
+    If nothing answers at a host and port, Ray retries for minutes and then ends the process without an exception. So
+    the connection is tested first.
 
     Raises:
         InputError: Nothing answers.
@@ -136,7 +136,7 @@ def _for_all_machines(config: GenerateConfig, *, gpus: float) -> GenerateConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """Pictures that go through the pools together, as positions, perception chunks and work files."""
+    """Pictures that go through the pools together, as picture indices, perception chunks and work files."""
 
     pictures: range
     perception_chunks: range
@@ -149,12 +149,12 @@ class _Plan:
 
     context: ScanContext
     pictures: int  # number of pictures
-    missing: frozenset[int]  # numbers of the work files to write
+    missing: frozenset[int]  # indices of the work files to write
     mark: str  # part of the name of the marker file in the shared folders
 
     @property
     def size(self) -> int:
-        """Pictures per unit."""
+        """Return the number of pictures per unit."""
         return math.lcm(self._chunk_size, CHUNK_PICTURES)
 
     @property
@@ -163,7 +163,7 @@ class _Plan:
         return source.config.chunk_size if isinstance(source, PerceivedSource) else CHUNK_PICTURES
 
     def numbers(self) -> list[int]:
-        """Units with a missing work file."""
+        """Return the units with a missing work file."""
         return sorted({chunk * CHUNK_PICTURES // self.size for chunk in self.missing})
 
     def unit(self, number: int) -> _Unit:
@@ -177,7 +177,7 @@ class _Plan:
         return _Unit(range(start, stop), perceived, tuple(tasks))
 
     def folders(self) -> tuple[Path, ...]:
-        """Folders that all machines must see."""
+        """Return the folders that all machines must see."""
         source = self.context.source
         cache = source.config.cache if isinstance(source, PerceivedSource) else None
         return (self.context.folder,) if cache is None else (self.context.folder, cache)
@@ -215,7 +215,7 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
     rows = [{"unit": number, "machines": "", "messages": "", "error": ""} for number in plan.numbers()]
     # One unit per block, so that machines exchange single units.
     data = ray.data.from_items(rows, override_num_blocks=len(rows))
-    # Without limits, a picture that kills its process would be tried forever.
+    # Without limits, Ray would retry a picture that kills its process forever.
     retries = {"max_restarts": 2, "max_task_retries": 2}
     source = context.source
     for role in source.model_roles() if isinstance(source, PerceivedSource) else ():
@@ -254,9 +254,9 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
 
 
 def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanContext) -> tuple[float, float]:
-    """CPU cores and GPUs per actor, such that all pools fit at once, also on a small machine."""
+    """Return CPU cores and GPUs per actor, such that all pools fit at once, even on a small machine."""
     source = context.source
-    # One pool per model and one to scan. Each needs at least one actor.
+    # One pool per model and one for scanning. Each needs at least one actor.
     pools = 1 + (len(source.model_roles()) if isinstance(source, PerceivedSource) else 0)
     cpus = options.cpus_per_actor or min(1.0, float(resources.get("CPU", 1)) / pools)
     if not isinstance(source, PerceivedSource) or source.config.device == "cpu":
@@ -273,7 +273,7 @@ class _Stage(ABC):
     def __init__(self, plan: _Plan) -> None:
         import ray
 
-        # In fn_constructor_args Ray passes a stored object as a reference.
+        # In fn_constructor_args, Ray passes a stored object as a reference.
         self._plan = plan = ray.get(plan) if isinstance(plan, ray.ObjectRef) else plan
         self._machine = ray.get_runtime_context().get_node_id()
         self._unfit: ReinforceSightError | None = None
@@ -287,10 +287,10 @@ class _Stage(ABC):
 
     @abstractmethod
     def work(self, unit: _Unit) -> str:
-        """Process a unit; returns a message for the user, or an empty string."""
+        """Process a unit; return a message for the user, or an empty string."""
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """Process one unit and add the machine's name; a unit that failed before is passed on unchanged."""
+        """Process one unit and add the machine's name; a unit that failed before is returned unchanged."""
         number = int(batch["unit"][0])
         machines, messages, error = (str(batch[name][0]) for name in ("machines", "messages", "error"))
         if not error:
@@ -305,7 +305,7 @@ class _Stage(ABC):
 
 
 class ModelStage(_Stage):
-    """An actor with one model, whose results go to the cache."""
+    """Actor with one model, whose results go to the cache."""
 
     def __init__(self, plan: _Plan, role: ModelRole) -> None:
         super().__init__(plan)
@@ -333,7 +333,7 @@ class ModelStage(_Stage):
 
 
 class ScanStage(_Stage):
-    """An actor that writes work files from cached results."""
+    """Actor that writes work files from cached results."""
 
     def work(self, unit: _Unit) -> str:
         for task in unit.tasks:

@@ -1,6 +1,6 @@
-"""Work files: each holds the scenes and possible questions of one chunk of pictures.
+"""Work files: each contains the scenes and possible questions of one chunk of pictures.
 
-A chunk depends only on the source, the rules, the seed and its number, so any worker on any machine can write it. The
+A chunk depends only on the source, the rules, the seed and its index, so any worker on any machine can write it. The
 file is Parquet with one row group per picture, and with the chunk's report (what was left out, and why) as metadata.
 """
 
@@ -39,30 +39,30 @@ _METADATA_KEY = "reinforcesight"
 
 @dataclass(frozen=True, slots=True)
 class ScanContext:
-    """What a worker needs to scan any chunk."""
+    """Everything that a worker needs to scan any chunk."""
 
     source: Source
     rules: RelationRules
     seed: int  # decides which pairs of a picture are kept if there are too many
-    folder: Path  # of the work files
+    folder: Path  # folder of the work files
     identity: str  # digest of the job's identity; stored in every work file
 
 
 @dataclass(frozen=True, slots=True)
 class ScanTask:
-    """Pictures ``start`` to ``stop`` (exclusive) of the source, which belong to a chunk."""
+    """Pictures ``start`` to ``stop`` (exclusive) of the source, which belong to one chunk."""
 
     chunk: int
     start: int
     stop: int
-    attempt: int = 0  # how often a worker died during this task
-    crashed: tuple[tuple[int, str], ...] = ()  # pictures that killed their worker, and how; they are left out
+    attempt: int = 0  # number of workers that died during this task
+    crashed: tuple[tuple[int, str], ...] = ()  # pictures that killed their worker, and the reason; they are left out
     probe: bool = False  # scan without writing a file
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedPicture:
-    """A picture that can't be used."""
+    """Picture that can't be used."""
 
     source_id: str
     reason: str
@@ -71,7 +71,7 @@ class RejectedPicture:
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What was left out of a chunk, and why."""
+    """Counts of what was left out of a chunk, by reason."""
 
     pictures: int = 0  # number of pictures read
     rejected: list[RejectedPicture] = field(default_factory=list)
@@ -82,30 +82,30 @@ class ChunkReport:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The properties of a candidate that the selection uses."""
+    """Properties of a candidate that the selection uses."""
 
-    position: int  # among the picture's stored candidates
+    position: int  # index among the picture's stored candidates
     axis: Axis
     forms: frozenset[Form]
     first: str  # noun of the object with the smaller value along the axis
     second: str  # noun of the other object
-    objects: tuple[int, ...]  # their positions in the scene: pair, then anchor
+    objects: tuple[int, ...]  # indices in the scene: pair, then anchor
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSummary:
-    """The properties of a scanned picture that the selection uses."""
+    """Properties of a scanned picture that the selection uses."""
 
-    chunk: int  # number of its work file
-    row: int  # position in the work file
-    index: int  # position in the source
-    content: str  # SHA-256 of the encoded picture, hexadecimal: the same picture under two names is one picture
+    chunk: int  # index of the work file
+    row: int  # row in the work file
+    index: int  # index in the source
+    content: str  # SHA-256 of the encoded picture, hexadecimal; a picture under two names counts once
     options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedPicture:
-    """A scanned picture with all that is needed to write its questions."""
+    """Scanned picture with everything that is needed to write its questions."""
 
     index: int
     source: str
@@ -125,7 +125,7 @@ def chunk_path(folder: Path, chunk: int) -> Path:
 
 
 def scan_chunk(context: ScanContext, task: ScanTask) -> int:
-    """Scan a task's pictures and write their work file; returns the number of pictures read.
+    """Scan a task's pictures and write their work file; return the number of pictures read.
 
     A picture that fails is reported by name and does not stop the others.
 
@@ -170,7 +170,7 @@ def _schema() -> pa.Schema:
 
 
 def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict[str, Any] | None:
-    """One picture's row, or ``None`` if it can't be used or has no clear pair; adds what is left out to the report."""
+    """Return a picture's row, or ``None`` if it is unusable or has no clear pair; report what is left out."""
     try:
         picture = context.source.load(index)
         _check_size(picture)
@@ -249,7 +249,7 @@ def _note_abstentions(picture: SourcePicture, abstained: Sequence[RelationResult
 
 
 def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
-    """A random sample of the candidates of each axis; those with unique names are preferred."""
+    """Draw a random sample of the candidates of each axis, with unique names first."""
     kept: list[Candidate] = []
     for axis in AXES:
         group = [candidate for candidate in candidates if candidate.axis is axis]
@@ -263,7 +263,7 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
 
 
 def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
-    """Axis, forms as bits, nouns of the objects with the smaller and the larger value, positions of the objects."""
+    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices."""
     ids = [candidate.subject, candidate.reference]
     if candidate.anchor is not None:
         ids.append(candidate.anchor)
@@ -279,7 +279,7 @@ _FORM_SETS = [frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 
 
 
 def read_report(path: Path, identity: str) -> ChunkReport | None:
-    """A work file's report, or ``None`` if the file is absent, damaged, or belongs to another job."""
+    """Read a work file's report; return ``None`` if the file is absent, damaged, or belongs to another job."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -292,13 +292,13 @@ def read_report(path: Path, identity: str) -> ChunkReport | None:
 
 
 def read_contents(folder: Path, chunks: Iterable[int]) -> Iterator[str]:
-    """Digests of all scanned pictures, in order."""
+    """Yield the digests of all scanned pictures, in order."""
     for chunk in chunks:
         yield from _open(folder, chunk).read(columns=["content"])["content"].to_pylist()
 
 
 def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSummary]:
-    """All scanned pictures, in order, without their pixels.
+    """Yield all scanned pictures, in order, without their pixels.
 
     Raises:
         OutputError: A work file is damaged.
@@ -315,7 +315,7 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
-    """One scanned picture with its pixels.
+    """Read one scanned picture with its pixels.
 
     Raises:
         OutputError: The work file is damaged.

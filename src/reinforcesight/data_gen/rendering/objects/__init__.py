@@ -1,1 +1,1 @@
-"""The shapes of rendered objects, by kind."""
+"""Shapes of rendered objects, by kind."""

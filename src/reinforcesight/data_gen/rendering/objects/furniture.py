@@ -1,4 +1,4 @@
-"""Objects of a household made from primitives: nominal sizes in metres, front towards -y."""
+"""Household objects, made from primitives: nominal sizes in metres, front towards -y."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def clock(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def _dial(radius: float, share: float, turn: float) -> tuple[float, float, float]:
-    """A point on a clock's dial, ``turn`` of a full circle clockwise from the top."""
+    """Return a point on a clock's dial, at ``turn`` of a full circle clockwise from the top."""
     return (radius * share * sin(2 * pi * turn), -0.025, radius + radius * share * cos(2 * pi * turn))
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of object kinds: how each is built, how large it is, and where it may be."""
+"""Catalogue of object kinds: their builders, sizes and possible places."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reinforcesight.data_gen.rendering.palette import paints_for
 
 
 class Seat(Flag):
-    """What may carry an object."""
+    """Surface that an object can be placed on."""
 
     FLOOR = auto()
     SUPPORT = auto()
@@ -23,7 +23,7 @@ class Seat(Flag):
 
 
 class Home(Flag):
-    """The settings in which a kind is found."""
+    """Setting in which a kind occurs."""
 
     ROOM = auto()
     GROUND = auto()
@@ -32,16 +32,16 @@ class Home(Flag):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object.
+    """Kind of object.
 
     Attributes:
         name: English noun.
-        build: Adds the parts of one random specimen, at nominal size, to a builder.
-        scale: Smallest and largest factor on the nominal size.
-        turn: Largest angle (degrees) between the front and the direction to the camera; 180 allows all.
-        seats: What may carry it.
-        home: Where it is found.
-        top: Share of the footprint that is a flat top, on which other objects may stand; zero: none.
+        build: Function that adds the parts of a random shape of this kind, at nominal size, to a builder.
+        scale: Minimum and maximum factor on the nominal size.
+        turn: Maximum angle (degrees) between the front and the direction to the camera; 180 allows all.
+        seats: Surfaces that the object can be placed on.
+        home: Settings in which the kind occurs.
+        top: Fraction of the footprint that is a flat top for other objects; 0: no flat top.
     """
 
     name: str
@@ -108,7 +108,7 @@ KINDS: tuple[str, ...] = tuple(CATALOGUE)
 
 
 def build_shape(kind: str, colour: str, rng: Generator) -> Shape:
-    """One random specimen of a kind at nominal size."""
+    """Build a random shape of a kind at its nominal size."""
     shift = rng.uniform(-0.02, 0.02, size=3)
     paints = paints_for(colour, (float(shift[0]), float(shift[1]), float(shift[2])))
     builder = ShapeBuilder(paints)

@@ -1,4 +1,4 @@
-"""Objects of streets, gardens and yards made from primitives: nominal sizes in metres, front towards -y."""
+"""Objects of streets, gardens and yards, made from primitives: nominal sizes in metres, front towards -y."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cactus(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def car(b: ShapeBuilder, rng: Generator) -> None:
-    """A small car: body, cabin with dark windows, four wheels and lights; the front faces -x."""
+    """Add a small car: body, cabin with dark windows, four wheels and lights; the front faces -x."""
     length = rng.uniform(2.7, 3.2)
     half = length / 2
     sill = ((-1, -1, 0.0), (-1, 1, 0.0), (1, -1, 0.0), (1, 1, 0.0))
@@ -71,7 +71,6 @@ def car(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def bicycle(b: ShapeBuilder, rng: Generator) -> None:
-    """Two wheels, a frame, a handlebar and a saddle, along x."""
     base = rng.uniform(1.0, 1.1)
     wheel = 0.33
     rear, front = (base / 2, 0.0, wheel), (-base / 2, 0.0, wheel)

@@ -1,4 +1,4 @@
-"""Boxes, lathed bodies, tori and hulls as triangle meshes, and the builder that joins them into one shape.
+"""Build shapes from boxes, lathed bodies, tori and hulls as triangle meshes.
 
 Frame of a shape: metres, x right, y to the back, z up; the front faces -y.
 """
@@ -27,7 +27,7 @@ _CREASE_DEGREES = 44.0
 
 @dataclass(frozen=True)
 class UnitMesh:
-    """A primitive before scaling: vertices (V, 3), faces (F, 3), normals at each face's corners (F, 3, 3)."""
+    """Primitive before scaling: vertices (V, 3), faces (F, 3), normals at each face's corners (F, 3, 3)."""
 
     vertices: FloatArray
     faces: NDArray[np.int32]
@@ -36,7 +36,7 @@ class UnitMesh:
 
 @dataclass(frozen=True)
 class Shape:
-    """A finished object: its lowest point at z = 0, its bounding box centred on x = y = 0."""
+    """Finished object with its lowest point at z = 0 and its bounding box centred on x = y = 0."""
 
     vertices: FloatArray  # (V, 3) metres
     faces: NDArray[np.int32]  # (F, 3) vertex indices
@@ -50,8 +50,8 @@ class Shape:
 class ShapeBuilder:
     """Collects painted primitives.
 
-    Throughout, ``at`` is a primitive's centre, ``turn`` its rotation about x, y and z in degrees, and ``paint`` its
-    colour (by default the object's named colour).
+    In all methods, ``at`` is a primitive's centre, ``turn`` its rotation about x, y and z in degrees, and ``paint``
+    its colour (by default the object's named colour).
     """
 
     def __init__(self, paints: Paints) -> None:
@@ -75,7 +75,7 @@ class ShapeBuilder:
         top: float = 1.0,
         sections: int = 18,
     ) -> None:
-        """An upright cylinder; ``top`` is the top radius over the bottom radius (0 makes a cone)."""
+        """Add an upright cylinder; ``top`` is the top radius divided by the bottom radius (0 makes a cone)."""
         side: Profile = ((1.0, -0.5), (top, 0.5)) if top > 0 else ((1.0, -0.5),)
         profile = ((0.0, -0.5), *side, (0.0, 0.5))
         self._add(_lathe(profile, sections), (radius, radius, height), at, paint, turn)
@@ -89,7 +89,7 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         sections: int = 18,
     ) -> None:
-        """A profile of (radius, z) points rotated about z."""
+        """Add a profile of (radius, z) points rotated about z."""
         self._add(_lathe(profile, sections), scale, at, paint, turn)
 
     def sphere(
@@ -100,7 +100,7 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         sections: int = 18,
     ) -> None:
-        """A ball; with three radii, an ellipsoid."""
+        """Add a ball; with three radii, an ellipsoid."""
         radii = radius if isinstance(radius, tuple) else (radius, radius, radius)
         self._add(_unit_sphere(sections), radii, at, paint, turn)
 
@@ -113,11 +113,11 @@ class ShapeBuilder:
         turn: Vec3 | None = None,
         arc: float = 360.0,
     ) -> None:
-        """A ring around z; ``arc`` below 360 degrees gives an open handle that starts at +x."""
+        """Add a ring around z; ``arc`` below 360 degrees gives an open handle that starts at +x."""
         self._add(_torus(round(tube / radius, 3), arc), (radius, radius, radius), at, paint, turn)
 
     def rod(self, start: Vec3, end: Vec3, radius: float, paint: Rgb | None = None, sections: int = 8) -> None:
-        """A thin cylinder from one point to another."""
+        """Add a thin cylinder from one point to another."""
         first, last = np.array(start), np.array(end)
         axis = last - first
         length = float(np.linalg.norm(axis))
@@ -133,7 +133,7 @@ class ShapeBuilder:
         scale: Vec3 = (1.0, 1.0, 1.0),
         turn: Vec3 | None = None,
     ) -> None:
-        """The convex hull of some points."""
+        """Add the convex hull of points."""
         self._add(_hull(points), scale, at, paint, turn)
 
     def _add(self, mesh: UnitMesh, size: Vec3, at: Vec3, paint: Rgb | None, turn: Vec3 | None) -> None:
@@ -159,7 +159,7 @@ class ShapeBuilder:
         self._count += len(vertices)
 
     def finish(self) -> Shape:
-        """The shape of everything added so far."""
+        """Return the shape of all primitives added so far."""
         vertices = np.concatenate(self._vertices)
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         vertices = vertices - np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
@@ -174,7 +174,7 @@ class ShapeBuilder:
 
 
 def _rotation(turn: Vec3 | None) -> FloatArray | None:
-    """Rotation about x, then y, then z, by degrees."""
+    """Return the rotation about x, then y, then z, by degrees."""
     if turn is None:
         return None
     (cx, sx), (cy, sy), (cz, sz) = [(math.cos(math.radians(a)), math.sin(math.radians(a))) for a in turn]
@@ -186,7 +186,7 @@ def _rotation(turn: Vec3 | None) -> FloatArray | None:
 
 
 def _onto_axis(axis: FloatArray) -> FloatArray:
-    """A rotation whose third column is the given unit axis."""
+    """Return a rotation whose third column is the given unit axis."""
     helper = np.array([1.0, 0.0, 0.0]) if abs(axis[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = np.cross(helper, axis)
     first /= np.linalg.norm(first)
@@ -194,7 +194,7 @@ def _onto_axis(axis: FloatArray) -> FloatArray:
 
 
 def _with_normals(vertices: FloatArray, faces: IntArray) -> UnitMesh:
-    """Corner normals: area-weighted mean over the faces around a vertex within the crease angle."""
+    """Compute corner normals: the area-weighted mean over faces around a vertex within the crease angle."""
     corners = vertices[faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(cross, axis=1)
@@ -238,7 +238,7 @@ def _lathe(profile: Profile, sections: int) -> UnitMesh:
 def _unit_sphere(sections: int) -> UnitMesh:
     rings = sections // 2
     angles = [math.pi * i / rings for i in range(rings + 1)]
-    # The poles must lie exactly on the axis, or the lathe would leave pinholes.
+    # The poles must lie exactly on the axis; otherwise the lathe leaves pinholes.
     profile = tuple((0.0 if i in (0, rings) else math.sin(a), -math.cos(a)) for i, a in enumerate(angles))
     return _lathe(profile, sections)
 
@@ -264,7 +264,7 @@ def _torus(tube: float, arc: float, sections: int = 24, tube_sections: int = 8) 
 
 
 def extruded(outline: Profile, front: float = 0.0, back: float = 1.0) -> Corners:
-    """Corners of a plate: an outline of (x, z) points at y = front and at y = back."""
+    """Return the corners of a plate: an outline of (x, z) points at y = front and at y = back."""
     return tuple((x, y, z) for y in (front, back) for x, z in outline)
 
 

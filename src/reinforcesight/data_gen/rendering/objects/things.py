@@ -1,4 +1,4 @@
-"""Smaller things, toys and flying things made from primitives: nominal sizes in metres, front towards -y."""
+"""Small objects, toys and flying objects, made from primitives: nominal sizes in metres, front towards -y."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def book(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def rubber_duck(b: ShapeBuilder, rng: Generator) -> None:
-    """A plump body with a raised tail, a round head and a beak; it looks towards -x."""
+    """Add a body with a raised tail, a round head and a beak; it looks towards -x."""
     b.sphere((0.20, 0.15, 0.12), (0, 0, 0.115), sections=20)
     b.sphere((0.09, 0.08, 0.05), (0.17, 0, 0.19), turn=(0, -40, 0), sections=12)
     b.sphere(0.105, (-0.10, 0, 0.29), sections=20)
@@ -195,7 +195,7 @@ def kite(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def airplane(b: ShapeBuilder, rng: Generator) -> None:
-    """A toy plane with a round body, wings, a tail, engines and wheels; the nose points to -x."""
+    """Add a toy plane with a round body, wings, a tail, engines and wheels; the nose points to -x."""
     b.sphere((0.52, 0.085, 0.085), (0, 0, 0.20), sections=20)
     b.sphere((0.10, 0.055, 0.05), (-0.30, 0, 0.26), RUBBER, sections=12)
     for tip in (1, -1):
