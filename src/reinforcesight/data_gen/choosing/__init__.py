@@ -1,1 +1,1 @@
-"""Which questions are asked: quotas by relation and answer, and the choice that meets them."""
+"""Choose the questions: quotas by relation and answer, and a selection that meets them."""

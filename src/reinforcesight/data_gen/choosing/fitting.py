@@ -1,4 +1,4 @@
-"""Find quotas that the pictures can fill: plan, count what a selection yields, adapt, and repeat."""
+"""Find quotas that the pictures can fill: plan, count the selected questions, adapt, and repeat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reinforcesight.data_gen.choosing.selection import (
 from reinforcesight.data_gen.questions.forms import AXES
 from reinforcesight.relations.kinds import Axis
 
-# An axis that reaches less than this share of its quota is scarce, and the other axes get the rest of its quota. An
+# An axis that reaches less than this fraction of its quota is scarce, and the other axes get the rest of its quota. An
 # axis above it lacks only a few questions: all axes are then cut to the same number.
 _SCARCE = 0.8
 _ROUNDS = 8
@@ -32,14 +32,14 @@ _ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A plan, by split, and how many questions it yields."""
+    """Plan by split, and the number of questions that it gives."""
 
     borders: SplitBorders
     quotas: Mapping[str, Quota]
     supply: Mapping[str, Supply]
-    taken: Mapping[str, int]  # questions that the selection yields
-    missing: int  # how many fewer they are than asked for
-    pictures: int  # with at least one clear pair
+    taken: Mapping[str, int]  # number of selected questions
+    missing: int  # number of requested questions that are missing
+    pictures: int  # pictures with at least one clear pair
 
 
 def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
@@ -47,9 +47,9 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
 
     Args:
         pictures: All scanned pictures.
-        rules: Number, shares and limits.
-        adapt: Lower the quotas until they are filled. Without it they stay, and ``missing`` of the result says how
-            much more the source must give.
+        rules: Number, fractions and limits.
+        adapt: Whether to lower the quotas until they are filled. Otherwise they are kept, and ``missing`` of the
+            result is the number of questions that more pictures must give.
     """
     fractions = {split: share for split, share in rules.fractions.items() if share > 0}
     borders = split_borders(pictures.contents(), fractions, seed=rules.seed)
@@ -85,12 +85,11 @@ def _axis_quota(quota: Quota, axis: Axis) -> int:
 
 
 def _short(quota: Quota, taken: Counter[Axis]) -> list[Axis]:
-    """Axes that did not reach their quota."""
     return [axis for axis in AXES if taken[axis] < _axis_quota(quota, axis)]
 
 
 def _adapted(quota: Quota, taken: Counter[Axis], short: list[Axis], supply: Supply, samples: int) -> int:
-    """Cap scarce axes at what they yielded; without any, return the number of questions at which all axes are even."""
+    """Cap scarce axes at their selected questions; without any, return the total at which all axes are equal."""
     scarce = [axis for axis in short if taken[axis] < _SCARCE * _axis_quota(quota, axis)]
     if scarce and len(scarce) < sum(_axis_quota(quota, axis) > 0 for axis in AXES):
         for axis in scarce:

@@ -1,8 +1,8 @@
-"""How many questions of which kind: exact quotas over relation, form, answer letter and yes/no truth.
+"""Plan the number of questions: exact quotas over relation, form, answer letter and yes/no truth.
 
 A verified pair of objects can be asked about with either relation of its axis (by exchanging the objects), with either
-answer letter, and in each form that its names allow. So the pictures limit only how many questions each axis and form
-can have; the rest of a :class:`QuestionKind` can always be balanced exactly.
+answer letter, and in each form that its names allow. So the pictures limit only the number of questions per axis and
+form; the rest of a :class:`QuestionKind` can always be balanced exactly.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from reinforcesight.relations.kinds import Axis, Relation
 
 @dataclass(frozen=True, slots=True)
 class QuestionKind:
-    """What a question asks and which option is right."""
+    """Relation and form of a question, and its correct option."""
 
-    relation: Relation  # that holds of subject to reference
+    relation: Relation  # relation of subject to reference
     form: Form
     answer_index: int
-    affirm: bool = True  # yes/no questions: the right answer is "yes"
+    affirm: bool = True  # whether the answer of a yes/no question is "yes"
 
 
 @dataclass(slots=True)
 class Supply:
-    """What one split's pictures allow."""
+    """Number of possible questions in one split."""
 
-    pictures: int = 0  # with at least one pair
-    capacity: int = 0  # maximum number of questions about all of them
-    pairs: Counter[Axis] = field(default_factory=Counter)  # within the limit for each picture
-    named: Counter[Axis] = field(default_factory=Counter)  # those with unique names, which need no drawn box
+    pictures: int = 0  # pictures with at least one pair
+    capacity: int = 0  # maximum number of questions about all pictures
+    pairs: Counter[Axis] = field(default_factory=Counter)  # pairs, within the limit for each picture
+    named: Counter[Axis] = field(default_factory=Counter)  # pairs with unique names, which need no drawn box
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Quota:
 
     Attributes:
         counts: Number of questions by axis and form.
-        start: How many questions of that axis and form the splits before it have. The sequence of kinds continues
-            there, so that the whole data set is balanced too.
+        start: Number of questions by axis and form in the previous splits. The sequence of kinds continues there, so
+            that the whole data set is balanced, too.
     """
 
     counts: Mapping[tuple[Axis, Form], int]
@@ -60,7 +60,7 @@ class Quota:
 
 
 def form_cycle(weights: Mapping[Form, float]) -> tuple[Form, ...]:
-    """The forms in a repeating sequence of at most 100, each as often as its weight says and evenly spread."""
+    """Return a repeating sequence of at most 100 forms, with frequencies by weight and evenly spaced."""
     used = {form: weights[form] for form in FORMS if weights.get(form, 0.0) > 0}
     length = next(
         (n for n in range(1, 101) if all(_near_integer(w * n / sum(used.values())) for w in used.values())),
@@ -82,8 +82,11 @@ def _near_integer(value: float) -> bool:
 
 
 def _kind(axis: Axis, form: Form, n: int) -> QuestionKind:
-    """Kind of the n-th question of an axis and form: four in a row hold each relation with each letter."""
-    # Forms and axes start at different places, so that the remainders after whole rounds even out.
+    """Return the kind of question ``n`` of an axis and form.
+
+    Every four consecutive questions cover all combinations of relation and letter.
+    """
+    # Forms and axes start at different offsets, so that the remainders after full rounds even out.
     n += FORMS.index(form) + 2 * AXES.index(axis)
     direction, answer_index, turn = n % 2, n // 2 % 2, n // 4 % 2
     affirm = form is not Form.YES_NO or direction ^ answer_index ^ turn == 0
@@ -91,7 +94,7 @@ def _kind(axis: Axis, form: Form, n: int) -> QuestionKind:
 
 
 def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """Number of questions of each split: at least one for each split with a share, if there are enough."""
+    """Return the number of questions of each split: at least one if its fraction is above 0, if there are enough."""
     total = sum(fractions.values())
     names = [name for name, share in fractions.items() if share > 0]
     counts = {name: round(samples * fractions[name] / total) for name in names[1:]}
@@ -102,10 +105,10 @@ def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int
 
 
 def plan_quotas(samples: Mapping[str, int], supply: Mapping[str, Supply], cycle: Sequence[Form]) -> dict[str, Quota]:
-    """Quotas of all splits, as even over axes and forms as the pictures allow.
+    """Return the quotas of all splits, as even over axes and forms as the pictures allow.
 
-    If an axis has too few pairs, the other axes get the rest of its share. If an axis has too few pairs with unique
-    names, its questions with drawn boxes get the rest of the other forms' share.
+    If an axis has too few pairs, the other axes get its missing questions. If an axis has too few pairs with unique
+    names, the form with drawn boxes gets the missing questions of its other forms.
     """
     quotas: dict[str, Quota] = {}
     before: Counter[tuple[Axis, Form]] = Counter()
@@ -126,7 +129,7 @@ def plan_quotas(samples: Mapping[str, int], supply: Mapping[str, Supply], cycle:
 
 
 def _fill(amount: int, limits: Sequence[int], *, first: int = 0) -> list[int]:
-    """Split an amount evenly into shares within their limits; the remainder goes to the shares from ``first`` on."""
+    """Split an amount evenly into parts within their limits; the remainder goes to the parts from ``first`` on."""
     shares = [0] * len(limits)
     while amount > 0:
         open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit]
@@ -146,7 +149,7 @@ def _fill(amount: int, limits: Sequence[int], *, first: int = 0) -> list[int]:
 
 
 def _within_names(forms: Counter[Form], axis: Axis, have: Supply) -> Counter[Form]:
-    """Move questions that need unique names, and have too few such pairs, to the form with drawn boxes."""
+    """Move questions that need unique names, but have too few such pairs, to the form with drawn boxes."""
     boxes = Form.CVBENCH_BOXES
     excess = forms.total() - forms[boxes] - have.named[axis]
     if excess <= 0:

@@ -1,6 +1,6 @@
 """Select the pairs that become questions: split by picture, exact balance, answers that text alone doesn't reveal.
 
-Pictures are taken in order, and the same pictures give the same selection. Memory doesn't grow with the number of
+Pictures are processed in order, and the same pictures give the same selection. Memory doesn't grow with the number of
 pictures: only counters of fixed size are kept.
 """
 
@@ -30,7 +30,7 @@ _PAIR_BUCKETS = 1 << 17
 class SplitBorders:
     """Assigns pictures to splits by a digest of their content and the seed.
 
-    The same picture under two names goes to the same split.
+    A picture under two names is always in one split.
     """
 
     seed: int
@@ -47,7 +47,7 @@ def _fraction(seed: int, content: str) -> float:
 
 
 def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, seed: int) -> SplitBorders:
-    """Borders that give each split its share of the different pictures, and at least one if there are enough.
+    """Return borders that give each split its fraction of the different pictures, at least one if there are enough.
 
     The first split (train) gets the rest.
     """
@@ -64,7 +64,7 @@ def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, se
     for place in range(len(names) - 1, 0, -1):
         name = names[place]
         count = round(len(values) * fractions[name] / total)
-        if len(values) >= len(names):  # and one is left for each split to come
+        if len(values) >= len(names):  # and one is left for each remaining split
             taken = min(taken + max(1, count), len(values) - place)
         # Below the first value that belongs to the next split.
         upper.append((name, values[taken] if taken and taken < len(values) else 0.0))
@@ -73,23 +73,23 @@ def split_borders(contents: Iterable[str], fractions: Mapping[str, float], *, se
 
 @dataclass(frozen=True, slots=True)
 class SelectionRules:
-    """What the selection depends on, apart from the pictures."""
+    """Settings that the selection depends on."""
 
-    samples: int  # questions asked for
-    fractions: Mapping[str, float]  # share of each split
+    samples: int  # requested number of questions
+    fractions: Mapping[str, float]  # fraction of each split
     forms: Mapping[Form, float]
     limit: int  # maximum number of questions about a picture
     seed: int
 
     @property
     def axis_limit(self) -> int:
-        """Maximum number of questions about a picture along one axis."""
+        """Return the maximum number of questions about a picture along one axis."""
         return max(1, (self.limit + 1) // 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Scanned pictures, read again from the work files on each pass: their summaries, and their content digests."""
+    """Summaries and content digests of scanned pictures, which each pass reads again from the work files."""
 
     summaries: Callable[[], Iterable[PictureSummary]]
     contents: Callable[[], Iterable[str]]
@@ -110,7 +110,7 @@ def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRule
 
 
 def _offers(picture: PictureSummary, axis_limit: int, forms: frozenset[Form]) -> tuple[Counter[Axis], Counter[Axis]]:
-    """How many questions about a picture each axis allows, and how many of them without drawn boxes."""
+    """Return the possible number of questions about a picture by axis: all, and those without drawn boxes."""
     usable = [option for option in picture.options if option.forms & forms]
     pairs = Counter(option.axis for option in usable)
     named = Counter(option.axis for option in usable if (option.forms & forms) - {Form.CVBENCH_BOXES})
@@ -120,7 +120,7 @@ def _offers(picture: PictureSummary, axis_limit: int, forms: frozenset[Form]) ->
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One question to write: position among the picture's candidates, and kind."""
+    """Question to write: index among the picture's candidates, and kind."""
 
     position: int
     kind: QuestionKind
@@ -128,7 +128,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The questions of one picture."""
+    """Selected questions of one picture."""
 
     picture: PictureSummary
     split: str
@@ -138,8 +138,8 @@ class Selection:
 class _Evenness:
     """Counts how often each noun, and each pair of nouns, had the smaller value along an axis.
 
-    If lamps are always above tables, the text alone reveals the answer. Selecting pairs that bring these counters back
-    to zero prevents that. Counters are indexed by a checksum of the noun, so their number is fixed.
+    If lamps are always above tables, the text alone reveals the answer. The selection prevents this with pairs that
+    bring these counters back to zero. Counters are indexed by a checksum of the noun, so their number is fixed.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _Evenness:
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
     def cost(self, option: Option) -> float:
-        """How far this pair would move the counters away from zero; negative if towards zero."""
+        """Return how far this pair would move the counters away from zero; negative if towards zero."""
         if option.first == option.second:
             return 0.0
         axis, first, second, pair, sign = self._places(option)
@@ -174,7 +174,7 @@ class _Evenness:
 
 
 class _SplitState:
-    """Questions that one split still needs, and pairs that are still to come for it."""
+    """Questions that one split still needs, and pairs that are still available."""
 
     def __init__(self, quota: Quota, supply: Supply) -> None:
         self.kinds = quota.kinds()
@@ -190,16 +190,16 @@ class _SplitState:
         self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
     def allowance(self, limit: int) -> int:
-        """Maximum number of questions about the next picture, so that all pictures contribute equally.
+        """Return the maximum number of questions about the next picture, so that all pictures contribute equally.
 
-        With 20 pictures or more, the quota is reached after 95 % of them: the last ones are a reserve.
+        With 20 pictures or more, the quota is reached after 95 % of them; the rest are a reserve.
         """
         pace = 1.0 if self.pictures < 20 else 0.95
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
         return max(0, min(limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
 
     def take(self, option: Option, form: Form, rng: random.Random) -> QuestionKind:
-        """Assign a kind to a selected pair: the one with most questions left, among equals the least asked one."""
+        """Assign a kind to a selected pair: the kind with most questions left, or of several the one asked least."""
         axis = option.axis
         kinds = self.kinds[axis, form]
         most = max(kinds.values())
@@ -274,7 +274,7 @@ def _next(
     axis_limit: int,
     by_form: Counter[Form],
 ) -> tuple[Option, Form] | None:
-    """The best next pair of a picture and its form, or ``None`` if no pair fits the questions that are left."""
+    """Return the best next pair of a picture and its form, or ``None`` if no pair fits the remaining questions."""
     axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
     # The scarcest axis first; among equals, one without a question about this picture so far.
     axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))

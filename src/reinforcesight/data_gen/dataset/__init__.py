@@ -1,1 +1,1 @@
-"""The data set on disk: its columns, files, manifest and card."""
+"""Data set on disk: columns, files, manifest and card."""

@@ -1,4 +1,4 @@
-"""The dataset card, ``README.md``, with the YAML header that ``datasets`` reads."""
+"""Dataset card, ``README.md``, with the YAML header that ``datasets`` reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_card(folder: Path, manifest: Manifest) -> None:
 
 
 def renew_card(folder: Path, before: Manifest, after: Manifest) -> None:
-    """Write the card of a changed data set; a card that was edited by hand is kept as ``README.edited.md``."""
+    """Write the card of a changed data set; keep a card that was edited by hand as ``README.edited.md``."""
     card = folder / CARD
     try:
         old = card.read_text(encoding="utf-8") if card.exists() else None
@@ -41,7 +41,7 @@ def renew_card(folder: Path, before: Manifest, after: Manifest) -> None:
 
 def _card_text(manifest: Manifest) -> str:
     text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text("utf-8")
-    # Markdown, not HTML: nothing here comes from outside except numbers and names of settings.
+    # Markdown, not HTML: only numbers and names of settings come from outside.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     body = environment.from_string(text).render(
         manifest=manifest,
@@ -63,7 +63,7 @@ def _header(manifest: Manifest) -> dict[str, Any]:
     for file in manifest.files:
         memory[file.split] += file.memory_bytes
     return {
-        # Only the user knows the terms of their pictures.
+        # Only users know the terms of their pictures.
         "license": "mit" if rendered else "unknown",
         "language": ["en"],
         "task_categories": ["visual-question-answering", "image-text-to-text"],

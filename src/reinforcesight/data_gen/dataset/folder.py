@@ -1,7 +1,7 @@
-"""The output folder of ``generate``: empty, with an unfinished job, or with a finished data set.
+"""Output folder of ``generate``: empty, with an unfinished job, or with a finished data set.
 
-A job's identity has every setting that decides its result, and the fingerprint of its input. Work files and the
-manifest contain it, so that only a command with the same settings continues a folder.
+A job's identity contains every setting that decides its result, and the fingerprint of its input. Work files and the
+manifest store the identity, so that only a command with the same settings resumes a folder.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ CARD = "README.md"
 GALLERY = "gallery.html"
 REMOVED = "removed.jsonl"
 _FILES = (MANIFEST, REJECTIONS, CARD, GALLERY, REMOVED)
-PUBLIC_FILES = (f"{DATA_FOLDER}/*.parquet", *_FILES)  # what is uploaded to a hub
+PUBLIC_FILES = (f"{DATA_FOLDER}/*.parquet", *_FILES)  # files that are uploaded to a hub
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An output folder and the identity of its job.
+    """Output folder and the settings that its data set is made with.
 
     Attributes:
-        folder: The data set's folder.
-        identity: Setting to value, JSON values.
+        folder: Folder of the data set.
+        identity: Setting to JSON value; a run resumes only if the stored identity is equal.
     """
 
     folder: Path
@@ -54,10 +54,10 @@ class Job:
         return self.folder / DATA_FOLDER
 
     def open(self, *, overwrite: bool) -> bool:
-        """Prepare the folder for this job; ``True`` if the data set is finished already.
+        """Prepare the folder for this job; return ``True`` if the data set is already finished.
 
         Raises:
-            OutputError: The folder holds another job's data or files that are not ours, or can't be written to.
+            OutputError: The folder contains another job's data or files that are not ours, or can't be written to.
         """
         found = self._found()
         if overwrite and found is not None:
@@ -84,7 +84,7 @@ class Job:
         return False
 
     def finished(self) -> bool:
-        """Whether there is a manifest of this job, and every Parquet file in it has the right size."""
+        """Return whether there is a manifest of this job, and every Parquet file in it has the correct size."""
         manifest = _read_json(self.folder / MANIFEST)
         if manifest is None or manifest.get("job") != self._stored_identity():
             return False
@@ -96,7 +96,7 @@ class Job:
         return dict(json.loads(json.dumps(self.identity)))
 
     def _found(self) -> dict[str, Any] | None:
-        """Identity of the job whose files are in the folder; ``None`` if there are none."""
+        """Return the identity of the job whose files are in the folder, or ``None``."""
         manifest = _read_json(self.folder / MANIFEST)
         if manifest is not None and isinstance(manifest.get("job"), dict):
             return dict(manifest["job"])
@@ -128,7 +128,7 @@ class Job:
             raise cannot_write(self.folder, error) from error
 
     def abandon(self) -> None:
-        """Forget a job without any question, so that the folder takes corrected input; cached model results stay."""
+        """Remove a job without any question, so that the folder accepts corrected input; keep cached model results."""
         for path in (self.work / "job.json", *self.work.glob("chunk-*")):
             path.unlink(missing_ok=True)
 
@@ -137,12 +137,12 @@ class Job:
             path.unlink()
 
     def remove_work(self) -> None:
-        """Remove the work files; one that a dying worker of an earlier run adds now does no harm."""
+        """Remove the work files; a file that a dying worker adds now does no harm."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[bool]:
-        """Lock the folder to write the data set; ``False`` if another process writes or has written it."""
+        """Lock the folder to write the data set; yield ``False`` if another process writes or has written it."""
         with contextlib.ExitStack() as stack:
             lock = None
             # No file: the other process has just finished and removed the work files.
@@ -153,7 +153,7 @@ class Job:
 
 @contextlib.contextmanager
 def locked_for_changes(dataset: Path) -> Iterator[None]:
-    """Change a finished data set while no other process does; raises :class:`OutputError`."""
+    """Lock a finished data set for changes; raises :class:`OutputError` if another process holds the lock."""
     try:
         with locked(dataset / ".lock") as lock:
             if lock is None:
@@ -164,7 +164,7 @@ def locked_for_changes(dataset: Path) -> Iterator[None]:
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
-    """The content of ``manifest.json``; empty where there is none that can be read."""
+    """Return the contents of ``manifest.json``; empty if the file is absent or can't be read."""
     return _read_json(dataset / MANIFEST) or {}
 
 

@@ -1,4 +1,4 @@
-"""``manifest.json`` and ``rejections.json``: what a data set is, how it was made, and what was left out of it."""
+"""``manifest.json`` and ``rejections.json``: contents and origin of a data set, and what was left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reinforcesight.relations.kinds import Relation
 if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
 
-# Examples in rejections.json for each reason: of rejected pictures, and of annotations and pairs.
+# Maximum number of examples per reason in rejections.json: of rejected pictures, and of annotations and pairs.
 _NAMED_PICTURES = 1000
 _SAMPLES = 20
 _LIBRARIES = ("numpy", "pillow", "pyarrow", "pydantic", "trimesh", "embreex", "pycocotools")
@@ -33,21 +33,21 @@ _LIBRARIES = ("numpy", "pillow", "pyarrow", "pydantic", "trimesh", "embreex", "p
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A finished data set.
+    """Description of a finished data set.
 
     Attributes:
         job: Identity of the job: every setting that decides the result.
-        rows, pictures: Questions and pictures by split.
-        pictures_usable: Pictures with at least one clear pair.
-        asked: Questions that the settings ask for.
-        questions_per_picture: Maximum questions of one picture.
-        counts: For each of relation, task, form, answer, and answer of yes/no questions: value to number.
-        cells: By split: number of questions of each "relation | form | letter", with "(yes)" or "(no)" for yes/no
+        rows, pictures: Number of questions and pictures by split.
+        pictures_usable: Number of pictures with at least one clear pair.
+        asked: Number of questions that the settings ask for.
+        questions_per_picture: Maximum number of questions per picture.
+        counts: Number of questions by value of relation, task, form, answer, and answer of yes/no questions.
+        cells: Number of questions by split and "relation | form | letter", with "(yes)" or "(no)" for yes/no
             questions.
-        shortfalls: Sentences on where balance or number differ from the settings.
-        files: The Parquet files.
+        shortfalls: Sentences about differences of balance or number from the settings.
+        files: Parquet files of the data set.
         software: Versions, and the commit of a development checkout.
-        review: What people found who checked a sample; see ``review.results``.
+        review: Results of people who checked a sample; see ``review.results``.
         removed: Rows that were removed afterwards: number, reasons, and the file that lists them.
     """
 
@@ -123,7 +123,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def counts_of(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
-    """Number of questions by relation, task, form and answer."""
+    """Return the number of questions by relation, task, form and answer."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("relation", "task", "form", "answer", "yes_no")}
     for kind, number in cells.items():
         counts["relation"][kind.relation.value] += number
@@ -144,7 +144,7 @@ def counts_of(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
 
 
 def cells_of(cells: Mapping[str, Counter[QuestionKind]]) -> dict[str, dict[str, int]]:
-    """The column ``cells`` of the manifest: number of questions of each kind by split."""
+    """Return ``cells`` of the manifest: the number of questions of each kind by split."""
     return {
         split: {_kind_name(kind): n for kind, n in sorted(kinds.items(), key=_order)} for split, kinds in cells.items()
     }
@@ -169,7 +169,7 @@ def _shortfalls(
     counts: Mapping[str, Mapping[str, int]],
     splits: Sequence[str],
 ) -> list[str]:
-    """Where number or balance differ from the settings; differences of one question can't be avoided."""
+    """Return differences of number or balance from the settings; a difference of one question can't be avoided."""
     notes = []
     relations = counts["relation"]
     total = sum(relations.values())
@@ -209,7 +209,7 @@ def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
 
 @runtime_checkable
 class _HasProblems(Protocol):
-    """A source that also reports problems of no single picture."""
+    """Source that also reports problems that belong to no picture."""
 
     def problems(self) -> tuple[Skipped, ...]: ...
 

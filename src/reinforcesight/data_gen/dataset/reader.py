@@ -1,4 +1,4 @@
-"""The one reader of Parquet files with questions: file by file and group by group, in constant memory."""
+"""Read Parquet files with questions, file by file and row group by row group, in constant memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BATCH_ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """One Parquet file of a data set; ``number`` of ``total`` files of its split."""
+    """Parquet file of a data set: file ``number`` of the ``total`` files of its split."""
 
     path: Path
     split: str
@@ -33,7 +33,7 @@ class SplitFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row, its split, and its place (file name and row number) for messages."""
+    """Row, its split, and its location (file name and row index) for messages."""
 
     row: Row
     split: str
@@ -42,17 +42,17 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that can't be read as a question, with the reason."""
+    """Row that can't be read as a question, with the reason."""
 
     where: str
     problem: str
 
 
 def find_files(dataset: Path) -> list[SplitFile]:
-    """The Parquet files of a data set, in its folder ``data`` or the folder itself, train first.
+    """Return the Parquet files of a data set, in its folder ``data`` or the folder itself, train first.
 
     Raises:
-        InputError: The folder is absent or holds no such file.
+        InputError: The folder is absent or contains no such file.
     """
     fix = "give the folder made by generate"
     if not dataset.is_dir():
@@ -70,10 +70,10 @@ def find_files(dataset: Path) -> list[SplitFile]:
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[pq.ParquetFile]:
-    """A Parquet file to read; only its footer is read at once.
+    """Open a Parquet file; only its footer is read immediately.
 
     Raises:
-        InputError: It is no Parquet file, or a part that the block reads is damaged.
+        InputError: The file is not Parquet, or a part that the ``with`` block reads is damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -89,13 +89,13 @@ def open_file(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 def column_names(path: Path) -> list[str]:
-    """Names of a file's columns; raises :class:`InputError`."""
+    """Return the names of a file's columns; raises :class:`InputError`."""
     with open_file(path) as parquet:
         return list(parquet.schema_arrow.names)
 
 
 def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of any Parquet file in order, with some of its columns or all, a few in memory at a time.
+    """Yield the rows of any Parquet file in order, with all or some columns, a few in memory at a time.
 
     Raises:
         InputError: The file is damaged.
@@ -108,7 +108,7 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[d
 def iterate_rows(
     files: Iterable[SplitFile], *, on_broken: Callable[[SplitFile, InputError], None]
 ) -> Iterator[StoredRow | BadRow]:
-    """Every row of every file in order; a damaged file is reported and the next one is read."""
+    """Yield every row of every file in order; report a damaged file and continue with the next one."""
     for file in files:
         try:
             for number, values in enumerate(parquet_rows(file.path, COLUMNS)):
@@ -118,11 +118,11 @@ def iterate_rows(
 
 
 class RowIndex:
-    """Some columns of every row of a data set in memory; whole rows with their pictures are read when needed.
+    """Selected columns of all rows of a data set in memory; complete rows with their pictures are read on demand.
 
     Attributes:
-        files: The Parquet files.
-        columns: By name the values of all rows, in order; also ``split``.
+        files: Parquet files of the data set.
+        columns: Name to the values of all rows, in order; also ``split``.
         problems: Files that are damaged or lack a column; their rows from there on are left out.
     """
 
@@ -130,7 +130,7 @@ class RowIndex:
         self.files = find_files(dataset)
         self.columns: dict[str, list[Any]] = {name: [] for name in (*columns, "split")}
         self.problems: list[str] = []
-        self._places = array("l")  # file, row group and row in the group, for each row in turn
+        self._places = array("l")  # file, row group and row in the group, for each row
         for number, file in enumerate(self.files):
             try:
                 for group, values in _groups(file, columns):
@@ -148,7 +148,7 @@ class RowIndex:
         return self.files[self._places[3 * number]]
 
     def column(self, name: str) -> list[Any]:
-        """One more column of all rows; ``None`` where it can't be read."""
+        """Return another column of all rows, with ``None`` for values that can't be read."""
         values: list[Any] = []
         for number, file in enumerate(self.files):
             rows = self._places[::3].count(number)
@@ -160,11 +160,11 @@ class RowIndex:
         return values
 
     def read(self, indices: Sequence[int], problems: list[str]) -> dict[int, StoredRow]:
-        """Rows by their number in the index; only their row groups are read.
+        """Read rows by their indices; only their row groups are read.
 
         Args:
-            indices: Numbers of the rows.
-            problems: Gets a line for each file or row that can't be read.
+            indices: Indices of the rows.
+            problems: List to which a line is added for each file or row that can't be read.
         """
         wanted: dict[int, dict[int, list[int]]] = {}
         for index in sorted(set(indices)):
@@ -192,7 +192,7 @@ class RowIndex:
 
 
 def _groups(file: SplitFile, columns: Sequence[str]) -> Iterator[tuple[int, list[list[Any]]]]:
-    """Number of each row group, and the values of each column in it; other columns are not read."""
+    """Yield the index of each row group, and the values of each column in it; other columns are not read."""
     with open_file(file.path) as parquet:
         missing = [name for name in columns if name not in parquet.schema_arrow.names]
         if missing:

@@ -1,7 +1,7 @@
 """Remove rows from a finished data set, with a record of each in ``removed.jsonl``.
 
-The record comes first, then each Parquet file is replaced as a whole. The next removal completes one that was killed,
-since the record names all rows.
+The records are written first, then each Parquet file is replaced as a whole. The next removal completes a removal that
+was killed, since the records name all rows.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _COLUMNS = (*IDENTITY_COLUMNS, "relation", "form", "answer_text")
 
 
 def remove_rows(dataset: Path, manifest: Manifest, reasons: Mapping[str, str], *, by: str) -> Manifest:
-    """Remove rows, and those of an unfinished removal; returns the new manifest, not yet written.
+    """Remove rows, and the rows of an unfinished removal; return the new manifest, which is not written yet.
 
     Args:
-        dataset: The data set's folder.
-        manifest: Its present manifest.
+        dataset: Folder of the data set.
+        manifest: Current manifest.
         reasons: Row id to the reason.
-        by: Command that asked for it.
+        by: Name of the command that removes the rows.
 
     Raises:
-        InputError: A Parquet file is damaged or is not the one of the manifest; nothing is changed then.
+        InputError: A Parquet file is damaged or does not match the manifest; then nothing is changed.
         OutputError: A file can't be written.
     """
     index = _read_index(dataset)
@@ -83,7 +83,7 @@ def _digest(stated: Mapping[str, WrittenFile], name: str) -> str:
 def _counted(
     dataset: Path, manifest: Manifest, files: list[WrittenFile], records: Sequence[Mapping[str, Any]]
 ) -> Manifest:
-    """The manifest with the counts of the rows that are left."""
+    """Return the manifest with the counts of the remaining rows."""
     index = _read_index(dataset)
     columns = index.columns
     kinds: dict[str, Counter[QuestionKind]] = {split: Counter() for split in manifest.rows}

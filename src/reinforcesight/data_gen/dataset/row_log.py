@@ -1,4 +1,4 @@
-"""What people say about rows: JSON lines in the data set's folder, only appended to, and on the disk at once."""
+"""Append-only JSON lines in the data set's folder for records about rows, written to disk immediately."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import now
 from reinforcesight.jobs.files import cannot_write, json_hash
 
-# The columns that make a row the same question: a record about it does not hold for another question of the same id.
+# Columns that identify a question: a record does not apply to another question with the same id.
 IDENTITY_COLUMNS = ("id", "question", "choices", "answer", "source_id")
 
 
 def row_digest(values: Mapping[str, Any]) -> str:
-    """Digest of a row's question, from its columns."""
+    """Return a digest of a row's question, from its columns."""
     return json_hash([values[name] for name in IDENTITY_COLUMNS])[:16]
 
 
 class RowLog:
-    """Records of a file. Several processes may append to it; a line that a crash cut off spoils no other.
+    """Records of a file. Several processes may append to it; a line that a crash truncated damages no other line.
 
     Attributes:
-        path: The file.
-        broken: Lines that can't be read.
+        path: Path of the file.
+        broken: Number of lines that can't be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class RowLog:
         self._lock = threading.Lock()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record with the present time; it is on the disk when this returns.
+        """Append a record with the current time; the record is on disk when this method returns.
 
         Raises:
             OutputError: The disk is full, or the folder can't be written to.
@@ -63,7 +63,7 @@ class RowLog:
             raise cannot_write(self.path, error) from error
 
     def records(self) -> Sequence[dict[str, Any]]:
-        """All records in order, also those that other processes have added meanwhile."""
+        """Return all records in order, including records that other processes added meanwhile."""
         with self._lock:
             for line in self._new_lines():
                 try:
@@ -85,13 +85,13 @@ class RowLog:
             return []
         except OSError as error:
             raise InputError(f"can't be read: {error.strerror or error}", where=str(self.path)) from error
-        whole = new[: new.rfind(b"\n") + 1]  # a line without an end is being written, or was cut off
+        whole = new[: new.rfind(b"\n") + 1]  # a line without an end is being written, or was truncated
         self._read_to += len(whole)
         return whole.split(b"\n")
 
 
 class KnownRows:
-    """The rows of an index by id, to find those that records are about."""
+    """Finds the rows of an index that log records refer to."""
 
     def __init__(self, index: RowIndex) -> None:
         self._columns = {name: index.columns[name] for name in IDENTITY_COLUMNS}
@@ -100,11 +100,11 @@ class KnownRows:
             self._numbers.setdefault(row_id, number)
 
     def name(self, number: int) -> dict[str, str]:
-        """What a record says to name a row: its id, and a digest of the question."""
+        """Return the id of a row, and a digest of its question, for a record."""
         values = {name: column[number] for name, column in self._columns.items()}
         return {"id": values["id"], "row": row_digest(values)}
 
     def find(self, record: Mapping[str, Any]) -> int | None:
-        """Number of the row that a record is about; ``None`` if the row is gone or another question has its id."""
+        """Return the index of a record's row; ``None`` if the row is gone or another question has its id."""
         number = self._numbers.get(record["id"])
         return number if number is not None and record.get("row") in (None, self.name(number)["row"]) else None

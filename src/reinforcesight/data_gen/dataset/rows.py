@@ -1,4 +1,4 @@
-"""One question of the data set: its columns, and the Parquet schema that ``datasets`` and TRL read as it is."""
+"""Row of the data set: its columns, and the Parquet schema that ``datasets`` and TRL read without a mapping."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question.
+    """Row of the data set.
 
     Attributes:
-        id: Unique within the data set: source, position of the picture, number of the question.
-        image: The encoded picture (PNG or JPEG), with boxes drawn into it if the form marks objects by boxes.
+        id: Id, unique within the data set: source, index of the picture, index of the question.
+        image: Encoded picture (PNG or JPEG), with boxes drawn into it if the form marks objects by boxes.
         image_name: File name of the picture, such as "rendered-0000012-1.png".
-        prompt: The user's text: question, options if the form lists them, instruction.
-        completion: The target: reasoning and answer in their tags.
-        answer, answer_text: Letter of the right option, such as "(A)", and its text.
-        relation: The relation of the subject to the reference, see the column ``evidence``.
-        task: CV-Bench's name of the task: Relation, Depth or Distance.
-        form: How the question is asked, see :class:`~reinforcesight.data_gen.questions.forms.Form`.
-        scene: The picture's scene, JSON.
+        prompt: Text of the user: question, options if the form lists them, instruction.
+        completion: Target: reasoning and answer in their tags.
+        answer, answer_text: Letter of the correct option, such as "(A)", and its text.
+        relation: Relation of the subject to the reference, see the column ``evidence``.
+        task: Name of the task in CV-Bench: Relation, Depth or Distance.
+        form: Question form, see :class:`~reinforcesight.data_gen.questions.forms.Form`.
+        scene: Scene of the picture, JSON.
         evidence: Objects and values that decide the answer, JSON.
-        margin: Scale-free distance from a tie.
+        margin: Scale-free difference of the compared values, at least 0.
         source_id: Name of the picture within the source.
     """
 
@@ -64,7 +64,7 @@ COLUMNS = tuple(field.name for field in fields(Row) if field.name != "image_name
 
 
 def features() -> Features:
-    """The columns' types, as the library ``datasets`` describes them."""
+    """Return the column types as ``datasets.Features``."""
     from datasets import Features, Image, List, Value
 
     text = Value("string")
@@ -80,5 +80,5 @@ def features() -> Features:
 
 
 def arrow_schema() -> pa.Schema:
-    """The Arrow schema, with the features in its metadata so that ``datasets`` decodes pictures as pictures."""
+    """Return the Arrow schema; its metadata has the features, so that ``datasets`` decodes images."""
     return features().arrow_schema

@@ -1,4 +1,4 @@
-"""From chosen pairs to Parquet: workers compose questions, draw boxes, and write one file each."""
+"""Write selected pairs to Parquet: workers compose questions, draw boxes, and write one file each."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from reinforcesight.pictures.drawing import draw_boxes
 # A row group ends at either limit: to read one row, readers decode one group.
 _GROUP_ROWS = 100
 _GROUP_BYTES = 32 * 1024 * 1024
-# Questions without drawn boxes repeat the bytes of their picture. A page of several rows lets the compression find
-# the repetition.
+# Questions without drawn boxes repeat the bytes of their picture. In a page of several rows, the compression finds
+# this repetition.
 _PAGE_BYTES = 4 * 1024 * 1024
 _COMPRESSION_LEVEL = 3
 # PNG compression: three times as fast as the default, with a tenth more bytes.
@@ -37,13 +37,13 @@ _PNG_LEVEL = 3
 
 @dataclass(frozen=True, slots=True)
 class WriteContext:
-    """What a worker needs to write any file.
+    """Everything that a worker needs to write any file.
 
     Attributes:
         work, data: Folders of the work files and of the Parquet files.
-        templates: File with question wordings; ``None`` for the packaged ones.
+        templates: File with question wordings; ``None``: the packaged wordings.
         identity: Digest of the job.
-        style: How the reasoning is worded.
+        style: Wording of the reasoning.
     """
 
     work: Path
@@ -59,9 +59,9 @@ class Portion:
     """Questions of one picture that go into one file.
 
     Attributes:
-        chunk, row: Work file of the picture, and its place there.
-        first: Number of the first of these questions among the picture's questions.
-        picks: The questions.
+        chunk, row: Work file of the picture, and its row there.
+        first: Index of the first of these questions among the picture's questions.
+        picks: Questions to write.
     """
 
     chunk: int
@@ -72,7 +72,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class WriteTask:
-    """One Parquet file: its name, its split and what goes into it."""
+    """Parquet file to write: its name, its split and its contents."""
 
     name: str
     split: str
@@ -85,13 +85,13 @@ class WriteTask:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A finished Parquet file.
+    """Finished Parquet file.
 
     Attributes:
         rows: Number of questions.
         bytes: Size of the file.
         sha256: Digest of the whole file, hexadecimal.
-        memory_bytes: Size of its rows in memory, as a dataset card states it.
+        memory_bytes: Size of its rows in memory, as stated in a dataset card.
     """
 
     name: str
@@ -105,7 +105,7 @@ class WrittenFile:
 def plan_files(
     selections: Iterable[Selection], rows_per_split: Mapping[str, int], rows_per_file: int
 ) -> Iterator[WriteTask]:
-    """Divide the chosen questions into files of ``rows_per_file`` rows, in order and in constant memory."""
+    """Divide the selected questions into files of ``rows_per_file`` rows, in order and in constant memory."""
     files = {split: -(-rows // rows_per_file) for split, rows in rows_per_split.items()}
     pending: dict[str, list[Portion]] = {split: [] for split in rows_per_split}
     held: Counter[str] = Counter()
@@ -136,7 +136,7 @@ def plan_files(
 def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     """Compose and write the questions of one file.
 
-    A file that an earlier run wrote for the same task is kept.
+    A file that an earlier run wrote for this task is kept.
 
     Raises:
         OutputError: The file can't be written, or a work file can't be read.
@@ -178,7 +178,7 @@ def replace_file(path: Path, split: str, rows: Iterable[dict[str, Any]]) -> Writ
 
 
 def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
-    """The record of the file that an earlier run wrote for this task."""
+    """Return the record of the file that an earlier run wrote for this task, or ``None``."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         return WrittenFile(**noted["file"]) if noted["task"] == task_digest else None
@@ -200,7 +200,7 @@ def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Iterator[Row]:
-    """The questions of one file. Each depends on seed, picture and number alone."""
+    """Yield the questions of one file. Each depends only on seed, picture and index."""
     for portion in task.portions:
         picture = read_scanned_picture(context.work, portion.chunk, portion.row)
         drawing = _Drawing(picture.image)
@@ -241,7 +241,7 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
 
 
 class _Drawing:
-    """A picture's bytes, decoded once and only if boxes must be drawn."""
+    """Encoded picture that is decoded once, and only if boxes must be drawn."""
 
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
@@ -249,7 +249,7 @@ class _Drawing:
         self._decoded: Image.Image | None = None
 
     def with_boxes(self, question: Question) -> tuple[bytes, str]:
-        """The encoded picture with the question's boxes, and its file suffix; the bytes as they are without boxes."""
+        """Return the encoded picture with the question's boxes, and its file suffix; unchanged without boxes."""
         suffix = "jpg" if self._is_jpeg else "png"
         if not question.boxes:
             return self._encoded, suffix
@@ -258,7 +258,7 @@ class _Drawing:
         drawn = draw_boxes(self._decoded, question.boxes)
         buffer = io.BytesIO()
         if self._is_jpeg:
-            # 4:4:4: with colour at half the resolution thin coloured lines smear.
+            # 4:4:4: with chroma subsampling, thin coloured lines smear.
             drawn.save(buffer, format="JPEG", quality=95, subsampling=0)
         else:
             drawn.save(buffer, format="PNG", compress_level=_PNG_LEVEL)

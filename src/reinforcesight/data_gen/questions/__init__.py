@@ -1,1 +1,1 @@
-"""Questions about a scene, and the reasoning that answers them."""
+"""Write questions about a scene, and the reasoning that answers them."""

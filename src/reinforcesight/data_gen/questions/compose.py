@@ -1,7 +1,7 @@
 """Turn the relations of a scene into questions with options, answer, reasoning and boxes to draw.
 
-:func:`find_candidates` lists what may be asked; :func:`compose` writes one question. The caller selects form, relation
-and answer letter, so that it can balance the data set.
+:func:`find_candidates` lists possible questions; :func:`compose` writes one question. The caller selects form,
+relation and answer letter, so that it can balance the data set.
 """
 
 from __future__ import annotations
@@ -41,39 +41,39 @@ from reinforcesight.scene import ObjectId, Scene
 
 _ALL_FORMS = frozenset(Form)
 _BOXES_ONLY = frozenset({Form.CVBENCH_BOXES})
-_COINCIDING = 0.7  # intersection over union above which two drawn boxes are hard to distinguish
+_COINCIDING = 0.7  # IoU above which two drawn boxes are hard to distinguish
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A relation of subject to reference that may be asked about; the anchor is that of a distance."""
+    """Relation of subject to reference that a question may ask about; ``anchor`` only for distances."""
 
     axis: Axis
     subject: ObjectId
     reference: ObjectId
     anchor: ObjectId | None
     relation: Relation
-    margin: float  # scale-free distance from a tie
-    evidence: dict[str, Any]  # as RelationResult.evidence
-    # The unambiguous ones, in a fixed order: work files are the same whichever process writes them.
+    margin: float  # scale-free difference of the compared values, at least 0
+    evidence: dict[str, Any]  # see RelationResult.evidence
+    # Possible forms, in a fixed order: work files are the same whichever process writes them.
     forms: Annotated[frozenset[Form], PlainSerializer(sorted, list[Form])]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question with all that its data set row needs, except the picture."""
+    """Question with everything that its data set row needs, except the picture."""
 
     form: Form
     relation: Relation  # of subject to reference, after a possible exchange
-    task: str  # CV-Bench's: Relation, Depth or Distance
+    task: str  # CV-Bench's name: Relation, Depth or Distance
     question: str
     choices: tuple[str, ...]
-    answer: str  # letter of the right option in brackets, "(A)"
+    answer: str  # letter of the correct option in brackets, "(A)"
     answer_text: str
     prompt: str  # question, options if shown, instruction
     completion: str  # reasoning and answer in their tags
     reasoning: str
-    boxes: tuple[tuple[Box, str], ...]  # to draw: pixels, xyxy half-open, and colour
+    boxes: tuple[tuple[Box, str], ...]  # boxes to draw: pixels, xyxy half-open, and colour
     evidence: dict[
         str, Any
     ]  # JSON values: ids, the relation asked for, the values compared, whether a floor was found
@@ -86,10 +86,10 @@ class Question:
 def find_candidates(
     scene: Scene, rules: RelationRules = DEFAULT_RULES
 ) -> tuple[list[Candidate], list[RelationResult]]:
-    """What may be asked about a scene, and the pairs without a clear relation.
+    """Return the relations that questions may ask about, and the pairs without a clear relation.
 
-    Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`) are in
-    neither list. If a name is not unique, only the form with drawn boxes is offered.
+    Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`) are
+    in neither list. If a name is not unique, only the form with drawn boxes is possible.
     """
     ambiguous = {
         item.id: flag
@@ -127,7 +127,7 @@ def find_candidates(
 
 
 def _boxes_coincide(boxes: list[Box]) -> bool:
-    """Whether two drawn boxes would overlap so much that a reader can't distinguish them."""
+    """Return whether two drawn boxes would overlap so much that a reader can't distinguish them."""
     for first, second in combinations(boxes, 2):
         width = min(first[2], second[2]) - max(first[0], second[0])
         height = min(first[3], second[3]) - max(first[1], second[1])
@@ -153,18 +153,18 @@ def compose(
     """Write one question.
 
     Args:
-        scene: The scene of the candidate.
-        candidate: A true relation.
+        scene: Scene of the candidate.
+        candidate: True relation to ask about.
         form: One of ``candidate.forms``.
-        relation: The candidate's relation, or its inverse, which exchanges subject and reference.
-        answer_index: Position of the right option, 0 or 1.
+        relation: Relation of the candidate, or its inverse, which exchanges subject and reference.
+        answer_index: Index of the correct option, 0 or 1.
         affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
         templates: Question wordings.
-        rng: Decides only the wording, not the answer.
-        style: How the reasoning is worded.
+        rng: Random numbers that decide only the wording, not the answer.
+        style: Wording of the reasoning.
 
     Raises:
-        InputError: Form, relation or position doesn't fit the candidate.
+        InputError: Form, relation or index doesn't fit the candidate.
     """
     if form not in candidate.forms:
         raise InputError(
@@ -241,7 +241,7 @@ def compose(
 
 @dataclass(frozen=True)
 class _Cast:
-    """The objects of a question by role: "subject", "reference", and "anchor" if there is a third object."""
+    """Objects of a question by role: "subject", "reference", and "anchor" if there is a third object."""
 
     form: Form
     relation: Relation
@@ -275,21 +275,21 @@ class _Cast:
 
     @property
     def names_answer(self) -> bool:
-        """Whether the options are the two names."""
+        """Return whether the options are the two names."""
         if self.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
             return self.relation.axis in (Axis.DEPTH, Axis.DISTANCE)
         return self.form is Form.WHICH_OBJECT or (self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE)
 
     @property
     def order(self) -> tuple[str, str]:
-        """The roles of options (A) and (B) if the options are names."""
+        """Return the roles of options (A) and (B) if the options are names."""
         return ("subject", "reference") if self.subject_first else ("reference", "subject")
 
     @property
     def mentions(self) -> dict[str, Mention]:
-        """How a sentence refers to each object.
+        """Return how a sentence mentions each object.
 
-        The first mention names a drawn box; later ones only if the names alone are ambiguous.
+        The first mention names a drawn box; later mentions only if the names alone are ambiguous.
         """
         alike = dict(zip(self.names, ambiguous_names([*self.names.values()]), strict=True))
         result = {}
@@ -301,14 +301,14 @@ class _Cast:
         return result
 
     def option(self, role: str) -> str:
-        """A name as an option, with its box if the names alone are ambiguous."""
+        """Return a name as an option, with its box if the names alone are ambiguous."""
         if self.colours and any(ambiguous_names([self.names["subject"], self.names["reference"]])):
             return f"{self.names[role]} ({self.colours[role]} box)"
         return self.names[role]
 
 
 def _choices(cast: _Cast, asked: Relation, answer_index: int) -> tuple[tuple[str, ...], str]:
-    """The options in order, and the right one."""
+    """Return the options in order, and the correct one."""
     if cast.form is Form.YES_NO:
         right, wrong = ("yes", "no") if asked is cast.relation else ("no", "yes")
     elif cast.names_answer:
@@ -343,7 +343,7 @@ def _cvbench_question(cast: _Cast) -> str:
 
 
 def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
-    """Horizontal centre (share of the picture's width) and depth of each object; ``None`` if depth isn't in metres."""
+    """Return each object's horizontal centre (fraction of the picture's width) and depth; ``None`` without metres."""
     if scene.depth_unit != "m":
         return None
     spots = {}
@@ -356,7 +356,7 @@ def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, flo
 
 
 def _values(candidate: Candidate, *, exchanged: bool) -> dict[str, Any]:
-    """The compared values, with subject and reference exchanged if the question exchanges them."""
+    """Return the compared values, with subject and reference exchanged if the question exchanges them."""
     if not exchanged:
         return dict(candidate.evidence)
     swap = {

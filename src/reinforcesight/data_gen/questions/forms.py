@@ -1,4 +1,4 @@
-"""The question forms, and how reasoning is worded."""
+"""Question forms, and settings for the wording of reasoning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reinforcesight.relations.kinds import Axis
 
 
 class Form(StrEnum):
-    """The question forms, as in the data set's ``form`` column."""
+    """Question form, as in the data set's ``form`` column."""
 
     CVBENCH = "cvbench"
     CVBENCH_BOXES = "cvbench_boxes"
@@ -20,13 +20,13 @@ class Form(StrEnum):
     OPEN = "open"
 
 
-# Work files and quotas refer to axes and forms by their position here.
+# Work files and quotas refer to axes and forms by their index here.
 AXES = tuple(Axis)
 FORMS = tuple(Form)
 
 
 class ReasoningStyle(StrictConfig):
-    """How the reasoning of a question is worded."""
+    """Wording of a question's reasoning."""
 
     places: float = Field(
         0.4,

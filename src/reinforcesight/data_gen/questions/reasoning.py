@@ -1,7 +1,7 @@
 """Write the reasoning of a question from its evidence, without numbers and in agreement with the answer.
 
-A text consists of an opening that names what is compared, the position of each object, the comparison, the options if
-they are shown, and a conclusion. It contains at least one phrase of
+A text consists of an opening that names the quantity to compare, the position of each object, the comparison, the
+options if they are shown, and a conclusion. It contains at least one phrase of
 :data:`~reinforcesight.language.phrases.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
 """
 
@@ -22,16 +22,16 @@ from reinforcesight.relations import Axis, Relation
 
 @dataclass(frozen=True)
 class Facts:
-    """The input of :func:`write_reasoning`.
+    """Input of :func:`write_reasoning`.
 
     Attributes:
-        names_answer: The answer is the subject's name; otherwise a relation word, or yes or no.
-        subject_first: The text mentions the subject before the reference, for instance since it is option (A).
-        values: The evidence: "subject", "reference", and other values compared.
-        margin: Scale-free distance from a tie, as in ``RelationResult.margin``.
-        alike: The names are ambiguous, so that each mention must name its box: the text is kept short.
-        spots: For each role ("subject", "reference", "anchor") the horizontal centre as a share of the picture's width,
-            and the depth in metres; ``None`` if depth isn't in metres.
+        names_answer: Whether the answer is the subject's name; otherwise it is a relation word, or yes or no.
+        subject_first: Whether the text mentions the subject before the reference, for example as option (A).
+        values: Evidence: "subject", "reference", and other compared values.
+        margin: Scale-free difference of the compared values, as in ``RelationResult.margin``.
+        alike: Whether the names are ambiguous; each mention then names its box, and the text is kept short.
+        spots: For each role ("subject", "reference", "anchor"), the horizontal centre as a fraction of the picture's
+            width, and the depth in metres; ``None`` if depth isn't in metres.
     """
 
     form: Form
@@ -78,8 +78,8 @@ _OPENINGS: dict[Axis, tuple[str, ...]] = {
     ),
 }
 
-# Position of a centre, by fifths of the picture: true of every centre within its band. The pretraining of nano uses
-# the same words.
+# Position of a centre, by fifths of the picture; each phrase is true of every centre within its band. The pretraining
+# of nano uses the same words.
 PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
     Axis.HORIZONTAL: (
         ("near the left edge", "at the far left of the picture"),
@@ -96,7 +96,7 @@ PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
         ("near the lower edge", "close to the bottom of the picture"),
     ),
 }
-# How far away an object is, by its depth in metres: each band has about a fifth of the objects in a room.
+# Nearness of an object by its depth in metres; each band contains about a fifth of the objects in a room.
 NEARNESS: tuple[tuple[float, str], ...] = (
     (2.4, "very close to the camera"),
     (3.2, "close to the camera"),
@@ -104,7 +104,7 @@ NEARNESS: tuple[tuple[float, str], ...] = (
     (5.2, "far from the camera"),
     (math.inf, "very far from the camera"),
 )
-# <x> and <y> stand for the places of {x} and {y}. The pretraining of nano uses these patterns too.
+# <x> and <y> stand for the places of {x} and {y}. The pretraining of nano uses these patterns, too.
 PLACED_APART = (
     "{x} is <x>, and {y} is <y>.",
     "{x} is <x>, while {y} is <y>.",
@@ -125,7 +125,7 @@ _OVERLAP = {
     Axis.HORIZONTAL: "They overlap a little from side to side, but their centres are apart.",
     Axis.VERTICAL: "They overlap a little in height, but their centres are apart.",
 }
-# About the nearer object {n} and the farther one {f}; the first list mentions {n} first.
+# Patterns with the nearer object {n} and the farther one {f}; the first list mentions {n} first.
 _DEPTHS = {
     True: (
         "{n} is the nearer object, and {f} is set farther back.",
@@ -165,7 +165,7 @@ _LEADS: dict[Axis, tuple[str, ...]] = {
     Axis.DEPTH: ("", "This means that ", "Seen from the camera, ", "From this I see that "),
     Axis.DISTANCE: ("", "This means that ", "In the scene, ", "From this I see that "),
 }
-# A lead isn't used if these words occur earlier in the text or in its own claim.
+# A lead isn't used if these words occur earlier in the text or in the claim that it introduces.
 _ECHOES: dict[str, str] = {
     "Across the picture, ": "across the picture",
     "Seen from the camera, ": "camera",
@@ -193,7 +193,7 @@ _NO_ENDINGS: tuple[str, ...] = (
 )
 _OPTION_NAMES = "Option A names {x}, and option B names {y}."
 _OPTION_WORDS = "Option A says {first}, and option B says {second}."
-# Describes the right object briefly if the answer is a name.
+# Short description of the correct object, if the answer is a name.
 _SHORT: dict[Relation, str] = {
     Relation.LEFT: "farther to the left",
     Relation.RIGHT: "farther to the right",
@@ -207,7 +207,7 @@ _SHORT: dict[Relation, str] = {
 
 
 class _FirstWording(random.Random):
-    """Random numbers for fixed wording: the first of each list, and only the parts that have a share of one."""
+    """Random numbers for fixed wording: the first item of each list, and only the parts with probability 1."""
 
     def choice(self, seq: Any) -> Any:
         return seq[0]
@@ -230,7 +230,7 @@ _SORT: dict[Relation, str] = {
 
 
 def write_reasoning(facts: Facts, rng: random.Random) -> str:
-    """The reasoning for a question: about 25 to 60 words, up to 90 with places, ending in the answer."""
+    """Write the reasoning for a question: about 25 to 60 words, up to 90 with places, ending in the answer."""
     rng = _FirstWording() if facts.style.fixed_wording else rng
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
@@ -251,7 +251,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
         parts += _along_the_way(facts, axis, rng, near_first=smaller == facts.subject_first)
     turned = facts.form is not Form.YES_NO and rng.random() < 0.3
     if facts.style.fixed_wording and facts.names_answer:
-        # The claim is about the first object, so that the picture decides a word and not the order of the names.
+        # The claim is about the first object, so that the picture decides a word instead of the order of the names.
         turned = not facts.subject_first
     phrase = rng.choice(CLAIM_PHRASES[facts.relation.inverse if turned else facts.relation])
     leads = _LEADS_TOGETHER if together else _LEADS[axis]
@@ -271,14 +271,14 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
 
 
 def _claim(facts: Facts, phrase: str, adverb: str = "", *, turned: bool = False) -> str:
-    """A clause that relates the subject to the reference; ``turned``: the reference to the subject."""
+    """Return a clause that relates the subject to the reference; ``turned``: the reference to the subject."""
     first, second = ("{r}", "{s}") if turned else ("{s}", "{r}")
     clause = " ".join(part for part in (first, "is", adverb, phrase, second) if part)
     return f"{clause} is" if facts.anchor is not None else clause
 
 
 def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bool]:
-    """Where each object is in the picture, and whether both are in the same part of it."""
+    """Return sentences with each object's place in the picture, and whether both are in the same part of it."""
     values = facts.values
     at = [values["subject"], values["reference"]]
     if not facts.subject_first:
@@ -302,7 +302,7 @@ def nearness_words(metres: float) -> str:
 
 
 def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
-    """Sentences that say where each object is: from side to side (for distances), and how far away."""
+    """Return sentences with each object's horizontal position (for distances) and its distance from the camera."""
     if facts.spots is None or rng.random() >= facts.style.places:
         return []
     order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
@@ -319,7 +319,7 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
 
 
 def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
-    """Sentences that say which object is nearer to the camera, or to the anchor."""
+    """Return sentences that say which object is nearer to the camera, or to the anchor."""
     values = facts.values
     located = _spots(facts, axis, rng)
     if facts.style.fixed_wording:
@@ -338,15 +338,15 @@ def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: 
     return parts
 
 
-# Margins above which a claim is clear, and strong. In the picture a margin is the distance of the centres in box sides;
-# for depth and distance it is one minus the ratio of the smaller to the larger value.
+# Margins above which a claim is clear, and strong: in the picture, centre distance divided by box side; for depth and
+# distance, 1 minus the ratio of the smaller to the larger value.
 _STRENGTHS = {
     Axis.HORIZONTAL: (1.0, 2.5),
     Axis.VERTICAL: (1.0, 2.5),
     Axis.DEPTH: (0.25, 0.5),
     Axis.DISTANCE: (0.45, 0.65),
 }
-# "far to the left" also needs this distance between the centres, as a share of the picture.
+# "far to the left" also needs this distance between the centres, as a fraction of the picture.
 _FAR_IN_PICTURE = 0.35
 
 
@@ -361,7 +361,7 @@ def _strength(facts: Facts) -> int:
 
 
 def _options(facts: Facts) -> str:
-    """A sentence with the options in order, which connects the words of the answer to its letter."""
+    """Return a sentence with the options in order, which connects the words of the answer to its letter."""
     if facts.names_answer:
         return _OPTION_NAMES
     first, second = facts.choices
@@ -369,15 +369,15 @@ def _options(facts: Facts) -> str:
 
 
 def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
-    """The letter of each option, a conclusion, and the letter of the right option again.
+    """Return the letter of each option, a conclusion, and the letter of the correct option again.
 
-    Here the letter follows the option's name, while in the list of options it precedes it. Copying a letter that
+    Here the letter follows the option's name, while in the list of options it precedes the name. Copying a letter that
     follows is much easier for a small model.
 
     Args:
-        choices: The options in order, with their articles.
-        right: Position of the right option.
-        ending: The conclusion without its full stop, such as "So the answer is left".
+        choices: Options in order, with their articles.
+        right: Index of the correct option.
+        ending: Conclusion without its full stop, such as "So the answer is left".
     """
     return f"As for the options, {_each_option(choices)}. {ending}, and {choices[right]} is option {letter(right)}."
 
@@ -391,7 +391,7 @@ def _letters(facts: Facts, rng: random.Random) -> str:
     choices = ("{x}", "{y}") if facts.names_answer else facts.choices
     right = facts.choices.index(facts.answer_text)
     if facts.style.fixed_wording and facts.names_answer:
-        # Two steps: which object is the nearer one, and which one is asked for. Their combination is hard to learn.
+        # Two steps: which object is the nearer one, and which one is asked for. Both in one step are hard to learn.
         first, second = facts.relation.axis.relations
         place = right if facts.relation is first else 1 - right
         kinds = [f"the {_SORT[first]} object", f"the {_SORT[second]} object"]
@@ -408,14 +408,14 @@ def _letters(facts: Facts, rng: random.Random) -> str:
 
 
 def _ending(facts: Facts, rng: random.Random, *, phrase: str, turned: bool, listed: bool) -> str:
-    """The conclusion. It does not repeat the preceding claim, which used ``phrase``."""
+    """Return the conclusion. It does not repeat the preceding claim, which used ``phrase``."""
     comparative = phrase.endswith(" than")
     if facts.form is Form.YES_NO:
         endings = _YES_ENDINGS if facts.answer_text == "yes" else _NO_ENDINGS
     elif facts.names_answer:
         endings = _NAME_ENDINGS if turned or not comparative else _NAME_ENDINGS[:-1]
     elif turned:
-        # The claim was about the reference: conclude with the claim about the subject.
+        # The claim was about the reference, so the conclusion is the claim about the subject.
         endings = _WORD_ENDINGS[-1:]
     else:
         endings = _WORD_ENDINGS if comparative else _WORD_ENDINGS[:-1]

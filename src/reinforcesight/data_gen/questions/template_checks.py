@@ -1,4 +1,4 @@
-"""Checks of one question wording: its placeholders, and that it asks what its key says."""
+"""Check a question wording: its placeholders, and that it asks what its key says."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def check_wording(form: Form, key: Axis | Relation, text: str, *, name: str, whe
     """Check one wording.
 
     Args:
-        form: The question form.
-        key: What the wording asks: a relation, or for most open questions an axis.
-        text: The wording.
-        name: Its key in the file, for messages.
-        where: Its file, for messages.
+        form: Question form.
+        key: Relation that the wording asks about; for most open questions, an axis.
+        text: Wording.
+        name: Key of the wording in the file, for messages.
+        where: File of the wording, for messages.
 
     Raises:
-        ConfigError: It lacks a placeholder, has an unknown one, or doesn't ask what its key says.
+        ConfigError: A placeholder is missing or unknown, or the wording doesn't ask what its key says.
     """
     for what, fix in (*_wrong_placeholders(form, key, text), *_wrong_polarity(key, text)):
         raise ConfigError(f"{name}: {text!r} {what}", where=where, fix=fix)
 
 
 def _wrong_placeholders(form: Form, key: Axis | Relation, text: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with the placeholders, and how to fix it."""
+    """Yield each error in the placeholders, and how to correct it."""
     axis = key if isinstance(key, Axis) else key.axis
     by_object = form is Form.WHICH_OBJECT or (form is Form.OPEN and axis is Axis.DISTANCE)
     wanted = ["first", "second"] if by_object else ["subject", "reference"]
@@ -72,7 +72,7 @@ def _wrong_placeholders(form: Form, key: Axis | Relation, text: str) -> Iterator
 
 
 def _wrong_polarity(key: Axis | Relation, text: str) -> Iterator[tuple[str, str]]:
-    """Words of the relation asked for are required, words of its opposite refused (open questions: both required)."""
+    """Require words of the relation asked for and refuse words of its opposite (open questions: require both)."""
     words = _PLACEHOLDER.sub("_", text).casefold()
     asked = key.relations if isinstance(key, Axis) else (key,)
     for relation in Relation:

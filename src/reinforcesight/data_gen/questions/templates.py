@@ -1,4 +1,4 @@
-"""Question wordings: those of CV-Bench as constants, all others from YAML, checked for polarity.
+"""Question wordings: CV-Bench's as constants, all others from YAML, checked for polarity.
 
 The packaged ``templates.yaml`` has the default wordings; your own file may extend or replace them.
 """
@@ -22,8 +22,8 @@ from reinforcesight.data_gen.questions.template_checks import check_wording
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
 
-# CV-Bench's own wordings (Tong et al. 2024, Cambrian-1; data set nyu-visionx/CV-Bench). The marks, such as
-# " (highlighted by a red box)", are empty if no boxes are drawn.
+# CV-Bench's own wordings (Tong et al. 2024, Cambrian-1; data set nyu-visionx/CV-Bench). The marks, such as "
+# (highlighted by a red box)", are empty if no boxes are drawn.
 CVBENCH_RELATION = (
     "Considering the relative positions of the {subject}{subject_mark} and the {reference}{reference_mark} in the "
     "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
@@ -44,7 +44,7 @@ CVBENCH_COMPARE = {
 
 _FORMS = (Form.YES_NO, Form.WHICH_OBJECT, Form.OPEN)
 _PAIR_KEYS = tuple(Relation)
-# An open question names both relations of an axis; about the distance to an anchor it asks for the object.
+# An open question names both relations of an axis; about the distance to an anchor, it asks for the object.
 _OPEN_KEYS = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH, Relation.CLOSER, Relation.FARTHER)
 
 
@@ -63,11 +63,12 @@ def load_templates(path: Path | None = None) -> Templates:
 
     Args:
         path: YAML file; ``None``: the packaged default. With ``extends: default``, a list under a form and relation
-            replaces the default list, and a list under ``add`` is appended to it. Without, the file must be complete.
+            replaces the default list, and a list under ``add`` is appended to it. Otherwise, the file must be
+            complete.
 
     Raises:
-        ConfigError: A key is unknown or missing; a wording lacks a placeholder, has an unknown one, asks for another
-            relation, or occurs twice.
+        ConfigError: A key is unknown or missing; or a wording lacks a placeholder, has an unknown one, asks for
+            another relation, or occurs twice.
     """
     return _load_default() if path is None else _build(_read(path), str(path))
 
@@ -84,7 +85,7 @@ def _read_default() -> dict[str, Any]:
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The lists of a file and of those it extends, by form and key."""
+    """Return the lists of a file and of the files that it extends, by form and key."""
     where = str(path)
     if path.resolve() in seen:
         raise ConfigError("a templates file extends itself", where=where, fix="remove the circle of 'extends:'")
@@ -107,7 +108,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _lists(sections: Mapping[str, Any], where: str, prefix: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Form, key and wordings of every list; checks the keys."""
+    """Yield form, key and wordings of every list; check the keys."""
     for form, by_key in sections.items():
         _check_key(form, _FORMS, where, prefix)
         keys = _OPEN_KEYS if form == Form.OPEN else _PAIR_KEYS

@@ -1,1 +1,1 @@
-"""Look at a data set: the gallery page and the local browser."""
+"""View a data set: gallery page and local browser."""

@@ -1,4 +1,4 @@
-"""Tags, comments and exclusions of rows, kept in ``annotations.jsonl`` of the data set's folder."""
+"""Tags, comments and exclusions of rows, stored in ``annotations.jsonl`` of the data set's folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_TAGS = 20
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a person noted about a row; ``excluded``: it is to be removed from the data set."""
+    """Annotation of a row by a person; ``excluded``: the row is to be removed from the data set."""
 
     tags: tuple[str, ...] = ()
     comment: str = ""
@@ -30,7 +30,7 @@ class Annotation:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Annotation:
-        """From JSON of any kind: what has another type counts as empty, and long texts are cut."""
+        """Read any JSON; values of another type count as empty, and long texts are cut."""
         tags, comment = values.get("tags"), values.get("comment")
         texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
         words = [" ".join(text.split())[:_LONGEST_TAG] for text in texts]
@@ -42,10 +42,10 @@ class Annotation:
 
 
 class Annotations:
-    """The annotations of a data set; the last record about a row holds.
+    """Annotations of a data set; only the last record about a row counts.
 
     Attributes:
-        lost: Records about rows that are no longer there or have become other questions.
+        lost: Number of records about rows that are gone or have become other questions.
     """
 
     def __init__(self, dataset: Path, index: RowIndex) -> None:
@@ -58,7 +58,7 @@ class Annotations:
         self.lost = 0
 
     def all(self) -> dict[int, Annotation]:
-        """Annotations by row number."""
+        """Return annotations by row index."""
         with self._lock:
             records = self._log.records()
             for record in records[self._done :]:
@@ -73,21 +73,21 @@ class Annotations:
             return dict(self._by_row)
 
     def save(self, number: int, annotation: Annotation) -> None:
-        """Keep an annotation; raises :class:`OutputError`."""
+        """Store an annotation; raises :class:`OutputError`."""
         self._log.append({**self._known.name(number), **asdict(annotation)})
 
     def tags(self) -> list[str]:
-        """Tags in use, the most frequent first."""
+        """Return the tags in use, the most frequent first."""
         used = Counter(tag for annotation in self.all().values() for tag in annotation.tags)
         return [tag for tag, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
 
     def excluded(self) -> dict[str, str]:
-        """Ids of the excluded rows, with the comment as the reason."""
+        """Return the ids of excluded rows, with the comment as the reason."""
         ids = self._index.columns["id"]
         return {ids[n]: a.comment or "excluded by hand" for n, a in sorted(self.all().items()) if a.excluded}
 
     def to_csv(self) -> str:
-        """A table with a line for each annotated row."""
+        """Return a table with one line per annotated row."""
         columns = self._index.columns
         out = io.StringIO()
         writer = csv.writer(out)
@@ -95,6 +95,6 @@ class Annotations:
         for number, annotation in sorted(self.all().items()):
             row = [columns[name][number] for name in ("id", "split", "relation", "form", "question")]
             cells = [*row, "; ".join(annotation.tags), annotation.comment, "yes" if annotation.excluded else ""]
-            # A spreadsheet must not take a cell for a formula.
+            # Quoted, so that a spreadsheet does not treat a cell as a formula.
             writer.writerow(f"'{cell}" if str(cell).startswith(("=", "+", "-", "@")) else cell for cell in cells)
         return out.getvalue()

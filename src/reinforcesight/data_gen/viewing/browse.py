@@ -1,4 +1,4 @@
-"""``reinforcesight browse``: all questions of a data set on a local web page, to look at, tag, comment and exclude."""
+"""``reinforcesight browse``: view, tag, comment and exclude the questions of a data set on a local web page."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class BrowseConfig(ServedConfig):
 
 
 def browse(config: BrowseConfig) -> None:
-    """Serve a data set until interrupted, or remove the rows that were excluded.
+    """Serve a data set until interrupted, or remove the excluded rows.
 
     Raises:
-        InputError: The folder holds no data set, or a results file can't be read.
+        InputError: The folder contains no data set, or a results file can't be read.
         ConfigError: The address or port can't be used.
         OutputError: The data set can't be written.
     """

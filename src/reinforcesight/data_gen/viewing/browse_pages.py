@@ -1,4 +1,4 @@
-"""The pages of ``browse``: all rows by filters, and one row. URLs contain filters and row numbers, never file names."""
+"""Pages of ``browse``: all rows with filters, and one row. URLs contain filters and row indices, never file names."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _FILTERS = ("relation", "form", "answer", "split", "source")
 _SEARCHED = ("id", "question", "source_id")
 _KEPT = ("not excluded", "excluded", "annotated", "with a comment")
 _SORTS = ("smallest margin", "largest margin")
-# Label, number of rows, its share of the longest bar, and the page of these rows.
+# Label, number of rows, fraction of the longest bar, and the page of these rows.
 _Bar = tuple[str, int, float, str]
 _STATE = (*_FILTERS, "tag", "rows", "answers", "from", "to", "sort", "q")
 
 
 class DatasetPages:
-    """The site of one data set. Keeps a few values per row; reads rows when it shows them."""
+    """Site of one data set. Only a few values per row are kept in memory; rows are read when they are shown."""
 
     def __init__(self, dataset: Path, results: Sequence[Path] = ()) -> None:
         self.nonce = new_nonce()
@@ -56,7 +56,7 @@ class DatasetPages:
 
     @cached_property
     def _reasoning(self) -> list[str]:
-        """Completions in lower case; read when somebody first searches."""
+        """Return completions in lower case; they are read at the first search."""
         return [json.dumps(value, ensure_ascii=False).casefold() for value in self.index.column("completion")]
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
@@ -86,7 +86,7 @@ class DatasetPages:
         return json_reply(asdict(annotation))
 
     def select(self, query: Mapping[str, str]) -> list[int]:
-        """Numbers of the rows that match all filters and the text, in the order that the query asks for."""
+        """Return the indices of the rows that match all filters and the text, in the order of the query."""
         columns = self.index.columns
         indices: Sequence[int] = range(len(self))
         for name in _FILTERS:
@@ -129,7 +129,7 @@ class DatasetPages:
         return value if isinstance(value, float) and math.isfinite(value) else 0.0
 
     def _outcomes(self) -> dict[str, set[int]]:
-        """Rows by what the models answered."""
+        """Return rows by the models' answers."""
         outcomes: dict[str, set[int]] = {}
         some: dict[bool, set[int]] = {True: set(), False: set()}
         for model in self.models:
@@ -150,7 +150,7 @@ class DatasetPages:
         return replace(card, answers=answers, marks=marks, notes=notes)
 
     def overview(self, query: Mapping[str, str]) -> str:
-        """The page of cards for a query."""
+        """Return the page of cards for a query."""
         indices = self.select(query)
         last_page = max(0, (len(indices) - 1) // _PAGE_ROWS)
         asked = query.get("page", "0")
@@ -202,11 +202,11 @@ class DatasetPages:
         return groups
 
     def _histogram(self, indices: Sequence[int], state: Mapping[str, str]) -> list[_Bar]:
-        """Margins in bins of equal width."""
+        """Return the margins in bins of equal width."""
         margins = sorted(self._margin(i) for i in indices)
         if not margins or margins[0] == margins[-1]:
             return []
-        # The last bin also holds what lies beyond the 98th percentile: single large margins would flatten the rest.
+        # The last bin also contains values beyond the 98th percentile: a few large margins would flatten the rest.
         low, high = margins[0], margins[int(0.98 * (len(margins) - 1))]
         width = (high - low) / _BINS or 1.0
         counts = Counter(min(_BINS - 1, int((margin - low) / width)) for margin in margins)
@@ -220,7 +220,7 @@ class DatasetPages:
         return bins
 
     def detail(self, number: int, stored: StoredRow, query: Mapping[str, str]) -> str:
-        """The page of one row with all its columns, and its neighbours among the rows of the query."""
+        """Return the page of one row with all its columns, and its neighbours among the rows of the query."""
         row = stored.row
         raw = [("Prompt", row.prompt), ("Completion", row.completion)]
         for name, text in (("Evidence", row.evidence), ("Scene", row.scene)):

@@ -1,4 +1,4 @@
-"""A row of a data set as a question card."""
+"""Convert a row of a data set to a question card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reinforcesight.relations.kinds import Axis
 
 
 def make_card(row: Row, split: str, *, side: int = 448, quality: int = 80, link: str = "") -> QuestionCard:
-    """The card of a question; ``side`` is the thumbnail's longer side in pixels, ``quality`` that of its JPEG."""
+    """Make the card of a question; ``side``: thumbnail's longer side in pixels, ``quality``: JPEG quality."""
     problem = ""
     facts: tuple[str, ...] = ()
     known: QuestionScene | None = None
@@ -45,7 +45,7 @@ def make_card(row: Row, split: str, *, side: int = 448, quality: int = 80, link:
 
 
 def _measurements(row: Row, known: QuestionScene) -> tuple[str, ...]:
-    """The recorded evidence as sentences with the numbers that decide the answer."""
+    """Return the recorded evidence as sentences with the numbers that decide the answer."""
     evidence, objects = known.evidence, known.objects
     values = evidence.get("values") or {}
     subject, reference = objects["subject"].name, objects["reference"].name

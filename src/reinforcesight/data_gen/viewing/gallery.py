@@ -1,4 +1,4 @@
-"""``gallery.html``: samples of a data set and of what it leaves out, on one page that works offline."""
+"""``gallery.html``: samples of a data set and of what was left out, on one page that works offline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reinforcesight.pages.render import render_page
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.scene import Scene
 
-_PICTURE_BUDGET = 6_000_000  # characters of all thumbnails; keeps the page below 8 MB
+_PICTURE_BUDGET = 6_000_000  # maximum characters of all thumbnails; keeps the page below 8 MB
 _SIZES = ((448, 80), (384, 75), (320, 70), (256, 65), (160, 55))  # longer side in pixels, JPEG quality
 _REJECTED_SAMPLES = 3
 
@@ -57,7 +57,7 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
     """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page.
 
     Raises:
-        InputError: The folder holds no data set.
+        InputError: The folder contains no data set.
         OutputError: The page can't be written.
     """
     index = RowIndex(dataset_dir, ("relation", "form", "source_id"))
@@ -94,17 +94,17 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
 
 
 def sample_rows(dataset_dir: Path, count: int, *, seed: int = 0) -> list[StoredRow]:
-    """A sample of a data set's rows with equal shares of relations and forms; damaged rows are left out.
+    """Return a sample of a data set's rows, balanced over relations and forms; damaged rows are left out.
 
     Raises:
-        InputError: The folder holds no data set.
+        InputError: The folder contains no data set.
     """
     index = RowIndex(dataset_dir, ("relation", "form"))
     return list(index.read(_sample(index, count, random.Random(seed)), []).values())
 
 
 def _sample(index: RowIndex, count: int, rng: random.Random) -> list[int]:
-    """Numbers of rows: each relation in turn, with its least used form; sorted by relation and form."""
+    """Return indices of rows to show: cycle over relations with the least used form of each; sort by both."""
     kinds = list(zip(index.columns["relation"], index.columns["form"], strict=True))
     cells: dict[str, dict[str, list[int]]] = {}
     for number, (relation, form) in enumerate(kinds):
@@ -132,7 +132,7 @@ def _sample(index: RowIndex, count: int, rng: random.Random) -> list[int]:
 
 
 def _read_rejections(path: Path, problems: list[str]) -> _Reasons:
-    """Reasons by kind, the most frequent first."""
+    """Return reasons by kind, the most frequent first."""
     reasons: _Reasons = []
     if path.is_file():
         try:
@@ -148,7 +148,7 @@ def _read_rejections(path: Path, problems: list[str]) -> _Reasons:
 
 
 def _pictures_of(index: RowIndex, source_ids: set[str]) -> dict[str, StoredRow]:
-    """For each wanted picture in the data set a row that shows it, without drawn boxes if there is one."""
+    """Return for each wanted picture in the data set a row that shows it, preferably without drawn boxes."""
     best: dict[str, int] = {}
     forms = index.columns["form"]
     for number, source_id in enumerate(index.columns["source_id"]):
@@ -160,7 +160,7 @@ def _pictures_of(index: RowIndex, source_ids: set[str]) -> dict[str, StoredRow]:
 def _within_budget(
     stored: Sequence[StoredRow], reasons: _Reasons, scenes: Mapping[str, StoredRow]
 ) -> tuple[list[QuestionCard], _Rejected]:
-    """Cards with thumbnails as large as the page allows."""
+    """Return cards with thumbnails as large as the page's size limit allows."""
     for side, quality in _SIZES:
         cards = [make_card(item.row, item.split, side=side, quality=quality) for item in stored]
         shown = list(cards)
@@ -186,7 +186,7 @@ def _example(
             scene = Scene.from_json(stored.row.scene)
             objects = {}
             for role in ROLES:
-                # Samples name an object by its id or its name; a name that two objects share identifies neither.
+                # Samples give an object's id or its name; a name that two objects share identifies neither.
                 fits = [o for o in scene.objects if sample.get(role) is not None and sample[role] in (o.id, o.name)]
                 if len(fits) == 1:
                     objects[role] = fits[0]

@@ -1,4 +1,4 @@
-"""Remove rows that people excluded or found wrong: Parquet files, gallery, card and manifest, in this order."""
+"""Remove rows that people excluded or found wrong: from Parquet files, gallery, card and manifest, in this order."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from reinforcesight.data_gen.viewing.gallery import write_gallery
 
 
 def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> None:
-    """Remove rows and print how many; does nothing if they are gone already.
+    """Remove rows and print how many; do nothing if they are already removed.
 
     Args:
-        dataset: The data set's folder.
+        dataset: Folder of the data set.
         reasons: Row id to the reason.
-        by: Command that asks for it.
+        by: Name of the command that removes the rows.
 
     Raises:
-        InputError: The folder holds no data set of generate, or a file is damaged.
+        InputError: The folder contains no data set made by generate, or a file is damaged.
         OutputError: The folder can't be written to, or another process changes it.
     """
     with locked_for_changes(dataset):
@@ -34,7 +34,7 @@ def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> 
             return
         write_gallery(dataset)
         renew_card(dataset, before, after)
-        # Last: until then the manifest's digests show that the removal is unfinished.
+        # The manifest is written last: until then, its digests show that the removal is unfinished.
         write_manifest(dataset, after)
     for split, rows in before.rows.items():
         click.echo(f"{split}: {rows} questions before, {after.rows[split]} after")

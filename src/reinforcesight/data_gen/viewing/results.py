@@ -1,4 +1,4 @@
-"""Answers of models to the questions of a data set, from the ``results.jsonl`` that ``evaluate`` writes."""
+"""Read answers of models to a data set's questions from the ``results.jsonl`` that ``evaluate`` writes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reinforcesight.pages.question_cards import CardAnswer
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswers:
-    """The answers of one model by row number."""
+    """Answers of one model by row index."""
 
     name: str
     answers: dict[int, CardAnswer]
 
 
 def read_model_answers(path: Path, index: RowIndex) -> ModelAnswers:
-    """The answers of a file to rows of this data set, found by id, or by picture, options and question.
+    """Match the answers in a file to rows of this data set by id, or by picture, options and question.
 
     Raises:
         InputError: The file can't be read, or answers no question of the data set.

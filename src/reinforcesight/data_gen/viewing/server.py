@@ -1,4 +1,4 @@
-"""The local web server of ``browse`` and ``review``: this machine's names only, time limits, a strict content policy.
+"""Local web server of ``browse`` and ``review``: only this machine's names, time limits, a strict content policy.
 
 A site answers paths and forms; it never gets file names.
 """
@@ -26,13 +26,13 @@ from reinforcesight.errors import ConfigError, ReinforceSightError
 from reinforcesight.jobs.signals import Stopped
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_SECONDS = 20.0  # a connection that sends or takes nothing for so long is closed
+_SECONDS = 20.0  # timeout of a connection without traffic
 _MOST_BODY = 64 * 1024
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 class ServedConfig(StrictConfig):
-    """Where a page is served."""
+    """Host and port of a page."""
 
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0: any free port")] = 8765
     host: Annotated[
@@ -43,7 +43,7 @@ class ServedConfig(StrictConfig):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a site answers; ``headers`` come on top of those of every reply."""
+    """Reply of a site; ``headers`` are added to the headers of every reply."""
 
     body: bytes
     mime: str = "text/html; charset=utf-8"
@@ -52,19 +52,19 @@ class Reply:
 
 
 class Site(Protocol):
-    """The pages of a command.
+    """Pages of a command.
 
     Attributes:
-        nonce: The pages' scripts carry it; the browser runs no others.
+        nonce: Value on the pages' scripts; the browser runs no other scripts.
     """
 
     nonce: str
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply | None:
-        """The page at a path; ``None`` if there is none."""
+        """Return the page at a path, or ``None`` if there is none."""
 
     def post(self, path: str, values: Mapping[str, Any]) -> Reply | None:
-        """Do what a page asks for; ``None`` if there is no such thing."""
+        """Carry out a page's request; return ``None`` if the path is unknown."""
 
 
 def new_nonce() -> str:
@@ -84,7 +84,7 @@ def json_reply(value: object) -> Reply:
 
 
 def picture_reply(data: bytes, where: str) -> Reply:
-    """An encoded picture as it is stored."""
+    """Return a stored picture without changes."""
     mime = next((mime for magic, mime in _MAGIC.items() if data.startswith(magic)), None)
     if mime is None:
         return text_reply(HTTPStatus.INTERNAL_SERVER_ERROR, f"{where}: neither PNG nor JPEG")
@@ -111,7 +111,7 @@ def serve(site: Site, config: ServedConfig, title: str) -> None:
 
 
 def make_server(site: Site, config: ServedConfig) -> ThreadingHTTPServer:
-    """A server that is bound to its port; raises :class:`ConfigError` if the address can't be used."""
+    """Make a server that is bound to its port; raises :class:`ConfigError` if the address can't be used."""
 
     class Handler(_Handler):
         served_site = site
@@ -122,7 +122,7 @@ def make_server(site: Site, config: ServedConfig) -> ThreadingHTTPServer:
         address_family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A browser that has gone is no error."""
+            """Ignore errors of closed connections."""
             if not isinstance(sys.exception(), ConnectionError | TimeoutError):
                 super().handle_error(request, client_address)
 
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(lambda: self.served_site.get(parts.path, query))
 
     def do_POST(self) -> None:
-        """Only from a page of this server: other sites can neither send JSON nor forge the origin."""
+        """Handle a request from a page of this server; other sites can neither send JSON nor forge the origin."""
         if not self._host_is_ours():
             return
         length, origin = self.headers.get("Content-Length", ""), self.headers.get("Origin")
@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _host_is_ours(self) -> bool:
-        """Whether the browser used a name of this machine and this port; prevents DNS rebinding."""
+        """Return whether the browser used a name of this machine and this port; prevents DNS rebinding."""
         hosts = self.headers.get_all("Host") or []
         try:
             parts = urlsplit(f"//{hosts[0] if len(hosts) == 1 else ''}")
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             name, port = "", 0
         ours = name in (*_LOOPBACK, self.served_host)
-        if not ours and self.served_host not in _LOOPBACK:  # a rebound name is no address and not our own name
+        if not ours and self.served_host not in _LOOPBACK:  # a rebound name is neither an IP address nor our host
             ours = name in (socket.gethostname().lower(), socket.getfqdn().lower()) or _is_address(name)
         if ours and port == self.connection.getsockname()[1]:
             return True
