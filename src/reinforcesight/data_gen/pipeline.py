@@ -245,8 +245,6 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Generation:
-    """Steps of one job."""
-
     config: GenerateConfig
     source: Source
     job: Job

@@ -144,7 +144,7 @@ def character_spans(text: str, token_spans: Iterable[tuple[int, int]]) -> dict[t
 
 
 def _stand_in(target: int) -> str:
-    """Return a made-up word for an object that can't be read as a number word or unit."""
+    """Return a made-up word for an object, which can't be mistaken for a number word or unit."""
     letters = ""
     while target >= 0:
         letters += chr(ord("a") + target % 26)

@@ -238,7 +238,6 @@ def expand(pattern: str) -> list[tuple[str, ...]]:
 
 
 def _split(pattern: str, sign: str) -> list[str]:
-    """Split a pattern at signs outside brackets."""
     found, depth, start = [], 0, 0
     for at, char in enumerate(pattern):
         depth += (char == "[") - (char == "]")

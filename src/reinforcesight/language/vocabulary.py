@@ -15,7 +15,6 @@ _JOINERS = re.compile(r"[\s'’-]+")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Split a space-separated list into a set of words."""
     return frozenset(text.split())
 
 
@@ -129,7 +128,6 @@ def singular(word: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def plural(word: str) -> str:
-    """Return the plural of a singular noun."""
     if word in _PAIRS or word in _PLURAL_ONLY:
         return word
     found = str(_engine().plural_noun(word))

@@ -150,11 +150,7 @@ def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = 
 
 
 def read_rgb(path: Path, *, max_side: int | None = None) -> Image.Image:
-    """Read a picture file and decode it with :func:`decode_rgb`.
-
-    Raises:
-        PictureError: The file can't be read or decoded.
-    """
+    """Read a picture file and decode it with :func:`decode_rgb`; raises :class:`PictureError` if this fails."""
     return decode_rgb(read_bytes(path), where=str(path), max_side=max_side)
 
 

@@ -61,11 +61,7 @@ class Calibration(StrictConfig):
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
-        """Read a file that ``calibrate`` wrote.
-
-        Raises:
-            InputError: The file can't be read or is not a calibration.
-        """
+        """Read a file that ``calibrate`` wrote; raises :class:`InputError` if it is not a valid calibration."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except OSError as error:

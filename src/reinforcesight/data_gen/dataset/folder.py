@@ -118,7 +118,6 @@ class Job:
             )
 
     def _clear(self) -> None:
-        """Remove the files of a job, and no others."""
         try:
             for name in _FILES:
                 (self.folder / name).unlink(missing_ok=True)

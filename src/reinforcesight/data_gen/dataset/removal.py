@@ -83,7 +83,6 @@ def _digest(stated: Mapping[str, WrittenFile], name: str) -> str:
 def _counted(
     dataset: Path, manifest: Manifest, files: list[WrittenFile], records: Sequence[Mapping[str, Any]]
 ) -> Manifest:
-    """Return the manifest with the counts of the remaining rows."""
     index = _read_index(dataset)
     columns = index.columns
     kinds: dict[str, Counter[QuestionKind]] = {split: Counter() for split in manifest.rows}

@@ -64,7 +64,6 @@ COLUMNS = tuple(field.name for field in fields(Row) if field.name != "image_name
 
 
 def features() -> Features:
-    """Return the column types as ``datasets.Features``."""
     from datasets import Features, Image, List, Value
 
     text = Value("string")

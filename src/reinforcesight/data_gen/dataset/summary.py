@@ -9,7 +9,6 @@ from reinforcesight.jobs.table import table_lines
 
 
 def print_summary(manifest: Manifest, seconds: float) -> None:
-    """Print counts by relation, form and split, and their differences from the settings."""
     click.echo(f"{sum(manifest.rows.values())} questions about {sum(manifest.pictures.values())} pictures")
     rows = [
         (f"{name.replace('_', '/')} {value}", str(count))

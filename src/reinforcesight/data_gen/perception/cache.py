@@ -55,11 +55,7 @@ class ResultCache:
             return None
 
     def write(self, stage: str, key: str, arrays: Arrays) -> None:
-        """Store a result.
-
-        Raises:
-            OutputError: The disk is full, or the folder can't be written to.
-        """
+        """Store a result. Raises :class:`OutputError` if the disk is full, or the folder can't be written to."""
         with atomic_file(self.path(stage, key)) as stream:
             np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
 

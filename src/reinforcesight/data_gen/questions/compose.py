@@ -275,7 +275,6 @@ class _Cast:
 
     @property
     def names_answer(self) -> bool:
-        """Return whether the options are the two names."""
         if self.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
             return self.relation.axis in (Axis.DEPTH, Axis.DISTANCE)
         return self.form is Form.WHICH_OBJECT or (self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE)
@@ -308,7 +307,6 @@ class _Cast:
 
 
 def _choices(cast: _Cast, asked: Relation, answer_index: int) -> tuple[tuple[str, ...], str]:
-    """Return the options in order, and the correct one."""
     if cast.form is Form.YES_NO:
         right, wrong = ("yes", "no") if asked is cast.relation else ("no", "yes")
     elif cast.names_answer:

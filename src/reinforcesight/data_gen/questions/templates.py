@@ -136,7 +136,6 @@ def _check_key(key: str, keys: Sequence[StrEnum], where: str, prefix: str) -> No
 
 
 def _build(values: Mapping[str, Mapping[str, Sequence[str]]], where: str) -> Templates:
-    """Check all wordings and index them by form and relation."""
     wordings: dict[Form, dict[Relation, tuple[str, ...]]] = {form: {} for form in _FORMS}
     for form in _FORMS:
         for key in _OPEN_KEYS if form is Form.OPEN else _PAIR_KEYS:

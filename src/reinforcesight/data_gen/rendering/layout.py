@@ -71,7 +71,6 @@ class SceneLayout:
 
 @lru_cache(maxsize=32)
 def _pool(distribution: Distribution, config: RenderConfig, setting: str) -> dict[str, tuple[str, ...]]:
-    """Return the possible colours of each kind."""
     home = Home.ROOM if setting == "room" else Home.GROUND
     # Kinds that the user chose are used in both settings, other kinds only in the settings where they occur.
     kinds = config.kinds or tuple(kind for kind in KINDS if home in CATALOGUE[kind].home)

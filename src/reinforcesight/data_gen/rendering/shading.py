@@ -191,7 +191,6 @@ def _light(
 
 
 def _sky(layout: SceneLayout, directions: Float32Array) -> Float32Array:
-    """Return the sky colour by elevation above the horizon."""
     camera: PinholeCamera = layout.camera
     up = camera.rotation[2].astype(np.float32)
     sine = _dot(directions, up) / np.sqrt(_dot(directions, directions))

@@ -38,11 +38,7 @@ def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
 
 
 def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
-    """Yield the reports of all chunks, in order.
-
-    Raises:
-        InputError: A chunk is missing or damaged.
-    """
+    """Yield the reports of all chunks, in order. Raises :class:`InputError` if a chunk is missing or damaged."""
     for chunk in range(chunk_count(pictures)):
         path = chunk_path(context.folder, chunk)
         report = read_report(path, context.identity)

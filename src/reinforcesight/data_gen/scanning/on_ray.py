@@ -145,8 +145,6 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Assigns pictures to units."""
-
     context: ScanContext
     pictures: int  # number of pictures
     missing: frozenset[int]  # indices of the work files to write

@@ -298,11 +298,7 @@ def read_contents(folder: Path, chunks: Iterable[int]) -> Iterator[str]:
 
 
 def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSummary]:
-    """Yield all scanned pictures, in order, without their pixels.
-
-    Raises:
-        OutputError: A work file is damaged.
-    """
+    """Yield all scanned pictures, in order, without pixels; raises :class:`OutputError` if a file is damaged."""
     for chunk in chunks:
         table = _open(folder, chunk).read(columns=["index", "content", "options"])
         rows = zip(*(table[name].to_pylist() for name in ("index", "content", "options")), strict=True)
@@ -315,11 +311,7 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
-    """Read one scanned picture with its pixels.
-
-    Raises:
-        OutputError: The work file is damaged.
-    """
+    """Read one scanned picture with its pixels. Raises :class:`OutputError` if the work file is damaged."""
     values = _open(folder, chunk).read_row_group(row).to_pylist()[0]
     return ScannedPicture(
         index=values["index"],

@@ -124,11 +124,7 @@ class AnnotatedSource:
         return SourcePicture(index, self.name, found.source_id, scene, found.picture.data, found.skipped)
 
     def read(self, index: int) -> AnnotatedPicture:
-        """Read the contents of the files for picture ``index``.
-
-        Raises:
-            PictureRejected: The picture can't be used.
-        """
+        """Read the files' contents for picture ``index``; raises :class:`PictureRejected` if it can't be used."""
         coco = self._index
         entry = coco.images[index]
         if entry.refused is not None:
@@ -149,7 +145,6 @@ class AnnotatedSource:
         )
 
     def file(self, name: object) -> Path:
-        """Return the path of a file that the annotations name; raises the same errors as :meth:`FileFinder.find`."""
         return self._finder.find(name)
 
     def _depth(

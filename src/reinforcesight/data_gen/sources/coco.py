@@ -137,7 +137,6 @@ def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str,
 def _grouped(
     annotations: list[object], positions: Mapping[int | str, int], problems: list[Skipped]
 ) -> dict[int, list[dict[str, object]]]:
-    """Group annotations by the index of their image."""
     groups: dict[int, list[dict[str, object]]] = {}
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):

@@ -123,7 +123,6 @@ def scene_of(rendered: RenderedPicture) -> Scene:
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    """Encode a uint8 (H, W, 3) picture as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
     return buffer.getvalue()

@@ -87,7 +87,6 @@ class Annotations:
         return {ids[n]: a.comment or "excluded by hand" for n, a in sorted(self.all().items()) if a.excluded}
 
     def to_csv(self) -> str:
-        """Return a table with one line per annotated row."""
         columns = self._index.columns
         out = io.StringIO()
         writer = csv.writer(out)

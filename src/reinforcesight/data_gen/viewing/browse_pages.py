@@ -129,7 +129,6 @@ class DatasetPages:
         return value if isinstance(value, float) and math.isfinite(value) else 0.0
 
     def _outcomes(self) -> dict[str, set[int]]:
-        """Return rows by the models' answers."""
         outcomes: dict[str, set[int]] = {}
         some: dict[bool, set[int]] = {True: set(), False: set()}
         for model in self.models:
@@ -150,7 +149,6 @@ class DatasetPages:
         return replace(card, answers=answers, marks=marks, notes=notes)
 
     def overview(self, query: Mapping[str, str]) -> str:
-        """Return the page of cards for a query."""
         indices = self.select(query)
         last_page = max(0, (len(indices) - 1) // _PAGE_ROWS)
         asked = query.get("page", "0")
@@ -202,7 +200,6 @@ class DatasetPages:
         return groups
 
     def _histogram(self, indices: Sequence[int], state: Mapping[str, str]) -> list[_Bar]:
-        """Return the margins in bins of equal width."""
         margins = sorted(self._margin(i) for i in indices)
         if not margins or margins[0] == margins[-1]:
             return []

@@ -31,11 +31,7 @@ _INSIDE_CACHE = "/root/.cache/huggingface"
 
 @dataclass(frozen=True, slots=True)
 class VqasynthRun:
-    """Options of the command.
-
-    Raises:
-        ConfigError: Neither interpreter nor image is given, or both.
-    """
+    """Options of the command. Raises :class:`ConfigError` if neither interpreter nor image is given, or both."""
 
     pictures: Path
     output: Path

@@ -54,7 +54,6 @@ def depth_of(
 
 
 def predictions(model: Any, pictures: list[Picture]) -> list[DepthPrediction]:
-    """Return the depth of pictures of one size."""
     import torch
 
     width = pictures[0].shape[1]

@@ -129,11 +129,7 @@ def _caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _tokens_of(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the token indices of each phrase, from the characters that tokens and phrases cover.
-
-    Raises:
-        InputError: A phrase has no token.
-    """
+    """Return each phrase's token indices, by characters; raises :class:`InputError` if a phrase has no token."""
     tokens = []
     for start, stop in spans:
         own = [i for i, (a, b) in enumerate(offsets) if a < b and a >= start and b <= stop]

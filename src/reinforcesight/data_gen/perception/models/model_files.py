@@ -64,11 +64,7 @@ def read_config(name: str, revision: str = "main") -> dict[str, Any]:
 
 
 def config_in(folder: Path) -> dict[str, Any]:
-    """Read config.json in a model's folder.
-
-    Raises:
-        InputError: The file is missing, or not a JSON object.
-    """
+    """Read config.json in a model's folder; raises :class:`InputError` if it is missing or no JSON object."""
     path = folder / "config.json"
     if not path.is_file():
         raise InputError("expected config.json", where=str(folder), fix="give another model folder")

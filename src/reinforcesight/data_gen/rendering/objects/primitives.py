@@ -117,7 +117,6 @@ class ShapeBuilder:
         self._add(_torus(round(tube / radius, 3), arc), (radius, radius, radius), at, paint, turn)
 
     def rod(self, start: Vec3, end: Vec3, radius: float, paint: Rgb | None = None, sections: int = 8) -> None:
-        """Add a thin cylinder from one point to another."""
         first, last = np.array(start), np.array(end)
         axis = last - first
         length = float(np.linalg.norm(axis))
@@ -133,7 +132,6 @@ class ShapeBuilder:
         scale: Vec3 = (1.0, 1.0, 1.0),
         turn: Vec3 | None = None,
     ) -> None:
-        """Add the convex hull of points."""
         self._add(_hull(points), scale, at, paint, turn)
 
     def _add(self, mesh: UnitMesh, size: Vec3, at: Vec3, paint: Rgb | None, turn: Vec3 | None) -> None:
@@ -159,7 +157,6 @@ class ShapeBuilder:
         self._count += len(vertices)
 
     def finish(self) -> Shape:
-        """Return the shape of all primitives added so far."""
         vertices = np.concatenate(self._vertices)
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         vertices = vertices - np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
