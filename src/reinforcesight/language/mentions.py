@@ -53,14 +53,14 @@ def scene_mentions(
     asked: Iterable[int],
     colours: Mapping[int, str],
 ) -> dict[str, int]:
-    """Return all possible wordings of a scene's objects, each with the index of its object.
+    """Return all possible wordings of a scene's objects, each with the index of its object or ``UNCLEAR``.
 
     An object can be mentioned by a name or synonym that fits no other object, or by its drawn box.
 
     Args:
         names: Names of the scene's objects.
         ambiguous: Whether each name fits several objects: :func:`~reinforcesight.language.names.ambiguous_names`.
-        asked: Indices of the objects that the question is about; their names count as unique.
+        asked: Indices of the objects that the question is about; a name that only one of these has means that object.
         colours: Object index to the colour of the box drawn around the object.
     """
     bare = [bare_name(name).lower() for name in names]

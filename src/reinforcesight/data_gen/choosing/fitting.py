@@ -49,7 +49,7 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
         pictures: All scanned pictures.
         rules: Number, fractions and limits.
         adapt: Whether to lower the quotas until they are filled. Otherwise they are kept, and ``missing`` of the
-            result is the number of questions that more pictures must give.
+            result is the number of questions for which more pictures are needed.
     """
     fractions = {split: share for split, share in rules.fractions.items() if share > 0}
     borders = split_borders(pictures.contents(), fractions, seed=rules.seed)

@@ -138,8 +138,8 @@ class Selection:
 class _Evenness:
     """Counts how often each noun, and each pair of nouns, had the smaller value along an axis.
 
-    If lamps are always above tables, the text alone reveals the answer. The selection prevents this with pairs that
-    bring these counters back to zero. Counters are indexed by a checksum of the noun, so their number is fixed.
+    If lamps are always above tables, the text alone reveals the answer. So the selection prefers pairs that bring
+    these counters back to zero. Counters are indexed by a checksum of the noun, so their number is fixed.
     """
 
     def __init__(self) -> None:

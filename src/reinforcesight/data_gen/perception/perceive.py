@@ -170,7 +170,7 @@ def run_model(
 
 @dataclass(frozen=True, slots=True)
 class _StoredBoxes:
-    """Stands for a grounder on another machine, whose results must be in the cache."""
+    """Placeholder for a grounder on another machine, whose results must be in the cache."""
 
     identity: str
     cache: ResultCache

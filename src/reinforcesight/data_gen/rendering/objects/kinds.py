@@ -14,7 +14,7 @@ from reinforcesight.data_gen.rendering.palette import paints_for
 
 
 class Seat(Flag):
-    """Surface that an object can be placed on."""
+    """Place that can carry an object."""
 
     FLOOR = auto()
     SUPPORT = auto()
@@ -39,7 +39,7 @@ class Kind:
         build: Function that adds the parts of a random shape of this kind, at nominal size, to a builder.
         scale: Minimum and maximum factor on the nominal size.
         turn: Maximum angle (degrees) between the front and the direction to the camera; 180 allows all.
-        seats: Surfaces that the object can be placed on.
+        seats: Places that can carry the object.
         home: Settings in which the kind occurs.
         top: Fraction of the footprint that is a flat top for other objects; 0: no flat top.
     """
