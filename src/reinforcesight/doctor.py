@@ -13,7 +13,7 @@ import click
 from pydantic import Field
 
 from reinforcesight import __version__
-from reinforcesight.config import StrictConfig
+from reinforcesight.config import StrictConfig, find_recipe, load_config, read_yaml
 from reinforcesight.errors import install_command
 from reinforcesight.jobs.environment import version_of
 from reinforcesight.jobs.pool import default_workers
@@ -42,6 +42,10 @@ class DoctorConfig(StrictConfig):
     """Settings of ``reinforcesight doctor``."""
 
     json_output: bool = Field(False, description="Print JSON instead of text")
+    plan: Path | None = Field(
+        None, description="Estimate the GPU memory of a training recipe (sft, grpo or run) instead; nothing is loaded"
+    )
+    base: str | None = Field(None, description="With --plan: the model to count, in place of the recipe's")
 
 
 @dataclass(slots=True)
@@ -104,6 +108,9 @@ def _devices() -> list[str]:
 
 def doctor(config: DoctorConfig) -> Diagnosis:
     found = diagnose()
+    if config.plan is not None:
+        show_plan(config.plan, config.base)
+        return found
     if config.json_output:
         click.echo(json.dumps(asdict(found), indent=2))
         return found
@@ -120,3 +127,31 @@ def doctor(config: DoctorConfig) -> Diagnosis:
     if not found.problems:
         click.echo("the core works")
     return found
+
+
+# GPUs that a plan is compared with if this machine has none.
+_USUAL_GPUS = {"24 GB": 24e9, "40 GB": 40e9, "48 GB": 48e9, "80 GB": 80e9}
+_OF_GRPO = {"rewards", "difficulty", "groups", "permute_options", "resample_rounds"}
+
+
+def show_plan(recipe: Path, base: str | None) -> None:
+    """Print the memory that a recipe's trainings need on each GPU, by arithmetic."""
+    import torch
+
+    from reinforcesight.grpo.config import GrpoConfig
+    from reinforcesight.sft.config import SftConfig
+    from reinforcesight.tuning.plan import plan_memory
+
+    values = read_yaml(find_recipe(recipe))
+    sections = {name: values[name] for name in ("sft", "grpo") if name in values}
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    gpus = {f"{device.name}": float(device.total_memory) for device in devices} or _USUAL_GPUS
+    for stage, section in (sections or {"grpo" if _OF_GRPO & values.keys() else "sft": values}).items():
+        kind = GrpoConfig if stage == "grpo" else SftConfig
+        # A stage of a whole run gets its data set and start from the run.
+        start = {"model_path": values["sft"]["model_path"]} if stage == "grpo" and sections.get("sft") else {}
+        plan = plan_memory(load_config(kind, flags={"dataset": "none", **section, **start}), base)
+        click.echo(f"{recipe}: {stage}, {plan.model}, each GPU")
+        for line in plan.lines(gpus):
+            click.echo(line)
+    click.echo("An estimate by arithmetic; pictures and texts of other lengths need more or less.")

@@ -95,7 +95,8 @@ def read(command, *arguments, monkeypatch):
     """The configuration that a command line gives."""
     got = []
     monkeypatch.setattr("reinforcesight.cli._function", lambda spec: got.append)
-    status = run(arguments, command=build_command(command, COMMANDS[command]))
+    spec = dataclasses.replace(COMMANDS[command], preflight=None)
+    status = run(arguments, command=build_command(command, spec))
     return got[0] if got else status
 
 

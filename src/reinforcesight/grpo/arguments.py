@@ -16,7 +16,6 @@ from reinforcesight.grpo.validation import BEST_METRIC
 from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
 from reinforcesight.tuning.arguments import trl_arguments
-from reinforcesight.tuning.data import TrainingData
 
 _NEVER = -100.0  # the lowest bias that vLLM takes
 
@@ -43,14 +42,14 @@ def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
     )
 
 
-def check_numbers(config: GrpoConfig, arguments: Any, data: TrainingData) -> None:
+def check_numbers(config: GrpoConfig, arguments: Any, rows: int) -> None:
     """Check batches, groups and questions against each other, before a model is loaded and questions are rated.
 
     Raises:
         ConfigError: A step needs more questions than there are, or resampling has no whole groups.
     """
     per_round = arguments.generation_batch_size // arguments.num_generations
-    questions = min(len(data.train), config.difficulty.questions or len(data.train))
+    questions = min(rows, config.difficulty.questions or rows)
     if questions < per_round:
         raise ConfigError(
             f"{questions} questions are fewer than the {per_round} of one step",

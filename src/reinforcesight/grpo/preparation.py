@@ -70,7 +70,7 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
     quiet_libraries()
     data = load_training_data(config.dataset)
     arguments = grpo_arguments(config, data.validation is not None)
-    check_numbers(config, arguments, data)
+    check_numbers(config, arguments, len(data.train))
     loaded = load_to_train(config)
     with StopOnSignal() as stop:
         questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))

@@ -146,7 +146,7 @@ _SFT: Method[SftConfig] = Method(
     "sft",
     SFT_CHARTS,
     sft_arguments,
-    lambda config, arguments, data: None,
+    lambda config, arguments, rows: None,
     _build,
     _results,
     less_memory="use gradient checkpointing, model.quantization 4bit or a smaller model.max_pixels",

@@ -35,6 +35,8 @@ RUN_FILES = ("run.json", "config.yaml", ".lock")
 
 def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
     """Check all stages; a model and benchmarks from the hub are downloaded now. Returns facts, one a line."""
+    from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
+
     refuse_other_things(config.output, RUN_FILES)
     made = [entry for entry in config.benchmarks.values() if not isinstance(entry, str)]
     for part in (config.generate, *made):
@@ -42,6 +44,7 @@ def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
     require_extra("train", "torch", "transformers", "trl", "peft", "accelerate")
     config.sft.checked_trainer("sft.trainer")
     config.grpo.checked_trainer("grpo.trainer")
+    check_numbers(config.grpo, grpo_arguments(config.grpo, has_validation=True), config.generate.num_samples)
     weights, model = check_model(config.sft.model.at(config.base))
     given = [check_benchmark(config.evaluate, entry) for entry in config.benchmarks.values() if isinstance(entry, str)]
     needed = sum(dataset_bytes(part) for part in (config.generate, *made) if not part.output.exists())

@@ -49,8 +49,7 @@ def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
         ConfigError: No layer has one of the names in ``lora.targets``.
     """
     parts = _CHOSEN[config.train_parts]
-    head = model.get_output_embeddings()
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head]
+    linear = linear_layers(model)
     wanted = config.lora.targets
     chosen = [n for n in linear if part_of(n) in parts and (not wanted or n.rpartition(".")[2] in wanted)]
     if not chosen:
@@ -68,6 +67,12 @@ def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
         target_modules=pattern,
         task_type="CAUSAL_LM",
     )
+
+
+def linear_layers(model: Any) -> dict[str, nn.Linear]:
+    """Linear layers by name, without the output layer."""
+    head = model.get_output_embeddings()
+    return {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head}
 
 
 def load_to_train(config: TrainingConfig) -> LoadedModel:

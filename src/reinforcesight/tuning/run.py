@@ -89,7 +89,8 @@ class Method(Generic[TrainConfigT]):
         command: Name for the record.
         charts: Curves of the report.
         arguments: TRL's arguments, from the configuration and whether there is a validation split.
-        check: Raises ``ConfigError`` if numbers alone tell that a run can't work; called before the model is loaded.
+        check: Raises ``ConfigError`` if numbers alone tell that a run can't work. Called before the model is loaded,
+            with TRL's arguments and the number of training rows.
         build: The trainer; may do work of its own before, and raise ``TrainingStoppedError``.
         results: What the record says beyond accuracy, from the trainer and the metrics of the best step.
         less_memory: What helps against out of memory if the batch can't be divided further.
@@ -99,7 +100,7 @@ class Method(Generic[TrainConfigT]):
     command: str
     charts: Sequence[Chart]
     arguments: Callable[[TrainConfigT, bool], Any]
-    check: Callable[[TrainConfigT, Any, TrainingData], None]
+    check: Callable[[TrainConfigT, Any, int], None]
     build: Callable[[Session[TrainConfigT]], Any]
     results: Callable[[Session[TrainConfigT], Any, Mapping[str, Any]], dict[str, Any]]
     less_memory: str
@@ -118,7 +119,7 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
     processes = PartialState()
     data = load_training_data(config.dataset)
     arguments = method.arguments(config, data.validation is not None)
-    method.check(config, arguments, data)
+    method.check(config, arguments, len(data.train))
     with processes.main_process_first():
         loaded = load_to_train(config)
     record = open_record(
