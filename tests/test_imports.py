@@ -47,6 +47,7 @@ DATA_LAYERS = [
     ("choosing",),
     ("dataset",),
     ("viewing", "audit", "calibration"),
+    ("review",),
     ("pipeline",),
 ]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "ray", "gradio", "vllm", "bitsandbytes"}
@@ -58,6 +59,7 @@ LIGHT = [
     "reinforcesight.data_gen.config",
     "reinforcesight.data_gen.audit.config",
     "reinforcesight.data_gen.viewing.browse",
+    "reinforcesight.data_gen.review.config",
     "reinforcesight.eval.config",
     "reinforcesight.sft.config",
     "reinforcesight.grpo.config",

@@ -117,6 +117,12 @@ COMMANDS = {
         "reinforcesight.demo.app:demo",
         "Ask one or two models about pictures on a local web page.",
     ),
+    "review": CommandSpec(
+        "reinforcesight.data_gen.review.config:ReviewConfig",
+        "reinforcesight.data_gen.review.run:review",
+        "Check a sample of a data set on a local page; bounds the share of wrong labels.",
+        positional=("dataset",),
+    ),
     "doctor": CommandSpec(
         "reinforcesight.doctor:DoctorConfig",
         "reinforcesight.doctor:doctor",

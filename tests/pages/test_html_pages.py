@@ -20,6 +20,7 @@ from small_dataset import change, make_rows, write_dataset
 
 from reinforcesight.config import load_config
 from reinforcesight.data_gen.audit.findings import AuditReport, Finding, Table, write_audit_report
+from reinforcesight.data_gen.review.site import ReviewPages
 from reinforcesight.data_gen.viewing.browse_pages import DatasetPages
 from reinforcesight.data_gen.viewing.gallery import write_gallery
 from reinforcesight.eval.config import EvaluateConfig
@@ -45,6 +46,8 @@ NAMES = (
     "gallery",
     "browse",
     "row",
+    "question",
+    "summary",
     "audit",
     "groups",
     "groups_index",
@@ -55,7 +58,7 @@ NAMES = (
 )
 
 
-SERVED = ("browse", "row")
+SERVED = ("browse", "row", "question", "summary")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,12 @@ def dataset_pages(folder: Path) -> dict[str, str]:
     samples = [{"source_id": EVIL, "subject": EVIL, "reference": LONG, "detail": EVIL}]
     (folder / "rejections.json").write_text(json.dumps({"pairs": {EVIL: {"count": 1, "samples": samples}}}))
     pages = DatasetPages(folder)
+    review = ReviewPages(folder, samples=99, seed=0, reviewer=EVIL, confidence=0.95)
+    at = next(number for number, draw in enumerate(review.sample.shown) if draw.id == EVIL)
+    review.post(f"/answer/{at}", {"verdict": "wrong_name", "comment": EVIL})
     return {
+        "question": review.get(f"/question/{at}", {}).body.decode(),
+        "summary": review.summary(),
         "gallery": write_gallery(folder).read_text(),
         "browse": pages.overview({"q": EVIL, "relation": EVIL}),
         "row": pages.detail(0, pages.index.read([0], [])[0], {}),

@@ -16,6 +16,7 @@ from reinforcesight.data_gen.dataset.folder import CARD, DATA_FOLDER
 from reinforcesight.data_gen.dataset.manifest import Manifest
 from reinforcesight.data_gen.dataset.rows import features
 from reinforcesight.jobs.files import write_text
+from reinforcesight.pages.render import percent
 
 EDITED_CARD = "README.edited.md"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -43,6 +44,7 @@ def _card_text(manifest: Manifest) -> str:
     text = (resources.files("reinforcesight.data_gen.dataset") / "pages" / "dataset_card.md.j2").read_text("utf-8")
     # Markdown, not HTML: only numbers and names of settings come from outside.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment.filters["share"] = percent
     body = environment.from_string(text).render(
         manifest=manifest,
         version=__version__,

@@ -47,7 +47,7 @@ class Manifest:
         shortfalls: Sentences about differences of balance or number from the settings.
         files: Parquet files of the data set.
         software: Versions, and the commit of a development checkout.
-        review: Results of people who checked a sample; see ``review.results``.
+        review: Results of people who checked a sample; see ``review.findings``.
         removed: Rows that were removed afterwards: number, reasons, and the file that lists them.
     """
 

@@ -70,7 +70,7 @@ class RowLog:
                     record = json.loads(line)
                 except (ValueError, RecursionError):
                     record = None
-                if isinstance(record, dict) and isinstance(record.get("id"), str):
+                if isinstance(record, dict) and all(isinstance(record.get(name), str) for name in ("id", "row")):
                     self._records.append(record)
                 elif line.strip():
                     self.broken += 1
@@ -107,4 +107,4 @@ class KnownRows:
     def find(self, record: Mapping[str, Any]) -> int | None:
         """Return the index of a record's row; ``None`` if the row is gone or another question has its id."""
         number = self._numbers.get(record["id"])
-        return number if number is not None and record.get("row") in (None, self.name(number)["row"]) else None
+        return number if number is not None and record["row"] == self.name(number)["row"] else None

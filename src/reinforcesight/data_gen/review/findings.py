@@ -1,0 +1,143 @@
+"""From verdicts to the share of wrong labels: counts, exact upper bounds, agreement of reviewers.
+
+The bound is that of Clopper and Pearson. One row is drawn from each of many slices, so the draws differ in how likely
+they are to be wrong; the binomial bound still holds for their mean (Hoeffding 1956: of all such sums the binomial is
+the widest). For the whole data set each relation has the weight of its rows: if draw i stands for the share w_i of the
+rows, then with k wrong of n draws at most n max(w) U(k, n) is wrong. That is U(k, n) if all w are equal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from scipy import stats
+
+from reinforcesight.data_gen.review.sample import ReviewSample, SampleDraw, in_thirds
+
+# Verdict to its words, and to what it means for the label.
+VERDICTS = {
+    "right": "right",
+    "wrong_relation": "wrong relation",
+    "wrong_name": "wrong name",
+    "bad_wording": "bad wording",
+    "cannot_tell": "cannot tell",
+}
+WRONG = ("wrong_relation", "wrong_name")
+_UNCLEAR = "cannot_tell"
+
+RowName = tuple[str, str]  # id and digest of a row
+Verdicts = Mapping[str, Mapping[RowName, str]]  # by reviewer
+
+
+def exact_upper(wrong: int, count: int, confidence: float) -> float:
+    """Clopper and Pearson's one-sided upper bound on a share."""
+    return 1.0 if wrong >= count else float(stats.beta.ppf(confidence, wrong + 1, count - wrong))
+
+
+def common_verdict(votes: Sequence[str]) -> str:
+    """The verdict of most reviewers; in a tie the one that trusts the label least."""
+    counts = Counter(votes)
+    order = (*WRONG, _UNCLEAR, "bad_wording", "right")
+    return max(counts, key=lambda verdict: (counts[verdict], -order.index(verdict)))
+
+
+def common_verdicts(verdicts: Verdicts) -> dict[RowName, str]:
+    """One verdict for each reviewed row."""
+    votes: dict[RowName, list[str]] = {}
+    for given in verdicts.values():
+        for row, verdict in given.items():
+            votes.setdefault(row, []).append(verdict)
+    return {row: common_verdict(each) for row, each in votes.items()}
+
+
+def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
+    """Cohen's kappa of two reviewers' verdicts; ``None`` where chance alone would make them agree."""
+    count = len(pairs)
+    first, second = (Counter(pair[side] for pair in pairs) for side in (0, 1))
+    chance = sum(first[verdict] * second[verdict] for verdict in first) / count**2 if count else 1.0
+    agreed = sum(a == b for a, b in pairs) / count if count else 1.0
+    return None if chance == 1.0 else (agreed - chance) / (1.0 - chance)
+
+
+def agreements(verdicts: Verdicts) -> list[dict[str, Any]]:
+    """For each two reviewers with common rows: their number, share of equal verdicts, and kappa."""
+    found = []
+    for first, second in combinations(sorted(verdicts), 2):
+        common = verdicts[first].keys() & verdicts[second].keys()
+        pairs = [(verdicts[first][row], verdicts[second][row]) for row in sorted(common)]
+        if pairs:
+            same = sum(a == b for a, b in pairs) / len(pairs)
+            found.append({"reviewers": [first, second], "questions": len(pairs), "same": same, "kappa": kappa(pairs)})
+    return found
+
+
+def review_results(sample: ReviewSample, verdicts: Verdicts, *, confidence: float, removed: int = 0) -> dict[str, Any]:
+    """What the review says about the data set, as JSON values.
+
+    Args:
+        sample: The sample.
+        verdicts: Verdict of each reviewer on each row.
+        confidence: Of each upper bound.
+        removed: Rows with a wrong label that were removed from the data set afterwards.
+
+    Returns:
+        Counts of verdicts, and by relation and in all: ``wrong`` of ``reviewed`` draws, ``upper``: at most this share
+        of the labels is wrong, and ``upper_if_unclear_wrong``: the same with "cannot tell" counted as wrong.
+    """
+    common = common_verdicts(verdicts)
+    judged = [(draw, common[draw.id, draw.row]) for draw in sample.draws if (draw.id, draw.row) in common]
+    relations = {}
+    for relation, rows in sample.relations.items():
+        own = [verdict for draw, verdict in judged if draw.relation == relation]
+        relations[relation] = {"rows": rows, **_bounds(own, [1 / len(own)] * len(own) if own else [], confidence)}
+    total = sum(sample.relations.values())
+    weights = [sample.relations[draw.relation] / total / relations[draw.relation]["reviewed"] for draw, _ in judged]
+    complete = all(entry["reviewed"] for entry in relations.values() if entry["rows"])
+    whole = _bounds([verdict for _, verdict in judged], weights if complete else [], confidence)
+    thirds = in_thirds(sample.draws)
+    left = None
+    if removed and whole["upper"] is not None:
+        left = max(0.0, (whole["upper"] * total - removed) / max(1, total - removed))
+    return {
+        "rows": total,
+        "samples": len(sample.draws),
+        "seed": sample.seed,
+        "reviewers": sorted(verdicts),
+        "confidence": confidence,
+        **whole,
+        "verdicts": {verdict: sum(given == verdict for _, given in judged) for verdict in VERDICTS},
+        "by_relation": relations,
+        "by_form": _counts(judged, lambda draw: draw.form),
+        "by_source": _counts(judged, lambda draw: draw.source),
+        "by_margin": _counts(judged, lambda draw: thirds[draw.id, draw.row]),
+        "agreement": agreements(verdicts),
+        "removed_wrong": removed,
+        "upper_after_removal": left,
+    }
+
+
+def _bounds(verdicts: Sequence[str], weights: Sequence[float], confidence: float) -> dict[str, Any]:
+    """Counts and bounds of draws with their weights, which sum to 1; without weights there is no bound."""
+    wrong = sum(verdict in WRONG for verdict in verdicts)
+    unclear = sum(verdict == _UNCLEAR for verdict in verdicts)
+    count = len(verdicts)
+    uneven = count * max(weights, default=0.0)  # 1 if all weights are equal
+
+    def upper(bad: int) -> float | None:
+        return min(1.0, uneven * exact_upper(bad, count, confidence)) if weights else None
+
+    both = {"upper": upper(wrong), "upper_if_unclear_wrong": upper(wrong + unclear)}
+    return {"reviewed": count, "wrong": wrong, "cannot_tell": unclear, **both}
+
+
+def _counts(judged: Sequence[tuple[SampleDraw, str]], group: Callable[[SampleDraw], str]) -> dict[str, dict[str, int]]:
+    groups: dict[str, dict[str, int]] = {}
+    for draw, verdict in judged:
+        entry = groups.setdefault(group(draw), {"reviewed": 0, "wrong": 0, "cannot_tell": 0})
+        entry["reviewed"] += 1
+        entry["wrong"] += verdict in WRONG
+        entry["cannot_tell"] += verdict == _UNCLEAR
+    return dict(sorted(groups.items()))
