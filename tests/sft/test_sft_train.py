@@ -323,3 +323,11 @@ def test_shipped_configurations_are_valid():
 def test_options_that_do_not_go_together():
     with pytest.raises(ConfigError, match="quantised weights can't be trained"):
         load_config(SftConfig, flags={"dataset": "d", "tuning": "full"}, overrides=["model.quantization=4bit"])
+
+
+def test_an_adapter_of_the_embedded_model_asks_no_hub(dataset, tmp_path, recwarn):
+    train_sft(settings(dataset, "nano", tmp_path / "run", max_steps=1, eval_steps=1, save_steps=1))
+    train_sft(settings(dataset, str(tmp_path / "run"), tmp_path / "more", max_steps=1, eval_steps=1, save_steps=1))
+    assert not [str(w.message) for w in recwarn if "config" in str(w.message)]
+    for folder in ("run", "more"):
+        assert json.loads((tmp_path / folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "nano"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +93,8 @@ def load_to_train(config: TrainingConfig) -> LoadedModel:
     loaded.model.config.pad_token_id = loaded.processor.tokenizer.pad_token_id
     if full:
         freeze_for_full_tuning(loaded.model, config)
+    elif hasattr(loaded.model, "peft_config"):
+        _save_without_embeddings(loaded.model)
     return loaded
 
 
@@ -102,10 +105,16 @@ def new_adapter(loaded: LoadedModel, config: TrainingConfig) -> LoraConfig | Non
     return lora_config(loaded.model, config)
 
 
+def _save_without_embeddings(model: Any) -> None:
+    """Keep peft from asking the hub for the base's vocabulary at each save: training never resizes it."""
+    model.save_pretrained = partial(model.save_pretrained, save_embedding_layers=False)
+
+
 def name_base(model: Any, loaded: LoadedModel, config: TrainingConfig) -> None:
     """Name a new adapter's base as the user did, so that it loads on machines with the embedded model elsewhere."""
     adapter = model.peft_config["default"]
     adapter.base_model_name_or_path = config.model_path
+    _save_without_embeddings(model)
     if not Path(resolve_path(config.model_path)).is_dir():
         adapter.revision = loaded.description["revision"]
 
