@@ -101,8 +101,7 @@ def look_attributes(values: object) -> tuple[str, ...]:
 def with_attributes(names: Sequence[str], attributes: Sequence[tuple[str, ...]]) -> list[str]:
     """Add attributes before the noun if this makes more objects unique: "red chair".
 
-    First, single attributes are tried (colour before others), then all together. If no object becomes unique, the
-    names are returned unchanged.
+    Single attributes are tried in their order, then all together. If none makes an object unique, names are unchanged.
     """
     bare = ambiguous_names(names)
     if not any(bare):

@@ -70,8 +70,7 @@ def _from_runs(runs: dict[str, object], width: int, height: int) -> BoolArray:
 
 
 def _decompressed(text: str) -> list[int]:
-    """Return the run lengths of COCO's compressed string: base 32 with a continuation bit; from the third,
-    differences."""
+    """Decode COCO's run lengths: base 32, continuation bit; from the fourth, difference to the one two before."""
     counts: list[int] = []
     value = shift = 0
     for symbol in text:

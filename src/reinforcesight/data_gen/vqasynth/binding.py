@@ -109,7 +109,7 @@ def _by_position(agree: Sequence[Sequence[bool]]) -> list[int | None]:
 
 
 def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | None]:
-    """Return for each prompt the only mask that agrees with it and no other prompt; all ``None`` if out of order."""
+    """Return for each prompt the only mask that agrees with it and with no other prompt, or ``None``."""
     places: list[int | None] = []
     for row in agree:
         own = [number for number in range(masks) if row[number]]
