@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from growth import calls_of
 from pydantic import Field, model_validator
 
-from reinforcesight.config import StrictConfig, load_config
+from reinforcesight.config import StrictConfig, load_config, parse_yaml
 from reinforcesight.errors import ConfigError
 
 
@@ -120,3 +122,53 @@ def test_a_rule_over_several_keys_speaks_for_itself() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(Paired, None, ["low=3"])
     assert str(caught.value) == "low must not exceed high"
+
+
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("seed: 2001-99-99", "seed: .*got '2001-99-99'"),
+        ("seed: 2001-01-01", "seed: .*got '2001-01-01'"),
+        ("output: !!int abc", "tag, or a number is too long"),
+        ("output: !!bool abc", "tag, or a number is too long"),
+        (f"seed: {'9' * 5000}", "tag, or a number is too long"),
+        ("output: !!set {a, b}", "line 1: the tag '!!set' is not read"),
+        ("output: !!python/name:os.system", "tag '!!python/name:os.system' is not read"),
+        ("output: !mine {a: 1}", "tag '!mine' is not read"),
+        (LAUGHS, "more than 100000 values, with aliases written out"),
+        ("output: x\ninner: &a {b: *a}", "line 2: an alias refers to what contains it"),
+        (f"inner: {'[' * 60}{']' * 60}", "nested deeper than 40"),
+        (f"inner: {'[' * 20000}", "nested deeper than 40"),
+        (f"output: {'x' * 1_100_000}", "1100008 characters, more than 1000000"),
+        ('extends: "a\\0b"', "'extends' can't be"),
+        ('extends: "a\\uD800b"', "no such|can't be"),
+        ("extends: {}".format("a" * 5000), "can't be read"),
+        ("{[1]: 2}", "not valid YAML"),
+        ("output: \x00", "not valid YAML"),
+    ],
+)
+def test_no_yaml_text_does_harm(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        load_config(Outer, write(tmp_path / "a.yaml", text))
+    assert "\n" not in str(caught.value)
+    if "extends" not in text and text.startswith("output: "):
+        with pytest.raises(ConfigError):
+            load_config(Outer, None, [text.replace(": ", "=", 1) if "!" in text else f"seed={text}"])
+
+
+def test_a_pipe_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match="not a file"):
+        load_config(Outer, write(tmp_path / "a.yaml", "extends: pipe.yaml"))
+
+
+@pytest.mark.parametrize("unit", ["key{}: {{a: [1, 2], b: *x}}\n", "k{}: [[[[1]]]]\n", "- {{a: 'b', c: 1.5}}\n"])
+def test_yaml_takes_work_in_proportion_to_its_length(unit: str) -> None:
+    def work(count: int) -> int:
+        start = "x: &x {p: 1}\n" if "*x" in unit else ""
+        return calls_of(parse_yaml, start + "".join(unit.format(n) for n in range(count)))
+
+    assert work(400) < 2.5 * work(200)

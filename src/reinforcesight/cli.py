@@ -241,7 +241,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
 
 def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
     """Names and values of flags without a field: ``--name value``, ``--name=value``, ``--name`` or ``--no_name``."""
-    import yaml
+    from reinforcesight.config import parse_yaml
 
     rest = list(arguments)
     while rest:
@@ -255,8 +255,8 @@ def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
             yield name.removeprefix("no_"), not name.startswith("no_")
             continue
         try:
-            yield name, yaml.safe_load(text)
-        except yaml.YAMLError:
+            yield name, parse_yaml(text)
+        except ValueError:
             yield name, text
 
 

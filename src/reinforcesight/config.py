@@ -21,6 +21,12 @@ from reinforcesight.errors import ConfigError
 # Shipped recipes: next to this module in an installed wheel, in configs/ in a checkout.
 _INSTALLED_RECIPES = Path(__file__).with_name("recipes")
 _CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
+# Far beyond any configuration: a file beyond them was made by mistake, or to do harm.
+_MAX_CHARACTERS = 1_000_000
+_MAX_DEPTH = 40
+_MAX_VALUES = 100_000
+_TAG_PREFIX = "tag:yaml.org,2002:"
+_TAGS = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
 
 
 class StrictConfig(BaseModel):
@@ -78,9 +84,10 @@ def load_config(
         if not sign or not key.strip():
             raise ConfigError(f"expected key=value, got {item!r}", where="--set", fix="write --set section.key=value")
         try:
-            value = yaml.safe_load(text) if text.strip() else None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"the value of {key!r} is not YAML", where=f"--set {item}", fix="quote it") from error
+            value = parse_yaml(text) if text.strip() else None
+        except ValueError as error:
+            what = f"the value of {key!r} is not YAML: {error}"
+            raise ConfigError(what, where=f"--set {item[:100]}", fix="quote it") from error
         _put(values, key.strip(), value, where=f"--set {item}", origin=origin)
     for flag, flag_value in (flags or {}).items():
         if flag_value is not None:
@@ -111,20 +118,95 @@ def find_recipe(given: Path) -> Path:
     )
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Reads null, bool, int, float, text, lists and mappings. Dates stay text."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text, within limits of size and depth that also count what aliases stand for.
+
+    Raises:
+        ValueError: It isn't YAML, has a tag of another kind, or exceeds a limit. The text has the line.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"{len(text)} characters, more than {_MAX_CHARACTERS}")
+    try:
+        loader = _PlainLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _node_size(node, {}, [])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        raise ValueError(f"{line}{getattr(error, 'problem', None) or error}") from error
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH} levels") from error
+    try:
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, KeyError, IndexError, OverflowError) as error:
+        what = getattr(error, "problem", None) or "a value doesn't fit its tag, or a number is too long"
+        raise ValueError(what) from error
+
+
+def _node_size(node: yaml.Node, sizes: dict[int, int], above: list[int]) -> int:
+    """Number of values that a node stands for, with its aliases written out."""
+    if id(node) in sizes:
+        return sizes[id(node)]
+    line = f"line {node.start_mark.line + 1}"
+    if id(node) in above:
+        raise ValueError(f"{line}: an alias refers to what contains it")
+    if len(above) >= _MAX_DEPTH:
+        raise ValueError(f"{line}: nested deeper than {_MAX_DEPTH} levels")
+    if node.tag.removeprefix(_TAG_PREFIX) not in _TAGS:
+        raise ValueError(f"{line}: the tag {node.tag.replace(_TAG_PREFIX, '!!')!r} is not read")
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    size = 1
+    for part in inner:
+        size += _node_size(part, sizes, [*above, id(node)])
+        if size > _MAX_VALUES:
+            raise ValueError(f"{line}: more than {_MAX_VALUES} values, with aliases written out")
+    sizes[id(node)] = size
+    return size
+
+
 def load_yaml(path: Path, kind: str) -> Any:
     """The content of a YAML file, which ``kind`` names in error messages; an empty file is ``{}``."""
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"the {kind} is not a file", where=str(path), fix="give a file")
+        loaded = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"no such {kind}", where=str(path), fix="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the {kind} can't be read: {error}", where=str(path), fix="check the file") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        what = f"not valid YAML: {getattr(error, 'problem', error)}"
-        raise ConfigError(what, where=where, fix="correct the file") from error
+    except ValueError as error:
+        raise ConfigError(f"not valid YAML: {error}", where=str(path), fix="correct the file") from error
     return {} if loaded is None else loaded
+
+
+def base_file(path: Path, name: str) -> Path:
+    """The file that ``extends: name`` in ``path`` means.
+
+    Raises:
+        ConfigError: The name can't be one of a file.
+    """
+    base = path.parent / name
+    try:
+        base.resolve()
+    except ValueError as error:
+        raise ConfigError(f"'extends' can't be {name!r}", where=str(path), fix="give a file name") from error
+    return base
 
 
 def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -153,7 +235,7 @@ def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[
         if not isinstance(bases, list) or not all(isinstance(b, str) for b in bases):
             raise ConfigError("'extends' must be a file name or a list of them", where=str(path))
         for name in bases:
-            values = _merge(values, read_yaml(path.parent / name, origin=origin, _seen=(*_seen, resolved)))
+            values = _merge(values, read_yaml(base_file(path, name), origin=origin, _seen=(*_seen, resolved)))
     from_sections: dict[str, str] = {}
     for key, value in loaded.items():
         if isinstance(value, dict) and "extends" in value:
@@ -172,7 +254,7 @@ def _extended_section(
     if not isinstance(name, str):
         raise ConfigError("'extends' in a section must be a file name", where=f"{path}, {key}")
     theirs: dict[str, str] = {}
-    base = read_yaml(path.parent / name, origin=theirs, _seen=seen)
+    base = read_yaml(base_file(path, name), origin=theirs, _seen=seen)
     origin.update({f"{key}.{inner}": source for inner, source in theirs.items()})
     for inner in _leaves(own):
         origin[f"{key}.{inner}"] = str(path)

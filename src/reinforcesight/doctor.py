@@ -30,6 +30,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vllm": ("fast generation on a GPU", ("vllm",)),
     "ray": ("generate on several machines", ("ray",)),
     "demo": ("the demo page", ("gradio",)),
+    "heic": ("HEIC photographs", ("pillow_heif",)),
     "trackers": ("training curves while a run goes on", ("trackio",)),
 }
 CORE = (

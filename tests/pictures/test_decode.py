@@ -6,6 +6,8 @@ import ast
 import io
 import pickle
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,25 @@ def test_an_orientation_that_is_none_is_not_applied(value: int) -> None:
     assert prepare_picture(data, name="a", source_id="a").data == data
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_grey_of_a_sensor_is_scaled_over_its_bits(bits: int) -> None:
+    values = np.arange(2**bits, dtype="<u2")[:: 2**bits // 1024].reshape(32, 32)
+    found = np.asarray(decode_rgb(encoded(Image.fromarray(values))))[:, :, 0]
+    assert np.abs(found - values * 255.0 / (2**bits - 1)).max() <= 1
+
+
+def test_heic_is_read_with_its_package_or_refused_by_name() -> None:
+    if find_spec("pillow_heif") is None:
+        with pytest.raises(PictureError, match=r"pillow-heif.*reinforcesight\[heic\]") as caught:
+            decode_rgb(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+        assert caught.value.reason == "unsupported_format"
+        return
+    import_module("pillow_heif").register_heif_opener()
+    found = decode_rgb(encoded(Image.new("RGB", (64, 48), "red"), "HEIF", quality=95))
+    assert found.size == (64, 48)
+    assert found.getpixel((9, 9))[0] > 200
+
+
 @pytest.mark.parametrize(("dtype", "format_"), [("<u2", "PNG"), ("<u2", "TIFF"), (">u2", "TIFF")])
 def test_grey_of_16_bits_is_scaled_over_its_whole_range(dtype: str, format_: str) -> None:
     found = np.asarray(decode_rgb(encoded(Image.fromarray(ramp(dtype)), format_)))
@@ -118,10 +139,10 @@ def test_grey_of_16_bits_is_scaled_over_its_whole_range(dtype: str, format_: str
     assert (found.min(), found.max()) == (0, 255)
 
 
-def test_grey_of_16_bits_makes_no_data_set() -> None:
-    with pytest.raises(PictureRejected) as caught:
-        prepare_picture(encoded(Image.fromarray(ramp("<u2"))), name="a.png", source_id="a")
-    assert caught.value.reason == "unsupported_mode"
+def test_grey_of_16_bits_is_stored_as_it_is_shown() -> None:
+    data = encoded(Image.fromarray(ramp("<u2")))
+    stored = decode_rgb(prepare_picture(data, name="a.png", source_id="a").data)
+    assert (np.asarray(stored) == np.asarray(decode_rgb(data))).all()
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "TIFF"])

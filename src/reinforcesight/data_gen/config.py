@@ -82,6 +82,14 @@ class GenerateConfig(StrictConfig):
     image_root: Path | None = Field(
         None, description="Picture folder for --source annotated; default: the folder of the annotation file"
     )
+    box_frame: Literal["turned", "stored"] | None = Field(
+        None,
+        description="What boxes of photographs with an EXIF orientation refer to: turned, the upright picture; stored, "
+        "the pixels of the file; none: sizes and boxes decide (annotated)",
+    )
+    input_checks: Literal["stop", "warn"] = Field(
+        "stop", description="What to do about input that can't be right (annotated): stop, or only warn"
+    )
     output: Path = Field(description="Output folder")
     num_samples: int = Field(10_000, ge=1, description="Number of questions")
     seed: int = Field(0, ge=0, description="Random seed")
@@ -129,6 +137,15 @@ class GenerateConfig(StrictConfig):
     perception: PerceptionConfig = PerceptionConfig()
     gallery: GalleryOptions = GalleryOptions()
     ray: RayOptions = RayOptions()
+
+    @field_validator("output")
+    @classmethod
+    def _readable_path(cls, value: Path) -> Path:
+        """pyarrow and datasets read no other paths."""
+        text = str(value)
+        if "\0" in text or text.encode(errors="ignore").decode() != text:
+            raise ValueError("expected a path in UTF-8")
+        return value
 
     @field_validator("forms", mode="before")
     @classmethod

@@ -180,7 +180,12 @@ def build_source(config: GenerateConfig) -> Source:
     if config.source == "annotated":
         from reinforcesight.data_gen.sources.annotated import AnnotatedSource
 
-        return AnnotatedSource(config.input, image_root=config.image_root)
+        source = AnnotatedSource(
+            config.input, image_root=config.image_root, box_frame=config.box_frame, checks=config.input_checks
+        )
+        for doubt in source.doubts:
+            click.echo(f"note: {doubt.what}: {doubt.fix}", err=True)
+        return source
     perception = config.perception
     if config.source == "vqasynth":
         from reinforcesight.data_gen.vqasynth.source import VqasynthSource
@@ -217,6 +222,8 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
     identity["splits"] = config.splits.model_dump(mode="json")
     identity["rules"] = config.rules.model_dump(mode="json")
     identity["templates_digest"] = sha256(wordings).hexdigest()
+    if config.box_frame is not None:
+        identity["box_frame"] = config.box_frame
     identity["input_digest"] = source.fingerprint()
     return identity
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reinforcesight.errors import ReinforceSightError
 from reinforcesight.scene import Scene
 
 
@@ -36,6 +37,15 @@ class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not 
         self.reason = reason
         self.detail = detail
         self.source_id = source_id
+
+
+def rejection_of(error: Exception, index: int) -> PictureRejected:
+    """The rejection of picture ``index`` for whatever its reading raised: one picture never stops the others."""
+    if isinstance(error, PictureRejected):
+        return error
+    if isinstance(error, ReinforceSightError):
+        return PictureRejected("unusable", str(error), f"picture {index}")
+    return PictureRejected("failed", f"{type(error).__name__}: {error}", f"picture {index}")
 
 
 class Source(Protocol):

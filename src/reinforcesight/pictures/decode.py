@@ -1,12 +1,14 @@
 """Decode picture files to upright 8-bit RGB, or raise an error with a reason.
 
 Reasons (``PictureError.reason``): ``missing_file``, ``unreadable_picture`` (broken, truncated, or another format),
-``picture_too_large`` (also decompression bombs), ``picture_too_narrow`` and ``unsupported_mode``.
+``unsupported_format`` (HEIC without its package), ``picture_too_large`` (also decompression bombs),
+``picture_too_narrow`` and ``unsupported_mode``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import re
 import struct
@@ -23,8 +25,12 @@ from reinforcesight.errors import InputError
 # Only formats that Pillow reads itself or with a common codec library; readers of other formats may call external
 # programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# File names that folders are searched for; those that can't be read are counted.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_BYTES = 128 * 1024 * 1024
 MAX_PIXELS = 64_000_000
+_START_BYTES = 512 * 1024
 # Maximum ratio of longer to shorter side. The image processors of the Qwen2-VL family raise a ValueError at 200.
 MAX_ASPECT = 200
 
@@ -47,6 +53,7 @@ _ORIENTATION = 0x0112
 _FIXES = {
     "missing_file": "check the path",
     "unreadable_picture": f"replace it; formats: {', '.join(FORMATS)}",
+    "unsupported_format": 'pip install "reinforcesight[heic]", or save it as JPEG',
     "picture_too_large": "make it smaller",
     "picture_too_narrow": "crop or pad it",
     "unsupported_mode": "save it with 8 bits a channel",
@@ -90,9 +97,29 @@ def read_bytes(path: Path) -> bytes:
         raise PictureError(f"the picture can't be read: {reason}", "unreadable_picture", where=str(path)) from error
 
 
+def read_start(path: Path) -> bytes:
+    """The first half megabyte of a picture file, which has its size and EXIF block; raises as :func:`read_bytes`."""
+    if not path.is_file():
+        raise PictureError("no such picture", "missing_file", where=str(path))
+    with path.open("rb") as stream:
+        return stream.read(_START_BYTES)
+
+
 def _check_bytes(size: int, where: str | None) -> None:
     if size > MAX_BYTES:
         raise PictureError(f"{size} bytes, more than {MAX_BYTES}", "picture_too_large", where=where)
+
+
+def _formats_for(data: bytes, where: str | None) -> tuple[str, ...]:
+    """Pillow's formats for these bytes: HEIC, which Pillow reads through another package, only for HEIC."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
+        return FORMATS
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError as error:
+        raise PictureError("HEIC needs the package pillow-heif", "unsupported_format", where=where) from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 @contextlib.contextmanager
@@ -102,13 +129,14 @@ def opened(data: bytes, *, where: str | None = None) -> Iterator[Image.Image]:
     Errors that Pillow raises in the body of the ``with`` statement become a ``PictureError``, too.
 
     Raises:
-        PictureError: unreadable_picture, picture_too_large, picture_too_narrow or unsupported_mode.
+        PictureError: All reasons but missing_file.
     """
     _check_bytes(len(data), where)
+    formats = _formats_for(data, where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=formats) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     what = f"{width}x{height} pixels, more than {MAX_PIXELS} in all"
@@ -138,7 +166,7 @@ def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = 
         max_side: Maximum length of the longer side, in pixels; larger pictures are downscaled.
 
     Raises:
-        PictureError: unreadable_picture, picture_too_large, picture_too_narrow or unsupported_mode.
+        PictureError: All reasons but missing_file.
     """
     with opened(data, where=where) as image:
         if max_side is not None:
@@ -171,10 +199,14 @@ def upright(image: Image.Image) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert a picture to 8-bit RGB.
 
-    Transparent parts become white. 16-bit grey is scaled from its full range to 8 bits; Pillow would clip it at 255.
+    Transparent parts become white. 16-bit grey is scaled to 8 bits from its full range, or from the 10, 12 or 14 bits
+    that a sensor uses; Pillow would clip it at 255.
     """
     if image.mode.startswith("I;16"):
-        return image.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
+        values = image.convert("I")
+        largest = values.getextrema()[1]
+        full = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if largest < 2**bits)  # type: ignore[operator]
+        return values.point(lambda value: value * (255 / full)).convert("L").convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         result = Image.new("RGB", layer.size, "white")

@@ -15,6 +15,7 @@ from pycocotools import mask as coco_mask
 
 from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
+from reinforcesight.pictures.decode import to_rgb
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def rgb():
         (b"hello", "unreadable_picture"),
         (encoded(rgb(), "JPEG")[:-200], "unreadable_picture"),
         (encoded(rgb(), "PNG")[:100], "unreadable_picture"),
-        (encoded(Image.fromarray(pixels()[:, :, 0].astype(np.uint16) * 200), "PNG"), "unsupported_mode"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "unsupported_format"),
         (encoded(Image.fromarray(pixels()[:, :, 0].astype(np.float32)), "TIFF"), "unsupported_mode"),
         (encoded(rgb().resize((32, 24)), "PNG"), "size_mismatch"),
         (encoded(Image.new("L", (9000, 9000)), "PNG"), "picture_too_large"),
@@ -189,7 +190,9 @@ def test_links_within_the_folder_are_fine(folder):
         (rgb().convert("1"), "PNG"),
         (rgb().convert("CMYK"), "JPEG"),
         (rgb().convert("L"), "JPEG"),
+        (Image.fromarray(pixels()[:, :, 0].astype(np.uint16) * 256), "PNG"),
         (rgb(), "BMP"),
+        (rgb(), "TIFF"),
         (rgb(), "WEBP"),
     ],
 )
@@ -198,7 +201,8 @@ def test_other_modes_and_formats_become_rgb_png(folder, image, format_):
     (folder.root / "a.png").write_bytes(encoded(image, format_))
     with Image.open(io.BytesIO(folder.load().image)) as stored:
         assert (stored.format, stored.mode, stored.size) == ("PNG", "RGB", (WIDTH, HEIGHT))
-        difference = np.abs(np.asarray(stored, dtype=int) - np.asarray(image.convert("RGB"), dtype=int))
+        shown = to_rgb(image) if image.mode.startswith("I;16") else image.convert("RGB")
+        difference = np.abs(np.asarray(stored, dtype=int) - np.asarray(shown, dtype=int))
     assert difference.mean() < 12  # JPEG's and WebP's own losses
 
 

@@ -153,7 +153,7 @@ def test_broken_files_are_named_and_lose_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "p03.png").write_bytes(b"")
     (tmp_path / "p04.jpg").symlink_to("/etc/hostname")
     (tmp_path / "p05.png").symlink_to(tmp_path / "gone.png")
-    Image.new("I;16", (30, 30)).save(tmp_path / "p06.png")
+    Image.new("F", (30, 30)).save(tmp_path / "p06.tiff")
     source = ImageFolderSource(tmp_path, config, models=truth.models())
     reasons = {}
     for index in range(source.count()):
@@ -167,7 +167,7 @@ def test_broken_files_are_named_and_lose_nothing_else(tmp_path: Path) -> None:
         "p03.png": "unreadable_picture",
         "p04.jpg": "path_leaves_folder",
         "p05.png": "missing_file",
-        "p06.png": "unsupported_mode",
+        "p06.tiff": "unsupported_mode",
     }
 
 

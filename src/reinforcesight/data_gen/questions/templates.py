@@ -14,9 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from reinforcesight.config import load_yaml, nearest_key
+from reinforcesight.config import base_file, load_yaml, nearest_key, parse_yaml
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.questions.template_checks import check_wording
 from reinforcesight.errors import ConfigError
@@ -80,7 +78,7 @@ def _load_default() -> Templates:
 
 def _read_default() -> dict[str, Any]:
     text = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
+    loaded: dict[str, Any] = parse_yaml(text)
     return loaded
 
 
@@ -96,7 +94,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if base == "default":
         result = _read_default()
     elif isinstance(base, str):
-        result = _read(path.parent / base, (*seen, path.resolve()))
+        result = _read(base_file(path, base), (*seen, path.resolve()))
     elif base is not None:
         raise ConfigError("'extends' must be 'default' or a file name", where=where, fix="extends: default")
     for form, key, texts in _lists(top, where, prefix=""):

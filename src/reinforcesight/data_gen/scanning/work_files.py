@@ -19,8 +19,9 @@ from pydantic import TypeAdapter
 
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
-from reinforcesight.data_gen.source import PictureRejected, Skipped, Source, SourcePicture
-from reinforcesight.errors import OutputError, ReinforceSightError
+from reinforcesight.data_gen.source import PictureRejected, Skipped, Source, SourcePicture, rejection_of
+from reinforcesight.data_gen.sources.json_values import printable
+from reinforcesight.errors import OutputError
 from reinforcesight.jobs.files import atomic_file
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.relations import RelationResult
@@ -174,37 +175,38 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
     try:
         picture = context.source.load(index)
         _check_size(picture)
-        candidates, abstained = find_candidates(picture.scene, context.rules)
-    except PictureRejected as rejection:
-        report.rejected.append(RejectedPicture(rejection.source_id, rejection.reason, rejection.detail))
-        return None
-    except ReinforceSightError as error:
-        report.rejected.append(RejectedPicture(f"picture {index}", "unusable", str(error)))
-        return None
+        row, abstained = _row_of(context, picture)
     except Exception as error:  # noqa: BLE001 - one picture must not stop the others; it is reported by name
-        detail = f"{type(error).__name__}: {error}"
-        report.rejected.append(RejectedPicture(f"picture {index}", "failed", detail))
+        found = rejection_of(error, index)
+        report.rejected.append(RejectedPicture(printable(found.source_id), found.reason, printable(found.detail)))
         return None
     for skipped in (*picture.skipped, *_unusable_names(picture.scene)):
         report.skipped[skipped.reason] += 1
         if report.skipped[skipped.reason] <= _SAMPLES_PER_REASON:
-            sample = {"kind": "annotation", "source_id": picture.source_id}
-            report.samples.append({**sample, "reason": skipped.reason, "detail": skipped.detail})
+            sample = {"kind": "annotation", "source_id": printable(picture.source_id)}
+            report.samples.append({**sample, "reason": skipped.reason, "detail": printable(skipped.detail)})
     _note_abstentions(picture, abstained, report)
+    return row
+
+
+def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any] | None, list[RelationResult]]:
+    """The row of the work file (``None``: no clear pair), and the pairs without a clear relation."""
+    candidates, abstained = find_candidates(picture.scene, context.rules)
     digest = sha256(json.dumps([context.seed, picture.source_id]).encode()).digest()
     kept = _thinned(candidates, random.Random(int.from_bytes(digest[:8], "big")))
     if not kept:
-        return None
-    return {
-        "index": index,
+        return None, abstained
+    row = {
+        "index": picture.index,
         "image": picture.image,
         "source": picture.source,
-        "source_id": picture.source_id,
+        "source_id": printable(picture.source_id),
         "content": sha256(picture.image).hexdigest(),
         "scene": picture.scene.to_json(),
         "candidates": _CANDIDATES.dump_json(kept).decode(),
         "options": json.dumps([_option_values(picture.scene, candidate) for candidate in kept]),
     }
+    return row, abstained
 
 
 def _unusable_names(scene: Scene) -> list[Skipped]:
@@ -239,7 +241,7 @@ def _note_abstentions(picture: SourcePicture, abstained: Sequence[RelationResult
         report.samples.append(
             {
                 "kind": "pair",
-                "source_id": picture.source_id,
+                "source_id": printable(picture.source_id),
                 "reason": result.reason.value if result.reason else "unknown",
                 "axis": result.axis.value,
                 **names,

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.sources.checks.boxes import check_boxes
+from reinforcesight.data_gen.sources.checks.depth import MapSigns, check_depth, signs_of
+from reinforcesight.data_gen.sources.checks.doubts import Doubt, evenly
+from reinforcesight.data_gen.sources.checks.frames import BoxFrame, Size, TurnedPicture, decide_frames
 from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
 from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
 from reinforcesight.data_gen.sources.data_folder import FileFinder, MissingFileError, digest_files
@@ -24,7 +30,7 @@ from reinforcesight.data_gen.sources.depth_files import (
     read_intrinsics,
 )
 from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file
+from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file, sizes_of
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import (
@@ -34,10 +40,26 @@ from reinforcesight.language.object_names import (
     with_attributes,
 )
 from reinforcesight.pictures.boxes import box_of, box_overlap
+from reinforcesight.pictures.decode import opened, orientation, read_start
 from reinforcesight.scene import Camera
 
-_CLIP_TOLERANCE = 1.0  # pixels that a box may exceed the picture by, because of rounding
-_MIN_AGREEMENT = 0.5  # minimum IoU of a box and the box of its mask; below it, one of the two is wrong
+# Of large sets, so many pictures are looked at for doubts: headers and boxes, and whole pictures with depth.
+_HEADERS, _DEPTH_MAPS = 4000, 24
+# Reasons why maps and intrinsics are refused, and the remedy; in most pictures, some of them show a wrong input.
+_NEVER_RIGHT = ("implausible_depth", "implausible_intrinsics")
+_DEPTH_FIXES = {
+    "implausible_depth": "correct depth_scale",
+    "implausible_intrinsics": "correct fx, fy, cx, cy",
+    "missing_depth_file": "correct depth_file_name",
+    "depth_path_leaves_folder": "put the maps below the pictures' folder",
+    "unreadable_depth": "give 16-bit greyscale PNG, or .npy of shape (H, W)",
+    "depth_shape_differs": "give depth of the pictures' aspect ratio",
+    "empty_depth": "give values above 0",
+    "bad_depth_scale": "give a positive number",
+    "bad_intrinsics": "give fx, fy, cx, cy",
+}
+_CLIP_TOLERANCE = 1.0  # pixels by which a box may exceed the picture through rounding
+_MIN_AGREEMENT = 0.5  # overlap of a box with the box of its outline; below it one of the two is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +88,29 @@ class AnnotatedSource:
     """COCO boxes and masks, with depth maps if the images name them.
 
     Args:
-        path: COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
-        image_root: Folder of the pictures; by default ``path`` if it is a folder, otherwise the folder of the
-            annotation file (or above it, if it is called ``annotations``). Files outside this folder are never opened.
+        path: The COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
+        box_frame: What boxes of pictures with an EXIF orientation refer to; ``None``: sizes and boxes decide.
+        checks: "stop" raises an error for input that can't be right; with "warn", ``doubts`` has it, too.
+        image_root: Folder of the pictures; by default the folder that was given, or that of the annotation file
+            (above ``annotations``). Files outside it are never opened.
+
+    Attributes:
+        doubts: What the user should know of the input as a whole.
 
     Raises:
-        InputError: There is no annotation file, it is not COCO, or ``image_root`` is not a folder.
+        InputError: There is no annotation file, it is not COCO or can't be right, or ``image_root`` is no folder.
     """
 
     name = "annotated"
 
-    def __init__(self, path: Path, *, image_root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        image_root: Path | None = None,
+        box_frame: BoxFrame | None = None,
+        checks: Literal["stop", "warn"] = "stop",
+    ) -> None:
         path = Path(path)
         self.annotation_file = find_annotation_file(path)
         if image_root is not None and not Path(image_root).is_dir():
@@ -86,13 +120,65 @@ class AnnotatedSource:
         self.root = Path(image_root) if image_root is not None else path if path.is_dir() else beside
         self._index = read_coco(self.annotation_file)
         self._finder = FileFinder(self.root, self._names())
+        self._no_reading = 0.0
+        self._frames, frame_doubt = decide_frames(self._turned_pictures(), box_frame)
+        doubts = self._box_doubts() or [*self._depth_doubts()]
+        self.doubts = tuple(doubt for doubt in (frame_doubt, *doubts) if doubt is not None)
+        for doubt in self.doubts:
+            if doubt.certain and checks == "stop":
+                fix = f"{doubt.fix} (--input_checks warn goes on all the same)"
+                raise InputError(doubt.what, where=str(self.annotation_file), fix=fix)
 
     def count(self) -> int:
         return len(self._index.images)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """Return annotations of unknown images, and broken categories."""
-        return self._index.problems
+        """Annotations of unknown images, broken categories, and doubts about the input as a whole."""
+        return (*self._index.problems, *(Skipped(doubt.reason, doubt.what) for doubt in self.doubts))
+
+    def _turned_pictures(self) -> Iterator[TurnedPicture]:
+        """Pictures with an EXIF orientation; only headers are read."""
+        for index in evenly(self.count(), _HEADERS):
+            entry = self._index.images[index]
+            if entry.refused is None:
+                with contextlib.suppress(InputError, MissingFileError, PictureRejected, OSError):
+                    with opened(read_start(self.file(entry.record["file_name"]))) as image:
+                        turned = _turned_picture(entry, *sizes_of(image)) if orientation(image) != 1 else None
+                    if turned is not None:
+                        yield turned
+
+    def _box_doubts(self) -> list[Doubt]:
+        entries = [self._index.images[index] for index in evenly(self.count(), _HEADERS)]
+        pictures = []
+        for entry in entries:
+            with contextlib.suppress(PictureRejected):
+                pictures.append((_expected_size(entry), entry.annotations()))
+        return check_boxes(pictures)
+
+    def _depth_doubts(self) -> Iterator[Doubt]:
+        """Doubts about depth and intrinsics, from a few pictures that are read as a whole."""
+        with_depth = [i for i, e in enumerate(self._index.images) if e.record.get("depth_file_name") and not e.refused]
+        maps: list[MapSigns] = []
+        refused: dict[str, list[str]] = {}
+        looked_at = 0
+        for index in evenly(len(with_depth), _DEPTH_MAPS):
+            try:
+                found = self.read(with_depth[index])
+            except PictureRejected:
+                continue
+            looked_at += 1
+            if found.depth is not None:
+                maps.append(signs_of(found.depth.z, found.detections, metres=found.depth.unit == "m"))
+            for skipped in found.skipped:
+                refused.setdefault(skipped.reason, []).append(f"{found.source_id}: {skipped.detail}")
+        for reason, fix in _DEPTH_FIXES.items():
+            details = refused.get(reason, [])
+            most = len(details) >= 0.5 * looked_at
+            if details and (most or reason in _NEVER_RIGHT):
+                what = f"{details[0]}, and {len(details)} of {looked_at} pictures looked at are like that"
+                yield Doubt(reason, what, fix, most and reason in _NEVER_RIGHT)
+        doubts, self._no_reading = check_depth(maps)
+        yield from doubts
 
     def fingerprint(self) -> str:
         """Return SHA-256 over the annotation file, and over name, size, start and end of each picture and depth map."""
@@ -136,7 +222,8 @@ class AnnotatedSource:
         except MissingFileError as error:
             what = f"{error}: give --image_root DIR"
             raise PictureRejected("missing_file", what, source_id=entry.source_id) from error
-        picture = read_picture_file(path, source_id=entry.source_id, annotated=True, expected=_expected_size(entry))
+        turn = partial(self._turn, entry)
+        picture = read_picture_file(path, source_id=entry.source_id, turn=turn, expected=_expected_size(entry))
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
         detections = _detections(entry.annotations(), coco.categories, picture, skipped)
@@ -146,6 +233,14 @@ class AnnotatedSource:
 
     def file(self, name: object) -> Path:
         return self._finder.find(name)
+
+    def _turn(self, entry: CocoImage, stored: Size, shown: Size) -> bool:
+        frame = self._frames.of(_turned_picture(entry, stored, shown))
+        if frame is None:
+            # Tools differ in whether they apply the tag, and a wrong guess would exchange left and right.
+            what = "boxes fit the stored and the turned picture: give --box_frame turned or stored"
+            raise PictureRejected("orientation_ambiguous", what, source_id=entry.source_id)
+        return frame == "turned"
 
     def _depth(
         self, record: Mapping[str, object], picture: PictureBytes, skipped: list[Skipped]
@@ -170,11 +265,17 @@ class AnnotatedSource:
         except DepthRefusedError as error:
             skipped.append(Skipped(error.reason, error.detail))
             return None, None
+        if self._no_reading:
+            depth.z[depth.z == self._no_reading] = 0
         try:
-            return depth, read_intrinsics(record.get("intrinsics"))
+            return depth, read_intrinsics(record.get("intrinsics"), picture.width, picture.height)
         except DepthRefusedError as error:
             skipped.append(Skipped(error.reason, error.detail))
             return depth, None
+
+
+def _turned_picture(entry: CocoImage, stored: Size, shown: Size) -> TurnedPicture:
+    return TurnedPicture(stored, shown, _expected_size(entry), entry.annotations())
 
 
 def _expected_size(entry: CocoImage) -> tuple[int, int] | None:

@@ -23,6 +23,7 @@ _ANNOTATION_KEYS = (
     "id",
     "category_id",
     "bbox",
+    "area",
     "segmentation",
     "iscrowd",
     "name",
@@ -113,6 +114,8 @@ def _read_json(path: Path) -> Any:
         return parse_json(data)
     except ValueError as error:
         what, fix = f"the annotations are not JSON in UTF-8: {error}", "correct the file, or export it again"
+        if data.startswith(b"PK\x03\x04"):
+            what, fix = "expected a COCO JSON, got a ZIP archive", "unpack it, and give its folder"
         with contextlib.suppress(PictureError), opened(data) as image:
             what = f"expected a COCO JSON, got a {image.format} picture"
             fix = "give the JSON or its folder as --input; for pictures without annotations --source image_folder"
@@ -124,13 +127,15 @@ def _categories(found: list[object], problems: list[Skipped]) -> dict[int | str,
     repeated: set[int | str] = set()
     for position, category in enumerate(found):
         category_id = as_id(category.get("id")) if isinstance(category, dict) else None
+        name = category.get("name") if isinstance(category, dict) else None
+        name = name if isinstance(name, str) else None
         if not isinstance(category, dict) or category_id is None:
             problems.append(Skipped("bad_category", f"categories[{position}] has no usable id"))
-        elif category_id in categories and categories[category_id] != category.get("name"):
+        elif category_id in categories and categories[category_id] != name:
             repeated.add(category_id)
             problems.append(Skipped("duplicate_category_id", f"category {short(category_id)} has two names"))
         else:
-            categories[category_id] = category.get("name")
+            categories[category_id] = name
     return {key: name for key, name in categories.items() if key not in repeated}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,11 +16,18 @@ from PIL import Image
 
 from reinforcesight.data_gen.sources.data_folder import is_file
 from reinforcesight.data_gen.sources.json_values import as_number, short
-from reinforcesight.pictures.decode import BROKEN_PICTURE, MAX_BYTES, MAX_PIXELS
+from reinforcesight.pictures.decode import MAX_BYTES, MAX_PIXELS
 from reinforcesight.scene import Camera
 
 # Default units per metre, without depth_scale: millimetres in PNG, as in most RGB-D data sets; metres in .npy.
 _PNG_SCALE, _NPY_SCALE = 1000.0, 1.0
+# A median outside these shows a wrong scale.
+_METRES = (0.001, 1000.0)
+_USUAL_METRES = 3.0
+# Renderers write 1e10 for the sky: more than so many medians is no reading.
+_ENDLESS = 1000.0
+# The principal point lies in the middle of the picture, unless it was cropped: its place over the middle.
+_MIDDLE = (0.6, 1.6)
 
 
 class DepthRefusedError(Exception):
@@ -48,8 +58,8 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         unit: "m", "scene" (known up to a factor), or ``None`` for "m".
 
     Raises:
-        DepthRefusedError: bad_depth_scale, bad_depth_unit, missing_depth_file, unreadable_depth, depth_shape_differs,
-            or empty_depth.
+        DepthRefusedError: bad_depth_scale, bad_depth_unit, missing_depth_file, unreadable_depth,
+            depth_shape_differs, empty_depth, or implausible_depth.
     """
     is_npy = path.suffix.lower() == ".npy"
     if scale is None:
@@ -61,23 +71,41 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         raise DepthRefusedError("bad_depth_unit", f'depth_unit: expected "m" or "scene", got {short(unit)}')
     if not is_file(path):
         raise DepthRefusedError("missing_depth_file", f"no such file: {path.name}")
-    stored = _read_npy(path) if is_npy else _read_png(path)
+    with _refusing_broken(path):
+        stored = _read_npy(path) if is_npy else _read_png(path)
     if stored.shape != (height, width):
         stored = _resized(stored, width, height, path.name)
     with np.errstate(invalid="ignore", over="ignore"):
         z = (stored.astype(np.float64) / units).astype(np.float32)
-        z = np.where(np.isfinite(z) & (z > 0), z, np.float32(0))
-    if not z.any():
+        valid = np.isfinite(z) & (z > 0)
+        if np.issubdtype(stored.dtype, np.integer):
+            valid &= stored != np.iinfo(np.uint16).max  # what 16 bits can't hold, or no reading
+    if not valid.any():
         raise DepthRefusedError("empty_depth", f"{path.name}: no valid reading")
-    return DepthMap(z, "scene" if unit == "scene" else "m")
+    median = float(np.median(z[valid]))
+    valid &= z <= _ENDLESS * median
+    if unit != "scene" and not _METRES[0] <= median <= _METRES[1]:
+        likely = units * 10.0 ** round(math.log10(median / _USUAL_METRES))
+        what = f"median depth {median:.3g} m with depth_scale {units:g} (units per metre): {likely:g} would fit"
+        raise DepthRefusedError("implausible_depth", f"{path.name}: {what}")
+    return DepthMap(np.where(valid, z, np.float32(0)), "scene" if unit == "scene" else "m")
+
+
+@contextlib.contextmanager
+def _refusing_broken(path: Path) -> Iterator[None]:
+    """Whatever numpy and Pillow raise on a broken file refuses it: there are dozens of kinds."""
+    try:
+        yield
+    except DepthRefusedError:
+        raise
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}") from error
 
 
 def _read_npy(path: Path) -> npt.NDArray[np.generic]:
-    try:
-        # Memory-mapped, so that the shape is checked before the data are read; pickled objects are refused.
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
-        raise DepthRefusedError("unreadable_depth", f"{path.name}: {error}") from error
+    # Memory-mapped, so that the shape is checked before the data are read; pickled objects are refused.
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(stored, np.ndarray):
         raise DepthRefusedError("unreadable_depth", f"{path.name}: expected one array")
     if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
@@ -90,16 +118,13 @@ def _read_npy(path: Path) -> npt.NDArray[np.generic]:
 
 
 def _read_png(path: Path) -> npt.NDArray[np.generic]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DepthRefusedError("unreadable_depth", f"{path.name}: larger than {MAX_BYTES} bytes")
-        with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as image:
-            if not image.mode.startswith("I") or image.width * image.height > MAX_PIXELS:
-                what = f"expected a 16-bit greyscale PNG, got mode {image.mode}, {image.width}x{image.height}"
-                raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}")
-            return np.array(image)
-    except (Image.DecompressionBombError, *BROKEN_PICTURE) as error:
-        raise DepthRefusedError("unreadable_depth", f"{path.name}: {type(error).__name__}: {error}") from error
+    if path.stat().st_size > MAX_BYTES:
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: larger than {MAX_BYTES} bytes")
+    with Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",)) as image:
+        if not image.mode.startswith("I") or image.width * image.height > MAX_PIXELS:
+            what = f"expected a 16-bit greyscale PNG, got mode {image.mode}, {image.width}x{image.height}"
+            raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}")
+        return np.array(image)
 
 
 def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str) -> npt.NDArray[np.generic]:
@@ -114,11 +139,11 @@ def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str
     return resized
 
 
-def read_intrinsics(values: object) -> Camera | None:
-    """Read a camera from ``{"fx", "fy", "cx", "cy"}``, in pixels of the picture; return ``None`` for ``None``.
+def read_intrinsics(values: object, width: int, height: int) -> Camera | None:
+    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of a picture of this size; ``None`` without values.
 
     Raises:
-        DepthRefusedError: bad_intrinsics.
+        DepthRefusedError: bad_intrinsics, or implausible_intrinsics (of another picture size).
     """
     if values is None:
         return None
@@ -134,4 +159,13 @@ def read_intrinsics(values: object) -> Camera | None:
         numbers[name] = value
     if numbers["fx"] <= 0 or numbers["fy"] <= 0:
         raise DepthRefusedError("bad_intrinsics", "intrinsics: fx and fy should be positive")
+    across, down = 2 * numbers["cx"] / width, 2 * numbers["cy"] / height
+    low, high = _MIDDLE
+    if not (low <= across <= high and low <= down <= high):
+        what = (
+            f"cx, cy = {numbers['cx']:g}, {numbers['cy']:g} are not near the middle of a picture of {width}x{height}"
+        )
+        of = f"{2 * numbers['cx']:.4g}x{2 * numbers['cy']:.4g}"
+        fix = f"they fit one of {of}: scale all four" if max(across, down) > 0.1 else "shares must become pixels"
+        raise DepthRefusedError("implausible_intrinsics", f"intrinsics: {what}; {fix}")
     return Camera(**numbers, source="given")

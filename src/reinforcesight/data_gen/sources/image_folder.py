@@ -18,7 +18,7 @@ from reinforcesight.data_gen.sources.photographs import list_photographs, read_p
 
 
 class ImageFolderSource(PerceivedSource):
-    """JPEG, PNG and WebP files below a folder, sorted by name.
+    """Picture files below a folder, sorted by name.
 
     Args:
         folder: Folder of the pictures.

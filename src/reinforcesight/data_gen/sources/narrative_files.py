@@ -5,8 +5,8 @@ Parquet may be local or on the Hugging Face hub; from the hub, only the row grou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from typing import Any
 
 from reinforcesight.data_gen.source import PictureRejected, Skipped
 from reinforcesight.data_gen.sources.data_folder import digest_files
+from reinforcesight.data_gen.sources.json_values import parse_json, printable
 from reinforcesight.data_gen.sources.photographs import (
     Photograph,
     list_photographs,
@@ -108,11 +109,11 @@ class JsonLineNarratives:
                 offset = 0
                 for row, line in enumerate(stream, start=1):
                     if line.strip():
-                        found = _ID.search(line)
-                        if found is None:
-                            self._problems.append(Skipped("line_without_image_id", f"{path.name} line {row}"))
+                        image_id = _image_id(line)
+                        if image_id is None:
+                            what = printable(f"{path.name} line {row}")
+                            self._problems.append(Skipped("line_without_image_id", what))
                         else:
-                            image_id = str(json.loads(found[1]))
                             by_id.setdefault(image_id, []).append(_Line(number, offset, len(line)))
                     offset += len(line)
         if not by_id:
@@ -151,7 +152,7 @@ class JsonLineNarratives:
                 raw = stream.read(line.length)
             where = f"{self.files[line.file].name}, byte {line.offset}"
             try:
-                record = json.loads(raw)
+                record = parse_json(raw)
             except ValueError as error:
                 skipped.append(Skipped("bad_narrative", f"{where}: {error}"))
                 continue
@@ -161,6 +162,16 @@ class JsonLineNarratives:
                 skipped.append(Skipped("bad_narrative", f"{where}: expected a JSON object"))
         photograph = read_photograph(self.folder, name, image_id)
         return NarratedPicture(image_id, photograph, tuple(records), tuple(skipped))
+
+
+def _image_id(line: bytes) -> str | None:
+    """The id in a JSON line, without decoding its long lists of points."""
+    found = _ID.search(line)
+    with contextlib.suppress(ValueError):
+        value = parse_json(found[1]) if found is not None else None
+        if isinstance(value, int | str) and value != "":
+            return printable(str(value))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +198,13 @@ class ParquetNarratives:
     digest: str
     folder: Path | None = None
     _entries: list[_Rows] = field(default_factory=list)
+    _problems: list[Skipped] = field(default_factory=list)
     _open: dict[int, Any] = field(default_factory=dict)
     _group: tuple[int, int, Any] | None = None
 
     def __post_init__(self) -> None:
+        import pyarrow as pa
+
         seen: dict[str, int] = {}
         for number, name in enumerate(self.files):
             table = self._file(number)
@@ -202,7 +216,11 @@ class ParquetNarratives:
                     fix="give localized narratives",
                 )
             for group in range(table.num_row_groups):
-                ids = table.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
+                try:
+                    ids = table.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
+                except (OSError, pa.ArrowException, ValueError) as error:
+                    self._problems.append(Skipped("unreadable_row_group", f"{name}, row group {group}: {error}"))
+                    continue
                 by_id: dict[str, list[int]] = {}
                 for row, image_id in enumerate(ids):
                     by_id.setdefault(str(image_id), []).append(row)
@@ -211,6 +229,8 @@ class ParquetNarratives:
                     again = f"#{seen[image_id]}" if seen[image_id] > 1 else ""
                     self._entries.append(_Rows(number, group, tuple(rows), image_id + again))
         self._open = {}
+        if self._problems and not self._entries:
+            raise InputError("no row can be read", where=self._problems[0].detail, fix="fetch the files again")
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_group": None}
@@ -231,7 +251,7 @@ class ParquetNarratives:
         return len(self._entries)
 
     def problems(self) -> tuple[Skipped, ...]:
-        return ()
+        return tuple(self._problems)
 
     def fingerprint(self) -> str:
         return self.digest

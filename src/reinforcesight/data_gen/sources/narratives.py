@@ -8,6 +8,7 @@ records may be a list of dicts or a dict of lists.
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ from reinforcesight.language.vocabulary import canonical_words
 # Pointer and voice are only loosely aligned, so the time window is widened.
 _WINDOW_PADDING = 0.4  # seconds on both sides
 _MIN_POINTS = 4
-_MAX_POINTS = 64  # per mention, evenly spaced
+_MAX_POINTS = 64  # per mention, evenly spread
+_WINDOW_WORDS = 256  # more than almost all narratives have
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def read_narrative(record: Mapping[str, object]) -> Narrative:
         x, y, t = (as_number(entry.get(key)) for key in ("x", "y", "t"))
         if x is not None and y is not None and t is not None:
             points.append(TracePoint(x, y, t))
-    return Narrative(caption, tuple(utterances), tuple(points))
+    return Narrative(caption, tuple(utterances), tuple(sorted(points, key=lambda point: point.t)))
 
 
 def _records(value: object, field: str) -> Sequence[Mapping[str, object]]:
@@ -119,11 +121,8 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
                 spoken.append(word)
                 times.append((utterance.start, utterance.end))
     written = [(place, word) for place, word in enumerate(tokens(narrative.caption.lower())) if word[0].isalnum()]
-    matcher = difflib.SequenceMatcher(None, [word for _, word in written], spoken, autojunk=False)
-    time_of: dict[int, tuple[float, float]] = {}
-    for block in matcher.get_matching_blocks():
-        for offset in range(block.size):
-            time_of[written[block.a + offset][0]] = times[block.b + offset]
+    matches = _aligned([word for _, word in written], spoken)
+    time_of = {written[first][0]: times[second] for first, second in matches}
     found: list[tuple[float, float] | None] = []
     for phrase in phrases:
         # The head noun must be among the aligned words: an adjective alone may belong to another phrase.
@@ -135,16 +134,38 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
     return found
 
 
+def _aligned(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Positions of equal words of two texts that agree but for corrections.
+
+    A window of words at a time, since the time that difflib takes grows with the square of the length.
+    """
+    i = j = 0
+    while i < len(first) and j < len(second):
+        window = (first[i : i + _WINDOW_WORDS], second[j : j + _WINDOW_WORDS])
+        last = i + _WINDOW_WORDS >= len(first) and j + _WINDOW_WORDS >= len(second)
+        blocks = difflib.SequenceMatcher(None, *window, autojunk=False).get_matching_blocks()
+        # What matches at the end of a window may have a better partner beyond it.
+        pairs = [(block.a + k, block.b + k) for block in blocks for k in range(block.size)]
+        kept = pairs if last else [pair for pair in pairs if max(pair) < _WINDOW_WORDS // 2]
+        yield from ((i + a, j + b) for a, b in kept)
+        if last:
+            return
+        a, b = kept[-1] if kept else (_WINDOW_WORDS // 2, _WINDOW_WORDS // 2)
+        i, j = i + a + 1, j + b + 1
+
+
 def trace_evidence(points: Sequence[TracePoint], start: float, end: float) -> Trace | None:
     """Return the pointer's positions between two times (seconds); ``None`` if there are too few points.
 
-    Points outside the picture are moved to its border.
+    Points are in the order of time, as :func:`read_narrative` gives them. Those outside the picture are moved to its
+    border.
     """
-    chosen = [p for p in points if start - _WINDOW_PADDING <= p.t <= end + _WINDOW_PADDING]
-    if len(chosen) < _MIN_POINTS:
+    low_t, high_t = start - _WINDOW_PADDING, end + _WINDOW_PADDING
+    first = bisect_left(points, low_t, key=lambda p: p.t)
+    stop = bisect_right(points, high_t, lo=first, key=lambda p: p.t)
+    if stop - first < _MIN_POINTS:
         return None
-    if len(chosen) > _MAX_POINTS:
-        chosen = [chosen[int(i)] for i in np.linspace(0, len(chosen) - 1, _MAX_POINTS)]
+    chosen = [points[int(i)] for i in np.linspace(first, stop - 1, min(_MAX_POINTS, stop - first))]
     places = np.clip(np.array([(p.x, p.y) for p in chosen], dtype=np.float64), 0.0, 1.0)  # (N, 2)
     return tuple((float(x), float(y)) for x, y in places)
 
@@ -164,7 +185,7 @@ def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
     A repeated phrase counts as another mention of the same object (the detector decides whether there are two).
     "another cup" and "cups" show that there are several.
     """
-    queries: dict[tuple[str, ...], Query] = {}
+    queries: dict[tuple[str, ...], tuple[NounPhrase, list[Trace]]] = {}
     unseen: dict[tuple[str, ...], str] = {}
     skipped: list[Skipped] = []
     for narrative in narratives:
@@ -186,7 +207,8 @@ def narrated_queries(narratives: Sequence[Narrative]) -> NarratedQueries:
                 skipped.append(
                     Skipped("phrase_without_trace", f"{phrase.text!r}: {what}; it is searched for all the same")
                 )
-            before = queries.get(words, Query(phrase.text, phrase.head))
-            traces = before.traces if evidence is None else (*before.traces, evidence)
-            queries[words] = Query(before.phrase, before.category, traces)
-    return NarratedQueries(tuple(queries.values()), tuple(unseen.values()), tuple(skipped))
+            _, traces = queries.setdefault(words, (phrase, []))
+            if evidence is not None:
+                traces.append(evidence)
+    found = tuple(Query(phrase.text, phrase.head, tuple(traces)) for phrase, traces in queries.values())
+    return NarratedQueries(found, tuple(unseen.values()), tuple(skipped))

@@ -20,7 +20,7 @@ from reinforcesight.data_gen.perception.perceive import (
     run_model,
 )
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
-from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
+from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture, rejection_of
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk
 from reinforcesight.devices import pick_device
 from reinforcesight.errors import InputError
@@ -151,15 +151,14 @@ class PerceivedSource(ABC):
         for index in range(start, min(start + self.config.chunk_size, self.count())):
             try:
                 picture = self.picture(index)
-            except PictureRejected as error:
-                outcomes[index] = error
-                continue
-            if picture.queries:
+                if not picture.queries:
+                    detail = "no phrase names an object to search for"
+                    raise PictureRejected("nothing_named", detail, picture.source_id)
                 small = shrunk(picture.photograph, self.config.max_side)
-                pictures[index] = replace(picture, photograph=small)
+            except Exception as error:  # noqa: BLE001 - one picture must not stop the others of its chunk
+                outcomes[index] = rejection_of(error, index)
             else:
-                detail = "no phrase names an object to search for"
-                outcomes[index] = PictureRejected("nothing_named", detail, source_id=picture.source_id)
+                pictures[index] = replace(picture, photograph=small)
         return outcomes, pictures
 
     def _perceive(self, chunk: int) -> dict[int, SourcePicture | PictureRejected]:

@@ -15,10 +15,8 @@ from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 from reinforcesight.data_gen.sources.picture_file import PictureBytes, prepare_picture, rejecting
 from reinforcesight.errors import InputError
-from reinforcesight.pictures.decode import decode_rgb, read_bytes
+from reinforcesight.pictures.decode import SUFFIXES, decode_rgb, read_bytes
 from reinforcesight.scene import Camera
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Photograph:
 
 
 def list_photographs(folder: Path) -> tuple[str, ...]:
-    """Return the relative paths of all JPEG, PNG and WebP files below a folder, sorted, without hidden files.
+    """Paths of all pictures below a folder by their suffix, relative to it, sorted; hidden ones are left out.
 
     Raises:
         InputError: There is no such folder, or no picture in it.

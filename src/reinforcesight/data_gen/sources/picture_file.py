@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from PIL import Image
 
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.pictures.decode import PictureError, opened, orientation, read_bytes, to_rgb, upright
@@ -24,8 +26,12 @@ class PictureBytes:
     turned: bool = False  # whether the file's EXIF orientation was applied
 
 
+# From stored and shown (turned) size: whether to turn a picture that has an EXIF orientation.
+TurnChoice = Callable[[tuple[int, int], tuple[int, int]], bool]
+
+
 def read_picture_file(
-    path: Path, *, source_id: str, annotated: bool = False, expected: tuple[int, int] | None = None
+    path: Path, *, source_id: str, turn: TurnChoice | None = None, expected: tuple[int, int] | None = None
 ) -> PictureBytes:
     """Read a picture file; see :func:`prepare_picture`.
 
@@ -34,7 +40,7 @@ def read_picture_file(
     """
     with rejecting(path.name, source_id):
         data = read_bytes(path)
-    return prepare_picture(data, name=path.name, source_id=source_id, annotated=annotated, expected=expected)
+    return prepare_picture(data, name=path.name, source_id=source_id, turn=turn, expected=expected)
 
 
 @contextlib.contextmanager
@@ -51,7 +57,7 @@ def prepare_picture(
     *,
     name: str,
     source_id: str,
-    annotated: bool = False,
+    turn: TurnChoice | None = None,
     expected: tuple[int, int] | None = None,
 ) -> PictureBytes:
     """Return an upright 8-bit RGB JPEG or PNG unchanged, and convert any other picture to PNG.
@@ -60,41 +66,37 @@ def prepare_picture(
         data: Encoded picture.
         name: File name, for messages.
         source_id: Name of the picture in the source.
-        annotated: Whether boxes refer to the picture. If so, the EXIF orientation is applied only if ``expected``
-            shows that the boxes refer to the rotated picture; otherwise it is always applied.
-        expected: Width and height that the annotations refer to.
+        turn: For pictures that boxes refer to: whether to apply the EXIF orientation. Others are always turned.
+        expected: Width and height that the annotations were drawn for.
 
     Raises:
-        PictureRejected: For the reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or
-            orientation_ambiguous (``expected`` does not decide).
+        PictureRejected: The reasons of :mod:`reinforcesight.pictures.decode`, size_mismatch, or what ``turn`` raises.
     """
     with rejecting(name, source_id), opened(data, where=name) as image:
         image.load()
-        turn = orientation(image)
-        stored = image.size
-        shown = stored[::-1] if turn in _SWAPS_SIDES else stored
-        if annotated and turn != 1 and (expected is None or expected == stored == shown):
-            # Tools differ in whether they apply the orientation, and a wrong guess would swap left and right.
-            what = f"EXIF orientation {turn} and equal sizes: save it upright"
-            raise _rejected("orientation_ambiguous", what, name, source_id)
+        stored, shown = sizes_of(image)
+        tagged = orientation(image) != 1
         if expected is not None and expected not in (stored, shown):
             what = f"the picture is {_size(stored)}, the annotations say {_size(expected)}"
+            if expected == stored[::-1]:
+                what += ": it was turned, or its sides were exchanged"
             raise _rejected("size_mismatch", what, name, source_id)
-        if image.mode.startswith("I;16"):
-            # Usually a depth map or raw sensor values, which use a small part of the range.
-            what = f"mode {image.mode}: expected 8 bits a channel"
-            raise _rejected("unsupported_mode", what, name, source_id)
+        turned = tagged and (turn is None or turn(stored, shown))
         one_rgb = image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
         # Pillow reports 16-bit RGB as 8-bit; in a PNG, the byte after width and height is the bit depth.
         eight_bit = image.format == "JPEG" or (image.format == "PNG" and data[24] == 8)
-        if one_rgb and eight_bit and turn == 1:
+        if one_rgb and eight_bit and not tagged:
             return PictureBytes(data, *stored)
-        turned = turn != 1 and (not annotated or expected == shown)
         clean = to_rgb(upright(image) if turned else image)
     clean.info.clear()  # write neither colour profile nor comment
     buffer = io.BytesIO()
     clean.save(buffer, "PNG")
     return PictureBytes(buffer.getvalue(), *clean.size, turned=turned)
+
+
+def sizes_of(image: Image.Image) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Width and height as stored, and as the EXIF orientation shows the picture."""
+    return image.size, image.size[::-1] if orientation(image) in _SWAPS_SIDES else image.size
 
 
 def _rejected(reason: str, what: str, name: str, source_id: str) -> PictureRejected:

@@ -1,0 +1,108 @@
+"""Do boxes refer to the stored pixels of a photograph, or to the picture as its EXIF orientation turns it?
+
+Annotation tools differ, and a wrong guess exchanges left and right. Width and height in the JSON may be those of either
+frame, also if the boxes refer to the other one. So boxes that fit into one frame only decide, for all pictures whose
+sizes are related alike; if both fit, the user is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reinforcesight.data_gen.sources.checks.boxes import boxes_of, fits
+from reinforcesight.data_gen.sources.checks.doubts import Doubt
+
+BoxFrame = Literal["turned", "stored"]
+Size = tuple[int, int]
+# How the annotated size is related to the file: as stored, as turned, or no help (absent, or both the same).
+SizeOf = Literal["stored", "turned", "neither"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedPicture:
+    """A picture with an EXIF orientation: its sizes, the annotated one, and its annotations."""
+
+    stored: Size
+    shown: Size
+    annotated: Size | None
+    annotations: Sequence[Mapping[str, object]]
+
+    @property
+    def size_of(self) -> SizeOf:
+        if self.stored == self.shown or self.annotated not in (self.stored, self.shown):
+            return "neither"
+        return "stored" if self.annotated == self.stored else "turned"
+
+    def by_boxes(self) -> BoxFrame | None:
+        """The frame that the boxes need; ``None`` if they fit both, or some need one and some the other."""
+        needed = {
+            "turned" if turned else "stored"
+            for box, _ in boxes_of(self.annotations)
+            for stored, turned in [(fits(box, self.stored), fits(box, self.shown))]
+            if stored != turned
+        }
+        if len(needed) != 1:
+            return None
+        return "turned" if "turned" in needed else "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What all pictures with an EXIF orientation say together.
+
+    ``asked``: the user's choice; ``decided``: by the relation of the sizes, where boxes decide unanimously.
+    """
+
+    asked: BoxFrame | None = None
+    decided: Mapping[SizeOf, BoxFrame] | None = None
+
+    def of(self, picture: TurnedPicture) -> BoxFrame | None:
+        """The frame of a picture's boxes; ``None``: both fit."""
+        if self.asked is not None:
+            return self.asked
+        own = picture.by_boxes()
+        decided = self.decided or {}
+        if own is not None or picture.size_of in decided:
+            return own or decided[picture.size_of]
+        if picture.size_of == "turned":
+            return "turned"  # a tool that writes the turned size shows the turned picture
+        if picture.size_of == "stored" and not any(boxes_of(picture.annotations)):
+            return "stored"
+        return None
+
+
+def decide_frames(pictures: Iterable[TurnedPicture], asked: BoxFrame | None) -> tuple[Frames, Doubt | None]:
+    """The frame of each kind of picture, and what the user should know of it."""
+    pictures = list(pictures)
+    votes: Counter[tuple[SizeOf, BoxFrame]] = Counter()
+    for picture in pictures:
+        if (own := picture.by_boxes()) is not None:
+            votes[picture.size_of, own] += 1
+    decided: dict[SizeOf, BoxFrame] = {}
+    for size_of in ("stored", "turned", "neither"):
+        # Boxes of any picture decide for those whose sizes are no help; the tool is the same.
+        turned, stored = (
+            sum(n for (of, frame), n in votes.items() if frame == name and size_of in (of, "neither"))
+            for name in ("turned", "stored")
+        )
+        if max(turned, stored) >= 9 * min(turned, stored) and turned != stored:
+            decided[size_of] = "turned" if turned > stored else "stored"
+    frames = Frames(asked, decided)
+    if not pictures:
+        return frames, None
+    found = Counter(frames.of(picture) for picture in pictures)
+    parts = [
+        f"{number} {text}"
+        for frame, text in (
+            ("turned", "are turned upright, as their boxes need"),
+            ("stored", "keep their stored pixels and lose the tag, as their boxes need"),
+            (None, "are left out: their boxes fit both the stored and the turned picture"),
+        )
+        if (number := found[frame])  # type: ignore[index]
+    ]
+    what = f"{len(pictures)} pictures have an EXIF orientation: {', '.join(parts)}"
+    fix = "give --box_frame turned if the tool showed them upright, or --box_frame stored"
+    return frames, Doubt("exif_orientation", what, fix if found[None] else "check a few in gallery.html", False)
