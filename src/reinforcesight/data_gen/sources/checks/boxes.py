@@ -17,7 +17,7 @@ _TOLERANCE_SHARE = 0.01
 _FEW_BOXES = 4
 
 
-def boxes_of(annotations: Iterable[Mapping[str, object]]) -> Iterator[tuple[XYWH, Mapping[str, object]]]:
+def numbered_boxes(annotations: Iterable[Mapping[str, object]]) -> Iterator[tuple[XYWH, Mapping[str, object]]]:
     """The boxes of four finite numbers with their annotations; groups of objects are left out."""
     for annotation in annotations:
         numbers = as_numbers(annotation.get("bbox"), 4)
@@ -56,7 +56,7 @@ def check_boxes(pictures: Sequence[tuple[tuple[float, float] | None, Sequence[Ma
     """
     counts = _Counts()
     for number, (size, entries) in enumerate(pictures):
-        found = list(boxes_of(entries))
+        found = list(numbered_boxes(entries))
         if found and size is not None:
             counts.pictures += 1
             counts.shares += all(min(box) >= -0.01 and max(box) <= 1.01 for box, _ in found)

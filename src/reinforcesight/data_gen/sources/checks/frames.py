@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reinforcesight.data_gen.sources.checks.boxes import boxes_of, fits
+from reinforcesight.data_gen.sources.checks.boxes import fits, numbered_boxes
 from reinforcesight.data_gen.sources.checks.doubts import Doubt
 
 BoxFrame = Literal["turned", "stored"]
@@ -40,7 +40,7 @@ class TurnedPicture:
         """The frame that the boxes need; ``None`` if they fit both, or some need one and some the other."""
         needed = {
             "turned" if turned else "stored"
-            for box, _ in boxes_of(self.annotations)
+            for box, _ in numbered_boxes(self.annotations)
             for stored, turned in [(fits(box, self.stored), fits(box, self.shown))]
             if stored != turned
         }
@@ -69,7 +69,7 @@ class Frames:
             return own or decided[picture.size_of]
         if picture.size_of == "turned":
             return "turned"  # a tool that writes the turned size shows the turned picture
-        if picture.size_of == "stored" and not any(boxes_of(picture.annotations)):
+        if picture.size_of == "stored" and not any(numbered_boxes(picture.annotations)):
             return "stored"
         return None
 
