@@ -55,6 +55,27 @@ def test_flags_with_either_sign(flag: str, capsys: pytest.CaptureFixture[str]) -
     assert "num_samples" in capsys.readouterr().err.replace("-", "_")
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--json_output"], True),
+        (["--no_json_output"], False),
+        (["--json_output", "true"], True),
+        (["--json_output", "False"], False),
+        (["--json-output=no"], False),
+        (["--json-output=1"], True),
+    ],
+)
+def test_booleans_take_a_value(flags: list[str], expected: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", *flags]) == 0
+    assert capsys.readouterr().out.startswith("{") == expected
+
+
+def test_a_boolean_with_another_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json_output=maybe"]) == 2
+    assert "true or false, not 'maybe'" in capsys.readouterr().err
+
+
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generat"]) == 2
     assert "generat" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import enum
 import sys
 import types
 import typing
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,6 +157,30 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, spec.help) for name, spec in COMMANDS.items()])
 
 
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+class _Command(click.Command):
+    """Takes ``--flag false`` and ``--flag=false`` besides ``--no_flag``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        pairs = {p.opts[0]: p.secondary_opts[0] for p in self.params if p.secondary_opts}
+        rest, plain = deque(args), []
+        while rest:
+            given = rest.popleft()
+            flag, sign, text = given.partition("=")
+            flag = flag.replace("-", "_").replace("__", "--", 1)
+            if flag not in pairs:
+                plain.append(given)
+                continue
+            if not sign and rest and rest[0].lower() in _TRUE | _FALSE:
+                sign, text = "=", rest.popleft()
+            if sign and text.lower() not in _TRUE | _FALSE:
+                raise click.BadOptionUsage(flag, f"{flag} is true or false, not {text!r}", ctx)
+            plain.append(pairs[flag] if sign and text.lower() in _FALSE else flag)
+        return super().parse_args(ctx, plain)
+
+
 def build_command(name: str, spec: CommandSpec) -> click.Command:
     """A command whose flags are the top-level fields of its configuration class."""
     config_class: type[BaseModel] = resolve_name(spec.config)
@@ -227,7 +252,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         return int(getattr(function(config), "exit_code", 0) or 0)
 
     more = spec.trl_class is not None
-    return click.Command(
+    return _Command(
         name,
         params=params,
         callback=callback,

@@ -167,6 +167,7 @@ def run_pages(folder: Path, evaluation: Path) -> tuple[str, str]:
         dict.fromkeys(results, "x"),
         EVIL,
         [EVIL],
+        EVIL,
     )
     card = QuestionCard(
         EVIL,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from grpo_support import BY_LENGTH, smallest_model
 from training_support import quiet_environment
 
+from reinforcesight.cli import run as command
 from reinforcesight.config import load_config
 from reinforcesight.eval.results import read_results
 from reinforcesight.grpo.config import GrpoConfig
@@ -20,6 +23,8 @@ from reinforcesight.pages.question_cards import CardAnswer
 from reinforcesight.pages.render import percent, whole_percent
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import pattern_in_words, read_story
+from reinforcesight.story.layout import MODELS
+from reinforcesight.story.outcome import next_lines, outcome_lines
 from reinforcesight.story.report import render
 from reinforcesight.story.run import run_story
 
@@ -148,10 +153,29 @@ def test_who_was_right_in_words(right, words):
     assert pattern_in_words(right) == words
 
 
+def test_the_terminal_shows_the_result_and_commands_that_work(config, done, monkeypatch, capsys):
+    lines = outcome_lines(config)
+    results = {model: read_results(config.folder.results("held_out", model)) for model in MODELS}
+    assert lines[0].split() == ["right", "answers", "Base", "SFT", "GRPO", "guessing"]
+    for result in results.values():
+        assert percent(result.micro.accuracy) in lines[2]
+    assert any("No significant difference" in line or "From " in line or "Worse" in line for line in lines)
+    monkeypatch.chdir(config.folder.root.parent)
+    shown = [line.partition("  ")[2].strip() for line in next_lines(config)[1:]]
+    assert len(shown) == 2
+    for line in shown:
+        _, *words = shlex.split(line)
+        if words[0] == "ask":
+            assert command([*words, "--max_new_tokens", "4"]) == 0
+            assert "Answer:" in capsys.readouterr().out
+        else:
+            assert Path(words[-1]).is_dir()
+
+
 def test_rating_is_a_step_of_its_own_whose_file_grpo_reads(tmp_path, monkeypatch):
     from grpo_support import settings, write_scenes
 
-    from reinforcesight.grpo import rating
+    from reinforcesight.grpo import preparation
     from reinforcesight.grpo.difficulty import PassRate, read_rates
     from reinforcesight.grpo.trainer import train_grpo
 
@@ -162,14 +186,14 @@ def test_rating_is_a_step_of_its_own_whose_file_grpo_reads(tmp_path, monkeypatch
     )
     seen: list[str] = []
 
-    def half_right(*arguments: object) -> list[PassRate]:
+    def half_right(*arguments: object, **_: object) -> list[PassRate]:
         rows = arguments[2]
         seen.extend(row["id"] for row in rows)
         return [PassRate(row["id"], 1, 2, 2) for row in rows]
 
     # What a model of random weights never is.
     monkeypatch.setattr("reinforcesight.grpo.difficulty._rate_block", half_right)
-    result = rating.rate_difficulty(config)
+    result = preparation.rate_difficulty(config)
     assert result.counts["kept"] == 8
     assert len(read_rates(file)) == len(seen) == 8
     trained = train_grpo(config)

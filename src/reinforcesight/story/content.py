@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.eval.summary import paired
-from reinforcesight.eval.verdicts import cautions, headline, paired_in_words
-from reinforcesight.jobs.files import json_hash
+from reinforcesight.eval.verdicts import cautions, headline, overlap_in_words, paired_in_words
+from reinforcesight.jobs.files import atomic_file, json_hash, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
+from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
@@ -49,6 +51,7 @@ class BenchmarkView:
     files: dict[str, str]  # each model's own report, relative to the run folder
     headline: str  # GRPO against base
     cautions: list[str]  # about GRPO's figures
+    overlap: str  # whether its pictures are in the training set
 
     @property
     def chance(self) -> float:
@@ -111,7 +114,7 @@ def read_story(config: RunConfig) -> Story:
         audit=_read_json(folder.audit.with_suffix(".json")),
         sft=_read_record(folder.sft),
         grpo=_read_record(folder.grpo),
-        benchmarks=[_benchmark(config, name) for name in config.benchmarks] if evaluated else [],
+        benchmarks=[read_benchmark(config, name) for name in config.benchmarks] if evaluated else [],
         scenes=[
             make_card(stored.row, stored.split)
             for stored in (sample_rows(folder.dataset, config.report.scenes) if manifest else ())
@@ -139,7 +142,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     return record if "results" in record else {}
 
 
-def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
+def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
     folder = config.folder
     results = {model: read_results(folder.results(name, model)) for model in MODELS}
     entry = config.benchmarks[name]
@@ -173,6 +176,7 @@ def _benchmark(config: RunConfig, name: str) -> BenchmarkView:
         ],
         headline=headline(_gain(folder, name, results, config.evaluate.seed), base, results["grpo"]),
         cautions=cautions(results["grpo"]),
+        overlap=overlap_in_words(results["grpo"]),
         files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
 
@@ -211,15 +215,7 @@ def pattern_in_words(right: Sequence[bool]) -> str:
 def _before_and_after(config: RunConfig) -> BeforeAndAfter:
     """Questions of the first benchmark with all answers, in turn from each pattern of right and wrong."""
     name = next(iter(config.benchmarks))
-    entry, options = config.benchmarks[name], config.evaluate
-    items = load_benchmark(
-        entry if isinstance(entry, str) else str(config.folder.benchmark(name)),
-        tasks=parse_tasks(options.tasks),
-        limit=options.limit,
-        split=options.split,
-        revision=options.benchmark_revision,
-        seed=options.seed,
-    ).items
+    items = _items(config, name)
     answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODELS}
     by_pattern: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda i: json_hash(i.item_key)):
@@ -234,6 +230,32 @@ def _before_and_after(config: RunConfig) -> BeforeAndAfter:
         cards=[_card(item, pattern, {m: answers[m][item.item_key] for m in MODELS}) for pattern, item in shown],
         counts=[(pattern, len(by_pattern[pattern])) for pattern in order],
     )
+
+
+def write_example(config: RunConfig) -> None:
+    """Write a picture of the first benchmark and its question, such that ``ask`` takes them as they are."""
+    items = _items(config, next(iter(config.benchmarks)))
+    asked = min(
+        items, key=lambda i: ("annotated" in i.prompt or "highlighted" in i.prompt, len(i.prompt)), default=None
+    )
+    if asked is not None:
+        buffer = io.BytesIO()
+        decode_rgb(asked.picture).save(buffer, "PNG")
+        with atomic_file(config.folder.example) as stream:
+            stream.write(buffer.getvalue())
+        write_text(config.folder.example.with_suffix(".txt"), asked.prompt)
+
+
+def _items(config: RunConfig, name: str) -> tuple[Item, ...]:
+    entry, options = config.benchmarks[name], config.evaluate
+    return load_benchmark(
+        entry if isinstance(entry, str) else str(config.folder.benchmark(name)),
+        tasks=parse_tasks(options.tasks),
+        limit=options.limit,
+        split=options.split,
+        revision=options.benchmark_revision,
+        seed=options.seed,
+    ).items
 
 
 def _plain(path: Path) -> dict[str, ScoredAnswer]:

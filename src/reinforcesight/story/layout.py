@@ -23,6 +23,7 @@ class RunFolder:
         self.sft = root / "sft"
         self.difficulty = root / "difficulty" / "difficulty.jsonl"
         self.grpo = root / "grpo"
+        self.example = root / "example.png"  # a test picture; its question is next to it, in example.txt
 
     def benchmark_dataset(self, name: str) -> Path:
         """A benchmark as a data set, with gallery and manifest."""

@@ -16,6 +16,7 @@ from reinforcesight.pages.render import render_page
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
+from reinforcesight.story.outcome import ask_line, own_command
 from reinforcesight.story.stages import STAGES
 from reinforcesight.tuning.report import SFT_CHARTS, draw_charts
 
@@ -64,6 +65,8 @@ def render(story: Story) -> str:
             level=main.chance,
         ),
         models=MODELS,
+        command=own_command(),
+        ask=ask_line(config),
         steps=_steps(story),
         example=_example(story),
         sft_charts=draw_charts([c for c in SFT_CHARTS if c.title in _SHOWN_CHARTS], read_metrics(config.folder.sft)),

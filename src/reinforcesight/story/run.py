@@ -98,9 +98,20 @@ def run_story(config: RunConfig) -> RunResult:
                 break
     took = f"{len(done)} stages done in {duration(time.monotonic() - started)}"
     click.echo(took if done else "nothing to do: every stage is up to date")
-    if "report" in (*done, *kept):
-        click.echo(f"Open this page in a browser: {config.folder.page}")
+    _show_outcome(config, {*done, *kept})
     return RunResult(config.output, tuple(done), tuple(kept))
+
+
+def _show_outcome(config: RunConfig, finished: set[str]) -> None:
+    from reinforcesight.story.outcome import next_lines, outcome_lines
+
+    try:
+        if "evaluate" in finished:
+            click.echo("\n".join(["", *outcome_lines(config), ""]))
+        if "report" in finished:
+            click.echo("\n".join(next_lines(config)))
+    except ReinforceSightError as error:  # the results are there; only this summary is not
+        click.echo(f"the results can't be shown here: {error}", err=True)
 
 
 def _training_is_new(config: RunConfig, state: RunState) -> bool:

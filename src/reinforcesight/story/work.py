@@ -119,7 +119,9 @@ def evaluate_models(config: RunConfig) -> int:
 
 
 def write_report_page(config: RunConfig) -> int:
+    from reinforcesight.story.content import write_example
     from reinforcesight.story.report import write_page
 
+    write_example(config)
     click.echo(f"wrote {write_page(config)}")
     return 0
