@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from reinforcesight.language.names import ambiguous_names, bare_name
-from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.numbers import has_number_words
 from reinforcesight.language.vocabulary import singular_words, word_set
 
 _ALLOWED = re.compile(r"[^\W_]+(?:[ '’&.-]+[^\W_]+)*")
@@ -68,7 +68,7 @@ def usable_name(name: str) -> bool:
     apostrophes, with more than six words, and with words that make the question itself unclear.
     """
     words = name.split()
-    if not words or len(words) > _MAX_WORDS or not _NAME.fullmatch(bare_name(name)) or find_numbers(name):
+    if not words or len(words) > _MAX_WORDS or not _NAME.fullmatch(bare_name(name)) or has_number_words(name):
         return False
     plain = {word for part in singular_words(name) for word in part.split("-")}
     return bool(plain) and not plain & _UNUSABLE_WORDS
