@@ -61,12 +61,13 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             if not reading.claims:
                 _closing_name(sentence, found, rows, options, reading)
     elif options.kind == "number" and not reading.hedge:
-        numbers = {m.index for m in found if m.index >= 0}
+        total = [m for m in found if lexicon.is_total(sentence, m.start, m.end)]
+        numbers = {m.index for m in total or found if m.index >= 0}
         if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
             reading.claims = [(numbers.pop(), 2)]
     if reading.claims and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    elif reading.claims and lexicon.UNREAL.search(sentence):
+    elif reading.claims and ("would" in sentence or "which" in sentence) and lexicon.UNREAL.search(sentence):
         reading.claims = []
     # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)
@@ -290,6 +291,7 @@ def _relation_claims(
     if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
         return
     both = [start for start, _, kind, _ in rows if kind == "both"]
+    turns = [start for start, _, kind, _ in rows if kind == "turn"]
     names: list[tuple[int, int, bool]] = []
     if options.subject is not None and options.anchor is not None:
         names = [(m.start(), m.end(), True) for m in options.subject.finditer(sentence)]
@@ -297,10 +299,15 @@ def _relation_claims(
         names.sort()
     edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
     for mention in found:
-        if mention.index < 0 or any(start < mention.start for start in both):
+        turn = max(
+            (start for start in turns if start < mention.start), default=-1
+        )  # "neither left nor right, but above"
+        if mention.index < 0 or any(turn < start < mention.start for start in both):
             continue
         if not mention.by_letter and lexicon.PART_OF_PICTURE.match(sentence, mention.end):
             continue
+        if mention.start == 0 and len(found) > 1 and sentence[mention.end : mention.end + 1] == ",":
+            continue  # "Right, the cup is left of the plate."
         flipped = False
         if not mention.by_letter and names:
             after = next((n for n in names if 0 <= n[0] - mention.end < 16), None)

@@ -27,9 +27,14 @@ _CUE = re.compile(
     r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
-    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go with|going with|opt for|opting for|say"
+    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|opt(?:ing)? for|say"
     r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
+    r"|(?:correct|right|best) one\s{0,2}(?::|\bis\b)"
+    r"|(?P<it>(?:it's|it is|it must be)(?= (?:the |\(?[A-Z]\b))"
+    r"|(?:wait|actually|correction|sorry|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}(?:actually )?"
+    r"(?=\(?[A-Z]\b))"
+    r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
     r"|answer(?= \(?[A-Z]\b)"
     r")"
     r"|(?:答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
@@ -39,8 +44,9 @@ _CUE = re.compile(
 _LETTER = re.compile(
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]|([A-Za-z])(?=[).:,;\]/!?](?!\w)|\.[A-Z]|\)\w|\s-|\s*\Z|\s*\n|\s*\()"
     r"|([B-HJ-Z])(?![^\W_]|')"
-    r"|(A)(?=\s+(?:(?:because|since|as|and|or|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
+    r"|(A)(?=\s+(?:(?:because|since|as|and|or|but|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
 )
+_ENDS = re.compile(r"\s*(?:[.!;\n]|\Z)")
 _FILL_RE = re.compile(_FILL, re.IGNORECASE)
 _NEGATED = re.compile(r"\s*(?:is\s+)?(?:not|neither|never|unlikely|isn't|n't)\b", re.IGNORECASE)
 _ALSO = re.compile(
@@ -62,12 +68,13 @@ _FOREIGN_LABEL = re.compile(
 )
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
-    r"\s{1,2}(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
+    r"\s{1,2}(?:it is(?=\s?[.!]|\s*\Z)|(?:ist|es|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
+    r"|(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
     r"(?:correct|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
-    r"|(?:final )?answer\b|most (?:accurate|appropriate))",
+    r"|(?:final )?answer\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = ("correct", "right", "best", "answer", "most a")
+_POST_WORDS = re.compile(r"\b(?:correct|right|best|answer|most a|it is|richtig|korrekt|bonne)")
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
@@ -115,14 +122,14 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     """Every declared answer of a plain text, in order."""
     found = []
     lower = text.lower()
-    # Most outputs hold none of these words, and looking for words is far faster than looking for the pattern.
-    if not text.isascii() or any(word in lower for word in lexicon.CUE_WORDS):
+    if not text.isascii() or lexicon.CUE.search(lower):
         for cue in _CUE.finditer(text):
             declared = _declared_value(text, cue.end(), options)
-            if declared is not None:
+            # "it's the sofa that is farther" is for the sentence reader.
+            if declared is not None and (not cue["it"] or _ENDS.match(text, declared[1])):
                 value, end = declared
                 found.append(Declaration(cue.start(), end, value, "declared"))
-    if any(word in lower for word in _POST_WORDS):
+    if _POST_WORDS.search(lower):
         found += _post_declarations(text, options)
     foreign = _FOREIGN_LABEL.match(text) if options.labels else None
     if foreign and (foreign[1] or foreign[2]).upper() not in options.labels:
@@ -246,6 +253,8 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
             end = first.end()
             value, stop = _with_neighbours(text, letter_value(char, options.count), end, options)
             found.append(Declaration(0, stop, value, "leading_letter"))
+    if first and "\n" not in text:
+        return found
     for line in _LINE_LETTER.finditer(text, first.end() if first else 0):
         char = line[1] or line[2]
         if (char in "Ii" and not line[1]) or (line.start() and text[line.start() - 1] != "\n"):

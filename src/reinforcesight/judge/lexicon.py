@@ -83,18 +83,16 @@ FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead them other without doubt"
+    "located positioned isn't also just only actually most instead them other without doubt "
     "highlighted by with box between two objects"
 )
 
-# An answer is declared nowhere without one of these.
-CUE_WORDS = sorted(
-    word_set(
-        "ans option choice letter choose chose choosing select pick solution respon conclusion verdict reponse "
-        "respuesta antwort risposta resposta output prediction result final correct therefore thus hence so say "
-        "guess think believe corresponds opt vote lean settl richtig korrekt opci altern bonne"
-    )
-    | {"go with", "going with", "it would be"}
+# An answer is declared nowhere without one of these (lower case), and looking for them is far faster.
+CUE = re.compile(
+    r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
+    r"|risposta|resposta|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
+    r"|opt|vote|lean|settl|richtig|korrekt|opci|altern|bonne|go for|go with|going (?:for|with)|it would be|it must be"
+    r"|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean|maybe|perhaps|choisis|elijo|escojo|ich )"
 )
 THINGS = word_set("object one thing item point circle")
 
@@ -142,6 +140,8 @@ UNREAL = re.compile(
     r"|\bwhich is (?:wrong|false|incorrect|not (?:true|right|so|the case))\b",
     re.IGNORECASE,
 )
+_TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|overall)\b", re.IGNORECASE)
+_TOTAL_BEFORE = re.compile(r"\btotal(?: of| is|:)? ?\Z", re.IGNORECASE)
 # "in the lower left corner": a place in the picture, and no relation to another object.
 PART_OF_PICTURE = re.compile(
     r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
@@ -166,3 +166,8 @@ FAR_ENDS = re.compile(
     re.IGNORECASE,
 )
 RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IGNORECASE)
+
+
+def is_total(sentence: str, start: int, end: int) -> bool:
+    """Whether a number is the sum of others: "three in total", "for a total of three"."""
+    return bool(_TOTAL_AFTER.match(sentence, end) or _TOTAL_BEFORE.search(sentence, max(0, start - 12), start))

@@ -218,7 +218,8 @@ def _recital(texts: list[str]) -> re.Pattern[str] | None:
 
 def without_recital(text: str, options: Options) -> str:
     """Text less the options listed with their letters, every one of them."""
-    if options.recital is None:
+    last = LETTERS[options.count - 1]
+    if options.recital is None or (last not in text and last.lower() not in text):
         return text
 
     def cut(match: re.Match[str]) -> str:
@@ -233,6 +234,13 @@ def _name_pattern(name: str) -> re.Pattern[str]:
         rf"\b(?:{'|'.join(sorted(map(_spelling, number_forms(name.lower())), key=len, reverse=True))})\b",
         re.I,
     )
+
+
+def relation_objects(question: str | None) -> tuple[str, ...]:
+    """The two names in "where is X with respect to Y", in lower case; nothing if the question is not of this kind."""
+    asked = _QUESTION_RELATION.search(plain(question[:4000])) if question else None
+    names = (asked[1].lower(), asked[2].lower()) if asked else ()
+    return names if len(set(names)) == 2 else ()
 
 
 @lru_cache(maxsize=4096)
@@ -296,11 +304,8 @@ def _relation_options(
     names |= {squeeze(name): i for i, name in enumerate(named)}
     # Named groups would cost a lookup for each; the word found is looked up by `relation_of` instead.
     pattern = _bounded(_RELATIONS[name] for name in named)
-    subject = anchor = None
-    if question:
-        asked = _QUESTION_RELATION.search(plain(question[:4000]))
-        if asked and asked[1].lower() != asked[2].lower():
-            subject, anchor = _name_pattern(asked[1]), _name_pattern(asked[2])
+    objects = [_name_pattern(name) for name in relation_objects(question)]
+    subject, anchor = objects if objects else (None, None)
     for i, name in enumerate(named):
         for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
             names.setdefault(squeeze(word), i)

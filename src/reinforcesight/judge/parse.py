@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from reinforcesight.judge.claimed import index_claimed
 from reinforcesight.judge.comparison import read_sentence
 from reinforcesight.judge.declarations import (
     CLASH,
@@ -24,6 +25,18 @@ from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
+# Rules after which the reader of claims is asked, and what it may know better: words of hiding, and what only seems.
+_RELATIONAL = re.compile(
+    r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|deep|dist|fore|"
+    r"hid|occlud|cover|block|obscur)",
+    re.IGNORECASE,
+)
+_FOR_CLAIMS = {
+    "no_answer": _RELATIONAL,
+    "refusal": _RELATIONAL,
+    "sentence": re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b", re.IGNORECASE),
+    "sentences_disagree": re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b", re.IGNORECASE),
+}
 # Where the place says that it is the answer.
 _MARKED = ("answer_block", "open_answer_block", "boxed", "json")
 _OPTION_NUMBER = re.compile(r"\W*(?:(?:option|choice|answer)\W{1,3})?([1-9])\W*", re.IGNORECASE)
@@ -63,6 +76,11 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
     options = compile_options(tuple(map(str, choices)), question)
     region = answer_region(text)
     value, rule = _read_region(region, options)
+    doubtful = _FOR_CLAIMS.get(rule)
+    if doubtful is not None and doubtful.search(region.text):
+        claimed = index_claimed(without_box_phrases(region.text), tuple(map(str, choices)), question, options)
+        if claimed is not None:
+            value, rule = claimed, "claim"
     if region.source in _MARKED:
         rule = f"{region.source}:{rule}"
     if region.cut and value == MISSING:

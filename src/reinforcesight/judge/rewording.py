@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from reinforcesight.judge.options import Options, squeeze
-from reinforcesight.language.vocabulary import word_set
 from reinforcesight.protocol import LETTERS
 
 _LETTER = re.compile(
     r"(?:\b(?:the )?(?:option|choice|answer|letter)s? )?(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])(?![^\W_]|'\w))",
     re.IGNORECASE,
 )
+_ANY_LETTER = re.compile(r"\b[A-HJ-Z]\b|\([a-z]\)")
 _AND_LETTER = re.compile(r"(?:,? (?:and|or|nor|&) (?:(?:option|choice) )?\(?[A-Z]\)?)+(?![^\W_])", re.IGNORECASE)
 _AFTER_LETTER = re.compile(r"[\s).:,-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
 # What is said of a letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
@@ -41,18 +41,18 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 # One of these is in every text that denies a letter; looking for them is far faster.
-_DENYING = word_set(
-    "wrong incorrect false true no can could nicht n't never elim excl rej discard dismiss rul cross rather instead "
-    "unlike other impossible invalid mistaken out fails contradicts falsch fausse"
+_DENYING = re.compile(
+    r"n't|\b(?:not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
+    r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse)"
 )
 _ORDINAL = re.compile(
-    r"\b(?:the )?(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer)\b"
+    r"\b(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer)\b"
     r"|(?:option|choice)(?: number| no\.?)? ([1-9])(?![\w.]\w))",
     re.IGNORECASE,
 )
 _PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"))}
 _ANSWERED = re.compile(r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}(yes|no)\b[.,;!]?\s?", re.IGNORECASE)
-_LATTER = re.compile(r"\b(?:the )?(former|latter)(?: one| object| option| choice)?\b", re.IGNORECASE)
+_LATTER = re.compile(r"\b(?:the )?\b(former|latter)(?: one| object| option| choice)?\b", re.IGNORECASE)
 _ITEM = re.compile(
     r"(?:\A|(?<=[\n.!?;:]))[ \t]{0,4}(?:[-+]\s|\d\.\s)?(?:(?:option|choice)\s)?"
     r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
@@ -63,8 +63,7 @@ _ITEM_ENDS = re.compile(r"[.!?](?=\s)|\n")
 
 def without_denied_letters(text: str, options: Options) -> str:
     """A text less the letters that it calls wrong: of "B, since A is wrong" remains "B, since "."""
-    lower = text.lower()
-    if not any(word in lower for word in _DENYING):
+    if not _ANY_LETTER.search(text) or not _DENYING.search(text.lower()):
         return text
     pieces: list[str] = []
     position = 0
@@ -125,6 +124,8 @@ def without_answered_questions(text: str, options: Options) -> str:
 
 def after_list(text: str, options: Options) -> str | None:
     """What follows a list that treats every option under its letter; ``None`` where there is no such list."""
+    if "(" not in text and "\n" not in text and text.count(". ") + text.count(") ") < 2:
+        return None
     items = [match for match in _ITEM.finditer(text) if LETTERS.find((match[1] or match[2]).upper()) < options.count]
     if len({(match[1] or match[2]).upper() for match in items}) < max(2, options.count):
         return None

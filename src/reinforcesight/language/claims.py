@@ -208,7 +208,7 @@ class _Reader:
         before = _COMPARED_BEFORE.search(tags, max(0, place - 6), place)
         if compared_at is None and before:
             compared_at = before.start("k")
-        seeming = "e" in tags[place:at]
+        seeming = "e" in tags[max(0, place - 2) : at]
         first, last = min(place, at), max(after.end() - 1, place)
         if reference_at is None and compared_at is None:
             if tags[at] == "A":
@@ -231,6 +231,8 @@ class _Reader:
             return None
         if reference_at is None:
             reference_at = compared_at
+        if reference_at is None and anchor is not None and who == self._anchor:
+            who, anchor = anchor, who  # "the door is closer to the mug": closer than the lamp
         if reference_at is not None:
             reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
             first, last = min(first, reference_at), max(last, reference_at)
