@@ -87,13 +87,51 @@ def test_a_finished_data_set_is_left_alone(source, finished, tmp_path):
     assert digests(finished) == before
 
 
-def test_a_damaged_data_set_is_made_again(source, finished, tmp_path):
+NO_REVIEW = {
+    "reviewers": [], "reviewed": 0, "rows": 0, "upper": None, "by_relation": {}, "wrong": 0, "cannot_tell": 0,
+    "upper_if_unclear_wrong": None, "removed_wrong": 0, "agreement": [], "confidence": 0.95,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["cut off", "flipped"])
+def test_a_damaged_data_set_is_made_again(source, finished, tmp_path, damage):
     output = tmp_path / "out"
     shutil.copytree(finished, output)
+    manifest = json.loads((output / "manifest.json").read_text())
+    (output / "manifest.json").write_text(json.dumps({**manifest, "review": NO_REVIEW}))
     victim = sorted((output / "data").iterdir())[0]
-    victim.write_bytes(victim.read_bytes()[:1000])
-    run(source, output, *FLAGS, "--workers", 2)
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:1000] if damage == "cut off" else whole[:1000] + bytes(16) + whole[1016:])
+    done = run(source, output, *FLAGS, "--workers", 2)
+    assert f"{victim.name}: damaged or missing; the data set is made again" in done.stdout
     assert digests(output) == digests(finished)
+    assert json.loads((output / "manifest.json").read_text())["review"] == NO_REVIEW  # what people found is kept
+
+
+def test_a_missing_card_or_gallery_is_made_again(source, finished, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(finished, output)
+    before = {name: (output / name).read_bytes() for name in ("README.md", "gallery.html")}
+    for name in before:
+        (output / name).unlink()
+    done = run(source, output, *FLAGS, "--workers", 1)
+    assert "README.md and gallery.html made again" in done.stdout
+    assert (output / "README.md").read_bytes() == before["README.md"]
+    assert b"gallery of a data set" in (output / "gallery.html").read_bytes()
+    assert digests(output) == digests(finished)
+
+
+def test_removed_rows_do_not_come_back(source, finished, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(finished, output)
+    (output / "removed.jsonl").write_text('{"id": "x", "row": "y"}\n')
+    victim = sorted((output / "data").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:-8] + bytes(8))
+    before = digests(output)
+    done = run(source, output, *FLAGS, code=2)
+    assert victim.name in done.stderr
+    assert "--remove_excluded" in done.stderr
+    assert digests(output) == before
 
 
 def test_another_job_is_refused_and_says_what_differs(source, finished, tmp_path):

@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -24,10 +24,19 @@ from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select
 from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
-from reinforcesight.data_gen.dataset.folder import PUBLIC_FILES, REJECTIONS, WORK_FOLDER, Job
+from reinforcesight.data_gen.dataset.folder import (
+    CARD,
+    GALLERY,
+    PUBLIC_FILES,
+    REJECTIONS,
+    WORK_FOLDER,
+    Job,
+    read_manifest,
+)
 from reinforcesight.data_gen.dataset.manifest import (
     Manifest,
     build_manifest,
+    load_manifest,
     problems_of,
     write_manifest,
     write_rejections,
@@ -125,7 +134,8 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
         _check_depth_model(source, label_error["label_error"]["depth_model"])
     job = Job(config.output, job_identity(config, source) | label_error)
     if job.open(overwrite=config.overwrite):
-        click.echo(f"{config.output}: already finished, nothing to do")
+        made = _missing_pages(config)
+        click.echo(f"{config.output}: already finished, {f'{made} made again' if made else 'nothing to do'}")
         return GenerateReport(config.output, "already_finished")
     scan = ScanContext(source, config.rules, config.seed, job.work, job.digest)
     write = WriteContext(job.work, job.data, config.seed, config.templates, job.digest, config.reasoning)
@@ -168,6 +178,18 @@ def _check_depth_model(source: Source, calibrated: str) -> None:
             where="--calibration",
             fix="calibrate with the model, revision and precision that generate uses",
         )
+
+
+def _missing_pages(config: GenerateConfig) -> str:
+    """Write the card and the gallery of a finished data set if they are gone; return their names."""
+    from reinforcesight.data_gen.viewing.gallery import write_gallery
+
+    made = [name for name in (CARD, GALLERY) if not (config.output / name).exists()]
+    if CARD in made:
+        write_card(config.output, load_manifest(config.output))
+    if GALLERY in made:
+        write_gallery(config.output, samples=config.gallery.samples, seed=config.seed)
+    return " and ".join(made)
 
 
 def build_source(config: GenerateConfig) -> Source:
@@ -397,6 +419,9 @@ class _Generation:
         for path in self.job.data.glob("*.parquet"):
             if path.name not in names:
                 path.unlink()
+        before = read_manifest(folder)
+        if before.get("files") == [asdict(file) for file in manifest.files]:  # a repair keeps what people found
+            manifest = replace(manifest, review=before.get("review"))
         write_rejections(folder, read_reports(self.context, self.pictures), self.source)
         write_card(folder, manifest)
         write_gallery(folder, samples=self.config.gallery.samples, seed=self.config.seed)

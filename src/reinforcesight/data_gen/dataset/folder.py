@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.files import cannot_write, json_hash, locked, remove_parts, write_json
+from reinforcesight.jobs.files import cannot_write, file_hash, json_hash, locked, remove_parts, write_json
 from reinforcesight.jobs.record import differences
 
 WORK_FOLDER = ".work"
@@ -71,8 +73,11 @@ class Job:
                 where=str(self.folder),
                 fix="choose another --output, or give --overwrite to replace it",
             )
-        if self.finished():
+        damaged = self.damaged_files()
+        if damaged == []:
             return True
+        if damaged:
+            self._announce_repair(damaged)
         try:
             self.work.mkdir(parents=True, exist_ok=True)
             for folder in (self.work, self.data):
@@ -84,13 +89,30 @@ class Job:
         return False
 
     def finished(self) -> bool:
-        """Return whether there is a manifest of this job, and every Parquet file in it has the correct size."""
-        manifest = _read_json(self.folder / MANIFEST)
-        if manifest is None or manifest.get("job") != self._stored_identity():
-            return False
-        with contextlib.suppress(OSError, KeyError, TypeError):
-            return all((self.data / f["name"]).stat().st_size == f["bytes"] for f in manifest["files"])
-        return False
+        """Return whether there is a manifest of this job, and every Parquet file has the digest that it states."""
+        return self.damaged_files() == []
+
+    def damaged_files(self) -> list[str] | None:
+        """Return the names of Parquet files that are not as the manifest states; ``None``: the job is not finished."""
+        manifest = read_manifest(self.folder)
+        if manifest.get("job") != self._stored_identity():
+            return None
+        try:
+            return [f["name"] for f in manifest["files"] if not is_file_of(self.data / f["name"], f)]
+        except (KeyError, TypeError):
+            return None
+
+    def _announce_repair(self, damaged: list[str]) -> None:
+        names = ", ".join(damaged[:3]) + (", ..." if len(damaged) > 3 else "")
+        if (self.folder / REMOVED).exists():
+            raise OutputError(
+                f"{names}: damaged or missing, or a removal of rows was interrupted; making the data set again would "
+                "bring back the removed rows",
+                where=str(self.folder),
+                fix="complete the removal with 'reinforcesight browse DIR --remove_excluded', fetch the files again, "
+                "or give --overwrite to make the whole data set again",
+            )
+        click.echo(f"{self.folder}: {names}: damaged or missing; the data set is made again, with the same bytes")
 
     def _stored_identity(self) -> dict[str, Any]:
         return dict(json.loads(json.dumps(self.identity)))
@@ -165,6 +187,14 @@ def locked_for_changes(dataset: Path) -> Iterator[None]:
 def read_manifest(dataset: Path) -> dict[str, Any]:
     """Return the contents of ``manifest.json``; empty if the file is absent or can't be read."""
     return _read_json(dataset / MANIFEST) or {}
+
+
+def is_file_of(path: Path, stated: Mapping[str, Any]) -> bool:
+    """Return whether a file has the size and the SHA-256 that a manifest states."""
+    try:
+        return bool(path.stat().st_size == stated["bytes"] and file_hash(path) == stated["sha256"])
+    except OSError:
+        return False
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

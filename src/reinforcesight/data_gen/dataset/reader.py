@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FILE_NAME = re.compile(rf"({'|'.join(SPLITS)})-(\d{{5}})-of-(\d{{5}})\.parquet")
 _BATCH_ROWS = 64
+_DAMAGED = "fetch this file again, or run the generate command that made it again: it makes damaged files anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,7 @@ def open_file(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         what = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            f"the Parquet file can't be read: {what[:200]}", where=str(path), fix="make or fetch this file again"
-        ) from error
+        raise InputError(f"the Parquet file can't be read: {what[:200]}", where=str(path), fix=_DAMAGED) from error
 
 
 def column_names(path: Path) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from reinforcesight.data_gen.choosing.selection import Pick, Selection
+from reinforcesight.data_gen.dataset.folder import is_file_of
 from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
 from reinforcesight.data_gen.questions.compose import Question, compose
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
@@ -145,7 +146,7 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     record = context.work / f"{task.name}.json"
     task_digest = sha256(f"{context.identity} {task!r}".encode()).hexdigest()
     earlier = _read_record(record, task_digest)
-    if earlier is not None and path.is_file() and path.stat().st_size == earlier.bytes:
+    if earlier is not None and is_file_of(path, asdict(earlier)):
         return earlier
     templates = load_templates(context.templates)
     written = replace_file(path, task.split, (row.to_columns() for row in _rows(context, task, templates)))
