@@ -1,1 +1,1 @@
-"""``reinforcesight demo``: ask one or two models about a picture, and see which of their claims hold."""
+"""``reinforcesight demo``: ask one or two models about a picture, and check the claims of their reasoning."""

@@ -1,4 +1,4 @@
-"""Answers of one or two models to a question, with each claim of their reasoning and what the scene says of it."""
+"""Answers of one or two models to a question, with each claim of their reasoning checked against the scene."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reinforcesight.judge.blocks import split_completion
 from reinforcesight.model.load import load_model
 from reinforcesight.protocol import Protocol, with_instruction
 
-# Verdict of a claim to what the page calls it.
+# Verdict of a claim to its label on the page.
 CLAIM_LABELS = {"supported": "holds", "contradicted": "does not hold", "unknown": "can't be checked"}
 
 _NANO_PIXELS = 128 * 96
@@ -22,15 +22,15 @@ _NANO_PIXELS = 128 * 96
 
 @dataclass(frozen=True)
 class DemoAnswer:
-    """What one model said.
+    """One model's answer.
 
     Attributes:
-        model: Its path.
-        segments: The reasoning in pieces: text, and a label of ``CLAIM_LABELS`` if the piece is a claim.
+        model: Path of the model.
+        segments: The reasoning in pieces, each with a label of ``CLAIM_LABELS`` if it is a claim.
         answer: The answer without the reasoning.
-        letter: The option that the judge reads; ``None`` without options or if it reads none.
-        correct: Whether that is right; ``None`` if the scene does not say.
-        finished: The model ended the answer, not the length limit.
+        letter: Option letter parsed from the answer; ``None`` without options or if no letter was found.
+        correct: Whether the letter is correct; ``None`` if the correct option is unknown.
+        finished: Whether the model ended the answer, not the length limit.
     """
 
     model: str
@@ -42,7 +42,7 @@ class DemoAnswer:
 
 
 class DemoModels:
-    """The models of the demo, loaded at once, since a question goes to all of them.
+    """The models of the demo, all loaded at the start, since every question goes to all of them.
 
     Raises:
         InputError: A model can't be loaded.
@@ -52,12 +52,12 @@ class DemoModels:
         paths = [config.model_path] if config.compare_with is None else [config.compare_with, config.model_path]
         self._config = config
         self._loaded = {path: load_model(config.model.at(path)) for path in paths}
-        # Two visitors at once: one model answers one question at a time.
+        # With several visitors, the models answer one question at a time.
         self._lock = Lock()
 
     @property
     def few_pixels(self) -> bool:
-        """Whether a model sees no more pixels than nano, which knows only its own small world."""
+        """Whether a model sees no more pixels than nano, which only knows rendered pictures."""
         sizes = [loaded.description["picture_size"] or {} for loaded in self._loaded.values()]
         return any(0 < size.get("longest_edge", 0) <= _NANO_PIXELS for size in sizes)
 
@@ -89,7 +89,7 @@ def _read(model: str, text: str, finished: bool, question: DemoQuestion) -> Demo
 
 
 def mark_claims(text: str, question: DemoQuestion) -> Iterator[tuple[str, str | None]]:
-    """The reasoning of a completion in pieces, with a label for each piece that is a claim."""
+    """Yield the reasoning of a completion in pieces, each with its label if the piece is a claim."""
     row = {
         "question": question.question,
         "choices": question.choices or ("",),
@@ -101,7 +101,7 @@ def mark_claims(text: str, question: DemoQuestion) -> Iterator[tuple[str, str | 
     position, end = parts.reasoning
     for start, stop, claim in sorted(claim_spans(text, parts), key=lambda span: span[0]):
         if start < position:
-            continue  # shares words with the claim before it
+            continue  # overlaps the previous claim
         if start > position:
             yield text[position:start], None
         yield text[start:stop], CLAIM_LABELS[claim.verdict.value]

@@ -48,7 +48,7 @@ def demo(config: DemoConfig) -> None:
     models = DemoModels(config)
     page = build_page(models, config)
     try:
-        # Some releases take the style here, others in Blocks; see build_page.
+        # gradio 6 takes the style here, older releases in Blocks; see build_page.
         _, address, _ = page.launch(
             server_name=config.host,
             server_port=config.port or None,
@@ -72,7 +72,7 @@ def demo(config: DemoConfig) -> None:
 
 
 def build_page(models: DemoModels, config: DemoConfig) -> Any:
-    """The page as gradio's ``Blocks``."""
+    """Return the page as gradio's ``Blocks``."""
     gr: Any = require_module("gradio", extra="demo")
     source = rendered_source(config.scenes or (Path("nano_scenes") if models.few_pixels else None), config.seed)
     about = "This model knows ten kinds of objects in eight colours, those of the rendered pictures. "
@@ -110,7 +110,7 @@ def build_page(models: DemoModels, config: DemoConfig) -> Any:
             points = [*points, (int(event.index[0]), int(event.index[1]))]
             return with_clicks(image, points), points, None
 
-        # gradio passes the event to the parameter with this annotation, which it reads at run time.
+        # gradio reads this annotation at run time and passes the event to the parameter.
         take_click.__annotations__["event"] = gr.SelectData
 
         def write(image: Image.Image | None, points: list[tuple[int, int]], what: str, *typed: str) -> tuple[Any, ...]:
@@ -136,7 +136,7 @@ def build_page(models: DemoModels, config: DemoConfig) -> Any:
             if made is None:
                 made = DemoQuestion(to_rgb(shown), text.strip(), choices)
             elif (made.question, made.choices) != (text.strip(), choices):
-                # The scene still says which claims hold, but no longer which option is right.
+                # For an edited question, claims can still be checked, but the correct option is unknown.
                 made = DemoQuestion(made.picture, text.strip(), choices, made.scene, made.evidence)
             try:
                 return answers_as_html(models.answer(made), made)
@@ -154,7 +154,7 @@ def build_page(models: DemoModels, config: DemoConfig) -> Any:
 
 
 def _style_arguments(gr: Any, function: Any) -> dict[str, Any]:
-    """Theme without web fonts, and our CSS: arguments of ``Blocks`` until gradio 5, of ``launch`` from 6 on."""
+    """Return a theme without web fonts, and our CSS, for ``Blocks`` in gradio 5 and for ``launch`` in gradio 6."""
     import inspect
 
     if "theme" not in inspect.signature(function).parameters:
@@ -164,7 +164,7 @@ def _style_arguments(gr: Any, function: Any) -> dict[str, Any]:
 
 
 def boxes_of(points: Sequence[tuple[int, int]]) -> list[Box]:
-    """Boxes from clicked corners, two for each; a last single corner is left out."""
+    """Return the boxes of clicked corners, two corners per box; ignore a last single corner."""
     boxes = []
     for (x0, y0), (x1, y1) in zip(points[::2], points[1::2], strict=False):
         boxes.append((float(min(x0, x1)), float(min(y0, y1)), float(max(x0, x1) + 1), float(max(y0, y1) + 1)))
@@ -172,7 +172,7 @@ def boxes_of(points: Sequence[tuple[int, int]]) -> list[Box]:
 
 
 def with_clicks(picture: Image.Image, points: Sequence[tuple[int, int]]) -> Image.Image:
-    """The picture with the boxes drawn so far, and a dot on a corner that waits for its second."""
+    """Draw the boxes so far, and a dot on a corner whose box is not complete."""
     boxes = boxes_of(points)
     shown = draw_boxes(picture, list(zip(boxes, BOX_COLOURS, strict=False)))
     if len(points) % 2:
@@ -182,7 +182,7 @@ def with_clicks(picture: Image.Image, points: Sequence[tuple[int, int]]) -> Imag
 
 
 def answers_as_html(answers: Sequence[DemoAnswer], question: DemoQuestion) -> str:
-    """The answers with their claims marked; everything that a model said is escaped."""
+    """Return the answers as HTML with marked claims; all model output is escaped."""
     parts = []
     for item in answers:
         said = "".join(

@@ -1,4 +1,4 @@
-"""Questions of the demo: about a rendered picture, whose scene is known, or about boxes that the user draws."""
+"""Questions of the demo: about a rendered picture with a known scene, or about boxes that the user draws."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
 from reinforcesight.protocol import option_lines, with_options
 from reinforcesight.relations import Axis, Relation, relate
 
-# What the page offers to ask about drawn boxes; the relation gives the wording.
+# Kinds of questions about drawn boxes, each with the relation that gives its wording.
 QUESTION_KINDS: dict[str, Relation] = {
     "left or right": Relation.LEFT,
     "above or below": Relation.ABOVE,
@@ -44,15 +44,15 @@ QUESTION_KINDS: dict[str, Relation] = {
 
 @dataclass(frozen=True)
 class DemoQuestion:
-    """What is asked, and what is known about the picture.
+    """A question and what is known about its picture.
 
     Attributes:
-        picture: With the boxes of the question, as the model sees it.
-        question: Without options.
+        picture: The picture as the model sees it, with the boxes of the question.
+        question: The question without options.
         choices: The options; empty for an open question.
-        scene: Scene JSON, by which claims are checked; ``None`` if nothing is known.
+        scene: Scene JSON to check claims against; ``None`` if nothing is known.
         evidence: Evidence JSON, as in the data set.
-        gold: Letter of the right option; ``None`` if the scene does not say.
+        gold: Letter of the correct option; ``None`` if it is unknown.
     """
 
     picture: Image.Image
@@ -64,7 +64,7 @@ class DemoQuestion:
 
     @property
     def prompt(self) -> str:
-        """Question and options, in CV-Bench's form."""
+        """Question and options, in CV-Bench's format."""
         if not self.choices:
             return self.question
         if set(self.choices) <= {relation.value for relation in Relation}:
@@ -73,11 +73,11 @@ class DemoQuestion:
 
 
 def rendered_source(recipe: Path | None, seed: int) -> Source:
-    """Rendered pictures with the scenes of a recipe, the default ones for ``None``.
+    """Return a source of rendered pictures with the settings of a recipe, or the default settings without one.
 
     Raises:
         MissingDependencyError: The extra ``rendered`` is not installed.
-        ConfigError: There is no such recipe.
+        ConfigError: The recipe does not exist.
     """
     from reinforcesight.data_gen.sources.rendered import RenderedSource
 
@@ -86,7 +86,7 @@ def rendered_source(recipe: Path | None, seed: int) -> Source:
 
 
 def rendered_question(source: Source, number: int) -> DemoQuestion:
-    """A question about a rendered picture with boxes around its objects; ``number`` selects both."""
+    """Render a picture with boxes around its objects and ask about it; ``number`` selects picture and question."""
     rng = random.Random(f"{source.fingerprint()} {number}")
     found: list[tuple[SourcePicture, Candidate]] = []
     while not found:
@@ -94,7 +94,7 @@ def rendered_question(source: Source, number: int) -> DemoQuestion:
         candidates, _ = find_candidates(picture.scene)
         found = [(picture, candidate) for candidate in candidates if Form.CVBENCH_BOXES in candidate.forms]
         number += 1
-    # Each kind of question is equally likely; a picture has many more of some than of others.
+    # Choose the axis first: a picture has many more candidates on some axes than on others.
     axis = rng.choice(sorted({candidate.axis for _, candidate in found}))
     picture, candidate = rng.choice([item for item in found if item[1].axis is axis])
     made = compose(
@@ -122,12 +122,12 @@ def _templates() -> Templates:
 
 
 def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind: str) -> DemoQuestion:
-    """A question about objects that the user named and marked.
+    """Make a question about objects that the user named and marked.
 
     There is no depth, so only claims about left, right, above and below can be checked.
 
     Args:
-        picture: RGB.
+        picture: RGB picture.
         objects: Name and box (pixels, xyxy) of subject and reference, and of the third object for distances.
         kind: One of ``QUESTION_KINDS``.
 

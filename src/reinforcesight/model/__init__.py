@@ -1,1 +1,1 @@
-"""Models: loading, processor, chat format, asking, model card; and the embedded nano."""
+"""Loading models and processors, chat format, generation, ``ask``, model cards, and the embedded model nano."""

@@ -1,4 +1,4 @@
-"""``reinforcesight ask``: one question about one picture, or a file of them."""
+"""``reinforcesight ask``: answer one question about one picture, or a file of questions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AskConfig(StrictConfig):
-    """A question, or a file of questions, for a model."""
+    """One question, or a file of questions, for a model."""
 
     image: Path | None = Field(None, description="Picture file")
     question: str | None = Field(None, description="Question; options may follow as (A) ... (B) ...")
@@ -59,10 +59,10 @@ class Answer:
     """A model's answer in its parts.
 
     Attributes:
-        reasoning: Text in the thinking tags; empty if there are none.
-        answer: Text in the answer tags, or the text without its reasoning.
+        reasoning: Text between the thinking tags; empty if there are none.
+        answer: Text between the answer tags, or the text without the reasoning.
         text: The whole output.
-        finished: The model ended the answer, not the length limit.
+        finished: Whether the model ended the answer, not the length limit.
     """
 
     reasoning: str
@@ -73,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class AskResult:
-    """All answers; ``None`` for a line of a batch that could not be asked."""
+    """All answers; ``None`` for a line of the file that could not be asked."""
 
     answers: tuple[Answer | None, ...]
     exit_code: int
@@ -88,11 +88,12 @@ class _Question:
 
 
 def ask(config: AskConfig) -> AskResult:
-    """Answer, and print reasoning and answer; a batch prints one JSON object per line of its file.
+    """Answer, and print reasoning and answer; for a file, print one JSON object per line.
 
     Raises:
-        InputError: The picture, a box, the file or the model can't be used. In a batch, a bad line is reported in
-            its place, the others are answered, and the exit status is 1.
+        InputError: The picture, a box, the file or the model can't be used. A bad line of a file is only reported, and
+            the
+            exit status is 1.
     """
     if config.batch is None:
         assert config.image is not None
@@ -143,7 +144,6 @@ def _ask_batch(config: AskConfig, path: Path) -> AskResult:
 def answer_questions(
     loaded: LoadedModel, questions: Sequence[_Question], pictures: Sequence[Image.Image], config: AskConfig
 ) -> list[Answer]:
-    """Answer with greedy decoding, and split reasoning from answer."""
     if not questions:
         return []
     from reinforcesight.model.chat import generate_text
@@ -164,10 +164,10 @@ def answer_questions(
 
 
 def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
-    """Read ``name=x0,y0,x1,y1`` items.
+    """Parse items of the form ``name=x0,y0,x1,y1``.
 
     Raises:
-        InputError: An item is not of this form, or there are more than three.
+        InputError: An item has another form, or there are more than three.
     """
     if len(items) > len(BOX_COLOURS):
         raise InputError(f"{len(items)} boxes, at most {len(BOX_COLOURS)} have a colour", where="--box")
@@ -189,10 +189,10 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
 
 
 def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
-    """Mention each box after the first mention of its object, as CV-Bench's questions do.
+    """Insert each box after the first mention of its object, as in CV-Bench's questions.
 
     Raises:
-        InputError: The question does not name a boxed object.
+        InputError: The question does not name an object that has a box.
     """
     coloured = []
     for (name, box), colour in zip(boxes, BOX_COLOURS, strict=False):
@@ -206,17 +206,17 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
 
 
 def picture_with_boxes(question: _Question) -> Image.Image:
-    """The picture in RGB with the question's boxes drawn on it.
+    """Read the picture in RGB and draw the question's boxes on it.
 
     Raises:
-        InputError: It is missing or can't be used, or a box lies outside it.
+        InputError: The picture is missing or can't be used, or a box lies outside it.
     """
     picture = read_rgb(question.image)
     return draw_boxes(picture, question.boxes) if question.boxes else picture
 
 
 def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:
-    """Line numbers with their questions or errors.
+    """Yield each line number with its question or error.
 
     Raises:
         InputError: The file can't be read or has no lines.
@@ -246,7 +246,7 @@ def _parse_line(number: int, text: str, root: Path) -> _Question:
     if not isinstance(boxes, list) or not all(isinstance(box, str) for box in boxes):
         raise InputError('"box" must be a list of "name=x0,y0,x1,y1"')
     image = root / item["image"]
-    # A file of questions may come from someone else, so it may read no picture outside its folder.
+    # The file may come from someone else, so pictures outside its folder are refused.
     if not image.resolve().is_relative_to(root.resolve()):
         raise InputError(f"the picture {item['image']!r} lies outside {root}", fix="give --image_root")
     return make_question(number, image, item["question"], parse_boxes(boxes))

@@ -31,11 +31,10 @@ _RECIPE_KEYS = (
 def write_model_card(
     record: RunRecord | None, folder: Path, *, base_model: str | None = None, name: str | None = None
 ) -> Path:
-    """Write ``README.md`` for a model folder; ``base_model`` is used if there is no record of the run."""
     content = record.content if record is not None else {}
     base = content.get("model", {}).get("base_model") or base_model
     header: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}
-    # The hub links base models by id; a local folder would be a dead link.
+    # The hub turns the base model into a link, which would be dead for a local folder.
     if base and not Path(base).is_dir():
         header["base_model"] = base
     header["tags"] = ["spatial-reasoning", "reinforcesight", *([content["command"]] if content else [])]

@@ -1,4 +1,4 @@
-"""The one chat format of training, evaluation and ``ask``, and generation with it."""
+"""The chat format that training, evaluation and ``ask`` share, and generation with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinforcesight.model.template import MAX_RENDERED
 
 Message = Mapping[str, Any]
 
-# After a sampled placeholder the next forward pass would expect another picture.
+# After a sampled image placeholder, the next forward pass would expect another picture.
 _PLACEHOLDERS = (
     "<|image_pad|>",
     "<|video_pad|>",
@@ -38,7 +38,7 @@ _PLACEHOLDER_IDS = (
 )
 
 
-_PROMPT_END = 16  # tokens of a prompt in which "<think>" is looked for
+_PROMPT_END = 16  # last tokens of a prompt that are searched for "<think>"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Generation:
     """One generated completion.
 
     Attributes:
-        text: Without special tokens; with ``<think>`` where the chat template ends the prompt with it.
-        token_count: Generated tokens, the end token included.
-        finished: The model ended it, not the length limit.
+        text: Text without special tokens; starts with ``<think>`` if the chat template ends the prompt with that tag.
+        token_count: Number of generated tokens, including the end token.
+        finished: Whether the model ended the completion, not the length limit.
     """
 
     text: str
@@ -57,13 +57,13 @@ class Generation:
 
 
 def user_message(prompt: str, *, with_image: bool = True) -> dict[str, Any]:
-    """A user turn: the picture first, then the text."""
+    """Return a user turn: the picture first, then the text."""
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
     return {"role": "user", "content": [*content, {"type": "text", "text": prompt}]}
 
 
 def structured(messages: Sequence[Message], *, with_image: bool = True) -> list[dict[str, Any]]:
-    """Messages with their contents as parts; the picture goes into the first user turn that is plain text."""
+    """Return messages whose contents are lists of parts; the picture goes into the first plain-text user turn."""
     result: list[dict[str, Any]] = []
     pending = with_image
     for message in messages:
@@ -86,7 +86,7 @@ def chat_text(
     *,
     with_image: bool = True,
 ) -> str:
-    """Render messages with the checkpoint's chat template, with a picture as :func:`structured` places it.
+    """Render messages with the checkpoint's chat template, with the picture in the first plain-text user turn.
 
     Special tokens in the messages are rendered as plain text.
 
@@ -110,10 +110,9 @@ def chat_text(
 
 
 def plain_messages(processor: Any, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages whose texts have no special token: a space after its first character makes it plain text.
+    """Insert a space after the first character of special tokens in the texts, which makes them plain text.
 
-    A placeholder of a picture in a question would otherwise ask for a picture that is not there, and the end of a turn
-    would end the question.
+    Otherwise an image placeholder in a question would need a picture, and an end-of-turn token would end the question.
     """
     added = getattr(getattr(processor, "tokenizer", None), "added_tokens_decoder", {}).values()
     special = {token.content for token in added if token.special}
@@ -140,15 +139,15 @@ def plain_messages(processor: Any, messages: Sequence[Message]) -> list[dict[str
 def training_texts(
     processor: Any, prompt: Sequence[Message], completion: Sequence[Message], *, with_image: bool = True
 ) -> tuple[str, str]:
-    """The prompt exactly as generation renders it, and the completion with the end of its turn."""
+    """Return the prompt exactly as in generation, and the completion with its end-of-turn token."""
     before = chat_text(processor, prompt, with_image=with_image)
     whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
     opened = opened_block(before)
     if opened and whole.startswith(f"{before.removesuffix(opened)}<think>"):
-        # The template opens the block in the prompt: the completion continues inside it, as in generation.
+        # The template ends the prompt with "<think>", so the completion starts after that tag, as in generation.
         return before, whole[len(before) - len(opened) + len("<think>") :].lstrip("\n")
     if not whole.startswith(before):
-        # A template that writes the two turns otherwise: the common part is the prompt.
+        # The template renders the prompt differently if an answer follows: the common prefix is the prompt.
         before = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, whole, strict=False)))
     return before, whole[len(before) :]
 
@@ -156,10 +155,10 @@ def training_texts(
 def encode(
     processor: Any, texts: Sequence[str], images: Sequence[Image.Image | None], padding_side: str = "left"
 ) -> Any:
-    """Tensors for a batch of rendered texts, each with its picture or ``None``.
+    """Tokenise a batch of rendered texts, each with its picture or ``None``.
 
     Returns:
-        ``input_ids`` and ``attention_mask`` (B, T), and the pictures' tensors if there are any.
+        ``input_ids`` and ``attention_mask`` (B, T), and the picture tensors if there are pictures.
     """
     nested = [[image.convert("RGB")] if image is not None else [] for image in images]
     return processor(
@@ -167,13 +166,13 @@ def encode(
         images=nested if any(nested) else None,
         padding=True,
         padding_side=padding_side,
-        add_special_tokens=False,  # the template has written them
+        add_special_tokens=False,  # the template has already added them
         return_tensors="pt",
     )
 
 
 def suppressed_token_ids(processor_or_model: Any) -> list[int]:
-    """Ids of picture, video and vision tokens, which must not be sampled."""
+    """Return the ids of image, video and vision tokens, which must not be sampled."""
     ids: set[int] = set()
     config = getattr(processor_or_model, "config", None)
     for holder in (processor_or_model, config):
@@ -203,14 +202,14 @@ def generate_text(
     """Answer user prompts, in batches.
 
     Args:
-        model: In evaluation mode.
-        processor: The model's own.
-        prompts: What the user says; the chat format is applied here.
+        model: A model in evaluation mode.
+        processor: The model's processor.
+        prompts: Plain user texts, to which the chat format is applied.
         images: One picture per prompt, or ``None`` for a text-only prompt.
-        max_new_tokens: Maximum tokens of a completion.
-        batch_size: Prompts generated together.
-        temperature: Zero for greedy decoding.
-        synced_gpus: As in transformers' ``generate``; for weights that are sharded over processes.
+        max_new_tokens: Maximum number of tokens per completion.
+        batch_size: Number of prompts per batch.
+        temperature: Sampling temperature; 0 decodes greedily.
+        synced_gpus: Passed to transformers' ``generate``; needed if weights are sharded over processes.
     """
     if len(prompts) != len(images):
         raise ValueError(f"{len(prompts)} prompts but {len(images)} pictures")
@@ -229,7 +228,7 @@ def generate_text(
 def generate_encoded(
     model: Any, processor: Any, batch: Any, max_new_tokens: int, temperature: float, synced_gpus: bool | None
 ) -> list[Generation]:
-    """Generate for one batch that :func:`encode` made; ``temperature`` 0 is greedy. Placeholders are suppressed."""
+    """Generate for one batch made by :func:`encode`, without vision tokens; ``temperature`` 0 decodes greedily."""
     import torch
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -264,7 +263,7 @@ def _read(ids: list[int], ends: set[int], processor: Any, opened: str) -> Genera
 
 
 def end_token_ids(model: Any, processor: Any) -> set[int]:
-    """All ids that end a completion."""
+    """Return all token ids that end a completion."""
     ids = model.generation_config.eos_token_id
     known = set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
     return known | {processor.tokenizer.eos_token_id}

@@ -21,7 +21,7 @@ from reinforcesight.model.weights import check_adapter, check_loaded, check_weig
 if TYPE_CHECKING:
     import torch
 
-# Models in the package, one sub-folder each, by whose name they are loaded.
+# Embedded models: one sub-folder each, loaded by its name.
 EMBEDDED_DIRECTORY = Path(__file__).with_name("embedded")
 EMBEDDED_MODEL = "nano"
 
@@ -34,8 +34,8 @@ class LoadedModel:
 
     Attributes:
         model: A ``PreTrainedModel``, or a ``PeftModel`` if an adapter was attached.
-        processor: Takes texts and PIL pictures.
-        description: What was loaded: paths, resolved revision, architecture, number format, versions.
+        processor: The processor for texts and PIL pictures.
+        description: Paths, resolved revision, architecture, dtype and library versions.
     """
 
     model: Any
@@ -47,12 +47,12 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     """Load a model with its processor.
 
     Args:
-        config: What to load.
+        config: Which model to load, and how.
         trainable: Keep an adapter trainable, and let the trainer place unquantised weights.
         merge_adapter: Merge an adapter into the base's weights, which must not be quantised.
 
     Raises:
-        ConfigError: The options don't go together.
+        ConfigError: The options can't be combined.
         InputError: The folder or hub repository can't be loaded.
     """
     require_module("torch", extra="train")
@@ -93,14 +93,14 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     if device == "cpu":
         keep_freed_memory()
     processor = load_processor(source, config)
-    # Without a padding token generation prints a warning for each batch.
+    # Without a padding token, generation prints a warning for each batch.
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
 
 
 def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
-    """The model, and transformers' account of what it loaded, which it would print as a table."""
+    """Return the model and transformers' loading info, which transformers would otherwise print as a table."""
     transformers = require_module("transformers", extra="train")
     safetensors = require_module("safetensors", extra="train")
     shown = transformers.logging.get_verbosity()
@@ -117,14 +117,14 @@ def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
 
 
 def quiet_libraries() -> None:
-    """Show the libraries' progress bars on terminals alone; elsewhere they fill the log."""
+    """Show the libraries' progress bars only on terminals; in a file they fill the log."""
     if not sys.stderr.isatty():
         require_module("transformers", extra="train").logging.disable_progress_bar()
         require_module("datasets", extra="train").disable_progress_bars()
 
 
 def resolve_path(model_path: str) -> str:
-    """The folder of an embedded model, or the path or hub id as given."""
+    """Return the folder of an embedded model; any other path or hub id is returned unchanged."""
     embedded = EMBEDDED_DIRECTORY / model_path
     if model_path.isidentifier() and (embedded / "config.json").is_file() and not Path(model_path).exists():
         return str(embedded)
@@ -132,7 +132,7 @@ def resolve_path(model_path: str) -> str:
 
 
 def find_source(config: ModelConfig) -> ModelSource:
-    """Find out whether a folder or hub repository holds a model or an adapter, and the adapter's base.
+    """Find out whether a folder or hub repository holds a model or an adapter, and which base the adapter has.
 
     Raises:
         InputError: The folder holds no model, or the adapter does not name its base.
@@ -167,7 +167,7 @@ def find_source(config: ModelConfig) -> ModelSource:
 
 
 def _locate_base(base: str, adapter_folder: Path) -> str:
-    """A relative path is looked up in the working directory, then in the adapter's folder."""
+    """Look up a relative path in the working directory, then in the adapter's folder."""
     base = resolve_path(base)
     beside = adapter_folder / base
     if not Path(base).is_dir() and beside.is_dir():
@@ -276,7 +276,7 @@ def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
 
 
 def _cannot_load(path: str, error: Exception) -> InputError:
-    # The first of the many lines of transformers' errors says what is wrong.
+    # The first line of transformers' long errors says what is wrong.
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return InputError(
         f"the model can't be loaded: {reason[:300]}",
@@ -288,7 +288,7 @@ def _cannot_load(path: str, error: Exception) -> InputError:
 def describe_model(
     model: Any, processor: Any, config: ModelConfig, source: ModelSource, *, torch_dtype: object
 ) -> dict[str, Any]:
-    """What was loaded, as JSON values for records and reports."""
+    """Describe the loaded model as JSON values, for records and reports."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     size = getattr(processor.image_processor, "size", None)
     return {
@@ -309,9 +309,9 @@ def describe_model(
 
 
 def weights_fingerprint(source: ModelSource) -> str | None:
-    """SHA-256 over names, sizes, and first and last MiB of the weight and configuration files of local folders.
+    """Return the SHA-256 of names, sizes, and first and last MiB of local weight and configuration files.
 
-    Reading whole files of many gigabytes would cost more than loading them.
+    Reading whole files of many gigabytes would take longer than loading them.
     """
     digest = hashlib.sha256()
     files = [

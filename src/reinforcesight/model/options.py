@@ -1,4 +1,4 @@
-"""Settings of which model is loaded and how, without heavy imports."""
+"""Options for loading a model; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 
-# The first warns at every matrix product on a CPU that it casts to float16; the second, on import, that a faster
+# On a CPU, the first warns at every matrix product of a cast to float16; the second warns, on import, that a faster
 # kernel could be downloaded. This module is imported before both.
 for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class ModelOptions(StrictConfig):
-    """How a model is loaded."""
+    """Options for loading a model, without its path."""
 
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -46,19 +46,18 @@ class ModelOptions(StrictConfig):
         return self
 
     def at(self, model_path: str) -> ModelConfig:
-        """These options for one model."""
         return ModelConfig(model_path=model_path, **self.model_dump())
 
 
 class ModelConfig(ModelOptions):
-    """Which model is loaded, and how."""
+    """Path of a model and the options for loading it."""
 
     model_path: str = Field(description="Folder or hub id of a base model, an adapter or a merged checkpoint")
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where weights come from: the base, and its adapter if there is one."""
+    """The folders or hub ids of a base model and of its adapter, if there is one."""
 
     base: str
     base_revision: str | None
@@ -67,5 +66,5 @@ class ModelSource:
 
     @property
     def processor(self) -> str:
-        """Where the processor's files are looked for first."""
+        """Folder or hub id that is searched first for processor files."""
         return self.adapter or self.base

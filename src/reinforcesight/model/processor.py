@@ -1,8 +1,8 @@
 """Processors that need no torchvision: pictures and text only, never video.
 
-``Qwen2_5_VLProcessor`` and its relatives require a video processor, which requires torchvision. The class
-made here takes the picture processor's PIL variant and the tokenizer alone, gives the same tensors, and writes
-files from which stock transformers builds its full processor on a host that has torchvision.
+``Qwen2_5_VLProcessor`` and related classes require a video processor, which requires torchvision. The class made here
+combines the PIL image processor with the tokenizer. It gives the same tensors, and saves files from which stock
+transformers builds its full processor on a machine with torchvision.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reinforcesight.model.template import check_template
 AutoImageProcessor: Any = image_processing_auto.AutoImageProcessor
 AutoProcessor: Any = processing_auto.AutoProcessor
 
-# The video section that stock transformers expects beside a picture processor, by processor class.
+# Processor class to the video processor that stock transformers expects in its saved files.
 _VIDEO_PROCESSORS = {
     "Qwen2VLProcessor": "Qwen2VLVideoProcessor",
     "Qwen2_5_VLProcessor": "Qwen2VLVideoProcessor",
@@ -33,7 +33,7 @@ _PROCESSOR_FILE = "processor_config.json"
 
 
 class _NoVideo(ProcessorMixin):
-    """Drops the absent video processor between a processor class and ``ProcessorMixin``."""
+    """Removes the missing video processor from the arguments on the way to ``ProcessorMixin``."""
 
     video_section: dict[str, Any] | None = None
 
@@ -42,7 +42,7 @@ class _NoVideo(ProcessorMixin):
         base.__init__(*(part for part in parts if part is not None), chat_template=chat_template)
 
     def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
-        """Save in the form of the stock processor: its class names, and a video section."""
+        """Save files that stock transformers can load: its class names and a video section."""
         files: list[str] = super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
         path = Path(save_directory) / _PROCESSOR_FILE
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -59,13 +59,13 @@ class _NoVideo(ProcessorMixin):
         return files
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The class is made at run time, so spawned data-loader workers must make it again.
+        # The class is made at run time, so spawned data-loader workers must make it when they unpickle.
         state = (self.image_processor, self.tokenizer, self.chat_template, self.video_section)
         return make_processor, (type(self).__mro__[1], *state)
 
 
 def image_only_class(processor_class: type) -> type:
-    """A processor class of the same name that takes a picture processor and a tokenizer alone."""
+    """Return a processor class of the same name that takes only an image processor and a tokenizer."""
 
     def __init__(  # noqa: N807
         self: Any,
@@ -82,7 +82,7 @@ def image_only_class(processor_class: type) -> type:
             chat_template=chat_template,
         )
 
-    # The name is what gets saved, and what others look up when they load it.
+    # The class name is saved, and stock transformers looks it up when it loads the files.
     return type(processor_class.__name__, (processor_class, _NoVideo), {"__init__": __init__})
 
 
@@ -93,19 +93,19 @@ def make_processor(
     chat_template: str | None,
     video: dict[str, Any] | None = None,
 ) -> Any:
-    """A processor from its parts; ``video`` is the video section of the files that it saves."""
+    """Build a processor from its parts; ``video`` is the video section of the files that it saves."""
     processor = image_only_class(processor_class)(image_processor, tokenizer, chat_template=chat_template)
     processor.video_section = video
     return processor
 
 
 def load_processor(source: ModelSource, options: ModelOptions) -> Any:
-    """Load a checkpoint's processor, with the picture bounds of the options.
+    """Load a checkpoint's processor, with the pixel limits of the options.
 
-    An adapter's processor files are preferred to the base's, since training may have changed the picture bounds.
+    An adapter's processor files are preferred to the base's, since training may have changed the limits.
 
     Raises:
-        ConfigError: Bounds are given and the picture processor has none.
+        ConfigError: Limits are given, but the image processor has none.
         InputError: The files are missing or can't be read.
     """
     path, revision = source.base, source.base_revision
@@ -143,7 +143,7 @@ def _load_image_only(processor_class: type, path: str, common: dict[str, Any]) -
 
 
 def _templates(processor: Any) -> list[str]:
-    """All chat templates of the processor and its tokenizer; either may have several, by name."""
+    """Return all chat templates of the processor and its tokenizer; each may have several, by name."""
     holders = (getattr(processor, "chat_template", None), getattr(processor.tokenizer, "chat_template", None))
     return [text for held in holders if held for text in (held.values() if isinstance(held, dict) else [held])]
 
@@ -154,11 +154,11 @@ def _has_processor(path: str) -> bool:
 
 
 def _bound_pictures(image_processor: Any, options: ModelOptions, path: str) -> None:
-    """Set the minimum and maximum pixels of a resized picture (height x width, before patching)."""
+    """Set the minimum and maximum number of pixels (height x width) of a resized picture."""
     if options.min_pixels is None and options.max_pixels is None:
         return
     size = dict(image_processor.size)
-    # Qwen's picture processors store pixel counts under these two names; others store edge lengths.
+    # Qwen's image processors store pixel counts under these two keys; other image processors store edge lengths.
     if not hasattr(image_processor, "merge_size") or not {"shortest_edge", "longest_edge"} <= size.keys():
         raise ConfigError(
             f"{type(image_processor).__name__} has no bounds in pixels",

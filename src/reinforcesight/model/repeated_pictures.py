@@ -1,8 +1,7 @@
 """Encode a picture that occurs several times in a batch only once.
 
-GRPO samples about eight completions of a question, and rating a data set by pass rate four. Towers of the Qwen2-VL
-family attend within one picture alone, so leaving out the repetitions changes no value, and gradients of the
-repetitions add up in the one that is encoded.
+GRPO samples about eight completions per question, and the difficulty rating four. Vision towers of the Qwen2-VL family
+attend only within a picture, so skipping repeated pictures changes no value, and the gradients of all copies add up.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from typing import Any
 import torch
 from torch import nn
 
-# Families whose tower takes all pictures of a batch in one row of patches and keeps them apart.
+# Families whose vision tower takes the patches of all pictures concatenated, and attends only within a picture.
 FAMILIES = frozenset({"qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"})
 _STASH = "_repeated_pictures"
 
 
 def encode_repeated_once(model: Any) -> bool:
-    """Let a model's vision tower skip pictures that the batch already has; a second call changes nothing.
+    """Add hooks to the vision tower that skip repeated pictures of a batch; a second call changes nothing.
 
     Args:
-        model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Its weights and its state dict stay as they are.
+        model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Weights and state dict are not changed.
 
     Returns:
         Whether the model's family is supported; other models are not changed.
@@ -39,16 +38,16 @@ def encode_repeated_once(model: Any) -> bool:
 
 
 def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) -> list[int]:
-    """For each picture, the index of the first one in the batch that is exactly like it.
+    """Return for each picture the index of the first identical picture in the batch.
 
     Args:
-        patches: Patches of all pictures one after the other (N, D).
-        shapes: Patches of each picture along time, height and width; the products add up to N.
+        patches: Patches of all pictures, concatenated (N, D).
+        shapes: Number of patches of each picture along time, height and width; the products add up to N.
     """
     sizes = [math.prod(shape) for shape in shapes]
     pieces = torch.split(patches, sizes)
-    # Pictures with equal sums are compared patch by patch. Apple's GPUs have no float64; if sums of equal pictures
-    # differ there, the picture is encoded twice.
+    # Only pictures with equal sums are compared in full. Apple's GPUs have no float64; if the sums of identical
+    # pictures differ because of that, the picture is encoded twice.
     rows = patches.sum(1, dtype=torch.float32 if patches.device.type == "mps" else torch.float64)
     sums = torch.stack([piece.sum() for piece in torch.split(rows, sizes)]).tolist()
     seen: dict[tuple[tuple[int, ...], float], list[int]] = {}
@@ -65,12 +64,12 @@ def first_occurrences(patches: torch.Tensor, shapes: Sequence[tuple[int, ...]]) 
 def _leave_out(
     tower: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Before the tower: keep one of each picture, and store the place of each."""
+    """Before the vision tower, keep one of each distinct picture, and store which of them each picture equals."""
     setattr(tower, _STASH, None)
     grid = kwargs.get("grid_thw", args[1] if len(args) > 1 else None)
     patches = args[0] if args else kwargs.get("hidden_states")
     others = any(isinstance(v, torch.Tensor) for k, v in kwargs.items() if k not in ("grid_thw", "hidden_states"))
-    # Positions or borders that the caller has computed are those of the whole batch.
+    # Position ids or sequence lengths that the caller passes are those of the whole batch.
     if grid is None or patches is None or len(grid) < 2 or len(args) > 2 or others:
         return None
     shapes = [tuple(shape) for shape in grid.tolist()]
@@ -92,7 +91,7 @@ def _leave_out(
 
 
 def _put_back(tower: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-    """After the tower: repeat the features of each picture in its places."""
+    """After the vision tower, copy each picture's features to every position of the batch with that picture."""
     stash = getattr(tower, _STASH, None)
     setattr(tower, _STASH, None)
     if stash is None:
@@ -102,7 +101,7 @@ def _put_back(tower: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
 
 
 def _repeated(value: Any, places: list[int], sizes: list[int], total: int) -> Any:
-    """Rows of patches, or of patches merged into tokens, repeated picture by picture; also within containers."""
+    """Repeat each picture's rows (patches or merged tokens) for every occurrence, also in lists, tuples and dicts."""
     if isinstance(value, torch.Tensor):
         if value.ndim == 0 or len(value) == 0 or total % len(value):
             raise ValueError(f"features of shape {tuple(value.shape)} can't be split by picture")

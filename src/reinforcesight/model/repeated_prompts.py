@@ -1,7 +1,7 @@
-"""Prefill a prompt that occurs several times in a batch only once, when answers are sampled.
+"""Run the prefill only once for a prompt that occurs several times in a generation batch.
 
-GRPO and the rating of questions sample several answers to a prompt. Its part of the key-value cache is computed once
-and repeated, so each answer starts from the same values.
+GRPO and the difficulty rating sample several answers per prompt. The prompt's KV cache is computed once and copied, so
+all its answers start from the same values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KNOWN = {"inputs_embeds", "attention_mask", "position_ids", "visual_pos_masks",
 
 
 def prefill_repeated_once(model: Any) -> bool:
-    """Let a model's language part leave out prompts that the batch already has; a second call changes nothing.
+    """Add hooks to the language model that skip repeated prompts in the prefill; a second call changes nothing.
 
     Args:
         model: A ``PreTrainedModel`` or a ``PeftModel`` around one.
@@ -38,7 +38,7 @@ def prefill_repeated_once(model: Any) -> bool:
 
 
 def _leave_out(language: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Before the prefill of a generation: keep one of each prompt, and store the place of each."""
+    """Before the prefill, keep one batch row per distinct prompt, and store which kept row each row equals."""
     setattr(language, _STASH, None)
     cache, embedded = kwargs.get("past_key_values"), kwargs.get("inputs_embeds")
     if args or torch.is_grad_enabled() or embedded is None or len(embedded) < 2 or embedded.size(1) < 2:
@@ -62,16 +62,16 @@ def _leave_out(language: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _rows(kwargs: dict[str, Any], kept: list[int], count: int) -> dict[str, Any]:
-    """The arguments for some rows of the batch."""
+    """Return the model's arguments for the kept rows of the batch."""
 
     def of(value: Any) -> Any:
-        if isinstance(value, dict):  # masks by kind of layer
+        if isinstance(value, dict):  # attention masks by layer type
             return {name: of(entry) for name, entry in value.items()}
         return value[kept] if isinstance(value, torch.Tensor) and value.size(0) == count else value
 
     chosen: dict[str, Any] = {name: of(kwargs.get(name)) for name in ("inputs_embeds", "attention_mask")}
     chosen["position_ids"] = kwargs["position_ids"][..., kept, :]
-    # Qwen3-VL adds features of the pictures in several layers; they are stored without the text between them.
+    # Qwen3-VL adds picture features in several layers; the features of all rows are concatenated, without text tokens.
     visual = kwargs.get("visual_pos_masks")
     if visual is not None:
         sizes = visual.sum(1).tolist()
@@ -84,7 +84,7 @@ def _rows(kwargs: dict[str, Any], kept: list[int], count: int) -> dict[str, Any]
 
 
 def _put_back(language: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-    """After the prefill: repeat states and cache of each prompt in its places."""
+    """After the prefill, copy each prompt's hidden states and KV cache to every batch row with that prompt."""
     places = getattr(language, _STASH, None)
     setattr(language, _STASH, None)
     if places is not None:

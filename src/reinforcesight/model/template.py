@@ -1,7 +1,7 @@
-"""A checkpoint's chat template is code: it is tried in a child process with limits before this process renders it.
+"""Try a checkpoint's chat template, which is code, in a child process with limits before this process renders it.
 
-jinja2's sandbox keeps a template from the machine, not from endless loops and endless texts. The child imports nothing
-of the package.
+jinja2's sandbox protects the machine, but does not stop endless loops and endless texts. The child process runs this
+file alone and imports nothing else of the package.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 MAX_TEMPLATE = 256 << 10  # characters; the templates of Qwen's models have up to 8,000
 MAX_RENDERED = 1 << 20  # characters of one conversation
-_SECONDS = 3  # of processor time
-_WALL_SECONDS = 120  # a busy machine may take long to start a process
+_SECONDS = 3  # CPU time
+_WALL_SECONDS = 120  # starting a process may take long on a busy machine
 _BYTES = 1 << 30
 
 
@@ -26,7 +26,7 @@ def check_template(template: str, where: str) -> None:
     """Try a chat template on a short conversation.
 
     Raises:
-        InputError: It is too long, or takes too much time or memory.
+        InputError: The template is too long, or takes too much time or memory.
     """
     from reinforcesight.errors import InputError
 
@@ -53,7 +53,7 @@ def _conversations() -> list[list[dict[str, Any]]]:
 
 
 def _render_all(template: str) -> None:
-    """Render as transformers does; an error of the template itself is for transformers to report."""
+    """Render as transformers does. Ignore errors of the template itself, which transformers reports later."""
     import jinja2
     from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -64,7 +64,7 @@ def _render_all(template: str) -> None:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     environment.filters["tojson"] = lambda value, **_: json.dumps(value)
     environment.globals |= {"raise_exception": refuse, "strftime_now": lambda _: "1 January 2026"}
-    # transformers' own tag, which marks the answers.
+    # A tag that transformers adds to jinja2, around the assistant's answers.
     text = re.sub(r"\{%-?\s*(?:end)?generation\s*-?%\}", "", template)
     for messages in _conversations():
         with contextlib.suppress(jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError):
@@ -79,7 +79,7 @@ def _limit() -> None:
     import resource
 
     for kind, limit in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _BYTES)):
-        with contextlib.suppress(OSError, ValueError):  # not every system has both
+        with contextlib.suppress(OSError, ValueError):  # some systems lack one of these limits
             resource.setrlimit(kind, (limit, limit))
 
 

@@ -1,4 +1,4 @@
-"""Weights that are used are whole: complete safetensors files of the model's own folder, and a weight for each name."""
+"""Check that weights are complete: whole safetensors files in the model's folder, and a weight for every parameter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _ADAPTER = "adapter_model.safetensors"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _FIX = "download or export the model again"
 
-# Older names of weights in an adapter: a state dict that was saved whole, wrappers, and the Qwen-VL and LLaVA families
-# before transformers 4.52. The names that come out must be exactly the expected ones.
+# Older names of weights in an adapter: of a complete state dict, of wrappers, and of the Qwen-VL and LLaVA families
+# before transformers 4.52. The translated names must be exactly the expected ones.
 _FORMER_NAMES = (
     (r"^(?:module\.|_orig_mod\.)+", ""),
     (r"\.default(?=\.weight$|$)", ""),
@@ -32,11 +32,12 @@ _FORMER_NAMES = (
 
 
 def check_weight_files(source: ModelSource) -> None:
-    """Check the files of base and adapter before anything opens them.
+    """Check the weight files of base and adapter before they are opened.
 
     Raises:
-        InputError: There are only pickles, an index names something else than safetensors files of its own folder, or
-            a file is missing or cut off.
+        InputError: There are only pickles, an index names a file that is not safetensors or lies outside the folder,
+            or a
+            file is missing or truncated.
     """
     _check_base(source)
     if source.adapter is not None:
@@ -64,7 +65,7 @@ def _check_base(source: ModelSource) -> None:
 
 
 def _find(path: str, revision: str | None, name: str) -> Path | None:
-    """A file of a folder or hub repository, ``None`` if it has none."""
+    """Return the path of a file in a folder or hub repository; ``None`` if it does not exist."""
     if Path(path).is_dir():
         file = Path(path) / name
         return file if file.is_file() else None
@@ -97,7 +98,7 @@ def _no_safetensors(folder: str, wanted: str) -> InputError:
 
 
 def _check_whole(path: Path) -> None:
-    """Compare a file's size with the end of the last tensor in its header."""
+    """Compare the file's size with the end of the last tensor according to its header."""
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -118,12 +119,10 @@ def _unusable(what: str, path: Path) -> InputError:
 
 
 def check_loaded(info: Mapping[str, Iterable[Any]], path: str) -> None:
-    """Refuse a model some of whose weights are new or unused; ``info`` is transformers' loading info.
-
-    Tied weights are not among the missing ones.
+    """Refuse a model with newly initialised or unused weights, according to transformers' loading ``info``.
 
     Raises:
-        InputError: With the counts and the first names.
+        InputError: Weights other than tied ones are missing or unused; gives the counts and the first names.
     """
     mismatched = [f"{name} {list(stored)} for {list(expected)}" for name, stored, expected in info["mismatched_keys"]]
     _refuse(
@@ -134,10 +133,10 @@ def check_loaded(info: Mapping[str, Iterable[Any]], path: str) -> None:
 def check_adapter(model: Any, source: ModelSource) -> None:
     """Refuse an attached adapter whose file does not have exactly the adapter's weights.
 
-    peft only warns, and leaves what it does not find as initialised. Older names are translated and loaded.
+    peft only warns, and leaves missing weights as initialised. Weights with older names are translated and loaded.
 
     Raises:
-        InputError: With the counts and the first names.
+        InputError: Weights are missing or unused; gives the counts and the first names.
     """
     peft = require_module("peft", extra="train")
     safetensors = require_module("safetensors.torch", extra="train")
@@ -146,7 +145,7 @@ def check_adapter(model: Any, source: ModelSource) -> None:
     expected = {n: w.shape for n, w in peft.get_peft_model_state_dict(model, save_embedding_layers=False).items()}
     if _shapes(stored) == expected:
         return
-    # Embeddings that were trained with the adapter are stored whole.
+    # Embeddings that were trained with the adapter are saved as complete layers, without LoRA.
     base = {n: w.shape for n, w in model.state_dict().items() if "lora_" not in n}
     expected |= {name: base[name] for name in stored.keys() & base.keys()}
     renamed = {_present_name(name): weight for name, weight in stored.items()}

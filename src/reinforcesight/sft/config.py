@@ -1,4 +1,4 @@
-"""Configuration of supervised fine-tuning. Imports nothing heavy: the command line reads it."""
+"""Configuration of supervised fine-tuning. Imports nothing heavy, since the command line imports this module."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import Field
 from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.trainer_section import DEFAULTS, REFUSED, TrainerSection
 
-# Where a default differs from TRL's, the reason is beside it.
+# Defaults that differ from TRL's, each with the reason.
 _DEFAULTS: dict[str, Any] = {
     **DEFAULTS,
-    "learning_rate": 1e-4,  # about ten times the usual rate of full fine-tuning, as is common for LoRA
-    "lr_scheduler_type": "cosine",  # ends near zero, so the last checkpoint is not a noisy one
-    "per_device_train_batch_size": 4,  # pictures need memory
-    "gradient_accumulation_steps": 4,  # 16 questions a step: several relations and forms in each
-    "eval_steps": 100,  # TRL's would be logging_steps, and generating answers takes time
+    "learning_rate": 1e-4,  # common for LoRA: about ten times the usual rate of full fine-tuning
+    "lr_scheduler_type": "cosine",  # ends near zero, so the last checkpoint is not noisy
+    "per_device_train_batch_size": 4,  # picture tokens need memory
+    "gradient_accumulation_steps": 4,  # 16 questions per step, so that each step has several relations and forms
+    "eval_steps": 100,  # TRL's default is logging_steps, but generating answers takes time
     "save_steps": 100,  # a kill loses at most this many steps
 }
 _REFUSED = {

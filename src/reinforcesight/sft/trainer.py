@@ -27,23 +27,23 @@ from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_sta
 
 _Trainer: Any = SFTTrainer  # mypy can't follow TRL's class; what is used of it is tested
 
-# Batches from data workers pass through shared memory, and the usual 64 MiB of a container are too few.
+# Batches from data-loader workers pass through shared memory, and a container's usual 64 MiB are too few.
 _SHARED_MEMORY = Path("/dev/shm")
 _ENOUGH_SHARED_MEMORY = 1 << 30
 
 
 class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
-    """TRL's trainer whose evaluation also generates and judges answers to ``questions``."""
+    """An ``SFTTrainer`` whose evaluation also generates and judges answers to ``questions``."""
 
     def __init__(self, *args: Any, questions: Any, **kwargs: Any) -> None:
         self.questions = questions
         super().__init__(*args, **kwargs)
-        # The Trainer concludes from Qwen's classes that the loss can't be divided by the tokens of the whole step, and
-        # averages over parts of it (huggingface/transformers#37766). TRL computes the loss itself, so it can.
+        # For Qwen's classes, the Trainer averages the loss over micro-batches instead of over all tokens of the step
+        # (huggingface/transformers#37766). TRL computes the loss itself and accepts the number of tokens.
         self.model_accepts_loss_kwargs = True
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Restores the random state, so that eval_steps does not change training."""
+        """Evaluate, then restore the random state, so that eval_steps does not change training."""
         with unchanged_random_state(self.args.device):
             return super().evaluate(*args, **kwargs)
 
@@ -67,12 +67,12 @@ class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
 
 
 def train_sft(config: SftConfig) -> TrainingResult:
-    """Train, resume, or report a run that is already finished; raises as :func:`run_training`."""
+    """Train, resume, or report a finished run. Raises the same errors as :func:`run_training`."""
     return run_training(_SFT, config)
 
 
 def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
-    """TRL's ``SFTConfig``; raises as :func:`trl_arguments`."""
+    """Return TRL's ``SFTConfig``. Raises the same errors as :func:`trl_arguments`."""
     arguments = trl_arguments(
         config,
         best_metric="accuracy" if has_validation else None,
@@ -88,7 +88,7 @@ def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
 
 
 def _worker_count() -> int:
-    """Data workers: none on a CPU, whose cores the model needs, nor if shared memory is too small."""
+    """Return the number of data-loader workers: 0 on a CPU, which the model needs, or if shared memory is small."""
     if not torch.cuda.is_available():
         return 0
     if _SHARED_MEMORY.is_dir() and (size := shutil.disk_usage(_SHARED_MEMORY).total) < _ENOUGH_SHARED_MEMORY:
@@ -128,7 +128,7 @@ def _build(session: Session[SftConfig]) -> AnswerTrainer:
 
 
 def _restore_token_count(trainer: AnswerTrainer, checkpoint: Path) -> None:
-    """TRL counts tokens from zero in each session."""
+    """Restore the number of tokens seen, which TRL counts from zero in each session."""
     history = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
     trainer._total_train_tokens = next((line["num_tokens"] for line in reversed(history) if "num_tokens" in line), 0)
 
