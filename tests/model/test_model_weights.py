@@ -71,10 +71,11 @@ def misshapen(weights):
         (lambda w: without(w, "layers.1.self_attn.q_proj.weight"), r"1 missing \(first: .*layers.1.self_attn.q_proj"),
         (lambda w: without(w, "visual."), r"\d+ missing \(first: model.visual"),
         (renamed("visual.", "base_model.visual."), r"\d+ missing .*; \d+ unexpected \(first: "),
+        (lambda w: without(w, "embed_tokens"), r"1 missing \(first: .*embed_tokens"),
         (misshapen, r"1 of another shape \(first: .*mlp.up_proj"),
         (lambda w: w | {"extra.weight": torch.ones(2)}, r"1 unexpected \(first: extra.weight\)"),
     ],
-    ids=["a layer", "vision", "names", "shape", "unexpected"],
+    ids=["a layer", "vision", "names", "a tied weight", "shape", "unexpected"],
 )
 def test_a_base_whose_weights_do_not_fit(tiny, tmp_path, family, change, words, capfd):
     path = edited(tiny[family], tmp_path / "model", WEIGHTS, change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from reinforcesight.model.load import load_model
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.parts import freeze_for_full_tuning, lora_config
-from reinforcesight.tuning.plan import PROMPT_TOKENS, plan_memory
+from reinforcesight.tuning.plan import GIB, PROMPT_TOKENS, plan_memory, warn_of_memory
 
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "configs").glob("*_config*.yaml"))
 
@@ -94,6 +95,19 @@ def test_recipes_fit_their_gpu(name, capsys):
     assert "peak, in" in shown
     assert "24 GB yes" in shown if "24gb" in name else "40 GB yes" in shown
     assert ("Qwen3-VL-4B" if "qwen3" in name else "Qwen2.5-VL-3B") in shown
+
+
+def test_too_small_a_gpu_is_said_before_a_model_is_loaded(monkeypatch, capsys):
+    config = in_sections(SftConfig, dataset="d", model_path="Qwen/Qwen2.5-VL-3B-Instruct", tuning="full")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    for size, words in ((24, "which has 24 GiB"), (9999, "")):
+        found = SimpleNamespace(total_memory=size * GIB)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, found=found: found)
+        warn_of_memory(config)
+        shown = capsys.readouterr().err
+        assert words in shown
+        assert bool(shown) == bool(words)
 
 
 def test_a_whole_run_and_another_base(capsys):

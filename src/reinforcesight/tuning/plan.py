@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from reinforcesight.config import read_yaml, recipes_folder
-from reinforcesight.errors import InputError, require_module
+from reinforcesight.errors import InputError, ReinforceSightError, require_module
 from reinforcesight.hub import is_hub_id
 from reinforcesight.model.load import find_source, resolve_path
 from reinforcesight.tuning.config import TrainingConfig
@@ -153,6 +155,24 @@ def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
         sampling = _sampling(config, architecture, counts, width)
     activations = _activations(config, architecture, counts, 2.0 if mixed else width)
     return MemoryPlan(name, _weights(config, model, width), activations, sampling, note)
+
+
+def warn_of_memory(config: TrainingConfig) -> None:
+    """Say before a model is loaded that the arithmetic leaves it no room on this machine's GPU."""
+    torch = require_module("torch", extra="train")
+    if not torch.cuda.is_available():
+        return
+    try:
+        needed = plan_memory(config).peak
+    except ReinforceSightError:
+        return  # loading the model will say what is wrong with it
+    room = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    if needed > room:
+        click.echo(
+            f"by arithmetic this run needs about {needed / GIB:.0f} GiB on each GPU, which has {room / GIB:.0f} GiB: "
+            "see reinforcesight doctor --plan, and docs/gpu.md for smaller recipes",
+            err=True,
+        )
 
 
 @dataclass(frozen=True)

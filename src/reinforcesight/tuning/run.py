@@ -26,6 +26,7 @@ from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.data import TrainingData, load_training_data
 from reinforcesight.tuning.out_of_memory import is_out_of_memory, save_after_out_of_memory
 from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
+from reinforcesight.tuning.plan import warn_of_memory
 from reinforcesight.tuning.report import Chart, write_training_page
 from reinforcesight.tuning.session import open_record, session_facts, start_session
 
@@ -120,6 +121,8 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
     data = load_training_data(config.dataset)
     arguments = method.arguments(config, data.validation is not None)
     method.check(config, arguments, len(data.train))
+    if processes.is_main_process:
+        warn_of_memory(config)
     with processes.main_process_first():
         loaded = load_to_train(config)
     record = open_record(
