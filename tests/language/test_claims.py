@@ -69,6 +69,9 @@ def said(text, names=NAMES, **question):
         ("The cat is in the foreground and the dog sleeps.", ["cat in front dog"]),
         ("The cat is on the left side of the image, while the dog is on the right.", ["cat left dog"]),
         ("The cat is at the bottom of the picture and the dog at the top.", ["dog above cat"]),
+        ("The cat is on the left side of the sofa while the dog is on the right side.", ["cat left dog"]),
+        ("From left to right, we see the cat, the dog and the bird.", ["cat left dog", "dog left bird"]),
+        ("Seen from the dog, the cat is on the right.", ["cat right dog"]),
         # hiding
         ("The cat partly hides the dog.", ["cat in front dog"]),
         ("The cat blocks our view of the dog.", ["cat in front dog"]),
@@ -145,6 +148,8 @@ def test_read(text, claims):
         "The cat is left of the dog and the cat is right of the dog.",
         "Either the cat is left of the dog, or it is right of the dog.",
         # no comparison
+        "The cat is left of the window. The dog is right of the door.",
+        "I look from left to right and see the cat.",
         "The cat is as close to the camera as the dog.",
         "The cat is on the left of the picture; look at the dog too.",
         "The cat and the dog are closer to the camera.",

@@ -46,6 +46,13 @@ _LETTER = re.compile(
     r"|([B-HJ-Z])(?![^\W_]|')"
     r"|(A)(?=\s+(?:(?:because|since|as|and|or|but|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
 )
+# "If the chair were closer, the answer would be A."
+_UNREAL = re.compile(
+    r"(?:\A|[.!?\n]\s*|, )(?:if|unless|were|had|suppose|assuming)\b"
+    r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need))[^.!?\n]*,[^.!?\n]*\Z",
+    re.IGNORECASE,
+)
+_IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming)\b")
 _ENDS = re.compile(r"\s*(?:[.!;\n]|\Z)")
 _FILL_RE = re.compile(_FILL, re.IGNORECASE)
 _NEGATED = re.compile(r"\s*(?:is\s+)?(?:not|neither|never|unlikely|isn't|n't)\b", re.IGNORECASE)
@@ -71,10 +78,10 @@ _POST = re.compile(
     r"\s{1,2}(?:it is(?=\s?[.!]|\s*\Z)|(?:ist|es|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
     r"|(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
     r"(?:correct|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
-    r"|(?:final )?answer\b|most (?:accurate|appropriate)))",
+    r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = re.compile(r"\b(?:correct|right|best|answer|most a|it is|richtig|korrekt|bonne)")
+_POST_WORDS = re.compile(r"\b(?:correct|right|best|answer|most a|it is|my|richtig|korrekt|bonne)")
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
@@ -123,10 +130,13 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     found = []
     lower = text.lower()
     if not text.isascii() or lexicon.CUE.search(lower):
+        unreal = _IF.search(lower) is not None
         for cue in _CUE.finditer(text):
             declared = _declared_value(text, cue.end(), options)
+            if declared is None or (unreal and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())):
+                continue
             # "it's the sofa that is farther" is for the sentence reader.
-            if declared is not None and (not cue["it"] or _ENDS.match(text, declared[1])):
+            if not cue["it"] or _ENDS.match(text, declared[1]):
                 value, end = declared
                 found.append(Declaration(cue.start(), end, value, "declared"))
     if _POST_WORDS.search(lower):

@@ -36,7 +36,10 @@ _RELATION_NAMES = {
 }  # fmt: skip
 _RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?")
 # In order: the position of a word is its value.
-_NUMBER_WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve".split())  # noqa: SIM905
+_NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen"),
+)
 _YES = ("yes", "yeah", "yep", "true")
 _NO = ("no", "nope", "false")
 
@@ -340,24 +343,25 @@ _RELATION_WORDS = {
 }
 
 
+# Where a word is a number: not "the one", "one of them", "no idea".
+_NUMBER_SPELLINGS = {
+    "one": r"(?<!the )(?<!this )(?<!that )(?<!other )(?<!each )(?<!no )one(?! (?:of|is|on|in|at)\b)",
+    "no": r"(?:(?<=\bis )|(?<=\bare )|(?<=\bsee ))no(?= [a-z])",
+    "single": r"(?<=\ba )single",
+    "pair": r"(?<=\ba )pair(?= of)",
+    "couple": r"(?<=\ba )couple(?= of)",
+}
+_MORE_NUMBER_WORDS = {0: ("no", "none"), 1: ("single",), 2: ("pair", "couple"), 12: ("dozen",)}
+
+
 def _number_options(clean: list[str], recital: re.Pattern[str] | None) -> Options:
     names: dict[str, int] = {}
     spellings = []
     for i, text in enumerate(clean):
         names[text] = i if text not in names else -1
         spellings.append(rf"(?<!\.){text}(?!\.\d)")
-        if int(text) < len(_NUMBER_WORDS):
-            word = _NUMBER_WORDS[int(text)]
+        number = int(text)
+        for word in (*_NUMBER_WORDS[number : number + 1], *_MORE_NUMBER_WORDS.get(number, ())):
             names[word] = names[text]
-            # "the one", "one of them" are pronouns.
-            guard = r"(?<!the )(?<!this )(?<!that )(?<!other )(?<!each )(?<!no )"
-            spellings.append(rf"{guard}one(?! (?:of|is|on|in|at)\b)" if word == "one" else word)
-            if word == "zero":
-                names["no"] = names["none"] = names[text]
-                spellings += [
-                    r"(?<=\bis )no(?= [a-z])",
-                    r"(?<=\bare )no(?= [a-z])",
-                    r"(?<=\bsee )no(?= [a-z])",
-                    "none",
-                ]
+            spellings.append(_NUMBER_SPELLINGS.get(word, word))
     return Options(len(clean), "number", names, _bounded(spellings), recital=recital)

@@ -25,18 +25,34 @@ from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
-# Rules after which the reader of claims is asked, and what it may know better: words of hiding, and what only seems.
+# When the reader of claims is asked: a text with relation words that gave no answer, and what it may know better, such
+# as words of hiding, what only seems, and several relation words.
+_ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "letter_against_text"})
 _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|deep|dist|fore|"
-    r"hid|occlud|cover|block|obscur)",
-    re.IGNORECASE,
+    r"hid|occlud|cover|block|obscur)"
 )
-_FOR_CLAIMS = {
-    "no_answer": _RELATIONAL,
-    "refusal": _RELATIONAL,
-    "sentence": re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b", re.IGNORECASE),
-    "sentences_disagree": re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b", re.IGNORECASE),
-}
+_HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")
+_SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
+
+
+def _is_doubtful(rule: str, text: str, options: Options) -> bool:
+    names = options.subject if options.kind == "relation" else options.pattern
+    if names is None or (options.kind != "relation" and not names.search(text)):
+        return False
+    if rule == "sentence":
+        several = options.kind == "relation" and options.pattern and len(options.pattern.findall(text)) > 1
+        return bool(several) or _HIDING.search(text.lower()) is not None
+    if rule in ("no_answer", "refusal"):
+        return _RELATIONAL.search(text.lower()) is not None
+    return options.kind == "relation" or _SEEMING.search(text.lower()) is not None
+
+
+def _last_letter(text: str, options: Options) -> int | None:
+    declared = find_declarations(text, options)
+    return declared[-1].value if declared else None
+
+
 # Where the place says that it is the answer.
 _MARKED = ("answer_block", "open_answer_block", "boxed", "json")
 _OPTION_NUMBER = re.compile(r"\W*(?:(?:option|choice|answer)\W{1,3})?([1-9])\W*", re.IGNORECASE)
@@ -76,10 +92,9 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
     options = compile_options(tuple(map(str, choices)), question)
     region = answer_region(text)
     value, rule = _read_region(region, options)
-    doubtful = _FOR_CLAIMS.get(rule)
-    if doubtful is not None and doubtful.search(region.text):
+    if rule in _ASKING_FOR_CLAIMS and _is_doubtful(rule, region.text, options):
         claimed = index_claimed(without_box_phrases(region.text), tuple(map(str, choices)), question, options)
-        if claimed is not None:
+        if claimed is not None and (rule != "letter_against_text" or claimed == _last_letter(region.text, options)):
             value, rule = claimed, "claim"
     if region.source in _MARKED:
         rule = f"{region.source}:{rule}"

@@ -45,6 +45,9 @@ _SUBJECT = re.compile(
 _CARRIED = re.compile(r"[,&Ba](?:[be][beg]*)?(?:xw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
 _BEFORE_FRONTED = re.compile(r"(?:\A|[,&Bwya])[xg]?\Z")  # "To the left of", "and behind"
 _COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
+_IN_ORDER = re.compile(
+    r"T[^mPCAHDLT]{0,8}(?:m[,&xyrb]{1,4})+m"
+)  # "from left to right we see the mug, the lamp and the door"
 _ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
 _TO = r"(?:(?P<v>[vc])|(?P<e>E)|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
 
@@ -81,6 +84,7 @@ _ASKED = re.compile(r"(?:\A|[,&Bwa])b+\Z")  # "is the mug left of the lamp"
 _TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
     r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
+_ARTICLES = ("the", "a", "an")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
 _DISTANCE = {Relation.IN_FRONT: Relation.CLOSER, Relation.BEHIND: Relation.FARTHER}
@@ -147,6 +151,8 @@ class _Reader:
             found += self._claims_at(sentence, at)
         if "G" in tags and "U" in tags:
             found += self._claims_of_ways(sentence)
+        for match in _IN_ORDER.finditer(tags):
+            found += self._claims_in_order(sentence, match)
         claims = [item.claim for item in found if _counts(tags, item)]
         opposite = {_key(claim, turned=True) for claim in claims}
         return [claim for claim in claims if _key(claim) not in opposite]
@@ -154,7 +160,7 @@ class _Reader:
     def _claims_at(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         tags, kind = sentence.tags, sentence.tags[at]
         subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
-        if kind in "EU":
+        if kind in "EUT":
             return []
         if kind == "L":
             owner = _OWNER.search(tags, max(0, at - 4), at)
@@ -173,6 +179,13 @@ class _Reader:
             if turned:
                 return self._claims(sentence, at, turned, turned)
         after = _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
+        if (
+            after is None and subject and tags[at : at + 2] == "Px"
+        ):  # "on the left side of the desk": a side, no relation
+            who = self._object(sentence, subject.start("s"), set(), as_subject=True)
+            if who is not None and "side" in self._text.words[sentence.at[at] : sentence.at[at + 1]]:
+                self._note_side(sentence, who, sentence.relations[at], (subject.start("s"), at))
+            return []
         if subject is None:
             subject = _CARRIED.search(tags, max(0, at - 8), at)
         return self._claims(sentence, at, subject, after)
@@ -210,6 +223,9 @@ class _Reader:
             compared_at = before.start("k")
         seeming = "e" in tags[max(0, place - 2) : at]
         first, last = min(place, at), max(after.end() - 1, place)
+        if reference_at is None and compared_at is None and tags[at] == "A":
+            ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
+            compared_at = ahead.start("z") if ahead else None  # "seen from the lamp, the mug is on the left"
         if reference_at is None and compared_at is None:
             if tags[at] == "A":
                 self._note_side(sentence, who, relation, (first, at))
@@ -254,7 +270,7 @@ class _Reader:
     def _belongs_to_another(self, sentence: TaggedSentence, place: int) -> bool:
         """Return whether a mention belongs to a participle: "someone holding the mug is" is not about the mug."""
         before = self._text.words[sentence.at[place] - 1] if place else ""
-        return sentence.tags[place - 1 : place] == "g" and before in ("the", "a", "an")
+        return sentence.tags[place - 1 : place] == "g" and before in _ARTICLES
 
     def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth."""
@@ -269,6 +285,16 @@ class _Reader:
         if other is None or other == who:
             return []
         return [self._found(sentence, Claim(sentence.relations[at], who, other), (place, after.end() - 1))]
+
+    def _claims_in_order(self, sentence: TaggedSentence, listed: re.Match[str]) -> list[_Found]:
+        places = [at for at in range(listed.start(), listed.end()) if sentence.tags[at] == "m"]
+        objects = [self._text.targets[sentence.at[at]] for at in places]
+        relation = sentence.relations[listed.start()]
+        return [
+            self._found(sentence, Claim(relation, first, second), (listed.start(), place))
+            for first, second, place in zip(objects, objects[1:], places[1:], strict=False)
+            if first != second
+        ]
 
     def _claims_of_ways(self, sentence: TaggedSentence) -> list[_Found]:
         found: list[_Found] = []

@@ -133,6 +133,15 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.ABOVE: (f"[to|from] [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"[to|from] [bottom|lower] [|{_SIDES}]",),
     },
+    # T: lists objects in order, "from left to right: X, Y".
+    "T": {
+        Relation.LEFT: ("[|from] left to right",),
+        Relation.RIGHT: ("[|from] right to left",),
+        Relation.ABOVE: ("[|from] top to bottom",),
+        Relation.BELOW: ("[|from] bottom to top",),
+        Relation.IN_FRONT: ("[|from] front to back", "[|from] [nearest|closest] to [farthest|furthest]"),
+        Relation.BEHIND: ("[|from] back to front", "[|from] [farthest|furthest] to [nearest|closest]"),
+    },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
     "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
 }
@@ -169,7 +178,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[to|from] [point of view|where we stand|where i stand|person taking photo]",
     ),
     "c": ("[camera|viewer|observer|photographer]",),
-    "q": ("[to|from|measured from|starting from|towards]",),
+    "q": ("[|measured|starting|seen|viewed|going|looking] from|to|towards",),
     # pronouns: for an object, for the other object, for a clause, for the speaker
     "i": ("[it|they|them|he|she|him|this one|that one]",),
     "o": ("other [one|object|thing]",),
