@@ -85,6 +85,8 @@ def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[st
     if config.engine in ("transformers", "vllm"):
         require_extra("train", "torch", "transformers")
         facts.append(check_model(config.model_config_at())[1])
+    if config.engine == "openai":
+        facts.append(f"model: {config.model_path} at {config.base_url}")
     if thorough:
         facts.append(check_benchmark(config, config.benchmark))
     return [*facts, check_room(config.output.parent, 0)]

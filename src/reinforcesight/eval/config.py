@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,18 @@ class VllmConfig(StrictConfig):
     enforce_eager: bool = Field(False, description="Disable CUDA graphs; slower, but starts faster")
 
 
+class ServerConfig(StrictConfig):
+    """How a server is asked (``--engine openai``)."""
+
+    concurrency: int = Field(8, ge=1, le=256, description="Questions asked at the same time")
+    attempts: int = Field(6, ge=1, description="Attempts per question when the server is busy or does not answer")
+    first_pause: float = Field(1.0, ge=0, description="Seconds before the second attempt; doubled each time")
+    timeout: float = Field(300.0, gt=0, description="Seconds to wait for an answer")
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key")
+    extra: dict[str, Any] = Field({}, description="More fields of each request, such as chat_template_kwargs")
+    price: tuple[float, float] | None = Field(None, description="Price of a million tokens: prompt, answer")
+
+
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
 
@@ -39,7 +51,10 @@ class EvaluateConfig(StrictConfig):
     protocol: Protocol = Field(
         Protocol.REASON, description="reason: ask for reasoning first; direct: ask for the letter alone"
     )
-    engine: Literal["transformers", "vllm", "replay"] = Field("transformers", description="Inference engine")
+    engine: Literal["transformers", "vllm", "openai", "replay"] = Field("transformers", description="Inference engine")
+    base_url: str | None = Field(
+        None, description="Address of a server with OpenAI's chat API, for --engine openai: http://host:8000/v1"
+    )
     answers: Path | None = Field(None, description="Logged answers (JSON lines), for --engine replay")
     batch_size: int = Field(16, ge=1, description="Questions per batch; halved if memory runs out")
     max_new_tokens: int | None = Field(
@@ -72,6 +87,7 @@ class EvaluateConfig(StrictConfig):
     report: bool = Field(True, description="Write the HTML and Markdown report")
     model: ModelOptions = ModelOptions()
     vllm: VllmConfig = VllmConfig()
+    server: ServerConfig = ServerConfig()
 
     @model_validator(mode="after")
     def _engine_has_its_input(self) -> EvaluateConfig:
@@ -82,6 +98,10 @@ class EvaluateConfig(StrictConfig):
             raise ConfigError("logged answers are for the replay engine", where="--answers", fix="add --engine replay")
         if self.engine != "replay" and self.model_path is None:
             raise ConfigError("no model is named", where="--model_path", fix="give a folder or a hub id")
+        if (self.engine == "openai") != (self.base_url is not None):
+            raise ConfigError(
+                "--engine openai and --base_url go together", fix="give both, such as http://host:8000/v1"
+            )
         if self.output.suffix != ".json":
             raise ConfigError(
                 f"the results go into a .json file, not {self.output.suffix or 'one without ending'}",

@@ -34,6 +34,7 @@ from reinforcesight.protocol import LETTERS, option_lines, with_options
 
 HUB_ID = "nyu-visionx/CV-Bench"
 _NOT_QUALITATIVE = "Count"
+_LONGEST_DETAIL = 300
 
 _PUBLISHED_SOURCES = {"ADE20K", "COCO", "Omni3D"}
 _OUR_SOURCES = {"rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"}
@@ -187,10 +188,16 @@ class _Reader:
 
     def read(self, file: Path) -> None:
         rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
-        for number, row in enumerate(rows):
-            if number == 0 and "source" not in row:
+        known = False
+        for row in rows:
+            if isinstance(row, _Broken):
+                self._broken.append(BrokenRow(f"row-{self._row}", self._row, "", row.problem, row.detail))
+                self._row += 1
+                continue
+            if not known and "source" not in row:
                 self.notes.append(f"{file.name} has no column 'source': no figures per source and official figures")
-            task, source = _text(row.get("task")), _text(row.get("source"))
+            known = True
+            task, source = _writable(_text(row.get("task"))), _writable(_text(row.get("source")))
             self.available[source, task] += 1
             if self._selected(task):
                 self._take(row, task, source)
@@ -222,11 +229,18 @@ class _Reader:
         return "all" in self._tasks or task in self._tasks
 
     def _take(self, row: Mapping[str, Any], task: str, source: str) -> None:
-        identifier = _text(row.get("id")) or _text(row.get("idx")) or f"row-{self._row}"
+        identifier = _writable(_text(row.get("id")) or _text(row.get("idx"))) or f"row-{self._row}"
         try:
-            self._items.append(self._item(row, identifier, task, source))
+            item = self._item(row, identifier, task, source)
+            _ = item.item_key  # fails on text that is not Unicode
+            self._items.append(item)
         except _Broken as broken:
-            self._broken.append(BrokenRow(identifier, self._row, task, broken.problem, broken.detail))
+            self._add_broken(identifier, task, broken.problem, broken.detail)
+        except Exception as error:  # noqa: BLE001 - whatever a row holds, the others are scored
+            self._add_broken(identifier, task, "unusable row", f"{type(error).__name__}: {error}")
+
+    def _add_broken(self, identifier: str, task: str, problem: str, detail: str) -> None:
+        self._broken.append(BrokenRow(identifier, self._row, task, problem, _writable(detail)[:_LONGEST_DETAIL]))
 
     def _item(self, row: Mapping[str, Any], identifier: str, task: str, source: str) -> Item:
         question = _text(row.get("question"))
@@ -282,6 +296,8 @@ class _Reader:
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root):
             raise _Broken("picture outside the data folder", f"file name {name!r}")
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise _Broken("picture file missing", f"{name}: not a file")
         try:
             return path.read_bytes()
         except OSError as error:
@@ -306,29 +322,29 @@ def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
     return with_options(question, choices)
 
 
-def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
+def _parquet_rows(file: Path) -> Iterator[dict[str, Any] | _Broken]:
     names = column_names(file)
     _check_columns(file, names)
     yield from parquet_rows(file, [name for name in (*_REQUIRED, *_OPTIONAL) if name in names])
 
 
-def _jsonl_rows(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
+def _jsonl_rows(file: Path) -> Iterator[dict[str, Any] | _Broken]:
+    known = False
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(
-                    f"not valid JSON: {error.msg}", where=f"{file}, line {number}", fix="correct the line"
-                ) from error
+            except (ValueError, RecursionError) as error:
+                yield _Broken("not valid JSON", f"line {number}: {str(error)[:100]}")
+                continue
             if not isinstance(row, dict):
-                raise InputError(
-                    "each line must be a JSON object", where=f"{file}, line {number}", fix="correct the line"
-                )
-            if number == 1:
+                yield _Broken("not a JSON object", f"line {number}: {type(row).__name__}")
+                continue
+            if not known:
                 _check_columns(file, list(row))
+            known = True
             yield row
 
 
@@ -355,6 +371,11 @@ def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
     turns = [(turn, task, item) for task, group in by_task.items() for turn, item in enumerate(group)]
     chosen = sorted(turns, key=lambda entry: (entry[0], entry[1]))[:limit]
     return sorted((item for _, _, item in chosen), key=lambda item: item.row)
+
+
+def _writable(text: str) -> str:
+    """The text with what is no Unicode replaced, so that it can be written."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(value: object) -> str:

@@ -109,6 +109,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
             "seconds_total": round(time.monotonic() - started, 3),
             "machine": platform.machine(),
             "output": str(config.output),
+            **_usage(engine, config),
         }
         results = results.model_copy(update={"run": run})
         write_json(config.output, results.model_dump(mode="json"))
@@ -123,6 +124,18 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         _print_outcome(results, config.output)
     processes.wait()
     return results if processes.is_main else read_results(config.output)
+
+
+def _usage(engine: InferenceEngine, config: EvaluateConfig) -> dict[str, Any]:
+    """Tokens that a server counted in this session, and what they cost."""
+    used: dict[str, int] | None = getattr(engine, "usage", None)
+    if used is None:
+        return {}
+    cost = config.server.price and sum(
+        price * used[name] / 1e6
+        for price, name in zip(config.server.price, ("prompt_tokens", "completion_tokens"), strict=True)
+    )
+    return {"usage": {**used, "cost": cost}}
 
 
 class _OtherRun(NamedTuple):
@@ -145,6 +158,10 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
     if config.engine == "replay":
         assert config.answers is not None
         return ReplayEngine(config.answers)
+    if config.engine == "openai":
+        from reinforcesight.eval.engines.server import ServerEngine
+
+        return ServerEngine(str(config.base_url), str(config.model_path), config.server, decoding)
     model = config.model_config_at()
     if config.engine == "transformers":
         return TransformersEngine(model, decoding, config.batch_size)

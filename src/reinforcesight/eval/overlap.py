@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,11 +41,11 @@ def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
     Two pictures are the same if source and id are, or if their perceptual hashes and their small grey versions nearly
     agree: re-encoded or with drawn boxes.
     """
-    trained = dict(_training_pictures(dataset))
+    files = tuple((file.path, file.path.stat().st_mtime_ns) for file in find_files(dataset) if file.split != "test")
+    n_trained, ids, theirs = _training_side(files)
     asked = {item.cluster: item.picture for item in items}
-    ids = {plain_stem(name) for name in trained}
     by_source = {name for name in asked if plain_stem(name) in ids}
-    theirs, ours = _signed(trained, "training pictures"), _signed(asked, "benchmark pictures")
+    ours = _signed(asked, "benchmark pictures")
     by_looks = {
         mine.source_id for mine, other in near_pairs(ours, theirs, _DISTANCE) if is_same_picture(mine, other)
     } - by_source
@@ -52,20 +53,24 @@ def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
     return Overlap(
         dataset=str(dataset),
         pictures=len(asked),
-        training_pictures=len(trained),
+        training_pictures=n_trained,
         same_source=len(by_source),
         same_looks=len(by_looks),
         questions=sum(item.cluster in both for item in items),
         examples=tuple(sorted(both)[:_EXAMPLES]),
-        complete=len(ours) == len(asked) and len(theirs) == len(trained),
+        complete=len(ours) == len(asked) and len(theirs) == n_trained,
     )
 
 
-def _training_pictures(dataset: Path) -> Iterator[tuple[str, bytes]]:
-    for file in find_files(dataset):
-        if file.split != "test":
-            for row in parquet_rows(file.path, ["source_id", "image"]):
-                yield str(row["source_id"]), (row["image"] or {}).get("bytes") or b""
+@lru_cache(maxsize=1)
+def _training_side(files: tuple[tuple[Path, int], ...]) -> tuple[int, set[str], list[PictureSignature]]:
+    """Number of pictures, their names, and what identifies them; for all models and benchmarks of a run once."""
+    pictures = {
+        str(row["source_id"]): (row["image"] or {}).get("bytes") or b""
+        for path, _ in files
+        for row in parquet_rows(path, ["source_id", "image"])
+    }
+    return len(pictures), {plain_stem(name) for name in pictures}, _signed(pictures, "training pictures")
 
 
 def _signed(pictures: dict[str, bytes], what: str) -> list[PictureSignature]:
