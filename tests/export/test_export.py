@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from small_dataset import make_rows, write_dataset
 
 from reinforcesight.cli import run
 from reinforcesight.data_gen.dataset.rows import Row
+from reinforcesight.data_gen.viewing.browse_pages import DatasetPages
 from reinforcesight.export.command import TARGETS, ExportConfig
+from reinforcesight.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,31 @@ def test_ms_swift_shares_equal_pictures_and_finds_them_from_any_folder(
     assert Path(fourth["images"][0]).read_bytes() == rows[3].image
     files = list((tmp_path / "swift/images").iterdir())
     assert len(files) == len({row.image for row in rows})
+
+
+def test_fiftyone_samples_have_boxes_notes_and_a_file_each(dataset: Path, rows: list[Row], tmp_path: Path) -> None:
+    copy = tmp_path / "set"
+    shutil.copytree(dataset, copy)
+    pages = DatasetPages(copy)
+    pages.post("/annotate/3", {"tags": ["odd"], "comment": "two mugs", "excluded": True})
+    assert run(["export", "--to", "fiftyone", "--dataset", str(copy), "--output", str(tmp_path / "fo")]) == 0
+    samples = json.loads((tmp_path / "fo/samples.json").read_text(encoding="utf-8"))["samples"]
+    assert len({sample["filepath"] for sample in samples}) == len(samples) == len(pages)
+    fourth, row = samples[3], rows[3]
+    assert (tmp_path / "fo" / fourth["filepath"]).read_bytes() == row.image
+    assert fourth["tags"] == ["train", "odd", "excluded"]
+    assert fourth["comment"] == "two mugs"
+    assert fourth["relation"] == {"_cls": "Classification", "label": row.relation}
+    scene, evidence = Scene.from_json(row.scene), json.loads(row.evidence)
+    for found in fourth["objects"]["detections"]:
+        left, top, width, height = found["bounding_box"]
+        item = scene[evidence[found["role"]]]
+        assert found["label"] == item.name
+        box = (left * 160, top * 120, (left + width) * 160, (top + height) * 120)
+        assert box == pytest.approx(item.box)
+    about = json.loads((tmp_path / "fo/metadata.json").read_text())
+    assert "version" not in about  # by which FiftyOne takes it as plain JSON
+    assert about["info"]["questions"] == len(samples)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -99,6 +100,21 @@ def test_a_checkpoint_of_a_run_can_be_exported_too(trained, tmp_path):
     _, run = trained
     to_merged_model(run / "checkpoint-3", tmp_path / "merged")
     assert "learning_rate: 0.05" in (tmp_path / "merged" / "README.md").read_text()
+
+
+def test_the_picture_bounds_of_training_are_kept(trained, tmp_path):
+    base, run = trained
+    shutil.copytree(run, tmp_path / "run")
+    file = tmp_path / "run" / "processor_config.json"
+    content = json.loads(file.read_text())
+    content["image_processor"]["size"] = {"shortest_edge": 3136, "longest_edge": 50176}
+    file.write_text(json.dumps(content))
+    to_merged_model(tmp_path / "run", tmp_path / "merged")
+    processor = load_model(ModelConfig(model_path=str(tmp_path / "merged"))).processor
+    assert dict(processor.image_processor.size) == {"shortest_edge": 3136, "longest_edge": 50176}
+    # With the bounds of the base its files are copied as they are.
+    to_merged_model(run, tmp_path / "same")
+    assert (tmp_path / "same/processor_config.json").read_bytes() == (base / "processor_config.json").read_bytes()
 
 
 def test_bf16_base_stays_bf16(trained, tmp_path):

@@ -16,6 +16,7 @@ from small_dataset import make_rows, write_dataset
 from reinforcesight.cli import run
 from reinforcesight.data_gen.dataset.rows import Row
 from reinforcesight.errors import InputError
+from reinforcesight.export.gold import gold_record
 from reinforcesight.grpo.reward import PART_NAMES, score_completion
 
 
@@ -239,14 +240,42 @@ def test_ground_truths_must_match_in_number(easyr1: Path) -> None:
         loaded(easyr1 / "compute_score.py").compute_score(solution_strs=["a", "b"], ground_truths=["{}"])
 
 
+SCORE = """
+import json, pathlib, runpy, sys
+sys.path.append(sys.argv[1])  # site-packages without the links to this checkout
+module = runpy.run_path(sys.argv[2])
+import reinforcesight, inflect
+folder = pathlib.Path(sys.argv[2]).parent / "reward_code"
+assert folder in pathlib.Path(reinforcesight.__file__).parents
+text, truth = json.loads(sys.stdin.read())
+if "compute_score" in module:
+    print(json.dumps(module["compute_score"](
+        data_source="reinforcesight", solution_str=text, ground_truth=truth, extra_info={}, reward_router_address=None
+    )))
+else:
+    prompt = [{"role": "user", "content": [{"type": "text", "text": "?", "gold": truth}]}]
+    print(json.dumps({"score": module["total"]([prompt], [text])[0]}))
+"""
+
+
 @pytest.mark.parametrize("name", ["r1_vlm/rewards.py", "easyr1/compute_score.py"])
-def test_absent_package_is_said(r1_vlm: Path, easyr1: Path, name: str) -> None:
+def test_rewards_run_where_this_package_is_not_installed(
+    r1_vlm: Path, easyr1: Path, rows: list[Row], name: str
+) -> None:
     path = {"r1_vlm": r1_vlm, "easyr1": easyr1}[name.split("/")[0]] / name.split("/")[1]
-    # Without site-packages nothing of this project can be imported.
-    done = subprocess.run([sys.executable, "-S", "-E", str(path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "ImportError" in done.stderr
-    assert "pip install reinforcesight" in done.stderr
+    row = rows[2]
+    command = [sys.executable, "-S", "-E", "-c", SCORE, str(Path(pytest.__file__).parents[1]), str(path)]
+    given = json.dumps([row.completion, gold_record(columns(row))])
+    done = subprocess.run(command, capture_output=True, text=True, check=False, input=given)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["score"] == score_completion(row.completion, columns(row)).total
+    assert (path.parent / "reward_code/inflect/LICENSE").is_file()
+    (alone := path.with_name("alone")).mkdir()
+    (alone / path.name).write_text(path.read_text())
+    done = subprocess.run(
+        [*command[:-1], str(alone / path.name)], capture_output=True, text=True, check=False, input=""
+    )
+    assert "keep the folder reward_code next to this file" in done.stderr
 
 
 def test_exported_modules_stay_light(r1_vlm: Path) -> None:

@@ -29,6 +29,8 @@ TARGETS = {
     "ms-swift": _Target("ms_swift", "to_ms_swift"),
     "r1_vlm": _Target("r1_vlm", "to_r1_vlm"),
     "easyr1": _Target("easyr1", "to_easyr1"),
+    "verl": _Target("easyr1", "to_easyr1"),
+    "fiftyone": _Target("fiftyone", "to_fiftyone"),
     "cv-bench": _Target("cv_bench", "to_cv_bench", ("dataset", "output", "split")),
     "lmms-eval": _Target("lmms_eval", "to_lmms_eval", ("output", "dataset")),
     "merged-model": _Target("merged_model", "to_merged_model", ("model_path", "output", "push_to_hub")),

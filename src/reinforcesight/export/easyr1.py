@@ -5,21 +5,12 @@ Columns and calls were read in hiyouga/EasyR1 (July 2026) and volcengine/verl (J
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.errors import InputError
-from reinforcesight.export.gold import (
-    DEFAULT_REWARD,
-    GOLD_FIX,
-    gold_record,
-    part_value,
-    read_gold,
-    score_records,
-)
-from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
-from reinforcesight.grpo.reward import PART_NAMES, RewardConfig
+from reinforcesight.export.gold import gold_record
+from reinforcesight.export.splits import copy_reward, message_text, older_schema, write_splits
 
 _TEXT = {"dtype": "string", "_type": "Value"}
 _DESCRIPTION = dict.fromkeys(("id", "question", "answer", "answer_text", "task", "relation"), _TEXT)
@@ -43,7 +34,7 @@ def to_easyr1(dataset: Path, output: Path) -> list[Path]:
     nothing else of a row to the reward.
     """
     written = write_splits(dataset, output, "{split}.parquet", older_schema(_FEATURES), _convert)
-    return [*written, copy_module("compute_score.py", output / "compute_score.py")]
+    return [*written, *copy_reward("compute_score.py", output / "compute_score.py")]
 
 
 def _convert(row: Mapping[str, Any], split: str, number: int) -> dict[str, Any]:
@@ -58,27 +49,3 @@ def _convert(row: Mapping[str, Any], split: str, number: int) -> dict[str, Any]:
         "reward_model": {"style": "rule", "ground_truth": truth},
         "extra_info": {"split": split, "index": number, **{name: row[name] for name in _DESCRIPTION}},
     }
-
-
-def score_answers(
-    texts: Sequence[str],
-    ground_truths: Sequence[str | None],
-    config: RewardConfig = DEFAULT_REWARD,
-    *,
-    total: str = "overall",
-) -> list[dict[str, float]]:
-    """Score completions against the records of :func:`~reinforcesight.export.gold.gold_record`.
-
-    Returns:
-        For each completion the gated total under the key ``total``, and every part by name.
-
-    Raises:
-        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
-    """
-    if len(texts) != len(ground_truths):
-        raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX)
-    records = [read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
-    return [
-        {total: part_value(parts, "total"), **{name: part_value(parts, name) for name in PART_NAMES}}
-        for parts in score_records([str(text) for text in texts], records, config)
-    ]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import RewardConfig, RewardParts, score_batch
+from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, RewardParts, score_batch
 
 GOLD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 GOLD_FIX = "use the data that 'reinforcesight export' wrote together with this reward"
@@ -54,3 +54,27 @@ def part_value(parts: RewardParts, name: str) -> float:
     """A part of the reward as a number: 0 if it does not apply, since these trainers accept no ``None``."""
     value = getattr(parts, name)
     return 0.0 if value is None else float(value)
+
+
+def score_answers(
+    texts: Sequence[str],
+    ground_truths: Sequence[str | None],
+    config: RewardConfig = DEFAULT_REWARD,
+    *,
+    total: str = "overall",
+) -> list[dict[str, float]]:
+    """Score completions against the records of :func:`gold_record`.
+
+    Returns:
+        For each completion the gated total under the key ``total``, and every part by name.
+
+    Raises:
+        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
+    """
+    if len(texts) != len(ground_truths):
+        raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX)
+    records = [read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
+    return [
+        {total: part_value(parts, "total"), **{name: part_value(parts, name) for name in PART_NAMES}}
+        for parts in score_records([str(text) for text in texts], records, config)
+    ]

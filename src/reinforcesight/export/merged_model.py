@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.data_gen.dataset.folder import read_json_object
 from reinforcesight.errors import InputError, OutputError, require_module
 from reinforcesight.hub import download_snapshot, push_folder
-from reinforcesight.jobs.files import atomic_folder
+from reinforcesight.jobs.files import atomic_folder, write_json
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import find_source, load_model
@@ -68,7 +69,9 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
     loaded = load_model(config, merge_adapter=found.adapter is not None)
     with atomic_folder(output) as partial:
         loaded.model.save_pretrained(partial)
-        if not copy_processor_files(base, partial):
+        if copy_processor_files(base, partial):
+            _keep_picture_bounds(loaded.processor, partial)
+        else:
             loaded.processor.save_pretrained(partial)
         write_model_card(record, partial, base_model=base.base, name=output.resolve().name)
         _share(partial)
@@ -85,6 +88,24 @@ def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
     for name in present:
         shutil.copyfile(folder / name, output / name)
     return present
+
+
+def _keep_picture_bounds(processor: Any, folder: Path) -> None:
+    """Write the bounds that pictures had in training, in pixels, into the base's processor files."""
+    size = dict(processor.image_processor.size)
+    low, high = size.get("shortest_edge"), size.get("longest_edge")
+    if not hasattr(processor.image_processor, "merge_size") or low is None or high is None:
+        return  # its sizes are edge lengths
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        path = folder / name
+        content = read_json_object(path) or {}
+        section = content if name.startswith("pre") else content.get("image_processor")
+        if isinstance(section, dict) and section:
+            kept: dict[str, Any] = {"size": {"shortest_edge": low, "longest_edge": high}}
+            kept |= {key: value for key, value in (("min_pixels", low), ("max_pixels", high)) if key in section}
+            if any(section.get(key) != value for key, value in kept.items()):
+                section |= kept
+                write_json(path, content)
 
 
 def _record_of(source: Path) -> RunRecord | None:

@@ -5,31 +5,19 @@ Columns, messages and calls were read in groundlight/r1_vlm (August 2025) with i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.errors import InputError
-from reinforcesight.export.gold import (
-    DEFAULT_REWARD,
-    GOLD_COLUMNS,
-    GOLD_FIX,
-    gold_record,
-    part_value,
-    read_gold,
-    score_records,
-)
-from reinforcesight.export.splits import copy_module, message_text, older_schema, write_splits
-from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, text_of_completion
+from reinforcesight.export.gold import gold_record
+from reinforcesight.export.rubric import GOLD_KEY
+from reinforcesight.export.splits import copy_reward, message_text, older_schema, write_splits
 
 # r1_vlm puts the picture in place of this word, and continues the assistant's turn from its opening.
 _IMAGE_PLACEHOLDER = "IMAGE_PLACEHOLDER"
 _OPENING = "<think>"
-# Key of the record in a part of a message, next to "type" and "text"; chat templates don't print it.
-_GOLD_KEY = "gold"
 _TEXT = {"dtype": "string", "_type": "Value"}
-_PART = dict.fromkeys(("type", "text", "image", _GOLD_KEY), _TEXT)
+_PART = dict.fromkeys(("type", "text", "image", GOLD_KEY), _TEXT)
 _FEATURES: dict[str, Any] = {
     "messages": [{"role": _TEXT, "content": [_PART]}],
     "image": {"_type": "Image"},
@@ -48,112 +36,13 @@ def to_r1_vlm(dataset: Path, output: Path) -> list[Path]:
     """
     name = "data/{split}-00000-of-00001.parquet"
     written = write_splits(dataset, output, name, older_schema(_FEATURES), _convert)
-    return [*written, copy_module("r1_vlm_rewards.py", output / "rewards.py")]
+    return [*written, *copy_reward("r1_vlm_rewards.py", output / "rewards.py")]
 
 
 def _convert(row: Mapping[str, Any], split: str, number: int) -> dict[str, Any]:
-    text = {"type": "text", "text": message_text(row["prompt"]), _GOLD_KEY: gold_record(row)}
+    text = {"type": "text", "text": message_text(row["prompt"]), GOLD_KEY: gold_record(row)}
     messages = [
         {"role": "user", "content": [{"type": "image", "image": _IMAGE_PLACEHOLDER}, text]},
         {"role": "assistant", "content": [{"type": "text", "text": _OPENING}]},
     ]
     return {**row, "messages": messages}
-
-
-@dataclass(frozen=True)
-class RubricFunction:
-    """One part of the reward, or the total, as r1_vlm calls it.
-
-    Called with ``prompts`` (conversations that end with the assistant's opening), ``completions`` and, on its newer
-    branches, ``completions_messages``, it returns one number per completion. Columns are read only where a prompt
-    carries no record of its own.
-
-    Attributes:
-        name: "total" or one of ``PART_NAMES``.
-        config: Weights, gate, caps and lengths.
-    """
-
-    name: str
-    config: RewardConfig = DEFAULT_REWARD
-
-    @property
-    def __name__(self) -> str:
-        return self.name
-
-    def __call__(
-        self,
-        prompts: Sequence[Any],
-        completions: Sequence[Any],
-        completions_messages: Sequence[Any] | None = None,
-        **columns: Any,
-    ) -> list[float]:
-        """Values for a batch.
-
-        Raises:
-            InputError: A prompt carries no record, and the columns don't belong to it either.
-        """
-        given = completions_messages or [None] * len(completions)
-        texts = [_whole_text(*each) for each in zip(prompts, completions, given, strict=True)]
-        rows = [_own_row(prompt, columns, at, len(texts)) for at, prompt in enumerate(prompts)]
-        return [part_value(parts, self.name) for parts in score_records(texts, rows, self.config)]
-
-
-def make_rubric(config: RewardConfig = DEFAULT_REWARD) -> list[RubricFunction]:
-    return [RubricFunction(name, config) for name in ("total", *PART_NAMES)]
-
-
-def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = message.get("content")
-    if isinstance(content, str):
-        return [{"text": content}]
-    return [part for part in content or () if isinstance(part, Mapping)]
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    return "".join(str(part.get("text") or "") for part in _parts(message))
-
-
-def _messages(prompt: Any) -> list[Mapping[str, Any]]:
-    if isinstance(prompt, str):
-        return [{"role": "user", "content": prompt}]
-    return [message for message in prompt or () if isinstance(message, Mapping)]
-
-
-def _whole_text(prompt: Any, completion: Any, messages: Any) -> str:
-    """The assistant's whole turn: its opening (``<think>``) and what the model added."""
-    turn: list[str] = []
-    for message in reversed(_messages(prompt)):
-        if message.get("role") != "assistant":
-            break
-        turn.insert(0, _text(message))
-    if len(turn) > 1:
-        # With one process the environment has already put the completion at the end of the prompt.
-        return "".join(turn)
-    opening = "".join(turn)
-    if messages:
-        return opening + "".join(_text(m) for m in _messages(messages) if m.get("role") == "assistant")
-    text = text_of_completion(completion)
-    return text if text.startswith(opening) else opening + text
-
-
-def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Mapping[str, Any]:
-    """The record in the prompt itself, or else this place in the columns, if it is about the same question."""
-    messages = _messages(prompt)
-    for message in messages:
-        for part in _parts(message):
-            if isinstance(part.get(_GOLD_KEY), str):
-                return read_gold(part[_GOLD_KEY])
-    found = {name: columns[name] for name in GOLD_COLUMNS if columns.get(name) is not None}
-    if not {"choices", "answer"} <= found.keys():
-        raise InputError("the prompt carries no record, and there are no columns choices and answer", fix=GOLD_FIX)
-    uneven = [name for name, values in found.items() if len(values) != count]
-    if uneven:
-        raise InputError(f"the column {uneven[0]} has {len(found[uneven[0]])} values for {count} completions")
-    row = {name: values[at] for name, values in found.items()}
-    question = row.get("question")
-    if isinstance(question, str) and question not in "".join(map(_text, messages)):
-        raise InputError(
-            f"the columns of completion {at} belong to another question than its prompt: {question!r}",
-            fix=GOLD_FIX,
-        )
-    return row

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from importlib.resources import files
+from importlib.util import find_spec
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import reinforcesight
 from reinforcesight.data_gen.dataset.reader import find_files, parquet_rows
 from reinforcesight.jobs.files import atomic_file, cannot_write, write_text
 
@@ -81,9 +86,13 @@ def message_text(messages: list[dict[str, str]]) -> str:
 
 def picture_file(row: Mapping[str, Any], output: Path) -> Path:
     """Write a row's picture into ``output/images``; pictures with equal bytes share a file."""
+    return write_picture(row, output / "images", hashlib.sha256(row["image"]["bytes"]).hexdigest()[:24])
+
+
+def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
+    """Write a row's picture under a name without suffix; returns the file."""
     data: bytes = row["image"]["bytes"]
-    ending = "jpg" if data[:2] == b"\xff\xd8" else "png"
-    target = output / "images" / f"{hashlib.sha256(data).hexdigest()[:24]}.{ending}"
+    target = folder / f"{name}.{'jpg' if data.startswith(bytes([0xFF, 0xD8])) else 'png'}"
     try:
         # A file that a killed run left is shorter.
         if not target.exists() or target.stat().st_size != len(data):
@@ -106,7 +115,45 @@ def message_row(row: Mapping[str, Any], picture: str) -> dict[str, Any]:
     }
 
 
-def copy_module(name: str, target: Path) -> Path:
-    """Copy a module from ``exported``, by which another trainer calls the reward."""
-    write_text(target, (files("reinforcesight.export") / "exported" / name).read_text(encoding="utf-8"))
-    return target
+def copy_reward(name: str, target: Path) -> list[Path]:
+    """Copy a module from ``exported``, by which another trainer calls the reward, and the code that it needs.
+
+    The code goes into ``reward_code`` next to it: the modules of this package that the reward imports, and the library
+    ``inflect``, so that the trainer's environment needs neither.
+    """
+    text = (files("reinforcesight.export") / "exported" / name).read_text(encoding="utf-8")
+    write_text(target, text)
+    folder = target.with_name("reward_code")
+    sources = {f"{module}.py": path for module, path in _imported_modules(text).items()}
+    for package in ("inflect", "more_itertools", "typeguard", "jaraco.functools"):
+        with contextlib.suppress(ModuleNotFoundError):  # older releases of inflect need fewer
+            spec = find_spec(package)
+            for place in map(Path, (spec.submodule_search_locations or ()) if spec else ()):
+                root = place.parents[package.count(".")]
+                sources |= {path.relative_to(root).as_posix(): path for path in place.rglob("*.py")}
+            for listed in metadata.files(package) or ():
+                if listed.name.upper().startswith("LICEN"):
+                    sources[f"{package.replace('.', '/')}/LICENSE"] = Path(str(listed.locate()))
+    for relative, path in sources.items():
+        write_text(folder / relative, path.read_text(encoding="utf-8"))
+    return [target, folder]
+
+
+def _imported_modules(text: str) -> dict[str, Path]:
+    """Modules of this package that a text imports, also indirectly: path without suffix, and file."""
+    package = Path(reinforcesight.__file__).parent
+    found: dict[str, Path] = {}
+    waiting = [text]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop())):
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for parts in [name.split(".") for name in names if name.split(".")[0] == package.name]:
+                for depth in range(1, len(parts) + 1):
+                    place = package.parent.joinpath(*parts[:depth])
+                    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+                    module = path.relative_to(package.parent).with_suffix("").as_posix()
+                    if module not in found and path.is_file():
+                        found[module] = path
+                        waiting.append(path.read_text(encoding="utf-8"))
+    return found

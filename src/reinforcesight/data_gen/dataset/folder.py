@@ -119,16 +119,16 @@ class Job:
 
     def _found(self) -> dict[str, Any] | None:
         """Return the identity of the job whose files are in the folder, or ``None``."""
-        manifest = _read_json(self.folder / MANIFEST)
+        manifest = read_json_object(self.folder / MANIFEST)
         if manifest is not None and isinstance(manifest.get("job"), dict):
             return dict(manifest["job"])
-        return _read_json(self.work / "job.json")
+        return read_json_object(self.work / "job.json")
 
     def _refuse_strangers(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError("the output is a file", where=str(self.folder), fix="choose a folder")
         strangers = [name for name in _FILES if (self.folder / name).exists()]
-        if REJECTIONS in strangers and "pictures_read" in (_read_json(self.folder / REJECTIONS) or {}):
+        if REJECTIONS in strangers and "pictures_read" in (read_json_object(self.folder / REJECTIONS) or {}):
             strangers.remove(REJECTIONS)  # of a job without any question
         if self.data.is_dir() and any(self.data.iterdir()):
             strangers.append(DATA_FOLDER)
@@ -186,7 +186,7 @@ def locked_for_changes(dataset: Path) -> Iterator[None]:
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
     """Return the contents of ``manifest.json``; empty if the file is absent or can't be read."""
-    return _read_json(dataset / MANIFEST) or {}
+    return read_json_object(dataset / MANIFEST) or {}
 
 
 def is_file_of(path: Path, stated: Mapping[str, Any]) -> bool:
@@ -197,7 +197,7 @@ def is_file_of(path: Path, stated: Mapping[str, Any]) -> bool:
         return False
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json_object(path: Path) -> dict[str, Any] | None:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import RowIndex
-from reinforcesight.data_gen.dataset.row_log import KnownRows, RowLog
+from reinforcesight.data_gen.dataset.row_log import IDENTITY_COLUMNS, KnownRows, RowLog
 
 ANNOTATIONS = "annotations.jsonl"
+NOTED_COLUMNS = (*IDENTITY_COLUMNS, "relation", "form")  # what an index needs for annotations
 _LONGEST_COMMENT = 4000
 _LONGEST_TAG = 60
 _MOST_TAGS = 20

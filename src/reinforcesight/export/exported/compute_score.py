@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).with_name("reward_code")))  # behind what is installed
 try:
-    from reinforcesight.export.easyr1 import score_answers
+    from reinforcesight.export.gold import score_answers
     from reinforcesight.grpo.reward import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
-        f"this reward needs the package reinforcesight (no module {error.name!r}): install it into this environment "
-        "with 'pip install reinforcesight', or 'pip install FOLDER' from a checkout; its core needs no torch"
+        f"no module {error.name!r}: keep the folder reward_code next to this file; it needs numpy, pydantic and pyyaml"
     ) from error
 
 # Read by EasyR1.
@@ -32,6 +34,7 @@ def compute_score(
     solution_strs: Sequence[str] | None = None,
     ground_truths: Sequence[str] | None = None,
     extra_infos: Sequence[Mapping[str, Any]] | None = None,
+    **extra: Any,
 ) -> list[dict[str, float]] | dict[str, float]:
     """Score completions.
 
@@ -43,6 +46,8 @@ def compute_score(
       ``score`` and every part.
     * verl's batch manager: ``compute_score(data_sources=..., solution_strs=..., ground_truths=..., extra_infos=...)``
       gives a list of such dicts.
+
+    Further arguments, such as those of verl's reward router, are not read.
 
     Raises:
         InputError: A ground truth is not the record that the export wrote.

@@ -6,15 +6,17 @@ the trainer hands over are not read, since on one of its branches they all come 
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+sys.path.append(str(Path(__file__).with_name("reward_code")))  # behind what is installed
 try:
-    from reinforcesight.export.r1_vlm import RubricFunction, make_rubric
+    from reinforcesight.export.rubric import RubricFunction, make_rubric
     from reinforcesight.grpo.reward import RewardConfig
 except ModuleNotFoundError as error:
     raise ImportError(
-        f"these rewards need the package reinforcesight (no module {error.name!r}): install it into this environment "
-        "with 'pip install reinforcesight', or 'pip install FOLDER' from a checkout; its core needs no torch"
+        f"no module {error.name!r}: keep the folder reward_code next to this file; it needs numpy, pydantic and pyyaml"
     ) from error
 
 if TYPE_CHECKING:

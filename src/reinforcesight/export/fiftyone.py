@@ -1,0 +1,83 @@
+"""``export --to fiftyone``: a folder for ``fo.Dataset.from_dir(..., dataset_type=fo.types.FiftyOneDataset)``.
+
+The form has no version, as read in fiftyone/utils/data/importers.py (2025): FiftyOne takes it as plain JSON and brings
+it up to its own version.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reinforcesight.data_gen.dataset.reader import RowIndex
+from reinforcesight.data_gen.viewing.annotations import NOTED_COLUMNS, Annotation, Annotations
+from reinforcesight.errors import InputError
+from reinforcesight.export.splits import message_text, splits_of, write_picture
+from reinforcesight.jobs.files import atomic_file, write_json
+from reinforcesight.judge.blocks import split_completion
+from reinforcesight.pages.pictures import read_question_scene
+
+_PLAIN = ("question", "choices", "answer", "answer_text", "task", "form", "margin", "source_id", "evidence")
+
+
+def to_fiftyone(dataset: Path, output: Path) -> list[Path]:
+    """Write ``metadata.json``, ``samples.json`` and ``data/``: a sample for each question, with the objects' boxes.
+
+    Tags and comments of ``browse`` become tags and the field ``comment``; each sample has its own picture file, since
+    FiftyOne knows samples by their files.
+    """
+    index = RowIndex(dataset, NOTED_COLUMNS)
+    noted = Annotations(dataset, index).all()
+    notes = {index.columns["id"][number]: note for number, note in noted.items()}
+    path = output / "samples.json"
+    written = 0
+    with atomic_file(path) as stream:
+        stream.write(b'{"samples": [')
+        for split, rows in splits_of(dataset):
+            for row in rows:
+                name = re.sub(r"[^\w-]+", "_", row["id"])[:100]
+                picture = write_picture(row, output / "data", f"{written:06d}-{name}")
+                sample = _sample(row, split, notes.get(row["id"], Annotation()))
+                text = json.dumps({"filepath": picture.relative_to(output).as_posix(), **sample}, ensure_ascii=False)
+                stream.write(f"{',' if written else ''}\n{text}".encode())
+                written += 1
+        stream.write(b"\n]}\n")
+    about = {"source": "ReinforceSight", "dataset": dataset.resolve().name, "questions": written}
+    write_json(output / "metadata.json", {"media_type": "image", "info": about})
+    return [path, output / "metadata.json", output / "data"]
+
+
+def _sample(row: Mapping[str, Any], split: str, note: Annotation) -> dict[str, Any]:
+    blocks = split_completion(message_text(row["completion"]))
+    return {
+        "tags": [split, *note.tags, *(["excluded"] if note.excluded else [])],
+        "row_id": row["id"],
+        **{name: row[name] for name in _PLAIN},
+        "image_source": row["source"],
+        "reasoning": blocks.reasoning,
+        "comment": note.comment,
+        "relation": {"_cls": "Classification", "label": row["relation"]},
+        "objects": {"_cls": "Detections", "detections": _detections(row)},
+    }
+
+
+def _detections(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of the question; boxes as left, top, width and height, in shares of the picture."""
+    try:
+        known = read_question_scene(row["scene"], row["evidence"])
+    except InputError:
+        return []
+    width, height = known.scene.width, known.scene.height
+    boxes = {role: item.box for role, item in known.objects.items()}
+    return [
+        {
+            "_cls": "Detection",
+            "label": known.objects[role].name,
+            "bounding_box": [x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height],
+            "role": role,
+        }
+        for role, (x0, y0, x1, y1) in boxes.items()
+    ]
