@@ -44,6 +44,9 @@ LAYOUTS = {
         "labels.json",
         {unicodedata.normalize("NFC", "café.png"): unicodedata.normalize("NFD", "data/café.png")},
     ),
+    "capitals of Windows": ("labels.json", {"Images\\\\A.PNG": "images/a.png"}),
+    "another machine's drive": ("labels.json", {"C:\\\\photos\\\\a.png": "data/photos/a.png"}),
+    "address with a query": ("labels.json", {"https://example.org/media/a.png?X-Date=1": "data/a.png"}),
     "same name in two folders": ("labels.json", {"x/a.png": "data/x/a.png", "y/a.png": "data/y/a.png"}),
 }
 

@@ -208,6 +208,15 @@ def test_constants_that_mean_no_reading(folder):
     assert (z == 0).sum() == (capped == 10).sum() > 0
 
 
+@pytest.mark.parametrize(("limit", "left_out"), [(10.0, True), (65.535, True), (8.0, False)])
+def test_limits_of_sensors_are_known_also_in_a_drawing(folder, limit, left_out):
+    flat = np.full((HEIGHT, WIDTH), limit, np.float32)
+    for x, y, width, height in BOXES:
+        flat[y : y + height, x : x + width] = 2
+    source = with_maps(folder, flat).source()
+    assert [doubt.reason for doubt in source.doubts] == (["constant_depth"] if left_out else [])
+
+
 def test_the_largest_number_of_sixteen_bits_is_no_reading(folder):
     values = (1000 * room()).astype(np.uint16)
     values[:8] = 65535

@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -107,12 +107,14 @@ class FileFinder:
                 folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
                 for file in files:
                     relative = (Path(parent) / file).relative_to(self.root).as_posix()
-                    self._files.setdefault(unicodedata.normalize("NFC", file), []).append(relative)
-        for parts in _readings(name):
-            shared = {path: _common_end(parts, path) for path in self._files.get(parts[-1], ())}
-            most = max(shared.values(), default=0)
-            if most and (parts[-1] not in self._shared or most == len(parts)):
-                return sorted(path for path, count in shared.items() if count == most)
+                    self._files.setdefault(_plain(file).casefold(), []).append(relative)
+        for same in (_plain, lambda text: _plain(text).casefold()):  # Windows tells no cases apart
+            for parts in _readings(name):
+                found = self._files.get(parts[-1].casefold(), ())
+                shared = {path: _common_end(parts, path, same) for path in found}
+                most = max(shared.values(), default=0)
+                if most and (parts[-1] not in self._shared or most == len(parts)):
+                    return sorted(path for path, count in shared.items() if count == most)
         return []
 
 
@@ -120,17 +122,20 @@ def _readings(name: str) -> Iterator[tuple[str, ...]]:
     """Yield possible path components of a name: as written, percent-decoded, or from a Label Studio URL."""
     decoded = unquote(name)
     for text in dict.fromkeys((name, decoded, decoded.rpartition("?d=")[2], decoded.partition("?")[0])):
-        path = unicodedata.normalize("NFC", text).replace("\\", "/")
+        path = _plain(text).replace("\\", "/")
         parts = tuple(part for part in path.split("/") if part not in ("", ".", ".."))
         if parts:
             yield parts
 
 
-def _common_end(parts: tuple[str, ...], path: str) -> int:
-    """Return the number of trailing components that the two paths share."""
-    other = unicodedata.normalize("NFC", path).split("/")
-    pairs = list(zip(reversed(parts), reversed(other), strict=False))
-    return next((count for count, (one, two) in enumerate(pairs) if one != two), len(pairs))
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _common_end(parts: tuple[str, ...], path: str, same: Callable[[str], str]) -> int:
+    """How many last parts of the two paths are the same."""
+    pairs = list(zip(reversed(parts), reversed(path.split("/")), strict=False))
+    return next((count for count, (one, two) in enumerate(pairs) if same(one) != same(two)), len(pairs))
 
 
 def digest_files(root: Path, names: Iterable[object]) -> str:

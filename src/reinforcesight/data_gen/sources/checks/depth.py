@@ -7,6 +7,7 @@ reversed in 1 %; the second held in 80 % and was reversed in 2 %.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ _SURE_RATIO = 4
 # Medians in metres outside these are unlikely; depth_files refuses impossible ones.
 _UNLIKELY_METRES = (0.05, 100.0)
 _CAP_SHARE = 0.005
-_FLAT_SHARE = 0.98  # of neighbouring pixels that are equal: a drawing, not a sensor
+_FLAT_SHARE = 0.98  # of neighbouring pixels that are equal: a drawing, whose background is real
+# Largest values in metres that are limits of a sensor or a format, also in a drawing.
+_LIMITS = (1.0, 10.0, 100.0, 1000.0, 65.535, 65535.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,11 @@ def _against_surroundings(z: npt.NDArray[np.float32], detection: Detection) -> f
 def _largest(z: npt.NDArray[np.float32]) -> float:
     largest = z.max()
     capped = (z == largest).mean() >= _CAP_SHARE
-    rest = (z[:, 1:] != largest) & (z[:, 1:] > 0)
-    flat = (z[:, 1:] == z[:, :-1])[rest].mean() if rest.any() else 1.0
-    return float(largest) if capped and flat < _FLAT_SHARE else 0.0
+    real = (z != largest) & (z > 0)
+    pairs = real[:, 1:] & real[:, :-1]
+    flat = (z[:, 1:] == z[:, :-1])[pairs].mean() if pairs.any() else 1.0
+    limit = any(math.isclose(largest, value, rel_tol=1e-6) for value in _LIMITS)
+    return float(largest) if capped and (limit or flat < _FLAT_SHARE) else 0.0
 
 
 def check_depth(maps: Sequence[MapSigns]) -> tuple[list[Doubt], float]:
