@@ -94,11 +94,12 @@ def decide_frames(pictures: Iterable[TurnedPicture], asked: BoxFrame | None) -> 
     if not pictures:
         return frames, None
     found = Counter(frames.of(picture) for picture in pictures)
+    why = "their boxes and sizes say" if asked is None else f"--box_frame {asked} says"
     parts = [
         f"{number} {text}"
         for frame, text in (
-            ("turned", "are turned upright, as their boxes need"),
-            ("stored", "keep their stored pixels and lose the tag, as their boxes need"),
+            ("turned", f"are turned upright, as {why}"),
+            ("stored", f"keep their stored pixels and lose the tag, as {why}"),
             (None, "are left out: their boxes fit both the stored and the turned picture"),
         )
         if (number := found[frame])  # type: ignore[index]
