@@ -133,6 +133,16 @@ def test_boxes_and_sizes_decide_the_frame(folder, boxes, size, expected):
         assert (scene.width, scene.height) == answer
 
 
+def test_one_box_drawn_wrongly_turns_no_picture(folder):
+    for number in range(10):
+        turned_photo(folder, f"{number}.jpg", [WIDE, SMALL], STORED)
+    turned_photo(folder, "wrong.jpg", [TALL, SMALL], STORED)
+    source = folder.source()
+    assert "10 keep their stored pixels" in source.doubts[0].what
+    assert source.load(3).scene.width == WIDTH
+    assert rejection(folder, 10).reason == "orientation_ambiguous"
+
+
 # Depth and cameras
 
 

@@ -63,10 +63,10 @@ class Frames:
         """The frame of a picture's boxes; ``None``: both fit."""
         if self.asked is not None:
             return self.asked
-        own = picture.by_boxes()
-        decided = self.decided or {}
-        if own is not None or picture.size_of in decided:
-            return own or decided[picture.size_of]
+        own, others = picture.by_boxes(), (self.decided or {}).get(picture.size_of)
+        if own is not None or others is not None:
+            # Where the two differ, one box may be drawn wrongly: the picture is left out.
+            return None if own and others and own != others else own or others
         if picture.size_of == "turned":
             return "turned"  # a tool that writes the turned size shows the turned picture
         if picture.size_of == "stored" and not any(numbered_boxes(picture.annotations)):
