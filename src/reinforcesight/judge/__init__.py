@@ -1,4 +1,4 @@
-"""The answer parser and the verdict: the one judge of data checks, training reward and evaluation.
+"""The answer parser and the verdict, used by data checks, training rewards and evaluation alike.
 
 Rules, their order and examples: docs/judge.md.
 """
@@ -20,7 +20,7 @@ _GOLD_LETTER = re.compile(r"\s*(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])[.):]?)\s*(.*)"
 
 
 def judge_row(text: str, row: Mapping[str, Any]) -> Verdict:
-    """Compare an output with the answer of a data set's row, read with the row's own question.
+    """Compare an output with the answer of a data set's row.
 
     Raises:
         KeyError: The row lacks the column ``question``, ``choices`` or ``answer``.
@@ -38,7 +38,7 @@ def judge(text: str, choices: Sequence[str], gold: str, question: str | None = N
         question: The question as asked; see `parse_answer`.
 
     Returns:
-        The verdict. A broken item (no choices, more than 26, gold not among them) is not scorable; nothing is raised.
+        The verdict. A broken item (no choices, more than 26, gold not among them) is not scorable; no error is raised.
     """
     answer = parse_answer(text, choices, question=question)
     gold_letter, problem = _gold_letter(gold, choices)
@@ -53,7 +53,7 @@ def judge(text: str, choices: Sequence[str], gold: str, question: str | None = N
 
 
 def _gold_letter(gold: str, choices: Sequence[str]) -> tuple[str | None, str]:
-    """Letter of the gold answer, or None and what is wrong with the item."""
+    """Return the letter of the gold answer, or None and the reason why the item is broken."""
     texts = choice_texts(choices)
     if not texts:
         return None, "the item has no choices"
@@ -64,7 +64,7 @@ def _gold_letter(gold: str, choices: Sequence[str]) -> tuple[str | None, str]:
     if lettered:
         index = LETTERS.find((lettered[1] or lettered[2]).upper())
         rest = _folded(lettered[3])
-        # A choice may itself be a letter; the letter of the position is meant unless it isn't offered.
+        # A choice may itself be a letter; gold means the letter of the position, unless the item lacks that letter.
         if index < len(texts) and rest in ("", named[index]):
             return LETTERS[index], ""
         if not rest and wanted not in named:

@@ -1,11 +1,11 @@
-"""Splits a completion ``<think>...</think><answer>...</answer>`` into its parts, well formed or not."""
+"""Split a completion ``<think>...</think><answer>...</answer>`` into its parts, well-formed or not."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# No further tag inside, in whatever brackets the judge would also read one.
+# There must be no other tag inside, in any brackets in which the judge recognises tags.
 _INSIDE = "[^<>◁▷＜＞]*"
 _EXACT = re.compile(rf"\s*<think>({_INSIDE})</think>\s*<answer>({_INSIDE})</answer>\s*\Z")
 _EXACT_ANSWER = re.compile(rf"\s*<answer>({_INSIDE})</answer>\s*\Z")
@@ -20,10 +20,10 @@ class CompletionBlocks:
     """The parts of a completion.
 
     Attributes:
-        exact: One block of each kind that is asked for, in order, and nothing but white space outside.
-        reasoning: Text of the reasoning block; without its closing tag, up to the answer block or the end. "" where
-            the text has no tag of reasoning.
-        offset: Position of the reasoning in the text, in characters.
+        exact: Whether it has exactly one of each required block, in order, with only white space outside.
+        reasoning: Text of the reasoning block; without a closing tag, up to the answer block or the end. "" if the
+            completion has no reasoning tag.
+        offset: Start of the reasoning in the completion, in characters.
         answer: Text of the last answer block after the reasoning, or everything outside the reasoning.
         answers: Texts of all complete answer blocks, at most twenty.
     """
@@ -36,7 +36,7 @@ class CompletionBlocks:
 
 
 def split_completion(text: str, *, thinking: bool = True) -> CompletionBlocks:
-    """Split a completion. With ``thinking=False`` an answer block alone is exact."""
+    """Split a completion. With ``thinking=False``, only the answer block is required."""
     match = (_EXACT if thinking else _EXACT_ANSWER).match(text)
     if match is not None and not ("[" in text and _SQUARE_TAG.search(text)):
         answer = match[match.lastindex or 1]
@@ -60,7 +60,7 @@ def split_completion(text: str, *, thinking: bool = True) -> CompletionBlocks:
 
 
 def opened_block(prompt: str) -> str:
-    """The reasoning tag that ends a rendered prompt, with its white space; "" if it ends otherwise.
+    """Return the opening reasoning tag at the end of a rendered prompt, with its white space; "" if there is none.
 
     Some chat templates open the block themselves, so the model continues inside it.
     """
@@ -69,5 +69,5 @@ def opened_block(prompt: str) -> str:
 
 
 def with_opened_block(completion: str, opened: str = "<think>") -> str:
-    """A completion with the tag that its prompt has opened, unless the model has written one too."""
+    """Prepend the tag that the prompt has opened, unless the model has written one too."""
     return completion if completion.lstrip().startswith("<think>") else opened + completion

@@ -1,4 +1,4 @@
-"""From the row of tokens of a sentence to the choices that it makes the answer.
+"""Derive the choices that a sentence claims from its tokens.
 
 "X is closer (than Y)", "the closer one is X", "X is behind Y", "Y is right of X".
 """
@@ -25,7 +25,7 @@ from reinforcesight.judge.wording import (
 
 @dataclass(slots=True)
 class _State:
-    """What a clause may refer back to, and whether the sentence still leaves the answer open."""
+    """What later clauses may refer back to, and whether the sentence leaves the answer open."""
 
     subject: int | None = None
     last: int | None = None
@@ -35,7 +35,7 @@ class _State:
 
 
 def read_sentence(sentence: str, options: Options, previous: int | None = None) -> Reading:
-    """Read one sentence of plain text; `previous` is the choice that an opening "it" means."""
+    """Read one sentence of plain text; an opening "it" refers to the choice `previous`."""
     reading = Reading()
     words = read_words(sentence)
     rows = word_tokens(sentence, words, options)
@@ -77,7 +77,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
 def _closing_name(
     sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
 ) -> None:
-    """ "The object that is closer, judging by this and that, is the table." """
+    """Claim the name at the end of "The object that is closer, judging by this and that, is the table"."""
     opening = lexicon.OPENS_WITH_OBJECT.match(sentence)
     if not found or not opening or any(kind in ("not", "ask") and at > opening.start(1) for at, _, kind, _ in rows):
         return
@@ -135,7 +135,7 @@ def _only_compares(clause: list[Token]) -> bool:
 
 
 def _read_clause(sentence: str, clause: list[Token], options: Options, reading: Reading, state: _State) -> None:
-    """Add the claims of one clause and note what later clauses may refer back to."""
+    """Add the claims of one clause, and store what later clauses may refer back to."""
     if not clause:
         return
     kinds = [token[2] for token in clause]
@@ -144,14 +144,14 @@ def _read_clause(sentence: str, clause: list[Token], options: Options, reading: 
     names = [token for token in clause if token[2] == "name"]
     standard: int | None = None
     if "versus" in kinds:
-        # "compared to the chair": a standard of comparison, never the subject.
+        # In "compared to the chair", the chair is never the subject.
         pivot = next(token for token in clause if token[2] == "versus")
         later = [token for token in names if token[0] > pivot[0]]
         if later:
             clause = [token for token in clause if token is not later[0]]
             names.remove(later[0])
             standard = later[0][3]
-    # "Although X seems closer", "X may look closer": yields to anything said outright.
+    # "Although X seems closer" and "X may look closer" are weak claims, overridden by definite ones.
     yields = state.concessive or "may" in kinds
     made = len(reading.claims)
     if not state.open_question and "tie" not in kinds and "both" not in kinds:
@@ -196,15 +196,15 @@ def _comparative(
     polarity: int,
     strength: int,
 ) -> None:
-    """ "X is closer (than Y)", "the closer one is X", "X is farther (than Y)"."""
+    """Claim the subject of "X is closer (than Y)", "the closer one is X", "X is farther (than Y)"."""
     end = clause[at][1]
     before = [token for token in clause[:at] if token[2] == "name"]
     after = [token for token in clause[at + 1 :] if token[2] == "name"]
     denied = any(token[2] == "not" for token in clause[:at])
     than = next((token for token in clause[at + 1 :] if token[2] == "than"), None)
     if after and (than is None or after[0][0] < than[0]) and lexicon.REACH_GAP.match(sentence[end : after[0][0]]):
-        # "closer to the table": the table is what the distance is measured to, except in "closer to the table than to
-        # the chair", said of the camera or of what the question measures from.
+        # In "closer to the table", the distance is measured to the table, so it is no claim, except in "closer to the
+        # table than to the chair" about the camera or the anchor of the question.
         about = set(re.findall(r"[^\W_]+", sentence[max(0, clause[at][0] - 60) : clause[at][0]].lower())[-6:])
         measured_from = (lexicon.VIEWER | options.question_words) - lexicon.FILLER
         if than and len(after) == 2 and not before and not denied and about & measured_from:
@@ -237,7 +237,7 @@ def _comparative(
         return
     named = {token[3] for token in before}
     if len(named) > 1:
-        # "A is closer B is closer": what stands since the last comparison.
+        # "A is closer B is closer": only names after the last comparison count.
         rel = next((t for t in reversed(clause[:at]) if t[2] in ("comparative", "weak", "place")), None)
         if rel is None:
             return
@@ -259,7 +259,7 @@ def _comparative(
 
 
 def _place(sentence: str, clause: list[Token], at: int, options: Options, reading: Reading, state: _State) -> None:
-    """ "X is in front of Y", "X is behind Y", "X is behind"."""
+    """Claim the subject of "X is in front of Y", "X is behind Y", "X is behind"."""
     _, end, _, polarity = clause[at]
     before = [token for token in clause[:at] if token[2] == "name"]
     following = next((token for token in clause[at + 1 :] if token[2] == "name"), None)
@@ -287,7 +287,7 @@ def _place(sentence: str, clause: list[Token], at: int, options: Options, readin
 def _relation_claims(
     sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
 ) -> None:
-    """Relation words; with the question known, "Y is right of X" answers for X."""
+    """Claim the named relations. If the question asks about X, "Y is right of X" claims the inverse ("left")."""
     if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
         return
     both = [start for start, _, kind, _ in rows if kind == "both"]

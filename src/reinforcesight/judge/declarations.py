@@ -1,4 +1,4 @@
-"""Declared answers: "the answer is B", "B is correct", a letter that opens the text or a line of it."""
+"""Find declared answers: "the answer is B", "B is correct", a letter at the start of the text or of a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reinforcesight.judge import lexicon
 from reinforcesight.judge.options import Options, squeeze
 from reinforcesight.protocol import LETTERS
 
-# Values of a declaration other than a zero-based index.
+# Values of a declaration that are not a zero-based index.
 OUT, SEVERAL, CLASH, MISSING = -1, -2, -3, -4
 
 _FILL = (
@@ -66,7 +66,7 @@ _NAME_ENDS = re.compile(
     r"of|due|given|for|side|object|at|it|and)\b)",
     re.IGNORECASE,
 )
-# "A. The table, highlighted by a blue box, is farther": the name opens a sentence and doesn't explain the letter.
+# In "A. The table, highlighted by a blue box, is farther", the name opens a sentence and doesn't explain the letter.
 _STARTS_SENTENCE = re.compile(r"\s?[,(][^.!?\n]{0,120}\b(?:is|are|was|appears|seems|looks)\b", re.IGNORECASE)
 _FOREIGN_LABEL = re.compile(
     r"\W{0,4}(?:the )?(?:(?:point|object|circle)\s(?:labell?ed )?([A-Z])|([B-HJ-Z]))\s(?:is|appears|seems)\b[\w ]{0,20}"
@@ -118,7 +118,7 @@ class Declaration:
 
 
 def letter_value(char: str, count: int) -> int:
-    """Index of the choice with a letter; OUT if the item doesn't offer it; MISSING for the pronoun "I"."""
+    """Return the index of a letter's choice; OUT if the item lacks that letter, MISSING for the pronoun "I"."""
     index = LETTERS.find(char.upper())
     if 0 <= index < count:
         return index
@@ -126,7 +126,7 @@ def letter_value(char: str, count: int) -> int:
 
 
 def find_declarations(text: str, options: Options) -> list[Declaration]:
-    """Every declared answer of a plain text, in order."""
+    """Return all declared answers of a plain text, in order."""
     found = []
     lower = text.lower()
     if not text.isascii() or lexicon.CUE.search(lower):
@@ -151,7 +151,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
             found.append(Declaration(0, reply.end(), index, "leading_yes_no"))
     leads = _leading_letters(text, options)
     if len({lead.value for lead in leads}) > 1:
-        # One line for each option: a list, not an answer.
+        # One line for each option is a list, not an answer.
         leads = []
     found += leads
     closing = _CLOSING_LETTER.search(text[-24:])
@@ -164,7 +164,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
 
 
 def _declared_value(text: str, position: int, options: Options) -> tuple[int, int] | None:
-    """The answer that follows a cue such as "the answer is", and its end; None if none follows."""
+    """Return the answer after a cue such as "the answer is", and its end; None if no answer follows."""
     if _NEGATED.match(text, position):
         return None
     fill = _FILL_RE.match(text, position)
@@ -203,7 +203,7 @@ def _name_value(text: str, start: int, options: Options) -> tuple[int, int] | No
 
 
 def _with_neighbours(text: str, value: int, end: int, options: Options) -> tuple[int, int]:
-    """A letter read together with a second letter or the name of a choice next to it."""
+    """Combine a letter with a second letter or the name of a choice next to it."""
     also = _ALSO.match(text, end)
     if also:
         other = letter_value(also[1] or also[2], options.count)
@@ -227,7 +227,7 @@ def _with_neighbours(text: str, value: int, end: int, options: Options) -> tuple
 
 
 def _post_declarations(text: str, options: Options) -> list[Declaration]:
-    """ "B is the correct answer", "option (B) table is right"."""
+    """Find answers before their cue: "B is the correct answer", "option (B) table is right"."""
     found = []
     for post in _POST.finditer(text):
         before = text[max(0, post.start() - 60) : post.start()]
@@ -245,7 +245,7 @@ def _post_declarations(text: str, options: Options) -> list[Declaration]:
 
 
 def _leading_letters(text: str, options: Options) -> list[Declaration]:
-    """Letters that open the text, or a line of it: "B. table", "(B) The table is closer"."""
+    """Find letters at the start of the text or of a line: "B. table", "(B) The table is closer"."""
     found = []
     first = _LEAD.match(text)
     if first is None and options.kind in ("relation", "yes_no", "number") and options.pattern is not None:
@@ -256,7 +256,7 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
     if first:
         char = next(group for group in first.groups() if group)
         strong = bool(first[1] or first[2])
-        # IGNORECASE serves the words around the letter; a lower-case letter needs a mark after it.
+        # IGNORECASE is for the words around the letter; a lower-case letter counts only with a mark after it.
         mark = text[first.end() : first.end() + 1]
         lone = char.islower() and not strong and mark not in (")", ".", ":")
         if not lone and not (char in "Ii" and not strong):

@@ -1,4 +1,4 @@
-"""The words that decide what a sentence says about the choices."""
+"""The words that decide what a sentence claims about the choices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORD_KINDS: dict[str, str] = {
     for word in listed.split()
 } | {" - ": "cut"}
 
-# Words that say the object has more (+1) or less (-1) of what the first name of the axis asks for.
+# Words that say that an object is nearer, more to the left or higher (+1), or the reverse (-1).
 _DEPTH = {
     **dict.fromkeys(word_set("closer nearer closest nearest"), ("comparative", 1)),
     **dict.fromkeys(word_set("farther further farthest furthest farer distant"), ("comparative", -1)),
@@ -59,7 +59,7 @@ AXIS_WORDS = {
     "": (_NOTHING, 1),
 }
 
-# A capital letter is an option (or a thing called so) before these words; elsewhere "A" is the article.
+# Before these words, a capital letter is an option or an object's label; elsewhere "A" is the article.
 AFTER_LETTER = word_set(
     "is was appears appear seems seem looks look lies sits stands has and or than would being because since as are "
     "should must in at due with"
@@ -68,17 +68,17 @@ BEFORE_LETTER = word_set(
     "option options choice object point circle letter label labeled labelled marked marker item dot spot location "
     "region points circles objects than"
 )
-# "closer look", "further details": no comparison of things.
+# "closer look" and "further details" compare no objects.
 NO_COMPARISON_BEFORE = word_set(
     "look looks inspection examination view attention analysis together details detail information context evidence "
     "observation examine inspect explanation up consider"
 )
-# What "closer to ..." may name for the camera, if the question asks about the camera.
+# Words for the camera after "closer to", if the question asks about the camera.
 VIEWER = word_set(
     "camera cameras viewer viewers observer photographer photographers us me you lens foreground front bottom eye eyes "
     "viewpoint perspective screen point lower edge photo image picture frame it center centre"
 )
-# Words that leave a bare name bare: "I think it is the table", "that would be the chair".
+# Filler words around a bare name: "I think it is the table", "that would be the chair".
 FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
@@ -87,7 +87,7 @@ FILLER = word_set(
     "highlighted by with box between two objects"
 )
 
-# An answer is declared nowhere without one of these (lower case), and looking for them is far faster.
+# Every declared answer has one of these (lower case), and searching for them is far faster.
 CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
     r"|risposta|resposta|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
@@ -142,7 +142,7 @@ UNREAL = re.compile(
 )
 _TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|overall)\b", re.IGNORECASE)
 _TOTAL_BEFORE = re.compile(r"\btotal(?: of| is|:)? ?\Z", re.IGNORECASE)
-# "in the lower left corner": a place in the picture, and no relation to another object.
+# "in the lower left corner" is a part of the picture, not a relation to another object.
 PART_OF_PICTURE = re.compile(
     r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
 )
@@ -157,7 +157,7 @@ EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
 LEFT_OPEN = re.compile(
     r"\b(?:could|might|may)\b[^.]{0,80}\bor\b(?! more)[^.]{0,80}\b(?:could|might|may)\b", re.IGNORECASE
 )
-# What may follow "near" or "far" as a statement about a thing: "A is near, B is far".
+# Text after "near" or "far" that makes it a statement about an object: "A is near, B is far".
 NEAR_ENDS = re.compile(
     r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|(?:to )?(?:the )?(?:camera|viewer|observer)\b)", re.IGNORECASE
 )
@@ -169,5 +169,5 @@ RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IG
 
 
 def is_total(sentence: str, start: int, end: int) -> bool:
-    """Whether a number is the sum of others: "three in total", "for a total of three"."""
+    """Return whether a number is a sum, as in "three in total" and "for a total of three"."""
     return bool(_TOTAL_AFTER.match(sentence, end) or _TOTAL_BEFORE.search(sentence, max(0, start - 12), start))

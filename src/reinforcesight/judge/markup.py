@@ -1,9 +1,8 @@
-"""From a raw output to the plain text that contains the answer.
+"""Extract the plain text that contains the answer from a raw output.
 
-Reasoning blocks are removed, the last complete answer block or ``\\boxed{}`` is chosen, and markup and special tokens
-are removed.
-All patterns are bounded or scan with one character class, so the work grows linearly with the text; beyond `_LIMIT`
-characters only the head and the tail of what is left after the tags is read.
+Reasoning blocks, markup and special tokens are removed, and the last complete answer block or ``\\boxed{}`` is chosen.
+All patterns are bounded or scan with one character class, so the time grows linearly with the text. If the text
+without tags is longer than `_LIMIT` characters, only its head and tail are read.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-# In a long output the answer is at the head (direct answers) or the tail (conclusions).
+# In a long output, the answer is at the head (direct answers) or at the tail (conclusions).
 _HEAD = 4_000
 _TAIL = 12_000
 _LIMIT = _HEAD + _TAIL
@@ -68,7 +67,7 @@ _LATEX_COMMAND = re.compile(r"\\(?:n(?![a-z])|[a-zA-Z]{2,14}|[()\[\],;! ])")
 _EDGE_QUOTE = re.compile(r"(?<!\w)'|'(?!\w)")
 _SPACES = re.compile(r"[^\S\n]+")
 _MARKS = str.maketrans({"*": None, "`": None, "#": " ", "$": None, "{": " ", "}": " ", "_": " ", '"': None, ">": " "})
-# "the table (highlighted by a blue box)": what CV-Bench's wording adds to a name.
+# CV-Bench's addition to a name: "the table (highlighted by a blue box)".
 _BOX_PHRASE = re.compile(
     r"\s{0,2}\(?\s?,?\s?\b(?:which is |that is )?"
     r"(?:highlighted|annotated|marked|outlined|indicated|bounded|enclosed|shown|labell?ed)"
@@ -81,7 +80,7 @@ _BOX_PHRASE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Plain text to read, where it came from, and whether the output was cut off."""
+    """Plain text to parse, its source, and whether the output was cut off."""
 
     text: str
     source: str
@@ -89,7 +88,7 @@ class Region:
 
 
 def is_blank(text: str) -> bool:
-    """No letter and no digit in it."""
+    """Return whether a text has no letter and no digit."""
     return _BLANK.match(text) is not None
 
 
@@ -97,17 +96,17 @@ def _cap(text: str) -> str:
     return text if len(text) <= _LIMIT else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
 
-# A text that opens with an option's letter is an answer, also before a closing tag.
+# A text that opens with an option letter is an answer, even before a closing reasoning tag.
 _LETTERED = re.compile(r"\s*(?:\([A-Z]\)|[A-Z](?:[.):]|\s*(?:<|\Z)))")
 
 
 def _without_reasoning(text: str) -> tuple[str, str, bool]:
-    """Text outside reasoning blocks, the text inside the last one, and whether that one never ended."""
+    """Return the text outside reasoning blocks, the text of the last block, and whether that block is unclosed."""
     outside: list[str] = []
     position, start_inside, inside = 0, 0, False
     thought = ""
     tags = list(_BLOCK_TAG.finditer(text))
-    said = len(text)  # where a trail of tags begins: a closing tag in it that closes nothing is a slip
+    said = len(text)  # start of the tags that end the text; unmatched closing tags from here on are ignored
     for tag in reversed(tags):
         if tag.start() < said and text[tag.end() : said].strip():
             break
@@ -121,7 +120,7 @@ def _without_reasoning(text: str) -> tuple[str, str, bool]:
             elif tag.start() >= said and (outside or _LETTERED.match(text)):
                 outside.append(text[position : tag.start()])
             else:
-                # A closing tag alone: the chat template had opened the block in the prompt.
+                # The opening tag is missing: the chat template wrote it into the prompt.
                 thought = text[position : tag.start()]
                 outside.clear()
             inside, position = False, tag.end()
@@ -136,7 +135,7 @@ def _without_reasoning(text: str) -> tuple[str, str, bool]:
 
 
 def _answer_block(text: str) -> tuple[str, str] | None:
-    """Content of the last complete answer block that isn't blank; else of the one left open; else None."""
+    """Return text and source of the last complete answer block that isn't blank, or else of an unclosed one."""
     found: str | None = None
     opened = -1
     first_close = -1
@@ -161,7 +160,7 @@ def _answer_block(text: str) -> tuple[str, str] | None:
 
 
 def _boxed(text: str) -> str | None:
-    """Content of the last complete ``\\boxed{...}`` that isn't blank, braces balanced."""
+    """Return the content of the last ``\\boxed{...}`` that isn't blank and has balanced braces."""
     end = len(text)
     for _ in range(8):
         start = text.rfind("\\boxed", 0, end)
@@ -185,7 +184,7 @@ def _boxed(text: str) -> str | None:
 
 
 def _first_turn(text: str) -> str:
-    """The model's turn, without a user turn that it invented or a prompt that it repeated."""
+    """Return the model's turn, without a prompt that it repeated or a user turn that it invented."""
     head = _ASSISTANT_HEAD.match(text)
     if head:
         text = text[head.end() :]
@@ -199,12 +198,12 @@ def _first_turn(text: str) -> str:
             following = _USER_TURN.search(text, reply.end())
             return text[reply.end() : following.start() if following else len(text)]
         return text
-    # "Question:" inside an explanation is no new turn; after a bare answer it is.
+    # "Question:" starts a new turn only after a bare answer, not inside an explanation.
     return before if turn[1] or len(before) < 60 else text
 
 
 def plain(text: str) -> str:
-    """Text without markup: NFKC, straight quotes, no markdown, LaTeX, HTML or table rows; lines are kept."""
+    """Return text in NFKC, without markdown, LaTeX, HTML or table rows, with straight quotes; keep line breaks."""
     if _QUICK_PLAIN.match(text):
         return _EDGE_QUOTE.sub("", _SPACES.sub(" ", text)) if "'" in text else _SPACES.sub(" ", text)
     if not text.isascii():
@@ -233,13 +232,13 @@ def without_box_phrases(text: str) -> str:
 
 def _keep_unless_decoration(phrase: re.Match[str]) -> str:
     before = phrase.string[max(0, phrase.start() - 12) : phrase.start()].lower()
-    # "the object highlighted by the blue box" names its object by the box alone.
+    # In "the object highlighted by the blue box", only the box says which object is meant.
     naming = ("object", "one", "item", "thing", "that", "objects", " is", " are")
     return phrase[0] if before.endswith(naming) else " "
 
 
 def answer_region(raw: str) -> Region:
-    """The plain text of a raw output that contains the answer."""
+    """Return the plain text of a raw output that contains the answer."""
     source, cut = "text", False
     text = raw
     if "_of_box|>" in text:
@@ -248,7 +247,7 @@ def answer_region(raw: str) -> Region:
         text, thought, cut = _without_reasoning(text)
         block = _answer_block(text)
         if block is None and thought and is_blank(_SPECIAL.sub(" ", _BLOCK_TAG.sub(" ", text))):
-            # Only reasoning: an answer block inside it still is the answer.
+            # If there is only reasoning, an answer block inside it is the answer.
             block = _answer_block(thought)
             if block is None:
                 return Region("", "cut_reasoning" if cut else "only_reasoning", cut)

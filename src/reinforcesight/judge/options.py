@@ -1,4 +1,4 @@
-"""The choices of an item, compiled once: their letters, the words that name them, and the patterns to find them."""
+"""The choices of an item, compiled once: their letters, their names, and the patterns to find them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from reinforcesight.protocol import LETTERS
 _ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 _GAP = re.compile(r"[\s-]+")
 _COLOURS = word_set("red blue green yellow orange purple pink black white brown grey gray cyan magenta")
-# Words around the part of the choices that differs.
+# Words that choices may share around the part in which they differ.
 _CARRIERS = word_set("is are the point object circle box marker label region to of option")
 
-# Word forms of the eight relations, in the orders models write them. Guards keep "that's right" and "right answer" out.
+# Word forms of the eight relations that models write. The lookarounds exclude "that's right" and "right answer".
 _RELATIONS: dict[str, str] = {
     "left": r"left(?:[ -]?hand|most|wards?)?(?: side)?",
     "right": r"(?<!that's )(?<!you're )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
@@ -53,7 +53,7 @@ _QUESTION_RELATION = re.compile(
     r"(?: \([^()]{1,60}\))?(?:,[^?]{1,60})?[?.]",
     re.IGNORECASE,
 )
-# What the question asks for. A corner or an edge in it is a place, not what is asked.
+# What the question asks for. Corners and edges in it only locate an object.
 _AXES = {
     axis: re.compile(
         rf"\b(?:{words})\b(?![ -](?:(?:left|right|hand) )?(?:corner|edge|side of the (?:im|pic|ph)|half|part))",
@@ -72,7 +72,7 @@ _ASKS = re.compile(r"\b(?:which|what|who)\b", re.IGNORECASE)
 
 
 def _asked_axis(question: str) -> str:
-    """The axis that is named first after the last "which" or "what": "the box behind the chair, which is closer"."""
+    """Return the first axis after the last "which" or "what", as in "the box behind the chair, which is closer"."""
     starts = [match.start() for match in _ASKS.finditer(question)]
     found = [
         (match.start(), axis)
@@ -87,17 +87,17 @@ class Options:
     """Compiled choices.
 
     Attributes:
-        count: How many letters the item offers.
-        kind: ``entity`` (things to choose between), ``label`` (things called by letters: "Point A"), ``relation``,
-            ``yes_no`` or ``number``.
-        names: Squeezed lower-case name to index; -1 if two choices share it.
-        pattern: Finds names, longest first, on word boundaries; group 0 squeezed is a key of `names`.
-        labels: Letter a thing is called by to index (kind ``label``).
+        count: Number of choices.
+        kind: ``entity`` (objects), ``label`` (objects called by letters: "Point A"), ``relation``, ``yes_no`` or
+            ``number``.
+        names: Normalised name (see `squeeze`) to index; -1 if two choices share it.
+        pattern: Pattern of all names, longest first, on word boundaries; its normalised match is a key of `names`.
+        labels: Letter of an object to index (kind ``label``).
         axis: What the question asks for: near, far, left, right, above, below; "" if unclear.
-        recital: Finds the options listed with their letters.
-        inverse: Index of a choice to that of the inverse relation, where it is offered (kind ``relation``).
+        recital: Pattern of a list of all options with their letters.
+        inverse: Index of a choice to the index of the inverse relation, if it is a choice (kind ``relation``).
         question_words: Words of the question, if it was given.
-        subject, anchor: Names in "where is X with respect to Y", if the question was given.
+        subject, anchor: Patterns of the names in "where is X with respect to Y", if the question was given.
     """
 
     count: int
@@ -113,13 +113,13 @@ class Options:
     anchor: re.Pattern[str] | None = None
 
     def index_of(self, name: str) -> int | None:
-        """Index of the choice with this name; -1 if several have it; None if none has."""
+        """Return the index of the choice with this name; -1 if several have it, None if none has it."""
         return self.names.get(squeeze(name))
 
 
 @lru_cache(maxsize=8192)
 def squeeze(name: str) -> str:
-    """Key of a name: lower case, no article, no spaces or hyphens ("night stand" is "nightstand")."""
+    """Normalise a name: lower case, no article, no spaces or hyphens ("night stand" becomes "nightstand")."""
     return _GAP.sub("", _ARTICLE.sub("", name.strip().lower(), count=1))
 
 
@@ -129,7 +129,7 @@ def _text(choice: str) -> str:
 
 
 def choice_texts(choices: Iterable[object]) -> tuple[str, ...]:
-    """Choices as strings, less a letter of their own position: "(B) right" as second choice is "right"."""
+    """Return the choices without a letter that matches their index: "(B) right" as second choice becomes "right"."""
     texts = []
     for i, choice in enumerate(choices):
         text = str(choice).strip()
@@ -141,7 +141,7 @@ def choice_texts(choices: Iterable[object]) -> tuple[str, ...]:
 
 
 def _cores(texts: list[str]) -> list[str] | None:
-    """What differs, where all choices share words around it: "A is closer", "B is closer" -> "a", "b"."""
+    """Return the part in which choices with shared words differ: "A is closer", "B is closer" become "a", "b"."""
     tokens = [text.split() for text in texts]
     shortest = min(len(words) for words in tokens)
     head = tail = 0
@@ -159,7 +159,7 @@ def _cores(texts: list[str]) -> list[str] | None:
 
 
 def _entity_names(texts: list[str]) -> dict[str, int]:
-    """Names of things, most literal first; a looser name counts only if it fits one choice."""
+    """Return names of objects with their index, literal names first; looser names must fit exactly one choice."""
     names: dict[str, int] = {}
     levels: list[list[tuple[str, int]]] = [[(text, i) for i, text in enumerate(texts)]]
     cores = _cores(texts)
@@ -170,7 +170,7 @@ def _entity_names(texts: list[str]) -> dict[str, int]:
         base = [_ARTICLE.sub("", core, count=1) for core in cores or base]
     levels.append([(form, i) for i, text in enumerate(base) for form in number_forms(text)])
     levels.append([(form, i) for i, text in enumerate(base) for form in other_names(text)])
-    # "the plant" for "potted plant", unless another choice contains that word too.
+    # "the plant" means "potted plant", unless another choice contains that word too.
     words = [set(re.findall(r"\w+", text)) for text in base]
     short = []
     for i, text in enumerate(base):
@@ -189,7 +189,7 @@ def _entity_names(texts: list[str]) -> dict[str, int]:
 
 
 def _spelling(key_source: str) -> str:
-    """Pattern of a name: its words may be joined by a space, a hyphen or nothing."""
+    """Return the pattern of a name, whose words may be joined by a space, a hyphen or nothing."""
     return r"[ -]?".join(re.escape(word) for word in re.split(r"[ -]+", key_source))
 
 
@@ -208,7 +208,7 @@ def _relation(text: str) -> str | None:
 
 
 def _recital(texts: list[str]) -> re.Pattern[str] | None:
-    """As many lettered options in a row as the item has, in any order; see `without_recital`."""
+    """Return a pattern of as many consecutive lettered options as the item has, in any order."""
     if not 2 <= len(texts) <= 12:
         return None
     parts = "|".join(
@@ -220,7 +220,7 @@ def _recital(texts: list[str]) -> re.Pattern[str] | None:
 
 
 def without_recital(text: str, options: Options) -> str:
-    """Text less the options listed with their letters, every one of them."""
+    """Remove lists of all options with their letters."""
     last = LETTERS[options.count - 1]
     if options.recital is None or (last not in text and last.lower() not in text):
         return text
@@ -248,7 +248,6 @@ def relation_objects(question: str | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
-    """Compile the choices and the optional question; every item of a benchmark is compiled once."""
     texts = choice_texts(choices)
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
@@ -305,14 +304,14 @@ def _relation_options(
 ) -> Options:
     names = {squeeze(text): i for i, text in enumerate(clean)}
     names |= {squeeze(name): i for i, name in enumerate(named)}
-    # Named groups would cost a lookup for each; the word found is looked up by `relation_of` instead.
+    # Named groups would each cost a lookup; `relation_of` looks the matched word up instead.
     pattern = _bounded(_RELATIONS[name] for name in named)
     objects = [_name_pattern(name) for name in relation_objects(question)]
     subject, anchor = objects if objects else (None, None)
     for i, name in enumerate(named):
         for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
             names.setdefault(squeeze(word), i)
-    # Not at the top: it loads pydantic, and importing the judge is to stay quick.
+    # Imported here because it loads pydantic, and importing the judge should be fast.
     from reinforcesight.relations.kinds import Relation
 
     opposite = [Relation(name).inverse.value for name in named]
@@ -330,7 +329,7 @@ def _relation_options(
     )
 
 
-# Every string that `_RELATIONS` can match, less joiners, so that a match can be looked up.
+# Every string that `_RELATIONS` can match, without spaces and hyphens, so that a match can be looked up.
 _RELATION_WORDS = {
     "left": "left,lefthand,leftmost,leftward,leftwards,left side,left hand side",
     "right": "right,righthand,rightmost,rightward,rightwards,right side,right hand side",

@@ -1,4 +1,4 @@
-"""The rules, in their order: which letter an output gives, or why none can be read."""
+"""The parsing rules in their order: find the letter that an output answers, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -72,16 +72,16 @@ _REFUSAL = re.compile(
 
 
 def parse_answer(text: str, choices: Sequence[str], question: str | None = None) -> ParsedAnswer:
-    """Read the answer that a model's output gives.
+    """Parse the answer from a model's output.
 
     Args:
         text: Raw output, any string.
-        choices: The options in letter order; a leading "(A) " of their own position is ignored.
-        question: The question as asked. It tells what a comparative means ("farther" where the question asks for the
-            farther one) and which box colour marks which choice; without it "closer to the camera" is assumed.
+        choices: The options in letter order; a leading "(A) " that matches the option's index is ignored.
+        question: The question as asked. It decides what a comparative means ("farther" if the question asks for the
+            farther object) and which box colour marks which choice; the default is "closer to the camera".
 
     Returns:
-        The letter with status ``answered``, or no letter and the reason. Never raises for any text.
+        The letter with status ``answered``, or no letter and the reason. Never raises because of the text.
     """
     count = min(len(choices), len(LETTERS))
     if not count:
@@ -123,7 +123,7 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     if bare:
         return letter_value(bare[1], options.count), "bare_letter"
     exact = options.index_of(text.strip(" \n\t.,:;!()[]'-")) if len(text) <= 500 else None
-    # "A left": no article goes before such words, so "A" is a letter there.
+    # In "A left", "A" is a letter, since no article goes before such words.
     lettered = options.kind != "entity" and text.lstrip().startswith("A ")
     if exact is not None and not options.labels and not lettered:
         return (exact, "option_text") if exact >= 0 else (SEVERAL, "equal_choices")
@@ -158,7 +158,7 @@ def _read_plain(text: str, options: Options) -> tuple[int, str]:
 
 
 def _only_letters(text: str) -> set[str]:
-    """The letters of a text that holds nothing else: "(A) (A)", "BBBB", "A or B"; empty for any other text."""
+    """Return the letters of a text that has nothing else ("(A) (A)", "BBBB", "A or B"); empty for any other text."""
     if _WORD_INSIDE.search(text) or _NOT_APPLICABLE.fullmatch(text):
         return set()
     characters = set(text)
@@ -175,7 +175,7 @@ def _only_letters(text: str) -> set[str]:
     return set()
 
 
-# "(A) left or maybe (B) right": a second letter offered in the same breath takes the answer back.
+# "(A) left or maybe (B) right" gives no answer, since it offers a second letter.
 _OR_OTHER = re.compile(
     r"[^.!?;:\n()]{0,40}?\bor(?: (?:maybe|possibly|perhaps|probably|even|rather))?(?: option| choice)? ?\(([A-Z])\)"
 )
@@ -206,7 +206,7 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
 
 
 def _last_claim(text: str, options: Options) -> int | None:
-    """What the text before a declaration said last and outright, unless it then turned."""
+    """Return the last definite claim before a declaration; ``None`` if a later sentence opens with "however"."""
     if len(text) < 8:
         return None
     for sentence in reversed(sentences(text[-1000:])):
@@ -223,7 +223,7 @@ def _last_claim(text: str, options: Options) -> int | None:
 
 
 def _claims(text: str, options: Options) -> tuple[set[int], list[Reading]]:
-    """Choices that sentences make the answer (outright ones if any), and the readings."""
+    """Return the choices that the sentences claim (only definite claims, if there are any), and the readings."""
     readings: list[Reading] = []
     previous: int | None = None
     for sentence in sentences(text):

@@ -1,4 +1,4 @@
-"""What the parser and the judge return."""
+"""Results of the parser and the judge."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from enum import StrEnum
 
 
 class AnswerStatus(StrEnum):
-    """How an output reads; only ``answered`` carries a letter."""
+    """Outcome of parsing; only ``answered`` comes with a letter."""
 
     ANSWERED = "answered"
     AMBIGUOUS = "ambiguous"  # names several options, or says that they are equal
     CONFLICTING = "conflicting"  # contradicts itself: "(B) left" where left is A
     OUT_OF_RANGE = "out_of_range"  # gives a letter that the item doesn't offer
     NONE = "none"  # gives no answer
-    TRUNCATED = "truncated"  # was cut off before an answer came
+    TRUNCATED = "truncated"  # was cut off before an answer
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """The answer read in an output.
+    """The answer parsed from an output.
 
     Attributes:
-        letter: "A", "B", ... if ``status`` is ``answered``, else None; always one that the item offers.
-        status: How the output reads.
+        letter: "A", "B", ... if ``status`` is ``answered``, else None; always one of the item's letters.
+        status: Outcome of parsing.
         rule: Name of the rule that decided (docs/judge.md lists them).
     """
 
@@ -34,16 +34,16 @@ class ParsedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The comparison of an output with the gold answer.
+    """Result of comparing an output with the gold answer.
 
     Attributes:
-        correct: The parsed letter is the gold letter; False for every status but ``answered``.
+        correct: Whether the parsed letter is the gold letter; False for every status except ``answered``.
         letter: Parsed letter or None.
         gold: Gold letter, or None if the gold answer is not one of the choices.
-        status: How the output reads.
+        status: Outcome of parsing.
         rule: Name of the parsing rule that decided.
-        scorable: False if the item itself is broken (no choices, gold not among them): leave it out of every figure.
-        explanation: One line for people.
+        scorable: False if the item itself is broken (no choices, or gold is not one of them): count it in no figure.
+        explanation: The verdict in one line of text.
     """
 
     correct: bool

@@ -1,4 +1,4 @@
-"""What is changed in a plain text before it is read: denied letters go, ordinals become letters, lists end."""
+"""Rewrite plain text before parsing: drop rejected letters, turn ordinals into letters, skip lists of all options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LETTER = re.compile(
 _ANY_LETTER = re.compile(r"\b[A-HJ-Z]\b|\([a-z]\)")
 _AND_LETTER = re.compile(r"(?:,? (?:and|or|nor|&) (?:(?:option|choice) )?\(?[A-Z]\)?)+(?![^\W_])", re.IGNORECASE)
 _AFTER_LETTER = re.compile(r"[\s).:,-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
-# What is said of a letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
+# Text after a rejected letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
 _CALLED_WRONG = re.compile(
     r"[\s)]{0,3}(?:"
     r"(?:,? which)? ?(?:(?:is|are|was|were|would be|must be|seems|appears|ist|es|est)\b|[:=,(-])[\s-]{0,3}"
@@ -30,7 +30,7 @@ _CALLED_WRONG = re.compile(
     r"|(?:fails|contradicts)\b)",
     re.IGNORECASE,
 )
-# What comes before a letter: "not (A)", "I don't think it is B", "we can exclude A", "the wrong option is B".
+# Text before a rejected letter: "not (A)", "I don't think it is B", "we can exclude A", "the wrong option is B".
 _DENIED = re.compile(
     r"(?:\b(?:(?:\w{2,6}n't|not|never|cannot)(?: (?:choose|pick|select|answer|say|be|go with|think))?"
     r"(?: (?:it is|it's|that|the answer is))?"
@@ -40,7 +40,7 @@ _DENIED = re.compile(
     r"(?: both)?\s{1,2}\Z",
     re.IGNORECASE,
 )
-# One of these is in every text that denies a letter; looking for them is far faster.
+# Every text that rejects a letter has one of these; searching for them is far faster.
 _DENYING = re.compile(
     r"n't|\b(?:not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
     r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse)"
@@ -62,7 +62,7 @@ _ITEM_ENDS = re.compile(r"[.!?](?=\s)|\n")
 
 
 def without_denied_letters(text: str, options: Options) -> str:
-    """A text less the letters that it calls wrong: of "B, since A is wrong" remains "B, since "."""
+    """Remove the letters that the text rejects: "B, since A is wrong" becomes "B, since "."""
     if not _ANY_LETTER.search(text) or not _DENYING.search(text.lower()):
         return text
     pieces: list[str] = []
@@ -90,7 +90,7 @@ def without_denied_letters(text: str, options: Options) -> str:
 
 
 def with_letters(text: str, options: Options) -> str:
-    """A text with letters for "the second option" and "option 2", and names for "the former" and "the latter"."""
+    """Replace "the second option" and "option 2" by letters, and "the former" and "the latter" by names."""
 
     def letter(match: re.Match[str]) -> str:
         word = (match[1] or "").lower()
@@ -104,7 +104,7 @@ def with_letters(text: str, options: Options) -> str:
         assert options.pattern is not None
         before = options.pattern.finditer(match.string, max(0, match.start() - 300), match.start())
         named = list(dict.fromkeys(found[0] for found in before if options.names.get(squeeze(found[0]), -1) >= 0))
-        # "the object", lest the name be taken for the explanation of a letter before it.
+        # Without "the object", the name could be read as the explanation of a letter before it.
         return f"the object {named[match[1].lower() == 'latter']}" if len(named) == 2 else match[0]
 
     lower = text.lower()
@@ -116,7 +116,7 @@ def with_letters(text: str, options: Options) -> str:
 
 
 def without_answered_questions(text: str, options: Options) -> str:
-    """ "Left? No. Right? Yes." is "Right."; "Is it the chair? No, it is the table." is "it is the table"."""
+    """Keep only the answer of questions that the text answers itself: "Left? No. Right? Yes." becomes "Right."."""
     if "?" not in text or options.kind == "yes_no":
         return text
     return _ANSWERED.sub(lambda match: f"{match[1]}. " if match[2].lower() == "yes" else "", text)

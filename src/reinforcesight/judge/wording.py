@@ -1,7 +1,7 @@
-"""What one sentence names, denies and claims of the choices.
+"""Find which choices a sentence mentions, rejects and claims.
 
-A sentence is read as a row of tokens: mentions of choices, and the few words that decide a comparison. No grammar is
-attempted; if the row doesn't decide, no claim is made.
+A sentence becomes a list of tokens: mentions of choices, and the few words that decide a comparison. There is no
+grammar; if the tokens don't decide, the sentence makes no claim.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reinforcesight.judge import lexicon
 from reinforcesight.judge.options import Options, squeeze
 from reinforcesight.protocol import LETTERS
 
-# "The chair is highlighted" says something of the chair; "the chair is" answers a question.
+# "The chair is highlighted" describes the chair; "the chair is" answers a question.
 _IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)
 _LONGEST = 1_000
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:/&()]| - ")
@@ -22,7 +22,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?=\s|\)|$)|(?<=[a-z)])[.!?](?=[A-Z])|\n+")
 
 @dataclass(slots=True)
 class NamedChoice:
-    """A choice named between two positions of a sentence."""
+    """A mention of a choice in a sentence, with start and end."""
 
     start: int
     end: int
@@ -32,19 +32,19 @@ class NamedChoice:
 
 @dataclass(slots=True)
 class Reading:
-    """What one sentence says.
+    """What a sentence says about the choices.
 
     Attributes:
-        claims: (index of the choice it makes the answer, strength): 2 said outright, 1 inferred.
-        mentions: Choices it names and doesn't rule out.
-        denied: Choices it rules out.
-        tie: Says that the choices are equal.
-        hedge: Names two choices with "or".
-        asking: A question, or a clause that leaves the answer open.
-        concludes: Opens with "therefore" and the like.
-        turns: Opens with "however" and the like.
-        clash: A letter is next to the name of another choice.
-        bare: Names choices and says nothing else.
+        claims: Pairs of the index of the claimed choice and a strength: 2 for a definite claim, 1 for an inferred one.
+        mentions: Choices that are named and not rejected.
+        denied: Choices that are rejected.
+        tie: Whether the sentence says that the choices are equal.
+        hedge: Whether it names two choices with "or".
+        asking: Whether it is a question or leaves the answer open.
+        concludes: Whether it opens with "therefore" or a similar word.
+        turns: Whether it opens with "however" or a similar word.
+        clash: Whether a letter is next to the name of another choice.
+        bare: Whether it names choices and says nothing else.
     """
 
     claims: list[tuple[int, int]] = field(default_factory=list)
@@ -63,7 +63,7 @@ Token = tuple[int, int, str, int]  # start, end, kind, value (choice index or po
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences and lines of plain text; a closing "?" stays on; endless ones come in pieces."""
+    """Split plain text at sentence ends and line breaks; keep a closing "?"; cut very long sentences into pieces."""
     if "i.e." in text or "e.g." in text:
         text = text.replace("i.e.", "that is").replace("e.g.", "such as")
     out: list[str] = []
@@ -82,7 +82,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int | None:
-    """Index of the choice that a one-letter word means, or None if it is only a word."""
+    """Return the index of the choice that a one-letter word means, or None if the word is not an option letter."""
     word = words[i]
     char = word[0]
     text, start, end = word.string, word.start(), word.end()
@@ -111,12 +111,12 @@ def _letter_mention(words: list[re.Match[str]], i: int, options: Options) -> int
 
 
 def _past(words: list[re.Match[str]], i: int) -> str:
-    """For "A closer": as if "A is", where no noun follows."""
+    """Return "is" if no noun follows, so that "A closer" is read like "A is closer"."""
     return "is" if i >= len(words) or words[i][0].lower() in ("to", "than", ",") else ""
 
 
 def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[NamedChoice], bool]:
-    """Choices named in a sentence, letters merged with the names next to them; True if such two differ."""
+    """Return the choices that a sentence names, and whether a letter is next to the name of another choice."""
     found: list[NamedChoice] = []
     if options.pattern is not None:
         for match in options.pattern.finditer(sentence):
@@ -151,7 +151,7 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
 
 
 def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: list[Token]) -> list[NamedChoice]:
-    """Leave out "X and Y", "X or Y": they name the pair, not one of it."""
+    """Drop "X and Y" and "X or Y", which name neither choice alone."""
     kept: list[NamedChoice] = []
     i = 0
     while i < len(found):
@@ -161,7 +161,7 @@ def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: 
             gap = lexicon.PAIR_GAP.match(sentence[mention.end : nxt.start])
             if gap:
                 joiner = gap[1].lower().strip(" ,")
-                # "behind the table, and the chair is closer": the first is an object of what came before.
+                # In "behind the table, and the chair is closer", "the table" belongs to "behind".
                 governed = any(
                     kind in ("place", "than", "comparative") and 0 <= mention.start - end < 30
                     for _, end, kind, _ in rows
@@ -179,12 +179,12 @@ def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: 
 
 
 def read_words(sentence: str) -> list[re.Match[str]]:
-    """Words and the punctuation that ends clauses."""
+    """Return words and the punctuation that ends clauses."""
     return list(_WORD.finditer(sentence))
 
 
 def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> list[Token]:
-    """The deciding words of a sentence, in order."""
+    """Return the words of a sentence that decide a comparison, in order."""
     axis_words, sign = lexicon.AXIS_WORDS[options.axis]
     in_depth = "closer" in axis_words
     rows: list[Token] = []
@@ -257,7 +257,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
 
 
 def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
-    """Only names of choices and words that add nothing."""
+    """Return whether a sentence has only names of choices and filler words."""
     if not found or len(words) > 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
         return False
     for word in words:
@@ -268,7 +268,7 @@ def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
 
 
 def drop_denied(sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading) -> list[NamedChoice]:
-    """Take out "not the chair", "rather than the chair", "left is wrong"."""
+    """Remove rejected choices, as in "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
     if not negations:
         return found
