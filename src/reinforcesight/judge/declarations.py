@@ -135,7 +135,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
             declared = _declared_value(text, cue.end(), options)
             if declared is None or (unreal and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())):
                 continue
-            # "it's the sofa that is farther" is for the sentence reader.
+            # "it's the sofa that is farther" is left to read_sentence.
             if not cue["it"] or _ENDS.match(text, declared[1]):
                 value, end = declared
                 found.append(Declaration(cue.start(), end, value, "declared"))

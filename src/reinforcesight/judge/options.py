@@ -35,7 +35,7 @@ _RELATION_NAMES = {
     "on top": "above", "on top of": "above", "underneath": "below", "top": "above", "bottom": "below",
 }  # fmt: skip
 _RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?")
-# In order: the position of a word is its value.
+# The index of a word is its value.
 _NUMBER_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen"),
@@ -240,7 +240,7 @@ def _name_pattern(name: str) -> re.Pattern[str]:
 
 
 def relation_objects(question: str | None) -> tuple[str, ...]:
-    """The two names in "where is X with respect to Y", in lower case; nothing if the question is not of this kind."""
+    """Return the two names in "where is X with respect to Y", in lower case; empty for other questions."""
     asked = _QUESTION_RELATION.search(plain(question[:4000])) if question else None
     names = (asked[1].lower(), asked[2].lower()) if asked else ()
     return names if len(set(names)) == 2 else ()
@@ -342,7 +342,7 @@ _RELATION_WORDS = {
 }
 
 
-# Where a word is a number: not "the one", "one of them", "no idea".
+# Positions at which a word is a number, unlike "the one", "one of them", "no idea".
 _NUMBER_SPELLINGS = {
     "one": r"(?<!the )(?<!this )(?<!that )(?<!other )(?<!each )(?<!no )one(?! (?:of|is|on|in|at)\b)",
     "no": r"(?:(?<=\bis )|(?<=\bare )|(?<=\bsee ))no(?= [a-z])",

@@ -25,8 +25,8 @@ from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
-# When the reader of claims is asked: a text with relation words that gave no answer, and what it may know better, such
-# as words of hiding, what only seems, and several relation words.
+# Rules after which relation claims are read too, if the text has relation words but no answer, words such as "hidden"
+# or "seems", or several relation words. A claim overrides the rule.
 _ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "letter_against_text"})
 _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|deep|dist|fore|"
@@ -53,7 +53,7 @@ def _last_letter(text: str, options: Options) -> int | None:
     return declared[-1].value if declared else None
 
 
-# Where the place says that it is the answer.
+# Sources of text that are marked as the answer.
 _MARKED = ("answer_block", "open_answer_block", "boxed", "json")
 _OPTION_NUMBER = re.compile(r"\W*(?:(?:option|choice|answer)\W{1,3})?([1-9])\W*", re.IGNORECASE)
 _NOT_APPLICABLE = re.compile(r"\W{0,8}n\s?/\s?a\W{0,8}", re.IGNORECASE)

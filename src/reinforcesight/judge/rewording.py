@@ -123,7 +123,7 @@ def without_answered_questions(text: str, options: Options) -> str:
 
 
 def after_list(text: str, options: Options) -> str | None:
-    """What follows a list that treats every option under its letter; ``None`` where there is no such list."""
+    """Return the text after a list that discusses every option under its letter; ``None`` if there is no such list."""
     if text.count(")") + text.count(". ") + text.count(":") + text.count("-") < 2:
         return None
     items = [match for match in _ITEM.finditer(text) if LETTERS.find((match[1] or match[2]).upper()) < options.count]
