@@ -30,7 +30,6 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", "
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_BYTES = 128 * 1024 * 1024
 MAX_PIXELS = 64_000_000
-_START_BYTES = 512 * 1024
 # Maximum ratio of longer to shorter side. The image processors of the Qwen2-VL family raise a ValueError at 200.
 MAX_ASPECT = 200
 
@@ -97,12 +96,12 @@ def read_bytes(path: Path) -> bytes:
         raise PictureError(f"the picture can't be read: {reason}", "unreadable_picture", where=str(path)) from error
 
 
-def read_start(path: Path) -> bytes:
-    """The first half megabyte of a picture file, which has its size and EXIF block; raises as :func:`read_bytes`."""
+def read_start(path: Path, size: int) -> bytes:
+    """Read the first bytes of a picture file, which hold its size and EXIF block; raises as :func:`read_bytes`."""
     if not path.is_file():
         raise PictureError("no such picture", "missing_file", where=str(path))
     with path.open("rb") as stream:
-        return stream.read(_START_BYTES)
+        return stream.read(size)
 
 
 def _check_bytes(size: int, where: str | None) -> None:

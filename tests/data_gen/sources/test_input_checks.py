@@ -143,6 +143,17 @@ def test_one_box_drawn_wrongly_turns_no_picture(folder):
     assert rejection(folder, 10).reason == "orientation_ambiguous"
 
 
+def test_the_size_may_come_late_in_the_file(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.fromarray(pixels())
+    image.save(folder.root / "a.jpg", exif=exif, icc_profile=b"x" * 60_000, comment=b"y" * 60_000)
+    assert (folder.root / "a.jpg").read_bytes().index(b"\xff\xc0") > 64 * 1024
+    folder.entry("a.jpg", width=WIDTH, height=HEIGHT)
+    folder.box(TALL)
+    assert "are turned upright" in folder.source().doubts[0].what
+
+
 # Depth and cameras
 
 

@@ -45,6 +45,7 @@ from reinforcesight.scene import Camera
 
 # Of large sets, so many pictures are looked at for doubts: headers and boxes, and whole pictures with depth.
 _HEADERS, _DEPTH_MAPS = 4000, 24
+_HEADER_BYTES = (64 * 1024, 1024 * 1024)  # the second if the first do not reach the picture's size
 # Reasons why maps and intrinsics are refused, and the remedy; in most pictures, some of them show a wrong input.
 _NEVER_RIGHT = ("implausible_depth", "implausible_intrinsics")
 _DEPTH_FIXES = {
@@ -137,15 +138,16 @@ class AnnotatedSource:
         return (*self._index.problems, *(Skipped(doubt.reason, doubt.what) for doubt in self.doubts))
 
     def _turned_pictures(self) -> Iterator[TurnedPicture]:
-        """Pictures with an EXIF orientation; only headers are read."""
+        """Yield the pictures with an EXIF orientation; only headers are read."""
         for index in evenly(self.count(), _HEADERS):
             entry = self._index.images[index]
-            if entry.refused is None:
+            for size in _HEADER_BYTES if entry.refused is None else ():
                 with contextlib.suppress(InputError, MissingFileError, PictureRejected, OSError):
-                    with opened(read_start(self.file(entry.record["file_name"]))) as image:
+                    with opened(read_start(self.file(entry.record["file_name"]), size)) as image:
                         turned = _turned_picture(entry, *sizes_of(image)) if orientation(image) != 1 else None
                     if turned is not None:
                         yield turned
+                    break
 
     def _box_doubts(self) -> list[Doubt]:
         entries = [self._index.images[index] for index in evenly(self.count(), _HEADERS)]
