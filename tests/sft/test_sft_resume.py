@@ -20,8 +20,10 @@ from reinforcesight.tuning.checkpoints import (
     MARKER,
     complete_checkpoints,
     is_complete,
+    is_undamaged,
     mark_complete,
     publish,
+    step_of,
 )
 
 TRAIN = """
@@ -101,7 +103,7 @@ def test_a_killed_run_that_trains_all_weights_resumes_with_them(settings, tmp_pa
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 
 
-def test_killed_between_and_during_checkpoints_and_stopped_the_curve_is_as_undisturbed(settings, tmp_path):
+def test_killed_between_and_during_checkpoints_and_stopped_the_curve_is_as_undisturbed(settings, tmp_path, capsys):
     reference, run = tmp_path / "reference", tmp_path / "run"
     undisturbed = start(settings, reference)
     # Between checkpoints: step 5 is logged, 4 is saved and 6 is not.
@@ -125,14 +127,21 @@ def test_killed_between_and_during_checkpoints_and_stopped_the_curve_is_as_undis
     assert json.loads((run / "run_record.json").read_text())["status"] == "interrupted"
     _, said = undisturbed.communicate(timeout=120)
     assert undisturbed.returncode == 0, said
+    # Bytes that change in place make a checkpoint useless, and the one before it is taken.
+    before = complete_checkpoints(run)[-2]
+    content = bytearray((newest / "optimizer.pt").read_bytes())
+    content[len(content) // 2] ^= 255
+    (newest / "optimizer.pt").write_bytes(content)
     result = train_sft(SftConfig(**settings, output=str(run)))
     assert result.status == "finished"
+    assert f"{newest} is damaged" in capsys.readouterr().err
     assert curve(run) == curve(reference)
     assert (run / "adapter_model.safetensors").exists()
     sessions = json.loads((run / "run_record.json").read_text())["sessions"]
     assert len(sessions) == 4
     assert sessions[1]["from_step"] == 4
     assert sessions[2]["from_step"] == 6
+    assert sessions[3]["from_step"] == step_of(before)
 
 
 def test_what_counts_as_complete(tmp_path):
@@ -149,6 +158,11 @@ def test_what_counts_as_complete(tmp_path):
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
+    (folder / "optimizer.pt").write_bytes(b"2")
+    assert is_complete(folder)
+    assert not is_undamaged(folder)
+    (folder / MARKER).write_text('{"optimizer.pt": 1}')
+    assert is_undamaged(folder), "a list of an earlier version"
     (folder / "optimizer.pt").write_bytes(b"")
     assert not is_complete(folder)
     (folder / MARKER).write_text("{")

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.files import file_hash, write_text
 
 MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"
@@ -21,18 +21,36 @@ def checkpoint_folder(output: Path, step: int) -> Path:
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Write the list of files and sizes that makes a checkpoint complete."""
-    sizes = {str(f.relative_to(checkpoint)): f.stat().st_size for f in _files(checkpoint) if f.name != MARKER}
-    write_text(checkpoint / MARKER, json.dumps(sizes, indent=1, sort_keys=True) + "\n")
+    """Write the list of files, sizes and digests that makes a checkpoint complete, once all files are on the disk."""
+    listed = {}
+    for file in _files(checkpoint):
+        if file.name != MARKER:
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+            listed[str(file.relative_to(checkpoint))] = [file.stat().st_size, file_hash(file)]
+    write_text(checkpoint / MARKER, json.dumps(listed, indent=1, sort_keys=True) + "\n")
 
 
 def is_complete(checkpoint: Path) -> bool:
     """Whether every listed file is there in its full size."""
     try:
-        sizes = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
-        return bool(sizes) and all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
+        listed = _listed(checkpoint)
+        return bool(listed) and all((checkpoint / name).stat().st_size == size for name, (size, _) in listed.items())
+    except (OSError, ValueError, AttributeError, TypeError):
         return False
+
+
+def is_undamaged(checkpoint: Path) -> bool:
+    """Whether every listed file has the content that was written; reads all of them."""
+    return is_complete(checkpoint) and all(
+        digest in (None, file_hash(checkpoint / name)) for name, (_, digest) in _listed(checkpoint).items()
+    )
+
+
+def _listed(checkpoint: Path) -> dict[str, tuple[int, str | None]]:
+    """File to size and digest; lists of earlier versions have sizes alone."""
+    entries = json.loads((checkpoint / MARKER).read_text(encoding="utf-8")).items()
+    return {name: (entry, None) if isinstance(entry, int) else (entry[0], entry[1]) for name, entry in entries}
 
 
 def complete_checkpoints(output: Path) -> list[Path]:
@@ -55,6 +73,18 @@ def remove_incomplete(output: Path) -> list[Path]:
     for path in broken:
         shutil.rmtree(path)
     return broken
+
+
+def remove_damaged(output: Path) -> list[Path]:
+    """Remove the latest checkpoints until one is undamaged, from which training can resume; returns the removed."""
+    removed: list[Path] = []
+    for path in reversed(complete_checkpoints(output)):
+        if is_undamaged(path):
+            break
+        (path / MARKER).unlink()
+        shutil.rmtree(path)
+        removed.append(path)
+    return removed
 
 
 def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:

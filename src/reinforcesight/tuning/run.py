@@ -15,13 +15,13 @@ from peft import get_peft_model
 from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
-from reinforcesight.errors import ConfigError, InputError, ReinforceSightError
+from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import signal_name
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
 from reinforcesight.tuning.callbacks import CheckpointKeeper, RecordMetrics, StopOnSignal, TrainingStoppedError
-from reinforcesight.tuning.checkpoints import checkpoint_folder, publish, step_of
+from reinforcesight.tuning.checkpoints import checkpoint_folder, is_undamaged, publish, step_of
 from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.data import TrainingData, load_training_data
 from reinforcesight.tuning.out_of_memory import is_out_of_memory, save_after_out_of_memory
@@ -271,7 +271,14 @@ def _finish(
         best_step, best = 0, start
         _publish_start(session)
     else:
-        publish(checkpoint_folder(record.folder, best_step), record.folder)
+        checkpoint = checkpoint_folder(record.folder, best_step)
+        if not is_undamaged(checkpoint):
+            raise OutputError(
+                "the best checkpoint is damaged or gone, and can't be published",
+                where=str(checkpoint),
+                fix="run the same command with another --output",
+            )
+        publish(checkpoint, record.folder)
     by_task = "eval_accuracy_"
     record.content["results"] = {
         "step": state.global_step,

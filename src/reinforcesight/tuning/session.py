@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from accelerate import PartialState
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import hardware, memory_peak, source_state
 from reinforcesight.jobs.record import METRICS_NAME, RunRecord, differences
-from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_incomplete, step_of
+from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_damaged, remove_incomplete, step_of
 
 
 def open_record(
@@ -75,6 +76,8 @@ def start_session(record: RunRecord) -> Path | None:
     if processes.is_main_process:
         record.folder.mkdir(parents=True, exist_ok=True)
         remove_incomplete(record.folder)
+        for path in remove_damaged(record.folder):
+            click.echo(f"{path} is damaged: its files are not those that were written; it is removed", err=True)
     processes.wait_for_everyone()
     checkpoints = complete_checkpoints(record.folder)
     last = checkpoints[-1] if checkpoints else None
