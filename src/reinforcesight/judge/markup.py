@@ -42,6 +42,10 @@ _JSON_ANSWER = re.compile(
     re.IGNORECASE,
 )
 
+# Braces nested twice, as in \boxed{\text{(\textbf{B})}}.
+_INNERMOST = r"\{[^{}]{0,200}\}"
+_INNER = rf"\{{(?:[^{{}}]|{_INNERMOST}){{0,300}}\}}"
+_BOXED = re.compile(rf"\\boxed\s{{0,9}}\{{((?:[^{{}}]|{_INNER}){{0,400}})\}}")
 _QUICK_PLAIN = re.compile(r"[A-Za-z0-9 .,;:!?()'\n-]*\Z")
 _CJK = re.compile(r"([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)")
 _TRANSLATE = {
@@ -161,26 +165,8 @@ def _answer_block(text: str) -> tuple[str, str] | None:
 
 def _boxed(text: str) -> str | None:
     """Return the content of the last ``\\boxed{...}`` that isn't blank and has balanced braces."""
-    end = len(text)
-    for _ in range(8):
-        start = text.rfind("\\boxed", 0, end)
-        if start < 0:
-            return None
-        end = start
-        brace = text.find("{", start, start + 10)
-        if brace < 0:
-            continue
-        depth = 0
-        for i in range(brace, min(len(text), brace + 400)):
-            if text[i] == "{":
-                depth += 1
-            elif text[i] == "}":
-                depth -= 1
-                if depth == 0:
-                    if not is_blank(text[brace + 1 : i]):
-                        return text[brace + 1 : i]
-                    break
-    return None
+    found = [match[1] for match in _BOXED.finditer(text) if not is_blank(match[1])]
+    return found[-1] if found else None
 
 
 def _first_turn(text: str) -> str:

@@ -258,7 +258,7 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
 
 def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
     """Return whether a sentence has only names of choices and filler words."""
-    if not found or len(words) > 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
+    if not found or not 0 < len(words) <= 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
         return False
     for word in words:
         inside = any(m.start <= word.start() < m.end for m in found)

@@ -8,8 +8,9 @@ steps.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from itertools import accumulate, chain
+from bisect import bisect
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic
 
 from reinforcesight.language.mentions import Id, Words
@@ -121,7 +122,7 @@ class _Reader:
         # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
         self._topic: int | None = None
         self._recent: set[int] = set()
-        self._first_tokens: list[int] = []
+        self._mentions = list(text.tokens)
         # (axis, object) to the side of the picture that the text puts the object on, and the token.
         self._sides: dict[tuple[Axis, int], tuple[Relation, int] | None] = {}
 
@@ -133,13 +134,13 @@ class _Reader:
             if _TAKES_BACK.match(sentence.tags):
                 before = []
             elif sentence.tags.startswith("B"):
-                opposite = {_key(claim, turned=True) for claim in stated}
-                before = [claim for claim in before if _key(claim) not in opposite]
+                opposite = {canonical_claim(claim, turned=True) for claim in stated}
+                before = [claim for claim in before if canonical_claim(claim) not in opposite]
             found += before
             before = stated
             self._remember(sentence)
         found += before
-        found += self._claims_of_sides({_key(claim) for claim in found})
+        found += self._claims_of_sides({canonical_claim(claim) for claim in found})
         return sorted(found, key=lambda claim: claim.tokens)
 
     def _stated(self, sentence: TaggedSentence) -> list[Claim[int]]:
@@ -154,8 +155,8 @@ class _Reader:
         for match in _IN_ORDER.finditer(tags):
             found += self._claims_in_order(sentence, match)
         claims = [item.claim for item in found if _counts(tags, item)]
-        opposite = {_key(claim, turned=True) for claim in claims}
-        return [claim for claim in claims if _key(claim) not in opposite]
+        opposite = {canonical_claim(claim, turned=True) for claim in claims}
+        return [claim for claim in claims if canonical_claim(claim) not in opposite]
 
     def _claims_at(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         tags, kind = sentence.tags, sentence.tags[at]
@@ -320,15 +321,18 @@ class _Reader:
     ) -> _Found:
         first, last = tags[0], min(tags[1], len(sentence.at) - 1)
         span = (self._tokens(sentence, first)[0], self._tokens(sentence, last)[1])
-        return _Found(replace(claim, tokens=span), first, tags[1], seeming)
+        claim = Claim(claim.relation, claim.subject, claim.reference, claim.anchor, span)
+        return _Found(claim, first, tags[1], seeming)
 
     def _tokens(self, sentence: TaggedSentence, place: int) -> tuple[int, int]:
         """Return the half-open token range of a tag's word."""
-        if not self._first_tokens:
-            spans = (self._text.tokens.get(at, (0, 1)) for at in range(len(self._text.words)))
-            self._first_tokens = list(accumulate((end - start for start, end in spans), initial=0))
         word = sentence.at[place]
-        return self._first_tokens[word], self._first_tokens[word + 1]
+        if word in self._text.tokens:
+            return self._text.tokens[word]
+        before = bisect(self._mentions, word)
+        if before:
+            word += self._text.tokens[self._mentions[before - 1]][1] - self._mentions[before - 1] - 1
+        return word, word + 1
 
     # --- resolving mentions and pronouns ---
 
@@ -363,9 +367,9 @@ class _Reader:
         return self._pair[1 - self._pair.index(who)]
 
     def _remember(self, sentence: TaggedSentence) -> None:
-        places = [at for at, tag in enumerate(sentence.tags) if tag == "m"]
-        if not places:
+        if "m" not in sentence.tags:
             return
+        places = [at for at, tag in enumerate(sentence.tags) if tag == "m"]
         first = places[0]
         clear = len(_joined_subjects(sentence.tags, first)) == 1
         self._topic = self._text.targets[sentence.at[first]] if clear else None
@@ -390,7 +394,7 @@ class _Reader:
                 if axis is other_axis and relation is axis.relations[0] and opposite is relation.inverse:
                     first = min(token, second)
                     claim = Claim(relation, who, other, None, (first, max(token, second) + 1))
-                    if not {_key(claim), _key(claim, turned=True)} & known:
+                    if not {canonical_claim(claim), canonical_claim(claim, turned=True)} & known:
                         found.append(claim)
         return found
 
@@ -406,7 +410,7 @@ def _counts(tags: str, found: _Found) -> bool:
     return not (found.seeming and ("B" in tags[last:] or tags[:first].endswith(("a", "a,"))))
 
 
-def _key(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
+def canonical_claim(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
     """Return one claim for both "X left of Y" and "Y right of X"; with ``turned``, the claim that contradicts it."""
     relation = claim.relation.inverse if turned else claim.relation
     if claim.subject <= claim.reference:

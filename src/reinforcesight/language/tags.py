@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from reinforcesight.language.mentions import NOT_AN_OBJECT, UNCLEAR, Words
 from reinforcesight.language.phrases import RELATION_WORDS, SMALL_WORDS, expand
@@ -81,6 +82,7 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
     tags: list[str] = []
     at: list[int] = []
     relations: dict[int, Relation] = {}
+    phrases = _PHRASES.following
     position, count = 0, len(kept)
     while position <= count:
         word = kept[position] if position < count else "."
@@ -96,32 +98,37 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
                 kept[closing] = "own"  # a name: its closing mark gets no tag
             position += 1
         else:
-            tag, relation, end = _longest_phrase(kept, position)
-            target = text.targets[places[position]]
-            if target != NOT_AN_OBJECT:
-                tag = "u" if target == UNCLEAR else "m"
-            elif tag is None:
-                tag = _tag_of_unknown(word, tags[-1:])
+            place = places[position]
+            node = phrases.get(word)
+            tag: str | None = None
+            relation, end = None, position + 1
+            if node is None:
+                target = text.targets[place]
+                if target != NOT_AN_OBJECT:
+                    tag = "u" if target == UNCLEAR else "m"
+            elif node.following:
+                tag, relation, end = _longest_phrase(node, kept, end)
+            else:
+                tag, relation = node.tag, node.relation
+            if tag is None:
+                tag = _tag_of_unknown(word, tags[-1] if tags else "")
             if relation is not None:
                 relations[len(tags)] = relation
-            tags += tag
-            at += [places[position]] * len(tag)
+            for sign in tag:
+                tags.append(sign)
+                at.append(place)
             position = end
     return found
 
 
-def _longest_phrase(words: list[str], start: int) -> tuple[str | None, Relation | None, int]:
-    """Return tag and relation of the longest phrase at a position, and the position after it."""
-    tag: str | None = None
-    relation: Relation | None = None
-    end = ahead = start + 1
-    node = _PHRASES.following.get(words[start])
-    while node is not None:
+def _longest_phrase(node: _Node, words: list[str], end: int) -> tuple[str | None, Relation | None, int]:
+    """Tag and relation of the longest phrase from a node on, whose words end before ``end``, and the end of it."""
+    longest = (node.tag, node.relation, end)
+    while end < len(words) and (following := node.following.get(words[end])):
+        node, end = following, end + 1
         if node.tag is not None:
-            tag, relation, end = node.tag, node.relation, ahead
-        node = node.following.get(words[ahead]) if ahead < len(words) else None
-        ahead += 1
-    return tag, relation, end
+            longest = (node.tag, node.relation, end)
+    return longest
 
 
 def _closing_mark(words: list[str], start: int) -> int:
@@ -131,11 +138,12 @@ def _closing_mark(words: list[str], start: int) -> int:
     return next((at for at in ends if words[at] in closing), start)
 
 
-def _tag_of_unknown(word: str, before: list[str]) -> str:
+@lru_cache(maxsize=16_384)
+def _tag_of_unknown(word: str, before: str) -> str:
     if word.endswith(("n't", "n’t")):
         return "n"
     if word in ("'s", "’s"):
-        return "s" if before in (["m"], ["u"]) else "b"
+        return "s" if before in ("m", "u") else "b"
     if word.endswith("ly") and len(word) > 4:
         return ""
     return "g" if word.endswith(("ing", "ed")) else "j" if _THIRD_PERSON.match(word) else "x"

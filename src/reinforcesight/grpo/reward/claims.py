@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.language.claims import Claim, read_claims
+from reinforcesight.language.claims import Claim, canonical_claim, read_claims
 from reinforcesight.language.mentions import MentionTable, Words, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.protocol import LETTERS
@@ -68,7 +68,7 @@ class Checker:
         self._verdicts: dict[_Place, Relation | None] = {}
         if asked is not None:
             # The label is stored; the data set may have been made with other margins.
-            held = _canonical(asked)
+            held = canonical_claim(asked)
             self._verdicts[_place(held)] = held.relation
 
     def check(self, words: Words) -> tuple[CheckedClaim, ...]:
@@ -79,7 +79,7 @@ class Checker:
         seen: set[Claim[int]] = set()
         pair = None if self.asked is None else (self.asked.subject, self.asked.reference)
         for claim in read_claims(words, pair, None if self.asked is None else self.asked.anchor):
-            key = _canonical(claim)
+            key = canonical_claim(claim)
             anchor = None if claim.anchor is None else ids[claim.anchor]
             checked.append(
                 CheckedClaim(
@@ -133,13 +133,6 @@ _Place = tuple[Axis, int, int, int | None]
 
 def _place(claim: Claim[int]) -> _Place:
     return claim.relation.axis, claim.subject, claim.reference, claim.anchor
-
-
-def _canonical(claim: Claim[int]) -> Claim[int]:
-    """One claim for "X left of Y" and "Y right of X"."""
-    if claim.subject <= claim.reference:
-        return claim
-    return Claim(claim.relation.inverse, claim.reference, claim.subject, claim.anchor)
 
 
 def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:

@@ -6,9 +6,9 @@ For evaluation, where nothing is gated: pass :func:`faithfulness_metrics` as the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from reinforcesight.grpo.reward.claims import ClaimVerdict, claimed_relation
 from reinforcesight.grpo.reward.config import RewardConfig
@@ -69,23 +69,8 @@ def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
     )
 
 
-class EvaluatedItem(Protocol):
-    """The fields of a benchmark item that are read; ``reinforcesight.eval.items.Item`` has them."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def choices(self) -> Sequence[str]: ...
-    @property
-    def gold(self) -> str: ...
-    @property
-    def scene(self) -> str | None: ...
-    @property
-    def evidence(self) -> str | None: ...
-
-
-def faithfulness_metrics(item: EvaluatedItem, text: str) -> Mapping[str, float]:
-    """Metrics of one answer for evaluation; empty for items without a scene."""
+def faithfulness_metrics(item: Any, text: str) -> Mapping[str, float]:
+    """Metrics of one answer to an item of ``reinforcesight.eval.items``; empty for items without a scene."""
     if item.scene is None or item.evidence is None:
         return {}
     row = {

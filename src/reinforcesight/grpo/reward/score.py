@@ -21,25 +21,12 @@ from reinforcesight.grpo.reward.claims import (
     concluded_letter,
     make_checker,
 )
-from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
+from reinforcesight.grpo.reward.config import Gate, RewardConfig
 from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
 from reinforcesight.judge.blocks import with_opened_block
 from reinforcesight.language.mentions import character_spans
 from reinforcesight.protocol import LETTERS
-
-__all__ = [
-    "PART_NAMES",
-    "Gate",
-    "RewardConfig",
-    "RewardFunction",
-    "RewardParts",
-    "RewardWeights",
-    "claim_spans",
-    "make_reward_functions",
-    "reward_weights",
-    "score_completion",
-]
 
 PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
 _DEFAULT = RewardConfig()
