@@ -105,6 +105,40 @@ def test_every_figure_and_failure_is_there(reported: Path) -> None:
     )
 
 
+def test_protocols_side_by_side(tmp_path: Path) -> None:
+    rows = bench_rows(8, 8)
+    folder = write_published(tmp_path / "bench", rows, "split")
+    for name, right in (("base", 0.4), ("tuned", 0.8)):
+        evaluate(
+            EvaluateConfig(
+                benchmark=str(folder),
+                engine="replay",
+                answers=write_answers(tmp_path / f"{name}.log.jsonl", rows, right=right),
+                output=tmp_path / f"{name}.json",
+                protocols="direct,reason",
+                baseline=tmp_path / "base.json" if name == "tuned" else None,
+                title=name,
+            )
+        )
+    read = {p.name: json.loads(p.read_text()) for p in tmp_path.glob("*.json")}
+    assert set(read) == {"base.json", "base.direct.json", "tuned.json", "tuned.direct.json"}
+    assert [read[n]["protocol"]["name"] for n in ("tuned.direct.json", "tuned.json")] == ["direct", "reason"]
+    assert read["base.json"]["paired"]["title"] == "base, direct"
+    assert read["tuned.direct.json"]["paired"]["title"] == "base, direct"
+    assert read["tuned.direct.json"]["paired"]["same_protocol"]
+    paired = read["tuned.json"]["paired"]
+    assert paired["title"] == "base, reason"
+    assert set(paired["per_task"]) == {"Relation", "Depth", "Distance"}
+    assert all(t["p_adjusted"] >= t["p_value"] for t in paired["per_task"].values())
+    assert paired["test"]["detectable"] > 0
+    page = (tmp_path / "tuned.html").read_text()
+    assert "tuned, direct" in page
+    assert "Holm" in page
+    for wrong in ("direct", "direct,direct", "direct,other"):
+        with pytest.raises(ValueError, match="at least two of"):
+            EvaluateConfig(model_path="m", protocols=wrong)
+
+
 def test_the_markdown_table(reported: Path) -> None:
     text = reported.with_suffix(".md").read_text()
     results = json.loads(reported.read_text())

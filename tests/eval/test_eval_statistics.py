@@ -17,6 +17,8 @@ from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.statistics import (
     clustered_interval,
+    detectable_difference,
+    holm,
     mcnemar,
     paired_test,
     stratified_accuracy,
@@ -57,6 +59,24 @@ def test_mcnemar_against_the_binomial_sum(only_this: int, only_baseline: int) ->
     n, fewer = only_this + only_baseline, min(only_this, only_baseline)
     tail = sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n
     assert mcnemar(only_this, only_baseline) == pytest.approx(min(1.0, 2 * tail), abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "share"), [(200, 0.4), (800, 0.2), (3000, 0.1)])
+def test_the_detectable_difference_is_found_in_four_of_five_samples(n: int, share: float) -> None:
+    rng = np.random.default_rng(7)
+    difference = detectable_difference(n, round(n * share))
+    found = 0
+    for _ in range(400):
+        discordant = rng.binomial(n, share)
+        wins = rng.binomial(discordant, (1 + difference / share) / 2)
+        found += mcnemar(int(wins), int(discordant - wins)) < 0.05
+    assert 0.70 < found / 400 < 0.87  # the exact test is a little conservative
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
 
 
 def test_mcnemar_without_discordant_pairs() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import ConfigError
@@ -50,6 +50,9 @@ class EvaluateConfig(StrictConfig):
     )
     protocol: Protocol = Field(
         Protocol.REASON, description="reason: ask for reasoning first; direct: ask for the letter alone"
+    )
+    protocols: str | None = Field(
+        None, description="Several protocols in one report, such as direct,reason; the last one goes to --output"
     )
     engine: Literal["transformers", "vllm", "openai", "replay"] = Field("transformers", description="Inference engine")
     base_url: str | None = Field(
@@ -109,6 +112,38 @@ class EvaluateConfig(StrictConfig):
                 fix="give a file name that ends in .json",
             )
         return self
+
+    @field_validator("protocols")
+    @classmethod
+    def _known_protocols(cls, value: str | None) -> str | None:
+        names = [name.strip() for name in (value or "").split(",")] if value is not None else []
+        known = [protocol.value for protocol in Protocol]
+        if value is not None and (len(names) < 2 or len(set(names)) < len(names) or not {*names} <= {*known}):
+            raise ValueError(f"expected at least two of {', '.join(known)}, each once")
+        return value
+
+    def of_each_protocol(self) -> list[EvaluateConfig]:
+        """An evaluation for each protocol; the last one compares with the others, and is paired with the first."""
+        names = [name.strip() for name in (self.protocols or self.protocol.value).split(",")]
+        outputs = [self.output.with_suffix(f".{name}.json") for name in names[:-1]] + [self.output]
+        found: list[EvaluateConfig] = []
+        for at, name in enumerate(names):
+            others = tuple(outputs[:at])
+            changed: dict[str, Any] = {
+                "protocol": Protocol(name),
+                "protocols": None,
+                "output": outputs[at],
+                "title": f"{self.shown_title}, {name}",
+            }
+            sibling = self.baseline and self.baseline.with_suffix(f".{name}.json")
+            if outputs[at] != self.output and sibling and sibling.exists():  # the baseline under the same protocol
+                changed |= {"baseline": sibling, "compare": others}
+            elif others and self.baseline is None:
+                changed |= {"baseline": others[0], "compare": (*others[1:], *self.compare)}
+            elif others:
+                changed |= {"compare": (*others, *self.compare)}
+            found.append(self.model_copy(update=changed))
+        return found
 
     def model_config_at(self) -> ModelConfig:
         """Which model is evaluated, and how it is loaded."""

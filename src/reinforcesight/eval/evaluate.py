@@ -74,6 +74,8 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         ConfigError, InputError: The model, benchmark or baseline can't be used as given.
         OutputError: A file can't be written. Answers written before are kept.
     """
+    if config.protocols is not None:
+        return [evaluate(part, metrics=metrics) for part in config.of_each_protocol()][-1]
     started = time.monotonic()
     processes = Processes()
     others = _read_others(config)

@@ -78,6 +78,15 @@ class Swapped(_Record):
     summary: Summary
 
 
+class TaskTest(_Record):
+    """The paired test within one task; ``p_adjusted`` is corrected for the number of tasks (Holm)."""
+
+    n: int
+    difference: float
+    p_value: float
+    p_adjusted: float
+
+
 class Paired(_Record):
     """This run against a baseline run, on the items that both answered."""
 
@@ -87,6 +96,7 @@ class Paired(_Record):
     only_here: int
     only_there: int
     test: PairedTest | None
+    per_task: dict[str, TaskTest] = {}
 
 
 class Compared(_Record):

@@ -10,8 +10,16 @@ from typing import Any
 
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Benchmark, Item, Variant
-from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped
-from reinforcesight.eval.statistics import Interval, clustered_interval, paired_test, stratified_accuracy, wilson
+from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped, TaskTest
+from reinforcesight.eval.statistics import (
+    Interval,
+    clustered_interval,
+    holm,
+    mcnemar,
+    paired_test,
+    stratified_accuracy,
+    wilson,
+)
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
@@ -131,7 +139,24 @@ def paired(
             [there[name].correct for name in common],
             seed=seed,
         ),
+        per_task=_task_tests([(here[name], there[name]) for name in common]),
     )
+
+
+def _task_tests(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> dict[str, TaskTest]:
+    """The paired test of each task, corrected for their number."""
+    tasks = sorted({answer.task for answer, _ in pairs})
+    found = {task: [(a.correct, b.correct) for a, b in pairs if a.task == task] for task in tasks}
+    p_values = [mcnemar(sum(a and not b for a, b in f), sum(b and not a for a, b in f)) for f in found.values()]
+    return {
+        task: TaskTest(
+            n=len(found[task]),
+            difference=sum(a - b for a, b in found[task]) / len(found[task]),
+            p_value=p_value,
+            p_adjusted=adjusted,
+        )
+        for task, p_value, adjusted in zip(tasks, p_values, holm(p_values), strict=True)
+    }
 
 
 def _numbered(answers: Sequence[ScoredAnswer]) -> dict[tuple[str, int], ScoredAnswer]:

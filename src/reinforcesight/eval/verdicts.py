@@ -21,6 +21,7 @@ def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
     return (
         f"{title} vs {other}: {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} questions. "
         f"{test.only_this} wins, {test.only_baseline} losses: {verdict} (McNemar’s exact test, {p_value})."
+        + (f" So many questions show {100 * test.detectable:.1f} points with 80 % power." if test.detectable else "")
     )
 
 

@@ -25,6 +25,7 @@ from reinforcesight.jobs.files import atomic_file, json_hash, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
+from reinforcesight.pages.render import percent, percent_range
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
@@ -173,12 +174,21 @@ def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
         sentences=[
             paired_in_words(MODELS[model], results[model].paired, MODELS[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
-        ],
+        ]
+        + [_under_protocol(folder, name, part.protocol) for part in config.evaluate.of_each_protocol()[:-1]],
         headline=headline(_gain(folder, name, results, config.evaluate.seed), base, results["grpo"]),
         cautions=cautions(results["grpo"]),
         overlap=overlap_in_words(results["grpo"]),
         files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
+
+
+def _under_protocol(folder: RunFolder, name: str, protocol: str) -> str:
+    """Accuracies under another protocol than that of the main figures, as a sentence."""
+    files = {title: folder.results(name, model).with_suffix(f".{protocol}.json") for model, title in MODELS.items()}
+    cells = {title: read_results(file).micro for title, file in files.items()}
+    shown = [f"{title} {percent(c.accuracy)} ({percent_range(c.low, c.high)})" for title, c in cells.items()]
+    return f"Under the protocol “{protocol}”: {', '.join(shown)}."
 
 
 def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: int) -> Paired:

@@ -32,7 +32,7 @@ def outcome_lines(config: RunConfig) -> list[str]:
     return [
         *table_lines(["right answers", *MODELS.values(), "guessing"], rows),
         f"{main.name}: {main.headline}",
-        main.sentences[-1],
+        main.sentences[1],
         main.cautions[0] if main.cautions else main.overlap,
     ]
 
