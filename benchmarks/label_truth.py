@@ -21,11 +21,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 
 import numpy as np
 from scipy.ndimage import zoom
+from scipy.spatial import cKDTree
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.rendering import (
@@ -53,7 +54,7 @@ HIDDEN_UNKNOWN = {"hidden share unknown", "boxes without outlines"}
 WITHOUT_OUTLINES = {"boxes without outlines"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """One object's geometry, from its vertices."""
 
@@ -124,9 +125,10 @@ def is_clear(axis: str, a: Truth, b: Truth, c: Truth | None, size: tuple[int, in
     return bool(same and centres[1] >= 1.6 * centres[0] and max(gaps) >= 1.6 * min(gaps))
 
 
+@lru_cache(maxsize=4096)
 def least_gap(a: Truth, b: Truth) -> float:
     """Least distance between two objects' vertices, metres."""
-    return float(np.sqrt(((a.vertices[:, None] - b.vertices[None]) ** 2).sum(axis=-1)).min())
+    return float(cKDTree(a.vertices).query(b.vertices)[0].min())
 
 
 def smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> np.ndarray:
@@ -184,7 +186,7 @@ def count_one(
     scene, kept = scene_of(picture, depth, outlines=outlines, hidden=hidden)
     by_id = {picture.objects[position].id: truth[position] for position in kept}
     counts: Counter[tuple[str, str]] = Counter()
-    for axis, ids in _triples(list(by_id)):
+    for axis, ids in triples(list(by_id)):
         a, b, *rest = (by_id[i] for i in ids)
         if is_clear(axis, a, b, rest[0] if rest else None, size):
             counts[axis, "clear"] += 1
@@ -205,7 +207,7 @@ def count_one(
     return counts
 
 
-def _triples(ids: list[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def triples(ids: list[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for pair in itertools.combinations(ids, 2):
         for axis in AXES[:3]:
             yield axis, pair

@@ -72,9 +72,10 @@ class SceneObject(_Record):
         centre: Estimated centre in the camera frame: median surface point, moved back into the object.
         thickness: Allowance for the unseen part behind the visible surface: half the smaller of width and height.
         valid_depth_fraction: Fraction of the mask's pixels with valid depth.
-        visible_fraction: Visible fraction of the whole object, if the source knows it.
+        visible_fraction: Visible fraction of the whole object, given by the source or estimated from the masks in front.
         truncated: Whether the picture's border cuts the object.
         masked: Whether a mask is known; without one, depth is read from the box.
+        merged: Whether the mask holds two layers of depth with nothing in between, so that it may cover two objects.
         depth_shared_with: Id of an object whose box covers much of this box at the same depth, if there is no mask to
             decide whose surface was read.
         part_of: Id of the object that this one is a part of.
@@ -96,6 +97,7 @@ class SceneObject(_Record):
     visible_fraction: Fraction | None = None
     truncated: bool = False
     masked: bool = False
+    merged: bool = False
     depth_shared_with: int | str | None = None
     part_of: int | str | None = None
 
@@ -182,9 +184,9 @@ class Scene(_Record):
         return self.objects[self.index_of(object_id)]
 
     def to_json(self) -> str:
-        """Return compact JSON; a scene gives the same bytes on every machine."""
-        viewed = any(item.depth_views for item in self.objects)
-        return self.model_dump_json(exclude=None if viewed else {"objects": {"__all__": {"depth_views"}}})
+        """Compact JSON, the same bytes for the same scene on every machine."""
+        unused = {name for name in ("depth_views", "merged") if not any(getattr(item, name) for item in self.objects)}
+        return self.model_dump_json(exclude={"objects": {"__all__": unused}})
 
     @classmethod
     def from_json(cls, text: str | bytes | Mapping[str, Any]) -> Scene:

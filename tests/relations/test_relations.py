@@ -106,6 +106,47 @@ class TestAbstaining:
         named = thing(1, "drawer", (10, 10, 60, 60), part_of=2)
         self.check(scene(named, thing(2, "desk", (300, 300, 500, 400))), "horizontal", Reason.PART_OF_OTHER)
 
+    def test_a_pot_and_its_plant_are_not_compared(self) -> None:
+        plant = thing(1, "plant", (300, 100, 400, 300), 2.0, depth_near=1.9, depth_far=2.2)
+        pot = thing(2, "pot", (325, 220, 375, 310), 2.1, depth_near=2.0, depth_far=2.2)
+        bed = thing(3, "bed", (10, 200, 120, 300), 6.0, depth_near=5.8, depth_far=6.2)
+        s = scene(plant, pot, bed)
+        for axis in ("horizontal", "vertical", "depth"):
+            self.check(s, axis, Reason.PART_OF_OTHER)
+        assert relate(s, 1, 3, "distance", anchor=2).reason is Reason.PART_OF_OTHER
+        assert relate(s, 1, 3, "depth").relation is Relation.IN_FRONT
+        # A cup in front of the plant is a thing of its own.
+        cup = pot.model_copy(update={"depth": 1.2, "depth_near": 1.1, "depth_far": 1.3, "centre": (0.05, 0.06, 1.2)})
+        assert relate(scene(plant, cup), 2, 1, "depth").relation is Relation.IN_FRONT
+
+    def test_overlapping_boxes_without_outlines(self) -> None:
+        desk = thing(1, "desk", (100, 200, 300, 400), 2.0, masked=False)
+        screen = thing(2, "screen", (250, 150, 350, 260), 3.0, masked=False)
+        self.check(scene(desk, screen), "depth", Reason.OVERLAP)
+        outlined = scene(desk.model_copy(update={"masked": True}), screen.model_copy(update={"masked": True}))
+        assert relate(outlined, 1, 2, "depth").relation is Relation.IN_FRONT
+
+    def test_depth_must_hold_for_the_distance_from_the_camera_too(self) -> None:
+        # At the side of a wide picture a smaller z may be as far from the camera.
+        aside = thing(1, "chair", (0, 200, 60, 300), 2.0, centre=(-2.2, 0.0, 2.0))
+        ahead = thing(2, "bed", (300, 200, 380, 300), 2.9, centre=(0.0, 0.0, 3.0))
+        self.check(scene(aside, ahead), "depth", Reason.CENTRE_SURFACE_DISAGREE)
+
+    def test_surfaces_that_agree_make_up_for_thickness(self) -> None:
+        things = [
+            thing(1, "chair", (100, 200, 160, 300), 2.0, centre=(-0.7, 0.0, 2.0), thickness=0.2),
+            thing(2, "bed", (300, 200, 380, 300), 2.0, centre=(0.35, 0.0, 2.0), thickness=0.2),
+            thing(3, "desk", (200, 200, 280, 300), 2.0, centre=(0.0, 0.0, 2.0), thickness=0.05),
+        ]
+        near, far = (
+            ((None, 1.0, 0.6), (1.0, None, 0.2), (0.6, 0.2, None)),
+            ((None, 1.0, 0.6), (1.0, None, 0.5), (0.6, 0.5, None)),
+        )
+        wide = RelationRules(distance_depth=0.04)
+        for table, holds in ((near, True), (far, False)):
+            s = scene(*things).model_copy(update={"surface_distances": table})
+            assert relate(s, 2, 1, "distance", anchor=3, rules=wide).holds is holds
+
     def test_occluded(self) -> None:
         s = scene(thing(1, "chair", (10, 10, 60, 60), visible_fraction=0.1), thing(2, "bed", (300, 300, 400, 400)))
         self.check(s, "horizontal", Reason.OCCLUDED)

@@ -38,6 +38,7 @@ class ObjectTable:
     surface: FloatArray  # (N, N)
     truncated: BoolArray
     masked: BoolArray
+    merged: BoolArray  # the outline may be that of two things
     ambiguous: BoolArray
     views: FloatArray  # (N, V) depth in each view of the picture; view 0 is the picture itself
     shared: BoolArray  # the depth may belong to another object
@@ -78,6 +79,7 @@ class ObjectTable:
             surface=surface,
             truncated=np.array([item.truncated for item in items], dtype=bool),
             masked=np.array([item.masked for item in items], dtype=bool),
+            merged=np.array([item.merged for item in items], dtype=bool),
             ambiguous=np.array(ambiguous_names([item.name for item in items]), dtype=bool),
             views=_views_of(scene),
             shared=np.array([item.depth_shared_with is not None for item in items], dtype=bool),
@@ -121,6 +123,7 @@ def common_reasons(
         _give(codes, Reason.AMBIGUOUS_NAME, _any(t.ambiguous, involved))
     _give(codes, Reason.TINY, _any(tiny, involved))
     _give(codes, Reason.PART_OF_OTHER, part)
+    _give(codes, Reason.MERGED_OUTLINE, _any(t.merged, involved))
     _give(codes, Reason.OCCLUDED, _any(hidden, involved))
 
 
@@ -139,6 +142,21 @@ def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
     area = (t.box[:, 2:] - t.box[:, :2]).prod(axis=1)
     share: FloatArray = shared / np.minimum(area[i], area[j])
     return share
+
+
+def _one_thing(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> BoolArray:
+    """Whether one may be a part of the other, bool (P,): its box lies in the other's, and so does its depth.
+
+    Such as a plant and its pot, or a sink and its counter. Without outlines it is not known whose depth is read.
+    """
+    with np.errstate(invalid="ignore"):
+        apart = (t.far[i] < t.near[j]) | (t.far[j] < t.near[i])
+    return (_contained(t, i, j) >= rules.contained) & ~(apart & t.masked[i] & t.masked[j])
+
+
+def _unclear_boxes(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> BoolArray:
+    """Whether boxes without outlines overlap, so that one depth may be the other's, bool (P,)."""
+    return ~(t.masked[i] & t.masked[j]) & (_contained(t, i, j) > rules.boxed_overlap)
 
 
 _Comparison = tuple[FloatArray, FloatArray, dict[str, FloatArray]]
@@ -210,18 +228,19 @@ def compare_depth(codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rul
         seen_back = np.where(np.isnan(t.far), 1.65 * t.spread, t.far - t.depth)
         back = np.maximum(unseen, seen_back) * np.where(t.truncated, rules.truncated_factor, 1.0)
         reach = np.where(gap < 0, back[i], back[j])
-        inside = _contained(t, i, j) >= rules.contained
         boxed = ~(t.masked[i] & t.masked[j])
         least = rules.depth_gap * np.where(boxed, rules.boxed_factor, 1.0)
-        # If one box contains the other and a mask is missing, the depth may belong to either object.
-        _give(codes, Reason.PART_OF_OTHER, inside & (boxed | (np.abs(gap) <= joint)))
+        _give(codes, Reason.PART_OF_OTHER, _one_thing(t, i, j, rules))
+        _give(codes, Reason.OVERLAP, _unclear_boxes(t, i, j, rules))
         _give(codes, Reason.NEAR_TIE, (margin < least) | (np.abs(gap) < rules.depth_spreads * joint))
         _give(codes, Reason.TRUNCATED, margin < least * cut)
         known_near = ~np.isnan(t.near[i]) & ~np.isnan(t.near[j])
         against_near = known_near & ((t.near[i] - t.near[j]) * gap <= 0)
         length = np.linalg.norm(t.centre, axis=1)
         known_ray = ~np.isnan(length[i]) & ~np.isnan(length[j])
-        against_ray = known_ray & ((length[i] - length[j]) * gap <= 0)
+        # z and the distance from the camera differ for things at the side: a claim must hold for both.
+        by_ray = np.sign(gap) * (length[i] - length[j]) / np.maximum(length[i], length[j])
+        against_ray = known_ray & (by_ray < rules.ray_gap)
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, against_near | against_ray | (np.abs(gap) < reach))
         if rules.min_depth_score > 0:
             _give(codes, Reason.VIEWS_DISAGREE, ~(depth_score(t, i, j, gap) >= rules.min_depth_score))
@@ -276,20 +295,26 @@ def compare_distance(
         margin = 1.0 - np.minimum(to_i, to_j) / np.maximum(to_i, to_j)
         cut = np.where(t.truncated[i] | t.truncated[j] | t.truncated[k], rules.truncated_factor, 1.0)
         depth = (t.centre[i, 2] + t.centre[j, 2] + t.centre[k, 2]) / 3.0
-        unseen = t.unseen_thickness
-        needed = rules.distance_thickness * (unseen[i] + unseen[j] + unseen[k]) + rules.distance_depth * depth
-        boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
-        trust = np.where(boxed, rules.boxed_factor, 1.0)
-        least, needed = rules.distance_gap * trust, needed * trust
-        inside = np.zeros(len(codes), dtype=bool)
-        for first, second in combinations((i, j, k), 2):
-            inside |= _contained(t, first, second) >= rules.contained
-        _give(codes, Reason.PART_OF_OTHER, inside & boxed)
-        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | (np.abs(gap) < needed))
-        _give(codes, Reason.TRUNCATED, (margin < least * cut) | (np.abs(gap) < needed * cut))
         near_i, near_j = t.surface[i, k], t.surface[j, k]
         known = ~np.isnan(near_i) & ~np.isnan(near_j)
         near_margin = 1.0 - np.minimum(near_i, near_j) / np.maximum(near_i, near_j)
+        unseen = t.unseen_thickness
+        hidden, by_depth = unseen[i] + unseen[j] + unseen[k], rules.distance_depth * depth
+        boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
+        trust = np.where(boxed, rules.boxed_factor, 1.0)
+        least, needed = rules.distance_gap * trust, (rules.distance_thickness * hidden + by_depth) * trust
+        part, unclear = np.zeros(len(codes), dtype=bool), np.zeros(len(codes), dtype=bool)
+        for first, second in combinations((i, j, k), 2):
+            part |= _one_thing(t, first, second, rules)
+            unclear |= _unclear_boxes(t, first, second, rules)
+        # What can't be seen matters less where the visible surfaces say the same as the centres, and clearly.
+        agreed = (near_i - near_j) * np.sign(gap)
+        sure = ~boxed & (cut == 1.0) & (near_margin >= rules.surface_gap) & (agreed >= by_depth)
+        enough = (np.abs(gap) >= needed) | (sure & (np.abs(gap) >= rules.surface_thickness * hidden + by_depth))
+        _give(codes, Reason.PART_OF_OTHER, part)
+        _give(codes, Reason.OVERLAP, unclear)
+        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | ~enough)
+        _give(codes, Reason.TRUNCATED, (cut > 1.0) & ((margin < least * cut) | (np.abs(gap) < needed * cut)))
         disagree = known & (((near_i - near_j) * gap <= 0) | (near_margin < rules.distance_gap / 2))
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, disagree)
         if rules.min_distance_score > 0:

@@ -72,6 +72,7 @@ class Reason(StrEnum):
     AMBIGUOUS_NAME = "ambiguous_name"
     TINY = "tiny"
     PART_OF_OTHER = "part_of_other"
+    MERGED_OUTLINE = "merged_outline"
     OCCLUDED = "occluded"
     NO_DEPTH = "no_depth"
     NO_POSITION = "no_position"
@@ -91,10 +92,18 @@ class RelationRules(StrictConfig):
     min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a fraction of the picture area")
     min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible fraction of an object")
     contained: float = Field(
-        0.9,
+        0.8,
         gt=0,
         le=1,
-        description="Two objects are not compared if at least this fraction of one box lies inside the other",
+        description="Two objects are not compared if at least this fraction of one box lies inside the other and their "
+        "depths are not separate",
+    )
+    boxed_overlap: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Depth and distance are not compared if a mask is missing and more than this fraction of one box "
+        "lies inside the other",
     )
     picture_gap: float = Field(
         0.7,
@@ -115,6 +124,9 @@ class RelationRules(StrictConfig):
     )
     depth_gap: float = Field(
         0.18, gt=0, lt=1, description="In front/behind: minimum relative gap, 1 - nearer depth / farther depth"
+    )
+    ray_gap: float = Field(
+        0.05, ge=0, lt=1, description="In front/behind: minimum relative gap of the distances from the camera"
     )
     depth_spreads: float = Field(
         1.0, ge=0, description="In front/behind: minimum depth difference in joint standard deviations"
@@ -140,6 +152,15 @@ class RelationRules(StrictConfig):
         0.08,
         ge=0,
         description="Closer/farther: the distances must differ by a * summed thickness + b * mean depth; this is b",
+    )
+    surface_gap: float = Field(
+        0.4,
+        gt=0,
+        lt=1,
+        description="Closer/farther: minimum relative gap of the distances between surfaces for surface_thickness",
+    )
+    surface_thickness: float = Field(
+        0.5, ge=0, description="distance_thickness if all masks are known and the surfaces clearly agree"
     )
     boxed_depth_spread: float = Field(
         0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the box"

@@ -190,6 +190,7 @@ def test_scaling_depth_scales_the_scene(scale: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     depth = rng.uniform(1.0, 1.1, (H, W))
     depth[30:70, 20:60] = 2.0
+    depth[30:100, 90:140] = 0.8
     detections = [Detection(1, "box", (20, 30, 60, 70)), Detection(2, "rug", (90, 30, 140, 100))]
     one = build_scene(width=W, height=H, detections=detections, depth=depth, camera=CAMERA)
     two = build_scene(width=W, height=H, detections=detections, depth=depth * scale, camera=CAMERA)

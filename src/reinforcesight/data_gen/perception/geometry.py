@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.floor import find_floor
+from reinforcesight.data_gen.perception.outlines import otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
@@ -28,8 +29,10 @@ CENTRE_BEHIND_SURFACE = 0.8
 _SHARED_BOX_REST = 0.35  # minimum fraction of a box that must remain without the part that a larger box covers
 _SHARED_BOX_COVER = 0.25  # the depth may belong to another box that covers at least this fraction ...
 _SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is below this
-_SAMPLES = 4096  # maximum number of pixels used per object; more do not change the quantiles
-_SURFACE_SAMPLES = 200  # maximum number of points used for the distance between two surfaces
+_BESIDE = 0.05  # logarithm of the ratio of the depths in a box and beside it, below which they may be one surface
+_SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
+_SURFACE_SAMPLES = 200  # points inside an outline, kept for the distance between two surfaces ...
+_RIM_SAMPLES = 300  # ... and points on its rim, where things touch what they stand on
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def build_scene(
         raise ValueError(f"expected depth of shape {(height, width)} as the picture, got {depth.shape}")
     camera = camera or default_camera(width, height)
     valid = valid_depth(depth)
+    detections = _with_visible_shares(detections, np.where(valid, depth, 0.0))
     built = [_solid_object(d, detections, depth, valid, camera, depth_views) for d in detections]
     objects = _mark_shared_depth([item for item, _ in built])
     floor: Floor | None = None
@@ -120,6 +124,18 @@ def build_scene(
         surface_distances=_surface_distances([points for _, points in built]),
         floor=floor,
     )
+
+
+def _with_visible_shares(detections: Sequence[Detection], depth: Float32Array) -> Sequence[Detection]:
+    """The detections; an unknown visible share is estimated from the outlines in front."""
+    masks = {number: d.mask for number, d in enumerate(detections) if d.mask is not None}
+    if all(d.visible_fraction is not None for d in detections) or len(masks) < 2:
+        return detections
+    shares = visible_shares(masks, depth)
+    return [
+        replace(d, visible_fraction=shares.get(number)) if d.visible_fraction is None else d
+        for number, d in enumerate(detections)
+    ]
 
 
 def _flat_object(d: Detection, width: int, height: int) -> SceneObject:
@@ -152,6 +168,7 @@ def _solid_object(
     height, width = depth.shape
     flat = _flat_object(d, width, height)
     outline, (top, left) = _own_pixels(d, all_detections, width, height)
+    crop = (slice(top, top + outline.shape[0]), slice(left, left + outline.shape[1]))
     rows, columns = np.nonzero(outline)
     if rows.size == 0:
         return flat, None
@@ -169,6 +186,8 @@ def _solid_object(
     if d.mask is None:
         chosen = _foreground(z)
         rows, columns, z = rows[chosen], columns[chosen], z[chosen]
+        if _is_background(float(np.median(z)), d.box, depth, valid):
+            return flat.model_copy(update={"valid_depth_fraction": fraction}), None
     low, sixteenth, middle, high, far = (float(v) for v in np.percentile(z, (5, 16, 50, 84, 95)))
     points = unproject(columns, rows, z, camera)
     x0, y0, x1, y1 = d.box
@@ -185,12 +204,28 @@ def _solid_object(
             "centre": (float(centre[0]), float(centre[1]), float(centre[2])),
             "thickness": thickness,
             "valid_depth_fraction": fraction,
+            "merged": d.mask is not None and two_layers(d.mask[crop] & valid[crop], depth[crop]),
         }
     )
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
-    # Remove outliers at the mask's border, which would make any two surfaces touch.
-    near = np.abs(z[keep] - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
-    return item, points[keep][near]
+    cloud, z = points[keep], z[keep]
+    if d.mask is not None:
+        rim_rows, rim_columns = _rim(d.mask & valid)
+        rim_z = depth[rim_rows, rim_columns].astype(np.float64)
+        cloud = np.concatenate([cloud, unproject(rim_columns, rim_rows, rim_z, camera)])
+        z = np.concatenate([z, rim_z])
+    # Without outliers on the outline, which would make any two surfaces touch.
+    near = np.abs(z - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
+    return item, cloud[near]
+
+
+def _rim(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """Rows and columns of pixels on the edge of an outline, evenly spaced in raster order."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(mask & ~inner)
+    keep = np.linspace(0, len(rows) - 1, min(len(rows), _RIM_SAMPLES)).astype(np.int64)
+    return rows[keep], columns[keep]
 
 
 def _view_depths(
@@ -268,6 +303,19 @@ def eroded(mask: BoolArray) -> BoolArray:
     return core if core.sum() >= max(16, 0.25 * count) else mask
 
 
+def _is_background(reading: float, box: Sequence[float], depth: Float32Array, valid: BoolArray) -> bool:
+    """Whether the depth read in a box is also that beside it: open and thin things let the background be seen.
+
+    Compared are strips at the left and right of the box, along the middle half of its height.
+    """
+    x0, y0, x1, y1 = (round(v) for v in box)
+    wide, quarter = max(2, (x1 - x0) // 6), (y1 - y0) // 4
+    strips = [slice(max(0, x0 - wide), x0), slice(x1, x1 + wide)]
+    sides = [(depth[y0 + quarter : y1 - quarter, s], valid[y0 + quarter : y1 - quarter, s]) for s in strips]
+    beside = [float(np.median(z[read])) for z, read in sides if read.any()]
+    return any(abs(math.log(reading / z)) < _BESIDE for z in beside)
+
+
 def _foreground(z: FloatArray) -> BoolArray:
     """Return which depth values in a box belong to the object in front, bool (N,).
 
@@ -280,7 +328,7 @@ def _foreground(z: FloatArray) -> BoolArray:
         values = np.log(z[chosen])
         if float(np.ptp(values)) < 0.14:
             break
-        threshold = _otsu(values)
+        threshold = otsu(values)
         near = values <= threshold
         share = float(near.mean())
         if share < 0.5 or share > 0.98:
@@ -289,18 +337,6 @@ def _foreground(z: FloatArray) -> BoolArray:
             break
         chosen[np.flatnonzero(chosen)[~near]] = False
     return chosen
-
-
-def _otsu(values: FloatArray) -> float:
-    """Return Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
-    counts, edges = np.histogram(values, bins=64)
-    middles = (edges[:-1] + edges[1:]) / 2.0
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * middles)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(edges[int(np.nanargmax(between[:-1])) + 1])
 
 
 def _surface_distances(
@@ -314,12 +350,12 @@ def _surface_distances(
         if trees[i] is not None:
             table[i][i] = 0.0
         for j in range(i):
-            tree, cloud = trees[i], clouds[j]
-            if tree is None or cloud is None or trees[j] is None:
+            first, second = trees[i], trees[j]
+            if first is None or second is None:
                 continue
-            # The second percentile instead of the minimum is robust to outliers.
-            distances, _ = tree.query(cloud)
-            table[i][j] = table[j][i] = float(np.percentile(distances, 2))
+            # The second percentile instead of the minimum: robust to outliers.
+            least = (float(np.percentile(a.query(b.data)[0], 2)) for a, b in ((first, second), (second, first)))
+            table[i][j] = table[j][i] = min(least)
     return tuple(tuple(row) for row in table)
 
 

@@ -1,0 +1,124 @@
+"""What an outline and the depth in it say of the outline: whether it holds two things, and how much is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import ndimage
+
+from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reinforcesight.pictures.boxes import box_of
+
+_LAYER_SHARE = 0.15  # of the pixels, in each of two layers
+_LAYER_GAP = 0.1  # logarithm of far over near, between the layers ...
+_LAYER_CLEARNESS = 0.35  # ... and as a share of the whole range: one long thing has no gap
+_LAYER_BETWEEN = 0.03  # largest share of pixels between the layers: a lamp's foot and shade are joined by its post
+_LAYER_PIECE = 0.8  # share of a layer in its largest piece: bars and leaves are many pieces of one thing
+_JUMP = 0.05  # relative depth step over an edge from which the nearer side hides the other
+_REACH = 3  # pixels on both sides of an edge, where depth maps are blurred
+# How much one end may hide, as a share of the visible side. Two hidden ends make too little visible, one does not.
+# A foot behind a nearer edge mostly stands on that thing.
+_HIDDEN_END, _HIDDEN_FOOT = 0.4, 0.25
+_EXTREME = 0.15  # part of a box, along one axis, that counts as its end
+
+
+def otsu(values: FloatArray) -> float:
+    """Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
+    counts, edges = np.histogram(values, bins=64)
+    middles = (edges[:-1] + edges[1:]) / 2.0
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * middles)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[int(np.nanargmax(between[:-1])) + 1])
+
+
+def two_layers(mask: BoolArray, depth: Float32Array) -> bool:
+    """Whether an outline (h, w) holds two layers of depth, each in one piece, with nothing between them.
+
+    Two things in one outline look like that. One thing is connected, so its depths are mostly without a gap.
+    ``depth``: z, zero where there is no reading.
+    """
+    values = np.log(depth[mask].astype(np.float64))
+    low, high = np.percentile(values, (5, 95))
+    if high - low < _LAYER_GAP:
+        return False
+    near = values <= otsu(values)
+    if not _LAYER_SHARE <= near.mean() <= 1 - _LAYER_SHARE:
+        return False
+    start, stop = float(np.percentile(values[near], 90)), float(np.percentile(values[~near], 10))
+    if stop - start < max(_LAYER_GAP, _LAYER_CLEARNESS * (high - low)):
+        return False
+    margin = 0.1 * (stop - start)
+    if ((values > start + margin) & (values < stop - margin)).mean() > _LAYER_BETWEEN:
+        return False
+    for layer in (near, ~near):
+        pieces = np.zeros(mask.shape, dtype=bool)
+        pieces[mask] = layer
+        labels, _ = ndimage.label(pieces, structure=np.ones((3, 3)))
+        if np.bincount(labels[pieces]).max() < _LAYER_PIECE * layer.sum():
+            return False
+    return True
+
+
+def visible_shares(masks: Mapping[int, BoolArray], depth: Float32Array) -> dict[int, float]:
+    """Estimated visible share of the objects that end behind a nearer one, from outlines (H, W) and z (H, W).
+
+    Where an outline ends at the edge of a nearer thing, with a step in depth, the object goes on behind it: how far is
+    unknown, but not beyond the nearer thing. Half of that is taken, up to a limit. Other objects are not in the result.
+    """
+    owner = np.full(depth.shape, -1, dtype=np.int64)
+    for number, mask in masks.items():
+        owner[mask] = number
+    boxes = {number: np.array(box_of(mask)) for number, mask in masks.items() if mask.any()}
+    shares = {}
+    for number, box in boxes.items():
+        sides, hidden = box[2:] - box[:2], [0.0, 0.0]
+        for axis in (0, 1):
+            for end in (0, 1):
+                other = _hidden_behind(number, box, owner, depth, axis, end)
+                if other is not None:
+                    beyond = float(boxes[other][axis + 2 * end] - box[axis + 2 * end]) * (1 if end else -1)
+                    most = _HIDDEN_FOOT if (axis, end) == (1, 1) else _HIDDEN_END
+                    hidden[axis] += min(max(0.0, beyond / 2.0), most * float(sides[axis]))
+        if any(hidden):
+            shares[number] = float((sides / (sides + hidden)).prod())
+    return shares
+
+
+def _hidden_behind(
+    number: int, box: FloatArray, owner: IntArray, depth: Float32Array, axis: int, end: int
+) -> int | None:
+    """The object that hides one end of another; ``axis``: 0 for columns, 1 for rows; ``end``: 0 low, 1 high."""
+    x0, y0, x1, y1 = (int(v) for v in box)
+    mask = owner[y0:y1, x0:x1] == number
+    lines = mask.T if axis == 1 else mask  # one row for each line across the end
+    lines = lines[:, ::-1] if end else lines
+    used = np.flatnonzero(lines.any(axis=1))
+    if not used.size:
+        return None
+    first = lines[used].argmax(axis=1)
+    at_end = first <= _EXTREME * lines.shape[1]
+    used, first = used[at_end], first[at_end]
+    step = -1 if end else 1
+    edge = (x1, y1)[axis] - 1 - first if end else (x0, y0)[axis] + first
+    across = used + (y0 if axis == 0 else x0)
+    if axis == 0:
+        owner, depth = owner.T, depth.T
+    limit = owner.shape[0]
+
+    def closeness(shift: int) -> FloatArray:
+        z = depth[np.clip(edge + shift * step, 0, limit - 1), across]
+        return np.where(z > 0, 1.0 / np.where(z > 0, z, 1.0), np.nan)
+
+    outside = edge - _REACH * step
+    there = owner[np.clip(outside, 0, limit - 1), across]
+    other = (outside >= 0) & (outside < limit) & (there >= 0) & (there != number)
+    # On a plane 1/z is linear: a table that something stands on rises to its foot without a step.
+    at_edge = 2.0 * closeness(-_REACH) - closeness(-2 * _REACH)
+    hides = other & np.isfinite(at_edge) & ((1.0 - _JUMP) * at_edge > closeness(_REACH))
+    if not hides.any() or hides.mean() < 0.5:
+        return None
+    return int(np.bincount(there[hides]).argmax())
