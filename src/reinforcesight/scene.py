@@ -72,7 +72,7 @@ class SceneObject(_Record):
         centre: Estimated centre in the camera frame: median surface point, moved back into the object.
         thickness: Allowance for the unseen part behind the visible surface: half the smaller of width and height.
         valid_depth_fraction: Fraction of the mask's pixels with valid depth.
-        visible_fraction: Visible fraction of the whole object, given by the source or estimated from the masks in front.
+        visible_fraction: Visible fraction of the whole object, as given or estimated from the masks in front.
         truncated: Whether the picture's border cuts the object.
         masked: Whether a mask is known; without one, depth is read from the box.
         merged: Whether the mask holds two layers of depth with nothing in between, so that it may cover two objects.

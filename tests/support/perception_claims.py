@@ -17,13 +17,16 @@ def claims(scene: Scene, axes: tuple[Axis, ...] = tuple(Axis)) -> dict[object, t
     return found
 
 
-def as_perception_knows(scene: Scene, boxes: set[tuple[float, ...]]) -> Scene:
-    """The rendered scene without what no model tells: hidden shares. Objects that gates left out are left out."""
-    keep = [i for i, item in enumerate(scene.objects) if item.box in boxes]
+def as_perception_knows(scene: Scene, perceived: Scene) -> Scene:
+    """The rendered scene with the visible shares that perception estimates, without objects that gates left out."""
+    shares = {item.box: item.visible_fraction for item in perceived.objects}
+    keep = [i for i, item in enumerate(scene.objects) if item.box in shares]
     table = scene.surface_distances
     return scene.model_copy(
         update={
-            "objects": tuple(scene.objects[i].model_copy(update={"visible_fraction": None}) for i in keep),
+            "objects": tuple(
+                scene.objects[i].model_copy(update={"visible_fraction": shares[scene.objects[i].box]}) for i in keep
+            ),
             "surface_distances": tuple(tuple(table[i][j] for j in keep) for i in keep),
         }
     )

@@ -70,7 +70,7 @@ def test_same_claims_as_the_rendered_source(tmp_path: Path) -> None:
         boxes = {item.box for item in result.scene.objects}
         assert len(boxes) >= 0.6 * len(scene.objects), result.skipped
         assert len(boxes) + len(result.skipped) == len(scene.objects)
-        expected = claims(as_perception_knows(scene, boxes))
+        expected = claims(as_perception_knows(scene, result.scene))
         assert claims(result.scene) == expected
         axes.update(axis for axis, *_ in expected)
         assert result.scene.depth_unit == "m"

@@ -218,6 +218,9 @@ def test_places_said_first_are_those_of_the_scene(seed, axis):
     told = {}
     asked_about = {q.subject, q.reference, q.anchor} - {None}
     assume(len({scene[i].name for i in asked_about}) == len(asked_about))
+    depths = [item.depth for item in scene.objects]
+    assume(0.9 <= min(depths) < 4.0)
+    assume(3.2 <= max(depths) <= 11.0)
     for object_id in asked_about:
         name = re.escape(bare_name(scene[object_id].name))
         boxed = r"(?: in the \w+ box)?"
@@ -237,6 +240,17 @@ def test_places_said_first_are_those_of_the_scene(seed, axis):
         if across is not None:
             box = scene[object_id].box
             assert ACROSS[across] == int(5 * (box[0] + box[2]) / 2 / scene.width)
+
+
+@pytest.mark.parametrize("factor", [0.15, 8.0], ids=["table top", "street"])
+def test_words_of_a_room_are_not_said_of_other_pictures(factor):
+    rng = random.Random(6)
+    for _ in range(20):
+        scene, candidate, _, asked = random_question(rng, axis=Axis.DEPTH)
+        scaled = [item.model_copy(update={"depth": item.depth * factor}) for item in scene.objects]
+        other = scene.model_copy(update={"objects": tuple(scaled)})
+        q = compose(other, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
+        assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 
 def test_nothing_is_said_about_how_far_where_depth_has_no_unit():

@@ -81,7 +81,7 @@ def test_rendered_scenes_keep_their_labels(tmp_path: Path, points: bool) -> None
     for (picture, scene), result in zip(pairs, made, strict=True):
         boxes = {item.box for item in result.scene.objects}
         assert len(boxes) >= 0.6 * len(scene.objects), result.skipped
-        expected = claims(as_perception_knows(scene, boxes))
+        expected = claims(as_perception_knows(scene, result.scene))
         assert claims(result.scene) == expected
         axes.update(axis for axis, *_ in expected)
         assert result.scene.depth_unit == "scene"

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer
 
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
-from reinforcesight.data_gen.questions.reasoning import Facts, write_reasoning
+from reinforcesight.data_gen.questions.reasoning import MIDDLE_DISTANCE, ROOM_DEPTHS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
     CVBENCH_COMPARE,
     CVBENCH_DEPTH,
@@ -340,9 +340,19 @@ def _cvbench_question(cast: _Cast) -> str:
     return CVBENCH_RELATION.format(**parts)
 
 
+def _is_room_sized(nearest: float, farthest: float) -> bool:
+    """Return whether the words of ``NEARNESS``, which are for metres of a room, tell these objects apart."""
+    return ROOM_DEPTHS[0] <= nearest < MIDDLE_DISTANCE[1] and MIDDLE_DISTANCE[0] <= farthest <= ROOM_DEPTHS[1]
+
+
 def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
-    """Return each object's horizontal centre (fraction of the picture's width) and depth; ``None`` without metres."""
-    if scene.depth_unit != "m":
+    """Return each object's horizontal centre (fraction of the picture's width) and depth; ``None`` without metres.
+
+    Also ``None`` if the depths are not those of a room: "very far from the camera" is false on a table top, and on a
+    street everything would be very far.
+    """
+    depths = [item.depth for item in scene.objects if item.depth is not None]
+    if scene.depth_unit != "m" or not depths or not _is_room_sized(min(depths), max(depths)):
         return None
     spots = {}
     for role, object_id in ids.items():

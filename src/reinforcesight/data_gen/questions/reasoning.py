@@ -104,6 +104,8 @@ NEARNESS: tuple[tuple[float, str], ...] = (
     (5.2, "far from the camera"),
     (math.inf, "very far from the camera"),
 )
+# The words are for rooms: nearest and farthest depth there, and what is neither near nor far, metres.
+ROOM_DEPTHS, MIDDLE_DISTANCE = (0.9, 11.0), (3.2, 4.0)
 # <x> and <y> stand for the places of {x} and {y}. The pretraining of nano uses these patterns, too.
 PLACED_APART = (
     "{x} is <x>, and {y} is <y>.",
