@@ -25,8 +25,8 @@ from PIL import Image
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.pipeline import generate
 
-WORDS = "a7fac3f6792edc1896993047ea9232aca83e98b8486f37c7ec688ec4ad59f10e"
-NUMBERS = "a6861a9f68d996467193b00854db87e45a4f33876efe9861b7d9be21c2bdd657"
+WORDS = "aca0b0ffb4baa4fa7d5e51e02cd6e9f36910bb26985974ea6f71639005091350"
+NUMBERS = "d85d6dff6c131fbe4da7eda76f39eff3b68efa48e8d089c14f01a40c4ead9a4b"
 PIXELS = "d115d4cc5cdc4df6e1434c9a05105660574000d6f133df2f6f8f56815e5a0e85"
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 # Other versions of these may cast other rays.
