@@ -39,8 +39,8 @@ from reinforcesight.scene import Scene
 
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
 # The rules that are margins.
-MARGINS = ("picture_gap", "picture_shift", "depth_gap", "depth_spreads", "distance_gap", "distance_thickness",
-           "distance_depth")  # fmt: skip
+MARGINS = ("picture_gap", "picture_shift", "depth_gap", "depth_spreads", "ray_gap", "distance_gap",
+           "distance_thickness", "surface_thickness", "distance_depth")  # fmt: skip
 KINDS: dict[str, ErrorRates] = {
     "no errors": ErrorRates(),
     "depth noise 5 %": ErrorRates(depth_noise=0.05),
@@ -65,6 +65,7 @@ KINDS: dict[str, ErrorRates] = {
     "5 % names exchanged, high score": ErrorRates(swapped=0.05),
     "5 % names exchanged, high score, with traces": ErrorRates(swapped=0.05, traces=True),
     "5 % names exchanged, high score, second detector": ErrorRates(swapped=0.05, second_detector=True),
+    "the same, errors of the two independent": ErrorRates(swapped=0.05, second_detector=True, shared=0.0),
     "10 % names exchanged, high score": ErrorRates(swapped=0.1),
     "10 % names exchanged, high score, second detector": ErrorRates(swapped=0.1, second_detector=True),
     "everything at once, two detectors": ErrorRates(

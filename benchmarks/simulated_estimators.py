@@ -1,7 +1,8 @@
 """Simulated models: depth, detections and outlines of rendered pictures with errors, through the protocols.
 
-Each kind of error has a rate. A second model has the same rates and an independent random stream. Real models share
-errors, so what two simulated ones agree on is better than what two real ones do.
+Each kind of error has a rate. A second detector has the same rates, and makes half of the first one's wrong names and
+false boxes again, since real detectors learnt from the same data. Its other errors, and those of a second depth model,
+are independent.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class ErrorRates:
         false_boxes: Boxes without a thing, with a good score and a name of nothing in the picture.
         traces: There are traces of a pointer for each name.
         second_detector: There is a second detector with the same rates.
+        shared: Probability that the second detector repeats a wrong name or false box of the first.
         second_depth: There is a second depth model with the same noise.
         outlines: ``False``: boxes only.
     """
@@ -69,6 +71,7 @@ class ErrorRates:
     false_boxes: float = 0.0
     traces: bool = False
     second_detector: bool = False
+    shared: float = 0.5
     second_depth: bool = False
     outlines: bool = True
 
@@ -118,11 +121,20 @@ class Simulation:
         masks = [picture.instances == item.id for item in things]
         boxes = [_box(mask) for mask in masks]
         seen = _Seen((self._depth(picture, [*key, 1]), self._depth(picture, [*key, 2])), ([], []))
+        exchanged: list[tuple[int, int]] = []
+        nothing: list[tuple[str, tuple[float, ...], float]] = []
         for look in (0, 1):
             rng = np.random.default_rng([*key, 3 + look])
             names = [item.name for item in things]
             own = list(names)
-            _swap(names, m.swapped, rng)
+            again = np.random.default_rng([*key, 7])
+            alone = 1.0
+            if look == 1:
+                alone = 1.0 - m.shared
+                for a, b in (pair for pair in exchanged if again.random() < m.shared):
+                    names[a], names[b] = names[b], names[a]
+                nothing = [item for item in nothing if again.random() < m.shared]
+            exchanged = _swap(names, m.swapped * alone, rng)
             gone = rng.random(len(things)) < m.missed
             merged = rng.random(len(things)) < m.merged_boxes
             joined = rng.random(len(things)) < m.merged_masks
@@ -147,10 +159,11 @@ class Simulation:
                 if m.hesitant and names[number] != own[number]:
                     runner_up = float(scores[number] - rng.uniform(0.0, 0.1))
                     seen.boxes[look].append((own[number], place, runner_up))
-            for _ in range(int(rng.binomial(len(things), m.false_boxes))):
+            for _ in range(int(rng.binomial(len(things), m.false_boxes * alone))):
                 place, outline = _nothing(picture.depth.shape, rng)
-                seen.boxes[look].append((str(rng.choice(ABSENT)), place, float(rng.uniform(0.4, 0.9))))
+                nothing.append((str(rng.choice(ABSENT)), place, float(rng.uniform(0.4, 0.9))))
                 seen.masks[place] = SegmentedMask(outline, 0.9)
+            seen.boxes[look].extend(nothing)
         self._seen[picture.picture.tobytes()] = seen
         rng = np.random.default_rng([*key, 9])
         traces: dict[str, list[Trace]] = {}
@@ -177,14 +190,17 @@ class Simulation:
         return DepthPrediction(closeness.astype(np.float32), "inverse")
 
 
-def _swap(names: list[str], rate: float, rng: np.random.Generator) -> None:
-    """Exchange names of pairs, so that about this share of the things has another one's name."""
+def _swap(names: list[str], rate: float, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Exchange names of pairs, so that about this share of the things has another one's name; return the pairs."""
+    pairs: list[tuple[int, int]] = []
     numbers = [int(n) for n in np.flatnonzero(rng.random(len(names)) < rate / 2)]
     for number in numbers:
         others = [n for n in range(len(names)) if names[n] != names[number]]
         if others:
             other = int(rng.choice(others))
             names[number], names[other] = names[other], names[number]
+            pairs.append((number, other))
+    return pairs
 
 
 def _nearest(number: int, boxes: list[tuple[float, ...]]) -> int | None:

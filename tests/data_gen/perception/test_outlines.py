@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.perception.geometry import Detection, build_scene, eroded
 from reinforcesight.data_gen.perception.outlines import two_layers, visible_shares
 from reinforcesight.relations import Reason, relate
 from reinforcesight.scene import Camera, Scene
@@ -29,12 +29,16 @@ def scene_of(depth: np.ndarray, *masks: np.ndarray, outlines: bool = True) -> Sc
     return build_scene(width=W, height=H, detections=detections, depth=depth, camera=CAMERA)
 
 
+def layered(mask: np.ndarray, depth: np.ndarray) -> bool:
+    return two_layers(eroded(mask), mask, depth)
+
+
 def test_two_things_in_one_outline_are_noticed() -> None:
     depth = np.full((H, W), 8.0)
     near, far, third = rectangle(10, 40, 40, 90), rectangle(40, 45, 70, 90), rectangle(110, 40, 140, 90)
     depth[near], depth[far], depth[third] = 2.0, 3.0, 5.0
-    assert two_layers(near | far, depth)
-    assert not two_layers(near, depth)
+    assert layered(near | far, depth)
+    assert not layered(near, depth)
     scene = scene_of(depth, near | far, third)
     assert scene[0].merged
     assert relate(scene, 0, 1, "horizontal").reason is Reason.MERGED_OUTLINE
@@ -45,12 +49,16 @@ def test_one_long_thing_and_a_lamp_are_one_thing() -> None:
     long = rectangle(10, 40, 130, 80)
     depth = np.full((H, W), 9.0)
     depth[long] = np.broadcast_to(np.linspace(2.0, 5.0, 120), (40, 120)).ravel()
-    assert not two_layers(long, depth)
+    assert not layered(long, depth)
+    # A small thing whose rim is mixed with the background.
+    small, core = rectangle(40, 40, 60, 60), rectangle(42, 42, 58, 58)
+    depth[small], depth[core] = 8.5, 2.0
+    assert not layered(small, depth)
     # A foot and a shade at different depths, and the post between them.
     foot, shade, post = rectangle(60, 90, 90, 98), rectangle(60, 20, 90, 32), rectangle(73, 32, 77, 90)
     depth[foot], depth[shade] = 2.0, 2.6
     depth[post] = np.repeat(np.linspace(2.6, 2.0, 58), 4)
-    assert not two_layers(foot | shade | post, depth)
+    assert not layered(foot | shade | post, depth)
 
 
 def test_leaves_in_front_of_a_pot_are_one_thing() -> None:
@@ -60,7 +68,7 @@ def test_leaves_in_front_of_a_pot_are_one_thing() -> None:
     for x in range(40, 120, 12):
         leaves |= rectangle(x, 20, x + 6, 50)
     depth[pot], depth[leaves] = 3.0, 2.5
-    assert not two_layers(pot | leaves, depth)
+    assert not layered(pot | leaves, depth)
 
 
 @pytest.mark.parametrize("side", ["left", "top"])

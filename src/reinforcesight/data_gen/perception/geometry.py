@@ -30,6 +30,7 @@ _SHARED_BOX_REST = 0.35  # minimum fraction of a box that must remain without th
 _SHARED_BOX_COVER = 0.25  # the depth may belong to another box that covers at least this fraction ...
 _SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is below this
 _BESIDE = 0.05  # logarithm of the ratio of the depths in a box and beside it, below which they may be one surface
+_BARS = 0.03  # share of a box that is nearer, from which that may be the bars of an open thing
 _SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
 _SURFACE_SAMPLES = 200  # points inside an outline, kept for the distance between two surfaces ...
 _RIM_SAMPLES = 300  # ... and points on its rim, where things touch what they stand on
@@ -204,7 +205,8 @@ def _solid_object(
             "centre": (float(centre[0]), float(centre[1]), float(centre[2])),
             "thickness": thickness,
             "valid_depth_fraction": fraction,
-            "merged": d.mask is not None and two_layers(d.mask[crop] & valid[crop], depth[crop]),
+            "merged": d.mask is not None
+            and two_layers(outline & valid[crop], d.mask[crop] & valid[crop], depth[crop]),
         }
     )
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
@@ -304,11 +306,15 @@ def eroded(mask: BoolArray) -> BoolArray:
 
 
 def _is_background(reading: float, box: Sequence[float], depth: Float32Array, valid: BoolArray) -> bool:
-    """Whether the depth read in a box is also that beside it: open and thin things let the background be seen.
+    """Whether the depth read in a box may be the background's, seen through an open or beside a thin thing.
 
-    Compared are strips at the left and right of the box, along the middle half of its height.
+    Then the same depth is read beside the box (in strips at its left and right, along the middle half of its height),
+    and some of the box is nearer.
     """
     x0, y0, x1, y1 = (round(v) for v in box)
+    inside = depth[y0:y1, x0:x1][valid[y0:y1, x0:x1]]
+    if (inside < math.exp(-_SHARED_BOX_DEPTH) * reading).mean() < _BARS:
+        return False
     wide, quarter = max(2, (x1 - x0) // 6), (y1 - y0) // 4
     strips = [slice(max(0, x0 - wide), x0), slice(x1, x1 + wide)]
     sides = [(depth[y0 + quarter : y1 - quarter, s], valid[y0 + quarter : y1 - quarter, s]) for s in strips]

@@ -15,6 +15,7 @@ _LAYER_GAP = 0.1  # logarithm of far over near, between the layers ...
 _LAYER_CLEARNESS = 0.35  # ... and as a share of the whole range: one long thing has no gap
 _LAYER_BETWEEN = 0.03  # largest share of pixels between the layers: a lamp's foot and shade are joined by its post
 _LAYER_PIECE = 0.8  # share of a layer in its largest piece: bars and leaves are many pieces of one thing
+_LAYER_SOLID = 0.3  # share of a layer that is not its rim: a blurred outline is no layer
 _JUMP = 0.05  # relative depth step over an edge from which the nearer side hides the other
 _REACH = 3  # pixels on both sides of an edge, where depth maps are blurred
 # How much one end may hide, as a share of the visible side. Two hidden ends make too little visible, one does not.
@@ -35,13 +36,19 @@ def otsu(values: FloatArray) -> float:
     return float(edges[int(np.nanargmax(between[:-1])) + 1])
 
 
-def two_layers(mask: BoolArray, depth: Float32Array) -> bool:
-    """Whether an outline (h, w) holds two layers of depth, each in one piece, with nothing between them.
+def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
+    """Whether an outline holds two layers of depth, each in one piece, with nothing between them.
 
     Two things in one outline look like that. One thing is connected, so its depths are mostly without a gap.
-    ``depth``: z, zero where there is no reading.
+
+    Args:
+        core: The outline without its rim, where depth maps mix it with the background, (h, w).
+        whole: The outline, (h, w). Its thin parts may connect the layers.
+        depth: z, (h, w); the outlines leave out pixels without a reading.
     """
-    values = np.log(depth[mask].astype(np.float64))
+    if not core.any():
+        return False
+    values = np.log(depth[core].astype(np.float64))
     low, high = np.percentile(values, (5, 95))
     if high - low < _LAYER_GAP:
         return False
@@ -52,11 +59,14 @@ def two_layers(mask: BoolArray, depth: Float32Array) -> bool:
     if stop - start < max(_LAYER_GAP, _LAYER_CLEARNESS * (high - low)):
         return False
     margin = 0.1 * (stop - start)
-    if ((values > start + margin) & (values < stop - margin)).mean() > _LAYER_BETWEEN:
+    every = np.log(depth[whole].astype(np.float64))
+    if ((every > start + margin) & (every < stop - margin)).mean() > _LAYER_BETWEEN:
         return False
     for layer in (near, ~near):
-        pieces = np.zeros(mask.shape, dtype=bool)
-        pieces[mask] = layer
+        pieces = np.zeros(core.shape, dtype=bool)
+        pieces[core] = layer
+        if ndimage.binary_erosion(pieces).sum() < _LAYER_SOLID * layer.sum():
+            return False
         labels, _ = ndimage.label(pieces, structure=np.ones((3, 3)))
         if np.bincount(labels[pieces]).max() < _LAYER_PIECE * layer.sum():
             return False
