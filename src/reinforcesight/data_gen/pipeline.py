@@ -161,7 +161,9 @@ def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]
 
     calibration = Calibration.load(config.calibration)
     rules, label_error = calibration.rules_for(config.max_label_error, config.rules)
-    perception = config.perception.model_copy(update={"depth_views": calibration.views})
+    gates, names = calibration.gates_for(config.max_label_error, config.perception.gates)
+    label_error |= {"names": names} if names else {}
+    perception = config.perception.model_copy(update={"depth_views": calibration.views, "gates": gates})
     return config.model_copy(update={"rules": rules, "perception": perception}), {"label_error": label_error}
 
 

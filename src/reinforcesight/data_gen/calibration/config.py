@@ -28,6 +28,15 @@ class CalibrateConfig(StrictConfig):
         description="Intrinsics for the estimated positions; photograph: from EXIF or the default field of "
         "view, as generate uses for photographs; given: from the annotation file",
     )
+    names: Path | None = Field(
+        None,
+        description="Pictures with named boxes (COCO JSON), to measure how often the names of detectors are wrong",
+    )
+    name_detections: tuple[Path, ...] = Field(
+        (),
+        max_length=2,
+        description="Detections on the pictures of --names (COCO results JSON): of the detector, and of the second one",
+    )
     max_label_error: float = Field(0.01, gt=0, lt=1, description="Label error rate to report the rules for")
     confidence: float = Field(
         0.95, gt=0.5, lt=1, description="Confidence level of the upper bounds on the label error rate"

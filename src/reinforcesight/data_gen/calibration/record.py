@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.data_gen.calibration.bounds import Step, least_strict
+from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.relations.kinds import Axis, RelationRules
 
@@ -47,6 +48,7 @@ class Calibration(StrictConfig):
         views: Whether several views of each picture were used.
         rules: Calibrated rules, without ``min_depth_score`` and ``min_distance_score``.
         axes: Measurements for the axes ``depth`` and ``distance``.
+        names: Wrong names by score of the detector and of the second one, each on its own scale.
     """
 
     schema_version: int = _SCHEMA
@@ -58,6 +60,7 @@ class Calibration(StrictConfig):
     confidence: float
     rules: RelationRules
     axes: dict[Axis, AxisRecord]
+    names: tuple[AxisRecord, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -74,6 +77,28 @@ class Calibration(StrictConfig):
                 where=str(path),
                 fix="make it with: reinforcesight calibrate",
             ) from error
+
+    def gates_for(self, max_error: float, gates: GateRules) -> tuple[GateRules, list[dict[str, float]]]:
+        """Return gates with the least scores that keep wrong names below an error rate, and facts for the card.
+
+        Raises:
+            ConfigError: No score of a detector is high enough.
+        """
+        update: dict[str, float] = {}
+        facts = []
+        for field, record in zip(("min_score", "second_min_score"), self.names, strict=False):
+            step = record.step_for(max_error)
+            if step is None:
+                best = min((s.upper for s in record.steps), default=1.0)
+                raise ConfigError(
+                    f"no score of a detector bounds wrong names by {max_error:g}; the lowest bound is {best:.3g}, from "
+                    f"{record.claims} detections",
+                    where="--max_label_error",
+                    fix="allow more, calibrate with more named boxes, or calibrate without --names",
+                )
+            update[field] = min(max(step.threshold, 0.0), 1.0)
+            facts.append({"score": step.threshold, "upper": step.upper, "kept": step.share, "names": step.kept})
+        return gates.model_copy(update=update), facts
 
     def rules_for(self, max_error: float, rules: RelationRules) -> tuple[RelationRules, dict[str, Any]]:
         """Return rules strict enough for a label error, and a statement about them for the data set's card.

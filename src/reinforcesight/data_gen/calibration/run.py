@@ -12,6 +12,7 @@ from reinforcesight.arrays import Float32Array
 from reinforcesight.data_gen.calibration.bounds import steps_of
 from reinforcesight.data_gen.calibration.claims import MeasuredPicture, claims_of
 from reinforcesight.data_gen.calibration.config import CalibrateConfig
+from reinforcesight.data_gen.calibration.names import names_record
 from reinforcesight.data_gen.calibration.record import AxisRecord, Calibration
 from reinforcesight.data_gen.perception.camera import camera_from_exif
 from reinforcesight.data_gen.perception.depth_maps import fitted_depth
@@ -65,6 +66,10 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
             for axis, found in claims.items()
         },
     )
+    if config.names is not None:
+        named = AnnotatedSource(config.names)
+        records = (names_record(named, path, confidence=config.confidence) for path in config.name_detections)
+        result = result.model_copy(update={"names": tuple(records)})
     write_text(config.output, result.model_dump_json(indent=1) + "\n")
     _print(result, config.max_label_error)
     click.echo(f"wrote {config.output}")
@@ -154,12 +159,11 @@ _TITLES = {Axis.DEPTH: "in front / behind", Axis.DISTANCE: "closer / farther"}
 
 
 def _print(result: Calibration, max_error: float) -> None:
-    for axis, record in result.axes.items():
+    tables = [(_TITLES[axis], "claims", record) for axis, record in result.axes.items()]
+    tables += [(f"names of detector {n + 1}", "names", record) for n, record in enumerate(result.names)]
+    for title, what, record in tables:
         share = record.wrong / record.claims if record.claims else 0.0
-        click.echo(
-            f"\n{_TITLES[axis]}: {record.claims} claims of {result.pictures} pictures, {record.wrong} wrong "
-            f"({share:.2%}) at the default rules"
-        )
+        click.echo(f"\n{title}: {record.claims} {what}, {record.wrong} wrong ({share:.2%}) at the default rules")
         click.echo("   kept      score   wrong   share   upper bound")
         for wanted in _SHOWN:
             step = next((step for step in record.steps if step.share >= wanted), None)
@@ -173,6 +177,6 @@ def _print(result: Calibration, max_error: float) -> None:
             click.echo(f"  no threshold bounds the error by {max_error:g}: calibrate on more pictures, or allow more")
         else:
             click.echo(
-                f"  for {max_error:g}: score at least {chosen.threshold:.3f} keeps {chosen.share:.0%} of the claims; "
+                f"  for {max_error:g}: score at least {chosen.threshold:.3f} keeps {chosen.share:.0%} of the {what}; "
                 f"at most {chosen.upper:.2%} of them are wrong ({result.confidence:.0%} confidence)"
             )

@@ -32,6 +32,11 @@ class GateRules(StrictConfig):
     RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
     min_score: Share = Field(0.35, description="Minimum detection score")
+    second_min_score: Share | None = Field(
+        None,
+        description="Minimum score at which the second detector confirms a detection, on its own scale; default: "
+        "doubt_score",
+    )
     doubt_score: Share = Field(
         0.2,
         description="Detections from this score to min_score are left out, but their name then counts as not unique",

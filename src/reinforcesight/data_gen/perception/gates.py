@@ -212,7 +212,7 @@ def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence
         on_it = [n for n, other in enumerate(seen) if _same_place(item.box, other, rules.second_overlap)]
         explained.update(on_it)
         best = max(on_it, key=lambda n: seen[n].score, default=None)
-        if best is None:
+        if best is None or seen[best].score < (rules.second_min_score or 0.0):
             result.drop(item, "not_seen_again", "the second detector finds nothing there", in_picture=True)
             continue
         other_name = queries[seen[best].phrase].phrase
@@ -222,7 +222,7 @@ def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence
             result.drop(item, "named_otherwise", f"{other_name!r} by the second detector", in_picture=True)
             result.unseen.append(other_name)
     for number, other in enumerate(seen):
-        if number not in explained and other.score >= rules.min_score:
+        if number not in explained and other.score >= (rules.second_min_score or rules.min_score):
             result.unseen.append(queries[other.phrase].phrase)
     # If the answer for a phrase is unreadable, its object may be anywhere.
     result.unseen.extend(queries[item.phrase].phrase for item in second if np.isnan(item.box).any())
