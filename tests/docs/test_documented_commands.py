@@ -174,6 +174,13 @@ CONFIGS = {
     "sft_config_24gb.yaml": "sft",
     "grpo_config.yaml": "grpo",
     "grpo_config_no_thinking.yaml": "grpo",
+    "grpo_config_24gb.yaml": "grpo",
+    "grpo_config_dapo.yaml": "grpo",
+    "grpo_config_gspo.yaml": "grpo",
+    "grpo_config_qwen3.yaml": "grpo",
+    "nano_questions.yaml": "generate",
+    "sft_config_qwen3.yaml": "sft",
+    "sft_config_qwen3_24gb.yaml": "sft",
 }
 
 
@@ -181,7 +188,7 @@ CONFIGS = {
 def test_shipped_configurations_are_valid(name: str, command: str) -> None:
     spec = COMMANDS[command]
     # Which model is evaluated stands on the command line.
-    flags = {"model_path": "models/grpo_ckpt"} if command == "evaluate" else {}
+    flags = {"evaluate": {"model_path": "models/grpo_ckpt"}, "generate": {"output": "datasets/spatial"}}.get(command, {})
     load_config(resolve_name(spec.config), ROOT / "configs" / name, flags=flags)
 
 
