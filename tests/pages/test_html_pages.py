@@ -33,6 +33,7 @@ from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.reward import score_completion
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
+from reinforcesight.pages.render import save_page
 from reinforcesight.story import worker
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import BeforeAndAfter, BenchmarkView, Story, read_story
@@ -271,6 +272,26 @@ def test_the_page_exists_from_the_first_finished_stage_on(
     (config.folder.dataset / "manifest.json").write_text("[]")
     assert worker.main([str(settings), "generate"]) == 0
     assert "manifest.json" in capsys.readouterr().err
+
+
+def test_pages_in_the_folder_of_a_run_link_to_its_page(tmp_path: Path) -> None:
+    def link(page: Path) -> str:
+        found = re.search(r'<a href="([./]*index.html)">← the whole run</a>', page.read_text())
+        return found[1] if found else ""
+
+    run = tmp_path / "run"
+    dataset = write_dataset(run / "dataset", {"train": make_rows(range(2), per_axis=1)})
+    assert link(write_gallery(dataset)) == ""
+    for name in ("run.json", "config.yaml"):
+        (run / name).write_text("{}")
+    assert link(write_gallery(dataset)) == "../index.html"
+    write_audit_report(AuditReport("x", 1, 1, (), (), {}), run / "audit" / "audit.html")
+    assert link(run / "audit" / "audit.html") == "../index.html"
+    grpo_pages(run / "grpo")
+    assert link(run / "grpo" / "report.html") == "../index.html"
+    assert link(next((run / "grpo" / "groups").iterdir())) == "../../index.html"
+    save_page(run / "index.html", "grpo/pages/groups_index.html.j2", entries=[])
+    assert link(run / "index.html") == ""
 
 
 MEASURE = """

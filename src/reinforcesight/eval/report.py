@@ -18,7 +18,7 @@ from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.pictures import ShownPicture, read_question_scene, show_picture
 from reinforcesight.pages.question_cards import QuestionCard
-from reinforcesight.pages.render import NO_VALUE, flat_facts, percent, render_page
+from reinforcesight.pages.render import NO_VALUE, flat_facts, percent, save_page
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
@@ -49,18 +49,19 @@ def write_evaluation_report(
         gallery: Maximum number of wrong answers on the page.
     """
     page, text = path.with_suffix(".html"), path.with_suffix(".md")
-    write_text(page, _page(results, items, answers, baseline or {}, gallery))
+    _write_page(page, results, items, answers, baseline or {}, gallery)
     write_text(text, _markdown(results))
     return page, text
 
 
-def _page(
+def _write_page(
+    path: Path,
     results: Results,
     items: Sequence[Item],
     answers: Sequence[ScoredAnswer],
     baseline: Mapping[str, bool],
     gallery: int,
-) -> str:
+) -> None:
     failed = [a for a in answers if a.variant is Variant.PLAIN and not a.correct]
     by_key = {item.item_key: item for item in items}
     cards = [
@@ -69,7 +70,8 @@ def _page(
         if answer.item in by_key
     ]
     columns = _in_order(dict.fromkeys(given for row in results.confusion.values() for given in row))
-    return render_page(
+    save_page(
+        path,
         "eval/pages/report.html.j2",
         r=results,
         cautions=cautions(results),

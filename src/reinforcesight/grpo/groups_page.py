@@ -9,9 +9,8 @@ from typing import Any
 
 from reinforcesight.errors import InputError
 from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_spans
-from reinforcesight.jobs.files import write_text
 from reinforcesight.pages.pictures import ShownPicture, read_question_scene, show_picture
-from reinforcesight.pages.render import render_page
+from reinforcesight.pages.render import save_page
 
 _INDEX = "groups.html"
 _FOLDER = "groups"
@@ -31,10 +30,10 @@ class SampledGroup:
 def write_groups_page(folder: Path, step: int, groups: Sequence[SampledGroup]) -> Path:
     """Write ``groups/step-….html`` into a run's folder, and ``groups.html``, which lists all such pages."""
     path = folder / _FOLDER / f"step-{step:06d}.html"
-    write_text(path, render_page("grpo/pages/groups.html.j2", step=step, groups=[_view(g) for g in groups]))
+    save_page(path, "grpo/pages/groups.html.j2", step=step, groups=[_view(g) for g in groups])
     names = sorted((p.name for p in path.parent.glob("step-*.html")), reverse=True)
     entries = [(name, int(name.removeprefix("step-").removesuffix(".html"))) for name in names]
-    write_text(folder / _INDEX, render_page("grpo/pages/groups_index.html.j2", entries=entries))
+    save_page(folder / _INDEX, "grpo/pages/groups_index.html.j2", entries=entries)
     return path
 
 

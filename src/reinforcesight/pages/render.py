@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from reinforcesight.jobs.files import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 NO_VALUE = "–"
+# Files in the folder of a whole run (``reinforcesight run``), below which pages link to the run's page.
+RUN_STATE, RUN_SETTINGS, RUN_PAGE = "run.json", "config.yaml", "index.html"
+_DEEPEST = 4
 
 
 def render_page(template: str, **values: Any) -> str:
     """Render a template of the package, such as ``eval/pages/report.html.j2``; a missing variable is an error."""
     return _environment().get_template(template).render(**values)
+
+
+def save_page(path: Path, template: str, **values: Any) -> None:
+    """Write a rendered template, with a link to the run's page if the file is in the folder of a run.
+
+    Raises:
+        OutputError: The page can't be written.
+    """
+    write_text(path, render_page(template, run_page=_link_to_run(path), **values))
+
+
+def _link_to_run(path: Path) -> str:
+    for depth, folder in enumerate(path.resolve().parents[:_DEEPEST]):
+        if depth and all((folder / name).is_file() for name in (RUN_STATE, RUN_SETTINGS)):
+            return f"{'../' * depth}{RUN_PAGE}"
+    return ""
 
 
 @cache
@@ -29,7 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"percent": percent, "whole_percent": whole_percent, "points": _points}
-    made.globals |= {"percent_range": percent_range, "nonce": ""}
+    made.globals |= {"percent_range": percent_range, "nonce": "", "run_page": ""}
     return made
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reinforcesight.pages.render import RUN_PAGE, RUN_SETTINGS, RUN_STATE
+
 # Name of a model in paths to its title in reports.
 MODELS = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 
@@ -13,9 +15,9 @@ class RunFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.page = root / "index.html"
-        self.state = root / "run.json"
-        self.settings = root / "config.yaml"  # the whole configuration, as --config takes it
+        self.page = root / RUN_PAGE
+        self.state = root / RUN_STATE
+        self.settings = root / RUN_SETTINGS  # the whole configuration, as --config takes it
         self.lock = root / ".lock"
         self.replaced = root / "replaced"  # earlier results that other settings made
         self.dataset = root / "dataset"

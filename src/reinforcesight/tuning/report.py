@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinforcesight.jobs.files import write_text
 from reinforcesight.jobs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ SFT_CHARTS = (
 
 def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
     """Write ``report.html`` into the run's folder, and return it."""
-    from reinforcesight.pages.render import flat_facts, render_page
+    from reinforcesight.pages.render import flat_facts, save_page
 
     content = record.content
     model, data, sessions = content.get("model", {}), content.get("data", {}), content.get("sessions", [])
@@ -53,7 +52,9 @@ def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
     }
     results = content.get("results", {})
     facts |= {"steps": results.get("step"), "best step": results.get("best_step")}
-    page = render_page(
+    path = record.folder / _NAME
+    save_page(
+        path,
         "tuning/pages/curves.html.j2",
         command=str(content.get("command", "training")),
         status=str(content.get("status", "")),
@@ -63,8 +64,6 @@ def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
         results=flat_facts(results),
         charts=draw_charts(charts, record.metrics()),
     )
-    path = record.folder / _NAME
-    write_text(path, page)
     return path
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.jobs.files import write_json, write_text
+from reinforcesight.jobs.files import write_json
 from reinforcesight.jobs.table import table_lines
-from reinforcesight.pages.render import render_page
+from reinforcesight.pages.render import save_page
 
 _EXAMPLES = 5
 
@@ -151,7 +151,7 @@ def write_audit_report(report: AuditReport, path: Path) -> None:
     if path.suffix.lower() == ".json":
         write_json(path, report.to_json())
     else:
-        write_text(path, render_page("data_gen/audit/pages/audit.html.j2", report=report, rules=RULES))
+        save_page(path, "data_gen/audit/pages/audit.html.j2", report=report, rules=RULES)
 
 
 def print_report(report: AuditReport) -> None:

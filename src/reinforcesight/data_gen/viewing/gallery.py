@@ -16,10 +16,9 @@ from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.errors import InputError
-from reinforcesight.jobs.files import write_text
 from reinforcesight.pages.pictures import ROLES, QuestionScene, show_picture
 from reinforcesight.pages.question_cards import QuestionCard
-from reinforcesight.pages.render import render_page
+from reinforcesight.pages.render import save_page
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.scene import Scene
 
@@ -71,7 +70,9 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
     splits = Counter(index.columns["split"])
     relations = [r.value for r in Relation if any(key[0] == r for key in counts)]
     forms = [f.value for f in Form if any(key[1] == f for key in counts)]
-    page = render_page(
+    path = dataset_dir / GALLERY
+    save_page(
+        path,
         "data_gen/viewing/pages/gallery.html.j2",
         title=dataset_dir.resolve().name,
         total=len(index),
@@ -88,8 +89,6 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
         ],
         rejections=rejected,
     )
-    path = dataset_dir / GALLERY
-    write_text(path, page)
     return path
 
 
