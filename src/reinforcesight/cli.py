@@ -35,12 +35,12 @@ _CONTEXT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """Where a command's configuration class and function are, as ``module:name``.
+    """The configuration class and function of a command, as ``module:name``.
 
     Attributes:
         help: One line for the list of commands.
         positional: Fields given as positional arguments, in order.
-        trl_class: TRL's class whose arguments are flags too; they go into the section ``trainer``.
+        trl_class: TRL class whose arguments also become flags; their values go into the section ``trainer``.
         preflight: Function that checks a configuration before the command starts.
     """
 
@@ -161,7 +161,7 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 class _Command(click.Command):
-    """Takes ``--flag false`` and ``--flag=false`` besides ``--no_flag``."""
+    """Accepts ``--flag false`` and ``--flag=false`` besides ``--no_flag``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         pairs = {p.opts[0]: p.secondary_opts[0] for p in self.params if p.secondary_opts}
@@ -182,7 +182,7 @@ class _Command(click.Command):
 
 
 def build_command(name: str, spec: CommandSpec) -> click.Command:
-    """A command whose flags are the top-level fields of its configuration class."""
+    """Build a command whose flags are the top-level fields of its configuration class."""
     config_class: type[BaseModel] = resolve_name(spec.config)
     params: list[click.Parameter] = [
         click.Option(
@@ -213,7 +213,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         field = config_class.model_fields[field_name]
         fields[field_name] = field.alias or field_name
         if field_name in spec.positional:
-            # Not required here: the value may come from the file. Pydantic reports a missing one.
+            # Not required here, since the value may come from the file; pydantic reports a missing value.
             params.append(click.Argument([field_name], type=kind, required=False))
             continue
         help_text = field.description or ""
@@ -243,7 +243,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         function = _function(spec)
         if spec.trl_class is not None:  # only now, since importing TRL takes seconds
             config = load_config(config_class, config_file, overrides, flags, {"trl": True})
-        # `run` starts another process for its check, since this one is to stay small.
+        # `run` checks in another process, to keep this process small.
         if spec.preflight is not None and (preflight or name != "run"):
             facts = resolve_name(spec.preflight)(config, thorough=preflight)
             if preflight:
@@ -265,7 +265,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
 
 
 def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
-    """Names and values of flags without a field: ``--name value``, ``--name=value``, ``--name`` or ``--no_name``."""
+    """Yield name and value of flags without a field: ``--name value``, ``--name=value``, ``--name``, ``--no_name``."""
     from reinforcesight.config import parse_yaml
 
     rest = list(arguments)
@@ -286,7 +286,7 @@ def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:
 
 
 def _function(spec: CommandSpec) -> Callable[[Any], Any]:
-    """The command's function. If its module needs a package that is missing, the error names the extra."""
+    """Import the command's function. If its module needs a missing package, the error names the extra."""
     try:
         function: Callable[[Any], Any] = resolve_name(spec.function)
     except ModuleNotFoundError as error:
@@ -301,7 +301,7 @@ def _function(spec: CommandSpec) -> Callable[[Any], Any]:
 
 
 def _click_type(annotation: Any) -> tuple[click.ParamType[Any], bool] | None:
-    """The click type of a field, and whether its flag may be repeated.
+    """Return the click type of a field, and whether its flag may be repeated.
 
     ``None`` for a section, which only ``--config`` and ``--set`` can set.
     """
@@ -313,7 +313,7 @@ def _click_type(annotation: Any) -> tuple[click.ParamType[Any], bool] | None:
         known = [kind for kind in kinds if kind is not None]
         if len(kinds) == 1:
             return kinds[0]
-        # A union, such as an integer or "auto": passed as text, which pydantic parses.
+        # A union, such as an integer or "auto", is passed as text, which pydantic parses.
         return (click.STRING, False) if known and len(known) == len(kinds) else None
     if origin is Literal:
         return click.Choice([str(part) for part in typing.get_args(annotation)]), False
@@ -339,7 +339,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
-    """Run the command line and exit: 0 success, 1 the job failed, 2 an error that the user can fix."""
+    """Run the command line and exit: 0 for success, 1 if the job failed, 2 for an error that the user can fix."""
     sys.exit(run(arguments))
 
 

@@ -1,7 +1,7 @@
 """Fill pydantic configuration classes from YAML files, ``--set a.b=c`` and command-line flags.
 
 Each configuration class is next to the function that it configures. This module reads files, follows ``extends:``, and
-explains mistakes: an unknown key gets the nearest valid one.
+explains mistakes, with the nearest valid key for an unknown one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from reinforcesight.errors import ConfigError
 
-# Shipped recipes: next to this module in an installed wheel, in configs/ in a checkout.
+# Folder of shipped recipes: next to this module in a wheel, configs/ in a checkout.
 _INSTALLED_RECIPES = Path(__file__).with_name("recipes")
 _CHECKOUT_RECIPES = Path(__file__).parents[2] / "configs"
-# Far beyond any configuration: a file beyond them was made by mistake, or to do harm.
+# Far above any configuration; a larger file is a mistake or an attack.
 _MAX_CHARACTERS = 1_000_000
 _MAX_DEPTH = 40
 _MAX_VALUES = 100_000
@@ -30,9 +30,9 @@ _TAGS = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
 
 
 class StrictConfig(BaseModel):
-    """Base of all configuration classes: immutable; an unknown key is an error."""
+    """Base of all configuration classes: immutable, and unknown keys are errors."""
 
-    # Former to current names of keys. A former name gives an error that names the current one.
+    # Former to current names of keys. The error for a former name gives the current one.
     RENAMED: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -52,7 +52,7 @@ _EXPLAINED = "explained"
 
 
 def problem(key: str, what: str, fix: str | None, value: object) -> InitErrorDetails:
-    """A complaint about one dotted key, for validators that know what is wrong and what to do."""
+    """Return pydantic's details for an error about one dotted key, for validators that know the fix."""
     custom = PydanticCustomError(_EXPLAINED, "{what}", {"what": what, "fix": fix})
     return InitErrorDetails(type=custom, loc=tuple(key.split(".")), input=value)
 
@@ -64,15 +64,15 @@ def load_config(
     flags: Mapping[str, object] | None = None,
     context: Mapping[str, object] | None = None,
 ) -> ConfigT:
-    """Build a configuration from a file, ``--set`` overrides and command-line flags; later ones win.
+    """Build a configuration from a file, ``--set`` overrides and command-line flags; later sources win.
 
     Args:
         cls: The class to fill.
-        path: YAML file, or the name of a shipped recipe such as ``quickstart``. The file, or a section in it, may say
-            ``extends: other.yaml`` (relative to the file; its own keys win).
-        overrides: Items such as ``"margins.picture_gap=0.2"``; the value is parsed as YAML.
+        path: YAML file, or the name of a shipped recipe such as ``quickstart``. The file, or a section in it, may have
+            ``extends: other.yaml`` (relative to the file; the file's own keys win).
+        overrides: Items such as ``"margins.picture_gap=0.2"``; values are parsed as YAML.
         flags: Dotted key to value; ``None`` if the flag was not given.
-        context: For the validators of the class.
+        context: Context for the validators of the class.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -103,7 +103,7 @@ def recipes_folder() -> Path:
 
 
 def find_recipe(given: Path) -> Path:
-    """The file itself, or the shipped recipe of this name (with or without ``.yaml``) if there is no such file."""
+    """Return the file, or the shipped recipe of this name (with or without ``.yaml``) if there is no such file."""
     if given.is_file():
         return given
     folder = recipes_folder()
@@ -119,7 +119,7 @@ def find_recipe(given: Path) -> Path:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads null, bool, int, float, text, lists and mappings. Dates stay text."""
+    """Loads null, bool, int, float, text, lists and mappings. Dates stay text."""
 
 
 _PlainLoader.yaml_implicit_resolvers = {
@@ -129,10 +129,10 @@ _PlainLoader.yaml_implicit_resolvers = {
 
 
 def parse_yaml(text: str) -> Any:
-    """The value of a YAML text, within limits of size and depth that also count what aliases stand for.
+    """Parse YAML within limits of size and depth, which include expanded aliases.
 
     Raises:
-        ValueError: It isn't YAML, has a tag of another kind, or exceeds a limit. The text has the line.
+        ValueError: The text is not YAML, has another tag, or exceeds a limit. The message has the line.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(f"{len(text)} characters, more than {_MAX_CHARACTERS}")
@@ -156,7 +156,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def _node_size(node: yaml.Node, sizes: dict[int, int], above: list[int]) -> int:
-    """Number of values that a node stands for, with its aliases written out."""
+    """Return the number of values of a node, with its aliases expanded."""
     if id(node) in sizes:
         return sizes[id(node)]
     line = f"line {node.start_mark.line + 1}"
@@ -181,7 +181,7 @@ def _node_size(node: yaml.Node, sizes: dict[int, int], above: list[int]) -> int:
 
 
 def load_yaml(path: Path, kind: str) -> Any:
-    """The content of a YAML file, which ``kind`` names in error messages; an empty file is ``{}``."""
+    """Return the content of a YAML file, which error messages call ``kind``; an empty file is ``{}``."""
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"the {kind} is not a file", where=str(path), fix="give a file")
@@ -196,10 +196,10 @@ def load_yaml(path: Path, kind: str) -> Any:
 
 
 def base_file(path: Path, name: str) -> Path:
-    """The file that ``extends: name`` in ``path`` means.
+    """Return the file that ``extends: name`` in ``path`` refers to.
 
     Raises:
-        ConfigError: The name can't be one of a file.
+        ConfigError: The name is not a valid file name.
     """
     base = path.parent / name
     try:
@@ -210,7 +210,7 @@ def base_file(path: Path, name: str) -> Path:
 
 
 def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read one YAML mapping and the files that it extends.
+    """Read a YAML mapping and the files that it extends.
 
     ``origin`` is filled with dotted key to the file that set it, for error messages.
 
@@ -248,7 +248,7 @@ def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[
 def _extended_section(
     path: Path, key: str, section: dict[Any, Any], origin: dict[str, str], seen: tuple[Path, ...]
 ) -> dict[str, Any]:
-    """A section with ``extends: other.yaml``: the other file's keys, overridden by its own."""
+    """Return a section with ``extends: other.yaml``: the other file's keys, overridden by the section's."""
     own = dict(section)
     name = own.pop("extends")
     if not isinstance(name, str):
@@ -290,8 +290,8 @@ def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin:
 
 
 def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None) -> ConfigError:
-    """One line for pydantic's most important error, and the number of others."""
-    # A mistyped key explains a missing one, so it comes first.
+    """Describe pydantic's most important error in one line, with the number of other errors."""
+    # An unknown key comes first, since a mistyped key also causes a missing one.
     urgency = {"renamed_key": 0, _EXPLAINED: 0, "extra_forbidden": 0, "missing": 2}
     problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
     first = problems[0]
@@ -316,7 +316,7 @@ def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str
         details = first["ctx"]
         what, fix = details["what"], details["fix"]
     elif not loc:
-        # A rule over several keys; its text says what is expected.
+        # A validator of several keys; its text says what is expected.
         what = first["msg"].removeprefix("Value error, ")
     else:
         what = f"{key}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
@@ -327,7 +327,7 @@ def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str
 
 
 def nearest_key(key: str, valid: Sequence[str]) -> str | None:
-    """The valid key most similar to a mistyped one, by its whole path or else by its last part."""
+    """Return the valid key most similar to a mistyped one, by the whole path or else by the last part."""
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
     if close:
         return close[0]
@@ -337,7 +337,7 @@ def nearest_key(key: str, valid: Sequence[str]) -> str | None:
 
 
 def valid_keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """All dotted keys that a configuration class accepts, and new names of former keys in sections of other tools."""
+    """Yield all dotted keys of a configuration class, and the new names of former keys in sections of other tools."""
     yield from (prefix + new for new in getattr(cls, "RENAMED", {}).values() if "." in new)
     for name, field in cls.model_fields.items():
         yield prefix + name

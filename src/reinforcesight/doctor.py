@@ -1,4 +1,4 @@
-"""``reinforcesight doctor``: Python, packages, devices, and the pip command for each missing extra."""
+"""``reinforcesight doctor``: check Python, packages and devices, and print the pip command for each missing extra."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DoctorConfig(StrictConfig):
 
 @dataclass(slots=True)
 class Diagnosis:
-    """What this machine has."""
+    """Python, packages and devices of this machine."""
 
     reinforcesight: str
     python: str
@@ -62,7 +62,7 @@ class Diagnosis:
     packages: dict[str, str | None] = field(default_factory=dict)  # name to version; None: not installed
     missing: dict[str, str] = field(default_factory=dict)  # extra to its pip command
     devices: list[str] = field(default_factory=list)  # a line for each accelerator
-    problems: list[str] = field(default_factory=list)  # why the core does not work
+    problems: list[str] = field(default_factory=list)  # reasons why the core does not work
 
     @property
     def exit_code(self) -> int:
@@ -130,13 +130,13 @@ def doctor(config: DoctorConfig) -> Diagnosis:
     return found
 
 
-# GPUs that a plan is compared with if this machine has none.
+# GPUs to compare a plan with if this machine has none.
 _USUAL_GPUS = {"24 GB": 24e9, "40 GB": 40e9, "48 GB": 48e9, "80 GB": 80e9}
 _OF_GRPO = {"rewards", "difficulty", "groups", "permute_options", "resample_rounds"}
 
 
 def show_plan(recipe: Path, base: str | None) -> None:
-    """Print the memory that a recipe's trainings need on each GPU, by arithmetic."""
+    """Print an estimate of the memory per GPU for each training of a recipe."""
     import torch
 
     from reinforcesight.grpo.config import GrpoConfig
@@ -149,7 +149,7 @@ def show_plan(recipe: Path, base: str | None) -> None:
     gpus = {f"{device.name}": float(device.total_memory) for device in devices} or _USUAL_GPUS
     for stage, section in (sections or {"grpo" if _OF_GRPO & values.keys() else "sft": values}).items():
         kind = GrpoConfig if stage == "grpo" else SftConfig
-        # A stage of a whole run gets its data set and start from the run.
+        # In a recipe for `run`, the run sets the data set and start model of each stage.
         start = {"model_path": values["sft"]["model_path"]} if stage == "grpo" and sections.get("sft") else {}
         plan = plan_memory(load_config(kind, flags={"dataset": "none", **section, **start}), base)
         click.echo(f"{recipe}: {stage}, {plan.model}, each GPU")

@@ -1,7 +1,7 @@
 """Errors that the user can fix: what was wrong, where, and what to do.
 
-The command line prints such an error as one line and exits with status 2. Any other exception is a defect of the
-program and keeps its traceback.
+The command line prints such an error as one line and exits with status 2. Any other exception is a bug in the program
+and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXIT_INTERRUPTED = 130
 class ReinforceSightError(Exception):
     """Base of all errors that the user can fix.
 
-    ``what`` says what was expected and what came, ``where`` names the file, key, row or option, ``fix`` what to do.
+    ``what`` says what was expected and received, ``where`` names file, key, row or option, ``fix`` says what to do.
     """
 
     exit_code = EXIT_USER_ERROR
@@ -40,7 +40,7 @@ class ReinforceSightError(Exception):
         return " ".join(text.split())
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The default pickling of exceptions between worker processes loses keyword-only arguments.
+        # Default pickling of exceptions, as between worker processes, loses keyword-only arguments.
         return (partial(type(self), where=self.where, fix=self.fix), (self.what,))
 
 
@@ -64,7 +64,7 @@ def require_module(name: str, *, extra: str) -> ModuleType:
     """Import an optional module (a dotted name).
 
     Raises:
-        MissingDependencyError: The module itself, not one that it imports, is missing; names the extra to install.
+        MissingDependencyError: The module itself, not one of its imports, is missing; names the extra to install.
     """
     try:
         return importlib.import_module(name)
@@ -78,7 +78,7 @@ def require_module(name: str, *, extra: str) -> ModuleType:
 
 
 def install_command(extra: str) -> str:
-    """The pip command that installs an extra of this package, in a checkout or not."""
+    """Return the pip command that installs an extra of this package, for a checkout or an installation."""
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").is_file():
         return f'pip install -e "{checkout}[{extra}]"'

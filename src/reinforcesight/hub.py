@@ -1,4 +1,4 @@
-"""The Hugging Face hub: which names are looked up there, downloads and uploads of repositories."""
+"""The Hugging Face hub: recognising repository names, downloads and uploads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Literal
 from reinforcesight.errors import InputError, OutputError, require_module
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-# Folders that our commands write by default, and usual names of others: no owner on the hub has such a name.
+# Default output folders of our commands and other usual folder names, which no owner on the hub has.
 _FOLDERS = {"checkpoints", "configs", "data", "datasets", "models", "output", "outputs", "reports", "results", "runs"}
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name that is no file or folder here may be ``owner/name`` on the hub, rather than a mistyped path."""
+    """Return whether a name that is no local path may be ``owner/name`` on the hub, rather than a mistyped path."""
     owner = name.partition("/")[0]
     return _ID.fullmatch(name) is not None and owner.lower() not in _FOLDERS and not Path(owner).exists()
 
@@ -23,17 +23,17 @@ def is_hub_id(name: str) -> bool:
 def download_snapshot(
     repository: str, revision: str | None, patterns: Sequence[str], *, what: str, kind: str = "model"
 ) -> Path:
-    """The local folder of a hub repository, whose matching files are downloaded if they are not in the cache.
+    """Return the local folder of a hub repository; matching files that are not cached are downloaded.
 
     Args:
         repository: ``owner/name``.
         revision: Commit, tag or branch.
-        patterns: Which files.
-        what: Names the repository's content in error messages, such as "benchmark".
+        patterns: Glob patterns of the files.
+        what: Description of the content for error messages, such as "benchmark".
         kind: ``model`` or ``dataset``.
 
     Raises:
-        InputError: It can't be downloaded.
+        InputError: The repository can't be downloaded.
     """
     hub = require_module("huggingface_hub", extra="train")
     try:
@@ -57,14 +57,14 @@ def push_folder(
     private: bool = True,
     only: Sequence[str] | None = None,
 ) -> str:
-    """Upload a folder as one commit; returns the repository's address.
+    """Upload a folder as one commit; return the repository's address.
 
     Args:
-        folder: Holds a ``README.md``; the hub checks its header before it takes the files.
-        repository: ``owner/name``; made if absent.
+        folder: Folder with a ``README.md``, whose header the hub checks first.
+        repository: ``owner/name``; created if absent.
         kind: Repository type.
-        private: Whether a new repository is private; an existing one stays as it is.
-        only: Patterns of the files to upload; all by default.
+        private: Whether a new repository is private; an existing one is not changed.
+        only: Glob patterns of the files to upload; all by default.
 
     Raises:
         MissingDependencyError: huggingface_hub is not installed.
@@ -81,7 +81,7 @@ def push_folder(
             allow_patterns=None if only is None else list(only),
             commit_message=f"Upload the {kind} with ReinforceSight",
         )
-    # What the connection raises depends on the HTTP library of the installed huggingface_hub.
+    # Connection errors depend on the HTTP library of the installed huggingface_hub.
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise OutputError(

@@ -1,6 +1,6 @@
-"""What can be known before a command starts: each check raises the first problem, or returns facts, one a line.
+"""Checks before a command starts: each raises the first problem, or returns facts, one per line.
 
-A check reads no picture and loads no model. ``run`` checks all its stages before the first one (story/check.py).
+No check reads a picture or loads a model. ``run`` checks all its stages before the first one (story/check.py).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from reinforcesight.tuning.config import TrainingConfig
 
 _WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.model")
-# Bytes of a question in a data set besides its picture: scene, evidence, texts.
+# Bytes per question in a data set, without its picture: scene, evidence, texts.
 _ROW_BYTES = 8_000
-# A checkpoint of full fine-tuning holds the weights and the optimiser's two moments; an adapter is small.
+# A checkpoint of full fine-tuning has the weights and the optimiser's two moments; an adapter is small.
 _CHECKPOINT_SHARE = {"full": 3.0, "lora": 0.15}
-# What a training writes into its folder before its record.
+# Files that a training writes before its record.
 _TRAINING_FILES = ("run_record.json", "metrics.jsonl", "difficulty*", "groups*", "checkpoint-*", ".*")
 
 
 def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[str]:
-    """Extras, input, output folder and disk space of ``generate``."""
+    """Check extras, input, output folder and disk space of ``generate``."""
     if config.source == "rendered":
         require_extra("rendered", "trimesh", "embreex")
     elif config.source in ("image_folder", "localized_narratives"):
@@ -47,7 +47,7 @@ def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[st
 
 
 def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[str]:
-    """Extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
+    """Check extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
     from reinforcesight.data_gen.dataset.reader import find_files, open_file
     from reinforcesight.hub import is_hub_id
 
@@ -67,7 +67,7 @@ def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[st
 
 
 def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[str]:
-    """Extras, device, model and output of ``evaluate``; the benchmark too if ``thorough``: evaluate reads it first."""
+    """Check extras, device, model and output of ``evaluate``; if ``thorough``, also read the benchmark."""
     from reinforcesight.eval.answers import holds_answers
     from reinforcesight.eval.results import answers_path, read_results
 
@@ -93,10 +93,10 @@ def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[st
 
 
 def refuse_other_things(folder: Path, ours: Iterable[str]) -> None:
-    """Refuse an output folder that holds things, and none of ours (patterns of names).
+    """Refuse an output folder that has files, but none of ours (name patterns).
 
     Raises:
-        OutputError: Its fix is another folder.
+        OutputError: The folder belongs to something else; the fix is another folder.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError("the output is a file", where=str(folder), fix="choose a folder")
@@ -110,7 +110,7 @@ def refuse_other_things(folder: Path, ours: Iterable[str]) -> None:
 
 
 def require_extra(extra: str, *modules: str) -> None:
-    """Raise :class:`MissingDependencyError` unless these modules of an extra are installed; imports none."""
+    """Raise :class:`MissingDependencyError` unless these modules of an extra are installed; import none of them."""
     for name in modules:
         spec = None
         with contextlib.suppress(ModuleNotFoundError):
@@ -120,7 +120,7 @@ def require_extra(extra: str, *modules: str) -> None:
 
 
 def check_model(config: ModelConfig) -> tuple[int, str]:
-    """Bytes of a model's weights, downloaded if they are on the hub, and a line about model and device."""
+    """Return the bytes of a model's weights, downloaded from the hub if needed, and a line about model and device."""
     from reinforcesight.devices import pick_device
     from reinforcesight.hub import download_snapshot
     from reinforcesight.model.load import check_remote_code, find_source
@@ -143,7 +143,7 @@ def check_model(config: ModelConfig) -> tuple[int, str]:
 
 
 def check_benchmark(config: EvaluateConfig, where: str) -> str:
-    """Read a benchmark, downloaded if it is on the hub; returns a line about it."""
+    """Read a benchmark, downloaded from the hub if needed; return a line about it."""
     from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
 
     found = load_benchmark(
@@ -158,20 +158,20 @@ def check_benchmark(config: EvaluateConfig, where: str) -> str:
 
 
 def dataset_bytes(config: GenerateConfig) -> int:
-    """About what a data set needs with its work files; a PNG of a rendered scene has less than a byte a pixel."""
+    """Estimate a data set's bytes with its work files; a PNG of a rendered scene has less than a byte per pixel."""
     width, height = config.picture_size
     picture = width * height if config.source == "rendered" else 200_000
     return 2 * config.num_samples * (picture + _ROW_BYTES)
 
 
 def training_bytes(config: TrainingConfig, weights: int) -> int:
-    """About what the checkpoints of a model need at most; ``weights`` are its bytes."""
-    kept = 1 + int(config.trainer.get("save_total_limit") or 2)  # the best one is kept in addition
+    """Estimate the maximum bytes of a training's checkpoints; ``weights`` are the model's bytes."""
+    kept = 1 + int(config.trainer.get("save_total_limit") or 2)  # the best checkpoint is kept in addition
     return int(weights * (1 + _CHECKPOINT_SHARE[config.tuning] * kept))
 
 
 def check_room(folder: Path, needed: int) -> str:
-    """A line about an output folder that can be written and whose disk has room; bytes."""
+    """Check that a folder can be written and its disk has the bytes needed; return a line about it."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise OutputError(

@@ -13,21 +13,21 @@ REASON_INSTRUCTION = (
     "First think about what the picture shows, without numbers, inside <think> </think> tags. "
     "Then give the final answer inside <answer> </answer> tags."
 )
-# Training without thinking.
+# Instruction for training without thinking.
 ANSWER_INSTRUCTION = "Give the final answer alone, inside <answer> </answer> tags."
-# For questions without listed options, which have no letters.
+# Instruction for questions without listed options, which have no letters.
 DIRECT_OPEN_INSTRUCTION = "Answer with a single word or phrase directly."
 
 
 class Protocol(StrEnum):
-    """What a model is asked to do with a question."""
+    """How a model is asked to answer."""
 
     DIRECT = "direct"
     REASON = "reason"
 
     @property
     def instruction(self) -> str:
-        """The line that follows the question and its options."""
+        """The line after the question and its options."""
         return DIRECT_INSTRUCTION if self is Protocol.DIRECT else REASON_INSTRUCTION
 
 
@@ -36,12 +36,12 @@ def letter(index: int) -> str:
 
 
 def option_lines(choices: Sequence[str]) -> str:
-    """The options in CV-Bench's form, one per line: ``(A) above``."""
+    """Return the options in CV-Bench's format, one per line: ``(A) above``."""
     return "\n".join(f"({letter(i)}) {choice}" for i, choice in enumerate(choices))
 
 
 def with_options(question: str, choices: Sequence[str]) -> str:
-    """A question with its options, as in CV-Bench's ``prompt`` column."""
+    """Return a question with its options, as in CV-Bench's ``prompt`` column."""
     return f"{question} Select from the following choices.\n{option_lines(choices)}"
 
 

@@ -1,1 +1,1 @@
-"""Evaluation: CV-Bench and data sets in its form, engines, statistics with intervals, report."""
+"""Evaluation: CV-Bench and data sets in its format, engines, statistics with intervals, report."""

@@ -1,4 +1,4 @@
-"""Scored answers on disk: JSON lines, written as they come and found again by a hash of their content."""
+"""Scored answers on disk: JSON lines, appended as answers arrive and looked up by a hash of their content."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from reinforcesight.judge import judge
 
 @dataclass(frozen=True)
 class Response:
-    """What an engine returned for one request."""
+    """An engine's response to one request."""
 
     text: str
-    truncated: bool | None = None  # stopped at the token limit
-    tokens: int | None = None  # generated
+    truncated: bool | None = None  # whether generation stopped at the token limit
+    tokens: int | None = None  # number of generated tokens
 
 
 class ScoredAnswer(BaseModel):
-    """One line of ``results.jsonl``. It holds no clock time, so equal runs write equal files.
+    """One line of ``results.jsonl``. It has no clock time, so equal runs write equal files.
 
     Attributes:
-        key: See :func:`answer_key`.
-        item: Hash of the item, the same for every model; pairs the answers of two runs.
-        choices, gold: In the order shown in this variant.
+        key: Hash of what affects the answer; see :func:`answer_key`.
+        item: Hash of the item, the same for every model, by which the answers of two runs are paired.
+        choices, gold: Choices and correct letter in the order of this variant.
         status, rule: Outcome of parsing, and the parser's rule that decided it.
     """
 
@@ -72,10 +72,10 @@ _FROM_ITEM = ("id", "task", "type", "source", "source_dataset", "relation", "for
 
 
 def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> str:
-    """Hash of everything that decides the answer to a request, but not of its position.
+    """Hash everything that affects the answer to a request, but not its position.
 
-    ``run_identity`` is a hash of model, engine, protocol and decoding. ``by_id`` adds the item's id: a log may hold
-    different answers to two equal items.
+    ``run_identity`` is a hash of model, engine, protocol and decoding. ``by_id`` adds the item's id, since the answers
+    to equal items in a log may differ.
     """
     picture = None if request.picture is None else request.item.picture_sha
     name = request.item.id if by_id else None
@@ -84,7 +84,6 @@ def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> s
 
 
 def score(request: Request, key: str, response: Response, metrics: Mapping[str, float] | None = None) -> ScoredAnswer:
-    """Judge a response."""
     item = request.item
     verdict = judge(response.text, request.choices, request.gold, question=item.question)
     return ScoredAnswer(
@@ -107,7 +106,7 @@ def score(request: Request, key: str, response: Response, metrics: Mapping[str, 
     )
 
 
-# Every line is flushed, so a killed process loses nothing; a power failure loses at most this many seconds.
+# Every line is flushed, so a killed process loses nothing; a power failure loses at most these seconds.
 _SECONDS_BETWEEN_SYNCS = 2.0
 
 
@@ -146,7 +145,7 @@ class AnswerLog:
 
 
 def read_logged(paths: Iterable[Path]) -> dict[str, ScoredAnswer]:
-    """All complete answers in these files, by key. Incomplete or foreign lines are skipped, so they are asked again."""
+    """Return the answers in these files, by key. Incomplete or foreign lines are skipped, so they are asked again."""
     found: dict[str, ScoredAnswer] = {}
     for answer in chain.from_iterable(map(_answers, paths)):
         found.setdefault(answer.key, answer)
@@ -154,7 +153,7 @@ def read_logged(paths: Iterable[Path]) -> dict[str, ScoredAnswer]:
 
 
 def read_scored_answers(path: Path) -> list[ScoredAnswer]:
-    """All answers of a finished run; raises :class:`InputError` if the file is missing or holds no answer."""
+    """Return all answers of a finished run; raises :class:`InputError` if the file is missing or has no answer."""
     answers = list(_answers(path))
     if not answers:
         problem = "the file holds no answers" if path.is_file() else "the answers of this run are missing"
@@ -167,12 +166,11 @@ def read_scored_answers(path: Path) -> list[ScoredAnswer]:
 
 
 def holds_answers(path: Path) -> bool:
-    """Whether a file holds at least one answer."""
     return next(_answers(path), None) is not None
 
 
 def write_scored_answers(path: Path, answers: Sequence[ScoredAnswer]) -> None:
-    """Replace a file by these answers, atomically."""
+    """Atomically replace the content of a file by these answers."""
     write_text(path, "".join(_line(answer) for answer in answers))
 
 
@@ -191,7 +189,6 @@ def _line(answer: ScoredAnswer) -> str:
 
 
 def _drop_incomplete_line(path: Path) -> None:
-    """Truncate the file after its last line end."""
     if not path.is_file():
         return
     with path.open("r+b") as stream:

@@ -15,7 +15,7 @@ from reinforcesight.protocol import Protocol
 # Commit of nyu-visionx/CV-Bench with separate 2D and 3D files.
 CV_BENCH_REVISION = "bc284db50d036958861cb60cdd7b77612052ce0d"
 
-# A letter needs few tokens, but a model may write more; reasoning of this project stays under 200 tokens.
+# A letter needs few tokens, but a model may write more; reasoning in this project has fewer than 200 tokens.
 _MAX_NEW_TOKENS = {Protocol.DIRECT: 128, Protocol.REASON: 512}
 
 
@@ -94,7 +94,7 @@ class EvaluateConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _engine_has_its_input(self) -> EvaluateConfig:
-        # ConfigError, because pydantic would reword a ValueError.
+        # A ConfigError keeps its text, while pydantic would reword a ValueError.
         if self.engine == "replay" and self.answers is None:
             raise ConfigError("the replay engine needs logged answers", where="--engine replay", fix="give --answers")
         if self.engine != "replay" and self.answers is not None:
@@ -146,17 +146,16 @@ class EvaluateConfig(StrictConfig):
         return found
 
     def model_config_at(self) -> ModelConfig:
-        """Which model is evaluated, and how it is loaded."""
         return self.model.at(str(self.model_path)).model_copy(
             update={"revision": self.revision or self.model.revision}
         )
 
     @property
     def token_limit(self) -> int:
-        """Maximum tokens of an answer."""
+        """Maximum number of tokens per answer."""
         return self.max_new_tokens or _MAX_NEW_TOKENS[self.protocol]
 
     @property
     def shown_title(self) -> str:
-        """Name of this run in reports."""
+        """Title of this run in reports."""
         return self.title or self.model_path or (self.answers.stem if self.answers else "answers")

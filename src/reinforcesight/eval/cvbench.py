@@ -2,7 +2,7 @@
 
 CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with embedded
 pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of pictures, and in an older layout as one
-``test.parquet`` or ``test.jsonl``. All of them load from the hub or from disk.
+``test.parquet`` or ``test.jsonl``. All layouts load from the hub or from disk.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def load_benchmark(
 
 
 def parse_tasks(text: str | None) -> tuple[str, ...] | None:
-    """Read ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks."""
+    """Parse ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks."""
     if text is None:
         return None
     names = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -109,7 +109,7 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
 
 
 def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
-    """Name, hub revision (None on disk) and local folder or file of a benchmark."""
+    """Return name, hub revision (None on disk) and local folder or file of a benchmark."""
     path = Path(where)
     if path.exists():
         return path.name, None, path
@@ -126,7 +126,7 @@ def _locate(where: str, revision: str) -> tuple[str, str | None, Path]:
 
 
 def _local_name(name: str, root: Path, sources: set[str]) -> str:
-    """What reports call a local benchmark. Only CV-Bench's own rows are called CV-Bench, whatever the folder's name."""
+    """Return a local benchmark's name for reports; only CV-Bench's own rows are called CV-Bench."""
     if sources <= _PUBLISHED_SOURCES:
         return name
     if re.sub(r"\W|_", "", name.lower()).startswith("cvbench"):
@@ -141,7 +141,7 @@ def _download(repository: str, revision: str) -> Path:
 
 
 def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
-    """The files to read, and the split if they have one."""
+    """Return the files to read, and their split if they have one."""
     if root.is_file():
         if root.suffix not in (".parquet", ".jsonl"):
             raise InputError(
@@ -174,7 +174,7 @@ def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
 
 
 class _Reader:
-    """Turns rows into items and collects broken rows. Items with the same picture share its bytes."""
+    """Turns rows into items and collects broken rows. Items with the same picture share its bytes in memory."""
 
     def __init__(self, root: Path, tasks: Sequence[str] | None) -> None:
         self._root = root.resolve()
@@ -204,7 +204,7 @@ class _Reader:
             self._row += 1
 
     def finish(self) -> tuple[list[Item], list[BrokenRow]]:
-        """Items and broken rows. Repeated ids get a hash of the content appended."""
+        """Return items and broken rows; append a hash of the content to repeated ids."""
         if self._tasks and "all" not in self._tasks:
             unknown = set(self._tasks) - {task for _, task in self.available}
             if unknown:
@@ -313,7 +313,7 @@ class _Broken(Exception):  # noqa: N818  (not an error: it carries a reason to t
 
 
 def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
-    """Question with options: from the stored prompt (text, or messages of our data sets), else from the parts."""
+    """Return the question with options, from the stored prompt (text or messages) if there is one."""
     if isinstance(stored, Sequence) and not isinstance(stored, str):
         turns = [turn for turn in stored if isinstance(turn, Mapping) and turn.get("role") == "user"]
         stored = turns[-1].get("content") if turns else None
@@ -361,9 +361,9 @@ def _check_columns(file: Path, names: Sequence[str]) -> None:
 
 
 def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
-    """Choose items from the tasks in turn, in an order given by content and seed.
+    """Choose items from each task in turn, in an order that depends on content and seed.
 
-    A smaller limit gives a subset of a larger one.
+    The choice for a smaller limit is a subset of the choice for a larger one.
     """
     by_task: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda item: json_hash([seed, item.item_key])):

@@ -1,7 +1,7 @@
 """Evaluate a model: ask every question once, save every answer, and compute figures with intervals.
 
-Answers are written to ``results.jsonl`` as they come. A stopped run resumes: saved answers are found by a hash of
-everything that decides them (model, protocol, decoding, prompt, picture, choices, variant), not by position.
+Answers are appended to ``results.jsonl`` as they arrive. A resumed run finds them by a hash of everything that affects
+them (model, protocol, decoding, prompt, picture, choices, variant), not by position.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
 
 _log = logging.getLogger(__name__)
 
-# Further measures of an answer, by name, from the item and the response text.
+# Function from an item and a response text to additional metrics, by name.
 Metrics = Callable[[Item, str], Mapping[str, float]]
 
 _VERSIONED = ("torch", "transformers", "peft", "vllm", "numpy", "scipy", "pillow")
@@ -67,11 +67,11 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
 
     Args:
         config: Model, benchmark and protocol.
-        metrics: Computed for each plain answer; the results hold the means. The default measures whether the
+        metrics: Function called for each plain answer; the results hold the means. By default it measures whether the
             reasoning agrees with the scene, if the item has one.
 
     Raises:
-        ConfigError, InputError: The model, benchmark or baseline can't be used as given.
+        ConfigError, InputError: The model, benchmark or baseline can't be used.
         OutputError: A file can't be written. Answers written before are kept.
     """
     if config.protocols is not None:
@@ -92,7 +92,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
     ready = time.monotonic()
     logged = read_logged(_answer_files(config.output))
     open_requests = list({key: request for key, request in asked if key not in logged}.items())
-    processes.wait()  # until all have read the files, before anyone writes
+    processes.wait()  # no process writes before all processes have read the files
     n_new = _answer(engine, open_requests, config.output, processes)
     processes.wait()
     answered = time.monotonic()
@@ -147,7 +147,7 @@ class _OtherRun(NamedTuple):
 
 
 def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
-    """The baseline, then the runs to compare in the report. Read first, so that a wrong path costs no model time."""
+    """Read the baseline and the runs to compare, before the model is loaded, so that a wrong path fails early."""
     paths = [config.baseline, *config.compare] if config.baseline else config.compare
     for path in paths:
         if path.resolve() == config.output.resolve():
@@ -181,7 +181,7 @@ def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngin
 def _keyed_requests(
     benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig
 ) -> list[tuple[str, Request]]:
-    """All requests in benchmark order, variant by variant, each with the key of its answer."""
+    """Return all requests in benchmark order, variant by variant, each with the key of its answer."""
     items = {Variant.PLAIN: benchmark.items}
     if config.blind:
         items[Variant.BLIND] = benchmark.items
@@ -196,12 +196,12 @@ def _keyed_requests(
 
 
 def _previous_path(output: Path) -> Path:
-    """Answers of earlier runs with this output that this run does not ask for."""
+    """Path of the answers of earlier runs that this run does not need."""
     return output.with_suffix(".previous.jsonl")
 
 
 def _part_paths(output: Path) -> list[Path]:
-    """Answers of single processes that were not merged yet."""
+    """Return the files of single processes whose answers are not merged yet."""
     return sorted(output.parent.glob(f"{output.stem}.rank-*.jsonl"))
 
 
@@ -210,7 +210,7 @@ def _answer_files(output: Path) -> list[Path]:
 
 
 def _answer(engine: InferenceEngine, todo: Sequence[tuple[str, Request]], output: Path, processes: Processes) -> int:
-    """Answer this process's share of the requests; return how many got an answer."""
+    """Answer this process's part of the requests; return the number of answers."""
     share = todo[processes.rank :: processes.world]
     requests = [request for _, request in share]
     path = answers_path(output)
@@ -230,12 +230,12 @@ def _answer(engine: InferenceEngine, todo: Sequence[tuple[str, Request]], output
 def _collect(
     benchmark: Benchmark, asked: Sequence[tuple[str, Request]], output: Path, metrics: Metrics | None
 ) -> tuple[list[BrokenRow], list[str], list[ScoredAnswer]]:
-    """Rows that can't be scored, requests without answer, and the other answers in the order of ``asked``.
+    """Return the rows that can't be scored, the requests without answer, and all answers in the order of ``asked``.
 
-    Answers are judged again, so that those of an earlier version get the current parser's verdict.
+    Saved answers are judged again, so that answers of an earlier version get the current parser's verdict.
     """
     logged = read_logged(_answer_files(output))
-    unreadable: dict[int, BrokenRow] = {}  # by row
+    unreadable: dict[int, BrokenRow] = {}  # by row index
     unanswered = []
     for key, request in asked:
         item = request.item
@@ -261,7 +261,7 @@ def _collect(
 
 
 def _save(answers: Sequence[ScoredAnswer], asked: set[str], output: Path) -> None:
-    """Write the answers of this run. Others in the file cost model time and may be reused, so they are moved."""
+    """Write this run's answers. Move other answers in the file, which cost model time and may be reused."""
     path, previous = answers_path(output), _previous_path(output)
     foreign = {key: answer for key, answer in read_logged([path]).items() if key not in asked}
     if foreign:

@@ -1,4 +1,4 @@
-"""Benchmark items, and the requests made from them: plain, without the picture, or with swapped options."""
+"""Benchmark items and requests: plain, without the picture, or with swapped options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Variant(StrEnum):
     """How an item is asked."""
 
     PLAIN = "plain"
-    BLIND = "blind"  # without the picture: measures what the text alone gives away
+    BLIND = "blind"  # without the picture, to measure what the text alone reveals
     SWAPPED = "swapped"  # options in reverse order
 
 
@@ -40,11 +40,11 @@ class Item:
     type: str
     source: str
     source_dataset: str
-    relation: str | None  # the true one; None for tasks without relation, such as Count
+    relation: str | None  # the gold relation; None for tasks without relation, such as Count
     form: str  # question form of our own data sets, else cvbench
     picture: bytes = field(repr=False)  # encoded
     picture_sha: str
-    cluster: str  # key of the source picture: questions on one picture are not independent
+    cluster: str  # key of the source picture, since questions about one picture are not independent
     shows_options: bool  # the prompt lists the choices with their letters
     scene: str | None = field(default=None, repr=False)
     evidence: str | None = field(default=None, repr=False)
@@ -57,7 +57,7 @@ class Item:
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A benchmark row that can't be scored, and why. It counts in no figure."""
+    """A benchmark row that can't be scored, and the reason. It counts in no figure."""
 
     id: str
     row: int
@@ -78,7 +78,7 @@ class Benchmark:
     available: dict[tuple[str, str], int]  # rows per (source, task) before selection; official figures need all
     files: dict[str, str]  # name to SHA-256 of its bytes
     fingerprint: str  # SHA-256 over the content of the selected rows
-    notes: tuple[str, ...] = ()  # for readers of the figures
+    notes: tuple[str, ...] = ()  # remarks for the report
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Request:
     item: Item
     variant: Variant
     text: str  # the whole user text: question, options, instruction
-    choices: tuple[str, ...]  # in the order shown here
-    gold: str  # in this order
+    choices: tuple[str, ...]  # in the order of this variant
+    gold: str  # letter in that order
 
     @property
     def picture(self) -> bytes | None:
@@ -98,7 +98,7 @@ class Request:
 
 
 def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | None:
-    """Ask an item in a variant; None if it does not apply: options that are not shown can't be swapped."""
+    """Return the request for an item in a variant; None to swap options that the prompt does not show."""
     prompt, choices, gold = item.prompt, item.choices, item.gold
     if variant is Variant.SWAPPED:
         shown = option_lines(choices)
@@ -115,14 +115,14 @@ def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | 
 
 
 def strip_instruction(prompt: str) -> str:
-    """A stored prompt without the instruction of any protocol."""
+    """Remove the instruction of any protocol from a stored prompt."""
     for instruction in (*(protocol.instruction for protocol in Protocol), DIRECT_OPEN_INSTRUCTION):
         prompt = prompt.removesuffix(instruction).rstrip("\n")
     return prompt
 
 
 def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
-    """Letter of a stored answer such as ``(A)`` or ``A``, or None if these choices don't have it."""
+    """Return the letter of a stored answer such as ``(A)`` or ``A``, or None if the choices lack it."""
     if not isinstance(answer, str):
         return None
     match = re.fullmatch(r"\s*\(?([A-Z])\)?\s*", answer)
@@ -132,7 +132,7 @@ def gold_letter(answer: object, choices: Sequence[str]) -> str | None:
 
 
 def relation_of(task: str, answer_text: str, question: str = "") -> str | None:
-    """The true relation of a row in CV-Bench's columns.
+    """Return the gold relation of a row in CV-Bench's columns.
 
     For Relation it is the gold choice. For Depth and Distance it follows from the question: CV-Bench always asks which
     object is closer; data sets exported to its columns also ask which is farther.
@@ -147,5 +147,5 @@ def relation_of(task: str, answer_text: str, question: str = "") -> str | None:
 
 
 def type_of(task: str) -> str:
-    """CV-Bench's ``type`` of a task: 2D or 3D."""
+    """Return CV-Bench's ``type`` of a task: 2D or 3D."""
     return _TYPE_OF_TASK.get(task, "")

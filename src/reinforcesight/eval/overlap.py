@@ -1,4 +1,4 @@
-"""Pictures of a benchmark that are in a training set: by the id of their source, and by their looks."""
+"""Find pictures of a benchmark that are also in a training set, by source id and by appearance."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from reinforcesight.jobs.record import RunRecord
 from reinforcesight.pictures.decode import PictureError, decode_rgb
 
 _DISTANCE = 6  # of 64 bits, as in the audit
-_MOST = 20_000  # pictures of each side that are compared, chosen by hash
+_MOST = 20_000  # maximum number of pictures compared on each side, chosen by hash
 _EXAMPLES = 5
 
 
 def training_set_of(model_path: str | None) -> Path | None:
-    """The data set that a model was trained on, from the record in its folder, if that data set is here."""
+    """Return the data set in the record of the model's folder, or ``None`` if it is unknown or not on this machine."""
     record = RunRecord.load(Path(model_path)) if model_path and Path(model_path).is_dir() else None
     path = Path(str((record.content.get("data") or {}).get("path") or "")) if record else Path()
     return path if (path / "data").is_dir() else None
 
 
 def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
-    """Search the pictures of a benchmark among those that were trained or validated on.
+    """Find the benchmark pictures that are also in a data set's training or validation split.
 
-    Two pictures are the same if source and id are, or if their perceptual hashes and their small grey versions nearly
-    agree: re-encoded or with drawn boxes.
+    Two pictures are the same if their source ids are, or if their perceptual hashes and small grey versions are nearly
+    equal, which also finds re-encoded pictures and pictures with drawn boxes.
     """
     files = tuple((file.path, file.path.stat().st_mtime_ns) for file in find_files(dataset) if file.split != "test")
     n_trained, ids, theirs = _training_side(files)

@@ -10,10 +10,10 @@ from reinforcesight.errors import ConfigError, require_module
 
 
 class Processes:
-    """This process and the others that ``accelerate launch`` or ``torchrun`` started.
+    """This process and the other processes that ``accelerate launch`` or ``torchrun`` started.
 
     Attributes:
-        rank: Zero-based number of this process.
+        rank: Zero-based index of this process.
         world: Number of processes.
     """
 
@@ -24,7 +24,7 @@ class Processes:
         if self.world > 1:
             accelerate = require_module("accelerate", extra="train")
             torch = require_module("torch", extra="train")
-            # One share may take hours longer than another; the default timeout of ten minutes would end the run.
+            # One process may take hours longer than another; the default timeout of ten minutes would end the run.
             self._state = accelerate.PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
             if self._state.num_processes != self.world:
                 raise ConfigError(
@@ -39,6 +39,5 @@ class Processes:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Wait until all processes call this."""
         if self._state is not None:
             self._state.wait_for_everyone()

@@ -22,7 +22,7 @@ from reinforcesight.pages.render import NO_VALUE, flat_facts, percent, save_page
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
-_SIDE, _QUALITY = 420, 82  # pictures of the gallery: longer side in pixels, JPEG quality
+_SIDE, _QUALITY = 420, 82  # pictures in the gallery: longer side in pixels, JPEG quality
 _ORDER: dict[str, int] = {name: index for index, name in enumerate(Relation)}
 _STATUS_WORDS = {"none": "no answer", "out_of_range": "letter not offered", "truncated": "cut off"}
 _MICRO, _MACRO = "All (micro)", "Mean of tasks (macro)"
@@ -38,14 +38,14 @@ def write_evaluation_report(
     baseline: Mapping[str, bool] | None = None,
     gallery: int = 120,
 ) -> tuple[Path, Path]:
-    """Write ``.html`` and ``.md`` next to a ``results.json`` and return both paths.
+    """Write ``.html`` and ``.md`` next to a ``results.json``; return both paths.
 
     Args:
-        results: The figures.
+        results: The results to show.
         items: The benchmark's items, for their pictures and scenes.
         answers: The scored answers.
-        path: The ``results.json``.
-        baseline: Item key to whether the baseline was right.
+        path: Path of the ``results.json``.
+        baseline: Item key to whether the baseline's answer was correct.
         gallery: Maximum number of wrong answers on the page.
     """
     page, text = path.with_suffix(".html"), path.with_suffix(".md")
@@ -89,7 +89,7 @@ def _write_page(
             if len(cells) > 1
         ],
         letters=_letters(results),
-        # Only a benchmark with CV-Bench's parts has an official figure that could be missing.
+        # Official figures can only be missing if the benchmark has CV-Bench's parts.
         missing_parts=results.official.missing if _has_official_part(results) else (),
         confusion=[
             (actual, [(row.get(c, 0), row.get(c, 0) / max(1, sum(row.values()))) for c in columns])
@@ -108,7 +108,7 @@ def _write_page(
 
 
 def _markdown(results: Results) -> str:
-    """Tables for a README: accuracy with interval of each run next to guessing, and the protocol in one line."""
+    """Return README tables: each run's accuracy and interval next to guessing, and the protocol in one line."""
     runs = _runs(results)
     lines = [
         f"### {_cell_text(results.title)} on {results.protocol['benchmark']['name']}",
@@ -165,7 +165,7 @@ def _markdown(results: Results) -> str:
 
 
 def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAnswer]:
-    """Wrong answers for the page: in turn from each task and kind of failure, ordered by a hash of the item."""
+    """Choose wrong answers from each task and kind of failure in turn, ordered by a hash of the item."""
     groups: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
     for answer in sorted(failed, key=lambda a: json_hash(a.item)):
         groups[answer.task, answer.status].append(answer)
@@ -174,7 +174,7 @@ def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAns
 
 
 def _runs(results: Results) -> list[tuple[str, Results | Compared]]:
-    """This run and those that it is compared with, with their titles."""
+    """Return this run and the runs that it is compared with, with their titles."""
     return [(results.title, results), *((other.title, other) for other in results.compared)]
 
 
@@ -200,7 +200,7 @@ def _interval_row(results: Results, name: str) -> IntervalRow:
 
 
 def _chance(results: Results, name: str) -> tuple[float | None, float | None]:
-    """Accuracy of a random letter and of the most frequent one, for a row of the chart."""
+    """Return the accuracy of a random letter and of the most frequent letter, for a row of the chart."""
     chance = results.chance
     if name == _MICRO:
         return chance.random, chance.majority
@@ -211,7 +211,7 @@ def _chance(results: Results, name: str) -> tuple[float | None, float | None]:
 
 
 def _card(answer: ScoredAnswer, item: Item, *, lost: bool) -> QuestionCard:
-    """A wrong or unparsed answer; ``lost`` if the baseline was right."""
+    """Return a card for a wrong or unparsed answer; ``lost`` if the baseline's answer was correct."""
     blocks = split_completion(answer.response)
     kind = "wrong" if answer.letter is not None else _STATUS_WORDS.get(answer.status, answer.status)
     baseline = "right in the baseline" if lost else ""
@@ -232,7 +232,7 @@ def _card(answer: ScoredAnswer, item: Item, *, lost: bool) -> QuestionCard:
 
 
 def question_picture(item: Item) -> ShownPicture | None:
-    """The picture of an item, with boxes of the objects if the item has a scene and its picture does not mark them."""
+    """Return an item's picture, with the objects' boxes if the item has a scene and they are not yet drawn."""
     try:
         known = read_question_scene(item.scene, item.evidence) if item.scene else None
     except InputError:  # a scene of another program
@@ -241,7 +241,7 @@ def question_picture(item: Item) -> ShownPicture | None:
 
 
 def _in_order(cells: Mapping[str, _T]) -> dict[str, _T]:
-    """Relations in the order of their axes, anything else after them."""
+    """Sort relations in the order of their axes, and other names after them."""
     return {name: cells[name] for name in sorted(cells, key=lambda n: (_ORDER.get(n, len(_ORDER)), n))}
 
 
@@ -264,12 +264,12 @@ def _cell_text(text: str) -> str:
 
 
 def correctness(answers: Sequence[ScoredAnswer]) -> dict[str, bool]:
-    """Item key to whether the plain answer was right."""
+    """Return item key to whether the answer of the plain variant was correct."""
     return {a.item: a.correct for a in answers if a.variant is Variant.PLAIN}
 
 
 def _letters(results: Results) -> list[dict[str, Any]]:
-    """For each letter: its share of the right answers and of the given ones, and its recall."""
+    """For each letter, return its fraction of gold and of given letters, and its recall."""
     n = max(1, results.micro.n)
     return [
         {

@@ -1,4 +1,4 @@
-"""The record behind ``results.json``: figures with intervals, and the protocol that they were measured under."""
+"""The content of ``results.json``: figures with intervals, and the protocol with which they were measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Record(BaseModel):
 
 
 class Accuracy(_Record):
-    """An accuracy between 0 and 1 with its count and 95 % interval; None if nothing was asked."""
+    """An accuracy between 0 and 1 with count and 95 % interval; None if no question was asked."""
 
     accuracy: float | None
     correct: int | None  # None for a mean of several accuracies
@@ -50,7 +50,7 @@ class Summary(_Record):
 
 
 class Chance(_Record):
-    """Accuracy of answering at random, and of always giving the most frequent letter of each task."""
+    """Accuracy of random answers, and of always giving the most frequent letter of each task."""
 
     random: float
     majority: float
@@ -100,7 +100,7 @@ class Paired(_Record):
 
 
 class Compared(_Record):
-    """Another run, shown next to this one in the report."""
+    """Another run that the report shows next to this one."""
 
     title: str
     path: str
@@ -110,7 +110,7 @@ class Compared(_Record):
 
 
 class Shortcut(_Record):
-    """A simple rule next to the model, on the questions of a task to which the rule applies."""
+    """A simple rule compared with the model, on the questions of a task to which the rule applies."""
 
     rule: str
     task: str
@@ -127,7 +127,7 @@ class Overlap(_Record):
     pictures: int  # of the benchmark
     training_pictures: int
     same_source: int
-    same_looks: int  # of the others
+    same_looks: int  # pictures with another source id that look the same
     questions: int  # about these pictures
     examples: tuple[str, ...]
     complete: bool  # all pictures could be read and compared
@@ -144,11 +144,11 @@ class _Scope(_Record):
 
 
 class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
-    """Everything in ``results.json``.
+    """The content of ``results.json``.
 
     Attributes:
-        protocol: Model, prompt, decoding, engine, benchmark and versions; plain JSON values.
-        run: Clock times, batch size and processes: what may differ between two equal evaluations.
+        protocol: Model, prompt, decoding, engine, benchmark and versions, as JSON values.
+        run: Clock times, batch size and processes, which may differ between two equal evaluations.
     """
 
     official: Official
@@ -168,7 +168,6 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
 
 
 def read_results(path: Path) -> Results:
-    """Read a ``results.json`` that ``evaluate`` wrote."""
     try:
         return Results.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -184,5 +183,4 @@ def read_results(path: Path) -> Results:
 
 
 def answers_path(results: Path) -> Path:
-    """Path of the answers that belong to a ``results.json``."""
     return results.with_suffix(".jsonl")

@@ -1,7 +1,7 @@
-"""What simple rules score on exactly the questions of a benchmark: where a model is no better, it may just follow one.
+"""Scores of simple rules on the questions of a benchmark: a model that is not better may just follow such a rule.
 
-Rules about boxes need the scene, which data sets made by ``generate`` have. Rules about names and texts are learnt from
-the questions about other pictures, so they are cross-validated.
+Rules about boxes need the scene, which data sets made by ``generate`` have. Rules about names and texts are
+cross-validated: they are learnt from the questions about other pictures.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.scene import SceneObject
 
-# Fewer questions of a task say nothing about a rule.
+# Minimum number of questions of a task for which a rule is compared with the model.
 _MIN_ITEMS = 20
 _SIGNIFICANT = 0.05
 
-RuleHits = Mapping[str, Mapping[str, bool]]  # rule to item id to whether the rule is right
+RuleHits = Mapping[str, Mapping[str, bool]]  # rule to item id to whether the rule's answer is correct
 
 
 def rule_hits(benchmark: Benchmark, *, seed: int) -> RuleHits:
-    """Which questions each rule answers right. Computed once for a benchmark."""
+    """Return which questions each rule answers correctly. Cached per benchmark and seed."""
     return _cached_hits(_ByFingerprint(benchmark, seed))
 
 
 class _ByFingerprint:
-    """A benchmark as a key: equal content is the same benchmark."""
+    """A benchmark as a cache key; benchmarks with equal content are equal."""
 
     def __init__(self, benchmark: Benchmark, seed: int) -> None:
         self.benchmark, self.seed = benchmark, seed
@@ -62,7 +62,7 @@ def _cached_hits(asked: _ByFingerprint) -> RuleHits:
 
 
 def compare_with_rules(answers: Sequence[ScoredAnswer], hits: RuleHits) -> tuple[Shortcut, ...]:
-    """Each rule next to the model, task by task, on the questions to which the rule applies."""
+    """Compare each rule with the model, task by task, on the questions to which the rule applies."""
     found = []
     for task in sorted({answer.task for answer in answers}):
         for rule, right in hits.items():
@@ -107,7 +107,7 @@ def _scene_of(item: Item) -> QuestionScene | None:
 def _box_rule(
     known: Mapping[str, QuestionScene], axis: str, measure: Callable[[SceneObject, SceneObject | None], float]
 ) -> dict[str, bool]:
-    """The object with the larger measure is the nearer one; equal ones are a wrong answer."""
+    """Score the rule that the object with the larger measure is nearer; a tie counts as wrong."""
     right = {}
     for name, scene in known.items():
         relation, things = scene.evidence.get("relation"), scene.objects
@@ -128,7 +128,7 @@ def _area(thing: SceneObject) -> float:
 
 
 def _nearness(thing: SceneObject, anchor: SceneObject | None) -> float:
-    """Minus the squared distance of the boxes' centres, pixels."""
+    """Return minus the squared distance of the boxes' centres, in pixels squared."""
     assert anchor is not None
     return -sum(
         ((thing.box[at] + thing.box[at + 2]) / 2 - (anchor.box[at] + anchor.box[at + 2]) / 2) ** 2 for at in (0, 1)
@@ -136,7 +136,7 @@ def _nearness(thing: SceneObject, anchor: SceneObject | None) -> float:
 
 
 def _by_noun(items: Sequence[Item]) -> dict[str, bool]:
-    """The option whose noun was right more often than wrong in questions about other pictures."""
+    """Score the rule that picks the option whose noun was correct most often in questions about other pictures."""
     asked = [item for item in items if item.relation and item.task in ("Depth", "Distance") and len(item.choices) > 1]
     nouns = {item.id: [(canonical_words(text) or ("",))[-1] for text in item.choices] for item in asked}
     everywhere: Counter[tuple[str | None, str]] = Counter()

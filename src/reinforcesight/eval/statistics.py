@@ -15,7 +15,7 @@ _RESAMPLES = 4000  # Monte-Carlo error of a 95 % percentile bound: about 0.05 st
 
 @dataclass(frozen=True)
 class Interval:
-    """A two-sided 95 % interval and the method that gave it."""
+    """A two-sided 95 % interval and its method."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two models on the same items."""
+    """A paired test of two models on the same items."""
 
     n: int
     both: int
@@ -38,7 +38,7 @@ class PairedTest:
 
 
 def wilson(correct: int, n: int) -> Interval | None:
-    """Wilson score interval of a proportion, or None if ``n`` is 0."""
+    """Return the Wilson score interval of a proportion, or None if ``n`` is 0."""
     return _wilson(correct, n, "wilson") if n else None
 
 
@@ -48,7 +48,7 @@ def _wilson(correct: int, n: int, method: str) -> Interval:
 
 
 def mcnemar(only_this: int, only_baseline: int) -> float:
-    """Two-sided p-value of McNemar's exact test: a binomial test that discordant pairs go either way equally often."""
+    """Return the two-sided p-value of McNemar's exact test, a binomial test of the discordant pairs."""
     discordant = only_this + only_baseline
     return float(stats.binomtest(only_this, discordant).pvalue) if discordant else 1.0
 
@@ -82,7 +82,7 @@ def detectable_difference(n: int, discordant: int) -> float:
 def stratified_accuracy(
     correct: Sequence[bool], strata: Sequence[str], weights: Mapping[str, float] | None = None
 ) -> float:
-    """Mean over the strata (task, source or a constant) of the accuracy in each; ``weights`` of strata have sum 1."""
+    """Return the mean of the strata's accuracies (by task or source); the strata's ``weights`` have sum 1."""
     hits, totals, names = _cluster_table(["all"] * len(correct), strata, correct)
     return float(_mean_of_ratios(hits[0], totals[0], _weights(names, weights)))
 
@@ -95,11 +95,11 @@ def clustered_interval(
     seed: int,
     weights: Mapping[str, float] | None = None,
 ) -> Interval | None:
-    """Percentile bootstrap of ``stratified_accuracy`` that resamples whole pictures.
+    """Return a percentile bootstrap interval of ``stratified_accuracy`` that resamples whole pictures (``clusters``).
 
-    Questions on one picture are not independent, so the pictures are the units (Efron & Tibshirani 1993, ch. 8).
-    If all pictures agree, resampling has no spread; the result is then Wilson's interval on the number of pictures.
-    ``clusters`` are the pictures of the items.
+    Questions about one picture are not independent, so pictures are resampled (Efron & Tibshirani 1993, ch. 8). If all
+    pictures have the same result, the bootstrap has zero width, so Wilson's interval for the number of pictures is
+    used.
     """
     if not len(correct):
         return None
@@ -119,7 +119,7 @@ def clustered_interval(
 def paired_test(
     clusters: Sequence[str], this: Sequence[bool], baseline: Sequence[bool], *, seed: int
 ) -> PairedTest | None:
-    """McNemar's exact test and a clustered interval of the difference of two accuracies on the same items."""
+    """Run McNemar's exact test and a clustered bootstrap of the difference of two accuracies on the same items."""
     n = len(this)
     if n == 0:
         return None
@@ -145,7 +145,7 @@ def paired_test(
 def _cluster_table(
     clusters: Sequence[str], strata: Sequence[str], correct: Sequence[bool]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Right answers and items, each of shape (clusters, strata), and the names of the strata."""
+    """Return correct answers and items, each of shape (clusters, strata), and the names of the strata."""
     cluster_names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     stratum_names, stratum = np.unique(np.asarray(strata), return_inverse=True)
     shape = (len(cluster_names), len(stratum_names))
@@ -162,7 +162,7 @@ def _weights(names: Sequence[str], weights: Mapping[str, float] | None) -> NDArr
 def _mean_of_ratios(
     hits: NDArray[np.float64], totals: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Weighted mean over the last axis of hits / totals, over the strata present in a resample."""
+    """Return the weighted mean of hits / totals over the last axis, for the strata present in a resample."""
     present = totals > 0
     ratios = np.divide(hits, totals, out=np.zeros_like(hits), where=present)
     return np.asarray((ratios * weights).sum(axis=-1) / (present * weights).sum(axis=-1))

@@ -31,10 +31,10 @@ _OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
 
 
 def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
-    """All figures of one variant.
+    """Compute all figures of one variant.
 
-    Single accuracies have Wilson's interval, micro and macro a bootstrap over pictures. An answer that can't be read
-    counts as wrong and is also counted under ``parse_status``.
+    Single accuracies have Wilson's interval, micro and macro averages a bootstrap over pictures. Answers that can't be
+    parsed count as wrong and are also counted under ``parse_status``.
     """
     return Summary(
         micro=_aggregate(answers, lambda a: "all", seed),
@@ -71,7 +71,7 @@ def chance(items: Sequence[Item]) -> Chance:
 
 
 def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int) -> Official:
-    """CV-Bench's own figures, each only if every row of all its parts was scored."""
+    """Compute CV-Bench's own figures, each only if every row of all its parts was scored."""
     scored = Counter((a.source, a.task) for a in answers)
     missing: list[str] = []
 
@@ -160,7 +160,7 @@ def _task_tests(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> dict[str,
 
 
 def _numbered(answers: Sequence[ScoredAnswer]) -> dict[tuple[str, int], ScoredAnswer]:
-    """Answers by item and occurrence: a benchmark may contain the same question twice."""
+    """Return answers by item and occurrence, since a benchmark may contain the same question twice."""
     seen: Counter[str] = Counter()
     numbered = {}
     for answer in answers:
@@ -196,7 +196,7 @@ def _aggregate(
     seed: int,
     weights: Mapping[str, float] | None = None,
 ) -> Accuracy:
-    """Mean over strata of the accuracy in each, with a bootstrap over pictures."""
+    """Return the mean of the strata's accuracies, with a bootstrap interval over pictures."""
     right = [a.correct for a in answers]
     strata = [stratum(a) for a in answers]
     clusters = [a.cluster for a in answers]
@@ -206,9 +206,9 @@ def _aggregate(
 
 
 def _confusion(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, int]]:
-    """Count the relations that the answers express, for each true relation; ``unreadable`` if none could be read.
+    """Count the relations that answers express, for each gold relation; ``unreadable`` if parsing failed.
 
-    A wrong answer to a two-choice question expresses the inverse relation, whatever its words.
+    A wrong answer to a question with two choices expresses the inverse relation, whatever its words.
     """
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for answer in answers:

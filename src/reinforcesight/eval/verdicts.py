@@ -1,17 +1,17 @@
-"""What the figures of an evaluation say, in sentences that claim no more than their tests."""
+"""Results of an evaluation in sentences that claim no more than the statistical tests show."""
 
 from __future__ import annotations
 
 from reinforcesight.eval.results import Paired, Results
 from reinforcesight.pages.render import percent, percent_range, whole_percent
 
-# With fewer questions the interval of an accuracy spans more than about ten points.
+# With fewer questions, the 95 % interval of an accuracy is wider than about ten points.
 _SMALL = 300
 _SIGNIFICANT = 0.05
 
 
 def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
-    """A paired test as a sentence: difference, wins, losses, significance."""
+    """Describe a paired test in a sentence: difference, wins, losses, significance."""
     test = paired.test if paired is not None else None
     if test is None:
         return f"{title} vs {other}: no paired test."
@@ -26,7 +26,7 @@ def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
 
 
 def headline(paired: Paired, before: Results, after: Results) -> str:
-    """One line about a model before and after training: a change is claimed only if the paired test shows it."""
+    """Compare a model before and after training in one line; a change is claimed only if the paired test shows it."""
     test = paired.test
     old, new = before.micro.accuracy, after.micro.accuracy
     if test is None or test.p_value >= _SIGNIFICANT:
@@ -39,7 +39,7 @@ def headline(paired: Paired, before: Results, after: Results) -> str:
 
 
 def cautions(results: Results) -> list[str]:
-    """What a reader must know before the figures: overlap with training, small sets, guessing, simple rules."""
+    """Return warnings about the figures: overlap with training, small sets, guessing, simple rules."""
     found = [overlap_in_words(results)] if results.overlap is not None and results.overlap.questions else []
     micro, random = results.micro, results.chance.random
     if micro.accuracy is None or micro.low is None or micro.high is None:
@@ -57,7 +57,7 @@ def cautions(results: Results) -> list[str]:
 
 
 def overlap_in_words(results: Results) -> str:
-    """Whether the model has seen pictures of the benchmark in training."""
+    """Say whether the model saw pictures of the benchmark in training."""
     overlap = results.overlap
     if overlap is None:
         return "Not compared with training pictures."
@@ -72,7 +72,7 @@ def overlap_in_words(results: Results) -> str:
 
 
 def rules_in_words(results: Results) -> list[str]:
-    """A sentence for each task in which the model does not beat the best simple rule."""
+    """Return a sentence for each task in which the model does not beat the best simple rule."""
     sentences = []
     for task in sorted({shortcut.task for shortcut in results.shortcuts}):
         rules = [shortcut for shortcut in results.shortcuts if shortcut.task == task]

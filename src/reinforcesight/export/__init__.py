@@ -1,1 +1,1 @@
-"""Data sets, benchmarks and checkpoints in the forms of other tools, one file a target."""
+"""Data sets, benchmarks and checkpoints in the formats of other tools, one file per target."""

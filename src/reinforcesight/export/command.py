@@ -1,4 +1,4 @@
-"""``reinforcesight export``: data sets and checkpoints in the forms that other tools read."""
+"""``reinforcesight export``: data sets and checkpoints in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reinforcesight.config import StrictConfig
 
 
 class _Target(NamedTuple):
-    """A function below ``reinforcesight.export``, and the settings that it takes, the first of which it needs.
+    """A function below ``reinforcesight.export``, and the settings that it takes; the first is required.
 
     It returns the files that it wrote, or an object with the ``lines`` to print.
     """
@@ -42,7 +42,7 @@ else:
 
 
 class ExportConfig(StrictConfig):
-    """What is exported, and where to."""
+    """Input, target format and output of an export."""
 
     to: TargetName = Field(description="Target format")
     dataset: Path | None = Field(None, description="Data set made by generate; with --to lmms-eval: a benchmark")
@@ -62,7 +62,7 @@ class ExportConfig(StrictConfig):
 
 
 def export(config: ExportConfig) -> object:
-    """Run the export that ``to`` names, and print what was written."""
+    """Run the export that ``to`` names, and print the files that it wrote."""
     target = TARGETS[config.to]
     function = getattr(import_module(f"reinforcesight.export.{target.module}"), target.function)
     done = function(**{name: getattr(config, name) for name in target.settings})

@@ -1,4 +1,4 @@
-"""``export --to cv-bench``: one of our data sets as a benchmark in CV-Bench's columns."""
+"""``export --to cv-bench``: a generated data set as a benchmark in CV-Bench's columns."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from reinforcesight.eval.items import BrokenRow, Item
 from reinforcesight.jobs.files import atomic_file, write_text
 from reinforcesight.pictures.decode import opened
 
-# Columns beyond CV-Bench's, by which our own evaluation checks reasoning against the scene.
+# Extra columns, with which our own evaluation checks reasoning against the scene.
 _SCENE_COLUMNS = ("scene", "evidence")
 _ROWS_PER_GROUP = 256
 
 
 @dataclass(frozen=True)
 class CvBenchExport:
-    """What was written, and what not.
+    """Written files and left-out rows.
 
     Attributes:
-        not_listed: Rows left out because their prompt lists no options, as every CV-Bench prompt does.
-        broken: Rows that can't be scored; none of them is written.
+        not_listed: Number of rows left out because their prompt lists no options, as every CV-Bench prompt does.
+        broken: Rows left out because they can't be scored.
     """
 
     folder: Path
@@ -84,7 +84,7 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
 
 
 def _encoding(item: Item) -> str:
-    """File ending of a picture that decodes."""
+    """Return the file ending for an encoded picture."""
     with opened(item.picture) as picture:
         picture.load()
         return (picture.format or "png").lower()
@@ -112,7 +112,7 @@ def _row(number: int, item: Item, encoding: str) -> dict[str, Any]:
 
 
 def _write(rows: list[dict[str, Any]], kind: str, path: Path) -> None:
-    """Write the rows of one ``type``, with the columns that rows of any type have."""
+    """Write the rows of one ``type``, with the same columns for every type."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Features, Image, List, Value

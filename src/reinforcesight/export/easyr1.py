@@ -1,6 +1,6 @@
 """``export --to easyr1``: data and reward for EasyR1 and verl.
 
-Columns and calls were read in hiyouga/EasyR1 (July 2026) and volcengine/verl (January 2026).
+Columns and calls follow hiyouga/EasyR1 (July 2026) and volcengine/verl (January 2026).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FEATURES: dict[str, Any] = {
     "prompt": _TEXT,
     "images": [{"_type": "Image"}],
     "answer": _TEXT,
-    # From here on what verl reads; its prompt is a list, so that it needs data.prompt_key=messages.
+    # verl's columns from here on; its prompt must be a list, so set data.prompt_key=messages.
     "messages": [{"role": _TEXT, "content": _TEXT}],
     "data_source": _TEXT,
     "ability": _TEXT,
@@ -28,9 +28,9 @@ _FEATURES: dict[str, Any] = {
 
 
 def to_easyr1(dataset: Path, output: Path) -> list[Path]:
-    """Write ``prompt``, ``images`` and ``answer`` for EasyR1, also verl's columns, and ``compute_score.py``.
+    """Write ``prompt``, ``images`` and ``answer`` for EasyR1, the columns of verl, and ``compute_score.py``.
 
-    ``answer`` and ``reward_model.ground_truth`` are the JSON record that ``compute_score`` reads: both trainers hand
+    ``answer`` and ``reward_model.ground_truth`` are the JSON record for ``compute_score``, because both trainers pass
     nothing else of a row to the reward.
     """
     written = write_splits(dataset, output, "{split}.parquet", older_schema(_FEATURES), _convert)

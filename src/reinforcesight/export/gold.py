@@ -1,6 +1,6 @@
-"""What the reward needs to know of a question, as one JSON record, and the reward of completions for such records.
+"""The columns of a question that the reward reads, as one JSON record, and the reward computed from such records.
 
-r1_vlm, EasyR1 and verl hand over the completion and little else of a row, so the record travels inside the prompt's
+r1_vlm, EasyR1 and verl pass little more than the completion to the reward, so the record is stored in the prompt's
 messages (r1_vlm) or as the ground truth (EasyR1, verl).
 """
 
@@ -20,15 +20,15 @@ DEFAULT_REWARD = RewardConfig()
 
 
 def gold_record(row: Mapping[str, Any]) -> str:
-    """The record of a row, as JSON text."""
+    """Return a row's record as JSON text."""
     return json.dumps({name: row[name] for name in GOLD_COLUMNS}, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
 def read_gold(text: str) -> Mapping[str, Any]:
-    """A record read back.
+    """Parse a record.
 
-    The same text gives the same object, by which the reward recognises a batch that it has scored before.
+    The same text gives the same object, by which the reward recognises a batch that it has already scored.
 
     Raises:
         InputError: The text is not such a record.
@@ -45,13 +45,13 @@ def read_gold(text: str) -> Mapping[str, Any]:
 def score_records(
     texts: Sequence[str], records: Sequence[Mapping[str, Any]], config: RewardConfig
 ) -> list[RewardParts]:
-    """Reward of each completion for the question of its record."""
+    """Score each completion for the question of its record."""
     columns = {name: [record.get(name) for record in records] for name in GOLD_COLUMNS}
     return score_batch(texts, columns, config)
 
 
 def part_value(parts: RewardParts, name: str) -> float:
-    """A part of the reward as a number: 0 if it does not apply, since these trainers accept no ``None``."""
+    """Return a part of the reward as a number: 0 if it does not apply, since these trainers accept no ``None``."""
     value = getattr(parts, name)
     return 0.0 if value is None else float(value)
 

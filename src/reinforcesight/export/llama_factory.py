@@ -1,4 +1,4 @@
-"""``export --to llama-factory``: ShareGPT JSON with OpenAI's role names, and ``dataset_info.json`` that declares it."""
+"""``export --to llama-factory``: ShareGPT JSON with OpenAI's role names, and its ``dataset_info.json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def to_llama_factory(dataset: Path, output: Path) -> list[Path]:
     for split, rows in splits_of(dataset):
         path = output / f"reinforcesight_{split}.json"
         with atomic_file(path) as stream:
-            # Row by row: json.dump of a list would hold all of it in memory.
+            # Written row by row, since json.dump of a list would hold all rows in memory.
             for number, row in enumerate(rows):
                 picture = picture_file(row, output).relative_to(output).as_posix()
                 text = json.dumps(message_row(row, picture), ensure_ascii=False)

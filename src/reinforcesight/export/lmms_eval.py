@@ -1,7 +1,7 @@
-"""``export --to lmms-eval``: tasks for that harness, and the functions that they name.
+"""``export --to lmms-eval``: lmms-eval tasks and their functions, with the prompts and scoring of ``evaluate``.
 
-With them it asks and judges exactly as ``reinforcesight evaluate``. lmms-eval resolves ``!function module.name`` by
-import when no such file lies beside the task (``lmms_eval/utils.py``, version 0.7.2). It is not imported here.
+lmms-eval resolves ``!function module.name`` by import if there is no such file next to the task
+(``lmms_eval/utils.py``, version 0.7.2). This module does not import lmms-eval.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Doc = Mapping[str, Any]
 
 
 def to_lmms_eval(output: Path, dataset: Path | None = None) -> list[Path]:
-    """Write lmms-eval tasks that ask and judge as ``reinforcesight evaluate`` does, one for each protocol.
+    """Write one lmms-eval task for each protocol, with the prompts and scoring of ``reinforcesight evaluate``.
 
     Args:
         output: Folder for ``--include_path``.
-        dataset: A folder that ``to_cv_bench`` wrote; by default CV-Bench itself, at the pinned revision.
+        dataset: A folder written by ``to_cv_bench``; by default CV-Bench itself, at the pinned revision.
     """
     name = "cv_bench" if dataset is None else re.sub(r"\W+", "_", dataset.resolve().name.lower())
     files = []
@@ -75,12 +75,12 @@ def doc_to_visual(doc: Doc) -> list[Image.Image]:
 
 
 def doc_to_text_direct(doc: Doc, specific: Mapping[str, Any] | None = None) -> str:
-    """CV-Bench's prompt with its own closing line."""
+    """Return CV-Bench's prompt with its instruction to answer directly."""
     return with_instruction(doc["prompt"], Protocol.DIRECT)
 
 
 def doc_to_text_reason(doc: Doc, specific: Mapping[str, Any] | None = None) -> str:
-    """CV-Bench's prompt with the instruction to reason first."""
+    """Return CV-Bench's prompt with the instruction to reason first."""
     return with_instruction(doc["prompt"], Protocol.REASON)
 
 
@@ -97,12 +97,12 @@ def accuracy(records: Sequence[Mapping[str, Any]]) -> float:
 
 
 def macro(records: Sequence[Mapping[str, Any]]) -> float:
-    """Mean over the tasks."""
+    """Return the mean accuracy over the tasks."""
     return stratified_accuracy([r["correct"] for r in records], [r["task"] for r in records])
 
 
 def cv_bench(records: Sequence[Mapping[str, Any]]) -> float:
-    """The official aggregate; NaN where a source is absent."""
+    """Return CV-Bench's official aggregate; NaN if a source is missing."""
     weights = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
     if {r["source"] for r in records} != weights.keys():
         return float("nan")

@@ -1,4 +1,4 @@
-"""Merge an adapter into its base, and write a folder that stock transformers, vLLM and others load."""
+"""Merge an adapter into its base, and write a folder that stock transformers, vLLM and other programs load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import find_source, load_model
 from reinforcesight.model.options import ModelConfig, ModelSource
 
-# Files that a processor is loaded from, under the names that other programs expect.
+# Processor files, under the names that other programs expect.
 PROCESSOR_FILES = (
     "preprocessor_config.json",
     "processor_config.json",
@@ -36,7 +36,7 @@ PROCESSOR_FILES = (
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A merged model on disk, and where it was pushed to."""
+    """A merged model on disk, and its hub repository if it was uploaded."""
 
     folder: Path
     base_model: str
@@ -49,16 +49,16 @@ class ExportedModel:
 
 
 def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | None = None) -> ExportedModel:
-    """Write a checkpoint as one plain model in its base's dtype.
+    """Write a checkpoint as one model without adapter, in its base's dtype.
 
     Args:
         model_path: Adapter or checkpoint folder.
-        output: Folder to write; it must not hold anything yet.
-        push_to_hub: Repository ``owner/name`` to upload to as well; made if absent, private.
+        output: Folder to write; must be empty or absent.
+        push_to_hub: Repository ``owner/name`` to upload to; created as private if absent.
 
     Raises:
         InputError: The source or its base can't be loaded.
-        OutputError: The folder is in use or can't be written, or the upload fails (the folder is kept then).
+        OutputError: The folder is in use or can't be written, or the upload fails (the folder is then kept).
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError("the output folder is not empty", where=str(output), fix="give another --output")
@@ -80,7 +80,7 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
 
 
 def copy_processor_files(base: ModelSource, output: Path) -> list[str]:
-    """Copy the base's own processor files, from its folder or the hub; returns their names, none if it has none."""
+    """Copy the base's processor files, from its folder or the hub; return their names, empty if it has none."""
     folder = Path(base.base)
     if not folder.is_dir():
         folder = download_snapshot(base.base, base.base_revision, PROCESSOR_FILES, what="base's processor")
@@ -109,12 +109,12 @@ def _keep_picture_bounds(processor: Any, folder: Path) -> None:
 
 
 def _record_of(source: Path) -> RunRecord | None:
-    """The record next to a published model, or in the folder above a checkpoint."""
+    """Return the run record next to a published model, or in the folder above a checkpoint."""
     return RunRecord.load(source) or RunRecord.load(source.resolve().parent)
 
 
 def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
-    """The base whose processor files are copied: an adapter's, or the one that full fine-tuning started from."""
+    """Return the base whose processor files are copied: the adapter's, or the start of full fine-tuning."""
     if found.adapter is not None or record is None:
         return found
     model: dict[str, Any] = record.content.get("model", {})
@@ -125,7 +125,7 @@ def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
 
 
 def _stored_dtype(found: ModelSource) -> Any:
-    """Dtype of the base's stored weights."""
+    """Return the dtype of the base's stored weights."""
     transformers = require_module("transformers", extra="train")
     try:
         config = transformers.AutoConfig.from_pretrained(found.base, revision=found.base_revision or "main")
@@ -136,7 +136,7 @@ def _stored_dtype(found: ModelSource) -> Any:
 
 
 def _share(folder: Path) -> None:
-    """Default permissions for all files; safetensors makes weights readable for their owner alone."""
+    """Set default permissions on all files; safetensors makes weights readable only for their owner."""
     mask = os.umask(0)
     os.umask(mask)
     for file in folder.iterdir():

@@ -1,4 +1,4 @@
-"""``export --to ms-swift``: JSON lines with ``messages`` and ``images``; ``<image>`` in the text is the picture."""
+"""``export --to ms-swift``: JSON lines with ``messages`` and ``images``; ``<image>`` in the text marks the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reinforcesight.jobs.files import atomic_file
 
 
 def to_ms_swift(dataset: Path, output: Path) -> list[Path]:
-    """Write one JSON-lines file per split; its pictures have absolute paths, as ms-swift opens them from anywhere."""
+    """Write one JSON-lines file per split, with absolute picture paths, so that ms-swift can run in any folder."""
     written = []
     for split, rows in splits_of(dataset):
         path = output / f"{split}.jsonl"

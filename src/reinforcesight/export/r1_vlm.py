@@ -1,6 +1,6 @@
-"""``export --to r1_vlm``: data for its ``preprocess_r1_dataset``, and the reward as its rubric functions.
+"""``export --to r1_vlm``: data for r1_vlm's ``preprocess_r1_dataset``, and reward functions in its rubric format.
 
-Columns, messages and calls were read in groundlight/r1_vlm (August 2025) with its fork of TRL.
+Columns, messages and calls follow groundlight/r1_vlm (August 2025) and its TRL fork.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reinforcesight.export.gold import gold_record
 from reinforcesight.export.rubric import GOLD_KEY
 from reinforcesight.export.splits import copy_reward, message_text, older_schema, write_splits
 
-# r1_vlm puts the picture in place of this word, and continues the assistant's turn from its opening.
+# r1_vlm replaces this word by the picture, and lets the model continue the started assistant turn.
 _IMAGE_PLACEHOLDER = "IMAGE_PLACEHOLDER"
 _OPENING = "<think>"
 _TEXT = {"dtype": "string", "_type": "Value"}
@@ -31,8 +31,8 @@ _FEATURES: dict[str, Any] = {
 def to_r1_vlm(dataset: Path, output: Path) -> list[Path]:
     """Write ``messages`` and ``image``, and ``rewards.py`` with the rubric.
 
-    The assistant's turn is opened with ``<think>``. The user's part carries the row's record under a key of its own,
-    by which the reward scores each completion against its own question.
+    The assistant's turn starts with ``<think>``. The user's message part has the row's record under an extra key, so
+    the reward scores each completion against its own question.
     """
     name = "data/{split}-00000-of-00001.parquet"
     written = write_splits(dataset, output, name, older_schema(_FEATURES), _convert)

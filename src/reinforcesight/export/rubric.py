@@ -1,4 +1,4 @@
-"""The reward as r1_vlm's rubric functions, called by the file ``rewards.py`` that the export writes."""
+"""r1_vlm's rubric functions for the reward, called by the file ``rewards.py`` that the export writes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from reinforcesight.errors import InputError
 from reinforcesight.export.gold import DEFAULT_REWARD, GOLD_COLUMNS, GOLD_FIX, part_value, read_gold, score_records
 from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, text_of_completion
 
-# Key of the record in a part of a message, next to "type" and "text"; chat templates don't print it.
+# Key of the record in a message part, next to "type" and "text"; chat templates ignore it.
 GOLD_KEY = "gold"
 
 
 @dataclass(frozen=True)
 class RubricFunction:
-    """One part of the reward, or the total, as r1_vlm calls it.
+    """One part of the reward, or the total, with r1_vlm's signature.
 
-    Called with ``prompts`` (conversations that end with the assistant's opening), ``completions`` and, on its newer
-    branches, ``completions_messages``, it returns one number per completion. Columns are read only where a prompt
-    carries no record of its own.
+    Called with ``prompts`` (conversations that end with a started assistant turn), ``completions`` and, on newer
+    branches, ``completions_messages``, it returns one number per completion. Columns are read only if a prompt has no
+    record.
 
     Attributes:
         name: "total" or one of ``PART_NAMES``.
@@ -41,10 +41,10 @@ class RubricFunction:
         completions_messages: Sequence[Any] | None = None,
         **columns: Any,
     ) -> list[float]:
-        """Values for a batch.
+        """Return the values for a batch.
 
         Raises:
-            InputError: A prompt carries no record, and the columns don't belong to it either.
+            InputError: A prompt has no record, and the columns don't belong to it.
         """
         given = completions_messages or [None] * len(completions)
         texts = [_whole_text(*each) for each in zip(prompts, completions, given, strict=True)]
@@ -74,7 +74,7 @@ def _messages(prompt: Any) -> list[Mapping[str, Any]]:
 
 
 def _whole_text(prompt: Any, completion: Any, messages: Any) -> str:
-    """The assistant's whole turn: its opening (``<think>``) and what the model added."""
+    """Return the whole assistant turn: its start (``<think>``) and the completion."""
     turn: list[str] = []
     for message in reversed(_messages(prompt)):
         if message.get("role") != "assistant":
@@ -91,7 +91,7 @@ def _whole_text(prompt: Any, completion: Any, messages: Any) -> str:
 
 
 def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Mapping[str, Any]:
-    """The record in the prompt itself, or else this place in the columns, if it is about the same question."""
+    """Return the record in the prompt, or else row ``at`` of the columns if it is about the same question."""
     messages = _messages(prompt)
     for message in messages:
         for part in _parts(message):

@@ -1,4 +1,4 @@
-"""What several targets share: a data set's splits, row by row, as Parquet or as messages with pictures in files."""
+"""Shared by targets: read a data set's splits, and write them as Parquet or as messages with picture files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _BATCH = 64
 
 
 def splits_of(dataset: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    """Each split and its rows, read as they are used.
+    """Yield each split with an iterator of its rows.
 
     Raises:
-        InputError: The folder holds no data set, or a file is damaged.
+        InputError: The folder has no data set, or a file is damaged.
     """
     for split, found in groupby(find_files(dataset), key=lambda file: file.split):
         yield split, chain.from_iterable(parquet_rows(file.path) for file in found)
@@ -41,14 +41,14 @@ def write_splits(
     schema: pa.Schema,
     convert: Callable[[dict[str, Any], str, int], Mapping[str, Any]],
 ) -> list[Path]:
-    """Write one Parquet file per split, a few rows in memory at a time.
+    """Write one Parquet file per split, with few rows in memory at a time.
 
     Args:
         dataset: The data set's folder.
         output: Folder to write.
         name: File name below ``output``, with ``{split}`` in it.
         schema: Columns to write.
-        convert: Makes a row's columns from the row, its split and its number in the split; others are dropped.
+        convert: Function from row, split and index in the split to columns; columns not in ``schema`` are dropped.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -67,10 +67,10 @@ def write_splits(
 
 
 def older_schema(features: Mapping[str, Any]) -> pa.Schema:
-    """Arrow schema whose metadata every release of ``datasets`` reads.
+    """Return an Arrow schema whose metadata every release of ``datasets`` can read.
 
     Args:
-        features: In the notation of ``Features.to_dict``, but with lists as ``[feature]``: the type "List" came with
+        features: Features as in ``Features.to_dict``, but with lists as ``[feature]``: the type "List" came with
             release 4, and some trainers allow older ones.
     """
     from datasets import Features
@@ -80,7 +80,7 @@ def older_schema(features: Mapping[str, Any]) -> pa.Schema:
 
 
 def message_text(messages: list[dict[str, str]]) -> str:
-    """Contents of a prompt or completion."""
+    """Join the contents of a prompt or completion."""
     return "\n".join(message["content"] for message in messages)
 
 
@@ -94,7 +94,7 @@ def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
     data: bytes = row["image"]["bytes"]
     target = folder / f"{name}.{'jpg' if data.startswith(bytes([0xFF, 0xD8])) else 'png'}"
     try:
-        # A file that a killed run left is shorter.
+        # A killed run may have left a shorter file.
         if not target.exists() or target.stat().st_size != len(data):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
@@ -104,7 +104,7 @@ def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
 
 
 def message_row(row: Mapping[str, Any], picture: str) -> dict[str, Any]:
-    """A row as messages about the picture of a file."""
+    """Return a row as messages about a picture file."""
     return {
         "messages": [
             {"role": "user", "content": f"<image>{message_text(row['prompt'])}"},

@@ -1,4 +1,4 @@
-"""``export --to trl``: Parquet with ``images``, ``prompt`` and ``completion``, and what a reward needs to judge."""
+"""``export --to trl``: Parquet with ``images``, ``prompt`` and ``completion``, and the columns for a reward."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reinforcesight.export.splits import write_splits
 
 
 def to_trl(dataset: Path, output: Path) -> list[Path]:
-    """Write the data set without scene, evidence and provenance; TRL also trains on the data set as it is."""
+    """Write the data set without scene, evidence and provenance. TRL can also train on the unchanged data set."""
     from datasets import Features, Image, List, Value
 
     text = Value("string")

@@ -17,15 +17,15 @@ from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
 from reinforcesight.tuning.arguments import trl_arguments
 
-_NEVER = -100.0  # the lowest bias that vLLM takes
+_NEVER = -100.0  # the lowest bias that vLLM accepts
 
 
 def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
-    """TRL's ``GRPOConfig``; ``suppress_vision_tokens`` completes it.
+    """Return TRL's ``GRPOConfig``; ``suppress_vision_tokens`` completes it.
 
     Raises:
         ConfigError: TRL or transformers refuse a name or a value.
-        MissingDependencyError: vLLM is to be used and not installed.
+        MissingDependencyError: The configuration requires vLLM, which is not installed.
     """
     vllm = uses_vllm(config)
     if vllm:
@@ -37,7 +37,7 @@ def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
         reward_weights=reward_weights(config.rewards),
         trust_remote_code=config.model.trust_remote_code,
         model_init_kwargs=_reference_arguments(config),
-        # Validation does not use TRL's loop; one satisfies its check.
+        # Validation does not use TRL's loop; a batch size of 1 satisfies TRL's check.
         num_generations_eval=1,
     )
 
@@ -46,7 +46,7 @@ def check_numbers(config: GrpoConfig, arguments: Any, rows: int) -> None:
     """Check batches, groups and questions against each other, before a model is loaded and questions are rated.
 
     Raises:
-        ConfigError: A step needs more questions than there are, or resampling has no whole groups.
+        ConfigError: A step needs more questions than there are, or resampling has no complete groups.
     """
     per_round = arguments.generation_batch_size // arguments.num_generations
     questions = min(rows, config.difficulty.questions or rows)
@@ -67,7 +67,7 @@ def check_numbers(config: GrpoConfig, arguments: Any, rows: int) -> None:
 
 
 def uses_vllm(config: GrpoConfig) -> bool:
-    """Whether vLLM samples: as configured, or else if it can."""
+    """Return whether vLLM generates: as configured, or by default if it is available."""
     given = config.trainer["use_vllm"]
     if given is not None:
         return bool(given)
@@ -75,9 +75,9 @@ def uses_vllm(config: GrpoConfig) -> bool:
 
 
 def suppress_vision_tokens(arguments: Any, processor: Any) -> None:
-    """Keep picture, video and vision tokens out of completions, with the option of the engine that samples.
+    """Keep image, video and vision tokens out of completions, with the option of the engine that generates.
 
-    A placeholder in a completion makes the next forward pass look for a picture that is not there.
+    After a sampled placeholder, the next forward pass would expect a picture that is not there.
     """
     ids = suppressed_token_ids(processor)
     never: dict[str, Any]
@@ -86,7 +86,7 @@ def suppress_vision_tokens(arguments: Any, processor: Any) -> None:
     elif arguments.vllm_mode == "colocate":
         never = {"logit_bias": dict.fromkeys(ids, _NEVER)}
     else:
-        # The server gets JSON, whose keys are strings, so a bias by token id would not arrive.
+        # The server receives JSON, whose keys are strings, so a bias by token id would be lost.
         never = {"bad_words": processor.tokenizer.convert_ids_to_tokens(ids)}
     given = dict(arguments.generation_kwargs or {})
     if taken := sorted(given.keys() & {"suppress_tokens", "logit_bias", "bad_words"}):
@@ -98,7 +98,7 @@ def suppress_vision_tokens(arguments: Any, processor: Any) -> None:
 
 
 def _reference_arguments(config: GrpoConfig) -> dict[str, Any] | None:
-    """TRL loads a second copy of a fully trained model for the KL term; it must be of the same revision."""
+    """Return arguments for TRL's second copy of a fully trained model (KL term), which needs the same revision."""
     local = Path(resolve_path(config.model_path)).is_dir()
     needed = config.tuning == "full" and config.trainer["beta"] and config.model.revision is not None
     return {"revision": config.model.revision} if needed and not local else None

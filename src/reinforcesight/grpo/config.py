@@ -1,4 +1,4 @@
-"""Configuration of training with GRPO. Imports nothing heavy: the command line reads it."""
+"""Configuration of training with GRPO. Imports nothing heavy, since the command line imports this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reinforcesight.grpo.reward.config import RewardConfig
 from reinforcesight.tuning.config import EvaluationOptions, LoraOptions, TrainingConfig
 from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
 
-# TRL takes any word for these, and fails at the first step.
+# TRL accepts any string for these arguments, and fails at the first step.
 CHOICES = {
     "loss_type": ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"),
     "scale_rewards": ("group", "batch", "none"),
@@ -20,17 +20,17 @@ CHOICES = {
     "vllm_mode": ("colocate", "server"),
 }
 
-# Where a default differs from TRL's, the reason is beside it.
+# Defaults that differ from TRL's, each with the reason.
 _DEFAULTS: dict[str, Any] = {
     **DEFAULTS,
     "learning_rate": 1e-5,  # for LoRA; TRL's 1e-6 is for all weights
     "lr_scheduler_type": "constant_with_warmup",  # validation decides when to stop, so the end is not known
-    "per_device_train_batch_size": 8,  # as TRL
-    "gradient_accumulation_steps": 8,  # 64 completions a step: eight questions
-    "loss_type": "dr_grpo",  # neither long completions nor easy groups weigh more (arXiv:2503.20783)
+    "per_device_train_batch_size": 8,  # TRL's default
+    "gradient_accumulation_steps": 8,  # 64 completions of eight questions per step
+    "loss_type": "dr_grpo",  # gives long completions and easy groups no larger weight (arXiv:2503.20783)
     "scale_rewards": "none",  # goes with dr_grpo
     "beta": 0.01,  # small models drift without a KL term
-    "max_completion_length": 256,  # three times the reasoning of the data set
+    "max_completion_length": 256,  # three times the length of the data set's reasoning
     "vllm_enable_sleep_mode": True,  # frees vLLM's memory while weights are updated
     "use_vllm": None,  # vLLM if it is installed and there is a GPU
     "logging_steps": 1,  # steps take long
@@ -46,7 +46,7 @@ _REFUSED = {
 
 
 class DifficultyOptions(StrictConfig):
-    """Pass rate of the start model, which decides before training which questions are left out."""
+    """Pass rates of the start model, by which questions are excluded before training."""
 
     enabled: bool = Field(
         True, description="Leave out questions that the starting model always or never answers correctly"
@@ -68,7 +68,7 @@ class DifficultyOptions(StrictConfig):
 
 
 class ValidationOptions(EvaluationOptions):
-    """Held-out questions answered and judged during training."""
+    """Held-out questions that are answered and judged during training."""
 
     max_new_tokens: int = Field(256, ge=1, description="Maximum length of a generated answer in tokens")
     patience: int | None = Field(
@@ -83,7 +83,7 @@ class ValidationOptions(EvaluationOptions):
 
 
 class GroupOptions(StrictConfig):
-    """Pages of sampled groups, written during training."""
+    """Pages of sampled groups that are written during training."""
 
     every: int = Field(25, ge=0, description="Write a page of completion groups every N steps; 0: never")
     shown: int = Field(4, ge=1, description="Number of groups per page")
@@ -134,7 +134,6 @@ class GrpoConfig(TrainingConfig):
         return self
 
     def recipe(self, *, processes: int) -> dict[str, Any]:
-        """The part that decides the result."""
         values = super().recipe(processes=processes)
         for name in ("groups", "encode_prompts_once"):
             values.pop(name)

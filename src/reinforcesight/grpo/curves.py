@@ -7,7 +7,7 @@ from reinforcesight.tuning.report import Chart
 
 
 def _part(name: str) -> str:
-    """The name under which TRL logs the mean of a part of the reward."""
+    """Return the name under which TRL logs the mean of a part of the reward."""
     return f"rewards/{RewardFunction(name).__name__}/mean"
 
 

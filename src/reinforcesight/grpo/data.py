@@ -1,4 +1,4 @@
-"""Questions for GRPO: pictures are decoded when a group is sampled, and options change their order each epoch."""
+"""Questions for GRPO: pictures are decoded when a group is sampled, and options are permuted each epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from reinforcesight.errors import InputError
 from reinforcesight.protocol import ANSWER_INSTRUCTION, LETTERS, REASON_INSTRUCTION, letter, option_lines
 from reinforcesight.tuning.data import decode_picture
 
-# What rewards, validation and the page of groups read; only generated data sets have the last two.
+# Columns for rewards, validation and the group pages; only generated data sets have the last two.
 _COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
 
 
 def question_rows(rows: Any) -> Any:
-    """The columns that GRPO reads, with pictures still encoded."""
+    """Select the columns that GRPO reads, with pictures still encoded."""
     kept = [name for name in _COLUMNS if name in rows.column_names]
     return rows.select_columns(kept).cast_column("image", ImageFeature(decode=False))
 
 
 def chosen_rows(rows: Any, count: int, seed: int) -> Any:
-    """A fixed random subset, in the order of the data set."""
+    """Return a fixed random subset, in the order of the data set."""
     order = np.random.default_rng([seed]).permutation(len(rows))[:count]
     return question_rows(rows.select(sorted(int(i) for i in order)))
 
@@ -50,10 +50,10 @@ class QuestionView:
 
 
 def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with an instruction that asks for the answer alone.
+    """Return the row with an instruction that asks only for the answer.
 
     Raises:
-        InputError: The prompt does not end with the instruction that generated data sets have.
+        InputError: The prompt does not end with the instruction of generated data sets.
     """
     text = str(row["prompt"][-1]["content"])
     if not text.endswith(REASON_INSTRUCTION):
@@ -66,7 +66,7 @@ def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def permuted(row: Mapping[str, Any], *, epoch: int, seed: int) -> dict[str, Any]:
-    """The row with its options in another order, and prompt, choices and answer to match.
+    """Return the row with permuted options, and prompt, choices and answer to match.
 
     Epoch 0 has the stored order. In each epoch the correct answer moves to the next letter, so that it has each letter
     equally often; the order of the other options is random. A row whose prompt does not show its options exactly once,
@@ -79,18 +79,18 @@ def permuted(row: Mapping[str, Any], *, epoch: int, seed: int) -> dict[str, Any]
         return dict(row)
     gold = gold_index(row)
     order = [index for index in range(len(choices)) if index != gold]
-    # Python's hash of a string differs between processes.
+    # Not Python's hash of the string, which differs between processes.
     rng = np.random.default_rng([seed, epoch, zlib.crc32(str(row["id"]).encode())])
     rng.shuffle(order)
     order.insert((gold + epoch) % len(choices), gold)
     moved = [choices[index] for index in order]
     changed = _with_prompt(row, text.replace(shown, option_lines(moved)))
-    changed.pop("completion", None)  # its letter is that of the stored order
+    changed.pop("completion", None)  # its letter belongs to the stored order
     return {**changed, "choices": moved, "answer": f"({letter(order.index(gold))})"}
 
 
 def gold_index(row: Mapping[str, Any]) -> int:
-    """Position of the correct option.
+    """Return the index of the correct option.
 
     Raises:
         InputError: The answer is not the letter of an option.
@@ -111,14 +111,14 @@ def _with_prompt(row: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 class Presenter:
-    """Turns stored rows into what TRL's trainer asks the model: permuted, with the picture decoded.
+    """Turns stored rows into rows for TRL's trainer, with permuted options and decoded pictures.
 
     Args:
-        thinking: Whether reasoning is asked for.
-        permute: Whether options change their order between epochs.
-        seed: Seed of the orders.
-        processor: If given, pictures get the size that it would give them. For vLLM, whose copy of the processor does
-            not know ``model.min_pixels`` and ``model.max_pixels``.
+        thinking: Whether the prompt asks for reasoning.
+        permute: Whether options are permuted between epochs.
+        seed: Seed of the permutations.
+        processor: If given, pictures are resized as this processor would. Needed for vLLM, whose copy of the processor
+            does not know ``model.min_pixels`` and ``model.max_pixels``.
     """
 
     def __init__(self, *, thinking: bool, permute: bool, seed: int, processor: Any | None = None) -> None:
@@ -128,7 +128,7 @@ class Presenter:
         self._processor = processor
 
     def present(self, rows: Sequence[Mapping[str, Any]], *, epoch: int) -> list[dict[str, Any]]:
-        """Rows ready to ask; the copies of a question share one decoded picture."""
+        """Return rows for the trainer; copies of a question share one decoded picture."""
         ready: dict[str, dict[str, Any]] = {}
         for row in rows:
             if row["id"] not in ready:
@@ -137,7 +137,7 @@ class Presenter:
                     shown = without_thinking(shown)
                 shown["image"] = self._fit(decode_picture(row))
                 ready[row["id"]] = shown
-        # Copies, since the trainer may write into a row.
+        # Rows are copied, since the trainer may change them.
         return [dict(ready[row["id"]]) for row in rows]
 
     def _fit(self, picture: Image.Image) -> Image.Image:

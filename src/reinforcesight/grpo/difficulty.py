@@ -1,7 +1,7 @@
 """Pass rates of the start model. Questions that it always or never answers correctly give no gradient.
 
-The file has one JSON object a line: first what the rates depend on, then one line per question. It grows block by
-block, so a kill loses one block at most. Other runs with the same model, data and sampling can read it.
+The file has one JSON object per line: first everything that affects the rates, then one line per question. A kill
+loses at most one block of questions. Other runs with the same model, data and sampling can read the file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RATES_NAME = "difficulty.jsonl"
 
 @dataclass(frozen=True)
 class PassRate:
-    """How often the start model answered the question ``id`` correctly: ``right`` of ``samples`` answers."""
+    """The number of answers to the question ``id`` (``samples``) and of correct answers (``right``)."""
 
     id: str
     right: int
@@ -46,7 +46,7 @@ class PassRate:
 
 @dataclass(frozen=True)
 class ChosenQuestions:
-    """Positions of the questions to train on, ascending; and how many were rated, kept, too hard and too easy."""
+    """Indices of the questions to train on, ascending, and numbers of rated, kept, too hard and too easy questions."""
 
     kept: tuple[int, ...]
     counts: dict[str, float]
@@ -66,21 +66,21 @@ def rate_questions(
     stopped: Callable[[], bool] = lambda: False,
     on_block: Callable[[int], object] = lambda done: None,
 ) -> dict[str, PassRate] | None:
-    """Sample and judge answers to all rows that the file has no rate for.
+    """Sample and judge answers to all rows that have no rate in the file.
 
     Args:
-        model: In evaluation mode, on its device.
-        processor: The model's own.
+        model: Model in evaluation mode, on its device.
+        processor: The model's processor.
         rows: Questions as the model is asked.
-        options: Samples and batches.
+        options: Number of samples and batch size.
         path: File of the rates.
-        depends_on: What identifies model and data; the settings of sampling are added.
-        temperature, max_new_tokens, seed: Settings of sampling.
-        stopped: Whether to stop after the current block.
-        on_block: Called with the number of rated questions.
+        depends_on: Identity of model and data; the sampling settings are added.
+        temperature, max_new_tokens, seed: Sampling settings.
+        stopped: Function that returns whether to stop after the current block.
+        on_block: Function called with the number of rated questions.
 
     Returns:
-        Rates by question, or ``None`` if it was stopped.
+        Rates by question, or ``None`` if the rating was stopped.
 
     Raises:
         OutputError: The file was made with another model, data set or sampling.
@@ -96,7 +96,7 @@ def rate_questions(
     world, per_block = processes.num_processes, max(1, options.batch_size // options.samples)
     for start in range(0, len(missing), per_block * world):
         block = missing[start : start + per_block * world]
-        # The same number on each, since sharded weights are gathered by all processes together.
+        # Every process needs the same number of rows, since gathering sharded weights involves all processes.
         share = -(-len(block) // world)
         first = processes.process_index * share
         own = [rows[block[i % len(block)]] for i in range(first, first + share)]
@@ -137,7 +137,7 @@ def _rate_block(
 
 
 def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
-    """Make the file, or check it and drop an incomplete last line."""
+    """Create the file, or check it and drop an incomplete last line."""
     header = json.loads(json.dumps(header))
     if not path.is_file():
         write_text(path, json.dumps(header) + "\n")
@@ -173,10 +173,10 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def read_rates(path: Path) -> dict[str, PassRate]:
-    """The pass rates in a file.
+    """Read the pass rates in a file.
 
     Raises:
-        OutputError: It is missing or can't be read.
+        OutputError: The file is missing or can't be read.
     """
     _, lines = _read(path)
     return {line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines}
@@ -192,10 +192,10 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
 
 
 def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:
-    """The questions whose pass rate is between the two bounds.
+    """Return the questions whose pass rate is between the two bounds.
 
     Raises:
-        InputError: Nothing would be left.
+        InputError: No question would be left.
     """
     rated = [(at, rates[name].rate) for at, name in enumerate(ids) if name in rates]
     kept = tuple(at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate)

@@ -1,4 +1,4 @@
-"""Says early if the gate of the reward counts hardly any right answer, since nothing can be learnt then."""
+"""Warn early if the reward's gate counts almost no correct answer, since nothing can then be learnt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reinforcesight.grpo.reward import Gate, RewardConfig
 from reinforcesight.jobs.record import RunRecord
 
 _FIRST_STEPS = 20
-_RIGHT_ANSWERS = 16  # so many must have come before the share means anything
+_RIGHT_ANSWERS = 16  # minimum number of correct answers before the fraction is judged
 _LOWEST_SHARE = 0.1
 
 
@@ -23,11 +23,11 @@ class WatchGate(TrainerCallback):
         self._gate = rewards.gate
         self._watching = rewards.thinking and rewards.gate in (Gate.REASONING, Gate.LEARNING)
         self._step = 0
-        # Completions: all, right ones, right ones that the gate counts, and those that state a readable claim.
+        # Numbers of completions: all, correct, correct and counted by the gate, and with a readable claim.
         self._seen = self._right = self._counted = self._read = 0.0
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Add the shares of the steps since the last log."""
+        """Add the fractions of the steps since the last log."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if not self._watching or "reward/right" not in logs:
             return

@@ -19,7 +19,7 @@ _SIDE = 448  # longer side of a picture on the page, pixels
 
 @dataclass(frozen=True)
 class SampledGroup:
-    """A question as the model saw it, with its decoded picture; and for each completion text, rewards and advantage."""
+    """A question as the model saw it, with its picture, and each completion's text, rewards and advantage."""
 
     row: Mapping[str, Any]
     completions: Sequence[str]
@@ -60,7 +60,7 @@ def _view(group: SampledGroup) -> dict[str, Any]:
 
 
 def _picture(row: Mapping[str, Any]) -> ShownPicture | None:
-    """The picture with boxes, or without them if the row has no scene."""
+    """Return the picture with boxes, or without them if the row has no scene."""
     try:
         known = read_question_scene(row.get("scene"), row.get("evidence"))
     except InputError:
@@ -69,16 +69,16 @@ def _picture(row: Mapping[str, Any]) -> ShownPicture | None:
 
 
 def _shown(value: float | None) -> str:
-    return "none" if value is None else f"{value + 0.0:.3g}"  # minus zero is zero
+    return "none" if value is None else f"{value + 0.0:.3g}"  # turns -0.0 into 0.0
 
 
 def marked_pieces(text: str, parts: RewardParts) -> list[tuple[str, str | None]]:
-    """The completion as consecutive pieces of text, each with the verdict if it is a claim."""
+    """Split a completion into consecutive pieces of text, each with its verdict if it is a claim."""
     pieces: list[tuple[str, str | None]] = []
     position = 0
     for start, end, claim in sorted(claim_spans(text, parts), key=lambda item: item[:2]):
         if start < position:
-            continue  # overlaps the claim before it
+            continue  # overlaps the previous claim
         if start > position:
             pieces.append((text[position:start], None))
         pieces.append((text[start:end], claim.verdict.value))

@@ -1,4 +1,4 @@
-"""TRL's ``GRPOTrainer`` on stored rows, with permuted options, resampling, judged validation and pages of groups."""
+"""TRL's ``GRPOTrainer`` on stored rows, with permuted options, resampling, judged validation and group pages."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_sta
 
 _Trainer: Any = GRPOTrainer  # mypy can't follow TRL's class; what is used of it is tested
 
-_RESAMPLING = 7  # so that resampling draws other numbers than other uses of the seed
+_RESAMPLING = 7  # gives resampling other random numbers than other uses of the seed
 
 
 class KeepPlace(TrainerCallback):
-    """Resumes sampling at its place in the order of questions.
+    """Resumes generation at the right step.
 
-    TRL counts forward passes from zero in each session, and samples when the count is a multiple of the steps per
+    TRL counts forward passes from zero in each session, and generates when the count is a multiple of the steps per
     generation.
     """
 
@@ -40,15 +40,15 @@ class KeepPlace(TrainerCallback):
         self.trainer = trainer
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Count from the step at which the run resumes."""
+        """Set the count to that of the step from which the run resumes."""
         self.trainer._step = state.global_step * args.gradient_accumulation_steps
 
 
 class EpochSampler(Sampler[int]):
-    """TRL's sampler with an order for each epoch.
+    """TRL's sampler, with an order that depends on the epoch.
 
-    TRL's draws the orders one after the other, so a run that resumes in its second epoch would get the order of the
-    first again.
+    TRL draws the orders one after the other, so a run that resumes in its second epoch would get the first order
+    again.
     """
 
     def __init__(self, sampler: Any, seed: int, current_epoch: Callable[[], int]) -> None:
@@ -66,12 +66,12 @@ class EpochSampler(Sampler[int]):
 
 
 class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
-    """TRL's trainer on stored rows.
+    """TRL's ``GRPOTrainer`` on stored rows.
 
     Args:
-        questions: Held-out questions, ``None`` if there are none.
-        presenter: Turns stored rows into what the model is asked.
-        args, kwargs: Of the base classes.
+        questions: Held-out questions; ``None`` without a validation split.
+        presenter: Turns stored rows into rows for the model.
+        args, kwargs: Arguments of the base classes.
     """
 
     def __init__(self, *args: Any, questions: QuestionView | None, presenter: Presenter, **kwargs: Any) -> None:
@@ -88,12 +88,11 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self.shares_prompts = self.run_config.encode_prompts_once and all(use_shared_prompts(m) for m in models)
 
     def _current_epoch(self) -> int:
-        """Finished epochs; the same on all processes and after resuming."""
-        # The Trainer divides steps, so the end of an epoch may be slightly below a whole number.
+        """Number of finished epochs, the same on all processes and after resuming."""
+        # The Trainer computes the epoch by division, so at its end it may be slightly below an integer.
         return int((self.state.epoch or 0.0) + 1e-6)
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
-        """TRL's sampler, with an order that a run resumed in a later epoch finds again."""
         return EpochSampler(super()._get_train_sampler(dataset), self.args.seed, self._current_epoch)
 
     # Sampling
@@ -109,7 +108,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return batch
 
     def _resample(self, batch: dict[str, Any], inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """Replace groups without spread by groups of other questions."""
+        """Replace groups with zero reward std by groups of other questions."""
         epoch = self._current_epoch()
         flat = self._groups_without_spread()
         groups = len(inputs) // self.num_generations
@@ -153,9 +152,9 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return batch
 
     def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """TRL's round of sampling and scoring."""
-        # TRL takes token types from the processor as if it padded on the left; else those of picture tokens are shifted
-        # in prompts shorter than the longest (huggingface/trl#5785).
+        """Run TRL's generation and scoring for one generation batch."""
+        # TRL assumes that the processor pads token types on the left; otherwise, picture tokens are shifted in prompts
+        # shorter than the longest (huggingface/trl#5785).
         for row in rows:
             row["prompt"] = plain_messages(self.processing_class, row["prompt"])
         before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"
@@ -175,7 +174,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return rewards
 
     def _groups_without_spread(self) -> list[int]:
-        """Positions in this process's last round of sampling."""
+        """Return group indices in this process's last generation batch."""
         assert self._sampled is not None
         return groups_without_spread(self._sampled[2], self.num_generations)
 
@@ -184,7 +183,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return float(sum(shares) / len(shares))
 
     def _draw(self, asked: list[dict[str, Any]], count: int, round_number: int) -> list[dict[str, Any]]:
-        """Rows for this process of questions not yet asked in this step, each repeated for its group."""
+        """Return this process's rows of questions not yet asked in this step, each repeated for its group."""
         used_ids = {name for names in gather_object([[row["id"] for row in asked]]) for name in names}
         within_step = self._step % self.args.gradient_accumulation_steps
         key = (self.args.seed, _RESAMPLING, self.state.global_step, within_step, round_number)
@@ -200,7 +199,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return self._ids
 
     def _write_page(self, batch: dict[str, Any]) -> None:
-        """Write a page of the sampled groups, if one is due."""
+        """Write a page of the sampled groups if one is due."""
         options, step = self.run_config.groups, self.state.global_step
         if not options.every or step % options.every or step == self._paged_step:
             return
@@ -246,7 +245,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         compute_aux_loss: bool = False,
         **pictures: Any,
     ) -> Any:
-        """As TRL's, with the prompt of a group encoded once where that is possible."""
+        """Return TRL's values, with a group's prompt encoded once if possible."""
         if self.shares_prompts and not compute_aux_loss:
             with self.accelerator.autocast():
                 found = shared_log_probabilities(
@@ -268,7 +267,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
     # Validation
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Answer held-out questions greedily and judge them; restores the random state."""
+        """Answer held-out questions greedily and judge them; restore the random state."""
         self.model.eval()
         with unchanged_random_state(self.args.device), self.compute_loss_context_manager():
             answers = validate(
@@ -294,10 +293,10 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
     # Checkpoints
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        """Save without the frozen copy of the start adapter, which the KL term is measured from.
+        """Save without the frozen copy of the start adapter, which is the reference of the KL term.
 
-        It would be saved in a subfolder, and on resuming be loaded in place of the trained adapter: the Trainer expects
-        one adapter (huggingface/transformers#30478).
+        In a subfolder, it would be loaded in place of the trained adapter on resuming: the Trainer expects one adapter
+        (huggingface/transformers#30478).
         """
         adapters = getattr(self.model, "peft_config", {})
         if "ref" not in adapters:

@@ -1,4 +1,4 @@
-"""Before the first step: rate the questions, leave out those that teach nothing, and validate the start model."""
+"""Before the first step: rate the questions, exclude too easy and too hard ones, and validate the start model."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from reinforcesight.tuning.trainer import unchanged_random_state
 
 @dataclass(frozen=True)
 class RatingResult:
-    """How a rating ended.
+    """Result of a rating.
 
     Attributes:
-        file: The pass rates.
-        counts: Questions rated, kept, too hard and too easy; empty if it was stopped.
-        exit_code: 0, or 128 + the signal that stopped it.
+        file: Path of the pass rates.
+        counts: Numbers of questions that were rated, kept, too hard and too easy; empty if the rating was stopped.
+        exit_code: 0, or 128 + the signal that stopped the rating.
     """
 
     file: Path
@@ -86,10 +86,10 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
 
 
 def prepare(session: Session[GrpoConfig]) -> PreparedRun:
-    """Choose the questions and validate the start model; each once per run.
+    """Choose the questions and validate the start model, each once per run.
 
     Raises:
-        TrainingStoppedError: A signal has come.
+        TrainingStoppedError: A signal was received.
     """
     config, data, record, loaded = session.config, session.data, session.record, session.loaded
     questions, left_out = usable_rows(_questions_of(config, data), "train", _check_question(config))
@@ -116,7 +116,7 @@ def _rates_file(config: GrpoConfig) -> Path:
 
 
 def _questions_of(config: GrpoConfig, data: TrainingData) -> Any:
-    """The training questions that are rated; training uses those that pass."""
+    """Return the training questions to rate; training uses those that pass."""
     if config.difficulty.questions is None:
         return question_rows(data.train)
     return chosen_rows(data.train, config.difficulty.questions, config.seed)
@@ -139,7 +139,7 @@ def _rate(
     stop: StopOnSignal,
     identity: Mapping[str, Any],
 ) -> dict[str, PassRate] | None:
-    """Pass rates of the questions, as far as possible from the file; ``None`` if a signal came."""
+    """Return the questions' pass rates, from the file as far as possible; ``None`` if a signal was received."""
     thinking = config.rewards.thinking
     with (
         _start_model(config, arguments, loaded) as model,
@@ -185,7 +185,7 @@ def _validate_start(session: Session[GrpoConfig], held_out: QuestionView) -> dic
 
 @contextlib.contextmanager
 def _start_model(config: GrpoConfig, arguments: Any, loaded: LoadedModel) -> Iterator[Any]:
-    """The model on its device and in evaluation mode, with the precision of training; restores the random state."""
+    """Yield the model on its device, in evaluation mode, in training precision; restore the random state."""
     model, device = loaded.model, PartialState().device
     if config.encode_prompts_once:
         prefill_repeated_once(model)

@@ -1,7 +1,7 @@
-"""New questions for groups whose completions all have the same reward, since such a group gives no gradient.
+"""Replace groups with zero reward std, which give no gradient, by groups of other questions.
 
-TRL counts these groups and keeps them. Here they are replaced, in a limited number of further rounds of sampling.
-DAPO (arXiv:2503.14476) does the same without a limit.
+TRL counts these groups and keeps them. Here they are replaced in a limited number of further generation batches. DAPO
+(arXiv:2503.14476) does the same without a limit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_b
 
 _LEFT_PADDED = {"prompt_ids", "prompt_mask"}
 _OVER_PROMPT_AND_COMPLETION = {"token_type_ids", "mm_token_type_ids"}
-# Rewards are sums of a few weights; smaller differences are rounding.
+# Rewards are sums of a few weights; smaller differences are rounding errors.
 _SAME = 1e-6
 
 
 def groups_without_spread(rewards: torch.Tensor, size: int) -> list[int]:
-    """Positions of the groups (``size`` neighbouring values each) with equal rewards, or that can't be scored."""
+    """Return the indices of groups (``size`` consecutive rewards each) with zero reward std or without a score."""
     groups = rewards.detach().float().cpu().view(-1, size)
     flat = []
     for position, group in enumerate(groups):
@@ -31,7 +31,7 @@ def groups_without_spread(rewards: torch.Tensor, size: int) -> list[int]:
 
 
 def draw_questions(total: int, count: int, *, used: Collection[int], key: Sequence[int]) -> list[int]:
-    """Positions of ``count`` unused questions, all different if there are enough.
+    """Return the indices of ``count`` unused questions, all different if there are enough.
 
     The same ``key`` gives the same questions on every process and after resuming.
     """
@@ -48,17 +48,17 @@ def exchange_groups(
     size: int,
     pad_token_id: int,
 ) -> dict[str, Any]:
-    """Replace groups of a batch by groups of a newly sampled one.
+    """Replace groups of a batch by groups of a newly generated batch.
 
     Args:
-        batch: TRL's output of one round of sampling: tensors with one row per completion.
-        fresh: The same of another round; it may have another number of rows and other lengths.
-        exchanges: Position of a group in ``batch`` to the position in ``fresh`` of the group that replaces it.
-        size: Completions in a group.
+        batch: TRL's output for a generation batch: tensors with one row per completion.
+        fresh: TRL's output for another generation batch, whose number of rows and lengths may differ.
+        exchanges: Index of a group in ``batch`` to the index of its replacement in ``fresh``.
+        size: Number of completions per group.
         pad_token_id: Padding of prompts and completions.
 
     Returns:
-        The batch; ``num_items_in_batch`` is still that of the first round.
+        The batch; ``num_items_in_batch`` is still that of the first generation batch.
     """
     rows = batch["prompt_ids"].size(0)
     order = list(range(rows))

@@ -1,13 +1,13 @@
-"""Log-probabilities of a group's completions with the prompt, picture and text, encoded once.
+"""Log-probabilities of a group's completions, with the shared prompt (picture and text) encoded once.
 
-TRL encodes it with each completion (huggingface/trl#2669). Here a row of the batch is a prompt followed by all of its
+TRL encodes the prompt once per completion (huggingface/trl#2669). Here a batch row is a prompt followed by all of its
 completions, each starting with a copy of the prompt's last token:
 
     [prompt without its last token] [last, completion 1] [last, completion 2] ...
 
-Attention lets a completion see the prompt and itself alone, and positions go on from the prompt in each, so values and
-gradients are those of TRL up to rounding. All other layers work token by token. There is no cache, so gradient
-checkpointing works.
+A completion attends only to the prompt and itself, and its positions continue from the prompt, so values and gradients
+equal TRL's up to rounding. All other layers work token by token. There is no KV cache, so gradient checkpointing
+works.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def attend_in_groups(
     shared_prompt: tuple[int, int] | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of transformers' interface; ``sdpa`` for rows that are not packed.
+    """Compute attention with transformers' interface; rows that are not packed use ``sdpa``.
 
     Args:
         module: The attention layer.
         query: (groups, heads, tokens, head size); ``key`` and ``value`` may have fewer heads.
-        key: As the query.
-        value: As the query.
-        attention_mask: Which of the prompt's tokens are not padding (groups, 1, 1, prompt), for packed rows.
-        shared_prompt: Length of the prompt part and number of completions; ``None``: not packed.
-        kwargs: Of the interface.
+        key: Same layout as ``query``.
+        value: Same layout as ``query``.
+        attention_mask: For packed rows, which prompt tokens are not padding (groups, 1, 1, prompt).
+        shared_prompt: Length of the prompt part and number of completions; ``None`` for rows that are not packed.
+        kwargs: Other arguments of the interface.
 
     Returns:
         (groups, tokens, heads, head size), and no attention weights.
@@ -55,7 +55,7 @@ def attend_in_groups(
     assert attention_mask is not None
     length, members = shared_prompt
     device = query.device
-    # Padding sees itself: a row of the softmax without any token would be NaN.
+    # Padding attends to itself, since a softmax row without any token would be NaN.
     own = torch.eye(length, dtype=torch.bool, device=device)
     mask = (attention_mask & torch.ones_like(own).tril()) | own
     prompt, _ = sdpa_attention_forward(
@@ -63,7 +63,7 @@ def attend_in_groups(
     )
 
     def completions(states: torch.Tensor) -> torch.Tensor:
-        """(groups, heads, completions x tokens, size) to (groups x completions, heads, tokens, size)."""
+        """Reshape (groups, heads, completions x tokens, size) to (groups x completions, heads, tokens, size)."""
         groups, heads, _, size = states.shape
         split = states[:, :, length:].reshape(groups, heads, members, -1, size)
         return split.transpose(1, 2).flatten(0, 1)
@@ -87,10 +87,10 @@ def attend_in_groups(
 
 
 def use_shared_prompts(model: Any) -> bool:
-    """Let a model's language part take packed rows.
+    """Let a language model accept packed rows.
 
     Returns:
-        Whether it can: a model of the Qwen2-VL or Qwen3-VL family with sdpa attention and no sliding window.
+        Whether it can: models of the Qwen2-VL or Qwen3-VL family with sdpa attention and no sliding window.
     """
     inner = _inner(model)
     text = inner.config.get_text_config()
@@ -118,19 +118,18 @@ def shared_log_probabilities(
     rows_together: int | None,
     pictures: Mapping[str, Any],
 ) -> tuple[torch.Tensor, torch.Tensor | None] | None:
-    """Log-probabilities and entropies of completions (B, T), as TRL computes them.
+    """Return log-probabilities and entropies of completions (B, T), as TRL computes them.
 
     Args:
-        model: With TRL's fused head, after :func:`use_shared_prompts`.
-        input_ids: Prompts, padded on the left, with completions, padded on the right (B, P + T).
+        model: Model with TRL's fused head, after :func:`use_shared_prompts`.
+        input_ids: Prompts, padded on the left, followed by completions, padded on the right (B, P + T).
         attention_mask: 1 for tokens, 0 for padding (B, P + T).
         length: T.
-        rows_together: Rows of a forward pass; all by default.
-        pictures: TRL's fields for pictures: patches of all, their shapes (B, 3), token types (B, P + T), and so on.
+        rows_together: Number of rows per forward pass; all by default.
+        pictures: TRL's picture fields: concatenated patches, shapes (B, 3), token types (B, P + T), and so on.
 
     Returns:
-        ``None`` if a row does not have exactly one picture, or rows that go through the model together do not make
-        groups of the same size.
+        ``None`` if a row does not have exactly one picture, or a forward pass would have groups of different sizes.
     """
     patches, shapes, types = (pictures.get(n) for n in ("pixel_values", "image_grid_thw", "mm_token_type_ids"))
     if patches is None or shapes is None or types is None or set(pictures.get("num_images") or ()) != {1}:
@@ -158,7 +157,7 @@ def shared_log_probabilities(
 
 
 def _groups(rows: Iterable[int], prompts: Sequence[Any]) -> list[list[int]]:
-    """Rows by prompt and picture."""
+    """Return row indices grouped by prompt and picture."""
     found: dict[str, list[int]] = {}
     for row in rows:
         found.setdefault(repr(prompts[row]), []).append(row)
@@ -174,14 +173,14 @@ def _packed(
     shapes: torch.Tensor,
     types: torch.Tensor,
 ) -> dict[str, Any]:
-    """The model's inputs, one row a group; ``shapes`` and ``types`` are those of the prompts."""
+    """Return the model's inputs, one row per group; ``shapes`` and ``types`` are those of the prompts."""
     first, rows = [members[0] for members in groups], [row for members in groups for row in members]
     end = input_ids.size(1) - length
     prompts, kept = input_ids[first, :end], attention_mask[first, :end]
     positions, _ = _inner(model).model.get_rope_index(
         prompts, mm_token_type_ids=types, image_grid_thw=shapes, attention_mask=kept
     )
-    # Each completion starts with the prompt's last token and leaves out its own last one, which predicts nothing.
+    # Each completion starts with the prompt's last token and lacks its own last token, which predicts nothing.
     segments = input_ids[rows, end - 1 : -1].view(len(groups), -1)
     steps = torch.arange(length, device=input_ids.device).repeat(len(groups[0]))
     labels = input_ids[rows, end:].masked_fill(attention_mask[rows, end:] == 0, -100).view(len(groups), -1)
@@ -196,9 +195,9 @@ def _packed(
 
 
 def groups_together(batches: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """TRL's batches of one round of sampling, with their rows in the order of their value ``group``.
+    """Sort the rows of TRL's micro-batches, across a whole generation batch, by ``group``.
 
-    TRL shuffles the completions of a round, so that hardly two with the same prompt would be in one batch.
+    TRL shuffles the completions, so completions of one prompt would rarely be in the same micro-batch.
     """
     parts: list[dict[str, Any]] = [split_pixel_values_by_grid(dict(batch)) for batch in batches]
     order = torch.cat([part["group"] for part in parts]).argsort(stable=True)

@@ -1,4 +1,4 @@
-"""Training with GRPO on TRL's ``GRPOTrainer``, from a base, an adapter or a merged checkpoint."""
+"""Training with TRL's ``GRPOTrainer``, from a base, an adapter or a merged checkpoint."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trai
 
 
 def train_grpo(config: GrpoConfig) -> TrainingResult:
-    """Train, resume, or report a run that is already finished; raises as :func:`run_training`."""
+    """Train, resume, or report a finished run. Raises the same errors as :func:`run_training`."""
     return run_training(_GRPO, config)
 
 
 def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> SpatialGrpoTrainer:
-    """The trainer with its adapter, data, rewards and callbacks.
+    """Build the trainer with its adapter, data, rewards and callbacks.
 
     Raises:
-        ConfigError: Options don't go together.
+        ConfigError: The options can't be combined.
     """
     config, arguments, processor = session.config, session.arguments, session.loaded.processor
     per_round = int(arguments.generation_batch_size) // arguments.num_generations
@@ -72,7 +72,7 @@ def _prepare_and_build(session: Session[GrpoConfig]) -> SpatialGrpoTrainer:
 
 
 def _copy_to_reference(trainer: SpatialGrpoTrainer) -> None:
-    """TRL loads the base as reference of a fully trained model; the start is the base with the merged adapter."""
+    """Copy the start weights to the reference model: TRL loads the base there, without the merged adapter."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         raise ConfigError(
             "with sharded weights the KL term can't be measured from a merged adapter",

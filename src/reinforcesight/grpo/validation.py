@@ -1,4 +1,4 @@
-"""Validation during training: accuracy of answers, faithfulness of reasoning, and the comparison with the start."""
+"""Validation during training: accuracy of answers, faithfulness of reasoning, comparison with the start model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WATCHED = ("eval_accuracy", "eval_faithful")
 class ValidatedAnswer:
     """A judged answer and the parts of its reward.
 
-    ``faithful``: the answer follows from the claims about the pair in question, and the scene contradicts no claim.
-    ``None`` if that can't be checked.
+    ``faithful``: whether the answer follows from the claims about the question's pair and the scene contradicts no
+    claim; ``None`` if unknown.
     """
 
     judged: JudgedAnswer
@@ -31,7 +31,7 @@ class ValidatedAnswer:
     faithful: bool | None
 
     def as_line(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the answer as JSON values."""
         scored = {name: getattr(self.parts, name) for name in ("qualitative", "grounded", "consistent", "total")}
         return {**asdict(self.judged), **scored, "faithful": self.faithful}
 
@@ -45,7 +45,7 @@ def validate(
     *,
     on_batch: Callable[[int], object] | None = None,
 ) -> list[ValidatedAnswer]:
-    """Answer the rows greedily; ``model`` is in evaluation mode. All processes get all answers."""
+    """Answer the rows greedily with a ``model`` in evaluation mode. All processes get all answers."""
     judged = judge_generated(model, processor, rows, options, on_batch=on_batch)
     return [_check(answer, rows[at], rewards) for at, answer in enumerate(judged)]
 
@@ -60,7 +60,7 @@ def _check(answer: JudgedAnswer, row: Mapping[str, Any], rewards: RewardConfig) 
 
 
 def validation_metrics(answers: Sequence[ValidatedAnswer]) -> dict[str, float]:
-    """Means over the answers to which a metric applies, with TRL's prefix ``eval_``."""
+    """Return the mean of each metric over the answers to which it applies, with TRL's prefix ``eval_``."""
     metrics = accuracy_metrics([answer.judged for answer in answers])
     right = [answer.judged.correct and answer.faithful is not False for answer in answers]
     metrics[f"eval_{BEST_METRIC}"] = _mean(right)
@@ -83,7 +83,7 @@ def compare_with_start(start: Sequence[Mapping[str, Any]], after: Sequence[Mappi
     """Compare the answers of two evaluations of the same questions.
 
     Returns:
-        For ``correct`` and ``faithful``: questions won and lost, the change of the share, and the two-sided exact
+        For ``correct`` and ``faithful``: questions won and lost, the change of the fraction, and the two-sided exact
         p-value of McNemar's test.
     """
     before = {line["id"]: line for line in start}
@@ -109,7 +109,7 @@ def compare_with_start(start: Sequence[Mapping[str, Any]], after: Sequence[Mappi
 
 
 def fallen(history: Sequence[Mapping[str, float]], options: ValidationOptions) -> str | None:
-    """The first watched metric that was below its best for ``patience`` validations in a row, or ``None``."""
+    """Return the first watched metric below its best for ``patience`` validations in a row, or ``None``."""
     if options.patience is None:
         return None
     for name in _WATCHED:
@@ -129,12 +129,11 @@ class StopOnFall(TrainerCallback):
         self.reason: str | None = None
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Ask for a validation of the final weights."""
+        """Request a validation of the final weights."""
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Stop if a watched metric has fallen."""
         history = [self.start, *(line for line in state.log_history if "eval_accuracy" in line)]
         self.reason = fallen(history, self.options)
         if self.reason is not None:

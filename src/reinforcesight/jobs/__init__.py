@@ -1,1 +1,1 @@
-"""Long jobs: atomic files, locks, signals, progress, events, worker and child processes, and the record of a run."""
+"""Long jobs: atomic files, locks, signals, progress, events, worker and child processes, and run records."""

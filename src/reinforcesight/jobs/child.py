@@ -1,4 +1,4 @@
-"""Run a job in a child process: output into a log, events from a pipe, memory sampled, signals passed on."""
+"""Run a job in a child process: output in a log, events from a pipe, memory sampled, signals forwarded."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _TAIL_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """How a child process ended."""
+    """Result of a child process."""
 
     exit_code: int  # -N if signal N ended it
-    signal: int | None  # the first one that this process received meanwhile and passed on
+    signal: int | None  # first signal that was received and forwarded
     seconds: float
-    # Resident memory of the process and its own children together, sampled; pages that they share count for each.
+    # Sampled resident memory of the process and its children; shared pages count once for each process.
     peak_memory_bytes: int
-    problem: str  # the error that it sent as an event, or else the last line of its output
+    problem: str  # the error that it sent as an event, or the last line of its output
 
 
 def run_child(
@@ -47,14 +47,14 @@ def run_child(
 ) -> ChildResult:
     """Run ``python -m module`` to its end.
 
-    The first signal is passed on, and the process saves what it has; the second kills it and its workers.
+    The first signal is forwarded, so that the process can save its work; the second kills the process and its workers.
 
     Args:
-        module: To run.
-        arguments: Of its command line.
-        log: Its output is appended to this file.
-        lock: Descriptor of a lock that the process holds too, so that the lock outlives this process.
-        signals: Signals noted so far.
+        module: Module to run.
+        arguments: Command-line arguments.
+        log: File to append the output to.
+        lock: Descriptor of a lock that the child shares, so that the lock outlives this process.
+        signals: Recorder of the signals that this process receives.
         on_event: Called with each event, except errors.
         on_tick: Called twice a second with seconds and peak memory (bytes) so far.
     """
@@ -69,7 +69,7 @@ def run_child(
         before = output.tell()
         ended = False
         while not ended:
-            # Asked first: what it sent before its end is then in the pipe.
+            # Polled first, so that events sent before the process ended are in the pipe.
             ended = child.poll() is not None
             for event in events.read(0.0 if ended else _TICK_SECONDS):
                 if event["event"] == "error":
@@ -96,12 +96,12 @@ def run_child(
 def _started(
     module: str, arguments: Sequence[str], output: IO[bytes], lock: int
 ) -> Iterator[tuple[subprocess.Popen[bytes], EventReader]]:
-    """The process, in its own session, so that Ctrl-C on the terminal reaches it only through this process."""
+    """Start the process in its own session, so that Ctrl-C reaches it only through this process."""
     reading, writing = os.pipe()
     try:
         child = subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
-            # Never written to: its end tells the process that this one is gone.
+            # Nothing is written here; when it closes, the child knows that this process has ended.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -139,7 +139,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 
 def _memory(pid: int) -> int:
-    """Resident memory of a process and its children together, in bytes."""
+    """Return the resident memory of a process and its children, in bytes."""
     total = 0
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
@@ -150,7 +150,7 @@ def _memory(pid: int) -> int:
 
 
 def _last_line(log: Path, start: int) -> str:
-    """The last line that is not blank, of what was written from the position ``start`` on."""
+    """Return the last line that is not blank after the position ``start`` (bytes)."""
     with log.open("rb") as stream:
         stream.seek(max(start, log.stat().st_size - _TAIL_BYTES))
         lines = stream.read().decode("utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""What a job runs on: versions of libraries, commit of the code, machine, memory."""
+"""Environment of a job: library versions, commit of the code, machine, memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import reinforcesight
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Versions of Python, of this package, and of those distributions that are installed."""
+    """Return the versions of Python, this package, and those of the distributions that are installed."""
     found = {"python": platform.python_version(), "reinforcesight": reinforcesight.__version__}
     for name in names:
         version = version_of(name)
@@ -25,7 +25,7 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def version_of(distribution: str) -> str | None:
-    """The version of an installed distribution; ``None`` where it is absent."""
+    """Return the version of a distribution; ``None`` if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -33,10 +33,10 @@ def version_of(distribution: str) -> str | None:
 
 
 def source_state() -> dict[str, Any]:
-    """``commit`` of the checkout that this package runs from, and ``uncommitted_changes``; nulls if installed."""
+    """Return ``commit`` of this package's checkout, and ``uncommitted_changes``; ``None`` for an installed package."""
     package = Path(reinforcesight.__file__).resolve().parent
     lines = (_git(package, "rev-parse", "--show-toplevel", "HEAD") or "").splitlines()
-    # An environment inside some other repository is no checkout of this package.
+    # The package may be installed in an environment inside another repository.
     if len(lines) != 2 or Path(lines[0]) / "src" / package.name != package:
         return {"commit": None, "uncommitted_changes": None}
     changed = _git(package, "status", "--porcelain", "--", str(package))
@@ -54,7 +54,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine: processor, memory (bytes), and GPUs if torch finds any."""
+    """Return processor, memory (bytes), and GPUs if torch finds any."""
     import psutil
     import torch
 
@@ -69,7 +69,7 @@ def hardware() -> dict[str, Any]:
 
 
 def memory_peak() -> dict[str, int]:
-    """Most memory in use so far, in bytes: of this process, and of its GPU if it uses one."""
+    """Return the peak memory so far of this process, and of its GPU if it uses one, in bytes."""
     import resource
 
     import torch
@@ -83,5 +83,5 @@ def memory_peak() -> dict[str, int]:
 
 
 def now() -> str:
-    """The time, in UTC, to the second."""
+    """Return the current UTC time, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

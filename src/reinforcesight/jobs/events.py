@@ -26,7 +26,7 @@ Event = dict[str, Any]
 
 @functools.cache
 def events_pipe() -> int | None:
-    """The pipe's descriptor, kept from processes that this one starts; ``None`` where nobody listens."""
+    """Return the pipe's descriptor, which child processes do not inherit; ``None`` if no process listens."""
     with contextlib.suppress(ValueError, OSError):
         pipe = int(os.environ.pop(EVENTS_VARIABLE, ""))
         os.set_inheritable(pipe, False)
@@ -35,10 +35,10 @@ def events_pipe() -> int | None:
 
 
 def send_event(kind: str, **facts: Any) -> None:
-    """Send an event to the process that listens, if there is one."""
+    """Send an event to the listening process, if there is one."""
     pipe = events_pipe()
     if pipe is not None:
-        with contextlib.suppress(OSError):  # it has ended
+        with contextlib.suppress(OSError):  # the listener has ended
             os.write(pipe, (json.dumps({"event": kind, **facts}) + "\n").encode())
 
 
@@ -46,7 +46,7 @@ class EventReader:
     """Reads events from a pipe.
 
     Attributes:
-        closed: All processes that could write have ended.
+        closed: Whether all writing processes have ended.
     """
 
     def __init__(self, pipe: int) -> None:
@@ -55,7 +55,7 @@ class EventReader:
         self.closed = False
 
     def read(self, timeout: float) -> list[Event]:
-        """The events that are there; where there are none, those that come first within ``timeout`` seconds."""
+        """Return the events that are ready, or else those that arrive first within ``timeout`` seconds."""
         if self.closed or not wait([self._pipe], timeout):
             return []
         data = os.read(self._pipe, 1 << 16)

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent after a kill, a crash or a full disk; locks; and SHA-256 of contents."""
+"""Files and folders that are complete or absent after a kill, a crash or a full disk; locks; SHA-256 hashes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PART_SUFFIX = ".part"
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new binary file, which gets its name once it is complete and on the disk; raises :class:`OutputError`."""
+    """Open a new binary file, which gets its name once it is completely on disk; raises :class:`OutputError`."""
     part = _part(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which gets its name (so far free, or an empty folder's) if the block ends without an error."""
+    """Yield a folder, which gets its name (free, or of an empty folder) if the block ends without an error."""
     part = _part(path)
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -56,12 +56,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _part(path: Path) -> Path:
-    # Host and process in the name: two of them may write the same file, with the same content.
+    # Host and process are in the name, because two processes may write the same file, with the same content.
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}{_PART_SUFFIX}")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can synchronise a folder."""
+    """Make a rename survive a power failure, if the system can sync folders."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -71,7 +71,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """The error of a failed write, with what to do about it."""
+    """Return the error for a failed write, with a fix."""
     return OutputError(
         f"can't write: {error.strerror or error}",
         where=str(path),
@@ -91,7 +91,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove unfinished files of killed processes of this machine; other machines may still be writing theirs."""
+    """Remove unfinished files of killed processes on this machine; other machines may still be writing."""
     for part in folder.glob(f".*.{socket.gethostname()}.*{_PART_SUFFIX}"):
         process = part.name.removesuffix(_PART_SUFFIX).rpartition(".")[2]
         if process.isdecimal() and not psutil.pid_exists(int(process)):
@@ -100,10 +100,10 @@ def remove_parts(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lambda: None) -> Iterator[int | None]:
-    """Hold an exclusive lock on a file, made if absent, and yield its descriptor; ``None``: another process holds it.
+    """Hold an exclusive lock on a file and yield its descriptor; ``None`` if another process holds it.
 
-    A file system without locks counts as free. A child process that inherits the descriptor shares the lock. ``wait``
-    is the number of seconds to wait for another process, and ``on_wait`` is called once before waiting.
+    The file is created if needed. Without support for locks, the file system counts as unlocked. A child process that
+    inherits the descriptor shares the lock. ``wait``: seconds to wait; ``on_wait``: called once before waiting.
     """
     import fcntl
 
@@ -132,17 +132,17 @@ def locked(path: Path, *, wait: float = 0.0, on_wait: Callable[[], object] = lam
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def files_hash(files: Iterable[Path]) -> str:
-    """SHA-256 over names, sizes and contents of files, in the order given."""
+    """Return the SHA-256 of names, sizes and contents of files, in the given order."""
     return json_hash([[file.name, file.stat().st_size, file_hash(file)] for file in files])
 
 
 def json_hash(value: object) -> str:
-    """SHA-256 of a JSON value in a canonical spelling."""
+    """Return the SHA-256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,7 +1,7 @@
 """Worker processes: if one dies, its task is reported and the others continue.
 
 Processes are spawned, not forked, so that no lock or thread of the parent is copied. Each worker has a pipe for tasks
-and results; when the parent is gone, the pipe ends and so does the worker.
+and results, and ends when the parent's end of the pipe closes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ ContextT = TypeVar("ContextT")
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
-# One process per core: threads of numerical libraries would only slow each other down.
+# With one process per core, threads of numerical libraries would only slow each other down.
 SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 
 
 def default_workers() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     with contextlib.suppress(AttributeError):
         return max(1, len(os.sched_getaffinity(0)))
     return max(1, os.cpu_count() or 1)
@@ -40,7 +40,7 @@ def default_workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[TaskT, ResultT]):
-    """The result of a task, or how its worker died."""
+    """The result of a task, or the reason why its worker died."""
 
     task: TaskT
     result: ResultT | None
@@ -48,7 +48,7 @@ class Outcome(Generic[TaskT, ResultT]):
 
 
 class WorkerError(RuntimeError):
-    """A function raised an unexpected error in a worker; the message has its traceback."""
+    """An unexpected error in a worker; the message has its traceback."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Worker(Generic[TaskT]):
 
 
 class WorkerPool(Generic[ContextT, TaskT, ResultT]):
-    """Runs a top-level function of context and task in worker processes, which start when needed.
+    """Runs a top-level function of context and task in worker processes, which start when they are needed.
 
     The context is sent once to each worker.
     """
@@ -71,13 +71,13 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         self._again: deque[TaskT] = deque()
 
     def again(self, task: TaskT) -> None:
-        """Add a task during :meth:`run`; it comes before the remaining ones."""
+        """Add a task during :meth:`run`; it runs before the remaining tasks."""
         self._again.append(task)
 
     def run(self, tasks: Iterable[TaskT]) -> Iterator[Outcome[TaskT, ResultT]]:
-        """Yield outcomes as they come. The next task is taken when a worker is free.
+        """Yield outcomes as tasks finish. The next task is taken when a worker is free.
 
-        A ReinforceSightError of the function is raised here; any other becomes a WorkerError.
+        A ReinforceSightError of the function is raised here; any other error becomes a WorkerError.
         """
         waiting = iter(tasks)
         exhausted = False
@@ -95,7 +95,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
                         exhausted = True
                         continue
                 worker.task = task
-                with contextlib.suppress(BrokenPipeError):  # it died while idle: reported below as a crash
+                with contextlib.suppress(BrokenPipeError):  # the worker died while idle; reported below as a crash
                     worker.connection.send(task)
             busy = [worker for worker in self._workers if worker.task is not None]
             if not busy:
@@ -159,7 +159,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         return Outcome(worker.task, None, crash=how)
 
     def close(self) -> None:
-        """End all workers at once; unfinished tasks are lost."""
+        """Stop all workers immediately; unfinished tasks are lost."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
@@ -181,7 +181,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for processes started inside: libraries read them when imported."""
+    """Set environment variables for processes started inside the block; libraries read them when imported."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -195,7 +195,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _worker_main(connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT) -> None:
-    # A terminal sends SIGINT to every process of the group; the parent decides what happens.
+    # A terminal sends SIGINT to every process of the group, but only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
         connection.send(("ready", None))

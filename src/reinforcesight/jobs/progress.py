@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines now and then elsewhere, events for a listening process."""
+"""Progress of long jobs: a bar on a terminal, plain lines elsewhere, events for a listening process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SECONDS_BETWEEN_EVENTS = 0.5
 
 
 class Progress:
-    """Counts finished pieces of one kind of work and shows the count on standard error.
+    """Counts finished items and shows the count on standard error.
 
-    ``what`` is counted, such as "pictures"; an earlier run finished ``done`` of them. ``shown`` is off in all processes
-    but one. With ``leave`` the bar stays on the terminal when the work has ended.
+    ``what`` names the items, such as "pictures"; an earlier run finished ``done``. ``shown`` is true in only one
+    process. With ``leave``, the bar stays on the terminal.
     """
 
     def __init__(self, what: str, total: int, *, done: int = 0, shown: bool = True, leave: bool = True) -> None:
@@ -48,18 +48,17 @@ class Progress:
             self._bar = None
 
     def advance(self, count: int = 1) -> None:
-        """So many more pieces are done."""
         self.reach(self.done + count)
 
     def reach(self, done: int) -> None:
-        """So many pieces are done in all."""
+        """Set the total number of finished items."""
         if self._bar is not None:
             self._bar.update(done - self.done)
         self.done = done
         self._tell()
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """Newest values of what is measured, such as the loss."""
+        """Show the newest values of metrics such as the loss."""
         if not self._shown:
             return
         send_event("figures", values=dict(values))
@@ -101,13 +100,13 @@ class Progress:
 
 
 def announce(text: str) -> None:
-    """Say what a job does next."""
+    """Print the next step of a job."""
     send_event("stage", text=text)
     click.echo(text, err=True)
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Format a time: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -117,5 +116,4 @@ def duration(seconds: float) -> str:
 
 
 def gigabytes(count: int) -> str:
-    """A number of bytes as GB."""
     return f"{count / 1e9:.1f} GB"

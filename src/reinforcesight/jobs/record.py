@@ -1,7 +1,7 @@
-"""The record of one training run: what was run, on what, with what result; and its metrics, line by line.
+"""The record of one training run: settings, data, model, results, and metrics line by line.
 
-``run_record.json`` is rewritten whole and atomically; ``metrics.jsonl`` is appended to, so a kill loses one line
-at most. Both are in the run's output folder.
+``run_record.json`` is rewritten atomically; ``metrics.jsonl`` is appended to, so a kill loses at most one line. Both
+are in the run's output folder.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ METRICS_NAME = "metrics.jsonl"
 class RunRecord:
     """A run's folder and the content of its record.
 
-    ``content`` has the keys ``schema, command, status, config, recipe, data, model, seeds, source, hardware,
-    sessions, results``. ``status`` is one of ``running, interrupted, failed, finished``; ``recipe`` is the part of
-    the configuration that decides the result, which must agree when a run is continued; each start of the command
-    adds one entry to ``sessions``.
+    ``content`` has the keys ``schema, command, status, config, recipe, data, model, seeds, source, hardware, sessions,
+    results``. ``status`` is ``running, interrupted, failed`` or ``finished``. ``recipe`` has the settings that affect
+    the result, which must be the same when a run is resumed. Each start of the command adds to ``sessions``.
     """
 
     folder: Path
@@ -36,10 +35,10 @@ class RunRecord:
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord | None:
-        """The record in a folder, or ``None`` where there is none.
+        """Read the record in a folder; ``None`` if there is none.
 
         Raises:
-            OutputError: The file is there and can't be read.
+            OutputError: The file exists but can't be read.
         """
         path = folder / RECORD_NAME
         if not path.is_file():
@@ -56,7 +55,7 @@ class RunRecord:
         write_json(self.folder / RECORD_NAME, self.content)
 
     def start_session(self, *, from_step: int) -> None:
-        """Record a (new) start of the command, and remove the metrics of lost steps."""
+        """Record a start of the command, and remove the metrics of lost steps."""
         self.content["status"] = "running"
         self.content.setdefault("sessions", []).append(
             {"started": now(), "from_step": from_step, "process": os.getpid()}
@@ -71,7 +70,7 @@ class RunRecord:
         self.save()
 
     def add_metrics(self, line: Mapping[str, Any]) -> None:
-        """Append one line of metrics, which has the key ``step``."""
+        """Append one line of metrics, which must have the key ``step``."""
         with (self.folder / METRICS_NAME).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
@@ -80,7 +79,7 @@ class RunRecord:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``, without a last line that a kill cut short."""
+    """Read ``metrics.jsonl``, without a last line that a kill left incomplete."""
     path = folder / METRICS_NAME
     if not path.is_file():
         return []
@@ -103,9 +102,9 @@ def keep_metrics_until(folder: Path, step: int) -> None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()) -> str:
-    """Which settings (JSON values) differ, in words: dotted keys with both values. Empty where all are the same.
+    """Describe which settings (JSON values) differ, as dotted keys with both values. Empty if all are equal.
 
-    The first ``most`` are named and the others counted; ``also`` are other differences, named after these.
+    The first ``most`` are named and the rest counted; ``also`` are other differences, listed after them.
     """
     found = [*_compare(old, new, ""), *also]
     shown = [text if len(text) <= 120 else text[:117] + "..." for text in found[:most]]

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during long work: stop at once, or take note and stop at a good moment."""
+"""SIGINT and SIGTERM during long jobs: stop at once, or record the signal and stop at a good moment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """The user or the system asked the work to stop.
+    """The user or the system asked the job to stop.
 
-    Not an ``Exception``, so that no handler of ordinary errors swallows it.
+    Not an ``Exception``, so that handlers of ordinary errors don't catch it.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -25,13 +25,13 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """The shell's exit status for it: 130 after SIGINT, 143 after SIGTERM."""
+        """The shell's exit status: 130 after SIGINT, 143 after SIGTERM."""
         return 128 + self.signal_number
 
 
 @contextlib.contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put the present signal handlers back at the end. Without effect outside the main thread."""
+    """Restore the current signal handlers at the end. Has no effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -49,7 +49,7 @@ def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
             handler(number, frame)
-        else:  # a forked process, such as a worker of a data loader, ends as it would without this handler
+        else:  # a forked process, such as a data-loader worker, ends as it would without this handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -60,7 +60,7 @@ def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise :class:`Stopped` when SIGINT or SIGTERM arrives. Without effect outside the main thread."""
+    """Raise :class:`Stopped` when SIGINT or SIGTERM arrives. Has no effect outside the main thread."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise Stopped(number)
@@ -71,10 +71,10 @@ def stop_on_signals() -> Iterator[None]:
 
 
 class NotedSignals:
-    """Takes note of SIGINT and SIGTERM; the work looks at ``received`` when it can stop. Use as a context manager.
+    """Records SIGINT and SIGTERM in ``received``, for jobs that stop at a good moment. Use as a context manager.
 
     Args:
-        most: After so many signals the next one has its default effect: it ends the process.
+        most: Number of signals to record; the next one has its default effect and ends the process.
     """
 
     def __init__(self, *, most: int = 1) -> None:
@@ -98,7 +98,6 @@ class NotedSignals:
 
 
 def signal_name(number: int) -> str:
-    """SIGTERM and the like."""
     try:
         return signal.Signals(number).name
     except ValueError:

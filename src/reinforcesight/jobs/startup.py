@@ -1,4 +1,4 @@
-"""What a process of ours settles before it loads other libraries."""
+"""Process settings that must be made before other libraries are loaded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LIBRARIES = r"(torch|transformers|trl|peft|accelerate|datasets|huggingface_hub|
 
 
 def settle_process() -> None:
-    """Let waiting threads sleep soon, and hide what libraries say to their own developers."""
-    # By default they spin for long and take the processor from those that work (docs/log/speed.md). Read by torch's
-    # thread library when it is loaded; child processes inherit it. A user's own setting wins.
+    """Let waiting threads sleep soon, and hide libraries' warnings that are meant for developers."""
+    # By default, waiting threads spin for long and slow down working threads (docs/log/speed.md). torch's thread
+    # library reads the variable when it is loaded, and child processes inherit it. A user's own setting wins.
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = "1000"
     if not sys.warnoptions:

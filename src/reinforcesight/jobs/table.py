@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table with aligned columns, the first to the left and the others to the right, and a rule below the head."""
+    """Return a table with a rule below the head; the first column is left-aligned, the others right-aligned."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     lines = [
         "  ".join(

@@ -1,1 +1,1 @@
-"""The whole story in one command: ``reinforcesight run``, its run folder and its report."""
+"""``reinforcesight run``: all stages from data set to evaluation in one command, with its run folder and report."""

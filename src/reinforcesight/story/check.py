@@ -1,6 +1,6 @@
-"""The check of a run before its first stage (``python -m reinforcesight.story.check CONFIG``).
+"""Check a run before its first stage (``python -m reinforcesight.story.check CONFIG``).
 
-It is a separate process, so that torch is not loaded in the one that watches the stages.
+The check runs in a process of its own, so that the process that watches the stages does not load torch.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from reinforcesight.story.config import RunConfig
 _KINDS = {kind.__name__: kind for kind in (ConfigError, InputError, OutputError)}
 
 
-# Any of these says that a folder is a run's.
+# A folder with any of these files belongs to a run.
 RUN_FILES = ("run.json", "config.yaml", ".lock")
 
 
 def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
-    """Check all stages; a model and benchmarks from the hub are downloaded now. Returns facts, one a line."""
+    """Check all stages, downloading hub models and benchmarks; return facts, one per line."""
     from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 
     refuse_other_things(config.output, RUN_FILES)
@@ -54,14 +54,14 @@ def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
 
 
 def check_before_first_stage(settings: Path) -> None:
-    """Check a run's settings, model, benchmarks, device and disk; raises the first problem."""
+    """Check a run's settings, model, benchmarks, device and disk; raise the first problem."""
     done = subprocess.run(
         [sys.executable, "-m", "reinforcesight.story.check", str(settings)],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
-    # A process that fails in another way says nothing about the settings; the stage itself will.
+    # If the process fails in another way, the settings may be right; the stage reports the problem.
     if done.stdout.startswith("{"):
         problem = json.loads(done.stdout)
         raise _KINDS.get(problem.pop("kind"), ReinforceSightError)(**problem)

@@ -1,4 +1,4 @@
-"""Configuration of ``reinforcesight run``. Its sections are the stages' own classes; the run only fills in paths."""
+"""Configuration of ``reinforcesight run``. Its sections are the stages' own classes; the run fills in the paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinforcesight.sft.config import SftConfig
 from reinforcesight.story.layout import RunFolder
 from reinforcesight.story.stages import STAGE_NAMES
 
-# A benchmark is one test split in CV-Bench's two wordings, unless its section says otherwise.
+# By default, a benchmark is one test split in CV-Bench's two wordings.
 _AS_BENCHMARK: dict[str, Any] = {
     "forms": {"cvbench": 1, "cvbench_boxes": 1},
     "splits": {"train": 0, "validation": 0, "test": 1},
@@ -26,7 +26,7 @@ _NAMES = ", ".join(STAGE_NAMES)
 
 
 class ReportOptions(StrictConfig):
-    """What the page of the run shows."""
+    """Content of the run page."""
 
     title: str | None = Field(None, description="Title of the report; default: a sentence with the main result")
     scenes: int = Field(6, ge=1, le=60, description="Number of training questions in the report")
@@ -34,7 +34,7 @@ class ReportOptions(StrictConfig):
 
 
 class RunConfig(StrictConfig):
-    """The whole story. Data sets, models and results are in the run's folder; paths in the sections are ignored."""
+    """Configuration of a run. Data sets, models and results go into the run folder; other paths are ignored."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -81,7 +81,7 @@ class RunConfig(StrictConfig):
             "output": str(folder.grpo),
             "difficulty": {**_section(grpo, "difficulty"), "file": folder.difficulty},
         }
-        # Model and benchmark are set for each evaluation.
+        # The run sets model and benchmark for each evaluation.
         filled["evaluate"] = {**_section(values, "evaluate"), "model_path": str(folder.sft)}
         return filled
 
@@ -120,9 +120,9 @@ class RunConfig(StrictConfig):
 
 
 def _as_benchmark(generate: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a benchmark: those of generate, changed by its own section."""
+    """Return a benchmark's settings: those of generate, overridden by its own section."""
     merged = {**generate, **_AS_BENCHMARK, **own}
-    # In these sections single keys are replaced; weights of forms and shares of splits are replaced as a whole.
+    # In these sections single keys are overridden; weights of forms and fractions of splits are replaced as a whole.
     for name in ("rendering", "rules", "perception", "gallery"):
         if name in generate and name in own:
             merged[name] = {**_section(generate, name), **_section(own, name)}

@@ -1,4 +1,4 @@
-"""What the run page shows, read from the run folder: data set, records, results, answers. Nothing is computed twice."""
+"""Read the content of the run page from the run folder: data set, records, results, answers."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _DISTRIBUTIONS = {
 
 @dataclass(frozen=True)
 class BenchmarkView:
-    """A benchmark with the results of all models, by model."""
+    """A benchmark with the results of all models, by model name."""
 
     name: str
     about: str
     results: dict[str, Results]
-    groups: list[tuple[str, list[IntervalRow]]]  # headings and rows of the chart
-    sentences: list[str]  # the paired tests in words
+    groups: list[tuple[str, list[IntervalRow]]]  # heading and rows of each part of the chart
+    sentences: list[str]  # a sentence for each paired test
     files: dict[str, str]  # each model's own report, relative to the run folder
-    headline: str  # GRPO against base
-    cautions: list[str]  # about GRPO's figures
+    headline: str  # GRPO compared with base
+    cautions: list[str]  # warnings about GRPO's figures
     overlap: str  # whether its pictures are in the training set
 
     @property
@@ -61,19 +61,19 @@ class BenchmarkView:
 
     @property
     def unseen(self) -> bool:
-        """All pictures were compared with those of the training set, and none is in it."""
+        """Whether all pictures were compared with the training set and none of them is in it."""
         overlap = self.results["base"].overlap
         return overlap is not None and overlap.complete and not overlap.questions
 
     @property
     def blind(self) -> dict[str, Accuracy]:
-        """Accuracy without the picture, for each model that has it."""
+        """Accuracy without the picture, for each model for which it was measured."""
         return {model: r.blind.micro for model, r in self.results.items() if r.blind is not None}
 
 
 @dataclass(frozen=True)
 class BeforeAndAfter:
-    """Test questions with the answers of all models, and the number of questions of each pattern of right and wrong."""
+    """Test questions with the answers of all models, and counts of which models were right together."""
 
     benchmark: str
     cards: list[QuestionCard]
@@ -82,7 +82,7 @@ class BeforeAndAfter:
 
 @dataclass(frozen=True)
 class Story:
-    """Everything on the page. A part whose stage has not finished is empty."""
+    """Content of the page. Parts whose stage has not finished are empty."""
 
     config: RunConfig
     stages: dict[str, StageRecord]
@@ -96,7 +96,7 @@ class Story:
 
     @property
     def main(self) -> BenchmarkView | None:
-        """The benchmark of the headline: the first one."""
+        """The first benchmark, which gives the headline."""
         return self.benchmarks[0] if self.benchmarks else None
 
 
@@ -125,7 +125,7 @@ def read_story(config: RunConfig) -> Story:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty if there is no such file yet."""
+    """Read a JSON object; empty if the file does not exist yet."""
     if not path.exists():
         return {}
     try:
@@ -138,7 +138,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """The record of a finished training; empty before."""
+    """Read the record of a training; empty if the training has not finished."""
     record = _read_json(folder / "run_record.json")
     return record if "results" in record else {}
 
@@ -192,7 +192,7 @@ def _under_protocol(folder: RunFolder, name: str, protocol: str) -> str:
 
 
 def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: int) -> Paired:
-    """GRPO against base; each model's own results have the test against the model before."""
+    """Run the paired test of GRPO against base; results.json only has tests against the previous model."""
     base, grpo = folder.results(name, "base"), folder.results(name, "grpo")
     after = [a for a in read_scored_answers(answers_path(grpo)) if a.variant is Variant.PLAIN]
     before = read_scored_answers(answers_path(base))
@@ -200,7 +200,7 @@ def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: in
 
 
 def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
-    """The accuracies of the models for a chart."""
+    """Return the models' accuracies for a chart."""
     return tuple(
         IntervalDot(MODELS[model], index, cell.accuracy, cell.low, cell.high)
         for index, (model, cell) in enumerate(cells.items())
@@ -209,7 +209,7 @@ def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
 
 
 def pattern_in_words(right: Sequence[bool]) -> str:
-    """Which of base, SFT and GRPO got a question right."""
+    """Say which of base, SFT and GRPO answered correctly."""
     if all(right):
         return "right from the start"
     if not any(right):
@@ -223,7 +223,7 @@ def pattern_in_words(right: Sequence[bool]) -> str:
 
 
 def _before_and_after(config: RunConfig) -> BeforeAndAfter:
-    """Questions of the first benchmark with all answers, in turn from each pattern of right and wrong."""
+    """Choose questions of the first benchmark, in turn from each pattern of models that were right."""
     name = next(iter(config.benchmarks))
     items = _items(config, name)
     answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODELS}
@@ -243,7 +243,7 @@ def _before_and_after(config: RunConfig) -> BeforeAndAfter:
 
 
 def write_example(config: RunConfig) -> None:
-    """Write a picture of the first benchmark and its question, such that ``ask`` takes them as they are."""
+    """Write a picture of the first benchmark and its question, as input for ``ask``."""
     items = _items(config, next(iter(config.benchmarks)))
     asked = min(
         items, key=lambda i: ("annotated" in i.prompt or "highlighted" in i.prompt, len(i.prompt)), default=None

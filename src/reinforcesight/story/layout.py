@@ -1,4 +1,4 @@
-"""Where the files of a run are."""
+"""Paths of the files in a run folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODELS = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 
 
 class RunFolder:
-    """The folder of one run and the places in it."""
+    """Paths in the folder of one run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -19,26 +19,25 @@ class RunFolder:
         self.state = root / RUN_STATE
         self.settings = root / RUN_SETTINGS  # the whole configuration, as --config takes it
         self.lock = root / ".lock"
-        self.replaced = root / "replaced"  # earlier results that other settings made
+        self.replaced = root / "replaced"  # earlier results of other settings
         self.dataset = root / "dataset"
         self.audit = root / "audit" / "audit.html"  # the JSON file next to it has the same name
         self.sft = root / "sft"
         self.difficulty = root / "difficulty" / "difficulty.jsonl"
         self.grpo = root / "grpo"
-        self.example = root / "example.png"  # a test picture; its question is next to it, in example.txt
+        self.example = root / "example.png"  # a test picture; its question is in example.txt
 
     def benchmark_dataset(self, name: str) -> Path:
-        """A benchmark as a data set, with gallery and manifest."""
+        """Folder of a benchmark's data set, with gallery and manifest."""
         return self.root / "benchmarks" / name
 
     def benchmark(self, name: str) -> Path:
-        """A benchmark in CV-Bench's columns."""
+        """Folder of a benchmark in CV-Bench's columns."""
         return self.benchmark_dataset(name) / "cv-bench"
 
     def results(self, benchmark: str, model: str) -> Path:
-        """``results.json`` of a model (``base``, ``sft`` or ``grpo``) on a benchmark."""
+        """Path of ``results.json`` for a model (``base``, ``sft`` or ``grpo``) on a benchmark."""
         return self.root / "evaluations" / benchmark / f"{model}.json"
 
     def log(self, stage: str) -> Path:
-        """Output of a stage's process."""
         return self.root / "logs" / f"{stage}.log"

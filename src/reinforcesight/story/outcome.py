@@ -1,4 +1,4 @@
-"""What the terminal shows at the end of a run: accuracies, what they say, the page, and what to do next."""
+"""Terminal output at the end of a run: accuracies, their interpretation, the page, and the next commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reinforcesight.story.layout import MODELS
 
 
 def outcome_lines(config: RunConfig) -> list[str]:
-    """The result of the evaluations as a table, and three lines about the first benchmark."""
+    """Return the results of the evaluations as a table, and three lines about the first benchmark."""
     rows = []
     for name in config.benchmarks:
         results = {model: read_results(config.folder.results(name, model)) for model in MODELS}
@@ -38,7 +38,7 @@ def outcome_lines(config: RunConfig) -> list[str]:
 
 
 def next_lines(config: RunConfig) -> list[str]:
-    """Where the page is, and commands that work as they are shown."""
+    """Return the path of the page, and commands that work as shown."""
     command, folder = own_command(), config.folder
     return [
         f"Open this page in a browser: {folder.page}",
@@ -48,7 +48,7 @@ def next_lines(config: RunConfig) -> list[str]:
 
 
 def ask_line(config: RunConfig) -> str:
-    """A command that asks the trained model a question of the run; empty if there is no example yet."""
+    """Return a command that asks the trained model a question of the run; empty without an example."""
     folder = config.folder
     if not folder.example.exists():
         return ""
@@ -58,7 +58,7 @@ def ask_line(config: RunConfig) -> str:
 
 
 def own_command() -> str:
-    """How to call this program in the user's shell, where its environment may not be active."""
+    """Return the command that calls this program in the user's shell, where its environment may not be active."""
     script = Path(sys.executable).with_name("reinforcesight")
     if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ or not script.exists():
         return "reinforcesight"

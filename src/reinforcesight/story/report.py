@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that works offline, complete once all stages have finished."""
+"""The page of a run: one HTML file that works offline and is complete once all stages have finished."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN_CHARTS = {
     "Parts of the reward: the reasoning",
     "Held-out accuracy",
 }
-# Metrics of the reasoning, with what each says about an answer.
+# Metrics of the reasoning, each with the statement about an answer that it measures.
 _FAITHFULNESS = {
     "consistent": "answer follows from its own reasoning",
     "grounded": "no claim in the reasoning contradicts the scene",
@@ -49,7 +49,7 @@ def write_page(config: RunConfig) -> Path:
 
 
 def render(story: Story) -> str:
-    """The page as text."""
+    """Return the page as HTML."""
     config, main = story.config, story.main
     done = {name for name, record in story.stages.items() if record.status == "finished"}
     return render_page(
@@ -88,7 +88,7 @@ def render(story: Story) -> str:
 
 
 def _steps(story: Story) -> list[tuple[str, str, str]]:
-    """The finished steps of the run: name, figure, explanation."""
+    """Return name, figure and explanation of each finished step of the run."""
     steps = []
     if story.manifest:
         pictures, rows = sum(story.manifest["pictures"].values()), sum(story.manifest["rows"].values())
@@ -128,14 +128,14 @@ def _machine(hardware: Mapping[str, Any]) -> str:
 
 
 def _example(story: Story) -> QuestionCard | None:
-    """A question for the top of the page: the shortest of the learnt ones, if there are any."""
+    """Choose a question for the top of the page: the shortest of those that training taught, if there are any."""
     cards = story.compared.cards if story.compared else []
     learnt = [card for card in cards if card.tags[0].startswith("learnt")]
     return min(learnt or cards, key=lambda card: len(card.question), default=None)
 
 
 def _guess(audit: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How well a classifier guesses the letter from the text of all questions."""
+    """Return how well a classifier guesses the letter from the text of the questions."""
     guesses = audit.get("measurements", {}).get("guessed_from_text", [])
     return next(
         (g for g in guesses if g["what"] == "letter" and g["axis"] == "all" and g["accuracy"] is not None),

@@ -1,4 +1,4 @@
-"""``reinforcesight run``: every stage whose result is missing or out of date, in order, into one folder."""
+"""``reinforcesight run``: run every stage whose result is missing or out of date, in order, in one folder."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from reinforcesight.story.view import View
 
 _WORKER = "reinforcesight.story.worker"
 _SECONDS_BETWEEN_SAVES = 10.0
-# A killed run's stage may still be saving.
+# The stage of a killed run may still be saving.
 _LONGEST_WAIT = 180.0
 
 
 class StageError(ReinforceSightError):
-    """A stage failed or was killed; the results before it are kept."""
+    """A stage failed or was killed; results of earlier stages are kept."""
 
     exit_code = EXIT_FAILED
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended."""
+    """The stages that a run executed, and its exit status."""
 
     output: Path
-    done: tuple[str, ...]  # stages that ran this time
-    kept: tuple[str, ...]  # stages with nothing to do
+    done: tuple[str, ...]  # stages that were run
+    kept: tuple[str, ...]  # stages that were up to date
     exit_code: int = 0  # 128 + the signal that stopped the run
 
 
@@ -110,12 +110,12 @@ def _show_outcome(config: RunConfig, finished: set[str]) -> None:
             click.echo("\n".join(["", *outcome_lines(config), ""]))
         if "report" in finished:
             click.echo("\n".join(next_lines(config)))
-    except ReinforceSightError as error:  # the results are there; only this summary is not
+    except ReinforceSightError as error:  # only this summary is missing, the results are complete
         click.echo(f"the results can't be shown here: {error}", err=True)
 
 
 def _training_is_new(config: RunConfig, state: RunState) -> bool:
-    """Whether SFT or GRPO has not run with these settings."""
+    """Return whether SFT or GRPO has not run with these settings yet."""
     for stage in STAGES:
         if stage.name in ("sft", "grpo"):
             old = state.stages.get(stage.name)
@@ -125,7 +125,7 @@ def _training_is_new(config: RunConfig, state: RunState) -> bool:
 
 
 def _is_asked(stage: Stage, config: RunConfig) -> bool:
-    """Whether a stage is looked at; with ``--from``, earlier ones are taken as they are."""
+    """Return whether a stage is checked; with ``--from``, earlier stages are used without a check."""
     first = config.from_stage or STAGE_NAMES[0]
     return STAGE_NAMES.index(stage.name) >= STAGE_NAMES.index(first)
 
@@ -139,7 +139,7 @@ class _Run:
     view: View
 
     def why(self, stage: Stage, inputs: dict[str, Any] | None) -> str | None:
-        """Why a stage is to be done, in a few words (none if it is new); ``None`` if it is done."""
+        """Say in a few words why a stage has to run (empty if it is new); ``None`` if it is up to date."""
         config, record = self.config, self.state.stages.get(stage.name)
         finished = record is not None and record.status == "finished"
         missing = missing_product(config.output, record.products) if record and finished else None
@@ -162,7 +162,7 @@ class _Run:
         return None if missing is None else f"{missing} is missing or was changed"
 
     def do(self, stage: Stage, inputs: dict[str, Any], why: str) -> StageRecord:
-        """Run a stage in its own process and record how it went."""
+        """Run a stage in its own process and record the result."""
         folder, key = self.config.folder, json_hash(inputs)
         old = self.state.stages.get(stage.name)
         again = self.config.from_stage is not None
@@ -214,9 +214,9 @@ class _Run:
         return record
 
     def _failure(self, stage: Stage, record: StageRecord, exit_code: int, problem: str) -> StageError:
-        """Note in the record that the stage failed or was killed, and say what to do."""
+        """Record that the stage failed or was killed, and return the error with a fix."""
         number = -exit_code
-        if exit_code > 128:  # it handled the signal itself, as shells report it
+        if exit_code > 128:  # the process handled the signal itself and exited with 128 + signal
             number = exit_code - 128
         continues = "run the same command to continue"
         if number <= 0:
@@ -242,7 +242,7 @@ class _Run:
 
 
 def _move_away(source: Path, replaced: Path) -> Path | None:
-    """Move a stage's folder; results may have cost days, so nothing is removed. Returns where it is now."""
+    """Move a stage's folder and return its new path. Nothing is removed, since results may have cost days."""
     if not source.exists():
         return None
     number = 1 + sum(1 for path in replaced.glob(f"{source.name}-*"))
@@ -266,7 +266,7 @@ def _write_settings(config: RunConfig) -> None:
 
 @contextlib.contextmanager
 def _held(config: RunConfig) -> Iterator[int]:
-    """Hold the run folder's lock. The stage of a killed run holds it until it has saved and ended."""
+    """Hold the run folder's lock. A stage of a killed run holds it until it has saved and ended."""
 
     def on_wait() -> None:
         click.echo("waiting for an earlier run in this folder to end", err=True)

@@ -1,6 +1,6 @@
-"""The table of stages: what each reads, makes and does, and which settings decide its result.
+"""The table of stages: what each reads and writes, the function that runs it, and the settings that affect its result.
 
-Imports nothing heavy, so that ``run`` finds out without torch what is left to do.
+Imports nothing heavy, so that ``run`` finds out without torch which stages have to run.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _FASTER_OR_SLOWER = {"output", "workers", "overwrite", "keep_work", "shard"}
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the story. Paths are relative to the run folder."""
+    """One stage of a run. Paths are relative to the run folder."""
 
     name: str  # on the command line and in run.json
     title: str
-    reads: tuple[str, ...]  # stages whose products it reads
-    folder: str | None  # what it writes; moved away when other settings made it
-    products: Callable[[RunConfig], list[str]]  # patterns of the files that are its result
-    settings: Callable[[RunConfig], dict[str, Any]]  # JSON values that decide the result, besides what it reads
-    work: Callable[[RunConfig], int]  # does the stage, or continues it; returns an exit status
-    less_memory: str  # settings that lower its need of memory
-    resumes_in_place: bool = False  # it reuses what fits in its folder, so the folder stays
+    reads: tuple[str, ...]  # names of the stages whose products it reads
+    folder: str | None  # output folder; moved away if it was made with other settings
+    products: Callable[[RunConfig], list[str]]  # glob patterns of its result files
+    settings: Callable[[RunConfig], dict[str, Any]]  # JSON values that affect the result, besides its inputs
+    work: Callable[[RunConfig], int]  # runs or resumes the stage; returns an exit status
+    less_memory: str  # settings that reduce its memory
+    resumes_in_place: bool = False  # reuses matching work in its folder, so the folder is not moved
 
 
 def inputs_of(stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], version: str) -> dict[str, Any]:
-    """Everything that decides a stage's result; ``fingerprints`` are those of the stages before it."""
+    """Return everything that affects a stage's result; ``fingerprints`` are those of the previous stages."""
     return {
         "settings": stage.settings(config),
         "from": {name: fingerprints[name] for name in stage.reads},
@@ -51,7 +51,7 @@ def inputs_of(stage: Stage, config: RunConfig, fingerprints: Mapping[str, str], 
 def _dataset_settings(config: GenerateConfig) -> dict[str, Any]:
     settings = config.model_dump(mode="json", exclude=_FASTER_OR_SLOWER)
     if config.source == "rendered":
-        del settings["perception"]  # the renderer knows what it drew
+        del settings["perception"]  # rendered pictures need no perception
     for name in ("input", "templates"):
         path = getattr(config, name)
         if path is not None:
@@ -60,7 +60,7 @@ def _dataset_settings(config: GenerateConfig) -> dict[str, Any]:
 
 
 def _listing(path: Path) -> str | None:
-    """Hash over names, sizes and times of the files at a path: there may be too many pictures to read them for this."""
+    """Hash names, sizes and times of the files at a path; reading the pictures could take too long."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     found = []
     for file in files:
@@ -83,7 +83,7 @@ def _benchmark_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def _base(config: RunConfig) -> dict[str, Any]:
-    """Which weights the story starts from: a fingerprint of local ones, else name and revision."""
+    """Identify the base model: a fingerprint of local weights, or name and revision on the hub."""
     path = resolve_path(config.base)
     local = Path(path).is_dir()
     return {
@@ -94,7 +94,7 @@ def _base(config: RunConfig) -> dict[str, Any]:
 
 
 def _sft_settings(config: RunConfig) -> dict[str, Any]:
-    # JSON turns tuples into lists, as they come back from run.json.
+    # JSON turns tuples into lists, so that values equal those read from run.json.
     settings = config.sft.recipe(processes=1)
     return {**_without(settings, "dataset", "model_path"), "base": _base(config)}
 
@@ -104,7 +104,7 @@ def _grpo_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
-    """Those settings of GRPO that decide the pass rates of its start model; those of training do not."""
+    """Return the settings of GRPO that affect the pass rates of its start model, without those of training."""
     settings: dict[str, Any] = config.difficulty.model_dump(mode="json", include={"enabled", "samples", "questions"})
     return settings | {
         "temperature": config.trainer.get("temperature"),
@@ -228,5 +228,4 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
 def stage_named(name: str) -> Stage:
-    """The stage of that name, which exists."""
     return STAGES[STAGE_NAMES.index(name)]

@@ -1,7 +1,7 @@
 """``run.json``: the state of each stage, its inputs, time and memory.
 
-A stage is up to date if its products are unchanged and its key is that of the present configuration: a hash of the
-settings that decide its result, the fingerprints of the stages that it reads, and the version of the package.
+A stage is up to date if its products are unchanged and its key matches the current configuration. The key is a hash of
+the settings that affect the result, the fingerprints of the stages that it reads, and the package version.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class StageRecord(BaseModel):
 
     status: Status
     key: str  # hash of the inputs
-    inputs: dict[str, Any]  # everything that decides the result: settings, fingerprints of what is read, version
+    inputs: dict[str, Any]  # everything that affects the result: settings, fingerprints, version
     products: dict[str, Product] = {}  # by path, relative to the run folder
-    fingerprint: str | None = None  # hash over the products' names and contents
+    fingerprint: str | None = None  # hash of the products' names and contents
     started: str
     ended: str | None = None
-    seconds: float = 0.0  # wall-clock time of all sessions together
-    peak_memory_bytes: int = 0  # resident memory of its processes together, as sampled
-    sessions: int = 0  # how often it was started for this key
+    seconds: float = 0.0  # total wall-clock time of all sessions
+    peak_memory_bytes: int = 0  # total resident memory of its processes, sampled
+    sessions: int = 0  # number of starts with this key
     problem: str | None = None  # why it failed or was killed
 
 
@@ -64,7 +64,7 @@ class RunState(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
     def begin(self, stage: str, key: str, inputs: dict[str, Any]) -> StageRecord:
-        """The record of a stage that starts, or continues an unfinished one with the same key."""
+        """Return the record of a stage: a new one, or an unfinished one with the same key."""
         old = self.stages.get(stage)
         if old is not None and old.key == key and old.status != "finished":
             record = old.model_copy(update={"status": "running", "problem": None})
@@ -76,7 +76,7 @@ class RunState(BaseModel):
 
 
 def read_state(path: Path, version: str) -> RunState:
-    """The state of a run folder; empty if there is none yet."""
+    """Read the state of a run folder; empty if there is none yet."""
     try:
         return RunState.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -91,10 +91,10 @@ def read_state(path: Path, version: str) -> RunState:
 
 
 def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
-    """The files under a run folder that match, with their contents' hashes.
+    """Return the matching files in a run folder, with hashes of their contents.
 
     Raises:
-        OutputError: A pattern matches nothing: the stage ended without its product.
+        OutputError: A pattern matches nothing, so the stage ended without a result.
     """
     found: dict[str, Product] = {}
     for pattern in patterns:
@@ -111,12 +111,12 @@ def _product(path: Path) -> Product:
 
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
-    """Hash over the names and contents of products; records of how they were made are no content."""
+    """Hash names and contents of products, without run records."""
     return json_hash({name: product.sha256 for name, product in products.items() if Path(name).name not in _RECORDS})
 
 
 def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
-    """The first product that is missing or was changed; ``None`` if there is none."""
+    """Return the first product that is missing or was changed; ``None`` if all are unchanged."""
     for name, product in products.items():
         path = root / name
         try:
@@ -125,14 +125,14 @@ def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
             return name
         if status.st_size != product.size:
             return name
-        # Files of a copied folder have new times; then the content decides.
+        # Files of a copied folder have new times, so the content is compared.
         if status.st_mtime_ns != product.mtime_ns and _product(path).sha256 != product.sha256:
             return name
     return None
 
 
 def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """In a few words, why a stage's key has changed."""
+    """Say in a few words why a stage's key has changed."""
     before, after = old.get("from") or {}, new.get("from") or {}
     also = [f"{name} is new" for name in sorted(after) if before.get(name) != after[name]]
     if old.get("version") != new.get("version"):

@@ -1,4 +1,4 @@
-"""What a person sees while the story runs: a line for each stage, and the progress of the present one."""
+"""Terminal output during a run: a line for each stage, and the progress of the current stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reinforcesight.story.state import StageRecord
 
 
 class View:
-    """Prints the stages and shows the events of the present one, on standard error."""
+    """Prints the stages and the events of the current stage on standard error."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = list(stages)
@@ -21,12 +21,10 @@ class View:
         self._progress: Progress | None = None
 
     def begin(self, stage: Stage, why: str) -> None:
-        """A stage starts."""
         self._figures = {}
         self._line(stage, f"{stage.title}{f' ({why})' if why else ''}")
 
     def event(self, event: Event) -> None:
-        """An event of the present stage."""
         match event:
             case {"event": "progress", "what": str(what), "done": int(done), "total": int(total)}:
                 self._counter(what, done, total).reach(done)
@@ -41,7 +39,6 @@ class View:
                 self.say(f"  {text}")
 
     def end(self, stage: Stage, record: StageRecord) -> None:
-        """The present stage has ended, with or without success."""
         self.close()
         figures = "".join(f", {name} {value:.4g}" for name, value in self._figures.items())
         self._line(
@@ -50,18 +47,16 @@ class View:
         )
 
     def skip(self, stage: Stage) -> None:
-        """A stage has nothing to do."""
         self._line(stage, "nothing changed, kept as it is")
 
     def say(self, text: str) -> None:
-        """A line between the others."""
         if self._progress is not None:
             self._progress.say(text)
         else:
             click.echo(text, err=True)
 
     def close(self) -> None:
-        """Remove the bar of the present stage."""
+        """Remove the progress bar of the current stage."""
         if self._progress is not None:
             self._progress.__exit__()
             self._progress = None

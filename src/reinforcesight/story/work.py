@@ -1,6 +1,6 @@
-"""What each stage does. Each function returns an exit status, as the command does.
+"""One function per stage; each returns an exit status, as the command does.
 
-Everything heavy is imported inside the functions: they run in the worker process alone.
+Heavy imports are inside the functions, because only the worker process calls them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def make_dataset(config: RunConfig) -> int:
 
 
 def audit_dataset(config: RunConfig) -> int:
-    """``audit``; its report is a page and a JSON file."""
+    """Run ``audit``, which writes a page and a JSON file."""
     from reinforcesight.data_gen.audit.findings import write_audit_report
     from reinforcesight.data_gen.audit.run import audit
 
@@ -42,7 +42,7 @@ def audit_dataset(config: RunConfig) -> int:
 
 
 def make_benchmarks(config: RunConfig) -> int:
-    """``generate`` and ``export --to cv-bench`` for each benchmark that is made here."""
+    """Run ``generate`` and ``export --to cv-bench`` for each benchmark that the run makes itself."""
     from reinforcesight.data_gen.pipeline import generate
     from reinforcesight.export.cv_bench import to_cv_bench
 
@@ -53,7 +53,7 @@ def make_benchmarks(config: RunConfig) -> int:
         done = generate(entry)
         if done.exit_code:
             return done.exit_code
-        # With the scenes, so that evaluation can check the reasoning; other tools don't read these columns.
+        # Evaluation needs the scenes to check the reasoning; other tools ignore these columns.
         written = to_cv_bench(entry.output, config.folder.benchmark(name), scenes=True)
         click.echo(f"{name}: {written.rows} questions in CV-Bench's columns")
         if written.broken:
@@ -68,7 +68,7 @@ def train_with_sft(config: RunConfig) -> int:
 
 
 def rate_training_questions(config: RunConfig) -> int:
-    """Pass rates of the SFT model."""
+    """Rate the training questions with the SFT model."""
     if not config.grpo.difficulty.enabled:
         click.echo("switched off: grpo.difficulty.enabled is false")
         return 0
@@ -84,7 +84,7 @@ def train_with_grpo(config: RunConfig) -> int:
 
 
 def evaluate_models(config: RunConfig) -> int:
-    """``evaluate`` for each model on each benchmark, paired with the model before."""
+    """Run ``evaluate`` for each model on each benchmark, with a paired test against the previous model."""
     from reinforcesight.eval.evaluate import evaluate
 
     folder = config.folder

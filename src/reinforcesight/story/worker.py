@@ -1,7 +1,7 @@
-"""The process that does one stage: ``python -m reinforcesight.story.worker CONFIG STAGE``.
+"""The process that runs one stage: ``python -m reinforcesight.story.worker CONFIG STAGE``.
 
-A separate process returns its memory when it ends, can be measured, and keeps torch out of the process that watches.
-It ends when its parent does: its standard input is then closed.
+A separate process frees its memory when it ends, can be measured, and keeps torch out of the watching process. It ends
+when its parent does, because its standard input is then closed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from reinforcesight.jobs.startup import settle_process
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.stages import stage_named
 
-# How long a stage may take to save after its parent has gone, in seconds.
+# Seconds that a stage may take to save after its parent has ended.
 _GRACE = 120.0
 
 
 def _end_with_parent() -> None:
-    """Stop as on SIGTERM once standard input is closed, so that a killed parent leaves no stage behind."""
+    """Stop as on SIGTERM when standard input closes, so that no stage outlives a killed parent."""
 
     def watch() -> None:
         while os.read(0, 4096):
@@ -44,14 +44,14 @@ def _write_page_so_far(config: RunConfig) -> None:
 
     try:
         write_page(config)
-    except Exception as error:  # noqa: BLE001 - a page must not cost a stage that has finished
+    except Exception as error:  # noqa: BLE001 - an error of the page must not fail a finished stage
         click.echo(f"the page can't be written yet: {type(error).__name__}: {error}", err=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Read the configuration and do the stage. Exit status as of ``reinforcesight``."""
+    """Read the configuration and run the stage. The exit status is that of ``reinforcesight``."""
     path, name = arguments
-    events_pipe()  # before the stage starts processes, which must not inherit it
+    events_pipe()  # opened first, so that the stage's own processes do not inherit it
     _end_with_parent()
     settle_process()
     try:

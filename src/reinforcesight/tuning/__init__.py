@@ -1,4 +1,4 @@
-"""What SFT and GRPO share: the run loop, data, adapters, validation, checkpoints, callbacks."""
+"""Shared by SFT and GRPO: the run loop, data, adapters, validation, checkpoints, callbacks."""
 
 import os
 

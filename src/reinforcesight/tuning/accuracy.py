@@ -21,7 +21,7 @@ from reinforcesight.tuning.data import decode_picture
 
 @dataclass(frozen=True)
 class JudgedAnswer:
-    """One question's generated answer and its verdict."""
+    """A generated answer to a question, and its verdict."""
 
     id: str
     task: str
@@ -41,13 +41,13 @@ def judge_generated(
     *,
     on_batch: Callable[[int], object] | None = None,
 ) -> list[JudgedAnswer]:
-    """Generate and judge an answer to each row, on all processes together.
+    """Generate and judge an answer to each row, split over all processes.
 
     Every process gets all answers, in the order of the rows.
     """
     processes = PartialState()
     count, world = len(rows), processes.num_processes
-    # The same number on each, since sharded weights are gathered by all processes together.
+    # Every process needs the same number of rows, since gathering sharded weights involves all processes.
     own = [(i * world + processes.process_index) % count for i in range(-(-count // world))]
     answers = []
     for start in range(0, len(own), options.batch_size):
@@ -85,7 +85,7 @@ def judge_generated(
 
 
 def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> dict[str, float]:
-    """Accuracy over all answers and per task, and the share of readable answers. An unreadable one counts as wrong."""
+    """Return accuracy, in total and per task, and the fraction of readable answers; unreadable ones are wrong."""
     by_task: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         by_task[answer.task].append(answer.correct)
@@ -99,17 +99,16 @@ def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> d
 
 
 def answers_file(output: Path, step: int) -> Path:
-    """The validation answers of a step, one JSON object a line."""
+    """Path of a step's validation answers, one JSON object per line."""
     return output / "answers" / f"step-{step}.jsonl"
 
 
 def write_step_answers(output: Path, step: int, answers: Iterable[Mapping[str, Any]]) -> None:
-    """Write the validation answers of a step, as JSON objects."""
     lines = "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
     write_text(answers_file(output, step), lines)
 
 
 def read_step_answers(output: Path, step: int) -> list[dict[str, Any]]:
-    """The validation answers of a step; empty if there are none."""
+    """Return the validation answers of a step; empty if there are none."""
     path = answers_file(output, step)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

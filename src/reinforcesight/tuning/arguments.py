@@ -1,4 +1,4 @@
-"""TRL's config object, made from the section ``trainer:`` and what the project sets itself."""
+"""TRL's config object, built from the section ``trainer:`` and the project's own values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reinforcesight.tuning.config import TrainingConfig
 
 
 def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here: Any) -> Any:
-    """TRL's ``SFTConfig`` or ``GRPOConfig``.
+    """Return TRL's ``SFTConfig`` or ``GRPOConfig``.
 
     Args:
         config: The run's configuration.
-        best_metric: Metric of the best checkpoint; ``None`` without a validation split.
+        best_metric: Metric that selects the best checkpoint; ``None`` without a validation split.
         set_here: Arguments that the user can't set.
 
     Raises:
@@ -50,7 +50,7 @@ def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here
 
 
 def _check_scheduler(arguments: Any) -> None:
-    """Make the scheduler once: transformers would refuse its arguments only when training starts."""
+    """Build the scheduler once, since transformers would refuse its arguments only when training starts."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     name, given = arguments.lr_scheduler_type, dict(arguments.lr_scheduler_kwargs or {})
     try:

@@ -19,13 +19,13 @@ from reinforcesight.tuning.report import Chart, write_training_page
 
 
 class TrainingStoppedError(Exception):
-    """A signal came during something other than a training step, such as an evaluation."""
+    """A signal arrived outside a training step, such as during an evaluation."""
 
 
 class CheckpointKeeper(TrainerCallback):
     """Marks each checkpoint complete once all processes have written their part, then removes old ones.
 
-    The Trainer removes old checkpoints before the new one could be marked, so its rotation is off.
+    The Trainer would remove old checkpoints before the new one is marked, so its rotation is off.
     """
 
     def __init__(self, output: Path, keep: int | None) -> None:
@@ -44,7 +44,6 @@ class CheckpointKeeper(TrainerCallback):
             control.should_save = True
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Mark the checkpoint of this step and remove old ones."""
         processes = PartialState()
         processes.wait_for_everyone()
         if processes.is_main_process:
@@ -55,7 +54,7 @@ class CheckpointKeeper(TrainerCallback):
 
 
 class StopOnSignal(TrainerCallback):
-    """On SIGTERM or SIGINT, finish the step, save, and stop; all processes stop after the same step.
+    """On SIGTERM or SIGINT, finishes the step, saves, and stops; all processes stop after the same step.
 
     Use as a context manager around ``train()``. A second signal is handled as usual.
     """
@@ -73,11 +72,11 @@ class StopOnSignal(TrainerCallback):
 
     @property
     def received(self) -> int | None:
-        """The first signal, here or (after a step) in another process."""
+        """The first signal, in this process or (after a step) in another process."""
         return self._agreed or next(iter(self._signals.received), None)
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and stop if any process got a signal."""
+        """Save and stop if any process received a signal."""
         if self._anywhere():
             control.should_log = control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -92,30 +91,30 @@ class StopOnSignal(TrainerCallback):
         return self._agreed is not None
 
     def check(self) -> None:
-        """Stop a long evaluation. Does nothing with several processes: the others would hang.
+        """Stop a long evaluation; does nothing with several processes, since the others would hang.
 
         Raises:
-            TrainingStoppedError: A signal has come.
+            TrainingStoppedError: A signal was received.
         """
         if self.received is not None and PartialState().num_processes == 1:
             raise TrainingStoppedError
 
 
 class StopWithoutProgress(EarlyStoppingCallback):
-    """Early stopping without ``load_best_model_at_end``: the best checkpoint is published from disk."""
+    """Early stopping without ``load_best_model_at_end``, since the best checkpoint is published from disk."""
 
     @property
     def reason(self) -> str | None:
-        """What ended training, ``None`` if this did not."""
+        """Reason for the stop; ``None`` if this callback did not stop training."""
         stopped = self.early_stopping_patience_counter >= self.early_stopping_patience
         return "accuracy" if stopped else None
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Does nothing; the parent would warn that ``load_best_model_at_end`` is off."""
+        """Do nothing; the parent would warn that ``load_best_model_at_end`` is off."""
 
 
 class RecordMetrics(TrainerCallback):
-    """Appends what the Trainer logs to the run record, refreshes the curves, and shows progress with its figures."""
+    """Appends the Trainer's logs to the run record, redraws the curves, and shows progress with metrics."""
 
     def __init__(self, record: RunRecord, charts: Sequence[Chart]) -> None:
         self.record = record
@@ -124,23 +123,19 @@ class RecordMetrics(TrainerCallback):
         self._progress: Progress | None = None
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Show the steps."""
         self._progress = Progress(
             "steps", state.max_steps, done=state.global_step, shown=state.is_world_process_zero
         ).__enter__()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Count the step."""
         if self._progress is not None:
             self._progress.reach(state.global_step)
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Close the bar."""
         if self._progress is not None:
             self._progress.__exit__()
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Write one line of metrics."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if not state.is_world_process_zero or not logs:
             return

@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill: one counts only if it agrees with its list of files, which is written last."""
+"""Checkpoints that survive a kill: a checkpoint counts only if it matches its list of files, which is written last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reinforcesight.jobs.files import file_hash, write_text
 MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"
 
-# Files that are needed to resume training; the rest is the model.
+# Files needed only to resume training; all other files are the model.
 _TRAINING_ONLY = {MARKER, "optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin"}
 
 
@@ -32,7 +32,7 @@ def mark_complete(checkpoint: Path) -> None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether every listed file is there in its full size."""
+    """Return whether every listed file exists with its full size."""
     try:
         listed = _listed(checkpoint)
         return bool(listed) and all((checkpoint / name).stat().st_size == size for name, (size, _) in listed.items())
@@ -54,7 +54,7 @@ def _listed(checkpoint: Path) -> dict[str, tuple[int, str | None]]:
 
 
 def complete_checkpoints(output: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest step first."""
+    """Return the complete checkpoints of a run, oldest step first."""
     return sorted((path for path in _folders(output) if is_complete(path)), key=step_of)
 
 
@@ -63,12 +63,11 @@ def _folders(output: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The training step after which a checkpoint was written."""
     return int(checkpoint.name.removeprefix(PREFIX))
 
 
 def remove_incomplete(output: Path) -> list[Path]:
-    """Remove checkpoints that a kill left half written or half deleted; the folders removed are returned."""
+    """Remove checkpoints that a kill left incomplete; return the removed folders."""
     broken = [path for path in _folders(output) if not is_complete(path)]
     for path in broken:
         shutil.rmtree(path)
@@ -91,7 +90,7 @@ def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:
     """Keep the latest checkpoints and the best one, and remove the others."""
     for path in complete_checkpoints(output)[:-keep]:
         if step_of(path) != best_step:
-            # Without its list it no longer counts, even if a kill leaves some of its files.
+            # The list goes first, so that the checkpoint no longer counts if a kill leaves some files.
             (path / MARKER).unlink()
             shutil.rmtree(path)
 
@@ -99,7 +98,7 @@ def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:
 def publish(checkpoint: Path, output: Path) -> None:
     """Put a checkpoint's model and processor files into the run's folder.
 
-    The configuration comes last, so that the folder looks like a model only when it is complete.
+    The configuration comes last, so that the folder counts as a model only when it is complete.
     """
     files = [f for f in _files(checkpoint) if f.parent == checkpoint and not _serves_training(f)]
     for file in sorted(files, key=lambda f: f.name in {"config.json", "adapter_config.json"}):
@@ -107,7 +106,7 @@ def publish(checkpoint: Path, output: Path) -> None:
         temporary.unlink(missing_ok=True)
         try:
             os.link(file, temporary)
-        except OSError:  # another file system, or one without links
+        except OSError:  # another file system, or no support for links
             shutil.copyfile(file, temporary)
         temporary.replace(output / file.name)
 

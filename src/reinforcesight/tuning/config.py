@@ -1,4 +1,4 @@
-"""Settings that SFT and GRPO share. Imports nothing heavy: the command line reads it."""
+"""Settings that SFT and GRPO share. Imports nothing heavy, since the command line imports this module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NE
 
 
 class LoraOptions(StrictConfig):
-    """LoRA adapters."""
+    """Settings of LoRA adapters."""
 
     rank: int = Field(32, ge=1, description="LoRA rank")
     alpha: int = Field(64, ge=1, description="LoRA alpha; updates are scaled by alpha / rank")
@@ -40,11 +40,11 @@ class EvaluationOptions(StrictConfig):
 
 
 class TrainingConfig(StrictConfig):
-    """What every training command is told."""
+    """Settings of every training command."""
 
     RENAMED: ClassVar[Mapping[str, str]] = MOVED_KEYS
     trainer_section: ClassVar[TrainerSection]
-    counted: ClassVar[str]  # what a batch is made of
+    counted: ClassVar[str]  # what a batch counts, such as questions
 
     dataset: str = Field(description="Data set folder or hub id, with the splits train and validation")
     model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
@@ -67,7 +67,7 @@ class TrainingConfig(StrictConfig):
         for old in given.keys() & NEW_NAMES.keys():
             raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]})
         section = cls.trainer_section
-        # The command line asks for this, and for its errors; importing TRL takes seconds.
+        # Only the command line checks TRL's arguments here, since importing TRL takes seconds.
         if info.context and info.context.get("trl"):
             given, found = section.checked(given, cls.model_fields)
         else:
@@ -87,7 +87,7 @@ class TrainingConfig(StrictConfig):
         return self
 
     def checked_trainer(self, where: str = "trainer") -> dict[str, Any]:
-        """The section in the types that TRL declares; imports TRL.
+        """Return the section with the types that TRL declares; imports TRL.
 
         Raises:
             ConfigError: TRL has no such argument, or a value has the wrong type.
@@ -99,7 +99,7 @@ class TrainingConfig(StrictConfig):
         return values
 
     def recipe(self, *, processes: int) -> dict[str, Any]:
-        """The part that decides the result; the batch counts as a whole, however it is divided."""
+        """Return the settings that affect the result, with only the total batch size, however it is divided."""
         values = self.model_dump(mode="json", exclude={"output"})
         values["model"].pop("device")
         values["trainer"] = {name: v for name, v in values["trainer"].items() if name not in FREE_TO_CHANGE}

@@ -1,4 +1,4 @@
-"""Training rows from the data set on disk; a picture is decoded when its batch is made."""
+"""Training rows from the data set on disk; pictures are decoded when their batch is collated."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _Collator: Any = DataCollatorForVisionLanguageModeling
 TRAINING_COLUMNS = ("id", "image", "prompt", "completion")
 _CHECKED_TOGETHER = 64
 _NAMED = 3
-_SHOWN_FROM = 20_000  # fewer are checked within seconds
+_SHOWN_FROM = 20_000  # show progress only for more rows; fewer are checked within seconds
 ANSWER_COLUMNS = (*TRAINING_COLUMNS, "question", "choices", "answer", "task")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Both splits, memory-mapped. ``validation`` is ``None`` if the data set has no such split."""
+    """Both splits, memory-mapped; ``validation`` is ``None`` if the data set has no such split."""
 
     train: Any
     validation: Any | None
@@ -44,10 +44,10 @@ class TrainingData:
 
 
 def load_training_data(dataset: str) -> TrainingData:
-    """Open a data set folder or hub id.
+    """Load a data set from a folder or the hub.
 
     Raises:
-        InputError: It is missing, damaged, empty, or lacks a column of a generated data set.
+        InputError: The data set is missing, damaged, empty, or lacks a column of a generated data set.
     """
     folder = Path(dataset)
     if folder.is_dir():
@@ -77,7 +77,7 @@ def _open_parquet(files: list[str]) -> Dataset:
     try:
         return load_dataset("parquet", data_files=files, split="train")
     except (OSError, ValueError, RuntimeError) as error:
-        # The cause says what is wrong; the error that datasets raises does not.
+        # Only the cause of the error from `datasets` says what is wrong.
         reason = " ".join(str(error.__cause__ or error).split())
         raise InputError(
             f"the Parquet files can't be read: {reason[:200]}",
@@ -113,20 +113,20 @@ def _check_columns(rows: Dataset, where: str) -> None:
 
 
 def training_rows(rows: Any) -> Any:
-    """The columns of training, with pictures still encoded."""
+    """Select the columns for training, with pictures still encoded."""
     return rows.select_columns(list(TRAINING_COLUMNS)).cast_column("image", ImageFeature(decode=False))
 
 
 def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], object]) -> tuple[Any, dict[str, str]]:
-    """The rows whose picture and text can be used, and for each other one its id with the reason.
+    """Return the rows whose picture and text can be used, and the ids of all other rows with the reason.
 
     Args:
-        rows: With pictures still encoded.
-        split: Its name, for the message.
-        check: Raises ``InputError`` if a row's texts can't be used.
+        rows: Rows with pictures still encoded.
+        split: Name of the split, for the message.
+        check: Function that raises ``InputError`` if a row's texts can't be used.
 
     Raises:
-        InputError: No row is left.
+        InputError: No row is usable.
     """
     main = PartialState().is_main_process
 
@@ -160,7 +160,7 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
 
 
 def check_texts(row: Mapping[str, Any]) -> None:
-    """Check that a row has a prompt and an answer to learn.
+    """Check that a row has a prompt and a completion.
 
     Raises:
         InputError: One of them is empty.
@@ -172,17 +172,17 @@ def check_texts(row: Mapping[str, Any]) -> None:
 
 
 def answer_rows(rows: Any, samples: int, seed: int) -> Any:
-    """A fixed random subset for generated answers, with pictures still encoded."""
+    """Return a fixed random subset of rows for generated answers, with pictures still encoded."""
     order = np.random.default_rng([seed]).permutation(len(rows))[:samples]
     chosen = rows.select(sorted(int(i) for i in order))
     return chosen.select_columns(list(ANSWER_COLUMNS)).cast_column("image", ImageFeature(decode=False))
 
 
 def decode_picture(row: Mapping[str, Any]) -> Image.Image:
-    """A row's picture in RGB.
+    """Decode a row's picture to RGB.
 
     Raises:
-        InputError: The row has no picture, or one that can't be used; named by the row's id.
+        InputError: The row has no picture, or its picture can't be used; names the row's id.
     """
     where = f"row {row.get('id')}"
     encoded = row["image"]
@@ -195,7 +195,7 @@ def decode_picture(row: Mapping[str, Any]) -> Image.Image:
 
 
 class SpatialCollator(_Collator):  # type: ignore[misc]
-    """TRL's collator for rows with encoded pictures, rendered with the project's chat format."""
+    """TRL's collator for rows with encoded pictures, with the project's chat format."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """Decode, render and tokenise a batch; ``labels`` are -100 outside the completion."""

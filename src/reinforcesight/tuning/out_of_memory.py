@@ -1,4 +1,4 @@
-"""Out of memory during training: save the last whole step and name a smaller batch."""
+"""Out of memory during training: save a checkpoint of the last complete step, and suggest a smaller batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reinforcesight.tuning.checkpoints import complete_checkpoints
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory of the GPU or of the host is used up."""
+    """Return whether the error means out of memory, on the GPU or the host."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
         words in text for words in ("out of memory", "can't allocate memory", "not enough memory")
@@ -22,18 +22,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def save_after_out_of_memory(trainer: Any, other_fix: str) -> OutputError:
-    """Save the last whole step; the error to raise names flags that need less memory.
+    """Save a checkpoint of the last complete step; return the error to raise, which names flags that need less memory.
 
     Args:
-        trainer: The trainer, after the handler of the error has ended, so that no traceback holds activations.
-        other_fix: What helps if the batch can't be divided further.
+        trainer: The trainer, after the exception handler has ended, so that no traceback holds activations.
+        other_fix: Suggestion if the batch can't be divided further.
     """
     trainer.model.zero_grad(set_to_none=True)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     step, output = trainer.state.global_step, trainer.args.output_dir
-    # With several processes the others wait in a collective call, so they can't save together.
+    # With several processes, saving is not possible, since the other processes wait in a collective call.
     if step > 0 and PartialState().num_processes == 1:
         trainer.save_now()
     kept = complete_checkpoints(Path(output))
@@ -46,7 +46,7 @@ def save_after_out_of_memory(trainer: Any, other_fix: str) -> OutputError:
 
 
 def _smaller_batches(arguments: Any) -> str | None:
-    """Flags that divide a step into smaller batches of the same total; ``None`` for batches of one."""
+    """Return flags for smaller micro-batches with the same total batch; ``None`` if they already have one row."""
     batch = arguments.per_device_train_batch_size
     smaller = next((size for size in range(batch // 2, 0, -1) if batch % size == 0), None)
     if smaller is None:

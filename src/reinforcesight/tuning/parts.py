@@ -1,4 +1,4 @@
-"""Which parts of a vision-language model are trained: language model, projector, vision tower; by LoRA or in full."""
+"""Choose which parts of a model (language model, projector, vision tower) are trained, by LoRA or in full."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinforcesight.tuning.config import TrainingConfig
 
 Part = Literal["language", "projector", "vision"]
 
-# What transformers' architectures call these parts; Qwen's projector is inside `visual`.
+# Names of these parts in transformers' architectures; Qwen's projector is inside `visual`.
 _PROJECTORS = (
     "merger",
     "deepstack_merger_list",
@@ -36,7 +36,7 @@ _CHOSEN: dict[str, tuple[Part, ...]] = {
 
 
 def part_of(name: str) -> Part:
-    """The part that a module or parameter belongs to, by its dotted name."""
+    """Return the part to which a module or parameter belongs, from its dotted name."""
     components = set(name.split("."))
     if components.intersection(_PROJECTORS):
         return "projector"
@@ -44,7 +44,7 @@ def part_of(name: str) -> Part:
 
 
 def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
-    """Adapters on the linear layers of the chosen parts, never on the output layer.
+    """Return the LoRA configuration for the linear layers of the chosen parts, never the output layer.
 
     Raises:
         ConfigError: No layer has one of the names in ``lora.targets``.
@@ -71,24 +71,24 @@ def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
 
 
 def linear_layers(model: Any) -> dict[str, nn.Linear]:
-    """Linear layers by name, without the output layer."""
+    """Return the linear layers by name, without the output layer."""
     head = model.get_output_embeddings()
     return {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head}
 
 
 def load_to_train(config: TrainingConfig) -> LoadedModel:
-    """The model that training starts from; what is not trained is frozen.
+    """Load the model to train, with all other parts frozen.
 
     Raises:
-        ConfigError: Options don't fit the model or the machine.
+        ConfigError: The options don't fit the model or the machine.
         InputError: The model can't be loaded.
     """
     options, full = config.model, config.tuning == "full"
     if options.dtype == "auto" and full:
-        # In bfloat16 weights, small updates are rounded away; mixed precision is still possible.
+        # Small updates of bfloat16 weights are rounded away; mixed precision is still possible.
         options = options.model_copy(update={"dtype": "float32"})
     loaded = load_model(options.at(config.model_path), trainable=True, merge_adapter=full)
-    # transformers aligns these at the start of training, with a warning.
+    # Otherwise transformers aligns these token ids at the start of training, with a warning.
     loaded.model.config.eos_token_id = loaded.processor.tokenizer.eos_token_id
     loaded.model.config.pad_token_id = loaded.processor.tokenizer.pad_token_id
     if full:
@@ -99,19 +99,19 @@ def load_to_train(config: TrainingConfig) -> LoadedModel:
 
 
 def new_adapter(loaded: LoadedModel, config: TrainingConfig) -> LoraConfig | None:
-    """The adapter to add; ``None`` with full tuning, and if the start model has one, which is trained further."""
+    """Return the adapter to add; ``None`` for full fine-tuning, or if the start model's adapter is trained further."""
     if config.tuning == "full" or hasattr(loaded.model, "peft_config"):
         return None
     return lora_config(loaded.model, config)
 
 
 def _save_without_embeddings(model: Any) -> None:
-    """Keep peft from asking the hub for the base's vocabulary at each save: training never resizes it."""
+    """Keep peft from asking the hub for the base's vocabulary at each save; training never resizes it."""
     model.save_pretrained = partial(model.save_pretrained, save_embedding_layers=False)
 
 
 def name_base(model: Any, loaded: LoadedModel, config: TrainingConfig) -> None:
-    """Name a new adapter's base as the user did, so that it loads on machines with the embedded model elsewhere."""
+    """Store the base's name in a new adapter as the user gave it, so that embedded models load on any machine."""
     adapter = model.peft_config["default"]
     adapter.base_model_name_or_path = config.model_path
     _save_without_embeddings(model)
@@ -120,20 +120,19 @@ def name_base(model: Any, loaded: LoadedModel, config: TrainingConfig) -> None:
 
 
 def _pattern(names: Iterable[str]) -> str:
-    """One expression for modules that differ only in the layer number, so that the adapter's file stays readable."""
+    """Return a regex for modules that differ only in the layer index, which keeps the adapter's config readable."""
     shapes = sorted({re.sub(r"\.\d+(?=\.)", r".{}", name) for name in names})
     return "|".join(re.escape(shape).replace(r"\{\}", r"\d+") for shape in shapes)
 
 
 def freeze_for_full_tuning(model: Any, config: TrainingConfig) -> None:
-    """Freeze the weights of all parts that are not trained."""
     parts = _CHOSEN[config.train_parts]
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) in parts)
 
 
 def trainable_summary(model: Any) -> dict[str, int]:
-    """Trainable parameters by part, and all parameters."""
+    """Count trainable parameters by part, and all parameters."""
     counts = {"language": 0, "projector": 0, "vision": 0, "all_parameters": 0}
     for name, parameter in model.named_parameters():
         counts["all_parameters"] += parameter.numel()

@@ -1,7 +1,7 @@
-"""Memory that a training run needs on each GPU, by arithmetic: ``reinforcesight doctor --plan CONFIG``.
+"""Estimate the memory that a training run needs on each GPU: ``reinforcesight doctor --plan CONFIG``.
 
-Nothing is loaded: parameters are counted on the architecture without weights. Activations are the tensors that PyTorch
-keeps for the backward pass. GPU kernels and fragmentation are a flat share, so the sum is an estimate.
+No weights are loaded: parameters are counted on the architecture. Activations are the tensors that PyTorch keeps for
+the backward pass. A flat amount is added for GPU kernels and fragmentation, so the sum is an estimate.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from reinforcesight.model.load import find_source, resolve_path
 from reinforcesight.tuning.config import TrainingConfig
 
 GIB = 2**30
-# Tokens of a question with its options and the chat format, and of SFT's reasoning with its answer: about the longest
-# of generated data sets.
+# Tokens of a question with options and chat format, and of SFT's reasoning with answer: about the maximum in generated
+# data sets.
 PROMPT_TOKENS, ANSWER_TOKENS = 150, 110
-# Pixels of a picture without model.max_pixels: the limit of the Qwen-VL processors.
+# Maximum pixels of a picture if model.max_pixels is not set: the limit of the Qwen-VL processors.
 _UNBOUNDED_PIXELS = 12_845_056
 _SCORED_TOGETHER = 4096  # TRL computes logits in pieces; on a CPU its pieces are larger
 _RUNTIME = GIB  # the CUDA context, cuBLAS and the like
 _FRAGMENTATION = 0.1
-# Bytes of Adam's two moments for each trained parameter.
+# Bytes of Adam's two moments per trained parameter.
 _OPTIMIZER_BYTES = {"adamw_8bit": 2.0, "adamw_bnb_8bit": 2.0, "paged_adamw_8bit": 2.0, "adafactor": 0.1, "sgd": 0.0}
-# Bytes of a quantised parameter; nf4 with double quantisation has 4.13 bits.
+# Bytes per quantised parameter; nf4 with double quantisation has 4.13 bits.
 _QUANTISED = {"8bit": 1.0, "4bit": 0.52}
 
 # From the config.json of the models in the recipes, so that a plan needs no connection.
@@ -86,14 +86,14 @@ _KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Bytes on each GPU.
+    """Estimated bytes on each GPU.
 
     Attributes:
-        model: The base that was counted.
-        parts: What stays during the whole run, by name.
-        training: What a training step adds, by name.
-        sampling: What sampling adds, by name; empty for SFT.
-        note: What was assumed.
+        model: The base model that was counted.
+        parts: Bytes needed during the whole run, by name.
+        training: Additional bytes of a training step, by name.
+        sampling: Additional bytes of generation, by name; empty for SFT.
+        note: Assumptions of the estimate.
     """
 
     model: str
@@ -104,7 +104,7 @@ class MemoryPlan:
 
     @property
     def peak(self) -> float:
-        """Bytes at the larger of the two peaks."""
+        """Bytes at the peak of training or generation, whichever is larger."""
         return sum(self.parts.values()) + (1 + _FRAGMENTATION) * self._moving + _RUNTIME
 
     @property
@@ -112,7 +112,7 @@ class MemoryPlan:
         return max(sum(self.training.values()), sum(self.sampling.values()))
 
     def lines(self, gpus: Mapping[str, float]) -> list[str]:
-        """For the terminal; ``gpus`` are names with bytes."""
+        """Return lines for the terminal; ``gpus`` maps names to bytes."""
         phase = "sampling" if sum(self.sampling.values()) > sum(self.training.values()) else "a training step"
         shown = {
             **self.parts,
@@ -127,21 +127,21 @@ class MemoryPlan:
 
 
 def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
-    """What a run of this configuration needs on each GPU with plain data parallelism.
+    """Estimate the memory of a run on each GPU, with plain data parallelism.
 
     Args:
-        config: Of SFT or GRPO.
-        base: The model to count, in place of ``model_path``.
+        config: Configuration of SFT or GRPO.
+        base: Model to count instead of ``model_path``.
 
     Raises:
-        InputError: The architecture is not known here and can't be fetched.
+        InputError: The architecture is not known here and can't be downloaded.
     """
     torch = require_module("torch", extra="train")
     transformers = require_module("transformers", extra="train")
     name, architecture, note = _architecture(config, base)
     with torch.device("meta"):
         model = transformers.AutoModelForImageTextToText.from_config(architecture)
-    # Weights of a full run are float32 unless the dtype says otherwise; a checkpoint's are bfloat16.
+    # In full fine-tuning, weights are float32 unless dtype is set; stored weights are bfloat16.
     dtype = (
         config.model.dtype if config.model.dtype != "auto" else "float32" if config.tuning == "full" else "bfloat16"
     )
@@ -177,7 +177,7 @@ def warn_of_memory(config: TrainingConfig) -> None:
 
 @dataclass(frozen=True)
 class _TokenCounts:
-    """Tokens of a picture and an answer; prompts and answers in a forward pass."""
+    """Tokens of a picture and an answer; prompts and answers per forward pass."""
 
     visual: int
     answer: int
@@ -202,7 +202,7 @@ def _token_counts(config: TrainingConfig, architecture: Any, base: str) -> _Toke
 
 
 def _processor_pixels(base: str) -> int:
-    """The largest picture that a local model's processor makes, in pixels."""
+    """Return the maximum number of pixels that a local model's processor makes."""
     try:
         settings = json.loads((Path(base) / "processor_config.json").read_text(encoding="utf-8"))
         return int(settings["image_processor"]["size"]["longest_edge"])
@@ -211,7 +211,7 @@ def _processor_pixels(base: str) -> int:
 
 
 def _weights(config: TrainingConfig, model: Any, width: float) -> dict[str, float]:
-    """Weights and what is kept for the trained ones; ``width`` is bytes of a weight that is not quantised."""
+    """Return bytes of weights, gradients and optimiser; ``width`` is bytes per unquantised weight."""
     from reinforcesight.tuning.parts import freeze_for_full_tuning, linear_layers, lora_config, part_of
 
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -235,11 +235,11 @@ def _weights(config: TrainingConfig, model: Any, width: float) -> dict[str, floa
 
 
 def _activations(config: TrainingConfig, architecture: Any, counts: _TokenCounts, size: float) -> dict[str, float]:
-    """What a forward pass keeps for the backward pass; ``size`` is bytes of a value."""
+    """Return bytes that a forward pass keeps for the backward pass; ``size`` is bytes per value."""
     text, vision, tokens = architecture.get_text_config(), architecture.vision_config, counts.in_a_pass
     checkpointing = config.trainer.get("gradient_checkpointing")
     heads = 2 * text.num_attention_heads * _head_size(text) + _cached(text)
-    # Inputs of the norms, which compute in float32; queries, keys, values, outputs; four tensors of the MLP.
+    # Inputs of the norms (float32), queries, keys, values, outputs, and four tensors of the MLP.
     layer = tokens * size * (12 * text.hidden_size + heads + 4 * text.intermediate_size)
     borders = text.num_hidden_layers * tokens * size * text.hidden_size
     patches = counts.prompts * counts.visual * vision.spatial_merge_size**2
@@ -255,7 +255,7 @@ def _activations(config: TrainingConfig, architecture: Any, counts: _TokenCounts
 
 
 def _sampling(config: TrainingConfig, architecture: Any, counts: _TokenCounts, size: float) -> dict[str, float]:
-    """Cache and logits while all completions of a step are sampled together."""
+    """Return bytes of KV cache and logits while all completions of a step are generated together."""
     text = architecture.get_text_config()
     rows = counts.answers * config.trainer["gradient_accumulation_steps"]
     length = counts.visual + PROMPT_TOKENS + counts.answer
@@ -270,12 +270,12 @@ def _head_size(text: Any) -> int:
 
 
 def _cached(text: Any) -> int:
-    """Values of keys and values of a token in a layer."""
+    """Return the number of key and value elements per token and layer."""
     return 2 * int(text.num_key_value_heads) * _head_size(text)
 
 
 def _base_of_recipe(output: str) -> str:
-    """The base that a shipped recipe trains into this folder, or else the first recipe's."""
+    """Return the base that a shipped recipe trains into this folder, or else the first recipe's base."""
     recipes = [read_yaml(path) for path in sorted(recipes_folder().glob("sft_config*.yaml"))]
     bases = {
         recipe.get("output"): recipe.get("model_path") for recipe in recipes if recipe.get("model_path") in _KNOWN
@@ -284,7 +284,7 @@ def _base_of_recipe(output: str) -> str:
 
 
 def _architecture(config: TrainingConfig, base: str | None) -> tuple[str, Any, str]:
-    """Base, transformers' configuration of it, and what was assumed."""
+    """Return the base, its transformers configuration, and the assumptions."""
     transformers = require_module("transformers", extra="train")
     path, note = resolve_path(base or config.model_path), ""
     if Path(path).is_dir():

@@ -1,4 +1,4 @@
-"""``report.html`` of a training run: its record and its curves, on one page without script or network."""
+"""``report.html`` of a training run: its record and curves, on one page without script or network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUPS = "groups.html"  # the pages of sampled completions of a GRPO run
 
 @dataclass(frozen=True)
 class Chart:
-    """One set of axes: a title, and metric names with the labels of their curves."""
+    """A chart: its title, and metric names with the labels of their curves."""
 
     title: str
     curves: Mapping[str, str]
@@ -68,7 +68,7 @@ def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
 
 
 def draw_charts(charts: Sequence[Chart], metrics: Sequence[Mapping[str, Any]]) -> list[Markup]:
-    """Charts as HTML figures; one without values has a note instead."""
+    """Draw charts as HTML figures; a chart without values has a note instead."""
     from reinforcesight.pages.chart import line_chart
 
     return [
@@ -78,7 +78,7 @@ def draw_charts(charts: Sequence[Chart], metrics: Sequence[Mapping[str, Any]]) -
 
 
 def _points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
-    """The finite values of a metric over steps."""
+    """Return the finite values of a metric as (step, value)."""
     return [
         (float(line["step"]), float(line[name]))
         for line in metrics

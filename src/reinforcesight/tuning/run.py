@@ -1,4 +1,4 @@
-"""The run loop of SFT and GRPO: load, resume or start, train, and publish the best checkpoint."""
+"""The run loop of SFT and GRPO: load, start or resume, train, and publish the best checkpoint."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended: ``finished`` or ``interrupted``.
+    """Result of a run with the status ``finished`` or ``interrupted``.
 
     Attributes:
-        best_step: The step whose weights were published; 0 is the start.
+        best_step: Step whose weights were published; 0 is the start model.
         start: Validation metrics of the start model, if it was validated.
         best: Validation metrics of the published weights; empty without a validation split.
         exit_code: 0, or 128 + the signal that stopped the run.
@@ -72,7 +72,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Session(Generic[TrainConfigT]):
-    """What a command has when it builds its trainer."""
+    """Everything a command needs to build its trainer."""
 
     config: TrainConfigT
     arguments: Any
@@ -84,18 +84,18 @@ class Session(Generic[TrainConfigT]):
 
 @dataclass(frozen=True)
 class Method(Generic[TrainConfigT]):
-    """What SFT and GRPO do differently.
+    """The differences between SFT and GRPO.
 
     Attributes:
-        command: Name for the record.
-        charts: Curves of the report.
-        arguments: TRL's arguments, from the configuration and whether there is a validation split.
-        check: Raises ``ConfigError`` if numbers alone tell that a run can't work. Called before the model is loaded,
-            with TRL's arguments and the number of training rows.
-        build: The trainer; may do work of its own before, and raise ``TrainingStoppedError``.
-        results: What the record says beyond accuracy, from the trainer and the metrics of the best step.
-        less_memory: What helps against out of memory if the batch can't be divided further.
-        resumed: Called with the trainer and the checkpoint to resume from.
+        command: Name in the record.
+        charts: Charts of the report.
+        arguments: Function from the configuration and whether there is a validation split to TRL's arguments.
+        check: Function of TRL's arguments and the number of training rows, called before the model is loaded. Raises
+            ``ConfigError`` if the run can't work.
+        build: Function that builds the trainer; may work before, and raise ``TrainingStoppedError``.
+        results: Function from the trainer and the metrics of the best step to further results for the record.
+        less_memory: Suggestion after out of memory if the batch can't be divided further.
+        resumed: Function called with the trainer and the checkpoint to resume from.
     """
 
     command: str
@@ -112,9 +112,9 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
     """Train, resume, or report a run that is already finished.
 
     Raises:
-        ConfigError: Options don't fit TRL, the model or the machine.
+        ConfigError: The options don't fit TRL, the model or the machine.
         InputError: The data set or the model can't be used; a broken picture is named by its row.
-        OutputError: The folder holds another run, or memory ran out.
+        OutputError: The folder has another run, or memory ran out.
     """
     quiet_libraries()
     processes = PartialState()
@@ -173,7 +173,7 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
 
 
 def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
-    """Fingerprints of the data and the start model."""
+    """Return fingerprints of the data and the start model."""
     return {
         "data_fingerprint": data.description["fingerprint"],
         "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
@@ -183,7 +183,7 @@ def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
 def make_trainer(
     trainer_class: Any, session: Session[Any], *callbacks: Any, charts: Sequence[Chart], **arguments: Any
 ) -> Any:
-    """A trainer with the model, its adapter and the callbacks that every run has.
+    """Build a trainer with the model, its adapter and the callbacks of every run.
 
     Raises:
         ConfigError: TRL refuses the arguments.
@@ -197,7 +197,7 @@ def make_trainer(
             args=session.arguments,
             processing_class=loaded.processor,
             peft_config=adapter,
-            # The last callback decides what happens after a step, so the signal's comes last.
+            # StopOnSignal comes last, since the last callback decides what happens after a step.
             callbacks=[keeper, RecordMetrics(session.record, charts), *callbacks, session.stop],
             config=config,
             stop=session.stop,
@@ -206,7 +206,7 @@ def make_trainer(
     except (ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"TRL refuses these settings: {reason}", where="trainer") from error
-    # RecordMetrics shows progress.
+    # RecordMetrics shows progress instead.
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     if adapter is not None:
@@ -215,7 +215,7 @@ def make_trainer(
 
 
 def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightError | None:
-    """Run the trainer; an error that the user can fix is returned, after state is saved."""
+    """Run the trainer; after an error that the user can fix, save the state and return the error."""
     stopped = False
     try:
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
@@ -228,7 +228,7 @@ def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightE
             raise
     else:
         return None
-    # Outside the handler, whose traceback would keep the activations of the failed step.
+    # Outside the exception handler, whose traceback would keep the activations of the failed step.
     if stopped:
         trainer.save_now()
         return None
@@ -236,7 +236,7 @@ def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightE
 
 
 def _unfinished(trainer: Any) -> ReinforceSightError | None:
-    """An error if the steps ended before the planned number, and no callback ended them early."""
+    """Return an error if training ended before ``max_steps`` and no callback stopped it."""
     state, callbacks = trainer.state, trainer.callback_handler.callbacks
     if state.global_step >= state.max_steps or any(getattr(callback, "reason", None) for callback in callbacks):
         return None
@@ -248,7 +248,7 @@ def _unfinished(trainer: Any) -> ReinforceSightError | None:
 
 
 def _from_worker(error: ReinforceSightError) -> ReinforceSightError:
-    """The error itself: one from a data-loader worker has the worker's traceback as its text."""
+    """Return the original error; one from a data-loader worker has the worker's traceback as its text."""
     marker = f"{type(error).__name__}: "
     if "Traceback (most recent call last)" not in error.what or marker not in error.what:
         return error
@@ -299,7 +299,7 @@ def _finish(
 
 
 def _publish_start(session: Session[Any]) -> None:
-    """Publish the model that training started from: all weights, its adapter, or a new one that changes nothing."""
+    """Publish the start model: all weights, its adapter, or a new adapter that changes nothing."""
     config, folder = session.config, session.record.folder
     loaded = load_to_train(config)
     adapter = new_adapter(loaded, config)

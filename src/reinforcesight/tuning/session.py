@@ -1,4 +1,4 @@
-"""The record of a run and its sessions, for every command that trains."""
+"""The record of a run and its sessions, for SFT and GRPO."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def open_record(
     model: Mapping[str, Any],
     seeds: Mapping[str, int],
 ) -> RunRecord:
-    """A new record, or that of the run to resume; ``recipe`` is what decides the result.
+    """Return a new record, or the record of the run to resume; ``recipe`` has the settings that affect the result.
 
     Raises:
-        OutputError: The folder holds a run with another configuration, model or data set that has a checkpoint.
+        OutputError: The folder has a checkpoint of another configuration, model or data set.
     """
-    # Through JSON, so that tuples and lists compare as the stored record has them.
+    # JSON turns tuples into lists, as in the stored record, so that equal values compare equal.
     recipe = json.loads(json.dumps(recipe))
     old, begun = RunRecord.load(output), complete_checkpoints(output)
     if old is None and begun:
@@ -49,7 +49,7 @@ def open_record(
                 where=str(output),
                 fix="give another --output, restore the settings, or remove the folder",
             )
-        # Without a checkpoint nothing has been learnt, so a corrected command starts anew in the same folder.
+        # Without a checkpoint there is nothing to lose, so a corrected command restarts in the same folder.
         if PartialState().is_main_process:
             (output / METRICS_NAME).unlink(missing_ok=True)
     content = {
@@ -70,7 +70,7 @@ def open_record(
 
 
 def start_session(record: RunRecord) -> Path | None:
-    """Remove what a kill left half written, record the start, and give the checkpoint to resume from, if any."""
+    """Remove incomplete checkpoints, record the start, and return the checkpoint to resume from, if any."""
     processes = PartialState()
     processes.wait_for_everyone()
     if processes.is_main_process:
@@ -87,5 +87,5 @@ def start_session(record: RunRecord) -> Path | None:
 
 
 def session_facts(step: int, started: float) -> dict[str, Any]:
-    """Last step of a session, its seconds since ``started`` (monotonic clock), and its memory peak."""
+    """Return a session's last step, its seconds since ``started`` (monotonic clock), and its memory peak."""
     return {"to_step": step, "seconds": round(time.monotonic() - started, 1), "memory_peak": memory_peak()}

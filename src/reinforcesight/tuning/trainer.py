@@ -1,4 +1,4 @@
-"""What both of the project's trainers add to TRL's: exact resuming, saving on request, no card in checkpoints."""
+"""Additions to both TRL trainers: exact resuming, saving on request, no card in checkpoints."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def unchanged_random_state(device: torch.device) -> Iterator[None]:
 
 
 class ResumableTrainer:
-    """Mixin before one of TRL's trainers.
+    """Mixin for TRL's trainers; must come before the TRL class.
 
     Args:
         config: The run's configuration.
-        stop: Says whether a signal has come.
-        args, kwargs: For TRL's trainer.
+        stop: Callback that knows whether a signal was received.
+        args, kwargs: Arguments of TRL's trainer.
     """
 
     def __init__(self, *args: Any, config: TrainingConfig, stop: StopOnSignal, **kwargs: Any) -> None:
@@ -40,8 +40,8 @@ class ResumableTrainer:
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint of all weights through ``from_pretrained``.
 
-        Models of the Qwen-VL family have other parameter names on disk than in memory, and the Trainer skips names that
-        it doesn't find: it would continue from the start model (huggingface/transformers#43701).
+        Qwen-VL models have other parameter names on disk than in memory. The Trainer skips names that it doesn't find,
+        and would continue from the start model (huggingface/transformers#43701).
         """
         folder = Path(resume_from_checkpoint)
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
@@ -52,10 +52,10 @@ class ResumableTrainer:
         self.model.load_state_dict(saved.state_dict())
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Writes no card for checkpoints; the published model gets one made from the run record."""
+        """Write no card for checkpoints; the published model gets one made from the run record."""
 
     def save_now(self: Any) -> None:
-        """Write a checkpoint of the last whole step, unless there is one."""
+        """Save a checkpoint of the last complete step, unless there is one."""
         if not is_complete(checkpoint_folder(Path(self.args.output_dir), self.state.global_step)):
             self._save_checkpoint(self.model, None)
             self.callback_handler.on_save(self.args, self.state, self.control)

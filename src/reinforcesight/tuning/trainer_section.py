@@ -1,7 +1,7 @@
 """The section ``trainer:`` of SFT and GRPO: arguments of TRL's own config class, under TRL's names.
 
-TRL's class checks names and types. This module knows what the project sets itself, which defaults differ from TRL's,
-and where former keys went. TRL is imported only to check, since the command line reads this module.
+TRL's class checks names and types. This module knows the arguments that the project sets, the defaults that differ
+from TRL's, and the new names of former keys. TRL is imported only to check, since the command line imports this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic_core import InitErrorDetails
 
 from reinforcesight.config import nearest_key, problem
 
-# Reasons, each with what to use instead.
+# Arguments that can't be set, each with the reason and the alternative.
 REFUSED = {
     "output_dir": "use output",
     "seed": "use seed, which also chooses questions and orders options",
@@ -36,7 +36,7 @@ REFUSED = {
     "auto_find_batch_size": "the examples per step must not change: out of memory, the error names a smaller batch",
 }
 
-# Former keys to TRL's names; a warmup_steps below 1 is a share of the steps.
+# Former keys to TRL's names; a warmup_steps below 1 is a fraction of the steps.
 NEW_NAMES = {
     "optimizer": "optim",
     "num_workers": "dataloader_num_workers",
@@ -53,8 +53,8 @@ num_iterations steps_per_generation mask_truncated_completions
 MOVED_KEYS = {name: f"trainer.{name}" for name in _FORMER_KEYS.split()}
 MOVED_KEYS |= {old: f"trainer.{new}" for old, new in NEW_NAMES.items()}
 
-# What may change between the sessions of a run: it decides speed, memory and logging, not the result. The batch counts
-# as a whole, see TrainingConfig.recipe.
+# Arguments that may change when a run is resumed: they affect speed, memory and logging, not the result. Only the total
+# batch size must stay, see TrainingConfig.recipe.
 _FREE_TO_CHANGE = """
 per_device_train_batch_size gradient_accumulation_steps per_device_eval_batch_size gradient_checkpointing
 gradient_checkpointing_kwargs activation_offloading torch_empty_cache_steps dataloader_num_workers
@@ -67,28 +67,28 @@ vllm_server_timeout vllm_group_port
 """
 FREE_TO_CHANGE = frozenset(_FREE_TO_CHANGE.split())
 
-# Where a default differs from TRL's, the reason is beside it.
+# Defaults that differ from TRL's, each with the reason.
 DEFAULTS: dict[str, Any] = {
-    "num_train_epochs": 1.0,  # answers of a few fixed forms are learnt in one pass
-    "warmup_steps": 0.03,  # a share of the steps; adapters start at zero, so a short warm-up is enough
+    "num_train_epochs": 1.0,  # the few fixed forms of answers are learnt in one epoch
+    "warmup_steps": 0.03,  # a fraction of the steps; adapters start at zero, so a short warm-up is enough
     "optim": "adamw_torch",  # the fused variant rounds differently, and recorded curves should repeat
     "gradient_checkpointing_kwargs": {"use_reentrant": False},  # reentrant needs inputs that require gradients
     "logging_first_step": True,  # a wrong setting shows at once
     "logging_nan_inf_filter": False,  # a loss that is not finite must be seen
     "ddp_find_unused_parameters": False,  # every trainable weight takes part in every step
-    "save_total_limit": 2,  # latest checkpoints kept, besides the best one
+    "save_total_limit": 2,  # number of latest checkpoints to keep, besides the best
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainerSection:
-    """What the project adds to one of TRL's config classes.
+    """The project's additions to one of TRL's config classes.
 
     Attributes:
         module: Module of the class.
         name: Name of the class.
-        defaults: Values for arguments that are not given.
-        refused: Arguments that the project sets, each with the reason.
+        defaults: Values of arguments that are not given.
+        refused: Arguments that the user can't set, each with the reason.
     """
 
     module: str
@@ -101,7 +101,7 @@ class TrainerSection:
         return getattr(import_module(self.module), self.name)
 
     def refusals(self, values: Mapping[str, Any]) -> list[InitErrorDetails]:
-        """Arguments that the project sets itself; known without TRL."""
+        """Return an error for each argument that the user can't set, without importing TRL."""
         return [
             problem(name, f"trainer.{name} can't be set", self.refused[name], value)
             for name, value in values.items()
@@ -111,10 +111,10 @@ class TrainerSection:
     def checked(
         self, values: Mapping[str, Any], own_keys: Iterable[str]
     ) -> tuple[dict[str, Any], list[InitErrorDetails]]:
-        """Values in the types that TRL's class declares, and the problems.
+        """Return the values with the types that TRL's class declares, and the errors.
 
         An empty value for an argument that can't be empty means the default. ``own_keys`` are the other keys of the
-        configuration, for suggestions: an unknown flag may be one of them, mistyped.
+        configuration, to suggest for a mistyped flag.
         """
         trl_class = self.trl_class()
         names = {field.name for field in dataclasses.fields(trl_class) if field.init}
@@ -134,7 +134,7 @@ class TrainerSection:
                 continue
             try:
                 result = adapter.validate_python(value)
-                # Steps may be fractions in TRL; whole numbers stay whole.
+                # TRL accepts fractions of steps; integers stay integers.
                 converted[name] = value if type(value) is int and type(result) is float else result
             except ValidationError as error:
                 expected = error.errors(include_url=False)[0]["msg"]

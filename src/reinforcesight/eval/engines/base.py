@@ -1,4 +1,4 @@
-"""What all engines have in common: how answers are decoded, what an engine is, and which model it asked.
+"""What all engines share: decoding settings, the engine protocol, and the hash of a model.
 
 An engine yields each response as soon as it has it, in any order, so that finished work is saved at once.
 """
@@ -16,43 +16,43 @@ from reinforcesight.eval.answers import Response
 from reinforcesight.eval.items import Request
 from reinforcesight.jobs.files import file_hash, json_hash
 
-# Files that decide an answer. Records, trainer states and cards beside them do not.
+# Files that affect answers, unlike records, trainer states and cards in the same folder.
 _DECIDING = re.compile(
     r".*\.safetensors|(?:adapter_|generation_|preprocessor_|processor_|video_preprocessor_)?config\.json"
     r"|(?:tokenizer|chat_template|vocab|merges|added_tokens|special_tokens_map)[\w.]*"
 )
-# Keys of these files that say where a model was or what wrote it.
+# Keys of these files that affect no answer: where the model was and which version wrote it.
 _NOT_DECIDING = {"_name_or_path", "name_or_path", "base_model_name_or_path", "transformers_version"}
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are generated; always greedily."""
+    """Settings of greedy decoding."""
 
     max_new_tokens: int
     seed: int = 0
 
 
 class InferenceEngine(Protocol):
-    """Answers requests."""
+    """An engine that answers requests."""
 
     name: str
     identity: str  # hash of weights, adapter, dtype and picture size
-    description: dict[str, Any]  # the same for readers of results.json
-    by_id: bool  # an answer belongs to the item's id, not to its content alone
+    description: dict[str, Any]  # written to results.json
+    by_id: bool  # answers are looked up by item id, so equal items may have different answers
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield (index into ``requests``, response) in any order.
 
-        The response is None if the picture can't be decoded. A request without answer is left out.
+        The response is None if the picture can't be decoded. Requests without an answer are left out.
         """
         ...
 
 
 def model_identity(description: dict[str, Any]) -> str:
-    """Hash of weights, configuration, tokenizer, processor and template, dtype, quantisation, attention, picture size.
+    """Hash weights, configuration, tokenizer, processor, template, dtype, quantisation, attention and picture size.
 
-    Local weights are hashed whole, because two checkpoints of one run share most of their bytes.
+    Local weights are hashed in full, because two checkpoints of a run share most of their bytes.
     """
     weights: dict[str, str] = {}
     for role in ("base_model", "adapter"):

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class TransformersEngine:
-    """Batched generation with transformers: left padding, longest first; halves the batch when memory runs out."""
+    """Batched generation with transformers: left padding, longest requests first, batch halved when out of memory."""
 
     name = "transformers"
     by_id = False
@@ -38,8 +38,8 @@ class TransformersEngine:
         self.identity = model_identity(loaded.description)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield responses batch by batch. A thread prepares the next batch while this one is generated."""
-        # Longest first: memory runs out in the first batch or never, and neighbours need little padding.
+        """Yield responses batch by batch. A thread prepares the next batch during generation."""
+        # Longest first: out of memory occurs in the first batch or never, and batches need little padding.
         order = deque(sorted(range(len(requests)), key=lambda i: (-_length(requests[i]), i)))
         with ThreadPoolExecutor(max_workers=1) as pool:
 
@@ -52,7 +52,7 @@ class TransformersEngine:
                 batches, ahead = deque([ahead.result()]), prepare_next()
                 while batches:
                     prepared = batches.popleft()
-                    # Larger if it was prepared before memory ran out.
+                    # The batch is larger than the limit if it was prepared before memory ran out.
                     small = len(prepared.indices) <= self._batch_size
                     responses = self._generate(prepared) if small else None
                     if responses is None:
@@ -82,7 +82,7 @@ class TransformersEngine:
         return _Prepared(indices, unreadable, batch)
 
     def _generate(self, prepared: _Prepared) -> list[Response] | None:
-        """Responses of a batch, or None if memory ran out and the batch can be halved."""
+        """Return the responses of a batch, or None if memory ran out and the batch can be halved."""
         import torch
 
         from reinforcesight.model import chat
@@ -132,7 +132,7 @@ class _Prepared:
 
 
 def _length(request: Request) -> float:
-    """Approximate tokens: a Qwen2-VL picture token covers 28 x 28 pixels, a text token about four characters."""
+    """Estimate the number of tokens: one per 28 x 28 pixels (Qwen2-VL), one per four characters of text."""
     tokens = len(request.text) / 4
     if request.picture is not None:
         try:

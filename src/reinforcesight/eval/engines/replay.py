@@ -1,4 +1,4 @@
-"""The replay engine: answers that this or another program logged."""
+"""The replay engine: answers from a log that this or another program wrote."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reinforcesight.pictures.decode import decode_rgb
 
 
 class ReplayEngine:
-    """Returns answers that this or another program logged."""
+    """Returns the answers in a log."""
 
     name = "replay"
     by_id = True
@@ -45,7 +45,7 @@ def _is_readable(request: Request) -> bool:
 
 
 class _LoggedAnswer(BaseModel):
-    """One line of a log. Other tools use other keys; the first one present counts."""
+    """One line of a log. Other tools use other keys; the first key that is present counts."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -56,7 +56,6 @@ class _LoggedAnswer(BaseModel):
 
 
 def _read_log(path: Path) -> dict[tuple[str, Variant], Response]:
-    """Responses by item id and variant."""
     responses: dict[tuple[str, Variant], Response] = {}
     fix = "each line needs id or idx; response, text, output or prediction; and optionally variant"
     try:

@@ -21,9 +21,9 @@ from reinforcesight.pictures.decode import decode_rgb
 if TYPE_CHECKING:
     from reinforcesight.model.options import ModelConfig, ModelSource
 
-# Requests per call of vLLM, which batches by itself. Answers are saved after each call.
+# Requests per call of vLLM, which forms its own batches. Answers are saved after each call.
 _ROUND = 256
-# The lowest logit bias that vLLM accepts; a token with it never wins.
+# The lowest logit bias that vLLM accepts; tokens with it are never chosen.
 _NEVER = -100.0
 # Values that vLLM 0.31 accepts for max_lora_rank.
 _LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -99,7 +99,7 @@ class VllmEngine:
 def engine_arguments(
     config: ModelConfig, source: ModelSource, options: VllmConfig, decoding: Decoding
 ) -> dict[str, Any]:
-    """Arguments of ``vllm.LLM``.
+    """Return the arguments of ``vllm.LLM``.
 
     Raises:
         ConfigError: vLLM does not support the quantisation or the adapter's rank.
@@ -132,7 +132,7 @@ def engine_arguments(
 
 
 def sampling_arguments(decoding: Decoding, suppressed: Sequence[int]) -> dict[str, Any]:
-    """Arguments of ``vllm.SamplingParams``: greedy, without picture tokens."""
+    """Return the arguments of ``vllm.SamplingParams`` for greedy decoding without vision tokens."""
     return {
         "temperature": 0.0,
         "max_tokens": decoding.max_new_tokens,
@@ -143,7 +143,7 @@ def sampling_arguments(decoding: Decoding, suppressed: Sequence[int]) -> dict[st
 
 
 def describe(config: ModelConfig, source: ModelSource, options: VllmConfig, version: str) -> dict[str, Any]:
-    """Description of the model for ``results.json`` and for the keys of the answers."""
+    """Describe the model for ``results.json`` and for the keys of the answers."""
     return {
         "model_path": config.model_path,
         "base_model": source.base,
@@ -158,7 +158,7 @@ def describe(config: ModelConfig, source: ModelSource, options: VllmConfig, vers
 
 
 def _lora_rank(adapter: str) -> int:
-    """The smallest allowed ``max_lora_rank`` for an adapter."""
+    """Return the smallest allowed ``max_lora_rank`` for an adapter."""
     path = Path(adapter) / "adapter_config.json"
     try:
         rank = int(json.loads(path.read_text(encoding="utf-8"))["r"])

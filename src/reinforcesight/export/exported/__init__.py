@@ -1,1 +1,1 @@
-"""Files that ``export`` puts beside a data set: short modules by which other trainers call this project's reward."""
+"""Files that ``export`` adds to a data set: short modules through which other trainers call this project's reward."""

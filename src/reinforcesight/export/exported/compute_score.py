@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).with_name("reward_code")))  # behind what is installed
+sys.path.append(str(Path(__file__).with_name("reward_code")))  # after installed packages
 try:
     from reinforcesight.export.gold import score_answers
     from reinforcesight.grpo.reward import RewardConfig
@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
         f"no module {error.name!r}: keep the folder reward_code next to this file; it needs numpy, pydantic and pyyaml"
     ) from error
 
-# Read by EasyR1.
+# Constants that EasyR1 reads.
 REWARD_NAME = "reinforcesight"
 REWARD_TYPE = "batch"
 # Weights, gate and lengths of the reward; change them here.
@@ -38,19 +38,17 @@ def compute_score(
 ) -> list[dict[str, float]] | dict[str, float]:
     """Score completions.
 
-    Three calls are understood:
+    Three signatures are accepted:
 
-    * EasyR1: ``compute_score([{"response": ..., "ground_truth": ...}, ...])`` gives a dict a row with ``overall``
-      and every part; one dict instead of the list gives one dict (for ``REWARD_TYPE = "sequential"``).
+    * EasyR1: ``compute_score([{"response": ..., "ground_truth": ...}, ...])`` gives a dict per row with ``overall``
+    and every part; one dict instead of the list gives one dict (for ``REWARD_TYPE = "sequential"``).
     * verl: ``compute_score(data_source=..., solution_str=..., ground_truth=..., extra_info=...)`` gives a dict with
-      ``score`` and every part.
+    ``score`` and every part.
     * verl's batch manager: ``compute_score(data_sources=..., solution_strs=..., ground_truths=..., extra_infos=...)``
-      gives a list of such dicts.
-
-    Further arguments, such as those of verl's reward router, are not read.
+    gives a list of such dicts.
 
     Raises:
-        InputError: A ground truth is not the record that the export wrote.
+        InputError: A ground truth is not a record written by the export.
     """
     if solution_strs is not None:
         return score_answers(solution_strs, ground_truths or (), REWARD_CONFIG, total="score")

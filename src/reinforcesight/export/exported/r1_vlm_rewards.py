@@ -1,7 +1,7 @@
-"""ReinforceSight's reward for r1_vlm: an environment's ``get_rubric`` returns what :func:`get_rubric` here returns.
+"""ReinforceSight's reward for r1_vlm: return :func:`get_rubric` from an environment's method ``get_rubric``.
 
-Every completion is graded against the question of its own prompt, which carries its answer and scene; the columns that
-the trainer hands over are not read, since on one of its branches they all come from the batch's first row.
+Every completion is scored against the record in its own prompt, which has the answer and scene. The trainer's columns
+are ignored, since on one of its branches they all come from the first row of the batch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.append(str(Path(__file__).with_name("reward_code")))  # behind what is installed
+sys.path.append(str(Path(__file__).with_name("reward_code")))  # after installed packages
 try:
     from reinforcesight.export.rubric import RubricFunction, make_rubric
     from reinforcesight.grpo.reward import RewardConfig
@@ -29,11 +29,11 @@ total, accuracy, format, qualitative, grounded, consistent, over_length, repetit
 
 
 def get_rubric() -> Sequence[RubricFunction]:
-    """The gated total, which is what is to be trained on; the trainer adds its functions up."""
+    """Return the gated total, which is the reward to train on; the trainer adds its functions up."""
     return [total]
 
 
 def get_rubric_with_parts() -> tuple[Sequence[RubricFunction], list[float]]:
-    """The total and all its parts for the log, and the weights (one, and zeros) that must go with them."""
+    """Return the total with all its parts for the log, and the weights: 1 for the total, 0 for the parts."""
     functions = make_rubric(REWARD_CONFIG)
     return functions, [1.0] + [0.0] * (len(functions) - 1)

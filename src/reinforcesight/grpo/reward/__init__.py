@@ -1,4 +1,4 @@
-"""The reward of GRPO: what a completion earns, part by part, checked against the scene of its picture."""
+"""The reward of GRPO, computed part by part and checked against the scene of the picture."""
 
 from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
 from reinforcesight.grpo.reward.score import (

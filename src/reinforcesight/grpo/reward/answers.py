@@ -1,4 +1,4 @@
-"""The blocks of a completion, and its answer by the project's judge: one answer without a hedge."""
+"""The blocks of a completion, and its answer according to the project's judge: one answer without a hedge."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _WORD = re.compile(r"\w+")
 _HEDGE = re.compile(r"\b(?:or|maybe|perhaps|possibly|either|both|unsure|unclear)\b", re.IGNORECASE)
 
 
-# Reasoning is read up to here, in characters; far shorter texts already get the full penalty for length.
+# Maximum characters of reasoning that are read; far shorter texts already get the full length penalty.
 _READ_LIMIT = 20_000
 
 
 def read_blocks(text: str, *, thinking: bool = True, max_answer_words: int = 20) -> CompletionBlocks:
-    """The blocks of a completion, exact only with words in each and at most ``max_answer_words`` in the answer.
+    """Split a completion into blocks, ``exact`` only if each has words and the answer at most ``max_answer_words``.
 
-    Without tags of reasoning, what precedes the answer block is read as reasoning, so that its length counts.
+    Without reasoning tags, the text before the answer block is read as reasoning, so that its length counts.
     """
     blocks = split_completion(text, thinking=thinking)
     reasoning = blocks.reasoning
@@ -43,13 +43,13 @@ def read_blocks(text: str, *, thinking: bool = True, max_answer_words: int = 20)
 def read_answer(
     text: str, blocks: CompletionBlocks, choices: Sequence[str], gold: str, question: str | None
 ) -> tuple[str | None, str | None, AnswerStatus]:
-    """Letter that a completion answers, letter of the gold answer, and status of the answer.
+    """Return the completion's letter, the gold letter, and the status of the answer, according to the judge.
 
-    The judge decides. Training is stricter than evaluation in two points, since a policy exploits tolerance: several
-    answer blocks must agree, and a block that names two letters or contains a hedge gives no answer.
+    Training is stricter than evaluation in two points, since a policy exploits tolerance: several answer blocks must
+    agree, and a block that names two letters or has a hedge gives no answer.
 
     Returns:
-        The letter is ``None`` if none can be read, the gold letter is ``None`` if the row itself is broken.
+        The letter is ``None`` if none can be parsed, the gold letter is ``None`` if the row itself is broken.
     """
     quick = _written_as_asked(blocks, choices, gold)
     if quick is not None:
@@ -64,9 +64,9 @@ def read_answer(
 def _written_as_asked(
     blocks: CompletionBlocks, choices: Sequence[str], gold: str
 ) -> tuple[str, str, AnswerStatus] | None:
-    """The verdict on "(A) left" or "left" in a well-formed completion: what the judge says, many times faster.
+    """Return the judge's verdict on "(A) left" or "left" in a well-formed completion, many times faster.
 
-    Most completions of a trained policy are of this form. ``None`` leaves all others to the judge.
+    Most completions of a trained policy have this form. ``None`` leaves other completions to the judge.
     """
     if not blocks.exact:
         return None
@@ -78,14 +78,14 @@ def _written_as_asked(
     if text not in choices or LETTERS.index(right[1]) >= len(choices):
         return None
     letter = LETTERS[choices.index(text)]
-    # Choices with letters or marks of their own, and answers that contradict themselves, are for the judge.
+    # Choices that contain letters or marks, and contradictory answers, are left to the judge.
     if not _PLAIN_CHOICE.fullmatch(text) or (lettered and lettered[1] != letter):
         return None
     return letter, right[1], AnswerStatus.ANSWERED
 
 
 def _several(blocks: CompletionBlocks, choices: Sequence[str], question: str | None) -> bool:
-    """Whether the answer blocks give, between them or in one, more than one answer."""
+    """Return whether the answer blocks give more than one answer, together or within one block."""
     if len(blocks.answers) > 1:
         letters = {parse_answer(block, choices, question=question).letter for block in blocks.answers}
         return len(letters) > 1

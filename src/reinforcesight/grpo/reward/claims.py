@@ -1,4 +1,4 @@
-"""Compare the claims of a reasoning with the stored scene, and derive the answer that follows from them."""
+"""Compare the claims of a reasoning with the stored scene, and derive the answer that they imply."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPTION_LETTER = re.compile(r"\s*(?:option\s+\(?|\()([A-Z])\b")
 
 
 class ClaimVerdict(StrEnum):
-    """What the scene says about a claim."""
+    """Result of comparing a claim with the scene."""
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
@@ -37,10 +37,10 @@ class CheckedClaim:
 
     Attributes:
         claim: Relation and ids of the objects.
-        verdict: What the scene says.
-        counted: False if the reasoning has made the same claim before, also if reversed.
-        as_asked: The relation of the question's subject to its reference that it claims; ``None`` for a claim about
-            other objects, another axis or another anchor.
+        verdict: Result of the comparison with the scene.
+        counted: False if the reasoning made the same claim before, even if reversed.
+        as_asked: The claimed relation of the question's subject to its reference; ``None`` for a claim about other
+            objects, another axis or another anchor.
     """
 
     claim: Claim[ObjectId]
@@ -50,11 +50,11 @@ class CheckedClaim:
 
 
 class Checker:
-    """Reads and checks claims about one question. Verdicts are cached, since rollouts repeat claims.
+    """Reads and checks claims about one question. Verdicts are cached, since completions repeat claims.
 
     Attributes:
-        asked: The question as a claim that holds: positions of its objects, and the stored relation.
-        mentions: How the objects may be written.
+        asked: The question as a claim that is true: ids of its objects, and the stored relation.
+        mentions: Table of the names by which the objects may be mentioned.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Checker:
             self._verdicts[_place(held)] = held.relation
 
     def check(self, words: Words) -> tuple[CheckedClaim, ...]:
-        """All claims of a text."""
+        """Find and check all claims of a text."""
         if self._scene is None:
             return ()
         ids, checked = self._ids, list[CheckedClaim]()
@@ -115,7 +115,7 @@ class Checker:
         assert self._scene is not None
         objects = self._scene.objects
         third = None if anchor is None else objects[anchor].id
-        # Mentions are resolved already, so a name that occurs twice does no harm.
+        # Mentions are already resolved, so objects with the same name are no problem.
         result = relate(
             self._scene,
             objects[subject].id,
@@ -136,7 +136,7 @@ def _place(claim: Claim[int]) -> _Place:
 
 
 def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, bool]:
-    """The relation that a reasoning claims for the pair of the question, and whether it contradicts itself.
+    """Return the relation claimed for the question's pair, and whether the reasoning contradicts itself.
 
     The relation is ``None`` if none or both are claimed.
     """
@@ -145,7 +145,7 @@ def claimed_relation(claims: Sequence[CheckedClaim]) -> tuple[Relation | None, b
 
 
 def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
-    """Letter of the answer that the reasoning announces last ("so the answer is left"), or ``None``."""
+    """Return the letter of the answer that the reasoning announces last ("so the answer is left"), or ``None``."""
     found = _CONCLUSION.findall(reasoning) if "answer" in reasoning else []
     if not found:
         return None
@@ -162,7 +162,7 @@ def concluded_letter(reasoning: str, choices: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
-    """A stored scene and which of its names are ambiguous; ``None`` if the text is no scene."""
+    """Parse a stored scene, and which of its names are ambiguous; ``None`` if the text is no scene."""
     try:
         scene = Scene.from_json(text)
     except (InputError, RecursionError):
@@ -171,7 +171,7 @@ def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
 
 
 def make_checker(scene_json: str | None, evidence_json: str | None, rules: RelationRules) -> Checker:
-    """The checker of a question. Without a readable scene and evidence it reads no claims."""
+    """Return the checker of a question. Without a readable scene and evidence, it finds no claims."""
     read = _read_scene(scene_json) if scene_json else None
     if read is None:
         return Checker(None, None, MentionTable({}), rules)
@@ -194,7 +194,7 @@ def _read_evidence(text: str | None) -> Mapping[str, Any]:
 
 
 def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Claim[int] | None, dict[int, str]]:
-    """What the evidence compares, and the colour of the box drawn around each object."""
+    """Return the compared claim of the evidence, and the colour of the box drawn around each object."""
     try:
         relation = Relation(evidence["relation"])
         anchor_id = evidence.get("anchor")

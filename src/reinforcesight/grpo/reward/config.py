@@ -1,4 +1,4 @@
-"""Settings of the reward: a weight for each part, the gate, caps and lengths. Imports nothing heavy."""
+"""Settings of the reward: weights of its parts, the gate, caps and lengths. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Gate(StrEnum):
-    """What must hold before accuracy counts.
+    """Condition under which accuracy counts.
 
     With each gate except ``off``, nothing counts without the format, and grounding and consistency count only for
-    right answers.
+    correct answers.
     """
 
     REASONING = "reasoning"  # the answer must follow from number-free reasoning about the pair of the question
-    LEARNING = "learning"  # a right answer counts unless the reasoning claims otherwise: for models without SFT
-    ANSWER = "answer"  # every right answer counts, whatever the reasoning says
+    LEARNING = "learning"  # a correct answer counts unless the reasoning contradicts it; for models without SFT
+    ANSWER = "answer"  # every correct answer counts, whatever the reasoning says
     OFF = "off"  # the plain weighted sum
 
 
@@ -43,7 +43,7 @@ class RewardWeights(StrictConfig):
 
 
 class RewardConfig(StrictConfig):
-    """Settings of the reward; ``docs/rewards.md`` gives the formulae and the reasons."""
+    """Settings of the reward; ``docs/rewards.md`` has the formulae and the reasons."""
 
     weights: RewardWeights = RewardWeights()
     gate: Annotated[Gate, Field(description="Condition for the accuracy reward (docs/rewards.md)")] = Gate.REASONING
@@ -82,7 +82,7 @@ class RewardConfig(StrictConfig):
     @field_validator("gate", mode="before")
     @classmethod
     def _off_is_a_word(cls, value: object) -> object:
-        """YAML reads a bare ``off`` as false."""
+        """Accept a bare ``off`` in YAML, which parses it as false."""
         return Gate.OFF if value is False else value
 
     @model_validator(mode="after")

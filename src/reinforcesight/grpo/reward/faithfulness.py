@@ -1,4 +1,4 @@
-"""Whether an answer follows from its own reasoning, and whether that reasoning agrees with the scene.
+"""Measure whether an answer follows from its reasoning, and whether the reasoning agrees with the scene.
 
 For evaluation, where nothing is gated: pass :func:`faithfulness_metrics` as the ``metrics`` of
 ``reinforcesight.eval.evaluate.evaluate``.
@@ -19,14 +19,14 @@ _CONFIG = RewardConfig()
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """Whether an output agrees with its own claims and with the scene.
+    """Agreement of an output with its own claims and with the scene.
 
     Attributes:
-        consistent: The answer follows from the claims about the pair of the question; False also if these contradict
-            each other. ``None`` if there is no readable answer, no claim about the pair, or no scene.
-        grounded: The scene contradicts no claim; ``None`` if it supports and contradicts none.
-        supported, contradicted, unknown: Number of different claims by what the scene says about them.
-        number_free: The reasoning has no number; ``None`` without reasoning.
+        consistent: Whether the answer follows from the claims about the question's pair; False if these contradict
+            each other. ``None`` without a readable answer, a claim about the pair, or a scene.
+        grounded: Whether the scene contradicts no claim; ``None`` if it neither supports nor contradicts one.
+        supported, contradicted, unknown: Number of different claims with this verdict.
+        number_free: Whether the reasoning has no number; ``None`` without reasoning.
     """
 
     consistent: bool | None
@@ -37,7 +37,7 @@ class Faithfulness:
     number_free: bool | None
 
     def as_metrics(self) -> dict[str, float]:
-        """The values that apply, for averaging."""
+        """Return the values that apply, for averaging."""
         values = {
             "consistent": self.consistent,
             "grounded": self.grounded,
@@ -50,7 +50,7 @@ class Faithfulness:
 
 
 def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
-    """Read and check the claims of an output; ``row`` as for :func:`~reinforcesight.grpo.reward.score_completion`."""
+    """Find and check the claims of an output; ``row`` as for :func:`~reinforcesight.grpo.reward.score_completion`."""
     parts = score_completion(text, row, _CONFIG)
     counts = {
         verdict: sum(item.counted and item.verdict is verdict for item in parts.claims) for verdict in ClaimVerdict

@@ -1,6 +1,6 @@
 """The reward of a completion: named parts, their gated total, and both as functions with TRL's signature.
 
-Definitions, formulae, weights and the reasons for them: ``docs/rewards.md``.
+Definitions, formulae, weights and reasons: ``docs/rewards.md``.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 
 @dataclass(frozen=True, slots=True)
 class RewardParts:
-    """All parts of a completion's reward, and what they were computed from.
+    """All parts of a completion's reward, and the values that they were computed from.
 
     Attributes:
-        accuracy: 1 if the judge reads the right letter, else 0; ``None`` if the row itself is broken.
-        format: 1 if the completion is exactly the required blocks, else 0.
+        accuracy: 1 if the judge parses the gold letter, else 0; ``None`` if the row itself is broken.
+        format: 1 if the completion has exactly the required blocks, else 0.
         qualitative: 1 if the reasoning has words and no number, else 0; ``None`` without thinking.
         grounded: Supported minus contradicted claims, from -1 to 1; ``None`` without thinking, scene or evidence.
         consistent: 1 if the answer follows from the reasoning's claims, else 0; ``None`` as for ``grounded``.
-        over_length: Penalty, from -1 to 0; ``None`` without thinking.
-        repetition: Penalty, from -1 to 0; ``None`` without thinking.
+        over_length: Penalty from -1 to 0; ``None`` without thinking.
+        repetition: Penalty from -1 to 0; ``None`` without thinking.
         total: The gated, weighted sum; ``None`` if the row is broken.
-        answer_counts: The gate lets accuracy count.
-        letter: The answer that the judge reads.
-        status: How the answer reads.
-        claims: The claims of the reasoning with their verdicts; :func:`claim_spans` gives their positions.
+        answer_counts: Whether the gate lets accuracy count.
+        letter: Letter that the judge parsed.
+        status: Outcome of parsing the answer.
+        claims: The reasoning's claims with their verdicts; :func:`claim_spans` gives their positions.
         numbers: Numbers, units and coordinates found in the reasoning.
-        reasoning: First and last character of the reasoning in the completion.
+        reasoning: Start and end of the reasoning in the completion, in characters.
     """
 
     accuracy: float | None
@@ -107,12 +107,12 @@ def score_completion(text: str, row: Mapping[str, Any], config: RewardConfig = _
 
     Args:
         text: The completion, any string.
-        row: The question's columns: ``choices`` and ``answer``; for accuracy as evaluated also ``question``; for
-            grounding and consistency ``scene`` and ``evidence``, both JSON text.
+        row: The question's columns ``choices`` and ``answer``; also ``question`` for the accuracy that ``evaluate``
+            measures, and ``scene`` and ``evidence`` (JSON text) for grounding and consistency.
         config: Weights, gate, caps and lengths.
 
     Raises:
-        InputError: The row has no choices or no answer. No text makes it raise.
+        InputError: The row has no choices or no answer. The text never causes an error.
     """
     return _scorer(config).score(text, _Row.of(row))
 
@@ -131,7 +131,7 @@ class _Scorer:
         self._last: tuple[list[str], dict[str, list[Any]], list[RewardParts]] | None = None
 
     def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
-        """Score a batch. The last batch is cached, since TRL calls every function with the same one."""
+        """Score a batch. The last batch is cached, since TRL calls every reward function with the same batch."""
         texts = [text_of_completion(completion) for completion in completions]
         used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
         if self._last is None or self._last[0] != texts or not _same_values(self._last[1], used):
@@ -186,28 +186,28 @@ class _Scorer:
 
 
 def _same_values(first: Mapping[str, list[Any]], second: Mapping[str, list[Any]]) -> bool:
-    """Whether the columns hold the same objects. They are kept alive, so comparing identities is safe, and fast."""
+    """Return whether the columns hold the same objects, which are kept alive, so that identity is enough."""
     return first.keys() == second.keys() and all(
         len(first[name]) == len(second[name]) and all(map(is_, first[name], second[name])) for name in first
     )
 
 
 def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedClaim]]:
-    """Positions of the claims in a scored completion: first character, and the one after the last."""
+    """Return start, end (characters) and claim for each claim of a scored completion."""
     start, end = parts.reasoning
     found = character_spans(text[start:end], [item.claim.tokens for item in parts.claims])
     return [(start + found[c.claim.tokens][0], start + found[c.claim.tokens][1], c) for c in parts.claims]
 
 
 def _repetition(share: float, config: RewardConfig) -> float:
-    """Penalty from 0 to 1 for a share of repeated sequences beyond what ordinary text has."""
+    """Return a penalty from 0 to 1 for a fraction of repeated n-grams above that of ordinary text."""
     return max(0.0, (share - config.repetition_allowed) / (1.0 - config.repetition_allowed))
 
 
 def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
-    """Supported claims (``most`` at most) less contradicted ones, over ``most``; from -1 to 1.
+    """Return supported claims (at most ``most``) minus contradicted claims, divided by ``most``; from -1 to 1.
 
-    Each claim counts once, also when it is reversed. The value is at most 0 unless a supported claim relates the two
+    Each claim counts once, even if it is reversed. The value is at most 0 unless a supported claim relates the two
     objects of the question.
     """
     counted = [item for item in claims if item.counted]
@@ -219,7 +219,7 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
 
 
 def _implied_letter(claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int) -> str | None:
-    """Letter that follows from the claims about the pair of the question, or ``None``.
+    """Return the letter that follows from the claims about the question's pair, or ``None``.
 
     The stored relation leads to the gold answer, its inverse to the other of two options.
     """
@@ -239,7 +239,7 @@ def _follows(
     claims: Sequence[CheckedClaim],
     checker: Checker,
 ) -> bool:
-    """Whether the answer follows from the reasoning's claims, and equals the answer that it announces, if any."""
+    """Return whether the answer follows from the claims and equals the answer that the reasoning announces, if any."""
     implied = _implied_letter(claims, checker, gold, len(row.choices))
     return letter is not None and implied == letter and concluded_letter(reasoning, row.choices) in (None, letter)
 
@@ -248,7 +248,7 @@ _Parts = tuple[float | None, float, float, float | None, float | None, float, fl
 
 
 def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool) -> float:
-    """The weighted sum under the gate of the configuration."""
+    """Return the weighted sum under the configured gate."""
     accuracy, formed, qualitative, grounded, consistent, over, repetition = (part or 0.0 for part in parts)
     w = config.weights
     reasons = w.grounded * grounded + w.consistent * consistent
@@ -269,7 +269,7 @@ def _total_without_thinking(accuracy: float, formed: float, config: RewardConfig
 
 
 def text_of_completion(completion: object) -> str:
-    """Text of a completion from TRL: a string, or the assistant's messages joined."""
+    """Return the text of a completion from TRL: a string, or the assistant's messages joined."""
     if isinstance(completion, str):
         return completion
     if isinstance(completion, dict):
@@ -285,8 +285,8 @@ def text_of_completion(completion: object) -> str:
 class RewardFunction:
     """One part of the reward, or the total, with the signature of TRL's GRPOTrainer.
 
-    Called with ``prompts``, ``completions`` (strings or messages) and the data set's columns as lists, it returns
-    one number per completion, ``None`` if the part does not apply. All parts of a batch are computed once.
+    Called with ``prompts``, ``completions`` (strings or messages) and the data set's columns as lists, it returns one
+    number per completion, ``None`` if the part does not apply. All parts of a batch are computed once.
 
     Attributes:
         name: "total" or one of ``PART_NAMES``.
@@ -317,10 +317,10 @@ class RewardFunction:
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """Values for a batch.
+        """Return the values for a batch.
 
         Raises:
-            InputError: The columns ``choices`` and ``answer`` are not there.
+            InputError: The columns ``choices`` and ``answer`` are missing.
         """
         parts = score_batch(completions, columns, self.config)
         if self.name == "total" and parts:
@@ -331,7 +331,7 @@ class RewardFunction:
 def score_batch(
     completions: Sequence[object], columns: Mapping[str, Any], config: RewardConfig = _DEFAULT
 ) -> list[RewardParts]:
-    """Score completions against columns, which are lists of the same length."""
+    """Score completions with the rows in columns, which are lists of the same length."""
     return list(_scorer(config).batch(completions, columns))
 
 
@@ -340,7 +340,7 @@ def _log(
     log_extra: Callable[[str, list[Any]], None] | None,
     log_metric: Callable[[str, float], None] | None,
 ) -> None:
-    """Log rates, and add columns to TRL's table of completions."""
+    """Log means, and add columns to TRL's table of completions."""
     if log_extra is not None:
         log_extra("answer_read", [item.letter or item.status.value for item in parts])
         log_extra(
@@ -361,9 +361,9 @@ def _log(
 
 
 def make_reward_functions(config: RewardConfig = _DEFAULT) -> list[RewardFunction]:
-    """The functions for ``GRPOTrainer(reward_funcs=...)``: the gated total, then every part that applies.
+    """Return the functions for ``GRPOTrainer(reward_funcs=...)``: the gated total, then every part that applies.
 
-    TRL sums weighted functions and has no gate. So only the total has a weight, and the parts are logged: pass
+    TRL sums weighted functions and has no gate, so only the total has a weight and the parts are only logged: pass
     :func:`reward_weights` as ``GRPOConfig(reward_weights=...)``.
     """
     names = PART_NAMES if config.thinking else ("accuracy", "format")
@@ -371,5 +371,5 @@ def make_reward_functions(config: RewardConfig = _DEFAULT) -> list[RewardFunctio
 
 
 def reward_weights(config: RewardConfig = _DEFAULT) -> list[float]:
-    """Weights for TRL that go with :func:`make_reward_functions`: one for the total, none for the parts."""
+    """Return TRL's weights for :func:`make_reward_functions`: 1 for the total, 0 for the parts."""
     return [1.0] + [0.0] * (len(make_reward_functions(config)) - 1)

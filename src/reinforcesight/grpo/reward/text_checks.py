@@ -1,4 +1,4 @@
-"""Checks of the words of a reasoning: numbers, also disguised ones; length; repetition."""
+"""Checks of the reasoning's words: numbers, also disguised ones; length; repetition."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import unicodedata
 from reinforcesight.language.mentions import MentionTable, Words
 from reinforcesight.language.numbers import find_numbers
 
-# "t w o", "t-w-o": single letters kept apart.
+# Separated letters: "t w o", "t-w-o".
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_](?![^\W_])){2,}")
 _LATIN = re.compile(r"[A-Za-z]")
 _OTHER_ALPHABET = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
-# A text without spaces would be one word: so many characters count as a word at least.
+# A text without spaces would be one word, so this many characters count as at least one word.
 _CHARACTERS_PER_WORD = 12
 
 
 def numbers_in(reasoning: str, words: Words, mentions: MentionTable) -> tuple[str, ...]:
-    """Numerals, number words, units and coordinates outside the names of objects, and attempts to disguise them.
+    """Return numerals, number words, units and coordinates outside object names, and attempts to disguise them.
 
-    Disguises that are found: invisible characters inside a word, look-alikes of other scripts (NFKC, or Greek and
-    Cyrillic letters among Latin ones), and letters kept apart by spaces or signs.
+    Detected disguises: invisible characters inside a word, look-alikes of other scripts (NFKC, or Greek and Cyrillic
+    letters among Latin ones), and letters separated by spaces or signs.
     """
     disguised: list[str] = []
     if not reasoning.isascii():
@@ -34,24 +34,24 @@ def numbers_in(reasoning: str, words: Words, mentions: MentionTable) -> tuple[st
 
 
 def count_words(words: Words) -> int:
-    """Words of a text, each mention of an object counting as one, signs not at all."""
+    """Count words without signs; each mention of an object is one word."""
     spoken = _spoken(words)
     characters = sum(map(len, spoken))
     return max(len(spoken), characters // _CHARACTERS_PER_WORD)
 
 
 def over_length(length: int, soft: int, most: int) -> float:
-    """0 up to ``soft`` words, 1 from ``most`` words, linear between (as DAPO's soft punishment, arXiv:2503.14476)."""
+    """Return 0 up to ``soft`` words, 1 from ``most`` words on, linear between (as DAPO, arXiv:2503.14476)."""
     return min(1.0, max(0.0, (length - soft) / (most - soft)))
 
 
 def repeated_share(words: Words, size: int) -> float:
-    """Share of the word sequences of a length that occurred before in the same text."""
+    """Return the fraction of n-grams (``size`` words) that occurred before in the same text."""
     spoken = _spoken(words)
     sequences = list(zip(*(spoken[shift:] for shift in range(size)), strict=False))
     return 1.0 - len(set(sequences)) / len(sequences) if sequences else 0.0
 
 
 def _spoken(words: Words) -> list[str]:
-    """The words without signs; mentions of different objects are different words."""
+    """Return the words without signs; mentions of different objects are different words."""
     return [word for word in words.words if word[0].isalnum() or word[0] == "_"]
