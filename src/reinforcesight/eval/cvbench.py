@@ -236,7 +236,7 @@ class _Reader:
             self._items.append(item)
         except _Broken as broken:
             self._add_broken(identifier, task, broken.problem, broken.detail)
-        except Exception as error:  # noqa: BLE001 - whatever a row holds, the others are scored
+        except Exception as error:  # noqa: BLE001 - a bad row must not stop the other rows
             self._add_broken(identifier, task, "unusable row", f"{type(error).__name__}: {error}")
 
     def _add_broken(self, identifier: str, task: str, problem: str, detail: str) -> None:
@@ -296,7 +296,7 @@ class _Reader:
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root):
             raise _Broken("picture outside the data folder", f"file name {name!r}")
-        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        if path.exists() and not path.is_file():  # reading a pipe would never end
             raise _Broken("picture file missing", f"{name}: not a file")
         try:
             return path.read_bytes()
@@ -374,7 +374,7 @@ def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
 
 
 def _writable(text: str) -> str:
-    """The text with what is no Unicode replaced, so that it can be written."""
+    """Replace what is not valid Unicode, so that the text can be written."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

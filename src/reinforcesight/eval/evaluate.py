@@ -129,7 +129,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
 
 
 def _usage(engine: InferenceEngine, config: EvaluateConfig) -> dict[str, Any]:
-    """Tokens that a server counted in this session, and what they cost."""
+    """Return the tokens that a server counted in this session, and their cost."""
     used: dict[str, int] | None = getattr(engine, "usage", None)
     if used is None:
         return {}

@@ -1,7 +1,7 @@
 """``export --to fiftyone``: a folder for ``fo.Dataset.from_dir(..., dataset_type=fo.types.FiftyOneDataset)``.
 
-The form has no version, as read in fiftyone/utils/data/importers.py (2025): FiftyOne takes it as plain JSON and brings
-it up to its own version.
+The files have no version number: FiftyOne reads them as plain JSON and updates them to its own version
+(fiftyone/utils/data/importers.py, 2025).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _PLAIN = ("question", "choices", "answer", "answer_text", "task", "form", "margi
 def to_fiftyone(dataset: Path, output: Path) -> list[Path]:
     """Write ``metadata.json``, ``samples.json`` and ``data/``: a sample for each question, with the objects' boxes.
 
-    Tags and comments of ``browse`` become tags and the field ``comment``; each sample has its own picture file, since
-    FiftyOne knows samples by their files.
+    Tags and comments of ``browse`` become tags and the field ``comment``. Each sample has its own picture file, since
+    FiftyOne identifies samples by their files.
     """
     index = RowIndex(dataset, NOTED_COLUMNS)
     noted = Annotations(dataset, index).all()
@@ -65,7 +65,7 @@ def _sample(row: Mapping[str, Any], split: str, note: Annotation) -> dict[str, A
 
 
 def _detections(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects of the question; boxes as left, top, width and height, in shares of the picture."""
+    """Return the question's objects; boxes as left, top, width and height, as fractions of the picture."""
     try:
         known = read_question_scene(row["scene"], row["evidence"])
     except InputError:

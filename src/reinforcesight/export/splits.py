@@ -90,7 +90,7 @@ def picture_file(row: Mapping[str, Any], output: Path) -> Path:
 
 
 def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
-    """Write a row's picture under a name without suffix; returns the file."""
+    """Write a row's picture under a name without suffix; return its path."""
     data: bytes = row["image"]["bytes"]
     target = folder / f"{name}.{'jpg' if data.startswith(bytes([0xFF, 0xD8])) else 'png'}"
     try:
@@ -116,9 +116,9 @@ def message_row(row: Mapping[str, Any], picture: str) -> dict[str, Any]:
 
 
 def copy_reward(name: str, target: Path) -> list[Path]:
-    """Copy a module from ``exported``, by which another trainer calls the reward, and the code that it needs.
+    """Copy a module from ``exported``, through which another trainer calls the reward, and the code that it needs.
 
-    The code goes into ``reward_code`` next to it: the modules of this package that the reward imports, and the library
+    The folder ``reward_code`` next to it gets the modules of this package that the reward imports and the library
     ``inflect``, so that the trainer's environment needs neither.
     """
     text = (files("reinforcesight.export") / "exported" / name).read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def copy_reward(name: str, target: Path) -> list[Path]:
 
 
 def _imported_modules(text: str) -> dict[str, Path]:
-    """Modules of this package that a text imports, also indirectly: path without suffix, and file."""
+    """Return the modules of this package that a text imports, directly or not: path without suffix to file."""
     package = Path(reinforcesight.__file__).parent
     found: dict[str, Path] = {}
     waiting = [text]

@@ -153,8 +153,8 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
 
     def _sample(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Run TRL's generation and scoring for one generation batch."""
-        # TRL assumes that the processor pads token types on the left; otherwise, picture tokens are shifted in prompts
-        # shorter than the longest (huggingface/trl#5785).
+        # TRL assumes that the processor pads token types on the left; if it does not, picture tokens are shifted in
+        # prompts shorter than the longest (huggingface/trl#5785).
         for row in rows:
             row["prompt"] = plain_messages(self.processing_class, row["prompt"])
         before, self._tokenizer.padding_side = self._tokenizer.padding_side, "left"

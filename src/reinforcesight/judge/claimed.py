@@ -1,7 +1,7 @@
-"""The answer that follows from what a text claims of the objects, read by the reader of claims.
+"""Find the answer that follows from relation claims in a text.
 
-For sentences that the rows of words in :mod:`reinforcesight.judge.comparison` don't decide: "Compared to the lamp, the
-sofa is nearer", "the sofa hides the lamp".
+For sentences that the tokens of :mod:`reinforcesight.judge.comparison` don't decide: "Compared to the lamp, the sofa
+is nearer", "the sofa hides the lamp".
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 
 
 def index_claimed(text: str, choices: tuple[str, ...], question: str | None, options: Options) -> int | None:
-    """Index of the choice that the claims of a plain text make the answer; ``None`` if they name none or several."""
-    # Not at the top: these load pydantic, and importing the judge is to stay quick.
+    """Return the index of the choice that the text's claims imply; ``None`` if they imply none or several."""
+    # Imported here because it loads pydantic, and importing the judge should be fast.
     from reinforcesight.language.claims import read_claims
 
     table, anchor = _table(choices, question, options.kind, options.axis)
@@ -46,7 +46,7 @@ def index_claimed(text: str, choices: tuple[str, ...], question: str | None, opt
 
 
 def _asked(relation: Relation, options: Options, anchor: int | None) -> int | None:
-    """The choice of two that a question asks for, if the first has a relation to the second."""
+    """Return which of two choices a question asks for if the first one has this relation to the second."""
     from reinforcesight.relations.kinds import Relation
 
     asked = {
@@ -61,7 +61,7 @@ def _asked(relation: Relation, options: Options, anchor: int | None) -> int | No
 def _table(
     choices: tuple[str, ...], question: str | None, kind: str, axis: str
 ) -> tuple[MentionTable | None, int | None]:
-    """The two objects that are compared, as mentions 0 and 1, and the number of the mention that is measured from."""
+    """Return mentions of the two compared objects (0 and 1), and the mention from which distance is measured."""
     from reinforcesight.language.mentions import UNCLEAR, MentionTable
 
     anchor: int | None = None

@@ -113,7 +113,7 @@ def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
         raise _cannot_load(path, error) from error
     finally:
         transformers.logging.set_verbosity(shown)
-    # A head that shares the embedding's weights is missing only if these are.
+    # A tied output layer is missing only if the embedding is.
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
     return model, {**info, "missing_keys": set(info["missing_keys"]) - tied}
 

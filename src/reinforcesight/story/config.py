@@ -136,5 +136,5 @@ def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _as_mapping(value: Any) -> dict[str, Any]:
     if isinstance(value, StrictConfig):
         return value.model_dump()
-    # The section's own class rejects anything else.
+    # The section's own class rejects values that are not mappings.
     return dict(value) if isinstance(value, Mapping) else {"": value}

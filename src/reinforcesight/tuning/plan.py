@@ -158,14 +158,14 @@ def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
 
 
 def warn_of_memory(config: TrainingConfig) -> None:
-    """Say before a model is loaded that the arithmetic leaves it no room on this machine's GPU."""
+    """Warn before a model is loaded if the estimate exceeds the memory of this machine's GPU."""
     torch = require_module("torch", extra="train")
     if not torch.cuda.is_available():
         return
     try:
         needed = plan_memory(config).peak
     except ReinforceSightError:
-        return  # loading the model will say what is wrong with it
+        return  # loading the model will report the problem
     room = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
     if needed > room:
         click.echo(

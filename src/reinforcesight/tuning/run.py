@@ -90,10 +90,10 @@ class Method(Generic[TrainConfigT]):
         command: Name in the record.
         charts: Charts of the report.
         arguments: Function from the configuration and whether there is a validation split to TRL's arguments.
-        check: Function of TRL's arguments and the number of training rows, called before the model is loaded. Raises
-            ``ConfigError`` if the run can't work.
-        build: Function that builds the trainer; may work before, and raise ``TrainingStoppedError``.
-        results: Function from the trainer and the metrics of the best step to further results for the record.
+        check: Function of the configuration, TRL's arguments and the number of training rows that raises
+            ``ConfigError`` if the run can't work; called before the model is loaded.
+        build: Function that prepares the run and returns the trainer; may raise ``TrainingStoppedError``.
+        results: Function from session, trainer and metrics of the best step to further results for the record.
         less_memory: Suggestion after out of memory if the batch can't be divided further.
         resumed: Function called with the trainer and the checkpoint to resume from.
     """

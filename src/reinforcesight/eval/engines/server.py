@@ -1,6 +1,6 @@
 """The engine for servers with OpenAI's chat API: vLLM, SGLang, llama.cpp, hosted models.
 
-Only the standard library speaks to the server. The key comes from the environment and is written nowhere.
+Requests use only the standard library. The API key is read from the environment and never written to a file.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class _Refused(Exception):  # noqa: N818  (not an error: it says that one questi
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would send the key to another server."""
+    """Refuses redirects, which would send the key to another server."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class ServerEngine:
-    """Asks a server, several questions at a time; tries again when it is busy or the connection breaks."""
+    """Asks a server several questions at a time; retries if it is busy or the connection breaks."""
 
     name = "openai"
     by_id = False
@@ -81,7 +81,7 @@ class ServerEngine:
         self.identity = json_hash(["openai", base_url.rstrip("/"), model, options.extra])
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield responses as they come. A question that the server refuses has no answer."""
+        """Yield responses as they arrive. A question that the server refuses has no answer."""
         waiting = iter(range(len(requests)))
         running: dict[Future[Response | None], int] = {}
         pool = ThreadPoolExecutor(max_workers=self._options.concurrency)
@@ -104,7 +104,7 @@ class ServerEngine:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, request: Request) -> Response | None:
-        """The server's answer; None if the picture can't be read."""
+        """Return the server's answer; None if the picture can't be read."""
         content: list[dict[str, Any]] = []
         if request.picture is not None:
             try:
@@ -131,7 +131,7 @@ class ServerEngine:
     def _read(self, answer: Mapping[str, Any]) -> Response:
         choice = answer["choices"][0]
         message = choice["message"]
-        # Servers that split reasoning from answer name the first part in one of these ways.
+        # Keys under which servers return the reasoning if they separate it from the answer.
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         text = message.get("content") or ""
         usage = answer.get("usage") or {}
@@ -146,7 +146,7 @@ class ServerEngine:
         )
 
     def _post(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send a request, again after a pause that doubles, until it succeeds or the attempts are used up."""
+        """Send a request; retry after pauses that double, until it succeeds or no attempt is left."""
         headers = {"Content-Type": "application/json", "User-Agent": "reinforcesight"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -179,7 +179,7 @@ class ServerEngine:
         )
 
     def _refusal(self, status: int, reason: str) -> Exception:
-        """A refusal of every request is the user's to fix; after answers it concerns one question."""
+        """Return an error for the user, or one for this question alone if the server has answered others."""
         everything = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
         if self._answered and not everything:
             return _Refused(reason)
@@ -200,7 +200,7 @@ class ServerEngine:
 
 
 def _asked_pause(error: urllib.error.HTTPError) -> float:
-    """Seconds that the server asks to wait."""
+    """Return the seconds for which the server asks to wait."""
     try:
         return min(float(error.headers.get("Retry-After", 0)), _LONGEST_PAUSE)
     except ValueError:
