@@ -42,7 +42,7 @@ class Item:
     source_dataset: str
     relation: str | None  # the gold relation; None for tasks without relation, such as Count
     form: str  # question form of our own data sets, else cvbench
-    picture: bytes = field(repr=False)  # encoded
+    picture: bytes = field(repr=False)  # encoded picture
     picture_sha: str
     cluster: str  # key of the source picture, since questions about one picture are not independent
     shows_options: bool  # the prompt lists the choices with their letters

@@ -23,7 +23,7 @@ from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.pictures.decode import PictureError, decode_rgb
 
-_DISTANCE = 6  # of 64 bits, as in the audit
+_DISTANCE = 6  # maximum number of differing hash bits, of 64, as in the audit
 _MOST = 20_000  # maximum number of pictures compared on each side, chosen by hash
 _EXAMPLES = 5
 

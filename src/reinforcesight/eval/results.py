@@ -26,7 +26,7 @@ class Accuracy(_Record):
     n: int
     low: float | None
     high: float | None
-    method: str  # of the interval
+    method: str  # method of the interval
 
 
 class Summary(_Record):
@@ -114,7 +114,7 @@ class Shortcut(_Record):
 
     rule: str
     task: str
-    accuracy: Accuracy  # of the rule
+    accuracy: Accuracy  # accuracy of the rule
     model: Accuracy
     p_value: float  # McNemar's exact test, two-sided
     beaten: bool  # the model is significantly better
@@ -124,11 +124,11 @@ class Overlap(_Record):
     """Pictures of the benchmark that are also in a training set."""
 
     dataset: str
-    pictures: int  # of the benchmark
+    pictures: int  # number of benchmark pictures
     training_pictures: int
     same_source: int
     same_looks: int  # pictures with another source id that look the same
-    questions: int  # about these pictures
+    questions: int  # number of questions about pictures that are also in the training set
     examples: tuple[str, ...]
     complete: bool  # all pictures could be read and compared
 

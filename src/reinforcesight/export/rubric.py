@@ -81,7 +81,7 @@ def _whole_text(prompt: Any, completion: Any, messages: Any) -> str:
             break
         turn.insert(0, _text(message))
     if len(turn) > 1:
-        # With one process the environment has already put the completion at the end of the prompt.
+        # With one process, the environment has already appended the completion to the prompt.
         return "".join(turn)
     opening = "".join(turn)
     if messages:

@@ -126,7 +126,7 @@ def copy_reward(name: str, target: Path) -> list[Path]:
     folder = target.with_name("reward_code")
     sources = {f"{module}.py": path for module, path in _imported_modules(text).items()}
     for package in ("inflect", "more_itertools", "typeguard", "jaraco.functools"):
-        with contextlib.suppress(ModuleNotFoundError):  # older releases of inflect need fewer
+        with contextlib.suppress(ModuleNotFoundError):  # older releases of inflect have fewer dependencies
             spec = find_spec(package)
             for place in map(Path, (spec.submodule_search_locations or ()) if spec else ()):
                 root = place.parents[package.count(".")]

@@ -228,7 +228,7 @@ def _comparative(
         if options.count > 2 or (denied and standard is None):
             return
         if standard is None and not re.match(r"\s*(?:the )?other", sentence[than[1] :]):
-            return  # closer than something that isn't offered
+            return  # closer than an object that is not a choice
         if denied:
             polarity = -polarity
         _claim(reading, subject if polarity > 0 else _other(subject, options), strength)

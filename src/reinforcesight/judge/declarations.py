@@ -118,7 +118,7 @@ class Declaration:
 
 
 def letter_value(char: str, count: int) -> int:
-    """Return the index of a letter's choice; OUT if the item lacks that letter, MISSING for the pronoun "I"."""
+    """Return the index of a letter's choice; OUT if no choice has the letter, MISSING for the pronoun "I"."""
     index = LETTERS.find(char.upper())
     if 0 <= index < count:
         return index

@@ -12,7 +12,7 @@ class AnswerStatus(StrEnum):
     ANSWERED = "answered"
     AMBIGUOUS = "ambiguous"  # names several options, or says that they are equal
     CONFLICTING = "conflicting"  # contradicts itself: "(B) left" where left is A
-    OUT_OF_RANGE = "out_of_range"  # gives a letter that the item doesn't offer
+    OUT_OF_RANGE = "out_of_range"  # gives a letter that no choice has
     NONE = "none"  # gives no answer
     TRUNCATED = "truncated"  # was cut off before an answer
 

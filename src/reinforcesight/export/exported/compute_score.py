@@ -1,4 +1,4 @@
-"""ReinforceSight's reward as EasyR1 and verl call it."""
+"""ReinforceSight's reward with the signatures of EasyR1 and verl."""
 
 from __future__ import annotations
 
