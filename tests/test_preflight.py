@@ -56,6 +56,7 @@ def test_nothing_stands_in_the_way(arguments: list[str], folder: Path, capsys: p
         ([*SFT, "--set", "model.device=cuda:7"], "CUDA"),
         ([*SFT, "--warmup_step", "3"], "did you mean 'warmup_steps'"),
         ([*GRPO, "--output", "mine"], "holds other things"),
+        ([*GRPO, "--num_generations", "3", "--per_device_train_batch_size", "4"], "num_generations"),
         ([*EVALUATE, "--model_path", "models/none"], "no such model folder"),
         ([*EVALUATE, "--benchmark", "datasets/none"], "no such benchmark"),
         ([*EVALUATE, "--baseline", "none.json"], "can't be read"),

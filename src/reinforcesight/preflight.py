@@ -49,6 +49,7 @@ def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[st
 def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[str]:
     """Check extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
     from reinforcesight.data_gen.dataset.reader import find_files, open_file
+    from reinforcesight.grpo.config import GrpoConfig
     from reinforcesight.hub import is_hub_id
 
     require_extra("train", "torch", "transformers", "trl", "peft", "accelerate")
@@ -62,6 +63,10 @@ def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[st
         if not rows["train"]:
             raise InputError("the data set has no training questions", where=config.dataset, fix="generate another")
         facts.append(f"data set: {rows['train']:,} training and {rows['validation']:,} validation questions")
+        if thorough and isinstance(config, GrpoConfig):
+            from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
+
+            check_numbers(config, grpo_arguments(config, has_validation=rows["validation"] > 0), rows["train"])
     weights, fact = check_model(config.model.at(config.model_path))
     return [*facts, fact, check_room(Path(config.output), training_bytes(config, weights))]
 
@@ -144,16 +149,9 @@ def check_model(config: ModelConfig) -> tuple[int, str]:
 
 def check_benchmark(config: EvaluateConfig, where: str) -> str:
     """Read a benchmark, downloaded from the hub if needed; return a line about it."""
-    from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
+    from reinforcesight.eval.cvbench import benchmark_of
 
-    found = load_benchmark(
-        where,
-        tasks=parse_tasks(config.tasks),
-        limit=config.limit,
-        split=config.split,
-        revision=config.benchmark_revision,
-        seed=config.seed,
-    )
+    found = benchmark_of(config, where)
     return f"benchmark: {found.name}, {len(found.items):,} questions, {len(found.broken)} that can't be scored"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -12,8 +13,9 @@ from eval_samples import picture_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark
+from reinforcesight.eval.cvbench import load_benchmark, parse_columns
 from reinforcesight.eval.evaluate import evaluate
 
 GOOD: dict[str, Any] = {
@@ -76,6 +78,35 @@ def test_one_bad_line_among_good_ones(name: str, folder: Path, tmp_path: Path) -
     stored = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert all(row["problem"] for row in stored["broken"])
     assert (tmp_path / "r.html").exists()
+
+
+def test_columns_of_another_file(tmp_path: Path) -> None:
+    picture = picture_bytes(1, (120, 120))
+    head = ["index", "image", "question", "A", "B", "C", "answer", "category"]
+    rows = [
+        ["1", base64.b64encode(picture).decode() * 1, "Where?", "left", "right", "", "B", "side"],
+        ["2", base64.b64encode(picture).decode(), "Which?", "cup", "box", "hat", "hat", "thing"],
+        ["3", "%%%" * 900, "Which?", "cup", "box", "hat", "A", "thing"],
+    ]
+    table = tmp_path / "b.tsv"
+    table.write_text("\n".join("\t".join(row) for row in [head, *rows]) + "\n")
+    columns = parse_columns("id=index,choices=A+B+C,task=category")
+    found = load_benchmark(str(table), columns=columns)
+    assert [(i.id, i.choices, i.gold, i.task) for i in found.items] == [
+        ("1", ("left", "right"), "B", "side"),
+        ("2", ("cup", "box", "hat"), "C", "thing"),
+    ]
+    assert [b.id for b in found.broken] == ["3"]
+    (tmp_path / "p.png").write_bytes(picture)
+    lines = [{"ask": "Fits it?", "label": "Yes", "file": "p.png"}, {"ask": "On it?", "label": "no", "file": "p.png"}]
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = load_benchmark(str(tmp_path / "b.jsonl"), columns=parse_columns("question=ask,answer=label,filename=file"))
+    assert [(i.choices, i.gold) for i in found.items] == [(("yes", "no"), "A"), (("yes", "no"), "B")]
+    with pytest.raises(InputError, match="missing column asked; found ask, label, file"):
+        load_benchmark(str(tmp_path / "b.jsonl"), columns=parse_columns("question=asked,answer=label,filename=file"))
+    for wrong in ("question", "what=ask", "question="):
+        with pytest.raises(ConfigError, match="expected ours=theirs"):
+            parse_columns(wrong)
 
 
 ANYTHING = st.recursive(

@@ -64,6 +64,10 @@ class EvaluateConfig(StrictConfig):
         None, ge=1, description="Maximum tokens of an answer [default: direct 128, reason 512]"
     )
     tasks: str | None = Field(None, description="Relation,Depth,Distance,Count or all [default: all but Count]")
+    columns: str | None = Field(
+        None,
+        description="Columns of another file, ours=theirs: question=prompt,choices=A+B+C+D,answer=label,task=kind",
+    )
     split: str = Field("test", description="Split of a data set made by generate")
     limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
     blind: bool = Field(False, description="Also evaluate without the picture")

@@ -7,18 +7,21 @@ pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of picture
 
 from __future__ import annotations
 
+import base64
+import csv
 import dataclasses
 import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import column_names, parquet_rows
 from reinforcesight.errors import ConfigError, InputError
-from reinforcesight.eval.config import CV_BENCH_REVISION
+from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.items import (
     Benchmark,
     BrokenRow,
@@ -35,6 +38,9 @@ from reinforcesight.protocol import LETTERS, option_lines, with_options
 HUB_ID = "nyu-visionx/CV-Bench"
 _NOT_QUALITATIVE = "Count"
 _LONGEST_DETAIL = 300
+_BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR")  # of PNG, JPEG and WebP
+_LONGEST_FIELD = 1 << 28
+_YES_NO = ("yes", "no")
 
 _PUBLISHED_SOURCES = {"ADE20K", "COCO", "Omni3D"}
 _OUR_SOURCES = {"rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"}
@@ -54,6 +60,7 @@ def load_benchmark(
     split: str = "test",
     revision: str = CV_BENCH_REVISION,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
 ) -> Benchmark:
     """Read a benchmark.
 
@@ -63,13 +70,14 @@ def load_benchmark(
         limit: Number of items to keep; see :func:`spread_over_tasks`.
         split: Split of one of our own data sets.
         revision: Commit of CV-Bench on the hub.
+        columns: Our name of a column to the file's; see :func:`parse_columns`.
 
     Raises:
         InputError: Files, columns or tasks are missing, or a file is truncated.
     """
     name, pinned, root = _locate(where, revision)
     files, used_split = _find_files(root, split)
-    reader = _Reader(root if root.is_dir() else root.parent, tasks)
+    reader = _Reader(root if root.is_dir() else root.parent, tasks, columns or {})
     for file in files:
         reader.read(file)
     items, broken = reader.finish()
@@ -96,6 +104,35 @@ def load_benchmark(
         fingerprint=fingerprint,
         notes=tuple(reader.notes),
     )
+
+
+def benchmark_of(config: EvaluateConfig, where: str | None = None) -> Benchmark:
+    """The benchmark of an evaluation, or another one under its settings."""
+    return load_benchmark(
+        where or config.benchmark,
+        tasks=parse_tasks(config.tasks),
+        limit=config.limit,
+        split=config.split,
+        revision=config.benchmark_revision,
+        seed=config.seed,
+        columns=parse_columns(config.columns),
+    )
+
+
+def parse_columns(text: str | None) -> dict[str, str]:
+    """Read ``--columns``: ``ours=theirs`` pairs; ``choices=A+B`` takes the choices from several columns."""
+    if text is None:
+        return {}
+    pairs = [part.partition("=") for part in text.split(",")]
+    known = {*_REQUIRED, *_OPTIONAL}
+    for ours, sign, theirs in pairs:
+        if not sign or ours.strip() not in known or not theirs.strip():
+            raise ConfigError(
+                f"expected ours=theirs, got {ours + sign + theirs!r}",
+                where="--columns",
+                fix=f"ours is one of {', '.join(sorted(known))}",
+            )
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
 def parse_tasks(text: str | None) -> tuple[str, ...] | None:
@@ -143,9 +180,9 @@ def _download(repository: str, revision: str) -> Path:
 def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
     """Return the files to read, and their split if they have one."""
     if root.is_file():
-        if root.suffix not in (".parquet", ".jsonl"):
+        if root.suffix not in (".parquet", ".jsonl", ".tsv"):
             raise InputError(
-                f"a benchmark file is .parquet or .jsonl, not {root.suffix!r}",
+                f"a benchmark file is .parquet, .jsonl or .tsv, not {root.suffix!r}",
                 where=str(root),
                 fix="convert it",
             )
@@ -176,9 +213,10 @@ def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
 class _Reader:
     """Turns rows into items and collects broken rows. Items with the same picture share its bytes in memory."""
 
-    def __init__(self, root: Path, tasks: Sequence[str] | None) -> None:
+    def __init__(self, root: Path, tasks: Sequence[str] | None, columns: Mapping[str, str]) -> None:
         self._root = root.resolve()
         self._tasks = tasks
+        self._columns = columns
         self._items: list[Item] = []
         self._broken: list[BrokenRow] = []
         self._pictures: dict[str, bytes] = {}
@@ -187,13 +225,15 @@ class _Reader:
         self.notes: list[str] = []
 
     def read(self, file: Path) -> None:
-        rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
+        read = {".parquet": _parquet_rows, ".tsv": _tsv_rows}.get(file.suffix, _jsonl_rows)
+        rows = read(file, self._columns)
         known = False
         for row in rows:
             if isinstance(row, _Broken):
                 self._broken.append(BrokenRow(f"row-{self._row}", self._row, "", row.problem, row.detail))
                 self._row += 1
                 continue
+            row = {**row, **_renamed(row, self._columns)}
             if not known and "source" not in row:
                 self.notes.append(f"{file.name} has no column 'source': no figures per source and official figures")
             known = True
@@ -247,6 +287,8 @@ class _Reader:
         if not question:
             raise _Broken("no question", "the question is empty")
         raw = row.get("choices")
+        if raw is None and self._columns and str(row.get("answer")).strip().lower() in _YES_NO:
+            raw, row = _YES_NO, {**row, "answer": str(row["answer"]).strip().lower()}
         choices = (
             tuple(str(choice) for choice in raw) if isinstance(raw, Sequence) and not isinstance(raw, str) else ()
         )
@@ -254,7 +296,7 @@ class _Reader:
             raise _Broken("empty choice list", f"choices: {raw!r}")
         if len(choices) > len(LETTERS):
             raise _Broken("too many choices", f"{len(choices)} choices, at most {len(LETTERS)}")
-        gold = gold_letter(row.get("answer"), choices)
+        gold = _gold(row.get("answer"), choices) if self._columns else gold_letter(row.get("answer"), choices)
         if gold is None:
             raise _Broken(
                 "gold letter outside the choices", f"answer {row.get('answer')!r} with {len(choices)} choices"
@@ -290,6 +332,8 @@ class _Reader:
             value = value.get("bytes") or value.get("path")
         if isinstance(value, bytes) and value:
             return value
+        if isinstance(value, str) and value.startswith(_BASE64_STARTS):  # as in VLMEvalKit's files
+            return base64.b64decode(value, validate=True)
         name = value if isinstance(value, str) and value else row.get("filename")
         if not isinstance(name, str) or not name:
             raise _Broken("no picture", "the row has neither picture bytes nor a file name")
@@ -322,13 +366,45 @@ def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
     return with_options(question, choices)
 
 
-def _parquet_rows(file: Path) -> Iterator[dict[str, Any] | _Broken]:
+def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Our columns, from those that ``--columns`` names; empty ones among several choices are left out."""
+    found: dict[str, Any] = {}
+    for ours, theirs in columns.items():
+        parts = theirs.split("+")
+        values = [row.get(part) for part in parts]
+        found[ours] = values[0] if len(parts) == 1 else [v for v in values if v is not None and str(v).strip()]
+    return found
+
+
+def _gold(answer: object, choices: Sequence[str]) -> str | None:
+    """Letter of an answer that is a letter, a choice's text, or its position from zero on."""
+    texts = [choice.strip().lower() for choice in choices]
+    if isinstance(answer, str) and texts.count(answer.strip().lower()) == 1:
+        return LETTERS[texts.index(answer.strip().lower())]
+    if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
+        return LETTERS[answer]
+    return gold_letter(answer, choices)
+
+
+def _tsv_rows(file: Path, columns: Mapping[str, str]) -> Iterator[dict[str, Any] | _Broken]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+        reader = csv.DictReader(lines, delimiter="\t")
+        try:
+            _check_columns(file, reader.fieldnames or [], columns)
+            yield from reader
+        except csv.Error as error:
+            yield _Broken("not a line of the table", f"line {reader.line_num}: {error}")
+
+
+def _parquet_rows(file: Path, columns: Mapping[str, str]) -> Iterator[dict[str, Any] | _Broken]:
     names = column_names(file)
-    _check_columns(file, names)
-    yield from parquet_rows(file, [name for name in (*_REQUIRED, *_OPTIONAL) if name in names])
+    _check_columns(file, names, columns)
+    asked = {*_REQUIRED, *_OPTIONAL, *chain.from_iterable(theirs.split("+") for theirs in columns.values())}
+    yield from parquet_rows(file, [name for name in names if name in asked])
 
 
-def _jsonl_rows(file: Path) -> Iterator[dict[str, Any] | _Broken]:
+def _jsonl_rows(file: Path, columns: Mapping[str, str]) -> Iterator[dict[str, Any] | _Broken]:
     known = False
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -343,14 +419,18 @@ def _jsonl_rows(file: Path) -> Iterator[dict[str, Any] | _Broken]:
                 yield _Broken("not a JSON object", f"line {number}: {type(row).__name__}")
                 continue
             if not known:
-                _check_columns(file, list(row))
+                _check_columns(file, list(row), columns)
             known = True
             yield row
 
 
-def _check_columns(file: Path, names: Sequence[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in names]
-    if "image" not in names and "filename" not in names:
+def _check_columns(file: Path, names: Sequence[str], columns: Mapping[str, str]) -> None:
+    have = [*names, *columns]
+    # In another file, a missing task is one task for all, and missing choices are yes and no.
+    needed = ("question", "answer") if columns else _REQUIRED
+    wanted = [part for theirs in columns.values() for part in theirs.split("+")]
+    missing = [name for name in wanted if name not in names] + [name for name in needed if name not in have]
+    if "image" not in have and "filename" not in have:
         missing.append("image (or filename)")
     if missing:
         raise InputError(

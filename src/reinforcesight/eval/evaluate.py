@@ -28,7 +28,7 @@ from reinforcesight.eval.answers import (
     write_scored_answers,
 )
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark, parse_tasks, spread_over_tasks
+from reinforcesight.eval.cvbench import benchmark_of, spread_over_tasks
 from reinforcesight.eval.engines.base import Decoding, InferenceEngine
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.engines.replay import ReplayEngine
@@ -79,14 +79,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
     started = time.monotonic()
     processes = Processes()
     others = _read_others(config)
-    benchmark = load_benchmark(
-        config.benchmark,
-        tasks=parse_tasks(config.tasks),
-        limit=config.limit,
-        split=config.split,
-        revision=config.benchmark_revision,
-        seed=config.seed,
-    )
+    benchmark = benchmark_of(config)
     engine = _make_engine(config, processes)
     asked = _keyed_requests(benchmark, engine, config)
     ready = time.monotonic()

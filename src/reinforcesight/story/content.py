@@ -15,7 +15,7 @@ from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.data_gen.viewing.gallery import sample_rows
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
-from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
+from reinforcesight.eval.cvbench import benchmark_of
 from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
@@ -257,15 +257,9 @@ def write_example(config: RunConfig) -> None:
 
 
 def _items(config: RunConfig, name: str) -> tuple[Item, ...]:
-    entry, options = config.benchmarks[name], config.evaluate
-    return load_benchmark(
-        entry if isinstance(entry, str) else str(config.folder.benchmark(name)),
-        tasks=parse_tasks(options.tasks),
-        limit=options.limit,
-        split=options.split,
-        revision=options.benchmark_revision,
-        seed=options.seed,
-    ).items
+    entry = config.benchmarks[name]
+    where = entry if isinstance(entry, str) else str(config.folder.benchmark(name))
+    return benchmark_of(config.evaluate, where).items
 
 
 def _plain(path: Path) -> dict[str, ScoredAnswer]:
