@@ -149,8 +149,11 @@ def _one_thing(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -
 
     Such as a plant and its pot, or a sink and its counter. Without outlines it is not known whose depth is read.
     """
+    # The far and near surfaces, where they are unknown, by the spread.
+    far = np.where(np.isnan(t.far), t.depth + t.spread, t.far)
+    near = np.where(np.isnan(t.near), t.depth - t.spread, t.near)
     with np.errstate(invalid="ignore"):
-        apart = (t.far[i] < t.near[j]) | (t.far[j] < t.near[i])
+        apart = (far[i] < near[j]) | (far[j] < near[i])
     return (_contained(t, i, j) >= rules.contained) & ~(apart & t.masked[i] & t.masked[j])
 
 
