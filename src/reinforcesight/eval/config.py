@@ -127,7 +127,7 @@ class EvaluateConfig(StrictConfig):
         return value
 
     def of_each_protocol(self) -> list[EvaluateConfig]:
-        """An evaluation for each protocol; the last one compares with the others, and is paired with the first."""
+        """Return one evaluation per protocol, each compared with those before and by default paired with the first."""
         names = [name.strip() for name in (self.protocols or self.protocol.value).split(",")]
         outputs = [self.output.with_suffix(f".{name}.json") for name in names[:-1]] + [self.output]
         found: list[EvaluateConfig] = []
@@ -140,7 +140,7 @@ class EvaluateConfig(StrictConfig):
                 "title": f"{self.shown_title}, {name}",
             }
             sibling = self.baseline and self.baseline.with_suffix(f".{name}.json")
-            if outputs[at] != self.output and sibling and sibling.exists():  # the baseline under the same protocol
+            if outputs[at] != self.output and sibling and sibling.exists():  # baseline with the same protocol
                 changed |= {"baseline": sibling, "compare": others}
             elif others and self.baseline is None:
                 changed |= {"baseline": others[0], "compare": (*others[1:], *self.compare)}

@@ -79,7 +79,7 @@ class Swapped(_Record):
 
 
 class TaskTest(_Record):
-    """The paired test within one task; ``p_adjusted`` is corrected for the number of tasks (Holm)."""
+    """The paired test for one task; ``p_adjusted`` is corrected for the number of tasks (Holm)."""
 
     n: int
     difference: float

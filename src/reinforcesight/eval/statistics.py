@@ -34,7 +34,7 @@ class PairedTest:
     p_value: float  # McNemar's exact test, two-sided
     difference: float  # accuracy of this model minus that of the baseline
     interval: Interval
-    detectable: float | None = None  # smallest difference that so many items show with 80 % power
+    detectable: float | None = None  # smallest difference that n items show with 80 % power
 
 
 def wilson(correct: int, n: int) -> Interval | None:
@@ -54,7 +54,7 @@ def mcnemar(only_this: int, only_baseline: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm 1979): the chance of any false alarm stays at the level."""
+    """Return p-values adjusted for multiple tests (Holm 1979), which controls the family-wise error rate."""
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(order):
@@ -64,15 +64,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_difference(n: int, discordant: int) -> float:
-    """The smallest difference of two accuracies that McNemar's test finds with 80 % power at the 5 % level.
+    """Return the smallest accuracy difference that McNemar's test detects with 80 % power at the 5 % level.
 
-    Connor 1987: with a share ``d`` of discordant pairs, z_a sqrt(d) + z_b sqrt(d - diff^2) = diff sqrt(n). At least one
-    discordant pair is assumed.
+    Connor 1987: for a fraction ``d`` of discordant pairs, z_a sqrt(d) + z_b sqrt(d - diff^2) = diff sqrt(n). At least
+    one discordant pair is assumed.
     """
     share = max(discordant, 1) / n
     z_level, z_power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
     low, high = 0.0, float(np.sqrt(share))
-    for _ in range(60):  # the left side falls and the right side grows with the difference
+    for _ in range(60):  # bisection: with the difference, the left side falls and the right side grows
         middle = (low + high) / 2
         needed = z_level * np.sqrt(share) + z_power * np.sqrt(max(share - middle**2, 0.0))
         low, high = (middle, high) if middle * np.sqrt(n) < needed else (low, middle)

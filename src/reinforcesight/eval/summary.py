@@ -144,7 +144,7 @@ def paired(
 
 
 def _task_tests(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> dict[str, TaskTest]:
-    """The paired test of each task, corrected for their number."""
+    """Run the paired test for each task, with p-values adjusted for the number of tasks."""
     tasks = sorted({answer.task for answer, _ in pairs})
     found = {task: [(a.correct, b.correct) for a, b in pairs if a.task == task] for task in tasks}
     p_values = [mcnemar(sum(a and not b for a, b in f), sum(b and not a for a, b in f)) for f in found.values()]

@@ -184,7 +184,7 @@ def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
 
 
 def _under_protocol(folder: RunFolder, name: str, protocol: str) -> str:
-    """Accuracies under another protocol than that of the main figures, as a sentence."""
+    """Return a sentence with the accuracies under another protocol than that of the main figures."""
     files = {title: folder.results(name, model).with_suffix(f".{protocol}.json") for model, title in MODELS.items()}
     cells = {title: read_results(file).micro for title, file in files.items()}
     shown = [f"{title} {percent(c.accuracy)} ({percent_range(c.low, c.high)})" for title, c in cells.items()]

@@ -41,14 +41,14 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 def is_undamaged(checkpoint: Path) -> bool:
-    """Whether every listed file has the content that was written; reads all of them."""
+    """Return whether every listed file has its original content; reads all files."""
     return is_complete(checkpoint) and all(
         digest in (None, file_hash(checkpoint / name)) for name, (_, digest) in _listed(checkpoint).items()
     )
 
 
 def _listed(checkpoint: Path) -> dict[str, tuple[int, str | None]]:
-    """File to size and digest; lists of earlier versions have sizes alone."""
+    """Return file to size and digest; lists of earlier versions have no digests."""
     entries = json.loads((checkpoint / MARKER).read_text(encoding="utf-8")).items()
     return {name: (entry, None) if isinstance(entry, int) else (entry[0], entry[1]) for name, entry in entries}
 
@@ -75,7 +75,7 @@ def remove_incomplete(output: Path) -> list[Path]:
 
 
 def remove_damaged(output: Path) -> list[Path]:
-    """Remove the latest checkpoints until one is undamaged, from which training can resume; returns the removed."""
+    """Remove the latest checkpoints until one is undamaged; return the removed folders."""
     removed: list[Path] = []
     for path in reversed(complete_checkpoints(output)):
         if is_undamaged(path):

@@ -67,7 +67,7 @@ class Checker:
         self._rules = rules
         self._verdicts: dict[_Place, Relation | None] = {}
         if asked is not None:
-            # The label is stored; the data set may have been made with other margins.
+            # The stored label is used, since the data set may have been made with other margins.
             held = canonical_claim(asked)
             self._verdicts[_place(held)] = held.relation
 

@@ -70,7 +70,7 @@ def faithfulness(text: str, row: Mapping[str, Any]) -> Faithfulness:
 
 
 def faithfulness_metrics(item: Any, text: str) -> Mapping[str, float]:
-    """Metrics of one answer to an item of ``reinforcesight.eval.items``; empty for items without a scene."""
+    """Return metrics of one answer to an item of ``reinforcesight.eval.items``; empty for items without a scene."""
     if item.scene is None or item.evidence is None:
         return {}
     row = {
