@@ -28,6 +28,7 @@ from reinforcesight.jobs.signals import Stopped
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SECONDS = 20.0  # timeout of a connection without traffic
 _MOST_BODY = 64 * 1024
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?", re.IGNORECASE | re.ASCII)
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -187,20 +188,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _host_is_ours(self) -> bool:
-        """Return whether the browser used a name of this machine and this port; prevents DNS rebinding."""
+        """Return whether the browser used a name of this machine; prevents DNS rebinding. Tunnels change the port."""
         hosts = self.headers.get_all("Host") or []
-        try:
-            parts = urlsplit(f"//{hosts[0] if len(hosts) == 1 else ''}")
-            name, port = parts.hostname or "", parts.port or 80
-        except ValueError:
-            name, port = "", 0
+        match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        name = match[1].strip("[]").lower() if match else ""
         ours = name in (*_LOOPBACK, self.served_host)
         if not ours and self.served_host not in _LOOPBACK:  # a rebound name is neither an IP address nor our host
             ours = name in (socket.gethostname().lower(), socket.getfqdn().lower()) or _is_address(name)
-        if ours and port == self.connection.getsockname()[1]:
-            return True
-        self._send(text_reply(HTTPStatus.FORBIDDEN, "this page answers to this machine's own names only"))
-        return False
+        if not ours:
+            self._send(text_reply(HTTPStatus.FORBIDDEN, "this page answers to this machine's own names only"))
+        return ours
 
     def _send(self, reply: Reply) -> None:
         policy = (
