@@ -54,6 +54,19 @@ class Floor(_Record):
     reason: str | None = None
 
 
+class Contact(_Record):
+    """Two outlines that meet in the picture: the subject covers part of the reference, or stands or lies on it.
+
+    Attributes:
+        pixels: Length of the contour along which this shows.
+    """
+
+    kind: Literal["covers", "rests on"]
+    subject: ObjectId
+    reference: ObjectId
+    pixels: Annotated[int, Field(gt=0)]
+
+
 class SceneObject(_Record):
     """Object in a picture.
 
@@ -79,6 +92,10 @@ class SceneObject(_Record):
         depth_shared_with: Id of an object whose box covers much of this box at the same depth, if there is no mask to
             decide whose surface was read.
         part_of: Id of the object that this one is a part of.
+        floor_clearance: Height of the lowest visible points above the floor, divided by the camera's height above it,
+            if the mask is known and a floor was found.
+        carrier_base: Row of the picture, pixels, where what the object stands or hangs on meets the floor; the
+            picture's height if that is below the picture.
     """
 
     id: ObjectId
@@ -100,6 +117,8 @@ class SceneObject(_Record):
     merged: bool = False
     depth_shared_with: int | str | None = None
     part_of: int | str | None = None
+    floor_clearance: float | None = None
+    carrier_base: float | None = None
 
     @field_validator("name")
     @classmethod
@@ -137,6 +156,8 @@ class Scene(_Record):
         objects: All annotated or detected objects, in the source's order.
         surface_distances: Entry [i][j] is the smallest distance between the visible surfaces of objects i and j.
         floor: Result of the search for a floor plane, if there is depth.
+        contacts: Which object covers part of which, and what rests on what, if masks and depth show it.
+        outline_gaps: Entry [i][j] is the number of free pixels between the outlines of objects i and j.
 
     Raises:
         pydantic.ValidationError: A value is out of range, a box leaves the picture, or an id occurs twice.
@@ -149,6 +170,8 @@ class Scene(_Record):
     objects: tuple[SceneObject, ...] = ()
     surface_distances: tuple[tuple[NonNegative | None, ...], ...] | None = None
     floor: Floor | None = None
+    contacts: tuple[Contact, ...] = ()
+    outline_gaps: tuple[tuple[NonNegative | None, ...], ...] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Scene:
@@ -163,9 +186,13 @@ class Scene(_Record):
                     f"object {item.id!r}: box {list(item.box)} leaves the picture of {self.width}x{self.height}"
                 )
         count = len(self.objects)
-        table = self.surface_distances
-        if table is not None and (len(table) != count or any(len(row) != count for row in table)):
-            raise ValueError(f"surface_distances: expected {count} rows of {count}, as many as objects")
+        for name in ("surface_distances", "outline_gaps"):
+            table = getattr(self, name)
+            if table is not None and (len(table) != count or any(len(row) != count for row in table)):
+                raise ValueError(f"{name}: expected {count} rows of {count}, as many as objects")
+        for contact in self.contacts:
+            if not {contact.subject, contact.reference} <= seen:
+                raise ValueError(f"contacts: no object {contact.subject!r} or {contact.reference!r}")
         return self
 
     def index_of(self, object_id: ObjectId) -> int:
@@ -184,9 +211,15 @@ class Scene(_Record):
         return self.objects[self.index_of(object_id)]
 
     def to_json(self) -> str:
-        """Compact JSON, the same bytes for the same scene on every machine."""
-        unused = {name for name in ("depth_views", "merged") if not any(getattr(item, name) for item in self.objects)}
-        return self.model_dump_json(exclude={"objects": {"__all__": unused}})
+        """Compact JSON, the same bytes for the same scene on every machine; empty optional fields are left out."""
+        unused = {name for name in ("contacts", "outline_gaps") if not getattr(self, name)}
+        of_objects = {
+            name for name in ("depth_views", "merged") if not any(getattr(item, name) for item in self.objects)
+        }
+        for name in ("floor_clearance", "carrier_base"):
+            if all(getattr(item, name) is None for item in self.objects):
+                of_objects.add(name)
+        return self.model_dump_json(exclude=dict.fromkeys(unused, True) | {"objects": {"__all__": of_objects}})
 
     @classmethod
     def from_json(cls, text: str | bytes | Mapping[str, Any]) -> Scene:

@@ -17,6 +17,12 @@ _VERBS = {
     "lies": "lie",
     "appears": "appear",
     "comes": "come",
+    "covers": "cover",
+    "hides": "hide",
+    "looks": "look",
+    "rests": "rest",
+    "stands": "stand",
+    "takes": "take",
 }
 _PLURAL_OF = _VERBS | {verb.capitalize(): plural.capitalize() for verb, plural in _VERBS.items()}
 _VERB = "|".join(_PLURAL_OF)

@@ -20,6 +20,8 @@ from reinforcesight.language.numbers import find_numbers
 from reinforcesight.language.phrases import CLAIM_PHRASES
 from reinforcesight.relations import Axis, Relation
 
+PLACED = ReasoningStyle(places=1.0, cues=0.0)
+
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -213,7 +215,7 @@ ACROSS = {
 def test_places_said_first_are_those_of_the_scene(seed, axis):
     rng = random.Random(seed)
     scene, candidate, _, asked = random_question(rng, axis=axis)
-    q = compose(scene, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
+    q = compose(scene, candidate, templates=load_templates(), rng=rng, style=PLACED, **asked)
     assert find_numbers(q.reasoning) == []
     told = {}
     asked_about = {q.subject, q.reference, q.anchor} - {None}
@@ -258,7 +260,14 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
     scene, candidate, _, asked = random_question(rng, axis=Axis.DISTANCE)
     unknown = scene.model_copy(update={"depth_unit": "scene"})
     for _ in range(20):
-        q = compose(unknown, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
+        q = compose(
+            unknown,
+            candidate,
+            templates=load_templates(),
+            rng=rng,
+            style=ReasoningStyle(places=1.0, cues=0.0),
+            **asked,
+        )
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 

@@ -31,12 +31,14 @@ class Balance:
         truth: Number of yes/no questions by relation and answer.
         options: Number of questions by relation and number of options.
         simple: Number of questions by axis, rule of thumb, and whether the rule was right.
+        cues: Number of depth and distance questions by axis and number of cues that the reasoning mentions.
     """
 
     cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     truth: Counter[tuple[str, str]] = field(default_factory=Counter)
     options: Counter[tuple[str, int]] = field(default_factory=Counter)
     simple: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    cues: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def add(self, stored: StoredRow, known: Understood | None) -> None:
         row = stored.row
@@ -46,6 +48,7 @@ class Balance:
             self.truth[row.relation, row.answer_text] += 1
         if known is not None and known.axis in (Axis.DEPTH, Axis.DISTANCE):
             self._rules_of_thumb(known)
+            self.cues[known.axis.value, known.cues] += 1
 
     def _rules_of_thumb(self, known: Understood) -> None:
         """Count whether rules such as "the lower one is nearer" give the correct answer."""
@@ -121,6 +124,11 @@ class Balance:
         for axis, name in sorted({(axis, name) for axis, name, _ in self.simple}):
             right, total = self.simple[axis, name, True], sum(self.simple[axis, name, hit] for hit in (True, False))
             thumb.append((axis, name, percent(right / total), total))
+        cues = []
+        for axis in sorted({axis for axis, _ in self.cues}):
+            none, one = self.cues[axis, 0], self.cues[axis, 1]
+            total = sum(n for (name, _), n in self.cues.items() if name == axis)
+            cues.append((axis, none, one, total - none - one, total))
         return (
             Table(
                 "Relations by split and answer",
@@ -139,6 +147,7 @@ class Balance:
                 thumb,
                 "for information",
             ),
+            Table("Cues that a reasoning names", ("axis", "none", "one", "two", "all"), cues),
         )
 
     def measurements(self) -> dict[str, Any]:
@@ -149,6 +158,7 @@ class Balance:
                 {"axis": axis, "rule": name, "right": right, "count": n}
                 for (axis, name, right), n in sorted(self.simple.items())
             ],
+            "cues": [{"axis": axis, "cues": count, "count": n} for (axis, count), n in sorted(self.cues.items())],
         }
 
 

@@ -51,6 +51,8 @@ RULES: dict[str, Rule] = {
     "judge": Rule(True, "the judge reads the completion as the gold answer"),
     "number_in_reasoning": Rule(True, "reasoning has no numerals, number words or units"),
     "reasoning_contradicts": Rule(True, "no claim in the reasoning contradicts the scene"),
+    "wrong_cue": Rule(True, "every cue in the evidence holds in the stored scene and agrees with the answer"),
+    "cue_text": Rule(True, "the reasoning names the cues in its evidence, and no others"),
     "column": Rule(True, "task, answer_text, form and margin agree with the rest of the row"),
     # Balance
     "letter_balance": Rule(True, "right answers are spread evenly over the letters, for each relation"),

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reinforcesight.data_gen.audit.cues import cue_problems
 from reinforcesight.data_gen.audit.findings import Findings
 from reinforcesight.data_gen.dataset.reader import StoredRow
 from reinforcesight.data_gen.dataset.rows import Row
@@ -57,6 +58,7 @@ class Understood:
         objects: Objects by role.
         boxed: Colour of the drawn box by role.
         unique: Whether each role's name is unique in the picture.
+        cues: Number of cues that the reasoning names.
     """
 
     scene: Scene
@@ -64,6 +66,7 @@ class Understood:
     objects: Mapping[str, SceneObject]
     boxed: Mapping[str, str]
     unique: Mapping[str, bool]
+    cues: int = 0
 
 
 class RowChecks:
@@ -92,6 +95,9 @@ class RowChecks:
         if known is not None:
             self._check_label(row, where, known, evidence)
             self._check_answer(row, where, known, evidence)
+            reasoning = split_completion(row.completion).reasoning
+            for rule, problem in cue_problems(evidence, known.scene, known.axis, plain_relation(known), reasoning):
+                add(rule, f"{where}: {problem}")
         return known
 
     def _understand(self, row: Row) -> tuple[dict[str, Any], Understood]:
@@ -110,7 +116,7 @@ class RowChecks:
         by_id = {item.id: role for role, item in objects.items()}
         boxed = {by_id[entry["object"]]: str(entry["colour"]) for entry in evidence.get("boxes") or []}
         unique = {role: not self._ambiguous[scene.index_of(item.id)] for role, item in objects.items()}
-        return evidence, Understood(scene, axis, objects, boxed, unique)
+        return evidence, Understood(scene, axis, objects, boxed, unique, len(evidence.get("cues", [])))
 
     def _check_label(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
         add = self._findings.add

@@ -7,7 +7,7 @@ is z along the optical axis; zero, negative, infinite and NaN mean "no value".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,9 +17,10 @@ from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.floor import find_floor
+from reinforcesight.data_gen.perception.contours import OutlineMap
 from reinforcesight.data_gen.perception.outlines import otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, shared_area
-from reinforcesight.scene import Camera, Floor, Scene, SceneObject
+from reinforcesight.scene import Camera, Floor, ObjectId, Scene, SceneObject
 
 # Along the long side, a phone's main camera has 65 to 75 degrees and a normal lens 55: a value in between.
 _DEFAULT_FOV_DEGREES = 60.0
@@ -43,6 +44,7 @@ class Detection:
     Attributes:
         mask: Visible pixels, bool (H, W), or ``None`` if only the box is known.
         truncated: Whether the border cuts the object; ``None``: decided by whether the box touches the border.
+        hidden_by: Number of its pixels that each other object hides, if the source knows them.
     """
 
     id: int | str
@@ -54,6 +56,7 @@ class Detection:
     visible_fraction: float | None = None
     truncated: bool | None = None
     part_of: int | str | None = None
+    hidden_by: Mapping[ObjectId, int] | None = None
 
 
 def default_camera(width: int, height: int) -> Camera:
@@ -116,6 +119,11 @@ def build_scene(
     if look_for_floor:
         rows, columns = _background_pixels(detections, valid)
         floor = find_floor(unproject(columns, rows, depth[rows, columns], camera))
+    outlines = OutlineMap([d.mask for d in detections], depth, valid)
+    objects = tuple(
+        item.model_copy(update={"floor_clearance": clearance, "carrier_base": base})
+        for item, (clearance, base) in zip(objects, outlines.clearances(camera, floor), strict=True)
+    )
     return Scene(
         width=width,
         height=height,
@@ -124,6 +132,8 @@ def build_scene(
         objects=objects,
         surface_distances=_surface_distances([points for _, points in built]),
         floor=floor,
+        contacts=outlines.contacts([d.id for d in detections], [d.hidden_by for d in detections]),
+        outline_gaps=outlines.gaps(),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
+from reinforcesight.data_gen.questions.cue_wording import tell_cues
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
 from reinforcesight.data_gen.questions.reasoning import MIDDLE_DISTANCE, ROOM_DEPTHS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
@@ -188,6 +189,8 @@ def compose(
         prompt = with_options(question, choices)
     values = _values(candidate, exchanged=relation is not candidate.relation)
     mentions = cast.mentions
+    wanted = relation.axis in (Axis.DEPTH, Axis.DISTANCE) and style.cues > 0 and not style.fixed_wording
+    told = tell_cues(scene, relation, cast.ids, rng) if wanted and rng.random() < style.cues else None
     facts = Facts(
         form=form,
         relation=relation,
@@ -203,6 +206,8 @@ def compose(
         alike=any(ambiguous_names([*cast.names.values()])),
         spots=_spots(scene, cast.ids),
         style=style,
+        cues=None if told is None else told.sentences,
+        others={} if told is None else told.others,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(answer_index)
@@ -219,6 +224,8 @@ def compose(
         "floor_found": None if floor is None else floor.found,
         "boxes": [{"object": cast.ids[role], "colour": colour} for role, colour in cast.colours.items()],
     }
+    if told is not None and told.cues:
+        evidence["cues"] = [cue.record() for cue in told.cues]
     return Question(
         form=form,
         relation=relation,

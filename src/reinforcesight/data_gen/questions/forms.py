@@ -32,14 +32,20 @@ class ReasoningStyle(StrictConfig):
         0.4,
         ge=0,
         le=1,
-        description="Fraction of depth and distance texts that first say where each object is (only with depth "
-        "in metres)",
+        description="Fraction of depth and distance texts without cues that first say where each object is "
+        "(only with depth in metres)",
     )
     letters: float = Field(
         0.0,
         ge=0,
         le=1,
         description="Fraction of texts that mention the letter of each option and end with the correct letter",
+    )
+    cues: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Fraction of depth and distance texts that give what can be seen as their reason",
     )
     fixed_wording: bool = Field(
         False, description="Use one wording per statement and no optional sentences; for very small models"

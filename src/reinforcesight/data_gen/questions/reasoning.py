@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
@@ -32,6 +32,8 @@ class Facts:
         alike: Whether the names are ambiguous; each mention then names its box, and the text is kept short.
         spots: For each role ("subject", "reference", "anchor"), the horizontal centre as a fraction of the picture's
             width, and the depth in metres; ``None`` if depth isn't in metres.
+        cues: Sentences that mention cues, with placeholders; ``None``: the text is written without cues.
+        others: Mentions of further objects, by their placeholder in ``cues``.
     """
 
     form: Form
@@ -48,6 +50,8 @@ class Facts:
     alike: bool = False
     spots: Mapping[str, tuple[float, float]] | None = None
     style: ReasoningStyle = WITHOUT_PLACES
+    cues: tuple[str, ...] | None = None
+    others: Mapping[str, Mention] = field(default_factory=dict)
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -236,12 +240,12 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     rng = _FirstWording() if facts.style.fixed_wording else rng
     axis = facts.relation.axis
     x, y = (facts.subject, facts.reference) if facts.subject_first else (facts.reference, facts.subject)
-    mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference}
+    mentions = {"x": x, "y": y, "s": facts.subject, "r": facts.reference, **facts.others}
     if facts.anchor is not None:
         mentions["anchor"] = facts.anchor
     together = False
     parts: list[str] = []
-    if not facts.alike and rng.random() < 0.6:
+    if not facts.alike and (rng.random() < 0.6 or facts.cues == ()):
         parts.append(rng.choice(_OPENINGS[axis]))
     if axis in PLACES:
         seen, together = _places(facts, axis, rng)
@@ -304,13 +308,17 @@ def nearness_words(metres: float) -> str:
 
 
 def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
-    """Return sentences with each object's horizontal position (for distances) and its distance from the camera."""
-    if facts.spots is None or rng.random() >= facts.style.places:
+    """Sentences that say where each object is: from side to side (for distances), and how far away."""
+    if facts.spots is None:
+        return []
+    if not facts.style.places or (facts.cues is None and rng.random() >= facts.style.places):
         return []
     order = ("subject", "reference") if facts.subject_first else ("reference", "subject")
     near = {role: nearness_words(metres) for role, (_, metres) in facts.spots.items()}
     if axis is Axis.DEPTH:
         first, second = (near[role] for role in order)
+        if facts.cues is not None and first == second:
+            return []
         pattern = rng.choice(_PLACED_TOGETHER if first == second else PLACED_APART)
         return [pattern.replace("<x>", first).replace("<y>", second)]
     parts = []
@@ -321,8 +329,15 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
 
 
 def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
-    """Return sentences that say which object is nearer to the camera, or to the anchor."""
+    """Sentences that say which object is nearer to the camera, or to the anchor.
+
+    With cues they only say what can be seen, or where each object is: the claim follows, and is not its own reason.
+    """
     values = facts.values
+    if facts.cues:
+        return list(facts.cues)
+    if facts.cues is not None:
+        return _spots(facts, axis, rng)
     located = _spots(facts, axis, rng)
     if facts.style.fixed_wording:
         return located

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ class RenderedObject:
         full_pixels: Number of pixels in the frame that the object would cover without other objects.
         visible_fraction: visible_pixels / full_pixels.
         truncated: Whether the object's silhouette crosses the border of the frame.
+        hidden_by: Number of its pixels that each other object hides.
         vertices: (V, 3) camera frame, metres.
         centre: (3,) centre of the bounding box, camera frame, metres. The box is upright and rotated with the object.
         size: (3,) width, depth (front to back) and height of the bounding box, metres.
@@ -40,6 +42,7 @@ class RenderedObject:
     visible_pixels: int
     full_pixels: int
     visible_fraction: float
+    hidden_by: dict[int, int]
     truncated: bool
     vertices: Float32Array
     centre: FloatArray
@@ -167,9 +170,11 @@ def _describe(
         alone = RayScene(points, placed.shape.faces).first_hits(
             np.ascontiguousarray(grid[y0:y1, x0:x1]).reshape(-1, 3)
         )
-        # If a ray grazes an edge, rounding may differ between the two scenes, so visible pixels always count.
-        seen = instances[y0:y1, x0:x1].reshape(-1) == index
-        full = int(np.count_nonzero((alone.triangle >= 0) | seen))
+        # Where a ray grazes an edge, rounding may differ between the two scenes: visible pixels always count.
+        shown = instances[y0:y1, x0:x1].reshape(-1)
+        own_pixels = (alone.triangle >= 0) | (shown == index)
+        full = int(np.count_nonzero(own_pixels))
+        others = shown[own_pixels & (shown >= 0) & (shown != index)]
         box = placed.box
         centre = camera.to_camera(np.array([box.x, box.y, (box.low + box.high) / 2]))
         described.append(
@@ -181,6 +186,7 @@ def _describe(
                 visible_pixels=int(visible[index]),
                 full_pixels=full,
                 visible_fraction=int(visible[index]) / full if full else 0.0,
+                hidden_by=dict(Counter(others.tolist())),
                 truncated=bool(low[0] < 0 or low[1] < 0 or high[0] > camera.width or high[1] > camera.height),
                 vertices=points.astype(np.float32),
                 centre=centre,

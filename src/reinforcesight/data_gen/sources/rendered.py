@@ -108,6 +108,7 @@ def scene_of(rendered: RenderedPicture) -> Scene:
                 category=item.kind,
                 attributes=(item.colour,),
                 visible_fraction=item.visible_fraction,
+                hidden_by=item.hidden_by,
                 truncated=item.truncated,
             )
         )

@@ -1,0 +1,259 @@
+"""How often a cue that a reasoning names is wrong, against the renderer's geometry.
+
+    python benchmarks/cue_truth.py --pictures 700 --seed 11
+
+Every picture gives up to four questions about depth or distance, worded as ``generate`` words them. Each cue in their
+evidence is checked with the placed boxes, the mesh vertices, silhouettes drawn here triangle by triangle, the instance
+map and the camera; no code of the package that finds, words or audits cues is used. A cue is right if what it says is
+true of the rendered world, and if it agrees with the true order of depth or distance (or contradicts it where the text
+says that it misleads).
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_erosion, distance_transform_edt
+
+from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.forms import ReasoningStyle
+from reinforcesight.data_gen.questions.templates import load_templates
+from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture, render_picture
+from reinforcesight.data_gen.rendering.distribution import STREAM
+from reinforcesight.data_gen.rendering.layout import SceneLayout, draw_layout
+from reinforcesight.data_gen.sources.rendered import scene_of
+from reinforcesight.relations import Axis
+
+PER_PICTURE = 4
+PIXELS = 3.0  # tolerance of rows and gaps
+EXACT = 1e-6  # metres
+
+
+class World:
+    """What is true in a rendered picture."""
+
+    def __init__(self, picture: RenderedPicture, layout: SceneLayout) -> None:
+        self.picture, self.layout = picture, layout
+        self.height, self.width = picture.depth.shape
+        self.boxes = [item.box for item in layout.objects]
+
+    def low(self, item: int) -> float:
+        return self.boxes[item].low
+
+    def row(self, item: int) -> float:
+        """The lowest projected vertex."""
+        points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)
+        camera = self.picture.camera
+        points = points[points[:, 2] > 0.05]
+        return float((points[:, 1] / points[:, 2] * camera.fy + camera.cy).max())
+
+    def is_base(self, item: int, told: float) -> bool:
+        """Whether a row is an object's lowest one; if part of it is hidden or cut, the lowest may be lower."""
+        below, thing = self.row(item) - told, self.picture.objects[item]
+        return abs(below) <= PIXELS or (below > 0 and (thing.visible_fraction < 1 or thing.truncated))
+
+    def row_below(self, item: int) -> float:
+        """The row of the floor straight below an object's middle; infinite behind the camera."""
+        box, camera = self.boxes[item], self.picture.camera
+        _, y, z = (np.array([box.x, box.y, 0.0]) - camera.position) @ camera.rotation
+        return float(y / z * camera.fy + camera.cy) if z > 0.05 else float("inf")
+
+    def silhouette(self, item: int) -> np.ndarray:
+        """Where an object would be seen alone, bool (H, W), without its rim."""
+        image = Image.new("1", (self.width, self.height))
+        draw, camera = ImageDraw.Draw(image), self.picture.camera
+        points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)
+        pixels = points[:, :2] / points[:, 2:3] * [camera.fx, camera.fy] + [camera.cx - 0.5, camera.cy - 0.5]
+        for face in self.layout.objects[item].shape.faces:
+            if (points[face, 2] > 0.05).all():
+                draw.polygon([(float(x), float(y)) for x, y in pixels[face]], fill=1)
+        return np.asarray(binary_erosion(np.asarray(image)))
+
+    def centre(self, item: int) -> np.ndarray:
+        return np.asarray(self.picture.objects[item].centre)
+
+    def gap(self, item: int, other: int) -> float:
+        away = distance_transform_edt(self.picture.instances != other)
+        return float(away[self.picture.instances == item].min()) - 1.0
+
+    def is_carried(self, item: int) -> bool:
+        """By a piece of furniture, another object, or a wall."""
+        box, around = self.boxes[item], self.layout.surroundings
+        tops = [top.z for top in around.supports] + [other.high for other in self.boxes]
+        return any(abs(top - box.low) < EXACT for top in tops) or any(
+            abs(wall.turn - box.turn) < EXACT for wall in around.walls
+        )
+
+    def on(self, upper: int, lower: int) -> bool:
+        a, b = self.boxes[upper], self.boxes[lower]
+        reach = np.hypot(b.half_x, b.half_y)
+        return abs(a.low - b.high) < EXACT and bool(np.hypot(a.x - b.x, a.y - b.y) <= reach)
+
+    def dip(self, item: int) -> float:
+        """How far the ray to the lowest vertex points down: the sine of its angle."""
+        points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)
+        camera = self.picture.camera
+        lowest = points[np.argmax(points[:, 1] / points[:, 2])]
+        return -float((camera.rotation @ (lowest / np.linalg.norm(lowest)))[2])
+
+
+def holds(world: World, cue: Mapping[str, Any]) -> bool:
+    """Whether what a cue says is true of the rendered world."""
+    kind, a, b = cue["kind"], cue["subject"], cue["reference"]
+    via, anchor = cue.get("via"), cue.get("anchor")
+
+    def covers(first: int, second: int) -> bool:
+        return int((world.silhouette(second) & (world.picture.instances == first)).sum()) >= 5
+
+    def stands(*items: int) -> bool:
+        return all(abs(world.low(item)) < EXACT for item in items)
+
+    if kind == "covers":
+        return covers(a, b)
+    if kind == "chain":
+        return covers(a, via) and covers(via, b)
+    if kind == "order":
+        return stands(a, b, via) and world.row(a) > world.row(via) > world.row(b)
+    if kind == "eye level":
+        return stands(a, b) and world.dip(a) > world.dip(b) > 0
+    if kind == "same top":
+        return world.on(a, via) and world.on(b, via) and world.row(a) > world.row(b)
+    if kind == "size":
+        seen = [int((world.picture.instances == item).sum()) for item in (a, b)]
+        if cue.get("against"):
+            boxes = [np.argwhere(world.picture.instances == item) for item in (a, b)]
+            areas = [float(np.prod(points.max(axis=0) - points.min(axis=0) + 1)) for points in boxes]
+            return areas[0] > 1.3 * areas[1]
+        real = [float(np.linalg.norm(world.picture.objects[item].size)) for item in (a, b)]
+        return seen[0] > 1.2 * seen[1] and max(real) <= 1.35 * min(real)
+    if kind == "in air":
+        return stands(a) and world.low(b) > 0.04 and world.row(a) > world.row(b) - PIXELS
+    if kind == "rests on":
+        return world.on(a, b)
+    if kind == "gap":
+        gaps = world.gap(a, anchor), world.gap(b, anchor)
+        told = cue["subject_gap"] * world.width, cue["reference_gap"] * world.width
+        return gaps[0] < gaps[1] and all(abs(x - y) <= PIXELS for x, y in zip(gaps, told, strict=True))
+    if kind == "level":
+        rows = [world.row(item) / world.height for item in (a, b, anchor)]
+        return stands(a, b, anchor) and abs(rows[0] - rows[2]) < 0.05 and abs(rows[1] - rows[2]) > 0.09
+    if kind == "between":
+        start, end, middle = world.centre(anchor), world.centre(b), world.centre(a)
+        share = float((middle - start) @ (end - start) / ((end - start) @ (end - start)))
+        aside = float(np.linalg.norm(middle - start - share * (end - start)))
+        return 0.1 < share < 0.9 and aside <= 0.5 * float(np.linalg.norm(world.picture.objects[a].size))
+    return ground(world, cue) if kind == "ground" else False
+
+
+def ground(world: World, cue: Mapping[str, Any]) -> bool:
+    """Whether both rows are where the objects, or what carries them, meet the floor, and in this order."""
+    rows = []
+    for role in ("subject", "reference"):
+        item, how = cue[role], cue[f"{role}_how"]
+        told = cue[f"{role}_base"] * world.height
+        if how == "stands":
+            true = abs(world.low(item)) < EXACT and world.is_base(item, told)
+            told = world.row(item)
+        elif how == "on":
+            via = cue["via"]
+            true = world.on(item, via) and abs(world.low(via)) < EXACT and world.is_base(via, told)
+            told = world.row(via)
+        elif how == "carried":
+            # The front of what carries it is nearer than its middle.
+            true = world.is_carried(item) and -PIXELS <= told - world.row_below(item) <= 0.25 * world.height
+        elif how == "carried, cut":
+            true = world.is_carried(item) and world.row_below(item) > 0.75 * world.height
+        elif how == "cut":
+            true = world.row(item) > world.height - 0.5
+        else:
+            true = world.low(item) > -EXACT
+        if not true:
+            return False
+        rows.append(told)
+    return rows[0] > rows[1]
+
+
+def agrees(world: World, evidence: Mapping[str, Any], cue: Mapping[str, Any]) -> bool:
+    """Whether a cue points to the true order, or away from it where the text says that it misleads."""
+    a, b, anchor = cue["subject"], cue["reference"], cue.get("anchor")
+    if cue["kind"] == "rests on":
+        other = ({evidence["subject"], evidence["reference"]} - {a, b}).pop()
+        near = a if b == anchor else b
+        return farther(world, other, near, anchor)
+    if cue["kind"] == "between":
+        other = ({evidence["subject"], evidence["reference"]} - {b}).pop()
+        return farther(world, b, other, anchor)
+    order = farther(world, b, a, anchor)
+    return order is not bool(cue.get("against"))
+
+
+def farther(world: World, item: int, other: int, anchor: int | None) -> bool:
+    if anchor is None:
+        return bool(world.centre(item)[2] > world.centre(other)[2])
+    start = world.centre(anchor)
+    return bool(np.linalg.norm(world.centre(item) - start) > np.linalg.norm(world.centre(other) - start))
+
+
+def measure(pictures: int, seed: int, *, examples: int = 20) -> Counter[tuple[str, str]]:
+    """Counts by kind of cue and outcome; prints the first wrong ones."""
+    templates, style = load_templates(), ReasoningStyle()
+    counts: Counter[tuple[str, str]] = Counter()
+    for index in range(pictures):
+        picture = render_picture(seed, index)
+        scene = scene_of(picture)
+        rng = random.Random(f"{seed}-{index}")
+        wanted = [c for c in find_candidates(scene)[0] if c.axis in (Axis.DEPTH, Axis.DISTANCE)]
+        world: World | None = None
+        for candidate in rng.sample(wanted, min(PER_PICTURE, len(wanted))):
+            question = compose(
+                scene,
+                candidate,
+                form=rng.choice(sorted(candidate.forms)),
+                relation=rng.choice([candidate.relation, candidate.relation.inverse]),
+                answer_index=rng.randrange(2),
+                templates=templates,
+                rng=rng,
+                style=style,
+            )
+            cues = question.evidence.get("cues", [])
+            counts["questions", question.task] += 1
+            counts[f"questions with {len(cues)} cues", question.task] += 1
+            if cues and world is None:
+                stream = np.random.default_rng([seed, index, STREAM[Distribution.TRAIN]])
+                layout = draw_layout(stream, Distribution.TRAIN, (scene.width, scene.height), RenderConfig())
+                world = World(picture, layout)
+            for cue in cues:
+                assert world is not None
+                name = cue["kind"] + (" (misleading)" if cue.get("against") else "")
+                right = holds(world, cue) and agrees(world, question.evidence, cue)
+                counts[name, "told"] += 1
+                counts[name, "wrong"] += not right
+                if not right and sum(n for (_, what), n in counts.items() if what == "wrong") <= examples:
+                    print(f"picture {index}: {cue}\n    {question.reasoning}")
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=700)
+    parser.add_argument("--seed", type=int, default=11)
+    args = parser.parse_args()
+    counts = measure(args.pictures, args.seed)
+    print("| cue | told | wrong |\n|---|---:|---:|")
+    for name in sorted({name for name, what in counts if what == "told"}):
+        print(f"| {name} | {counts[name, 'told']} | {counts[name, 'wrong']} |")
+    told, wrong = (sum(n for (_, what), n in counts.items() if what == word) for word in ("told", "wrong"))
+    print(f"| all | {told} | {wrong} |")
+    for name, task in sorted(counts):
+        if name.startswith("questions"):
+            print(f"{task}: {name}: {counts[name, task]}")
+
+
+if __name__ == "__main__":
+    main()

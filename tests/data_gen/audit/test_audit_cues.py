@@ -1,0 +1,102 @@
+"""The audit notices a cue that does not hold, that points the wrong way, or that the text does not name."""
+
+import pytest
+from cue_scenes import id_of, street
+
+from reinforcesight.data_gen.audit.cues import cue_problems
+from reinforcesight.relations import Axis, Relation
+
+TEXT = "The post covers part of the wall. The post is closer to the camera than the wall."
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return street()
+
+
+def problems(scene, cue, text=TEXT, holds=Relation.IN_FRONT, pair=("post", "wall")):
+    evidence = {"subject": id_of(scene, pair[0]), "reference": id_of(scene, pair[1]), "cues": [cue] if cue else []}
+    return [rule for rule, _ in cue_problems(evidence, scene, Axis.DEPTH, holds, text)]
+
+
+def cue(scene, kind, subject, reference, **values):
+    return {"kind": kind, "subject": id_of(scene, subject), "reference": id_of(scene, reference), **values}
+
+
+def bases(scene, subject, reference):
+    rows = [scene[id_of(scene, name)].box[3] / scene.height for name in (subject, reference)]
+    return {
+        "subject_base": rows[0],
+        "reference_base": rows[1],
+        "subject_how": "stands",
+        "reference_how": "stands",
+    }
+
+
+def test_a_true_cue_that_the_text_names_passes(scene):
+    assert problems(scene, cue(scene, "covers", "post", "wall")) == []
+    text = "The wall and the post both stand on the ground, and the base of the wall is higher in the picture."
+    assert problems(scene, cue(scene, "ground", "post", "wall", **bases(scene, "post", "wall")), text) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "reference"),
+    [
+        ("covers", "wall", "post"),
+        ("covers", "kite", "tree"),
+        ("rests on", "vase", "wall"),
+        ("eye level", "wall", "post"),
+        ("size", "post", "wall"),
+        ("magic", "post", "wall"),
+    ],
+)
+def test_a_cue_that_the_scene_does_not_show_is_wrong(scene, kind, subject, reference):
+    assert problems(scene, cue(scene, kind, subject, reference)) == ["wrong_cue", "cue_text"]
+
+
+def test_changed_values_are_wrong(scene):
+    values = bases(scene, "post", "wall") | {"subject_base": 0.99}
+    assert "wrong_cue" in problems(scene, cue(scene, "ground", "post", "wall", **values))
+
+
+def test_the_kite_does_not_stand_on_the_ground(scene):
+    values = bases(scene, "kite", "tree")
+    assert "wrong_cue" in problems(scene, cue(scene, "ground", "kite", "tree", **values), pair=("kite", "tree"))
+
+
+def test_a_true_cue_for_the_wrong_answer_is_wrong(scene):
+    assert problems(scene, cue(scene, "covers", "post", "wall"), holds=Relation.BEHIND)[0] == "wrong_cue"
+
+
+def test_a_missing_object_is_reported(scene):
+    broken = {"kind": "covers", "subject": 99, "reference": 1}
+    assert problems(scene, broken)[0] == "wrong_cue"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The post is closer to the camera than the wall.",
+        "The post covers part of the tree. The post is closer to the camera than the wall.",
+    ],
+)
+def test_a_cue_that_the_text_does_not_name_is_reported(scene, text):
+    assert problems(scene, cue(scene, "covers", "post", "wall"), text) == ["cue_text"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        "The base of the post is lower in the picture than the base of the wall.",
+        "The wall looks smaller than the post, although they are about the same size.",
+        "The post rests on the wall.",
+    ],
+)
+def test_a_cue_in_the_text_that_is_not_recorded_is_reported(scene, text):
+    assert problems(scene, None, text) == ["cue_text"]
+
+
+def test_texts_without_cues_pass(scene):
+    text = "The post is close to the camera, while the wall is far from the camera. The post is in front of the wall."
+    assert problems(scene, None, text) == []
