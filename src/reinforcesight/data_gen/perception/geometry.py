@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from reinforcesight.data_gen.perception.floor import find_floor
 from reinforcesight.data_gen.perception.contours import OutlineMap
+from reinforcesight.data_gen.perception.floor import find_floor
 from reinforcesight.data_gen.perception.outlines import otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, ObjectId, Scene, SceneObject
