@@ -25,8 +25,8 @@ from PIL import Image
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.pipeline import generate
 
-WORDS = "aca0b0ffb4baa4fa7d5e51e02cd6e9f36910bb26985974ea6f71639005091350"
-NUMBERS = "d85d6dff6c131fbe4da7eda76f39eff3b68efa48e8d089c14f01a40c4ead9a4b"
+WORDS = "b77f0204809a3643ffa1a567416b40b890e95d7d3c1c35411acac76cdadc5797"
+NUMBERS = "a78b28955d98cefe465c0a19c80f2dce8fcf832e6dd1797a4697342655772ee2"
 PIXELS = "d115d4cc5cdc4df6e1434c9a05105660574000d6f133df2f6f8f56815e5a0e85"
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 # Other versions of these may cast other rays.
