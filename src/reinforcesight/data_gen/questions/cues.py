@@ -198,10 +198,10 @@ class _Seen:
         if {carrier, behind[2]} & {near, far}:
             return
         if row - behind[0] >= (_LOWER if how == behind[1] == "stands" else _LOWER_OTHERWISE):
-            values: dict[str, float | str] = {"subject_base": row, "reference_base": behind[0]}
-            values |= {"subject_how": how, "reference_how": behind[1]}
+            meets: dict[str, float | str] = {"subject_base": row, "reference_base": behind[0]}
+            meets |= {"subject_how": how, "reference_how": behind[1]}
             if carrier is None or behind[2] is None:
-                yield Cue(CueKind.GROUND, near, far, via=carrier if carrier is not None else behind[2], values=values)
+                yield Cue(CueKind.GROUND, near, far, via=carrier if carrier is not None else behind[2], values=meets)
         if how == behind[1] == "stands":
             below = self._below_eye_level(near), self._below_eye_level(far)
             if below[0] is not None and below[1] is not None and 0.02 < below[1] < below[0] / _BELOW_EYE_LEVEL:

@@ -17,6 +17,7 @@ from reinforcesight.data_gen.rendering.palette import to_display
 from reinforcesight.data_gen.rendering.raycast import Hits, RayScene, exact_depth, triangle_planes
 from reinforcesight.data_gen.rendering.shading import Triangles, gather, shade
 from reinforcesight.errors import ConfigError
+from reinforcesight.scene import ObjectId
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class RenderedObject:
     visible_pixels: int
     full_pixels: int
     visible_fraction: float
-    hidden_by: dict[int, int]
+    hidden_by: dict[ObjectId, int]
     truncated: bool
     vertices: Float32Array
     centre: FloatArray
