@@ -84,11 +84,11 @@ class GenerateConfig(StrictConfig):
     )
     box_frame: Literal["turned", "stored"] | None = Field(
         None,
-        description="What boxes of photographs with an EXIF orientation refer to: turned, the upright picture; stored, "
-        "the pixels of the file; none: sizes and boxes decide (annotated)",
+        description="With --source annotated: coordinates of the boxes in photographs with an EXIF orientation. "
+        "turned: the upright picture; stored: the pixels as stored; default: detected from sizes and boxes",
     )
     input_checks: Literal["stop", "warn"] = Field(
-        "stop", description="What to do about input that can't be right (annotated): stop, or only warn"
+        "stop", description="With --source annotated: stop at input that can't be right, or only warn"
     )
     output: Path = Field(description="Output folder")
     num_samples: int = Field(10_000, ge=1, description="Number of questions")
@@ -100,7 +100,9 @@ class GenerateConfig(StrictConfig):
     )
     shard: str = Field("0/1", description="I/N: process only every N-th chunk of pictures, starting at chunk I")
     distribution: Literal["train", "held_out", "shifted"] = Field(
-        "train", description="Distribution of rendered scenes"
+        "train",
+        description="Which rendered scenes: for training, held out from training, or shifted (new combinations of "
+        "objects, colours and cameras)",
     )
     max_questions_per_picture: int = Field(
         0,

@@ -52,7 +52,9 @@ class EvaluateConfig(StrictConfig):
         Protocol.REASON, description="reason: ask for reasoning first; direct: ask for the letter alone"
     )
     protocols: str | None = Field(
-        None, description="Several protocols in one report, such as direct,reason; the last one goes to --output"
+        None,
+        description="Evaluate with several prompts in one report, such as direct,reason (see --protocol); the "
+        "results of the last one are written to --output, the others next to it",
     )
     engine: Literal["transformers", "vllm", "openai", "replay"] = Field("transformers", description="Inference engine")
     base_url: str | None = Field(
@@ -72,7 +74,7 @@ class EvaluateConfig(StrictConfig):
     limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
     blind: bool = Field(False, description="Also evaluate without the picture")
     blind_limit: int | None = Field(
-        None, ge=1, description="Maximum number of questions without the picture, spread over the tasks"
+        None, ge=1, description="Maximum number of questions for --blind, spread over the tasks"
     )
     swap_options: bool = Field(False, description="Also evaluate with the options in reverse order")
     baseline: Path | None = Field(

@@ -269,7 +269,7 @@ def correctness(answers: Sequence[ScoredAnswer]) -> dict[str, bool]:
 
 
 def _letters(results: Results) -> list[dict[str, Any]]:
-    """For each letter, return its fraction of gold and of given letters, and its recall."""
+    """Return for each letter its fraction of the correct answers, of the model's answers, and its recall."""
     n = max(1, results.micro.n)
     return [
         {

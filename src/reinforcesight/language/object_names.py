@@ -1,4 +1,4 @@
-"""Make names that distinguish the objects of a picture from annotated categories, captions and attributes."""
+"""Build names from categories, captions and attributes, so that the objects of a picture can be told apart."""
 
 from __future__ import annotations
 

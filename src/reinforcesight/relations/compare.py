@@ -158,7 +158,7 @@ def _one_thing(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -
 
 
 def _unclear_boxes(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> BoolArray:
-    """Whether boxes without outlines overlap, so that one depth may be the other's, bool (P,)."""
+    """Return whether boxes without masks overlap, so that the depth of one may be that of the other, bool (P,)."""
     return ~(t.masked[i] & t.masked[j]) & (_contained(t, i, j) > rules.boxed_overlap)
 
 

@@ -119,8 +119,8 @@ class RelationRules(StrictConfig):
         0.35,
         ge=0,
         le=1,
-        description="Left/right, above/below: maximum overlap of the boxes along the axis, divided by the "
-        "shorter side",
+        description="Left/right, above/below: maximum overlap of the two boxes along the axis, as a fraction of the "
+        "shorter one",
     )
     depth_gap: float = Field(
         0.18, gt=0, lt=1, description="In front/behind: minimum relative gap, 1 - nearer depth / farther depth"
@@ -146,12 +146,14 @@ class RelationRules(StrictConfig):
     distance_thickness: float = Field(
         0.8,
         ge=0,
-        description="Closer/farther: the distances must differ by a * summed thickness + b * mean depth; this is a",
+        description="Closer/farther: coefficient a of the minimum difference a * (sum of the objects' thickness) + "
+        "b * (mean depth)",
     )
     distance_depth: float = Field(
         0.08,
         ge=0,
-        description="Closer/farther: the distances must differ by a * summed thickness + b * mean depth; this is b",
+        description="Closer/farther: coefficient b of the minimum difference a * (sum of the objects' thickness) + "
+        "b * (mean depth)",
     )
     surface_gap: float = Field(
         0.4,
@@ -176,12 +178,14 @@ class RelationRules(StrictConfig):
     min_depth_score: float = Field(
         0.0,
         ge=0,
-        description="In front/behind: minimum score from several views of the picture (docs/calibration.md); 0: off",
+        description="In front/behind: minimum confidence, computed from depth estimates of several augmented copies "
+        "of the picture (docs/calibration.md); 0: off",
     )
     min_distance_score: float = Field(
         0.0,
         ge=0,
-        description="Closer/farther: minimum score from several views of the picture (docs/calibration.md); 0: off",
+        description="Closer/farther: minimum confidence, computed from depth estimates of several augmented copies "
+        "of the picture (docs/calibration.md); 0: off",
     )
 
 

@@ -48,7 +48,7 @@ class Calibration(StrictConfig):
         views: Whether several views of each picture were used.
         rules: Calibrated rules, without ``min_depth_score`` and ``min_distance_score``.
         axes: Measurements for the axes ``depth`` and ``distance``.
-        names: Wrong names by score of the detector and of the second one, each on its own scale.
+        names: Wrong names by detection score, for the first and the second detector, each on its own scale.
     """
 
     schema_version: int = _SCHEMA

@@ -274,7 +274,7 @@ def _next(
     axis_limit: int,
     by_form: Counter[Form],
 ) -> tuple[Option, Form] | None:
-    """Return the best next pair of a picture and its form, or ``None`` if no pair fits the remaining questions."""
+    """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can."""
     axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
     # The scarcest axis first; among equals, one without a question about this picture so far.
     axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))

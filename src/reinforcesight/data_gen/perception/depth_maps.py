@@ -102,7 +102,7 @@ def depth_in_scene_units(inverse: Float32Array) -> Float32Array:
 
 
 def fitted_reading(depth: DepthPrediction, width: int, height: int) -> Float32Array:
-    """Resize a prediction to the picture's size without changing its kind; pixels without a value are NaN or 0."""
+    """Resize a depth map to the picture's size. Missing pixels are NaN in inverse depth and 0 in depth."""
     if depth.kind != "inverse":
         return fitted_depth(depth.values, width, height)
     # Every finite value of inverse depth is valid, so values are shifted above zero before resizing.

@@ -151,7 +151,7 @@ def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:
 
 
 def in_thirds(draws: Sequence[SampleDraw]) -> dict[tuple[str, str], str]:
-    """For each drawn row whether its margin is in the lower, middle or upper third of its relation's."""
+    """Return for each sampled row in which third its margin is, among the sampled rows of its relation."""
     places: dict[tuple[str, str], str] = {}
     for relation in {draw.relation for draw in draws}:
         own = sorted({(draw.margin, draw.id, draw.row) for draw in draws if draw.relation == relation})

@@ -29,7 +29,7 @@ total, accuracy, format, qualitative, grounded, consistent, over_length, repetit
 
 
 def get_rubric() -> Sequence[RubricFunction]:
-    """Return the gated total, which is the reward to train on; the trainer adds its functions up."""
+    """Return the total reward as the only function, since the trainer sums all functions that it gets."""
     return [total]
 
 

@@ -219,9 +219,10 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
 
 
 def _implied_letter(claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int) -> str | None:
-    """Return the letter that follows from the claims about the question's pair, or ``None``.
+    """Return the answer that follows from what the reasoning claims of the question's two objects, or ``None``.
 
-    The stored relation leads to the gold answer, its inverse to the other of two options.
+    If it claims the stored relation, this is the gold letter; if it claims the inverse and there are two options, this
+    is the other letter.
     """
     claimed, _ = claimed_relation(claims)
     if claimed is None or checker.asked is None or gold is None:
