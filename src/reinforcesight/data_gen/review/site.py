@@ -135,7 +135,7 @@ class ReviewPages:
         return json_reply({"next": self._next(at)})
 
     def _next(self, at: int) -> str:
-        """Return the address of the next question without a verdict of this reviewer, from the start if none follows."""
+        """Return the address of the next question that this reviewer has not judged, from the start if none follows."""
         done = self.verdicts.get(self.reviewer, {})
         rest = [i for i, name in enumerate(self.questions) if name not in done]
         following = next((i for i in rest if i > at), rest[0] if rest else None)
