@@ -1,7 +1,7 @@
-"""Scene record: the objects of a picture with boxes, depths and positions. Sources write it, later stages read it.
+"""Scene record: objects of a picture with boxes, depths and positions. Data sources write it, later stages read it.
 
-Frames (OpenCV): picture in pixels, origin at the top-left corner, x right, y down, boxes ``[x0, y0, x1, y1]``
-half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down, z
+Coordinates (axes as in OpenCV): picture in pixels, origin at the top-left corner, x right, y down, boxes ``[x0, y0, x1,
+y1]`` half-open; the centre of pixel (column, row) lies at (column + 0.5, row + 0.5). Camera frame: x right, y down, z
 forward; depth is z, not ray length, in metres or in scene units (``depth_unit``).
 """
 

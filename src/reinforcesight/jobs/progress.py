@@ -51,7 +51,7 @@ class Progress:
         self.reach(self.done + count)
 
     def reach(self, done: int) -> None:
-        """Set the total number of finished items."""
+        """Set how many items are finished so far: an absolute count, not an increment."""
         if self._bar is not None:
             self._bar.update(done - self.done)
         self.done = done

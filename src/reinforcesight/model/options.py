@@ -37,7 +37,10 @@ class ModelOptions(StrictConfig):
     max_pixels: int | None = Field(
         None, ge=1, description="Maximum number of pixels of a picture; larger pictures are downscaled"
     )
-    trust_remote_code: bool = Field(False, description="Run code from the model's repository; requires --revision")
+    trust_remote_code: bool = Field(
+        False,
+        description="Run code from the model's repository; requires the setting revision, so that the code is pinned",
+    )
 
     @model_validator(mode="after")
     def _pixel_bounds_in_order(self) -> ModelOptions:

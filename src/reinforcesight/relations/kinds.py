@@ -96,7 +96,7 @@ class RelationRules(StrictConfig):
         gt=0,
         le=1,
         description="Two objects are not compared if at least this fraction of one box lies inside the other and their "
-        "depths are not separate",
+        "depth ranges overlap",
     )
     boxed_overlap: float = Field(
         0.1,

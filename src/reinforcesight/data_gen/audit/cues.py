@@ -104,7 +104,7 @@ class _Check:
         return None if self._agrees(cue) else f"it does not agree with the answer for {a.name!r} and {b.name!r}"
 
     def _agrees(self, cue: Mapping[str, Any]) -> bool:
-        """Whether a cue points to the answer, or away from it where it is marked as misleading."""
+        """Return whether a misleading cue points away from the answer, and any other cue points to it."""
         kind, pair = cue["kind"], (cue["subject"], cue["reference"])
         if kind == "rests on":
             return set(pair) == {self._near, self._anchor}

@@ -34,8 +34,8 @@ class GateRules(StrictConfig):
     min_score: Share = Field(0.35, description="Minimum detection score")
     second_min_score: Share | None = Field(
         None,
-        description="Minimum score at which the second detector confirms a detection, on its own scale; default: "
-        "doubt_score",
+        description="Minimum score of the second detector, whose scores are not comparable with those of the first; "
+        "default: doubt_score",
     )
     doubt_score: Share = Field(
         0.2,
@@ -75,7 +75,7 @@ class PerceptionConfig(StrictConfig):
     depth_revision: str = Field("main", description="Hub revision of the depth model")
     grounding_model: str = Field(
         "IDEA-Research/grounding-dino-tiny",
-        description="Object detector (GroundingDINO, OWLv2, Florence-2; Molmo2 for points)",
+        description="Object detector, as folder or hub id: GroundingDINO, OWLv2 or Florence-2; Molmo2 gives points",
     )
     grounding_revision: str = Field("main", description="Hub revision of the detector")
     second_grounding_model: str | None = Field(

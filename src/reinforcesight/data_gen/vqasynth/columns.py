@@ -112,7 +112,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _unwrapped(value: Any, *, levels: int) -> Any:
-    """Remove the single-item list that ``apply_transform`` adds around one example; the result is ``levels`` deep."""
+    """Return a value of ``levels`` nested lists without the one-item list that ``apply_transform`` adds around it."""
     found, inner = 0, value
     while isinstance(inner, list):
         found += 1

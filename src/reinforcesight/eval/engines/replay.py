@@ -28,7 +28,7 @@ class ReplayEngine:
         self.description = {"model_path": path.name, "answers_sha256": digest}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield the logged answers. Pictures are decoded too, so that every engine scores the same items."""
+        """Yield the logged answers. Pictures are still decoded, so that the same items are left out as elsewhere."""
         known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
         with ThreadPoolExecutor() as pool:
             for index, readable in zip(known, pool.map(_is_readable, (requests[i] for i in known)), strict=True):
