@@ -136,14 +136,17 @@ def test_only_what_two_models_agree_on_reaches_the_scene() -> None:
         GroundedBox(1, right, 0.7),
         GroundedBox(3, (30.0, 45.0, 44.0, 58.0), 0.7),
     ]
-    bent = ramp()
+    depth = ramp()
+    for x0, x1 in ((5, 25), (45, 70)):
+        depth[20:40, x0:x1] *= 0.6  # nearer than their surroundings, so that it is not the background's
+    bent = depth.copy()
     bent[:, 44:] *= np.linspace(1.5, 3.0, 36, dtype=np.float32)
     task = PerceptionTask(b"picture", picture, QUERIES)
     result = perceive(
         [task],
         PerceptionModels(
             Fixed("one", boxes),
-            FixedDepth("a", DepthPrediction(ramp(), "metric")),
+            FixedDepth("a", DepthPrediction(depth, "metric")),
             second_grounder=Fixed("two", boxes[:2]),
             second_depth=FixedDepth("b", DepthPrediction(bent, "scale")),
         ),
