@@ -4,9 +4,9 @@
 
 The stock side is TRL's own class on a model that transformers loaded, with the same arguments on the same rows, decoded
 by `datasets` as usual; it writes its metrics and does nothing else. Ours is the real command: prompts and pictures are
-encoded once for a group, options are permuted, pictures are decoded late, record and curves are written. What TRL lacks
-costs extra where it is wanted (resampling, validation, pages) and is off here. Each side runs in a process of its own,
-since ours lets the C library keep freed memory; the two take turns, so that a busy machine slows both. Target: at most
+encoded once for a group, options are permuted, pictures are decoded late, record and curves are written. Features
+that TRL lacks and that take time (resampling, validation, pages) are off. Each side runs in its own process, since ours
+lets the C library keep freed memory. The two sides take turns, so that a busy machine slows both. Target: at most
 0.55 times the stock step for groups of eight.
 """
 

@@ -1,7 +1,7 @@
 """Scenes of a second engine: other shapes, other layouts and another ray caster than the package's renderer.
 
-Rooms, table tops and yards made of trimesh primitives: furniture that stands in rows and corners, small things that
-stand on it or under it, open and thin things (shelves, racks, lamps, ladders, wires), and things seen through others.
+Rooms, table tops and yards, built from trimesh primitives: furniture in rows and corners, small objects on it and under
+it, open and thin objects (shelves, racks, lamps, ladders, wires), and objects that are seen through others.
 Objects are placed without regard to visibility. ``label_truth_elsewhere.py`` measures the labels on them.
 """
 
@@ -24,7 +24,7 @@ class Thing:
 
     Attributes:
         mesh: Its triangles.
-        centre: Centre of its own bounding box, (3,).
+        centre: Centre of the object's bounding box, (3,), metres.
         surface: Random points on its surface, (N, 3).
         supports: Positions of the objects that it stands on.
     """

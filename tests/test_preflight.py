@@ -39,7 +39,7 @@ RUN = ["run", "--config", "quickstart", "--output", "out"]
 def test_nothing_stands_in_the_way(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(folder.iterdir())
     assert run([*arguments, "--preflight"]) == 0, capsys.readouterr().err
-    assert capsys.readouterr().out.splitlines()[-1] == "nothing stands in the way"
+    assert capsys.readouterr().out.splitlines()[-1] == "all checks passed"
     assert sorted(folder.iterdir()) == before, "only checked"
 
 

@@ -247,7 +247,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         if spec.preflight is not None and (preflight or name != "run"):
             facts = resolve_name(spec.preflight)(config, thorough=preflight)
             if preflight:
-                click.echo("\n".join([*facts, "nothing stands in the way"]))
+                click.echo("\n".join([*facts, "all checks passed"]))
                 return 0
         return int(getattr(function(config), "exit_code", 0) or 0)
 

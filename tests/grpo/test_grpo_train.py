@@ -310,5 +310,5 @@ def test_numbers_are_checked_before_a_model_is_loaded(train_only, tmp_path):
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_vllm_absent_is_one_line(dataset, tiny, tmp_path):
-    with pytest.raises(MissingDependencyError, match=r"\[vllm\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[vllm\]"):
         train_grpo(settings(dataset, tiny, tmp_path / "run", use_vllm=True))

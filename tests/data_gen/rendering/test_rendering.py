@@ -268,5 +268,5 @@ def test_what_is_refused(monkeypatch):
         RenderConfig(objects_min=5, objects_max=3)
     monkeypatch.setitem(sys.modules, "embreex", None)
     monkeypatch.delitem(sys.modules, "embreex.rtcore_scene", raising=False)
-    with pytest.raises(MissingDependencyError, match=r"\[rendered\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[rendered\]"):
         render_picture(0, 0, size=SIZE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
@@ -27,7 +28,7 @@ class Loading(TypedDict, total=False):
     batch_size: int
 
 
-class StoredModel:
+class StoredModel(ABC):
     """Model in a folder or on the hub. A pickled copy has no weights and loads them at its first call.
 
     Args:
@@ -112,9 +113,9 @@ class StoredModel:
             self._loaded = self._read()
         return self._loaded
 
+    @abstractmethod
     def _read(self) -> tuple[Any, Any]:
         """Return the processor (or whatever else the adapter needs) and the model."""
-        raise NotImplementedError
 
     def _from_folder(self, model_class: Any, processor_class: Any) -> tuple[Any, Any]:
         """Load a processor (``None`` without a class) and a transformers model, from safetensors, without remote code.

@@ -93,7 +93,7 @@ def decide_frames(pictures: Iterable[TurnedPicture], asked: BoxFrame | None) -> 
     frames = Frames(asked, decided)
     if not pictures:
         return frames, None
-    found = Counter(frames.of(picture) for picture in pictures)
+    found: Counter[str | None] = Counter(frames.of(picture) for picture in pictures)
     why = "their boxes and sizes say" if asked is None else f"--box_frame {asked} says"
     parts = [
         f"{number} {text}"
@@ -102,7 +102,7 @@ def decide_frames(pictures: Iterable[TurnedPicture], asked: BoxFrame | None) -> 
             ("stored", f"keep their stored pixels and lose the tag, as {why}"),
             (None, "are left out: their boxes fit both the stored and the turned picture"),
         )
-        if (number := found[frame])  # type: ignore[index]
+        if (number := found[frame])
     ]
     what = f"{len(pictures)} pictures have an EXIF orientation: {', '.join(parts)}"
     fix = "give --box_frame turned if the tool showed them upright, or --box_frame stored"
