@@ -18,10 +18,13 @@ def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
     points, low, high = (100 * v for v in (test.difference, test.interval.low, test.interval.high))
     verdict = "significant" if test.p_value < _SIGNIFICANT else "no significant difference"
     p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.2g}"
+    detectable = ""
+    if test.detectable:
+        detectable = f" This many questions show a difference of {100 * test.detectable:.1f} points in 80 % of cases."
     return (
         f"{title} vs {other}: {points:+.1f} points ({low:+.1f} to {high:+.1f}) on the same {test.n} questions. "
         f"{test.only_this} wins, {test.only_baseline} losses: {verdict} (McNemar’s exact test, {p_value})."
-        + (f" So many questions show {100 * test.detectable:.1f} points with 80 % power." if test.detectable else "")
+        f"{detectable}"
     )
 
 
@@ -78,8 +81,10 @@ def rules_in_words(results: Results) -> list[str]:
         rules = [shortcut for shortcut in results.shortcuts if shortcut.task == task]
         best = max(rules, key=lambda shortcut: shortcut.accuracy.accuracy or 0.0)
         if not best.beaten:
+            below = (best.model.accuracy or 0.0) < (best.accuracy.accuracy or 0.0)
+            compared = "less than" if below else "not significantly better than"
             sentences.append(
-                f"{task}: {percent(best.model.accuracy)} right is not significantly better than the rule "
+                f"{task}: {percent(best.model.accuracy)} right is {compared} the rule "
                 f"“{best.rule}”, which gets {percent(best.accuracy.accuracy)} of the same {best.accuracy.n} questions."
             )
     return sentences
