@@ -7,6 +7,8 @@ and ``prompt_stage`` add these columns to a data set with pictures, in this orde
 from __future__ import annotations
 
 import io
+import sysconfig
+import venv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,11 +158,25 @@ class SpatialSceneConstructor:
 """
 
 
+# Names of this package's modules and of the repository's folders, which its environment may use for its own modules.
+COLLIDING = ("binding", "columns", "data_gen", "scenes", "source", "src", "stages", "wrapper")
+
+
 def write_stand_in(folder: Path) -> Path:
-    """A package ``vqasynth`` with the interface that the stages call; returns the folder for PYTHONPATH."""
-    package = folder / "vqasynth"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
+    """Make a virtual environment with a stand-in for ``vqasynth``; return its interpreter.
+
+    The stand-in has the interface that the stages call, and imports its own modules of the names ``COLLIDING``.
+    """
+    venv.create(folder, symlinks=True)
+    site = next(folder.glob("lib/python*/site-packages"))
+    # The tests' own packages (PIL, datasets), after the environment's own.
+    (site / "tests.pth").write_text(sysconfig.get_path("purelib"))
+    for name in COLLIDING:
+        (site / f"{name}.py").write_text(f"OWNER = 'environment: {name}'\n")
+    package = site / "vqasynth"
+    package.mkdir()
+    imports = "".join(f"import {name}; assert {name}.OWNER == 'environment: {name}'\n" for name in COLLIDING)
+    (package / "__init__.py").write_text(imports)
     (package / "localize.py").write_text(STAND_IN_LOCALIZE)
     (package / "scene_fusion.py").write_text(STAND_IN_SCENE)
-    return folder
+    return folder / "bin" / "python"

@@ -1,7 +1,7 @@
 """VQASynth's stages in another environment: the command, clear errors, rows that survive failures and interruptions.
 
-VQASynth itself is not installed here: a stand-in package with the interface of its two classes is called in another
-interpreter process, exactly as the real one would be.
+VQASynth itself is not installed here: a stand-in with the interface of its two classes is called in a virtual
+environment, as the real one would be. Its modules have names of ours, so it fails if ours are found first.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_commands() -> None:
     pictures, output = Path("/a/pictures"), Path("/b/out")
     stages = str(Path(vqasynth_stages.__file__))
     own = vqasynth_arguments(VqasynthRun(pictures, output, python=Path("/env/bin/python")))
-    assert own[:6] == ["/env/bin/python", stages, "--pictures", "/a/pictures", "--output", "/b/out"]
+    assert own[:7] == ["/env/bin/python", "-I", stages, "--pictures", "/a/pictures", "--output", "/b/out"]
     inside = vqasynth_arguments(
         VqasynthRun(pictures, output, image="vqasynth:base", model_cache=Path("/c"), captioner="florence")
     )
@@ -50,7 +50,7 @@ def test_commands() -> None:
         *("--volume", "/a/pictures:/pictures:ro", "--volume", "/b/out:/output"),
         *("--volume", f"{stages}:/reinforcesight/vqasynth_stages.py:ro"),
         *("--volume", "/c:/root/.cache/huggingface"),
-        *("--entrypoint", "python3", "vqasynth:base", "/reinforcesight/vqasynth_stages.py"),
+        *("--entrypoint", "python3", "vqasynth:base", "-I", "/reinforcesight/vqasynth_stages.py"),
         *("--pictures", "/pictures", "--output", "/output"),
         *("--captioner", "florence", "--segmenter", "facebook/sam2-hiera-small"),
     ]
@@ -90,13 +90,15 @@ def test_a_container_engine_gets_the_command(tmp_path: Path, monkeypatch: pytest
 
 
 def test_rows_of_good_and_bad_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(write_stand_in(tmp_path / "env")))
+    python = write_stand_in(tmp_path / "env")
+    # As in the image of this project: the folder whose data_gen and src are not those of VQASynth's environment.
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     pictures = write_pictures(tmp_path / "pictures", 3)
     Image.new("RGB", (112, 84), "black").save(pictures / "fails.png")
     Image.new("RGB", (112, 84), "white").save(pictures / "nothing.png")
     (pictures / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     command = [sys.executable, "-m", "data_gen.vqasynth_wrapper", "--pictures", str(pictures)]
-    command += ["--output", str(tmp_path / "out"), "--python", sys.executable]
+    command += ["--output", str(tmp_path / "out"), "--python", str(python)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     source = VqasynthSource(tmp_path / "out")
@@ -117,15 +119,16 @@ def test_rows_of_good_and_bad_pictures(tmp_path: Path, monkeypatch: pytest.Monke
         "torn.jpg": "vqasynth_failed",
     }
     with pytest.raises(InputError, match="belongs to a run with other pictures"):
-        run_vqasynth(VqasynthRun(pictures, tmp_path / "out", python=Path(sys.executable), captioner="florence"))
+        run_vqasynth(VqasynthRun(pictures, tmp_path / "out", python=python, captioner="florence"))
     wrong = subprocess.run([*command, "--image", "x"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: expected either an interpreter or a container image")
 
 
 def test_resumes_after_a_kill(tmp_path: Path) -> None:
-    place = write_stand_in(tmp_path / "env")
-    with (place / "vqasynth" / "localize.py").open("a") as file:
+    python = write_stand_in(tmp_path / "env")
+    (localize,) = tmp_path.glob("env/lib/python*/site-packages/vqasynth/localize.py")
+    with localize.open("a") as file:
         file.write(
             "\nimport os, time\n_made = Localizer.apply_transform\n"
             "def _counted(self, example, images):\n"
@@ -135,8 +138,8 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
             "Localizer.apply_transform = _counted\n"
         )
     calls = tmp_path / "calls"
-    environment = os.environ | {"PYTHONPATH": str(place), "CALLS": str(calls), "PAUSE": "0.05"}
-    run = VqasynthRun(write_pictures(tmp_path / "pictures", 12), tmp_path / "out", python=Path(sys.executable))
+    environment = os.environ | {"CALLS": str(calls), "PAUSE": "0.05"}
+    run = VqasynthRun(write_pictures(tmp_path / "pictures", 12), tmp_path / "out", python=python)
     command = [*vqasynth_arguments(run), "--part_size", "3"]
     run.output.mkdir()
     first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -26,6 +26,9 @@ from reinforcesight.errors import ConfigError, InputError, MissingDependencyErro
 ContainerEngine = Literal["docker", "podman"]
 _STAGES_FILE = Path(stages.__file__)
 _INSIDE = {"pictures": "/pictures", "output": "/output", "stages": "/reinforcesight/vqasynth_stages.py"}
+# Isolated mode: neither this folder nor PYTHONPATH is searched, so no module of ours (scenes, source, src) is found
+# instead of one of VQASynth, VGGT or SAM 2.
+_ISOLATED = "-I"
 _INSIDE_CACHE = "/root/.cache/huggingface"
 
 
@@ -56,7 +59,7 @@ def vqasynth_arguments(run: VqasynthRun) -> list[str]:
     settings = ["--captioner", run.captioner, "--segmenter", run.segmenter]
     if run.python is not None:
         places = ["--pictures", str(run.pictures.resolve()), "--output", str(run.output.resolve())]
-        return [str(run.python), str(_STAGES_FILE), *places, *settings]
+        return [str(run.python), _ISOLATED, str(_STAGES_FILE), *places, *settings]
     assert run.image is not None
     mounts = [
         f"{run.pictures.resolve()}:{_INSIDE['pictures']}:ro",
@@ -70,7 +73,7 @@ def vqasynth_arguments(run: VqasynthRun) -> list[str]:
         command += ["--gpus", "all"] if run.engine == "docker" else ["--device", "nvidia.com/gpu=all"]
     for mount in mounts:
         command += ["--volume", mount]
-    command += ["--entrypoint", "python3", run.image, _INSIDE["stages"]]
+    command += ["--entrypoint", "python3", run.image, _ISOLATED, _INSIDE["stages"]]
     return [*command, "--pictures", _INSIDE["pictures"], "--output", _INSIDE["output"], *settings]
 
 
