@@ -22,6 +22,7 @@ PINS = [
     "peft==0.21.2",
     "accelerate==1.15.0",
     "datasets==5.2.0",
+    "pillow==12.3.0",  # gradio 6 (extra demo) needs pillow below 13; data sets have the same bytes with both
 ]
 # Needed to build the editable install without network.
 BUILD = ["hatchling", "editables"]

@@ -1,4 +1,4 @@
-"""The project's own messages that docs/troubleshooting.md explains are messages of the code."""
+"""The project's own messages that docs/troubleshooting*.md explain are messages of the code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FOREIGN = ("(torch)", "(transformers)", "(vllm)")
 
 
 def quoted() -> list[str]:
-    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    pages = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("troubleshooting*.md"))]
+    cells = [line.split("|")[1] for page in pages for line in page.splitlines() if line.startswith("| `")]
     return [text for cell in cells if not any(f in cell for f in FOREIGN) for text in re.findall(r"`([^`]+)`", cell)]
 
 
@@ -35,5 +35,5 @@ def test_message_is_in_the_code(message: str) -> None:
     assert all(part in CODE for part in parts if part), message
 
 
-def test_the_page_is_read() -> None:
-    assert len(quoted()) > 30
+def test_the_pages_are_read() -> None:
+    assert len(quoted()) > 50

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import re
 import shlex
@@ -78,9 +80,14 @@ def config(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(config):
+def terminal():
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def done(config, terminal):
     environment = quiet_environment()
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(terminal):
         for name, value in environment.items():
             patch.setenv(name, value)
         return run_story(config)
@@ -101,6 +108,13 @@ def test_every_stage_works_and_the_page_has_the_numbers_of_the_results(config, d
     assert all(stage["peak_memory_bytes"] > 1e7 and stage["seconds"] > 0 for stage in record.values())
     manifest = json.loads((config.folder.dataset / "manifest.json").read_text())
     assert f"{sum(manifest['pictures'].values()):,}" in page
+
+
+def test_the_terminal_names_the_page_after_the_first_stage(config, done, terminal):
+    lines = terminal.getvalue().splitlines()
+    named = [number for number, line in enumerate(lines) if str(config.folder.page) in line]
+    second = next(number for number, line in enumerate(lines) if line.startswith("[2/8]"))
+    assert named == [second - 1]
 
 
 def test_the_page_needs_nothing_beside_it(config, done):

@@ -1,6 +1,6 @@
 """The answer parser and the verdict, used by data checks, training rewards and evaluation alike.
 
-Rules, their order and examples: docs/judge.md.
+See docs/judge.md, and docs/judge-rules.md for the rules in order.
 """
 
 from __future__ import annotations

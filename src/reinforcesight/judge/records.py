@@ -24,7 +24,7 @@ class ParsedAnswer:
     Attributes:
         letter: "A", "B", ... if ``status`` is ``answered``, else None; always one of the item's letters.
         status: Outcome of parsing.
-        rule: Name of the rule that decided (docs/judge.md lists them).
+        rule: Name of the rule that decided (docs/judge-rules.md).
     """
 
     letter: str | None

@@ -87,6 +87,8 @@ def run_story(config: RunConfig) -> RunResult:
                 assert inputs is not None
                 record = run.do(stage, inputs, why)
                 done.append(stage.name)
+                if len(done) == 1 and stage.name != "report" and config.folder.page.exists():
+                    run.view.say(f"  results so far: {config.folder.page}; reload it after later stages")
                 if signals.received:
                     click.echo(
                         f"stopped at the stage {stage.name}; finished work is kept: run the same command to continue",

@@ -398,7 +398,7 @@ def test_reports_for_people_and_programs(tmp_path, splits, capsys):
 
 
 def test_every_rule_is_documented():
-    text = (Path(__file__).parents[3] / "docs/audit.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/audit-rules.md").read_text()
     for name, rule in RULES.items():
         assert f"`{name}`" in text, name
         section = "Hard rules" if rule.hard else "Warnings"

@@ -1,4 +1,4 @@
-"""``reinforcesight audit``: check a data set. ``docs/audit.md`` lists the rules."""
+"""``reinforcesight audit``: check a data set. ``docs/audit-rules.md`` lists the rules."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Source ``localized_narratives``: pictures with spoken descriptions and pointer traces.
 
 The description gives the names to search for. The traces are weak evidence of positions: they only check what the
-detector finds, and never serve as masks. ``docs/perception.md`` describes the steps.
+detector finds, and never serve as masks. ``docs/localized-narratives.md`` describes the input.
 """
 
 from __future__ import annotations
