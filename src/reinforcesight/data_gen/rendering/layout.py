@@ -107,7 +107,7 @@ def draw_layout(
     more = _EXTRA_SHIFTED if shifted else 0
     count = int(rng.integers(config.objects_min + more, config.objects_max + more + 1))
     pool = _pool(distribution, config, setting)
-    placer = _Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
+    placer = Placer(rng, camera, surroundings, config, crowding=0.8 if shifted else 0.6)
     names: list[tuple[str, str]] = []
     # Objects without a free place are replaced by others, for a few rounds.
     for _ in range(4):
@@ -165,7 +165,7 @@ def _draw_names(
 
 
 @dataclass
-class _Placer:
+class Placer:
     """Finds places where objects fit, are visible, and do not intersect."""
 
     rng: Generator

@@ -90,13 +90,26 @@ def render_picture(
         ConfigError: The seed, index or size is out of range, or no kind-colour pair is left to draw.
         MissingDependencyError: trimesh or embreex is not installed.
     """
+    config = config or RenderConfig()
+    layout = layout_of(seed, index, distribution, size, config)
+    return render_layout(layout, seed, index, distribution, config)
+
+
+def layout_of(
+    seed: int, index: int, distribution: Distribution, size: tuple[int, int], config: RenderConfig
+) -> SceneLayout:
+    """Draw the scene that :func:`render_picture` renders; raises its :class:`ConfigError`."""
     if seed < 0 or index < 0:
         raise ConfigError(f"seed and index must not be negative, got {seed} and {index}", fix="use 0 or more")
     if min(size) < 16 or max(size) > 8192:
         raise ConfigError(f"expected sides of 16 to 8192 pixels, got {size[0]} x {size[1]}", fix="set picture_size")
-    config = config or RenderConfig()
-    rng = np.random.default_rng([seed, index, STREAM[distribution]])
-    layout = draw_layout(rng, distribution, size, config)
+    return draw_layout(np.random.default_rng([seed, index, STREAM[distribution]]), distribution, size, config)
+
+
+def render_layout(
+    layout: SceneLayout, seed: int, index: int, distribution: Distribution, config: RenderConfig
+) -> RenderedPicture:
+    """Render a scene; seed, index and distribution are only noted in the result."""
     camera = layout.camera
     triangles, own = gather(layout)
     scene = RayScene(triangles.vertices, triangles.faces)
@@ -109,7 +122,7 @@ def render_picture(
         _smooth_edges(layout, triangles, scene, hits, colour, config)
     hit = hits.triangle >= 0
     instances = np.where(hit, triangles.instance[np.where(hit, hits.triangle, 0)], np.int16(-1))
-    shape = (size[1], size[0])
+    shape = (camera.height, camera.width)
     instances = instances.astype(np.int16).reshape(shape)
     return RenderedPicture(
         index,
