@@ -30,7 +30,13 @@ sys.exit(train_grpo(GrpoConfig(**json.loads(sys.argv[1]))).exit_code)
 
 # An adapter to start from, which makes the KL term need a copy of it; and all weights, as the quickstart trains them.
 ADAPTER = {"beta": 0.1, "resample_rounds": 1, "lora": {"rank": 2, "dropout": 0.1}}
-FULL = {"tuning": "full", "train_parts": "all", "beta": 0.0, "resample_rounds": 0}
+FULL = {
+    "tuning": "full",
+    "train_parts": "all",
+    "beta": 0.0,
+    "resample_rounds": 0,
+    "rewards": {"mode": "constraints", "soft_words": 1, "max_words": 8},
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,7 @@ def signal_at(process, output, step, number):
 def curve(output: Path):
     keys = ("step", "loss", "grad_norm", "reward", "kl", "entropy", "num_tokens", "epoch")
     keys += ("completions/mean_length", "resampling/groups_exchanged")
+    keys += ("constraints/consistent_multiplier", "constraints/grounded_multiplier")
     return [tuple(line.get(key) for key in keys) for line in read_metrics(output) if "reward" in line]
 
 
@@ -105,6 +112,9 @@ def test_killed_and_stopped_the_curve_is_as_undisturbed(kind, weights_file, star
         assert train_grpo(started(output, kind)).status == "finished"
     assert len(curve(reference)) == 8
     assert curve(run) == curve(reference)
+    if kind is FULL:  # no completion of a random model is consistent: the multiplier rises from its start in each step
+        learnt = [line[-2] for line in curve(run)]
+        assert learnt == pytest.approx([0.2 + 0.1 * 0.95 * step for step in range(8)])
     weights = [(folder / weights_file).read_bytes() for folder in (run, reference)]
     assert weights[0] == weights[1]
     answers = [(folder / "answers" / "step-8.jsonl").read_text() for folder in (run, reference)]

@@ -308,6 +308,24 @@ def test_total_by_gate():
     assert [total(t, Gate.OFF) for t in texts] == [1.7, 0.9, 0.5, 1.1, 1.2, 1.2]
 
 
+def test_total_by_mode():
+    def total(text, **config):
+        return round(score_completion(text, row(), RewardConfig(**config)).total, 6)
+
+    texts = (says(TRUE), says(FALSE), says(TRUE, "(B) right"), "(A) left", says("Plain to see."))
+    summed = [total(t, mode="sum") for t in texts]
+    assert summed == [total(t, gate="off") for t in texts] == [total(t, mode="sum", gate="learning") for t in texts]
+    # Consistency and grounding are functions of their own, weighted by the multipliers.
+    assert [total(t, mode="constraints") for t in texts] == [1.2, 1.2, 0.2, 0, 1.2]
+    config = RewardConfig(mode="constraints", constraints={"start": 0.5})
+    names = [function.name for function in make_reward_functions(config)]
+    weights = dict(zip(names, reward_weights(config), strict=True))
+    assert {name for name, weight in weights.items() if weight} == {"total", "consistent", "grounded"}
+    assert weights["grounded"] == 0.5
+    with pytest.raises(ValueError, match="thinking true"):
+        RewardConfig(mode="constraints", thinking=False)
+
+
 def test_a_right_answer_in_free_wording_never_earns_less_than_an_honest_wrong_one():
     wrong = score_completion(says(FALSE, "(B) right"), row()).total
     free = "A glance shows that our feline friend has taken the near-left place."

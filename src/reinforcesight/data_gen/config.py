@@ -110,6 +110,13 @@ class GenerateConfig(StrictConfig):
         le=64,
         description="Maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
     )
+    twins: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Fraction of the questions that come as twins: the same question about two pictures with "
+        "opposite answers (rendered only; docs/twins.md); 0: none",
+    )
     rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
     templates: Path | None = Field(
         None, description="YAML file with question templates; default: the templates of the package"
@@ -178,6 +185,8 @@ class GenerateConfig(StrictConfig):
             )
         if self.source != "rendered" and self.input is None:
             raise ValueError(f"the source {self.source!r} needs --input")
+        if self.source != "rendered" and self.twins:
+            raise ValueError(f"twins are made for the source 'rendered', not for {self.source!r}; use --twins 0")
         if self.calibration is not None and self.source not in ("image_folder", "localized_narratives"):
             raise ValueError(
                 f"--calibration is for photographs whose depth is estimated, not for the source {self.source!r}"

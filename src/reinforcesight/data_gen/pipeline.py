@@ -79,6 +79,9 @@ _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Factor on the number of rendered pictures, since not every picture gives the maximum number of questions.
 _SPARE_PICTURES = 1.2
 _MOST_WAVES = 8
+# Share of the pictures for which a twin is looked for, per question of a picture that should be one of twins: half a
+# pair, and reserve for those without a twin and for quotas that a pair does not fit.
+_TWIN_PICTURES = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,12 @@ def build_source(config: GenerateConfig) -> Source:
     if config.source == "rendered":
         from reinforcesight.data_gen.sources.rendered import RenderedSource
 
-        return RenderedSource(config.seed, config.distribution, config.picture_size, config.rendering)
+        # Not every picture has a twin, and a picture with one gives about one pair.
+        limit = config.max_questions_per_picture or _FEW_QUESTIONS
+        twins = min(1.0, config.twins * limit * _TWIN_PICTURES)
+        return RenderedSource(
+            config.seed, config.distribution, config.picture_size, config.rendering, twins, config.rules
+        )
     assert config.input is not None
     if config.source == "annotated":
         from reinforcesight.data_gen.sources.annotated import AnnotatedSource
@@ -241,6 +249,8 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         identity["distribution"] = config.distribution
         identity["picture_size"] = list(config.picture_size)
         identity["rendering"] = config.rendering.model_dump(mode="json")
+        if config.twins:
+            identity["twins"] = config.twins
     identity["forms"] = {form.value: weight for form, weight in config.forms.items()}
     identity["reasoning"] = config.reasoning.model_dump()
     identity["splits"] = config.splits.model_dump(mode="json")
@@ -266,10 +276,12 @@ class _Tally:
 
     kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
     pictures: Counter[str] = field(default_factory=Counter)
+    twins: int = 0
 
     def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
         for selection in selections:
-            self.pictures[selection.split] += 1
+            self.pictures[selection.split] += 1 + any(pick.second for pick in selection.picks)
+            self.twins += sum(pick.twin_of is not None for pick in selection.picks)
             self.kinds.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
             yield selection
 
@@ -312,6 +324,7 @@ class _Generation:
                 limit=rules.limit,
                 cells=tally.kinds,
                 pictures_used=tally.pictures,
+                twins=tally.twins,
                 pictures_read=self.pictures,
                 files=files,
                 source=self.source,
@@ -351,6 +364,7 @@ class _Generation:
             forms=self.config.forms,
             limit=limit,
             seed=self.config.seed,
+            twins=self.config.twins,
         )
 
     def _fit(self, rules: SelectionRules) -> Fit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from reinforcesight.errors import ReinforceSightError
-from reinforcesight.scene import Scene
+from reinforcesight.scene import ObjectId, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,16 @@ class Skipped:
 
     reason: str  # snake_case, counted in rejections.json
     detail: str  # file, annotation id and value
+
+
+@dataclass(frozen=True, slots=True)
+class TwinPicture:
+    """Second picture of the same objects, in which a relation is inverted; it always shares the first one's split."""
+
+    scene: Scene
+    image: bytes  # PNG or JPEG
+    made_by: str  # a value of rendering.twins.TwinKind
+    moved: ObjectId | None = None  # the object that was moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,7 @@ class SourcePicture:
     scene: Scene
     image: bytes  # PNG or JPEG, as stored in the data set
     skipped: tuple[Skipped, ...] = field(default=())
+    twin: TwinPicture | None = None
 
 
 class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not a failure of the program

@@ -56,6 +56,12 @@ def check_numbers(config: GrpoConfig, arguments: Any, rows: int) -> None:
             where="per_device_train_batch_size x gradient_accumulation_steps / num_generations",
             fix="use smaller steps or more questions",
         )
+    if config.rewards.twin_bonus and per_round < 2:
+        raise ConfigError(
+            "a step has one question, so twins can't be in the same step",
+            where="rewards.twin_bonus",
+            fix="make per_device_train_batch_size x gradient_accumulation_steps at least twice num_generations",
+        )
     local = arguments.generation_batch_size // PartialState().num_processes
     if config.resample_rounds and local % arguments.num_generations:
         raise ConfigError(

@@ -20,6 +20,17 @@ GRPO_CHARTS = (
     Chart("Parts of the reward: the reasoning", {_part("grounded"): "grounded", _part("consistent"): "consistent"}),
     Chart("Parts of the reward: penalties", {_part("over_length"): "over length", _part("repetition"): "repetition"}),
     Chart(
+        "Multipliers of the constraints",
+        {"constraints/consistent_multiplier": "consistent", "constraints/grounded_multiplier": "grounded"},
+        optional=True,
+    ),
+    Chart(
+        "How far the reasoning is below its constraints",
+        {"constraints/consistent_below": "consistent", "constraints/grounded_below": "grounded"},
+        optional=True,
+    ),
+    Chart("Twins answered right both times", {"twins/both_right": "share of pairs"}, optional=True),
+    Chart(
         "What the gate finds, share of completions",
         {
             "reward/claims_read": "reasoning with a readable claim",

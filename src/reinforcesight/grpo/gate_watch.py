@@ -20,8 +20,8 @@ class WatchGate(TrainerCallback):
 
     def __init__(self, record: RunRecord, rewards: RewardConfig) -> None:
         self._record = record
-        self._gate = rewards.gate
-        self._watching = rewards.thinking and rewards.gate in (Gate.REASONING, Gate.LEARNING)
+        self._gate = rewards.condition
+        self._watching = rewards.thinking and rewards.condition in (Gate.REASONING, Gate.LEARNING)
         self._step = 0
         # Numbers of completions: all, correct, correct and counted by the gate, and with a readable claim.
         self._seen = self._right = self._counted = self._read = 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from reinforcesight.data_gen.dataset.twins import twin_name
+from reinforcesight.grpo.constraints import ConstraintMultipliers
 from reinforcesight.grpo.data import Presenter, QuestionView
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
-from reinforcesight.grpo.reward import score_batch, text_of_completion
+from reinforcesight.grpo.reward import RewardMode, score_batch, text_of_completion
 from reinforcesight.grpo.shared_prompt import groups_together, shared_log_probabilities, use_shared_prompts
+from reinforcesight.grpo.twins import order_with_pairs, pair_bonus
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.model.chat import plain_messages
 from reinforcesight.model.repeated_prompts import prefill_repeated_once
@@ -51,12 +55,24 @@ class EpochSampler(Sampler[int]):
     again.
     """
 
-    def __init__(self, sampler: Any, seed: int, current_epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        sampler: Any,
+        seed: int,
+        current_epoch: Callable[[], int],
+        order: Callable[[np.random.Generator], Sequence[int]] | None = None,
+    ) -> None:
         self.sampler = sampler
         self.seed = seed
         self.current_epoch = current_epoch
+        self.order = order  # in place of a random permutation
 
     def __iter__(self) -> Iterator[int]:
+        if self.order is not None:
+            order = self.order(np.random.default_rng([self.seed, self.current_epoch()]))
+            self.sampler.shuffle = False
+            yield from (order[at] for at in self.sampler)
+            return
         state = np.random.SeedSequence([self.seed, self.current_epoch()]).generate_state(1)
         self.sampler.generator.manual_seed(int(state[0]))
         yield from self.sampler
@@ -78,10 +94,17 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self.questions = questions
         self.presenter = presenter
         self._sampled: tuple[list[Any], list[Any], torch.Tensor] | None = None
+        self._means: dict[str, float] = {}
         self._paged_step: int | None = None
         self.shares_prompts = False
         super().__init__(*args, **kwargs)
         self.add_callback(KeepPlace(self))
+        rewards = self.run_config.rewards
+        self.twin_bonus = rewards.twin_bonus
+        self.multipliers: ConstraintMultipliers | None = None
+        if rewards.mode is RewardMode.CONSTRAINTS:
+            self.multipliers = ConstraintMultipliers(rewards.constraints, self.reward_func_names, self.reward_weights)
+            self.add_callback(self.multipliers)
         models = [model for model in (self.model, self.ref_model) if model is not None]
         if self.run_config.encode_prompts_once:
             prefill_repeated_once(self.model)
@@ -93,15 +116,24 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         return int((self.state.epoch or 0.0) + 1e-6)
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
-        return EpochSampler(super()._get_train_sampler(dataset), self.args.seed, self._current_epoch)
+        order = None
+        if self.twin_bonus:
+            names = [twin_name(text) for text in self.train_dataset["evidence"]]
+            per_step = self.args.generation_batch_size // self.num_generations
+            order = partial(order_with_pairs, names, per_step)
+        return EpochSampler(super()._get_train_sampler(dataset), self.args.seed, self._current_epoch, order)
 
     # Sampling
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = self._sample(self.presenter.present(inputs, epoch=self._current_epoch()))
         self._write_page(batch)
+        means = self._means  # of the first draw: later draws have only groups with spread
         if self.run_config.resample_rounds:
             batch = self._resample(batch, inputs)
+        if self.multipliers is not None:
+            for name, value in self.multipliers.ascend(means, self.state).items():
+                self._metrics["train"][name].append(value)
         if self.shares_prompts:
             rows = torch.arange(len(inputs), device=batch["prompt_ids"].device)
             batch["group"] = rows // self.num_generations
@@ -168,10 +200,28 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self, inputs: list[Any], prompts: list[Any], completions: list[Any], completion_ids_list: list[Any]
     ) -> torch.Tensor:
         rewards: torch.Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.twin_bonus:
+            rewards[:, 0] += self.twin_bonus * self._twin_shares(inputs, completions).to(rewards.device)
+        if self.multipliers is not None:
+            self._means = self.multipliers.means(rewards)
         first = self.accelerator.process_index * len(prompts)
-        # The first function is the gated total, the only one with a weight.
-        self._sampled = (inputs, completions, rewards[first : first + len(prompts), 0])
+        # Only the first function, the total, has a weight, and the constrained parts have their multipliers.
+        weighted = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1) + 0 * rewards[:, 0]
+        self._sampled = (inputs, completions, weighted[first : first + len(prompts)])
         return rewards
+
+    def _twin_shares(self, inputs: list[Any], completions: list[Any]) -> torch.Tensor:
+        """Return :func:`pair_bonus` of the completions of all processes, and log how often both twins are right."""
+        columns = {name: [row.get(name) for row in inputs] for name in inputs[0]}
+        scored = score_batch(completions, columns, self.run_config.rewards)
+        right = gather_object([float(parts.accuracy == 1.0 and parts.answer_counts) for parts in scored])
+        names = gather_object([twin_name(row.get("evidence")) for row in inputs])
+        ids = gather_object([row["id"] for row in inputs])
+        shares = pair_bonus(torch.tensor(right), names, ids, self.num_generations)
+        paired = [at for at, name in enumerate(names) if names.count(name) > self.num_generations and name]
+        if paired:
+            self._metrics["train"]["twins/both_right"].append(float(shares[paired].mean()))
+        return shares
 
     def _groups_without_spread(self) -> list[int]:
         """Return group indices in this process's last generation batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ import click
 import torch
 from accelerate import PartialState
 
+from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
+from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
 from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
+from reinforcesight.grpo.twins import with_twins
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries
@@ -100,7 +103,13 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
             raise TrainingStoppedError
         chosen = choose_questions(list(questions["id"]), rates, config.difficulty)
         record.content["data"]["difficulty"] = chosen.counts
-        questions = questions.select(chosen.kept)
+        kept: Sequence[int] = chosen.kept
+        if config.rewards.twin_bonus and "evidence" in questions.column_names:
+            # A twin that the start model always answers correctly still tells which answers to the other count.
+            kept = with_twins(kept, [twin_name(text) for text in questions["evidence"]])
+            record.content["data"]["difficulty"]["kept_with_twins"] = len(kept)
+        questions = questions.select(kept)
+    _check_twins(config, questions)
     start: dict[str, float] = record.content.get("start", {})
     if data.validation is None:
         return PreparedRun(questions, None, start)
@@ -109,6 +118,18 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
     left_out |= also
     held_out = QuestionView(rows, thinking=config.rewards.thinking)
     return PreparedRun(questions, held_out, start or _validate_start(session, held_out))
+
+
+def _check_twins(config: GrpoConfig, questions: Any) -> None:
+    if not config.rewards.twin_bonus:
+        return
+    texts = questions["evidence"] if "evidence" in questions.column_names else []
+    if not pairs_of(map(twin_name, texts)):
+        raise ConfigError(
+            "none of the training questions are twins",
+            where="rewards.twin_bonus",
+            fix="use a data set made by generate --twins, or --set rewards.twin_bonus=0",
+        )
 
 
 def _rates_file(config: GrpoConfig) -> Path:

@@ -19,10 +19,11 @@ _GROUPS = "groups.html"  # the pages of sampled completions of a GRPO run
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its title, and metric names with the labels of their curves."""
+    """A chart: its title, and metric names with the labels of their curves; left out without values if optional."""
 
     title: str
     curves: Mapping[str, str]
+    optional: bool = False
 
 
 SFT_CHARTS = (
@@ -71,10 +72,12 @@ def draw_charts(charts: Sequence[Chart], metrics: Sequence[Mapping[str, Any]]) -
     """Draw charts as HTML figures; a chart without values has a note instead."""
     from reinforcesight.pages.chart import line_chart
 
-    return [
-        line_chart(chart.title, {label: _points_of(metrics, name) for name, label in chart.curves.items()})
-        for chart in charts
-    ]
+    drawn = []
+    for chart in charts:
+        points = {label: _points_of(metrics, name) for name, label in chart.curves.items()}
+        if any(points.values()) or not chart.optional:
+            drawn.append(line_chart(chart.title, points))
+    return drawn
 
 
 def _points_of(metrics: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:

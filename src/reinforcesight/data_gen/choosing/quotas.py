@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form, names_answer
 from reinforcesight.relations.kinds import Axis, Relation
 
 
@@ -23,6 +23,14 @@ class QuestionKind:
     form: Form
     answer_index: int
     affirm: bool = True  # whether the answer of a yes/no question is "yes"
+
+    @property
+    def twin(self) -> QuestionKind:
+        """The same question, word by word, about a picture in which the relation of the two objects is inverted."""
+        same = names_answer(self.form, self.relation.axis)  # then the other object is the subject
+        relation = self.relation if same else self.relation.inverse
+        affirm = self.affirm is not (self.form is Form.YES_NO)
+        return QuestionKind(relation, self.form, 1 - self.answer_index, affirm)
 
 
 @dataclass(slots=True)

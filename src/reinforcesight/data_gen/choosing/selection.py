@@ -80,6 +80,7 @@ class SelectionRules:
     forms: Mapping[Form, float]
     limit: int  # maximum number of questions about a picture
     seed: int
+    twins: float = 0.0  # fraction of the questions that are pairs of twins, if there are enough
 
     @property
     def axis_limit(self) -> int:
@@ -120,10 +121,12 @@ def _offers(picture: PictureSummary, axis_limit: int, forms: frozenset[Form]) ->
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Question to write: index among the picture's candidates, and kind."""
+    """Question to write: index among the picture's candidates, kind, and its place in a pair of twins."""
 
     position: int
     kind: QuestionKind
+    twin_of: int | None = None  # index of the first question of a pair of twins among the picture's questions
+    second: bool = False  # asked about the twin of the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,8 @@ class _Evenness:
 class _SplitState:
     """Questions that one split still needs, and pairs that are still available."""
 
-    def __init__(self, quota: Quota, supply: Supply) -> None:
+    def __init__(self, quota: Quota, supply: Supply, twins: float) -> None:
+        self.twins, self.twins_taken = twins, 0
         self.kinds = quota.kinds()
         self.planned = {key: kinds.total() for key, kinds in self.kinds.items()}
         self.left = Counter(self.planned)
@@ -206,13 +210,36 @@ class _SplitState:
         equals = [kind for kind, count in kinds.items() if count == most]
         rng.shuffle(equals)
         kind = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
-        kinds[kind] -= 1
+        self._count(kind)
+        self.even.add(option)
+        return kind
+
+    def _count(self, kind: QuestionKind) -> None:
+        axis, form = kind.relation.axis, kind.form
+        self.kinds[axis, form][kind] -= 1
         self._asked.update((kind.relation, (axis, kind.answer_index)))
         self.left[axis, form] -= 1
         self.axis_left[axis] -= 1
         self.taken += 1
-        self.even.add(option)
-        return kind
+
+    def twin_is_due(self) -> bool:
+        return self.twins_taken + 2 <= self.twins * (self.taken + 2)
+
+    def twin_kinds(self, axis: Axis, form: Form) -> list[QuestionKind]:
+        """Return the kinds of which a question is left, and also of their twin's."""
+        kinds = self.kinds.get((axis, form), Counter())
+        return [kind for kind, count in kinds.items() if count > 0 and kinds[kind.twin] > 0]
+
+    def take_twins(self, option: Option, form: Form, rng: random.Random) -> tuple[QuestionKind, QuestionKind]:
+        """Assign kinds to a pair of twins, which leaves every balance as it is."""
+        kinds = self.kinds[option.axis, form]
+        usable = self.twin_kinds(option.axis, form)
+        rng.shuffle(usable)
+        kind = max(usable, key=lambda kind: kinds[kind] + kinds[kind.twin])
+        self._count(kind)
+        self._count(kind.twin)
+        self.twins_taken += 2
+        return kind, kind.twin
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
@@ -226,7 +253,7 @@ def select(
     rules: SelectionRules,
 ) -> Iterator[Selection]:
     """Select the questions, picture by picture in order. Pictures without questions are left out."""
-    states = {name: _SplitState(quota, supply[name]) for name, quota in quotas.items()}
+    states = {name: _SplitState(quota, supply[name], rules.twins) for name, quota in quotas.items()}
     forms = frozenset(form for quota in quotas.values() for _, form in quota.counts)
     for picture in pictures.summaries():
         split = borders.split_of(picture.content)
@@ -250,18 +277,24 @@ def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit
     by_axis: Counter[Axis] = Counter()
     by_form: Counter[Form] = Counter()
     picks: list[Pick] = []
-    while len(picks) < limit:
-        found = _next(options, state, by_axis, used_objects, used_pairs, axis_limit, by_form)
+    while sum(not pick.second for pick in picks) < limit:
+        tallies = (by_axis, used_objects, used_pairs, axis_limit, by_form)
+        twins = _next(options, state, *tallies, twins=True) if state.twin_is_due() else None
+        found = twins or _next(options, state, *tallies)
         if found is None:
             break
         option, form = found
-        kind = state.take(option, form, rng)
+        if twins:
+            first = len(picks)
+            for second, kind in enumerate(state.take_twins(option, form, rng)):
+                picks.append(Pick(option.position, kind, first, bool(second)))
+        else:
+            picks.append(Pick(option.position, state.take(option, form, rng)))
         options.remove(option)
         by_axis[option.axis] += 1
         by_form[form] += 1
         used_objects.update(option.objects)
         used_pairs[tuple(sorted(option.objects[:2]))] += 1
-        picks.append(Pick(option.position, kind))
     return picks
 
 
@@ -273,8 +306,13 @@ def _next(
     used_pairs: Counter[tuple[int, ...]],
     axis_limit: int,
     by_form: Counter[Form],
+    *,
+    twins: bool = False,
 ) -> tuple[Option, Form] | None:
-    """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can."""
+    """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can.
+
+    With ``twins``, only pairs whose relation is inverted in the picture's twin.
+    """
     axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
     # The scarcest axis first; among equals, one without a question about this picture so far.
     axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))
@@ -283,7 +321,9 @@ def _next(
         lacking = [form for form in FORMS if state.left[axis, form] > 0]
         lacking.sort(key=lambda form: by_form[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
         for form in lacking:
-            fitting = [option for option in group if form in option.forms]
+            if twins and not state.twin_kinds(axis, form):
+                continue
+            fitting = [option for option in group if form in (option.twin_forms if twins else option.forms)]
             if fitting:
                 costs = [
                     state.even.cost(option)

@@ -48,6 +48,7 @@ class Manifest:
         files: Parquet files of the data set.
         software: Versions, and the commit of a development checkout.
         review: Results of people who checked a sample; see ``review.findings``.
+        twins: Number of questions that are one of two twins (docs/twins.md), as generated.
         removed: Rows that were removed afterwards: number, reasons, and the file that lists them.
     """
 
@@ -64,6 +65,7 @@ class Manifest:
     shortfalls: list[str]
     files: list[WrittenFile]
     software: dict[str, Any]
+    twins: int | None = None
     review: dict[str, Any] | None = None
     removed: dict[str, Any] | None = None
 
@@ -76,6 +78,7 @@ def build_manifest(
     limit: int,
     cells: Mapping[str, Counter[QuestionKind]],
     pictures_used: Mapping[str, int],
+    twins: int,
     pictures_read: int,
     files: Sequence[WrittenFile],
     source: Source,
@@ -96,15 +99,16 @@ def build_manifest(
         questions_per_picture=limit,
         counts=counts,
         cells=cells_of({name: cells[name] for name in splits}),
-        shortfalls=_shortfalls(config, plan, limit, counts, splits),
+        shortfalls=[*_shortfalls(config, plan, limit, counts, splits), *_few_twins(config, total.total(), twins)],
         files=list(files),
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
+        twins=twins if config.twins else None,
     )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``; raises :class:`OutputError`."""
-    later = ("review", "removed")  # absent from a new data set
+    later = ("twins", "review", "removed")  # absent from most new data sets
     values = {name: value for name, value in asdict(manifest).items() if value is not None or name not in later}
     write_json(folder / MANIFEST, values)
 
@@ -160,6 +164,13 @@ def _kind_name(kind: QuestionKind) -> str:
     if kind.form is Form.YES_NO:
         name += " (yes)" if kind.affirm else " (no)"
     return name
+
+
+def _few_twins(config: GenerateConfig, total: int, twins: int) -> list[str]:
+    wanted = round(config.twins * total)
+    if twins + 2 * len(SPLITS) >= wanted:  # in each split, one pair fewer may fit
+        return []
+    return [f"{twins} questions are twins instead of {wanted}: too few pictures have a twin for the questions left"]
 
 
 def _shortfalls(

@@ -15,6 +15,7 @@ def print_summary(manifest: Manifest, seconds: float) -> None:
         for name in ("relation", "form", "answer", "yes_no")
         for value, count in manifest.counts[name].items()
     ]
+    rows += [("twins", str(manifest.twins))] if manifest.twins is not None else []
     rows += [(f"{split} ({manifest.pictures[split]} pictures)", str(n)) for split, n in manifest.rows.items()]
     click.echo("\n".join(table_lines(("what", "questions"), rows)))
     for shortfall in manifest.shortfalls:

@@ -204,12 +204,15 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
     """Yield the questions of one file. Each depends only on seed, picture and index."""
     for portion in task.portions:
         picture = read_scanned_picture(context.work, portion.chunk, portion.row)
-        drawing = _Drawing(picture.image)
+        drawings = [_Drawing(picture.image), _Drawing(picture.twin.image) if picture.twin else None]
         for number, pick in enumerate(portion.picks, start=portion.first):
-            digest = sha256(json.dumps([context.seed, picture.source_id, number]).encode()).digest()
+            # Twins have the same random numbers, and so the same wording of the question.
+            wording = number if pick.twin_of is None else pick.twin_of
+            digest = sha256(json.dumps([context.seed, picture.source_id, wording]).encode()).digest()
+            twin = picture.twin if pick.second else None
             question = compose(
-                picture.scene,
-                picture.candidates[pick.position],
+                twin.scene if twin else picture.scene,
+                twin.candidates[pick.position] if twin else picture.candidates[pick.position],
                 form=pick.kind.form,
                 relation=pick.kind.relation,
                 answer_index=pick.kind.answer_index,
@@ -218,7 +221,13 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 rng=random.Random(int.from_bytes(digest[:8], "big")),
                 style=context.style,
             )
+            drawing = drawings[pick.second]
+            assert drawing is not None
             image, suffix = drawing.with_boxes(question)
+            evidence = question.evidence
+            if pick.twin_of is not None and picture.twin is not None:
+                twin_id = f"{picture.source}-{picture.index:07d}-{pick.twin_of}"
+                evidence |= {"twin": {"id": twin_id, "made_by": picture.twin.made_by, "moved": picture.twin.moved}}
             row_id = f"{picture.source}-{picture.index:07d}-{number}"
             yield Row(
                 id=row_id,
@@ -233,11 +242,11 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 relation=question.relation.value,
                 task=question.task,
                 form=question.form.value,
-                scene=picture.scene_json,
-                evidence=json.dumps(question.evidence, ensure_ascii=False),
+                scene=twin.scene_json if twin else picture.scene_json,
+                evidence=json.dumps(evidence, ensure_ascii=False),
                 margin=question.margin,
                 source=picture.source,
-                source_id=picture.source_id,
+                source_id=f"{picture.source_id}-twin" if twin else picture.source_id,
             )
 
 

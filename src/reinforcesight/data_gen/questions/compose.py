@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer
 
 from reinforcesight.data_gen.questions.cue_wording import tell_cues
-from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
+from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle, names_answer
 from reinforcesight.data_gen.questions.reasoning import MIDDLE_DISTANCE, ROOM_DEPTHS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
     CVBENCH_COMPARE,
@@ -282,9 +282,7 @@ class _Cast:
 
     @property
     def names_answer(self) -> bool:
-        if self.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
-            return self.relation.axis in (Axis.DEPTH, Axis.DISTANCE)
-        return self.form is Form.WHICH_OBJECT or (self.form is Form.OPEN and self.relation.axis is Axis.DISTANCE)
+        return names_answer(self.form, self.relation.axis)
 
     @property
     def order(self) -> tuple[str, str]:

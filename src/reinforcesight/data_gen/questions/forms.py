@@ -25,6 +25,13 @@ AXES = tuple(Axis)
 FORMS = tuple(Form)
 
 
+def names_answer(form: Form, axis: Axis) -> bool:
+    """Return whether the options are the two objects, rather than two relations or yes and no."""
+    if form in (Form.CVBENCH, Form.CVBENCH_BOXES):
+        return axis in (Axis.DEPTH, Axis.DISTANCE)
+    return form is Form.WHICH_OBJECT or (form is Form.OPEN and axis is Axis.DISTANCE)
+
+
 class ReasoningStyle(StrictConfig):
     """Wording of a question's reasoning."""
 

@@ -335,9 +335,14 @@ class Placer:
                 return False
         if any(box.overlaps(solid, _GAP) for solid in self._solids):
             return False
-        self._solids.append(box)
-        self._views.append((depth, view))
+        self.occupy(box)
         return True
+
+    def occupy(self, box: UprightBox) -> None:
+        """Keep the space of a box, and its place in the picture, for its object."""
+        corners = self.camera.to_camera(box.corners())
+        self._solids.append(box)
+        self._views.append((float(corners[:, 2].mean()), _extent(self.camera.project(corners))))
 
 
 def _extent(pixels: FloatArray) -> Box:

@@ -19,14 +19,21 @@ from pydantic import TypeAdapter
 
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
-from reinforcesight.data_gen.source import PictureRejected, Skipped, Source, SourcePicture, rejection_of
+from reinforcesight.data_gen.source import (
+    PictureRejected,
+    Skipped,
+    Source,
+    SourcePicture,
+    TwinPicture,
+    rejection_of,
+)
 from reinforcesight.data_gen.sources.json_values import printable
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.files import atomic_file
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
-from reinforcesight.scene import Scene
+from reinforcesight.scene import ObjectId, Scene
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,6 +98,7 @@ class Option:
     first: str  # noun of the object with the smaller value along the axis
     second: str  # noun of the other object
     objects: tuple[int, ...]  # indices in the scene: pair, then anchor
+    twin_forms: frozenset[Form] = frozenset()  # forms that can ask about the pair in both pictures of a twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +123,24 @@ class ScannedPicture:
     scene: Scene
     scene_json: str
     candidates: tuple[Candidate, ...]
+    twin: ScannedTwin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedTwin:
+    """Twin of a scanned picture, and the candidates that are inverted in it, by the position of the original."""
+
+    image: bytes
+    scene: Scene
+    scene_json: str
+    made_by: str
+    moved: ObjectId | None
+    candidates: dict[int, Candidate]
 
 
 _REPORT = TypeAdapter(ChunkReport)
 _CANDIDATES = TypeAdapter(list[Candidate])
+_BY_POSITION = TypeAdapter(dict[int, Candidate])
 
 
 def chunk_path(folder: Path, chunk: int) -> Path:
@@ -143,7 +165,7 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     schema = _schema()
     report = ChunkReport()
     crashed = dict(task.crashed)
-    compression = {name: "NONE" if name == "image" else "ZSTD" for name in schema.names}
+    compression = {name: "NONE" if name in ("image", "twin_image") else "ZSTD" for name in schema.names}
     with (
         atomic_file(chunk_path(context.folder, task.chunk)) as stream,
         pq.ParquetWriter(
@@ -166,8 +188,9 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    text = ("source", "source_id", "content", "scene", "candidates", "options")
-    return pa.schema([("index", pa.int64()), ("image", pa.binary()), *((name, pa.string()) for name in text)])
+    text = ("source", "source_id", "content", "scene", "candidates", "options", "twin")
+    pictures = [(name, pa.binary()) for name in ("image", "twin_image")]
+    return pa.schema([("index", pa.int64()), *pictures, *((name, pa.string()) for name in text)])
 
 
 def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict[str, Any] | None:
@@ -196,6 +219,11 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
     kept = _thinned(candidates, random.Random(int.from_bytes(digest[:8], "big")))
     if not kept:
         return None, abstained
+    inverted: dict[int, Candidate] = {}
+    if picture.twin is not None:
+        pairs = _inverted(candidates, picture.twin, context.rules)
+        kept += [candidate for candidate, _ in pairs if candidate not in kept]
+        inverted = {kept.index(candidate): other for candidate, other in pairs}
     row = {
         "index": picture.index,
         "image": picture.image,
@@ -204,9 +232,26 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
         "content": sha256(picture.image).hexdigest(),
         "scene": picture.scene.to_json(),
         "candidates": _CANDIDATES.dump_json(kept).decode(),
-        "options": json.dumps([_option_values(picture.scene, candidate) for candidate in kept]),
+        "options": json.dumps(
+            [_option_values(picture.scene, c, inverted.get(position)) for position, c in enumerate(kept)]
+        ),
     }
+    if picture.twin is not None and inverted:
+        twin = picture.twin
+        about = {"scene": twin.scene.to_json(), "made_by": twin.made_by, "moved": twin.moved}
+        about["candidates"] = _BY_POSITION.dump_json(inverted).decode()
+        row |= {"twin": json.dumps(about), "twin_image": twin.image}
     return row, abstained
+
+
+def _inverted(
+    candidates: Sequence[Candidate], twin: TwinPicture, rules: RelationRules
+) -> list[tuple[Candidate, Candidate]]:
+    """Return the candidates that also hold in the twin, but the other way round, each with the twin's candidate."""
+    found, _ = find_candidates(twin.scene, rules)
+    there = {(c.axis, c.subject, c.reference, c.anchor): c for c in found}
+    pairs = [(c, there.get((c.axis, c.subject, c.reference, c.anchor))) for c in candidates]
+    return [(c, other) for c, other in pairs if other is not None and other.relation is c.relation.inverse]
 
 
 def _unusable_names(scene: Scene) -> list[Skipped]:
@@ -264,8 +309,11 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
     return kept
 
 
-def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
-    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices."""
+def _option_values(scene: Scene, candidate: Candidate, twin: Candidate | None) -> list[Any]:
+    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices.
+
+    If the relation is inverted in a twin, the forms that both candidates allow follow as bits.
+    """
     ids = [candidate.subject, candidate.reference]
     if candidate.anchor is not None:
         ids.append(candidate.anchor)
@@ -273,8 +321,12 @@ def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
     nouns = [scene.objects[place].noun for place in places[:2]]
     if candidate.relation is not candidate.axis.relations[0]:
         nouns.reverse()
-    forms = sum(1 << bit for bit, form in enumerate(FORMS) if form in candidate.forms)
-    return [AXES.index(candidate.axis), forms, *nouns, places]
+    values = [AXES.index(candidate.axis), _bits(candidate.forms), *nouns, places]
+    return values if twin is None else [*values, _bits(candidate.forms & twin.forms)]
+
+
+def _bits(forms: frozenset[Form]) -> int:
+    return sum(1 << bit for bit, form in enumerate(FORMS) if form in forms)
 
 
 _FORM_SETS = [frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 1) for bits in range(1 << len(FORMS))]
@@ -305,11 +357,14 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
         table = _open(folder, chunk).read(columns=["index", "content", "options"])
         rows = zip(*(table[name].to_pylist() for name in ("index", "content", "options")), strict=True)
         for row, (index, content, options) in enumerate(rows):
-            decoded = tuple(
-                Option(position, AXES[axis], _FORM_SETS[forms], first, second, tuple(places))
-                for position, (axis, forms, first, second, places) in enumerate(json.loads(options))
-            )
+            decoded = tuple(_option(position, *values) for position, values in enumerate(json.loads(options)))
             yield PictureSummary(chunk, row, index, content, decoded)
+
+
+def _option(
+    position: int, axis: int, forms: int, first: str, second: str, places: list[int], twin_forms: int = 0
+) -> Option:
+    return Option(position, AXES[axis], _FORM_SETS[forms], first, second, tuple(places), _FORM_SETS[twin_forms])
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
@@ -323,6 +378,18 @@ def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
         scene=Scene.from_json(values["scene"]),
         scene_json=values["scene"],
         candidates=tuple(_CANDIDATES.validate_json(values["candidates"])),
+        twin=None if values["twin"] is None else _scanned_twin(json.loads(values["twin"]), values["twin_image"]),
+    )
+
+
+def _scanned_twin(about: dict[str, Any], image: bytes) -> ScannedTwin:
+    return ScannedTwin(
+        image=image,
+        scene=Scene.from_json(about["scene"]),
+        scene_json=about["scene"],
+        made_by=about["made_by"],
+        moved=about["moved"],
+        candidates=_BY_POSITION.validate_json(about["candidates"]),
     )
 
 

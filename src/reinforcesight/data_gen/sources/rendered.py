@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ import numpy as np
 from PIL import Image
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.source import SourcePicture
+from reinforcesight.data_gen.source import SourcePicture, TwinPicture
+from reinforcesight.data_gen.sources.rendered_twins import find_twin
 from reinforcesight.errors import require_module
+from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 from reinforcesight.scene import Camera, Scene
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class RenderedSource:
         distribution: Training, held-out or shifted scenes.
         size: Picture width and height in pixels.
         options: Contents, camera and appearance.
+        twins: Share of the pictures for which a twin is looked for.
+        rules: Rules by which a twin inverts a relation.
 
     Raises:
         MissingDependencyError: trimesh or embreex is not installed.
@@ -49,6 +54,8 @@ class RenderedSource:
         distribution: Distribution | str = "train",
         size: tuple[int, int] = (448, 336),
         options: RenderConfig | None = None,
+        twins: float = 0.0,
+        rules: RelationRules = DEFAULT_RULES,
     ) -> None:
         for module in ("trimesh", "embreex"):
             require_module(module, extra="rendered")
@@ -58,6 +65,8 @@ class RenderedSource:
         self.distribution = Distribution(distribution)
         self.size = size
         self.options = options or RenderConfig()
+        self.twins = twins
+        self.rules = rules
 
     def count(self) -> int | None:
         return None
@@ -71,19 +80,29 @@ class RenderedSource:
             repr(self.size),
             self.options.model_dump_json(),
         ]
+        parts += [f"twins={self.twins}"] if self.twins else []
         parts += [f"{name}={metadata.version(name)}" for name in ("trimesh", "embreex", "pillow")]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self, index: int) -> SourcePicture:
-        from reinforcesight.data_gen.rendering import render_picture
+        from reinforcesight.data_gen.rendering.picture import layout_of, render_layout
 
-        rendered = render_picture(self.seed, index, self.distribution, self.size, self.options)
+        layout = layout_of(self.seed, index, self.distribution, self.size, self.options)
+        rendered = render_layout(layout, self.seed, index, self.distribution, self.options)
+        scene = scene_of(rendered)
+        twin = None
+        # Evenly spread over the pictures: the whole part of the sum of the shares rises.
+        if math.floor((index + 1) * self.twins) > math.floor(index * self.twins):
+            twin = find_twin(rendered, layout, scene, self.rules, self.options, scene_of)
         return SourcePicture(
             index=index,
             source=self.name,
             source_id=f"{self.distribution.value}-{self.seed}-{index:07d}",
-            scene=scene_of(rendered),
+            scene=scene,
             image=encode_png(rendered.picture),
+            twin=None
+            if twin is None
+            else TwinPicture(twin.scene, encode_png(twin.picture.picture), twin.kind.value, twin.moved),
         )
 
 

@@ -1,7 +1,8 @@
 """The reward of GRPO, computed part by part and checked against the scene of the picture."""
 
-from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardWeights
+from reinforcesight.grpo.reward.config import ConstraintOptions, Gate, RewardConfig, RewardMode, RewardWeights
 from reinforcesight.grpo.reward.score import (
+    CONSTRAINED,
     PART_NAMES,
     RewardFunction,
     RewardParts,
@@ -14,10 +15,13 @@ from reinforcesight.grpo.reward.score import (
 )
 
 __all__ = [
+    "CONSTRAINED",
     "PART_NAMES",
+    "ConstraintOptions",
     "Gate",
     "RewardConfig",
     "RewardFunction",
+    "RewardMode",
     "RewardParts",
     "RewardWeights",
     "claim_spans",

@@ -26,6 +26,27 @@ class Gate(StrEnum):
     OFF = "off"  # the plain weighted sum
 
 
+class RewardMode(StrEnum):
+    """How the parts become one reward."""
+
+    GATE = "gate"  # accuracy counts under the condition of ``gate``
+    CONSTRAINTS = "constraints"  # accuracy, with learnt multipliers on consistent and grounded
+    SUM = "sum"  # the plain weighted sum; the same as the gate ``off``
+
+
+class ConstraintOptions(StrictConfig):
+    """Constraints on the mean of two parts, with multipliers that dual ascent learns."""
+
+    consistent: Annotated[float, Field(ge=0, le=1, description="Wanted mean of the part consistent")] = 0.95
+    grounded: Annotated[float, Field(ge=-1, le=1, description="Wanted mean of the part grounded")] = 0.9
+    start: Annotated[Weight, Field(description="Both multipliers before the first step")] = 0.2
+    learning_rate: Annotated[
+        Weight,
+        Field(description="Added to a multiplier in each step, times the wanted mean minus the mean; 0: fixed"),
+    ] = 0.1
+    largest: Annotated[Weight, Field(description="Upper limit of the multipliers")] = 2.0
+
+
 class RewardWeights(StrictConfig):
     """Weight of each part in the total."""
 
@@ -46,7 +67,24 @@ class RewardConfig(StrictConfig):
     """Settings of the reward; ``docs/rewards.md`` has the formulae and the reasons."""
 
     weights: RewardWeights = RewardWeights()
-    gate: Annotated[Gate, Field(description="Condition for the accuracy reward (docs/rewards.md)")] = Gate.REASONING
+    mode: Annotated[
+        RewardMode,
+        Field(
+            description="gate: accuracy counts under the condition of rewards.gate; constraints: accuracy, with learnt "
+            "multipliers on consistent and grounded (docs/constraints.md); sum: the plain weighted sum"
+        ),
+    ] = RewardMode.GATE
+    gate: Annotated[
+        Gate, Field(description="Condition for the accuracy reward, with rewards.mode gate (docs/rewards.md)")
+    ] = Gate.REASONING
+    constraints: ConstraintOptions = ConstraintOptions()
+    twin_bonus: Annotated[
+        Weight,
+        Field(
+            description="Bonus for a right answer, times the share of right answers to its twin in the same step "
+            "(docs/twins.md); above 0, twins come in the same step"
+        ),
+    ] = 0.0
     thinking: Annotated[bool, Field(description="Require a reasoning block; false: an answer block alone")] = True
     opened: Annotated[
         bool,
@@ -91,4 +129,13 @@ class RewardConfig(StrictConfig):
             raise ValueError(f"max_words {self.max_words} must exceed soft_words {self.soft_words}")
         if self.repetition_limit <= self.repetition_allowed:
             raise ValueError("repetition_limit must exceed repetition_allowed")
+        if self.mode is RewardMode.CONSTRAINTS and not self.thinking:
+            raise ValueError("the mode constraints is about reasoning; use rewards.thinking true, or another mode")
         return self
+
+    @property
+    def condition(self) -> Gate:
+        """Return the condition for the accuracy reward in the chosen mode."""
+        if self.mode is RewardMode.GATE:
+            return self.gate
+        return Gate.OFF if self.mode is RewardMode.SUM else Gate.ANSWER

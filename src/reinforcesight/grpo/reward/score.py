@@ -21,7 +21,7 @@ from reinforcesight.grpo.reward.claims import (
     concluded_letter,
     make_checker,
 )
-from reinforcesight.grpo.reward.config import Gate, RewardConfig
+from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardMode
 from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
 from reinforcesight.judge.blocks import with_opened_block
@@ -29,6 +29,7 @@ from reinforcesight.language.mentions import character_spans
 from reinforcesight.protocol import LETTERS
 
 PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
+CONSTRAINED = ("consistent", "grounded")  # the parts with a constraint in the mode ``constraints``
 _DEFAULT = RewardConfig()
 _COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 
@@ -155,7 +156,7 @@ class _Scorer:
         formed = float(blocks.exact)
         if not config.thinking:
             total = None if accuracy is None else _total_without_thinking(accuracy, formed, config)
-            counts = config.gate is Gate.OFF or blocks.exact
+            counts = config.condition is Gate.OFF or blocks.exact
             return RewardParts(
                 accuracy, formed, None, None, None, None, None, total, counts, letter, status, (), (), (0, 0)
             )
@@ -173,11 +174,11 @@ class _Scorer:
         if checker.asked is not None:
             grounded = grounding(claims, config.max_claims)
             consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
-        counts = blocks.exact or config.gate is Gate.OFF
-        if config.gate in (Gate.REASONING, Gate.LEARNING):
-            follows = consistent in (None, 1.0) or (config.gate is Gate.LEARNING and says_nothing)
+        counts = blocks.exact or config.condition is Gate.OFF
+        if config.condition in (Gate.REASONING, Gate.LEARNING):
+            follows = consistent in (None, 1.0) or (config.condition is Gate.LEARNING and says_nothing)
             counts = counts and follows and long < 1.0 and repeated < config.repetition_limit
-            counts = counts and (qualitative == 1.0 or config.gate is Gate.LEARNING)
+            counts = counts and (qualitative == 1.0 or config.condition is Gate.LEARNING)
         parts = (accuracy, formed, qualitative, grounded, consistent, -long, -repetition)
         total = None if accuracy is None else _total(parts, answer_counts=counts, config=config)
         start = blocks.offset - added
@@ -253,8 +254,10 @@ def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool) -> float
     accuracy, formed, qualitative, grounded, consistent, over, repetition = (part or 0.0 for part in parts)
     w = config.weights
     reasons = w.grounded * grounded + w.consistent * consistent
+    if config.mode is RewardMode.CONSTRAINTS:
+        reasons = 0.0  # the two parts are rewards of their own, weighted by the multipliers
     penalties = w.over_length * over + w.repetition * repetition
-    if config.gate is Gate.OFF:
+    if config.condition is Gate.OFF:
         return w.accuracy * accuracy + w.format * formed + w.qualitative * qualitative + reasons + penalties
     earned = w.format + w.qualitative * qualitative
     if answer_counts:
@@ -264,7 +267,7 @@ def _total(parts: _Parts, config: RewardConfig, *, answer_counts: bool) -> float
 
 def _total_without_thinking(accuracy: float, formed: float, config: RewardConfig) -> float:
     w = config.weights
-    if config.gate is Gate.OFF:
+    if config.condition is Gate.OFF:
         return w.accuracy * accuracy + w.format * formed
     return formed * (w.format + w.accuracy * accuracy)
 
@@ -372,5 +375,10 @@ def make_reward_functions(config: RewardConfig = _DEFAULT) -> list[RewardFunctio
 
 
 def reward_weights(config: RewardConfig = _DEFAULT) -> list[float]:
-    """Return TRL's weights for :func:`make_reward_functions`: 1 for the total, 0 for the parts."""
-    return [1.0] + [0.0] * (len(make_reward_functions(config)) - 1)
+    """Return TRL's weights for :func:`make_reward_functions`: 1 for the total, 0 for the parts.
+
+    With the mode ``constraints``, the weights of the two constrained parts are the start of their multipliers.
+    """
+    constrained = CONSTRAINED if config.mode is RewardMode.CONSTRAINTS else ()
+    names = [function.name for function in make_reward_functions(config)[1:]]
+    return [1.0, *(config.constraints.start if name in constrained else 0.0 for name in names)]
