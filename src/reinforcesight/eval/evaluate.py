@@ -44,6 +44,7 @@ from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.results import Compared, Overlap, Results, answers_path, read_results
 from reinforcesight.eval.shortcuts import compare_with_rules, rule_hits
+from reinforcesight.eval.twins import twin_pairs
 from reinforcesight.eval.verdicts import cautions
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
@@ -299,6 +300,7 @@ def _results(
         ),
         shortcuts=compare_with_rules(plain, rule_hits(benchmark, seed=config.seed)),
         overlap=overlap,
+        twins=twin_pairs(benchmark.items, plain),
         run={},
         **dict(summary.summarise(plain, seed=config.seed)),
     )

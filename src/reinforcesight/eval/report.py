@@ -147,6 +147,8 @@ def _markdown(results: Results) -> str:
             f"Same option chosen in both orders: {_with_interval(results.swapped.consistency)}; "
             f"accuracy over both orders: {_with_interval(results.swapped.both_orders)}."
         )
+    if results.twins:
+        lines.append(f"Twins, both answered right: {_with_interval(results.twins.both_right)}.")
     if results.paired and test:
         low, high = 100 * test.interval.low, 100 * test.interval.high
         lines.append(

@@ -78,6 +78,16 @@ class Swapped(_Record):
     summary: Summary
 
 
+class TwinPairs(_Record):
+    """Pairs of questions with the same words about two pictures, with opposite answers."""
+
+    both_right: Accuracy  # n is the number of pairs
+    per_task: dict[str, Accuracy]
+    one_right: int
+    none_right: int
+    same_answer: int  # pairs with the same answer to both questions
+
+
 class TaskTest(_Record):
     """The paired test for one task; ``p_adjusted`` is corrected for the number of tasks (Holm)."""
 
@@ -159,6 +169,7 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
     compared: tuple[Compared, ...]
     shortcuts: tuple[Shortcut, ...] = ()
     overlap: Overlap | None = None
+    twins: TwinPairs | None = None
     run: dict[str, Any]
 
     @property
