@@ -21,9 +21,9 @@ from label_truth import is_clear, triples, true_sign, truth_of
 
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
 from reinforcesight.data_gen.rendering.picture import layout_of, render_layout
+from reinforcesight.data_gen.rendering.twin_search import claims_by_pair, find_twin, inverted
 from reinforcesight.data_gen.rendering.twins import TwinKind
 from reinforcesight.data_gen.sources.rendered import scene_of
-from reinforcesight.data_gen.sources.rendered_twins import claims_by_pair, find_twin, inverted
 from reinforcesight.relations.kinds import DEFAULT_RULES
 from reinforcesight.scene import Scene
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import TrainerState
 
-from reinforcesight.grpo.constraints import ConstraintMultipliers
 from reinforcesight.grpo.reward import ConstraintOptions
+from reinforcesight.grpo.reward.constraints import ConstraintMultipliers
 
 NAMES = ["total", "accuracy", "grounded", "consistent"]
 

@@ -14,8 +14,8 @@ from training_support import write_split
 
 from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
 from reinforcesight.errors import ConfigError
+from reinforcesight.grpo.reward.twins import order_with_pairs, pair_bonus, with_twins
 from reinforcesight.grpo.trainer import train_grpo
-from reinforcesight.grpo.twins import order_with_pairs, pair_bonus, with_twins
 from reinforcesight.jobs.record import read_metrics
 
 

@@ -15,13 +15,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reinforcesight.data_gen.dataset.twins import twin_name
-from reinforcesight.grpo.constraints import ConstraintMultipliers
 from reinforcesight.grpo.data import Presenter, QuestionView
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
 from reinforcesight.grpo.reward import RewardMode, score_batch, text_of_completion
+from reinforcesight.grpo.reward.constraints import ConstraintMultipliers
+from reinforcesight.grpo.reward.twins import order_with_pairs, pair_bonus
 from reinforcesight.grpo.shared_prompt import groups_together, shared_log_probabilities, use_shared_prompts
-from reinforcesight.grpo.twins import order_with_pairs, pair_bonus
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.model.chat import plain_messages
 from reinforcesight.model.repeated_prompts import prefill_repeated_once

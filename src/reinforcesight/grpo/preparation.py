@@ -18,7 +18,7 @@ from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
 from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
-from reinforcesight.grpo.twins import with_twins
+from reinforcesight.grpo.reward.twins import with_twins
 from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries

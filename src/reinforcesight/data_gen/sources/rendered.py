@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.data_gen.rendering.twin_search import find_twin
 from reinforcesight.data_gen.source import SourcePicture, TwinPicture
-from reinforcesight.data_gen.sources.rendered_twins import find_twin
 from reinforcesight.errors import require_module
 from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 from reinforcesight.scene import Camera, Scene

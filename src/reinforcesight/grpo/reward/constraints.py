@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from reinforcesight.grpo.reward import CONSTRAINED, ConstraintOptions
+from reinforcesight.grpo.reward.config import ConstraintOptions
+from reinforcesight.grpo.reward.score import CONSTRAINED
 
 _STORED = "ConstraintMultipliers"  # key in trainer_state.json, which every checkpoint has
 
