@@ -23,6 +23,8 @@ def test_the_name_is_read_from_the_evidence():
     assert twin_name(json.dumps({"twin": {"id": "a", "made_by": "mirrored", "moved": None}})) == "a"
     assert twin_name(json.dumps({"axis": "depth"})) is None
     assert twin_name(None) is None
+    assert twin_name('{"twin": 3}') is None
+    assert twin_name('"twin" {') is None
 
 
 def test_a_question_whose_twin_was_removed_is_single():

@@ -243,6 +243,17 @@ def test_a_picture_in_two_splits(tmp_path, splits):
     assert report.exit_code == 1
 
 
+def test_twins_in_two_splits(tmp_path, splits):
+    twins = {}
+    for split in ("train", "test"):
+        row = splits[split][0]
+        evidence = json.loads(row.evidence) | {"twin": {"id": "pair", "made_by": "mirrored", "moved": None}}
+        twins[split] = [change(row, evidence=json.dumps(evidence)), *splits[split][1:]]
+    report = run(tmp_path, {**splits, **twins})
+    finding = next(f for f in report.findings if f.rule == "split_leak")
+    assert [example.split(":")[0] for example in finding.examples] == ["twins"]
+
+
 def test_the_same_bytes_under_another_name(tmp_path, splits):
     at = first(splits["train"], form="cvbench")
     leaked = change(splits["train"][at], id="leaked", source_id="other.png", scene=splits["test"][0].scene)

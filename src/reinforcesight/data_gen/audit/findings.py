@@ -64,7 +64,7 @@ RULES: dict[str, Rule] = {
     "text_shortcut": Rule(True, "the answer can't be guessed well from the text alone"),
     "text_hint": Rule(False, "the text alone does not help at all"),
     # Leakage
-    "split_leak": Rule(True, "no picture, scene or source picture is in two splits"),
+    "split_leak": Rule(True, "no picture, scene or source picture is in two splits, and no pair of twins"),
     "near_duplicate": Rule(True, "no picture is in two splits as a slightly changed copy"),
     "similar_pictures": Rule(False, "no pictures of two splits look alike by perceptual hash"),
     "cv_bench_overlap": Rule(True, "no picture is one of CV-Bench's"),

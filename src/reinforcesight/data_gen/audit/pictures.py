@@ -23,6 +23,7 @@ from reinforcesight.data_gen.audit.findings import Findings
 from reinforcesight.data_gen.audit.rows import Understood
 from reinforcesight.data_gen.dataset.reader import StoredRow, column_names, parquet_rows
 from reinforcesight.data_gen.dataset.rows import SPLITS
+from reinforcesight.data_gen.dataset.twins import twin_name
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, read_rgb
@@ -100,6 +101,9 @@ class PictureChecks:
             self._findings.add("duplicate_question", f"{stored.where} ({row.id}): {row.question}")
         self._note("source picture", _digest(row.source, row.source_id), row.source_id, stored.split)
         self._note("picture", content, row.source_id, stored.split)
+        twins = twin_name(row.evidence)
+        if twins is not None:
+            self._note("twins", _digest(twins), row.source_id, stored.split)
         if known is not None and known.scene.objects:
             self._note("scene", _digest(row.scene), row.source_id, stored.split)
         self._look(stored, known, content)

@@ -8,14 +8,17 @@ from collections.abc import Iterable
 
 
 def twin_name(evidence: object) -> str | None:
-    """Return the name that a question shares with its twin; ``None`` without a twin.
+    """Return the name that a question shares with its twin; ``None`` without a twin, or if it can't be read.
 
     ``evidence`` is the value of the data set's column.
     """
     if not isinstance(evidence, str) or '"twin"' not in evidence:
         return None
-    twin = json.loads(evidence).get("twin")
-    return None if twin is None else str(twin["id"])
+    try:
+        name = json.loads(evidence)["twin"]["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(name)
 
 
 def pairs_of(names: Iterable[str | None]) -> list[tuple[int, int]]:
