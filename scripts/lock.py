@@ -1,8 +1,9 @@
-"""Write requirements.txt: the exact versions that `make env` installs, resolved from pyproject.toml.
+"""Write requirements.txt and requirements-hashes.txt: the exact versions that `make env` installs.
 
-    python scripts/lock.py
+    python -m pip install uv && python scripts/lock.py
 
-Nothing is installed; pip only resolves. torch, transformers and TRL must match (docs/training.md).
+pip resolves pyproject.toml, and uv adds the SHA-256 of every published file of each version; nothing is installed.
+torch, transformers and TRL must match (docs/training.md).
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ HEADER = """\
 # Exact versions for the CPU and for the tests, made by `python scripts/lock.py`; do not edit by hand.
 # torch: the CPU build is enough. On a GPU machine see docs/training.md.
 """
+HASHES_HEADER = """\
+# The packages of requirements.txt with the SHA-256 of their files, made by `python scripts/lock.py`.
+# Without torch: its version has several builds, for CPUs and for each CUDA version, and their files and dependencies
+# differ. So pip can't check the hashes of a whole environment at once: `make env` installs these first, then the rest.
+"""
 
 
 def main() -> None:
@@ -45,6 +51,14 @@ def main() -> None:
             # A local label such as +cpu is one build; the lock is for all builds.
             lines.append(f"{name.lower().replace('_', '-')}=={version.partition('+')[0]}")
     (ROOT / "requirements.txt").write_text(HEADER + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
+    (ROOT / "requirements-hashes.txt").write_text(HASHES_HEADER + with_hashes(sorted(lines)), encoding="utf-8")
+
+
+def with_hashes(lines: list[str]) -> str:
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--no-deps"]
+    command += ["--generate-hashes", "--no-header", "--no-annotate", "-"]
+    given = "\n".join(line for line in lines if not line.startswith("torch=="))
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Only the chosen command's modules are imported, so ``reinforcesight --help`` is 
 from __future__ import annotations
 
 import enum
+import signal
 import sys
 import types
 import typing
@@ -340,7 +341,13 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
     """Run the command line and exit: 0 for success, 1 if the job failed, 2 for an error that the user can fix."""
-    sys.exit(run(arguments))
+    try:
+        status = run(arguments)
+    except KeyboardInterrupt:
+        status = _interrupted(EXIT_INTERRUPTED)
+    # Nothing is lost from here on; a late Ctrl-C would only print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str] | None = None, command: click.Command | None = None) -> int:
@@ -359,9 +366,20 @@ def run(arguments: Sequence[str] | None = None, command: click.Command | None = 
         hint = f" (see '{context.command_path} --help')" if context is not None else ""
         return _complain(f"{error.format_message()}{hint}")
     except (KeyboardInterrupt, click.Abort, Stopped) as stop:
-        click.echo("interrupted; the same command continues where it stopped", err=True)
-        return stop.exit_code if isinstance(stop, Stopped) else EXIT_INTERRUPTED
+        return _interrupted(stop.exit_code if isinstance(stop, Stopped) else EXIT_INTERRUPTED)
+    except Exception as failure:
+        from reinforcesight.jobs.files import full_disk
+
+        full = full_disk(failure, Path.cwd())
+        if full is None:
+            raise
+        return _complain(str(full), full.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(exit_code: int) -> int:
+    click.echo("interrupted; the same command continues where it stopped", err=True)
+    return exit_code
 
 
 def _complain(message: str, exit_code: int = EXIT_USER_ERROR) -> int:

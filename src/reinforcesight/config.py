@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from reinforcesight.errors import ConfigError
@@ -44,6 +44,23 @@ class StrictConfig(BaseModel):
             if isinstance(values, Mapping) and old in values:
                 raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": new})
         return values
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_nul(cls, value: object) -> object:
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("expected text without the character NUL")
+        return value
+
+
+PathT = TypeVar("PathT", str, Path)
+
+
+def readable_path(value: PathT) -> PathT:
+    """Refuse an output whose name is not UTF-8, since pyarrow, datasets and tokenizers can't write it; a validator."""
+    if str(value).encode(errors="ignore").decode() != str(value):
+        raise ValueError("expected a path in UTF-8")
+    return value
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)

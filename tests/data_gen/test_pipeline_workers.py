@@ -20,7 +20,7 @@ from reinforcesight.data_gen.scanning.work_files import (
     read_scanned_picture,
     read_summaries,
 )
-from reinforcesight.errors import InputError, ReinforceSightError
+from reinforcesight.errors import InputError, OutputError, ReinforceSightError
 from reinforcesight.jobs.pool import WorkerError, WorkerPool
 from reinforcesight.relations.kinds import RelationRules
 
@@ -87,6 +87,23 @@ def test_a_damaged_or_foreign_work_file_is_made_again(tmp_path):
     assert missing_chunks(context, 33) == [0]
     scan(tmp_path, source)
     assert [chunk_path(tmp_path, chunk).read_bytes() for chunk in range(3)] == good
+    for name in ("chunk-000001.parquet", "chunk-000001.json"):
+        whole = (tmp_path / name).read_bytes()
+        for at in range(0, len(whole), len(whole) // 40):
+            (tmp_path / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            assert missing_chunks(context, 33) == [1], f"{name}, byte {at}"
+        (tmp_path / name).write_bytes(whole)
+    assert missing_chunks(context, 33) == []
+
+
+def test_a_work_file_that_changes_during_the_run_is_noticed(tmp_path):
+    context = scan(tmp_path, TroubledSource(3))
+    path = chunk_path(context.folder, 0)
+    whole = path.read_bytes()
+    at = whole.index(b"IDAT") + 20  # in a picture, which is not compressed
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(OutputError, match="run the command again, which makes damaged work files again"):
+        read_scanned_picture(context.folder, 0, 0)
 
 
 def test_a_scanned_picture_comes_back_whole(tmp_path):

@@ -20,6 +20,8 @@ from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError, InputError, OutputError
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
+from reinforcesight.eval.results import read_results
+from reinforcesight.jobs.files import only_writer_of
 
 
 @pytest.fixture
@@ -330,6 +332,28 @@ def free_port() -> int:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_damaged_answer_is_asked_again_and_damaged_results_are_named(
+    tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    folder, rows = bench
+    answers = write_answers(tmp_path / "a.jsonl", rows, right=0.7)
+    output = tmp_path / "r.json"
+    evaluate(replay(folder, answers, output))
+    whole, lines = without_run(output), output.with_suffix(".jsonl").read_text()
+    changed = lines.replace('"letter": "A"', '"letter": "B"', 1)
+    assert changed != lines
+    output.with_suffix(".jsonl").write_text(changed)
+    assert evaluate(replay(folder, answers, output)).run["new_answers"] == 1
+    assert (without_run(output), output.with_suffix(".jsonl").read_text()) == (whole, lines)
+    text = output.read_text()
+    output.write_text(text.replace('"correct": ', '"correct": 1', 1))
+    with pytest.raises(InputError, match="the results are damaged"):
+        read_results(output)
+    output.write_text(text)
+    with only_writer_of(output), pytest.raises(OutputError, match="another process is writing here"):
+        evaluate(replay(folder, answers, output))
+
+
 def test_a_full_disk_is_said_in_one_line(tmp_path: Path, bench: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, rows = bench
     answers = write_answers(tmp_path / "a.jsonl", rows, right=1)

@@ -107,3 +107,13 @@ def test_all_right_and_all_wrong_are_left_out():
 def test_nothing_left_is_said():
     with pytest.raises(InputError, match=r"none of 2 questions is left: 1 are too hard .* 1 too easy"):
         choose_questions(["q0", "q1"], rated(0, 8), DifficultyOptions())
+
+
+def test_a_damaged_rate_is_rated_again(asked, tmp_path):
+    path = tmp_path / "rates.jsonl"
+    rates = rate(asked, path)
+    whole = path.read_text()
+    path.write_text(whole.replace('"right": 0', '"right": 2', 1))
+    assert whole != path.read_text()
+    assert len(read_rates(path)) == len(rates) - 1
+    assert rate(asked, path) == rates

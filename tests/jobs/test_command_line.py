@@ -36,3 +36,27 @@ def test_ctrl_c_ends_the_browser_of_a_data_set_without_an_error(tmp_path):
     server.send_signal(signal.SIGINT)
     shown, errors = server.communicate(timeout=60)
     assert (server.returncode, shown, errors) == (0, "stopped\n", "")
+
+
+def test_a_full_disk_is_one_line_whoever_writes(capsys):
+    @click.command
+    def work() -> None:
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    assert run([], work) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: can't write: No space left on device")
+    assert shown.count("\n") == 1
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_one_line():
+    code = (
+        "import builtins, sys\nload = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'reinforcesight.cli': raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "from reinforcesight.__main__ import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

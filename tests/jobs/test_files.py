@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +17,15 @@ from reinforcesight.jobs.files import (
     atomic_file,
     atomic_folder,
     file_hash,
+    full_disk,
     json_hash,
     locked,
+    only_writer,
+    read_sealed_json,
     remove_parts,
     write_json,
+    write_sealed_json,
+    write_text,
 )
 
 
@@ -93,3 +101,74 @@ def test_hashes(tmp_path):
     assert file_hash(path) == hashlib.sha256(b"content").hexdigest()
     assert json_hash({"b": 1, "a": [2]}) == hashlib.sha256(b'{"a":[2],"b":1}').hexdigest()
     assert json_hash((1, 2)) == json_hash(json.loads("[1, 2]"))
+
+
+def test_a_sealed_object_is_read_as_written_or_not_at_all(tmp_path):
+    path, value = tmp_path / "record.json", {"a": [1, 2.5, None], "name": "caf\udce9", "b": {"c": "é"}}
+    assert read_sealed_json(path) is None
+    write_sealed_json(path, value)
+    assert read_sealed_json(path) == value
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert read_sealed_json(path) in (None, value), "a changed space changes nothing"
+    write_json(path, value)
+    assert read_sealed_json(path) is None
+
+
+def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch):
+    synced: list[tuple[str, int]] = []
+
+    def fsync(handle: int) -> None:
+        named = sum((tmp_path / name).exists() for name in ("file", "model"))
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink().name, named))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "file", "text")
+    assert [named for _, named in synced] == [0, 1], "the content, then the folder with the name"
+    assert synced[1][0] == tmp_path.name
+    synced.clear()
+    with atomic_folder(tmp_path / "model") as part:
+        (part / "below").mkdir()
+        for name in ("weights", "below/config"):
+            (part / name).write_text(name)
+    assert sorted(synced) == [("config", 1), (tmp_path.name, 2), ("weights", 1)]
+
+
+def test_a_second_writer_leaves(tmp_path, capsys):
+    second = only_writer(tmp_path / "new", wait=0.1, waiting="waiting")
+    with only_writer(tmp_path / "new"), pytest.raises(OutputError, match="another process is writing here"), second:
+        pass
+    assert list((tmp_path / "new").iterdir()) == [], "the lock is removed at the end"
+    assert capsys.readouterr().err == "waiting\n"
+    with only_writer(tmp_path / "new"):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't write"), only_writer(tmp_path / "file"):
+        pass
+    with pytest.raises(FileNotFoundError), only_writer(tmp_path):
+        raise FileNotFoundError("of the work itself")
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/disk/file"), "/disk/file"),
+        (RuntimeError("SafetensorError: I/O error: No space left on device (os error 28)"), "/place"),
+        (
+            RuntimeError("[enforce fail at inline_container.cc:659] PytorchStreamWriter failed writing file data/0"),
+            "/place",
+        ),
+        (RuntimeError("unrelated"), None),
+        (FileNotFoundError(errno.ENOENT, "No such file"), None),
+    ],
+)
+def test_a_full_disk_is_known_from_what_libraries_raise(error, named):
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError("outer") from cause
+    except RuntimeError as outer:
+        found = full_disk(outer, Path("/place"))
+    assert (found and found.where) == named

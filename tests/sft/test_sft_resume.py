@@ -1,10 +1,14 @@
 """Runs in separate processes that are really killed, and resume."""
 
 import json
+import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,10 +16,13 @@ from safetensors.torch import load_file
 from tiny_models import build_tiny
 from training_support import quiet_environment, write_dataset
 
-from reinforcesight.jobs.record import read_metrics
+from reinforcesight.errors import InputError, OutputError
+from reinforcesight.jobs.files import only_writer
+from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import train_sft
+from reinforcesight.tuning.callbacks import StopOnSignal
 from reinforcesight.tuning.checkpoints import (
     MARKER,
     complete_checkpoints,
@@ -25,6 +32,7 @@ from reinforcesight.tuning.checkpoints import (
     publish,
     step_of,
 )
+from reinforcesight.tuning.run import _best_sound_step
 
 TRAIN = """
 import json, sys, torch
@@ -157,6 +165,7 @@ def test_what_counts_as_complete(tmp_path):
     assert sorted(f.name for f in tmp_path.iterdir() if f.is_file()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
+        MARKER,
     ]
     (folder / "optimizer.pt").write_bytes(b"2")
     assert is_complete(folder)
@@ -167,3 +176,112 @@ def test_what_counts_as_complete(tmp_path):
     assert not is_complete(folder)
     (folder / MARKER).write_text("{")
     assert not is_complete(folder)
+
+
+def test_a_checkpoint_is_on_the_disk_before_its_list(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoint-1"
+    (folder / "below").mkdir(parents=True)
+    names = ["adapter_model.safetensors", "below/optimizer.pt", "trainer_state.json"]
+    for name in names:
+        (folder / name).write_bytes(b"1")
+    synced = []
+
+    def fsync(handle):
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), (folder / MARKER).exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    mark_complete(folder)
+    before = {path for path, listed in synced if not listed}
+    assert {folder / name for name in names} <= before
+    assert {tmp_path, folder, folder / "below"} <= before, "the names of the files, too"
+
+
+def test_a_published_model_that_changed_is_named(tmp_path):
+    folder = tmp_path / "checkpoint-2"
+    build_tiny(folder)
+    mark_complete(folder)
+    output = tmp_path / "run"
+    output.mkdir()
+    publish(folder, output)
+    load_model(ModelConfig(model_path=str(output)))
+    weights = bytearray((output / "model.safetensors").read_bytes())
+    weights[-5] ^= 1
+    (output / "model.safetensors").write_bytes(weights)
+    for place in (output, folder):  # the same file under two names
+        with pytest.raises(InputError, match=r"model\.safetensors is not the file that was written"):
+            load_model(ModelConfig(model_path=str(place)))
+    (output / MARKER).unlink()
+    load_model(ModelConfig(model_path=str(output)))
+
+
+def test_without_the_best_checkpoint_the_best_of_the_others_is_published(tmp_path, capsys):
+    for step in (2, 4, 6):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+        mark_complete(folder)
+    history = [{"step": step, "eval_accuracy": value} for step, value in ((2, 0.5), (4, 0.9), (6, 0.7))]
+    state = SimpleNamespace(best_global_step=4, global_step=6, log_history=history)
+    assert _best_sound_step(tmp_path, state, "eval_accuracy") == 4
+    (tmp_path / "checkpoint-4" / "model.safetensors").write_bytes(b"we1ghts")
+    assert _best_sound_step(tmp_path, state, "eval_accuracy") == 6
+    assert "the best checkpoint, of step 4, is damaged or gone; step 6" in capsys.readouterr().err
+    for step in (2, 6):
+        (tmp_path / f"checkpoint-{step}" / "model.safetensors").unlink()
+    with pytest.raises(OutputError, match="all checkpoints are damaged"):
+        _best_sound_step(tmp_path, state, "eval_accuracy")
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    record = RunRecord(tmp_path, {"status": "finished", "results": {"accuracy": 0.5}})
+    record.save()
+    assert RunRecord.load(tmp_path).content == record.content
+    path = tmp_path / "run_record.json"
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    with pytest.raises(OutputError, match="the run record is damaged"):
+        RunRecord.load(tmp_path)
+
+
+def test_a_full_disk_in_a_checkpoint_is_one_line_and_a_second_run_waits(settings, tmp_path):
+    run = tmp_path / "run"
+    few = settings | {"trainer": settings["trainer"] | {"max_steps": 2, "eval_steps": 2}}
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    arguments = [sys.executable, "-m", "reinforcesight", "sft", "--config", str(tmp_path / "sft.yaml")]
+    (tmp_path / "sft.yaml").write_text(json.dumps({**few, "output": str(run)}))
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, env=quiet_environment(), preexec_fn=small_files, check=False
+    )
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 2, done.stderr
+    assert len(errors) == 1
+    assert "finished work is kept" in errors[0]
+    assert "Traceback" not in done.stderr
+    assert not list(run.glob("checkpoint-*"))
+    with only_writer(run):
+        done = subprocess.run(arguments, capture_output=True, text=True, env=quiet_environment(), check=False)
+    assert done.returncode == 2
+    assert "another process is writing here" in done.stderr
+    assert train_sft(SftConfig(**few, output=str(run))).status == "finished"
+
+
+def test_an_evaluation_that_a_signal_prevented_is_done_on_resuming(settings, tmp_path):
+    few = settings["trainer"] | {"max_steps": 4, "eval_steps": 2}
+    whole = train_sft(SftConfig(**settings | {"trainer": few, "output": str(tmp_path / "whole")}))
+    run = tmp_path / "run"
+
+    class StopAt2(StopOnSignal):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 2:
+                self._agreed = signal.SIGTERM
+            super().on_step_end(args, state, control, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reinforcesight.tuning.run.StopOnSignal", StopAt2)
+        assert train_sft(SftConfig(**settings | {"trainer": few, "output": str(run)})).status == "interrupted"
+    result = train_sft(SftConfig(**settings | {"trainer": few, "output": str(run)}))
+    evaluated = [line["step"] for line in read_metrics(run) if "eval_accuracy" in line]
+    assert evaluated == [line["step"] for line in read_metrics(tmp_path / "whole") if "eval_accuracy" in line]
+    assert result.best_step == whole.best_step

@@ -311,7 +311,7 @@ def test_two_runs_do_not_share_a_folder(folder, monkeypatch):
     process, _ = start(folder, "generate")
     monkeypatch.setattr(story, "_LONGEST_WAIT", 0.0)
     try:
-        with pytest.raises(OutputError, match="another run is at work"):
+        with pytest.raises(OutputError, match="another process is writing here"):
             do(folder)
     finally:
         process.terminate()

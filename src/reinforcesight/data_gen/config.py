@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from reinforcesight.config import StrictConfig
+from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.rendering.config import RenderConfig
@@ -147,14 +147,7 @@ class GenerateConfig(StrictConfig):
     gallery: GalleryOptions = GalleryOptions()
     ray: RayOptions = RayOptions()
 
-    @field_validator("output")
-    @classmethod
-    def _readable_path(cls, value: Path) -> Path:
-        """pyarrow and datasets read no other paths."""
-        text = str(value)
-        if "\0" in text or text.encode(errors="ignore").decode() != text:
-            raise ValueError("expected a path in UTF-8")
-        return value
+    _readable = field_validator("output")(readable_path)
 
     @field_validator("forms", mode="before")
     @classmethod

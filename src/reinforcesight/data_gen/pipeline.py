@@ -68,6 +68,7 @@ from reinforcesight.data_gen.scanning.work_files import (
 from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.hub import push_folder
+from reinforcesight.jobs.files import only_writer
 from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
@@ -136,6 +137,14 @@ def _run_job(config: GenerateConfig, source: Source | None) -> GenerateReport:
     if label_error:
         _check_depth_model(source, label_error["label_error"]["depth_model"])
     job = Job(config.output, job_identity(config, source) | label_error)
+    job.check_folder(overwrite=config.overwrite)
+    # Shards of one data set are written side by side.
+    shard = "" if config.own_shard == Shard() else f"-{config.own_shard.index}-of-{config.own_shard.count}"
+    with only_writer(job.folder, f".lock{shard}"):
+        return _run_locked(config, source, job, started)
+
+
+def _run_locked(config: GenerateConfig, source: Source, job: Job, started: float) -> GenerateReport:
     if job.open(overwrite=config.overwrite):
         made = _missing_pages(config)
         click.echo(f"{config.output}: already finished, {f'{made} made again' if made else 'nothing to do'}")

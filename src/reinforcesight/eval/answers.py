@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.items import Request, Variant
-from reinforcesight.jobs.files import cannot_write, json_hash, write_text
+from reinforcesight.jobs.files import cannot_write, json_hash, json_line, sealed, write_text
 from reinforcesight.judge import judge
 
 
@@ -118,7 +118,7 @@ class AnswerLog:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _drop_incomplete_line(path)
-            self._stream = path.open("a", encoding="utf-8")
+            self._stream = path.open("a", encoding="utf-8", errors="backslashreplace")
             self._next_sync = time.monotonic() + _SECONDS_BETWEEN_SYNCS
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -145,7 +145,7 @@ class AnswerLog:
 
 
 def read_logged(paths: Iterable[Path]) -> dict[str, ScoredAnswer]:
-    """Return the answers in these files, by key. Incomplete or foreign lines are skipped, so they are asked again."""
+    """Return the answers in these files, by key. Incomplete, damaged or foreign lines are skipped and asked again."""
     found: dict[str, ScoredAnswer] = {}
     for answer in chain.from_iterable(map(_answers, paths)):
         found.setdefault(answer.key, answer)
@@ -179,13 +179,14 @@ def _answers(path: Path) -> Iterator[ScoredAnswer]:
         return
     with path.open("rb") as lines:
         for line in lines:
-            if line.endswith(b"\n"):
+            values = json_line(line) if line.endswith(b"\n") else None
+            if values is not None:
                 with contextlib.suppress(ValidationError):
-                    yield ScoredAnswer.model_validate_json(line)
+                    yield ScoredAnswer.model_validate(values)
 
 
 def _line(answer: ScoredAnswer) -> str:
-    return json.dumps(answer.model_dump(mode="json"), ensure_ascii=False) + "\n"
+    return json.dumps(sealed(answer.model_dump(mode="json")), ensure_ascii=False) + "\n"
 
 
 def _drop_incomplete_line(path: Path) -> None:

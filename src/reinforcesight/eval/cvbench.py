@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.data_gen.dataset.folder import refuse_damaged
 from reinforcesight.data_gen.dataset.reader import column_names, parquet_rows
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
@@ -77,6 +78,7 @@ def load_benchmark(
     """
     name, pinned, root = _locate(where, revision)
     files, used_split = _find_files(root, split)
+    refuse_damaged(root, files)
     reader = _Reader(root if root.is_dir() else root.parent, tasks, columns or {})
     for file in files:
         reader.read(file)

@@ -6,6 +6,7 @@ them (model, protocol, decoding, prompt, picture, choices, variant), not by posi
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
 import sys
@@ -42,13 +43,13 @@ from reinforcesight.eval.items import (
 )
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
-from reinforcesight.eval.results import Compared, Overlap, Results, answers_path, read_results
+from reinforcesight.eval.results import Compared, Overlap, Results, answers_path, read_results, write_results
 from reinforcesight.eval.shortcuts import compare_with_rules, rule_hits
 from reinforcesight.eval.twins import twin_pairs
 from reinforcesight.eval.verdicts import cautions
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
-from reinforcesight.jobs.files import json_hash, write_json
+from reinforcesight.jobs.files import json_hash, only_writer_of
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.pages.render import percent, percent_range
 from reinforcesight.pictures.decode import decode_rgb
@@ -77,8 +78,13 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
     """
     if config.protocols is not None:
         return [evaluate(part, metrics=metrics) for part in config.of_each_protocol()][-1]
-    started = time.monotonic()
     processes = Processes()
+    with only_writer_of(config.output) if processes.is_main else contextlib.nullcontext():
+        return _evaluate(config, metrics, processes)
+
+
+def _evaluate(config: EvaluateConfig, metrics: Metrics | None, processes: Processes) -> Results:
+    started = time.monotonic()
     others = _read_others(config)
     benchmark = benchmark_of(config)
     engine = _make_engine(config, processes)
@@ -108,7 +114,7 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
             **_usage(engine, config),
         }
         results = results.model_copy(update={"run": run})
-        write_json(config.output, results.model_dump(mode="json"))
+        write_results(config.output, results)
         if config.report:
             from reinforcesight.eval.report import correctness, write_evaluation_report
 

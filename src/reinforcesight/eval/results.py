@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reinforcesight.errors import InputError
 from reinforcesight.eval.items import BrokenRow
 from reinforcesight.eval.statistics import PairedTest
+from reinforcesight.jobs.files import json_hash, json_value, write_json
 
 _FORMAT = 1
 
@@ -180,7 +181,13 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
 
 def read_results(path: Path) -> Results:
     try:
-        return Results.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        results = Results.model_validate_json(content)
+        digest = results.run.get("digest")
+        if digest is not None and digest != _digest_of(json_value(content)):
+            fix = "run the same evaluate command again; saved answers are kept"
+            raise InputError("the results are damaged", where=str(path), fix=fix)
+        return results
     except OSError as error:
         raise InputError(
             f"the results can't be read: {error.strerror}", where=str(path), fix="check the path"
@@ -191,6 +198,16 @@ def read_results(path: Path) -> Results:
             where=str(path),
             fix="give a results.json that 'reinforcesight evaluate' wrote",
         ) from error
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Write ``results.json`` with a digest of all but ``run``, in ``run``; raises :class:`OutputError`."""
+    content = results.model_dump(mode="json")
+    write_json(path, {**content, "run": {**results.run, "digest": _digest_of(content)}})
+
+
+def _digest_of(content: dict[str, Any]) -> str:
+    return json_hash({name: value for name, value in content.items() if name != "run"})
 
 
 def answers_path(results: Path) -> Path:

@@ -10,6 +10,7 @@ import click
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
+from reinforcesight.jobs.files import only_writer_of
 
 
 class _Target(NamedTuple):
@@ -65,7 +66,8 @@ def export(config: ExportConfig) -> object:
     """Run the export that ``to`` names, and print the files that it wrote."""
     target = TARGETS[config.to]
     function = getattr(import_module(f"reinforcesight.export.{target.module}"), target.function)
-    done = function(**{name: getattr(config, name) for name in target.settings})
+    with only_writer_of(config.output):
+        done = function(**{name: getattr(config, name) for name in target.settings})
     for line in [f"wrote {path}" for path in done] if isinstance(done, list) else done.lines:
         click.echo(line)
     return None if isinstance(done, list) else done

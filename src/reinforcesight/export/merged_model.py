@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.dataset.folder import read_json_object
 from reinforcesight.errors import InputError, OutputError, require_module
 from reinforcesight.hub import download_snapshot, push_folder
-from reinforcesight.jobs.files import atomic_folder, write_json
+from reinforcesight.jobs.files import atomic_folder, read_json_object, write_json
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import find_source, load_model

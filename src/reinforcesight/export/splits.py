@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reinforcesight
+from reinforcesight.data_gen.dataset.folder import refuse_damaged
 from reinforcesight.data_gen.dataset.reader import find_files, parquet_rows
 from reinforcesight.jobs.files import atomic_file, cannot_write, write_text
 
@@ -30,7 +31,9 @@ def splits_of(dataset: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     Raises:
         InputError: The folder has no data set, or a file is damaged.
     """
-    for split, found in groupby(find_files(dataset), key=lambda file: file.split):
+    files_found = find_files(dataset)
+    refuse_damaged(dataset, [file.path for file in files_found])
+    for split, found in groupby(files_found, key=lambda file: file.split):
         yield split, chain.from_iterable(parquet_rows(file.path) for file in found)
 
 

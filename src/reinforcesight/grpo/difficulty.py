@@ -1,7 +1,8 @@
 """Pass rates of the start model. Questions that it always or never answers correctly give no gradient.
 
 The file has one JSON object per line: first everything that affects the rates, then one line per question. A kill
-loses at most one block of questions. Other runs with the same model, data and sampling can read the file.
+loses at most one block of questions; a question whose line is damaged is rated again. Other runs with the same model,
+data and sampling can read the file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from accelerate.utils import gather_object
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView
-from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.files import append_lines, json_line, json_value, sealed, write_text
 from reinforcesight.jobs.record import differences
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
@@ -138,7 +139,7 @@ def _rate_block(
 
 def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
     """Create the file, or check it and drop an incomplete last line."""
-    header = json.loads(json.dumps(header))
+    header = json_value(json.dumps(header))
     if not path.is_file():
         write_text(path, json.dumps(header) + "\n")
         return
@@ -150,22 +151,19 @@ def _prepare_file(path: Path, header: Mapping[str, Any]) -> None:
             where=str(path),
             fix="name another difficulty.file, or remove this one",
         )
-    write_text(path, "".join(json.dumps(line) + "\n" for line in [found, *lines]))
+    write_text(path, "".join(json.dumps(line) + "\n" for line in [found, *map(sealed, lines)]))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
         texts = path.read_text(encoding="utf-8").splitlines()
-        header = json.loads(texts[0])
+        header = json_value(texts[0])
     except (OSError, ValueError, IndexError) as error:
         raise OutputError(f"the pass rates can't be read: {error}", where=str(path), fix="remove the file") from error
     lines = []
     for text in texts[1:]:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and line.keys() >= {"id", "right", "readable", "samples"}:
+        line = json_line(text)
+        if line is not None and line.keys() >= {"id", "right", "readable", "samples"}:
             lines.append(line)
     if not isinstance(header, dict):
         raise OutputError("the first line is not a JSON object", where=str(path), fix="remove the file")
@@ -183,12 +181,7 @@ def read_rates(path: Path) -> dict[str, PassRate]:
 
 
 def _append(path: Path, rates: Sequence[PassRate]) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as stream:
-            for rate in rates:
-                stream.write(json.dumps(asdict(rate)) + "\n")
-    except OSError as error:
-        raise OutputError(f"can't write: {error}", where=str(path), fix="check space and permissions") from error
+    append_lines(path, (json.dumps(sealed(asdict(rate))) for rate in rates))
 
 
 def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:

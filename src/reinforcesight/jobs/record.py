@@ -15,7 +15,7 @@ from typing import Any
 
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import now
-from reinforcesight.jobs.files import write_json, write_text
+from reinforcesight.jobs.files import append_lines, json_value, unsealed, write_sealed_json, write_text
 
 RECORD_NAME = "run_record.json"
 METRICS_NAME = "metrics.jsonl"
@@ -38,21 +38,29 @@ class RunRecord:
         """Read the record in a folder; ``None`` if there is none.
 
         Raises:
-            OutputError: The file exists but can't be read.
+            OutputError: The file exists but can't be read or is damaged.
         """
         path = folder / RECORD_NAME
         if not path.is_file():
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json_value(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise OutputError(f"the run record can't be read: {error}", where=str(path)) from error
         if not isinstance(content, dict):
             raise OutputError("the run record is not a JSON object", where=str(path))
+        if "digest" in content:  # records of earlier versions have none
+            content = unsealed(content)
+        if content is None:
+            raise OutputError(
+                "the run record is damaged",
+                where=str(path),
+                fix="restore it or give another --output; its checkpoints are models that can still be used",
+            )
         return cls(folder, content)
 
     def save(self) -> None:
-        write_json(self.folder / RECORD_NAME, self.content)
+        write_sealed_json(self.folder / RECORD_NAME, self.content)
 
     def start_session(self, *, from_step: int) -> None:
         """Record a start of the command, and remove the metrics of lost steps."""
@@ -71,8 +79,7 @@ class RunRecord:
 
     def add_metrics(self, line: Mapping[str, Any]) -> None:
         """Append one line of metrics, which must have the key ``step``."""
-        with (self.folder / METRICS_NAME).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        append_lines(self.folder / METRICS_NAME, [json.dumps(line)])
 
     def metrics(self) -> list[dict[str, Any]]:
         return read_metrics(self.folder)
@@ -84,9 +91,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            line = json.loads(text)
+            line = json_value(text)
         except ValueError:
             continue
         if isinstance(line, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import warnings
 from collections.abc import Mapping
@@ -15,8 +14,9 @@ from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.environment import versions
+from reinforcesight.jobs.files import json_value
 from reinforcesight.model.options import ModelConfig, ModelSource
-from reinforcesight.model.weights import check_adapter, check_loaded, check_weight_files
+from reinforcesight.model.weights import check_adapter, check_digests, check_loaded, check_weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +67,7 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     source = find_source(config)
     check_remote_code(config, source)
     check_weight_files(source)
+    check_digests(source)
     device = pick_device(config.device)
     dtype = _pick_dtype(config, device)
     arguments: dict[str, Any] = {
@@ -197,7 +198,7 @@ def _hub_adapter_config(repository: str, revision: str | None) -> str | None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"the file can't be read as JSON: {error}", where=str(path)) from error
     if not isinstance(content, dict):

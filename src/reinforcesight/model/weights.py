@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 import warnings
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError, require_module
+from reinforcesight.jobs.file_list import MARKER, changed_file
+from reinforcesight.jobs.files import json_value
 from reinforcesight.model.options import ModelSource
 
 _WHOLE = "model.safetensors"
@@ -45,6 +46,22 @@ def check_weight_files(source: ModelSource) -> None:
         if adapter is None:
             raise _no_safetensors(source.adapter, _ADAPTER)
         _check_whole(adapter)
+
+
+def check_digests(source: ModelSource) -> None:
+    """Compare local files with the list of digests beside them, as ``sft`` and ``grpo`` write it; reads all files.
+
+    Raises:
+        InputError: A file has changed since it was written.
+    """
+    for folder in filter(None, (source.base, source.adapter)):
+        changed = changed_file(Path(folder)) if Path(folder).is_dir() else None
+        if changed is not None:
+            raise InputError(
+                f"the model can't be loaded: {changed} is not the file that was written",
+                where=folder,
+                fix=f"use another checkpoint or train again; if you changed the file yourself, remove {MARKER}",
+            )
 
 
 def _check_base(source: ModelSource) -> None:
@@ -84,7 +101,7 @@ def _find(path: str, revision: str | None, name: str) -> Path | None:
 
 def _indexed(index: Path) -> list[str]:
     try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        names = json_value(index.read_text(encoding="utf-8"))["weight_map"].values()
         return sorted({str(name) for name in names})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"the index of the weights can't be read: {error!r}", where=str(index), fix=_FIX) from error
@@ -103,7 +120,7 @@ def _check_whole(path: Path) -> None:
         size = path.stat().st_size
         with path.open("rb") as stream:
             length = int(struct.unpack("<Q", stream.read(8))[0])
-            header = json.loads(stream.read(min(length, size)))
+            header = json_value(stream.read(min(length, size)))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
     except FileNotFoundError as error:

@@ -130,7 +130,8 @@ def _build(session: Session[SftConfig]) -> AnswerTrainer:
 def _restore_token_count(trainer: AnswerTrainer, checkpoint: Path) -> None:
     """Restore the number of tokens seen, which TRL counts from zero in each session."""
     history = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
-    trainer._total_train_tokens = next((line["num_tokens"] for line in reversed(history) if "num_tokens" in line), 0)
+    counted = [line["num_tokens"] for line in history if "num_tokens" in line]
+    trainer._total_train_tokens = int(counted[-1]) if counted else 0
 
 
 def _results(session: Session[SftConfig], trainer: AnswerTrainer, best: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -21,7 +20,7 @@ from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.eval.summary import paired
 from reinforcesight.eval.verdicts import cautions, headline, overlap_in_words, paired_in_words
-from reinforcesight.jobs.files import atomic_file, json_hash, write_text
+from reinforcesight.jobs.files import atomic_file, json_hash, json_value, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
@@ -129,7 +128,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"can't be read: {error}", where=str(path), fix="run the stage that makes it") from error
     if not isinstance(loaded, dict):

@@ -18,7 +18,7 @@ from reinforcesight import __version__
 from reinforcesight.errors import EXIT_FAILED, EXIT_USER_ERROR, OutputError, ReinforceSightError
 from reinforcesight.jobs.child import run_child
 from reinforcesight.jobs.environment import now
-from reinforcesight.jobs.files import cannot_write, json_hash, locked, write_text
+from reinforcesight.jobs.files import json_hash, only_writer, write_text
 from reinforcesight.jobs.progress import announce, duration, gigabytes
 from reinforcesight.jobs.signals import NotedSignals, signal_name
 from reinforcesight.preflight import refuse_other_things
@@ -270,20 +270,7 @@ def _write_settings(config: RunConfig) -> None:
 def _held(config: RunConfig) -> Iterator[int]:
     """Hold the run folder's lock. A stage of a killed run holds it until it has saved and ended."""
 
-    def on_wait() -> None:
-        click.echo("waiting for an earlier run in this folder to end", err=True)
-
-    with contextlib.ExitStack() as stack:
-        refuse_other_things(config.output, RUN_FILES)
-        try:
-            config.output.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(locked(config.folder.lock, wait=_LONGEST_WAIT, on_wait=on_wait))
-        except OSError as error:
-            raise cannot_write(config.output, error) from error
-        if lock is None:
-            raise OutputError(
-                "another run is at work in this folder",
-                where=str(config.output),
-                fix="wait for it, stop it, or give another --output",
-            )
+    refuse_other_things(config.output, RUN_FILES)
+    waiting = "waiting for an earlier run in this folder to end"
+    with only_writer(config.output, config.folder.lock.name, wait=_LONGEST_WAIT, waiting=waiting) as lock:
         yield lock

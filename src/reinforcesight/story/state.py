@@ -26,10 +26,9 @@ Status = Literal["running", "finished", "failed", "killed", "interrupted"]
 class Product(BaseModel):
     """A file that a stage made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     size: int  # bytes
-    mtime_ns: int  # a file with equal size and time is not read again
     sha256: str
 
 
@@ -106,8 +105,7 @@ def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
 
 
 def _product(path: Path) -> Product:
-    status = path.stat()
-    return Product(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=file_hash(path))
+    return Product(size=path.stat().st_size, sha256=file_hash(path))
 
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
@@ -116,17 +114,12 @@ def fingerprint_of(products: Mapping[str, Product]) -> str:
 
 
 def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
-    """Return the first product that is missing or was changed; ``None`` if all are unchanged."""
+    """Return the first product that is missing or was changed; ``None`` if all are unchanged. Reads all files."""
     for name, product in products.items():
-        path = root / name
         try:
-            status = path.stat()
+            if (root / name).stat().st_size != product.size or _product(root / name) != product:
+                return name
         except OSError:
-            return name
-        if status.st_size != product.size:
-            return name
-        # Files of a copied folder have new times, so the content is compared.
-        if status.st_mtime_ns != product.mtime_ns and _product(path).sha256 != product.sha256:
             return name
     return None
 

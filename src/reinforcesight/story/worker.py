@@ -17,6 +17,7 @@ import click
 from reinforcesight.config import load_config
 from reinforcesight.errors import ReinforceSightError
 from reinforcesight.jobs.events import events_pipe, send_event
+from reinforcesight.jobs.files import full_disk
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
 from reinforcesight.jobs.startup import settle_process
 from reinforcesight.story.config import RunConfig
@@ -67,6 +68,13 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except Stopped as stop:
         return stop.exit_code
+    except Exception as failure:
+        full = full_disk(failure, Path(path).parent)
+        if full is None:
+            raise
+        send_event("error", text=str(full))
+        click.echo(f"error: {full}", err=True)
+        return full.exit_code
 
 
 if __name__ == "__main__":

@@ -100,6 +100,23 @@ class StopOnSignal(TrainerCallback):
             raise TrainingStoppedError
 
 
+class MissedEvaluation(TrainerCallback):
+    """On resuming, evaluates if the run was stopped between a step and its evaluation.
+
+    Otherwise, this step could not be the best one, and a stopped run would publish other weights.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        step, metric = state.global_step, f"eval_{args.metric_for_best_model}"
+        due = args.eval_strategy == "steps" and step > 0 and step % state.eval_steps == 0 and step >= args.eval_delay
+        if due and not any(line["step"] == step and metric in line for line in state.log_history):
+            metrics = self.trainer._evaluate(None, None)
+            self.trainer._determine_best_metric(metrics, None)
+
+
 class StopWithoutProgress(EarlyStoppingCallback):
     """Early stopping without ``load_best_model_at_end``, since the best checkpoint is published from disk."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
 
-from reinforcesight.jobs.files import file_hash, write_text
+from reinforcesight.jobs.file_list import MARKER, changed_file, read_file_list, write_file_list
 
-MARKER = "checkpoint_files.json"
 PREFIX = "checkpoint-"
 
 # Files needed only to resume training; all other files are the model.
@@ -22,35 +20,21 @@ def checkpoint_folder(output: Path, step: int) -> Path:
 
 def mark_complete(checkpoint: Path) -> None:
     """Write the list of files, sizes and digests that makes a checkpoint complete, once all files are on the disk."""
-    listed = {}
-    for file in _files(checkpoint):
-        if file.name != MARKER:
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-            listed[str(file.relative_to(checkpoint))] = [file.stat().st_size, file_hash(file)]
-    write_text(checkpoint / MARKER, json.dumps(listed, indent=1, sort_keys=True) + "\n")
+    write_file_list(checkpoint, [file for file in _files(checkpoint) if file.name != MARKER])
 
 
 def is_complete(checkpoint: Path) -> bool:
     """Return whether every listed file exists with its full size."""
+    listed = read_file_list(checkpoint)
     try:
-        listed = _listed(checkpoint)
         return bool(listed) and all((checkpoint / name).stat().st_size == size for name, (size, _) in listed.items())
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError):
         return False
 
 
 def is_undamaged(checkpoint: Path) -> bool:
     """Return whether every listed file has its original content; reads all files."""
-    return is_complete(checkpoint) and all(
-        digest in (None, file_hash(checkpoint / name)) for name, (_, digest) in _listed(checkpoint).items()
-    )
-
-
-def _listed(checkpoint: Path) -> dict[str, tuple[int, str | None]]:
-    """Return file to size and digest; lists of earlier versions have no digests."""
-    entries = json.loads((checkpoint / MARKER).read_text(encoding="utf-8")).items()
-    return {name: (entry, None) if isinstance(entry, int) else (entry[0], entry[1]) for name, entry in entries}
+    return is_complete(checkpoint) and changed_file(checkpoint) is None
 
 
 def complete_checkpoints(output: Path) -> list[Path]:
@@ -98,8 +82,10 @@ def remove_old(output: Path, *, keep: int, best_step: int | None) -> None:
 def publish(checkpoint: Path, output: Path) -> None:
     """Put a checkpoint's model and processor files into the run's folder.
 
-    The configuration comes last, so that the folder counts as a model only when it is complete.
+    The configuration comes last, so that the folder counts as a model only when it is complete; then the list of the
+    files, with which a reader notices damage.
     """
+    (output / MARKER).unlink(missing_ok=True)
     files = [f for f in _files(checkpoint) if f.parent == checkpoint and not _serves_training(f)]
     for file in sorted(files, key=lambda f: f.name in {"config.json", "adapter_config.json"}):
         temporary = output / f".{file.name}.part"
@@ -109,6 +95,7 @@ def publish(checkpoint: Path, output: Path) -> None:
         except OSError:  # another file system, or no support for links
             shutil.copyfile(file, temporary)
         temporary.replace(output / file.name)
+    write_file_list(output, [output / file.name for file in files])
 
 
 def _serves_training(file: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from reinforcesight.config import StrictConfig
+from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelOptions
 from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
@@ -60,6 +60,8 @@ class TrainingConfig(StrictConfig):
     model: ModelOptions = Field(default_factory=ModelOptions)
     lora: LoraOptions = Field(default_factory=LoraOptions)
     evaluation: EvaluationOptions = Field(default_factory=EvaluationOptions)
+
+    _readable = field_validator("output")(readable_path)
 
     @field_validator("trainer")
     @classmethod

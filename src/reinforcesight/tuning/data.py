@@ -18,6 +18,7 @@ from datasets.exceptions import DatasetNotFoundError
 from PIL import Image
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
+from reinforcesight.data_gen.dataset.folder import refuse_damaged
 from reinforcesight.errors import InputError
 from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.files import files_hash
@@ -52,6 +53,7 @@ def load_training_data(dataset: str) -> TrainingData:
     folder = Path(dataset)
     if folder.is_dir():
         files = sorted((folder / "data").glob("*.parquet"))
+        refuse_damaged(folder, files)
         fingerprint = files_hash(files)
         splits = {name: [str(f) for f in files if f.name.startswith(f"{name}-")] for name in ("train", "validation")}
         if not splits["train"]:

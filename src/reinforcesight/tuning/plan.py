@@ -6,7 +6,6 @@ the backward pass. A flat amount is added for GPU kernels and fragmentation, so 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import click
 from reinforcesight.config import read_yaml, recipes_folder
 from reinforcesight.errors import InputError, ReinforceSightError, require_module
 from reinforcesight.hub import is_hub_id
+from reinforcesight.jobs.files import json_value
 from reinforcesight.model.load import find_source, resolve_path
 from reinforcesight.tuning.config import TrainingConfig
 
@@ -204,7 +204,7 @@ def _token_counts(config: TrainingConfig, architecture: Any, base: str) -> _Toke
 def _processor_pixels(base: str) -> int:
     """Return the maximum number of pixels that a local model's processor makes."""
     try:
-        settings = json.loads((Path(base) / "processor_config.json").read_text(encoding="utf-8"))
+        settings = json_value((Path(base) / "processor_config.json").read_text(encoding="utf-8"))
         return int(settings["image_processor"]["size"]["longest_edge"])
     except (OSError, ValueError, KeyError, TypeError):
         return _UNBOUNDED_PIXELS

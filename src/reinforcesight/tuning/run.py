@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +18,27 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
+from reinforcesight.jobs.file_list import MARKER, changed_file
+from reinforcesight.jobs.files import full_disk, only_writer
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import signal_name
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
-from reinforcesight.tuning.callbacks import CheckpointKeeper, RecordMetrics, StopOnSignal, TrainingStoppedError
-from reinforcesight.tuning.checkpoints import checkpoint_folder, is_undamaged, publish, step_of
+from reinforcesight.tuning.callbacks import (
+    CheckpointKeeper,
+    MissedEvaluation,
+    RecordMetrics,
+    StopOnSignal,
+    TrainingStoppedError,
+)
+from reinforcesight.tuning.checkpoints import (
+    checkpoint_folder,
+    complete_checkpoints,
+    is_undamaged,
+    publish,
+    remove_incomplete,
+    step_of,
+)
 from reinforcesight.tuning.config import TrainingConfig
 from reinforcesight.tuning.data import TrainingData, load_training_data
 from reinforcesight.tuning.out_of_memory import is_out_of_memory, save_after_out_of_memory
@@ -31,6 +48,9 @@ from reinforcesight.tuning.report import Chart, write_training_page
 from reinforcesight.tuning.session import open_record, session_facts, start_session
 
 TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
+
+# Data-loader processes of a killed run hold its lock until they notice.
+_LONGEST_WAIT = 20.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +145,17 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
         warn_of_memory(config)
     with processes.main_process_first():
         loaded = load_to_train(config)
+    with contextlib.ExitStack() as held:
+        if processes.is_main_process:
+            output, waiting = Path(config.output), "waiting for an earlier run in this folder to end"
+            held.enter_context(only_writer(output, wait=_LONGEST_WAIT, waiting=waiting))
+        return _run_locked(method, config, data, arguments, loaded)
+
+
+def _run_locked(
+    method: Method[TrainConfigT], config: TrainConfigT, data: TrainingData, arguments: Any, loaded: LoadedModel
+) -> TrainingResult:
+    processes = PartialState()
     record = open_record(
         method.command,
         Path(config.output),
@@ -135,6 +166,13 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
         seeds={"training": config.seed, "evaluation": config.evaluation.seed},
     )
     if record.content["status"] == "finished":
+        changed = changed_file(record.folder)
+        if changed is not None:
+            raise OutputError(
+                f"training has finished here, but {changed} is not the file that it wrote",
+                where=str(record.folder),
+                fix=f"restore it, or give another --output; if you changed it yourself, remove {MARKER}",
+            )
         return _announced(_finished(record))
     last = start_session(record)
 
@@ -160,8 +198,12 @@ def run_training(method: Method[TrainConfigT], config: TrainConfigT) -> Training
         if failure is not None or stop.received is not None or trainer is None:
             if processes.is_main_process:
                 status = "failed" if failure is not None else "interrupted"
-                record.end_session(status, **facts, reason=str(failure or signal_name(stop.received or 0)))
-                write_training_page(record, method.charts)
+                remove_incomplete(record.folder)
+                reason = str(failure or signal_name(stop.received or 0))
+                # After a full disk, there may be no room for these either.
+                with contextlib.suppress(OutputError) if failure is not None else contextlib.nullcontext():
+                    record.end_session(status, **facts, reason=reason)
+                    write_training_page(record, method.charts)
             if failure is not None:
                 raise failure
             code = 128 + (stop.received or 0)
@@ -206,6 +248,7 @@ def make_trainer(
     except (ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"TRL refuses these settings: {reason}", where="trainer") from error
+    trainer.add_callback(MissedEvaluation(trainer))
     # RecordMetrics shows progress instead.
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
@@ -223,8 +266,11 @@ def _train(trainer: Any, last: Path | None, less_memory: str) -> ReinforceSightE
         stopped = True
     except ReinforceSightError as error:
         return _from_worker(error)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+    except Exception as error:
+        full = full_disk(error, Path(trainer.args.output_dir))
+        if full is not None:
+            return full
+        if not isinstance(error, RuntimeError | MemoryError) or not is_out_of_memory(error):
             raise
     else:
         return None
@@ -260,7 +306,7 @@ def _finish(
 ) -> None:
     """Publish the best checkpoint, and write results, curves and model card."""
     record, state = session.record, trainer.state
-    best_step = state.best_global_step or state.global_step
+    best_step = _best_sound_step(record.folder, state, f"eval_{trainer.args.metric_for_best_model}")
     line: dict[str, Any] = next(
         (line for line in state.log_history if line["step"] == best_step and "eval_accuracy" in line), {}
     )
@@ -271,14 +317,7 @@ def _finish(
         best_step, best = 0, start
         _publish_start(session)
     else:
-        checkpoint = checkpoint_folder(record.folder, best_step)
-        if not is_undamaged(checkpoint):
-            raise OutputError(
-                "the best checkpoint is damaged or gone, and can't be published",
-                where=str(checkpoint),
-                fix="run the same command with another --output",
-            )
-        publish(checkpoint, record.folder)
+        publish(checkpoint_folder(record.folder, best_step), record.folder)
     by_task = "eval_accuracy_"
     record.content["results"] = {
         "step": state.global_step,
@@ -296,6 +335,24 @@ def _finish(
     record.end_session("finished", **facts)
     write_training_page(record, method.charts)
     write_model_card(record, record.folder)
+
+
+def _best_sound_step(output: Path, state: Any, metric: str) -> int:
+    """Return the step of the best checkpoint; if it is damaged, say so and return the best of the others."""
+    best = int(state.best_global_step or state.global_step)
+    if is_undamaged(checkpoint_folder(output, best)):
+        return best
+    scores = {line["step"]: line[metric] for line in state.log_history if metric in line}
+    sound = [step_of(path) for path in complete_checkpoints(output) if is_undamaged(path)]
+    if not sound:
+        raise OutputError(
+            "all checkpoints are damaged or gone, and none can be published",
+            where=str(checkpoint_folder(output, best)),
+            fix="run the same command with another --output",
+        )
+    other = max(sound, key=lambda step: (scores.get(step, -math.inf), step))
+    click.echo(f"the best checkpoint, of step {best}, is damaged or gone; step {other} is published instead", err=True)
+    return other
 
 
 def _publish_start(session: Session[Any]) -> None:

@@ -223,6 +223,21 @@ def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
     assert truth.calls == {"depth": 6, "grounding": 6, "segmentation": 6}
 
 
+def test_no_changed_byte_gives_another_result(tmp_path: Path) -> None:
+    cache, stored = ResultCache(tmp_path), {"values": np.arange(40, dtype=np.float32), "kind": np.array("metric")}
+    cache.write("depth", "key", stored)
+    path = cache.path("depth", "key")
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        found = cache.read("depth", "key")
+        assert found is None or all(np.array_equal(found[name], stored[name]) for name in stored), at
+    # The digest counts where the check sums of the format say nothing.
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, **{**stored, "digest": np.array("0" * 64)})
+    assert cache.read("depth", "key") is None
+
+
 def test_other_questions_or_models_are_not_taken_from_the_store(tmp_path: Path) -> None:
     tasks, truth = picture_tasks(1)
     cache = ResultCache(tmp_path)

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,6 +137,43 @@ def test_both_engines_give_the_same_bytes(tmp_path: Path, cluster: str) -> None:
     rejections = [json.loads((tmp_path / name / "rejections.json").read_text()) for name in ("ray", "local")]
     assert rejections[0] == rejections[1]
     assert "torn.png" in json.dumps(rejections[0])
+
+
+@needs_ray
+def test_two_nodes_share_the_work_and_one_is_lost(tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    pictures = str(paint(tmp_path / "in", 4 * PICTURES))
+    few = {"num_samples": 40, "workers": 1, "source": "image_folder", "input": pictures}
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        lost = made.add_node(num_cpus=2)
+        runs = {}
+        for engine in ("local", "ray"):
+            calls = tmp_path / f"calls-{engine}"
+            calls.mkdir()
+            models = {"vocabulary": list(COLOURS), "device": "cpu", "cache": str(tmp_path / f"cache-{engine}")}
+            settings = {**few, "engine": engine, "output": str(tmp_path / engine), "perception": models}
+            settings |= {"ray": {"address": made.address}}
+            words = [sys.executable, PROGRAM, json.dumps(settings), pictures, calls]
+            runs[engine] = [str(word) for word in words]
+        run(runs["local"])
+        log = (tmp_path / "log").open("w+")
+        slow = os.environ | {"PAUSE": "0.2"}
+        work = subprocess.Popen(runs["ray"], stdout=log, stderr=subprocess.STDOUT, env=slow)
+        chunks, until = tmp_path / "ray" / ".work", time.monotonic() + 120
+        while len(list(chunks.glob("chunk-*.json"))) < 2 and work.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert work.poll() is None, Path(log.name).read_text()
+        made.remove_node(lost, allow_graceful=False)
+        assert work.wait(timeout=300) == 0, Path(log.name).read_text()[-4000:]
+    finally:
+        made.shutdown()
+    said = Path(log.name).read_text()
+    shared = re.search(r"scanned on 2 machines of the Ray cluster \(parts in (\d+), (\d+) of \d+ units\)", said)
+    assert shared, said[-4000:]
+    assert int(shared[2]) >= 1
+    assert parquet(tmp_path / "ray") == parquet(tmp_path / "local")
 
 
 @needs_ray

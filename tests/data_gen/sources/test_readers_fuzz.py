@@ -31,6 +31,7 @@ from reinforcesight.data_gen.sources.narrative_files import open_narratives
 from reinforcesight.data_gen.sources.narratives import narrated_queries, read_narrative
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb
+from reinforcesight.sft.config import SftConfig
 
 ROUNDS = int(60 * float(os.environ.get("REINFORCESIGHT_FUZZ", "1")))
 
@@ -228,8 +229,10 @@ def test_a_job_with_bad_items_does_the_rest(tmp_path):
 
 @pytest.mark.parametrize("name", ["caf\udce9", "a\0b"])
 def test_output_paths_that_parquet_cannot_have_are_refused(tmp_path, name):
-    with pytest.raises(ValidationError, match="path in UTF-8"):
+    with pytest.raises(ValidationError, match=r"path in UTF-8|character NUL"):
         GenerateConfig(output=tmp_path / name)
+    with pytest.raises(ValidationError, match=r"path in UTF-8|character NUL"):
+        SftConfig(dataset="x", output=str(tmp_path / name))
 
 
 # Values and growth

@@ -20,11 +20,10 @@ from reinforcesight.data_gen.audit.findings import (
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
 from reinforcesight.data_gen.audit.rows import RowChecks
 from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
-from reinforcesight.data_gen.dataset.folder import read_manifest
+from reinforcesight.data_gen.dataset.folder import digest_problems, read_manifest
 from reinforcesight.data_gen.dataset.reader import BadRow, SplitFile, find_files, iterate_rows, open_file
 from reinforcesight.data_gen.dataset.rows import arrow_schema
 from reinforcesight.errors import InputError
-from reinforcesight.jobs.files import file_hash
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 
@@ -95,7 +94,8 @@ def check_files(dataset: Path, files: list[SplitFile], findings: Findings) -> tu
         missing = set(range(max(file.total for file in own))) - {file.number for file in own}
         for number in sorted(missing):
             findings.add("missing_file", f"{split}-{number:05d}-of-{own[0].total:05d}.parquet")
-    _check_digests(dataset, files, findings)
+    for problem in digest_problems(dataset, [file.path for file in files], all_files=True):
+        findings.add("manifest", problem)
     expected = arrow_schema()
     readable: list[SplitFile] = []
     rows = 0
@@ -131,25 +131,6 @@ def _same_type(found: object, expected: object) -> bool:
         return text.replace("<item: ", "<").replace("<element: ", "<").replace("<array: ", "<")
 
     return plain(found) == plain(expected)
-
-
-def _check_digests(dataset: Path, files: list[SplitFile], findings: Findings) -> None:
-    """Compare each file with its SHA-256 in ``manifest.json``, if there is one."""
-    listed = read_manifest(dataset).get("files")
-    stated = {
-        str(entry["name"]): entry["sha256"]
-        for entry in (listed if isinstance(listed, list) else [])
-        if isinstance(entry, dict) and {"name", "sha256"} <= set(entry)
-    }
-    present = {file.path.name: file.path for file in files}
-    for name in sorted(set(stated) - set(present)):
-        findings.add("manifest", f"{name} is in the manifest and not in data/")
-    for name, path in present.items() if stated else ():
-        with contextlib.suppress(OSError):  # reported as damaged when it is read
-            if name not in stated:
-                findings.add("manifest", f"{name} is not in the manifest")
-            elif file_hash(path) != stated[name]:
-                findings.add("manifest", f"{name} is not the file that was written")
 
 
 def rules_of(dataset: Path) -> RelationRules:

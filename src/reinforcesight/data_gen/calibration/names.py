@@ -15,6 +15,7 @@ from reinforcesight.data_gen.perception.gates import may_be_one_name
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.annotated import AnnotatedSource
 from reinforcesight.errors import InputError
+from reinforcesight.jobs.files import json_value
 from reinforcesight.pictures.boxes import box_overlap
 
 _OVERLAP = 0.5
@@ -75,7 +76,7 @@ def names_record(source: AnnotatedSource, detections: Path, *, confidence: float
 
 def _entries(path: Path) -> list[Mapping[str, Any]]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json_value(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"the detections can't be read: {error}", where=str(path)) from error
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
@@ -87,6 +88,6 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
 
 def _names_and_ids(annotations: Path) -> tuple[dict[Any, str], dict[str, str]]:
     """Category names by id, and image ids by file name."""
-    content = json.loads(annotations.read_bytes())
+    content = json_value(annotations.read_bytes())
     names = {category["id"]: category["name"] for category in content.get("categories", ())}
     return names, {image["file_name"]: str(image["id"]) for image in content["images"]}

@@ -21,7 +21,7 @@ from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.annotated import AnnotatedPicture, AnnotatedSource
 from reinforcesight.data_gen.sources.depth_files import DepthRefusedError, read_depth
 from reinforcesight.errors import InputError
-from reinforcesight.jobs.files import write_text
+from reinforcesight.jobs.files import only_writer_of, write_text
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.pictures.decode import decode_rgb, read_bytes
 from reinforcesight.relations.kinds import Axis
@@ -37,6 +37,11 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
         InputError: No picture has masks, measured depth and an estimate; or a model can't be loaded.
         OutputError: The file can't be written.
     """
+    with only_writer_of(config.output):
+        return _calibrate(config, depth)
+
+
+def _calibrate(config: CalibrateConfig, depth: DepthEstimator | None) -> Calibration:
     source = AnnotatedSource(config.input)
     reader = _Reader(config, source, depth)
     with Progress("pictures", source.count()) as progress:

@@ -9,15 +9,25 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reinforcesight.errors import OutputError
-from reinforcesight.jobs.files import cannot_write, file_hash, json_hash, locked, remove_parts, write_json
+from reinforcesight.errors import InputError, OutputError
+from reinforcesight.jobs.files import (
+    cannot_write,
+    file_hash,
+    json_hash,
+    locked,
+    read_json_object,
+    read_sealed_json,
+    remove_parts,
+    unsealed,
+    write_sealed_json,
+)
 from reinforcesight.jobs.record import differences
 
 WORK_FOLDER = ".work"
@@ -55,24 +65,28 @@ class Job:
     def data(self) -> Path:
         return self.folder / DATA_FOLDER
 
+    def check_folder(self, *, overwrite: bool) -> None:
+        """Raise :class:`OutputError` if the folder has another job's data or files that are not ours."""
+        found = self._found()
+        if found is None:
+            self._refuse_strangers()
+        elif found != self._stored_identity() and not overwrite:
+            raise OutputError(
+                f"the folder holds a data set of another job: {differences(found, self._stored_identity())}",
+                where=str(self.folder),
+                fix="choose another --output, or give --overwrite to replace it",
+            )
+
     def open(self, *, overwrite: bool) -> bool:
         """Prepare the folder for this job; return ``True`` if the data set is already finished.
 
         Raises:
             OutputError: The folder contains another job's data or files that are not ours, or can't be written to.
         """
-        found = self._found()
-        if overwrite and found is not None:
+        self.check_folder(overwrite=overwrite)
+        if overwrite and self._found() is not None:
             self._clear()
-            found = None
-        if found is None:
             self._refuse_strangers()
-        elif found != self._stored_identity():
-            raise OutputError(
-                f"the folder holds a data set of another job: {differences(found, self._stored_identity())}",
-                where=str(self.folder),
-                fix="choose another --output, or give --overwrite to replace it",
-            )
         damaged = self.damaged_files()
         if damaged == []:
             return True
@@ -84,8 +98,8 @@ class Job:
                 remove_parts(folder)
         except OSError as error:
             raise cannot_write(self.work, error) from error
-        if not (self.work / "job.json").is_file():
-            write_json(self.work / "job.json", self.identity)
+        if read_sealed_json(self.work / "job.json") is None:
+            write_sealed_json(self.work / "job.json", self.identity)
         return False
 
     def finished(self) -> bool:
@@ -119,14 +133,16 @@ class Job:
 
     def _found(self) -> dict[str, Any] | None:
         """Return the identity of the job whose files are in the folder, or ``None``."""
-        manifest = read_json_object(self.folder / MANIFEST)
-        if manifest is not None and isinstance(manifest.get("job"), dict):
+        manifest = read_manifest(self.folder)
+        if isinstance(manifest.get("job"), dict):
             return dict(manifest["job"])
-        return read_json_object(self.work / "job.json")
+        return read_sealed_json(self.work / "job.json")
 
     def _refuse_strangers(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError("the output is a file", where=str(self.folder), fix="choose a folder")
+        if (self.folder / MANIFEST).is_file() and not read_manifest(self.folder):
+            raise _damaged_manifest(self.folder)
         strangers = [name for name in _FILES if (self.folder / name).exists()]
         if REJECTIONS in strangers and "pictures_read" in (read_json_object(self.folder / REJECTIONS) or {}):
             strangers.remove(REJECTIONS)  # of a job without any question
@@ -172,21 +188,55 @@ class Job:
             yield lock is not None and not self.finished()
 
 
-@contextlib.contextmanager
-def locked_for_changes(dataset: Path) -> Iterator[None]:
-    """Lock a finished data set for changes; raises :class:`OutputError` if another process holds the lock."""
-    try:
-        with locked(dataset / ".lock") as lock:
-            if lock is None:
-                raise OutputError("another process changes this data set", where=str(dataset), fix="wait for it")
-            yield
-    except OSError as error:
-        raise cannot_write(dataset, error) from error
-
-
 def read_manifest(dataset: Path) -> dict[str, Any]:
-    """Return the contents of ``manifest.json``; empty if the file is absent or can't be read."""
-    return read_json_object(dataset / MANIFEST) or {}
+    """Return the contents of ``manifest.json``; empty if the file is absent or damaged."""
+    found = read_json_object(dataset / MANIFEST) or {}
+    # Manifests of earlier versions have no digest.
+    return (unsealed(found) or {}) if "digest" in found else found
+
+
+def _damaged_manifest(dataset: Path) -> OutputError:
+    return OutputError(
+        f"{MANIFEST} is damaged",
+        where=str(dataset),
+        fix=f"restore it, or remove {MANIFEST}, {REJECTIONS}, {CARD}, {GALLERY} and {DATA_FOLDER}/ to make the data "
+        "set again",
+    )
+
+
+def digest_problems(dataset: Path, files: Iterable[Path], *, all_files: bool = False) -> Iterator[str]:
+    """Say which Parquet files are not those that ``manifest.json`` states; nothing if there is no manifest.
+
+    ``all_files``: the data set has no other files, so that missing ones are named, too.
+    """
+    manifest = read_manifest(dataset)
+    if not manifest and (dataset / MANIFEST).is_file():
+        yield f"{MANIFEST} is damaged"
+    listed = manifest.get("files")
+    stated = {
+        str(entry["name"]): entry["sha256"]
+        for entry in (listed if isinstance(listed, list) else [])
+        if isinstance(entry, dict) and {"name", "sha256"} <= set(entry)
+    }
+    present = {path.name: path for path in files}
+    for name in sorted(set(stated) - set(present)) if all_files else ():
+        yield f"{name} is in the manifest and not in data/"
+    for name, path in present.items() if stated else ():
+        with contextlib.suppress(OSError):  # reported when it is read
+            if name not in stated:
+                yield f"{name} is not in the manifest"
+            elif file_hash(path) != stated[name]:
+                yield f"{name} is not the file that was written"
+
+
+def refuse_damaged(dataset: Path, files: Iterable[Path]) -> None:
+    """Raise :class:`InputError` if a file is not the one that ``manifest.json`` states."""
+    for problem in digest_problems(dataset, files):
+        raise InputError(
+            problem,
+            where=str(dataset),
+            fix=f"run its generate command again, or fetch it again; if you changed the files, remove {MANIFEST}",
+        )
 
 
 def is_file_of(path: Path, stated: Mapping[str, Any]) -> bool:
@@ -195,11 +245,3 @@ def is_file_of(path: Path, stated: Mapping[str, Any]) -> bool:
         return bool(path.stat().st_size == stated["bytes"] and file_hash(path) == stated["sha256"])
     except OSError:
         return False
-
-
-def read_json_object(path: Path) -> dict[str, Any] | None:
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return loaded if isinstance(loaded, dict) else None

@@ -18,7 +18,7 @@ from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import source_state, versions
-from reinforcesight.jobs.files import write_json
+from reinforcesight.jobs.files import write_json, write_sealed_json
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Relation
 
@@ -110,7 +110,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``; raises :class:`OutputError`."""
     later = ("twins", "review", "removed")  # absent from most new data sets
     values = {name: value for name, value in asdict(manifest).items() if value is not None or name not in later}
-    write_json(folder / MANIFEST, values)
+    write_sealed_json(folder / MANIFEST, values)
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -80,7 +80,8 @@ def open_file(path: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        # Opened here, since pyarrow takes no path that is not UTF-8.
+        with path.open("rb") as stream, pq.ParquetFile(stream) as file:
             yield file
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         what = " ".join(str(error).split()).rstrip(".")

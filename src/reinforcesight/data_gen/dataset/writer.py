@@ -21,7 +21,7 @@ from reinforcesight.data_gen.questions.compose import Question, compose
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.data_gen.scanning.work_files import read_scanned_picture
-from reinforcesight.jobs.files import atomic_file, file_hash, write_json
+from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
 
@@ -150,7 +150,7 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
         return earlier
     templates = load_templates(context.templates)
     written = replace_file(path, task.split, (row.to_columns() for row in _rows(context, task, templates)))
-    write_json(record, {"task": task_digest, "file": asdict(written)})
+    write_sealed_json(record, {"task": task_digest, "file": asdict(written)})
     return written
 
 
@@ -180,11 +180,8 @@ def replace_file(path: Path, split: str, rows: Iterable[dict[str, Any]]) -> Writ
 
 def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
     """Return the record of the file that an earlier run wrote for this task, or ``None``."""
-    try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        return WrittenFile(**noted["file"]) if noted["task"] == task_digest else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    noted = read_sealed_json(path)
+    return WrittenFile(**noted["file"]) if noted is not None and noted["task"] == task_digest else None
 
 
 def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

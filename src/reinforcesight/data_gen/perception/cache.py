@@ -1,6 +1,7 @@
 """Store results of model calls on disk, under a digest of picture, model and settings.
 
-Each result is one compressed ``.npz`` without pickle. Files are written atomically; a damaged file counts as absent.
+Each result is one compressed ``.npz`` without pickle, with a digest of its arrays. Files are written atomically; a
+damaged file counts as absent.
 Nothing is removed: the folder may be deleted at any time, and results are then computed again.
 """
 
@@ -28,6 +29,8 @@ from reinforcesight.jobs.files import atomic_file
 
 _FORMAT = 1  # increase it when the meaning of a stored result changes
 
+_DIGEST = "digest"
+
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
@@ -47,17 +50,32 @@ class ResultCache:
         return self.folder / stage / key[:2] / f"{key}.npz"
 
     def read(self, stage: str, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
-        """Read a result; return ``None`` if there is none or it can't be read."""
+        """Read a result; return ``None`` if there is none or it is damaged."""
         try:
             with np.load(self.path(stage, key), allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+                arrays = {name: stored[name] for name in stored.files}
+        # A changed header can also ask for more memory than there is, or for a compression that Python lacks.
+        except (OSError, ValueError, EOFError, KeyError, SyntaxError, MemoryError, NotImplementedError, RuntimeError):
             return None
+        except (zipfile.BadZipFile, zlib.error):
+            return None
+        digest = arrays.pop(_DIGEST, None)
+        # Results of earlier versions have none.
+        return arrays if digest is None or str(digest) == _digest_of(arrays) else None
 
     def write(self, stage: str, key: str, arrays: Arrays) -> None:
         """Store a result. Raises :class:`OutputError` if the disk is full, or the folder can't be written to."""
+        # The digest comes first, so that a table of contents that lost its end has it.
         with atomic_file(self.path(stage, key)) as stream:
-            np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
+            np.savez_compressed(stream, allow_pickle=False, **{_DIGEST: np.array(_digest_of(arrays)), **arrays})
+
+
+def _digest_of(arrays: Arrays) -> str:
+    digest = sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def pack_depth(result: DepthPrediction) -> dict[str, npt.NDArray[np.generic]]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from reinforcesight.data_gen.dataset.card import renew_card
-from reinforcesight.data_gen.dataset.folder import MANIFEST, REMOVED, locked_for_changes
+from reinforcesight.data_gen.dataset.folder import MANIFEST, REMOVED
 from reinforcesight.data_gen.dataset.manifest import load_manifest, write_manifest
 from reinforcesight.data_gen.dataset.row_log import RowLog
 from reinforcesight.data_gen.review.config import ReviewConfig
@@ -18,6 +18,7 @@ from reinforcesight.data_gen.review.findings import common_verdicts
 from reinforcesight.data_gen.review.site import ReviewPages
 from reinforcesight.data_gen.viewing.removing import remove_and_report
 from reinforcesight.data_gen.viewing.server import serve
+from reinforcesight.jobs.files import only_writer
 from reinforcesight.jobs.table import table_lines
 from reinforcesight.pages.render import percent
 
@@ -82,7 +83,7 @@ def _write(dataset: Path, results: dict[str, Any]) -> None:
     if not (dataset / MANIFEST).exists():
         click.echo(f"{dataset} has no {MANIFEST}, so the result is only printed")
         return
-    with locked_for_changes(dataset):
+    with only_writer(dataset):
         before = load_manifest(dataset)
         after = replace(before, review=results)
         if after != before:

@@ -41,7 +41,7 @@ def read_reports(context: ScanContext, pictures: int) -> Iterator[ChunkReport]:
     """Yield the reports of all chunks, in order. Raises :class:`InputError` if a chunk is missing or damaged."""
     for chunk in range(chunk_count(pictures)):
         path = chunk_path(context.folder, chunk)
-        report = read_report(path, context.identity)
+        report = read_report(path, context.identity, whole=False)
         if report is None:
             raise InputError("a work file is missing or damaged", where=str(path), fix="run the command again")
         yield report

@@ -20,9 +20,11 @@ import math
 import os
 import re
 import socket
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ from reinforcesight.jobs.signals import handlers_kept
 _MARK = ".shared-{}"
 _HOST_AND_PORT = re.compile(r"(?:ray://)?\[?(?P<host>[^\[\]]+?)\]?:(?P<port>\d{1,5})")
 _SECONDS_TO_ANSWER = 10
+# Ray counts a machine as lost after several unanswered checks.
+_SECONDS_TO_MISS = 60
 
 
 @contextlib.contextmanager
@@ -184,23 +188,65 @@ class _Plan:
 def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: RayOptions) -> None:
     """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
+    If the cluster loses a machine, the others scan what is missing.
+
     Raises:
         InputError: A machine does not see the shared folders, or can't load a model.
         OutputError: A result can't be stored.
         ReinforceSightError: Ray failed; finished work is kept.
     """
-    import ray
-    import ray.data
     from ray.exceptions import RayError
 
-    chunks = frozenset(chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk))
-    if not chunks:
-        return
+    machines: Counter[str] = Counter()  # number of units that each machine had a part in
+    units = 0
+    while chunks := frozenset(chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk)):
+        before = len(_machines())
+        try:
+            for row in _scan_missing(context, pictures, chunks, options):
+                machines.update(row["machines"].split())
+                units += 1
+        except RayError as error:
+            if not _lost_a_machine(before):
+                raise ReinforceSightError(
+                    f"Ray failed: {' '.join(str(error).split())[-300:]}",
+                    fix="run the same command to resume; --engine local leaves out pictures that kill their worker",
+                ) from error
+            click.echo("the Ray cluster lost a machine; the others scan what is missing", err=True)
+    if units:
+        parts = ", ".join(str(count) for _, count in machines.most_common())
+        click.echo(
+            f"scanned on {len(machines)} machine{'s' if len(machines) != 1 else ''} of the Ray cluster "
+            f"(parts in {parts} of {units} units)"
+        )
+
+
+def _machines() -> list[Mapping[str, float]]:
+    """Return the resources of each machine of the cluster."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _lost_a_machine(before: int) -> bool:
+    """Wait until Ray notices that a machine is gone; its actors fail before that."""
+    until = time.monotonic() + _SECONDS_TO_MISS
+    while len(_machines()) >= before and time.monotonic() < until:
+        time.sleep(1)
+    return 0 < len(_machines()) < before
+
+
+def _scan_missing(
+    context: ScanContext, pictures: int, chunks: frozenset[int], options: RayOptions
+) -> Iterator[Mapping[str, Any]]:
+    """Scan chunks, and yield a row for each finished unit."""
+    import ray
+    import ray.data
+
     plan = _Plan(context, pictures, chunks, uuid.uuid4().hex)
     for folder in plan.folders():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _MARK.format(plan.mark)).touch()
-    cpus, gpus = _shares(ray.cluster_resources(), options, context)
+    cpus, gpus = _shares(_machines(), options, context)
     settings = ray.data.DataContext.get_current()
     settings.enable_progress_bars = False
     settings.print_on_execution_start = False
@@ -230,7 +276,6 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
         ScanStage, fn_constructor_args=(sent,), batch_size=1, compute=pool(), num_cpus=cpus, **retries
     )
     total = sum(task.stop - task.start for number in plan.numbers() for task in plan.unit(number).tasks)
-    machines: set[str] = set()
     try:
         with Progress("pictures", total) as progress:
             for row in data.iter_rows():
@@ -238,31 +283,27 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
                     raise InputError(**json.loads(row["error"]))
                 if row["messages"]:
                     progress.say(row["messages"])
-                machines.update(row["machines"].split())
+                yield row
                 progress.advance(sum(task.stop - task.start for task in plan.unit(int(row["unit"])).tasks))
-    except RayError as error:
-        raise ReinforceSightError(
-            f"Ray failed: {' '.join(str(error).split())[-300:]}",
-            fix="run the same command to resume; --engine local leaves out pictures that kill their worker",
-        ) from error
     finally:
         for folder in plan.folders():
             (folder / _MARK.format(plan.mark)).unlink(missing_ok=True)
-    click.echo(f"scanned on {len(machines)} machine{'s' if len(machines) != 1 else ''} of the Ray cluster")
 
 
-def _shares(resources: Mapping[str, float], options: RayOptions, context: ScanContext) -> tuple[float, float]:
-    """Return CPU cores and GPUs per actor, such that all pools fit at once, even on a small machine."""
+def _shares(nodes: Sequence[Mapping[str, float]], options: RayOptions, context: ScanContext) -> tuple[float, float]:
+    """Return CPU cores and GPUs per actor, such that all pools fit on the smallest machine alone."""
     source = context.source
     # One pool per model and one for scanning. Each needs at least one actor.
     pools = 1 + (len(source.model_roles()) if isinstance(source, PerceivedSource) else 0)
-    cpus = options.cpus_per_actor or min(1.0, float(resources.get("CPU", 1)) / pools)
+    smallest = min((float(node["CPU"]) for node in nodes if node.get("CPU")), default=1.0)
+    cpus = options.cpus_per_actor or min(1.0, math.floor(100 * smallest / pools) / 100)
     if not isinstance(source, PerceivedSource) or source.config.device == "cpu":
         return cpus, 0.0
     if options.gpus_per_actor is not None:
         return cpus, options.gpus_per_actor
     # One GPU holds an actor of each model: together they need less than 24 GB.
-    return cpus, math.floor(100 / len(source.model_roles())) / 100 if resources.get("GPU", 0) else 0.0
+    has_gpu = any(node.get("GPU") for node in nodes)
+    return cpus, math.floor(100 / len(source.model_roles())) / 100 if has_gpu else 0.0
 
 
 class _Stage(ABC):

@@ -1,11 +1,13 @@
 """Work files: each contains the scenes and possible questions of one chunk of pictures.
 
 A chunk depends only on the source, the rules, the seed and its index, so any worker on any machine can write it. The
-file is Parquet with one row group per picture, and with the chunk's report (what was left out, and why) as metadata.
+file is Parquet with one row group per picture. A record beside it has its digest, the job's identity, and the chunk's
+report (what was left out, and why); without the record, or with another digest, the chunk is scanned again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections import Counter
@@ -29,7 +31,7 @@ from reinforcesight.data_gen.source import (
 )
 from reinforcesight.data_gen.sources.json_values import printable
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.files import atomic_file
+from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 # A picture with many objects has thousands of triples on the distance axis; the selection needs far fewer.
 _CANDIDATES_PER_AXIS = 24
 _SAMPLES_PER_REASON = 4
-_METADATA_KEY = "reinforcesight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class ScanContext:
     rules: RelationRules
     seed: int  # decides which pairs of a picture are kept if there are too many
     folder: Path  # folder of the work files
-    identity: str  # digest of the job's identity; stored in every work file
+    identity: str  # digest of the job's identity; stored in the record of every work file
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,14 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     schema = _schema()
     report = ChunkReport()
     crashed = dict(task.crashed)
-    compression = {name: "NONE" if name in ("image", "twin_image") else "ZSTD" for name in schema.names}
-    with (
-        atomic_file(chunk_path(context.folder, task.chunk)) as stream,
-        pq.ParquetWriter(
-            stream, schema, compression=compression, use_dictionary=False, write_statistics=False
-        ) as writer,
-    ):
+    options = {
+        "compression": {name: "NONE" if name in ("image", "twin_image") else "ZSTD" for name in schema.names},
+        "use_dictionary": False,
+        "write_statistics": False,
+        "write_page_checksum": True,
+    }
+    path = chunk_path(context.folder, task.chunk)
+    with atomic_file(path) as stream, pq.ParquetWriter(stream, schema, **options) as writer:
         for index in range(task.start, task.stop):
             report.pictures += 1
             if index in crashed:
@@ -180,8 +182,8 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
             row = _scan_picture(context, index, report)
             if row is not None:
                 writer.write_table(pa.Table.from_pylist([row], schema=schema))
-        about = {"identity": context.identity, "report": _REPORT.dump_json(report).decode()}
-        writer.add_key_value_metadata({_METADATA_KEY: json.dumps(about)})
+    about = {"identity": context.identity, "report": _REPORT.dump_python(report, mode="json")}
+    write_sealed_json(path.with_suffix(".json"), {**about, "sha256": file_hash(path)})
     return report.pictures
 
 
@@ -332,29 +334,35 @@ def _bits(forms: frozenset[Form]) -> int:
 _FORM_SETS = [frozenset(form for bit, form in enumerate(FORMS) if bits >> bit & 1) for bits in range(1 << len(FORMS))]
 
 
-def read_report(path: Path, identity: str) -> ChunkReport | None:
-    """Read a work file's report; return ``None`` if the file is absent, damaged, or belongs to another job."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def read_report(path: Path, identity: str, *, whole: bool = True) -> ChunkReport | None:
+    """Read a work file's report; return ``None`` if the file is absent, damaged, or belongs to another job.
 
+    ``whole``: compare the file itself with its digest, not only its record.
+    """
+    record = read_sealed_json(path.with_suffix(".json"))
     try:
-        metadata = pq.read_metadata(path).metadata or {}
-        about = json.loads(metadata.get(_METADATA_KEY.encode(), b"{}"))
-    except (OSError, pa.ArrowException, ValueError):
+        if record is None or record["identity"] != identity:
+            return None
+        if whole and record["sha256"] != file_hash(path):
+            return None
+    except OSError:
         return None
-    return _REPORT.validate_json(about["report"]) if about.get("identity") == identity else None
+    return _REPORT.validate_python(record["report"])
 
 
 def read_contents(folder: Path, chunks: Iterable[int]) -> Iterator[str]:
-    """Yield the digests of all scanned pictures, in order."""
+    """Yield the digests of all scanned pictures, in order; raises :class:`OutputError` if a file is damaged."""
     for chunk in chunks:
-        yield from _open(folder, chunk).read(columns=["content"])["content"].to_pylist()
+        with _open(folder, chunk) as file:
+            values = file.read(columns=["content"])["content"].to_pylist()
+        yield from values
 
 
 def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSummary]:
     """Yield all scanned pictures, in order, without pixels; raises :class:`OutputError` if a file is damaged."""
     for chunk in chunks:
-        table = _open(folder, chunk).read(columns=["index", "content", "options"])
+        with _open(folder, chunk) as file:
+            table = file.read(columns=["index", "content", "options"])
         rows = zip(*(table[name].to_pylist() for name in ("index", "content", "options")), strict=True)
         for row, (index, content, options) in enumerate(rows):
             decoded = tuple(_option(position, *values) for position, values in enumerate(json.loads(options)))
@@ -369,7 +377,8 @@ def _option(
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
     """Read one scanned picture with its pixels. Raises :class:`OutputError` if the work file is damaged."""
-    values = _open(folder, chunk).read_row_group(row).to_pylist()[0]
+    with _open(folder, chunk) as file:
+        values = file.read_row_group(row).to_pylist()[0]
     return ScannedPicture(
         index=values["index"],
         source=values["source"],
@@ -393,14 +402,18 @@ def _scanned_twin(about: dict[str, Any], image: bytes) -> ScannedTwin:
     )
 
 
-def _open(folder: Path, chunk: int) -> pq.ParquetFile:
+@contextlib.contextmanager
+def _open(folder: Path, chunk: int) -> Iterator[pq.ParquetFile]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = chunk_path(folder, chunk)
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise OutputError(
-            f"a work file can't be read: {error}", where=str(path), fix="delete it and run the command again"
+            f"a work file can't be read: {error}",
+            where=str(path),
+            fix="run the command again, which makes damaged work files again",
         ) from error

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from reinforcesight.data_gen.dataset.card import renew_card
-from reinforcesight.data_gen.dataset.folder import locked_for_changes
 from reinforcesight.data_gen.dataset.manifest import load_manifest, write_manifest
 from reinforcesight.data_gen.dataset.removal import remove_rows
 from reinforcesight.data_gen.viewing.gallery import write_gallery
+from reinforcesight.jobs.files import only_writer
 
 
 def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> None:
@@ -26,7 +26,7 @@ def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> 
         InputError: The folder contains no data set made by generate, or a file is damaged.
         OutputError: The folder can't be written to, or another process changes it.
     """
-    with locked_for_changes(dataset):
+    with only_writer(dataset):
         before = load_manifest(dataset)
         after = remove_rows(dataset, before, reasons, by=by)
         if after == before:

@@ -5,7 +5,6 @@ An engine yields each response as soon as it has it, in any order, so that finis
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.items import Request
-from reinforcesight.jobs.files import file_hash, json_hash
+from reinforcesight.jobs.files import file_hash, json_hash, json_value
 
 # Files that affect answers, unlike records, trainer states and cards in the same folder.
 _DECIDING = re.compile(
@@ -69,7 +68,7 @@ def model_identity(description: dict[str, Any]) -> str:
 def _hash_of(file: Path) -> str:
     if file.name.endswith("config.json"):
         try:
-            settings = json.loads(file.read_text(encoding="utf-8"))
+            settings = json_value(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return file_hash(file)
         if isinstance(settings, dict):

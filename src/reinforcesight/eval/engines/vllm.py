@@ -5,7 +5,6 @@ It renders prompts with the same code as the transformers engine, so the two dif
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from reinforcesight.eval.answers import Response
 from reinforcesight.eval.config import VllmConfig
 from reinforcesight.eval.engines.base import Decoding, model_identity
 from reinforcesight.eval.items import Request
+from reinforcesight.jobs.files import json_value
 from reinforcesight.judge.blocks import opened_block, with_opened_block
 from reinforcesight.pictures.decode import decode_rgb
 
@@ -40,11 +40,12 @@ class VllmEngine:
         from reinforcesight.model.chat import suppressed_token_ids
         from reinforcesight.model.load import check_remote_code, find_source
         from reinforcesight.model.processor import load_processor
-        from reinforcesight.model.weights import check_weight_files
+        from reinforcesight.model.weights import check_digests, check_weight_files
 
         source = find_source(config)
         check_remote_code(config, source)
         check_weight_files(source)
+        check_digests(source)
         self._processor = load_processor(source, config)
         self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
         self._sampling = vllm.SamplingParams(**sampling_arguments(decoding, suppressed_token_ids(self._processor)))
@@ -161,7 +162,7 @@ def _lora_rank(adapter: str) -> int:
     """Return the smallest allowed ``max_lora_rank`` for an adapter."""
     path = Path(adapter) / "adapter_config.json"
     try:
-        rank = int(json.loads(path.read_text(encoding="utf-8"))["r"])
+        rank = int(json_value(path.read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             "the adapter's rank can't be read",

@@ -1,0 +1,47 @@
+"""The list of files, sizes and digests that makes a checkpoint or a published model complete; it is written last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reinforcesight.jobs.files import file_hash, json_value, sync_file, sync_folder, write_text
+
+MARKER = "checkpoint_files.json"
+
+# File name, relative to the folder, to size in bytes and SHA-256; lists of earlier versions have no digests.
+FileList = Mapping[str, tuple[int, str | None]]
+
+
+def write_file_list(folder: Path, files: Iterable[Path]) -> None:
+    """Write the list of these files once they and their names are on the disk; raises :class:`OutputError`."""
+    listed = {}
+    for file in files:
+        sync_file(file)
+        listed[str(file.relative_to(folder))] = (file.stat().st_size, file_hash(file))
+    for inner in {folder.parent, *((folder / name).parent for name in listed)}:
+        sync_folder(inner)
+    write_text(folder / MARKER, json.dumps(listed, indent=1, sort_keys=True) + "\n")
+
+
+def read_file_list(folder: Path) -> FileList:
+    """Return the list in a folder; empty if there is none, or it can't be read."""
+    try:
+        entries = json_value((folder / MARKER).read_text(encoding="utf-8"))
+        return {name: (e, None) if isinstance(e, int) else (int(e[0]), str(e[1])) for name, e in entries.items()}
+    except (OSError, ValueError, AttributeError, TypeError, IndexError, KeyError):
+        return {}
+
+
+def changed_file(folder: Path) -> str | None:
+    """Return the first listed file that is missing or changed, if any; without a list ``None``. Reads all files."""
+    if (folder / MARKER).is_file() and not read_file_list(folder):
+        return MARKER
+    for name, (size, digest) in read_file_list(folder).items():
+        try:
+            if (folder / name).stat().st_size != size or digest not in (None, file_hash(folder / name)):
+                return name
+        except OSError:
+            return name
+    return None
