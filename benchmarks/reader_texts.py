@@ -1,10 +1,10 @@
 """How the judge and the reader of claims read texts that were written by another hand.
 
-    python benchmarks/reader_texts.py [--half even]
+    python benchmarks/reader_texts.py [--texts second] [--half even]
 
 `reader_texts/` has outputs, claims and sentences with or without numbers in the manner of real models, each with the
-reading of a careful reader. Lines with an odd number were used to find mistakes; those with an even number were only
-counted.
+reading of a careful reader. The second texts have no sentences for the number check. docs/log/judge.md says which lines
+were used to find mistakes, and what was read when each line was new.
 """
 
 from __future__ import annotations
@@ -64,14 +64,16 @@ def read(row: dict[str, Any]) -> set[Read]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--half", choices=["all", "odd", "even"], default="all")
-    half = parser.parse_args().half
-    outputs = list(lines("answers", half))
+    parser.add_argument("--texts", choices=["first", "second"], default="first")
+    args = parser.parse_args()
+    half, prefix = args.half, "second_" if args.texts == "second" else ""
+    outputs = list(lines(f"{prefix}answers", half))
     given = [parse_answer(row["text"], row["choices"], question=row["question"]).letter for row in outputs]
     readable = [(row["letter"], letter) for row, letter in zip(outputs, given, strict=True) if row["letter"]]
     wrong = sum(letter not in (None, row["letter"]) for row, letter in zip(outputs, given, strict=True))
     print(f"outputs {len(outputs)}: {wrong} wrong letters; {sum(a == b for a, b in readable)} of {len(readable)} read")
     counts: Counter[str] = Counter()
-    for row in lines("claims", half):
+    for row in lines(f"{prefix}claims", half):
         kind, wanted, found = row["kind"], {one_way(tuple(claim)) for claim in row["claims"]}, read(row)
         counts[kind] += 1
         counts[f"{kind} read"] += bool(wanted) and wanted <= found
@@ -81,6 +83,8 @@ def main() -> None:
     print(f"reworded claims {n}: {counts['paraphrase read']} read, {counts['paraphrase opposite']} as the opposite")
     print(f"no claims {counts['none']}: {counts['none'] - counts['none exact']} read as claims")
     print(f"with other statements {counts['mixed']}: {counts['mixed exact']} read exactly")
+    if prefix:
+        return
     false_alarms = missed = 0
     sentences = list(lines("numbers", half))
     for row in sentences:

@@ -8,11 +8,16 @@ from reinforcesight.judge import parse_answer
 
 NEARER = "Which object is closer to the camera, the chair or the table?"
 WHERE = "Where is the cup located with respect to the lamp?"
+DOOR = "Which object is closer to the door, the chair or the table?"
 CHOICES = {NEARER: ["chair", "table"], WHERE: ["left", "right"]}
 
 
 def letter(text: str, question: str = NEARER) -> str | None:
-    return parse_answer(text, CHOICES.get(question, ["chair", "table"]), question=question).letter
+    return parse_answer(
+        text,
+        CHOICES.get(question, ["left", "right"] if "where" in question else ["chair", "table"]),
+        question=question,
+    ).letter
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,9 @@ def letter(text: str, question: str = NEARER) -> str | None:
         ("A or B? I'd go with B.", "B"),
         ("The answer is A. B is not plausible.", "A"),
         ("It is not the table, so A.", "A"),
+        ("We can exclude B, since nothing suggests that the table is closer. A is correct.", "A"),
+        ("A 不正确, 正确的是 B。", "B"),
+        ("La opción A no es correcta. Respuesta: B", "B"),
     ],
 )
 def test_denied_letters(text: str, expected: str | None) -> None:
@@ -79,7 +87,7 @@ def test_denied_letters(text: str, expected: str | None) -> None:
         ("The second option is correct.", "B"),
         ("I pick the first option.", "A"),
         ("Is it the chair? No. The table? Yes.", "B"),
-        ("The former is closer.", None),
+        ("The former is closer.", "A"),
         ("Comparing the chair and the table, the former is closer.", "A"),
         ("The chair and the table differ; the latter is nearer.", "B"),
     ],
@@ -138,6 +146,14 @@ def test_marked_answers(text: str, expected: str | None) -> None:
     ("text", "question", "expected"),
     [
         ("Left? No. Right? Yes.", WHERE, "B"),
+        ("The latter.", NEARER, "B"),
+        ("The correct answer is the first one.", NEARER, "A"),
+        ("The first object is farther away.", NEARER, "B"),
+        ("The latter.", "Which object is closer, the table or the chair?", None),
+        ("The chair, marked by a red box, is by the wall. The table, marked by a red", NEARER, None),
+        ("That is what's left: the cup is on the right side.", WHERE, "B"),
+        ("After ruling out the left, I see the cup on the right.", WHERE, "B"),
+        ("The cup has a higher y-value.", "Where is the cup with respect to the lamp?", None),
         ("<answer>1</answer>", WHERE, "A"),
         ("The cup is in the upper left corner of the picture.", WHERE, None),
         ("The cup is in the right half. The lamp is elsewhere.", WHERE, None),
@@ -155,6 +171,19 @@ def test_marked_answers(text: str, expected: str | None) -> None:
         ("The chair is closer.", "The lamp is farther away. Which is closer, the chair or the table?", "A"),
         ("The camera is closer to the table than to the chair.", NEARER, "B"),
         ("The dog is closer to the table than to the chair.", NEARER, None),
+        ("The chair's shadow is closer than the table.", NEARER, None),
+        ("The cat on the chair is closer than the table.", NEARER, None),
+        ("One might say the chair is closer. That would be wrong.", NEARER, None),
+        ("The chair is closer... hmm, no, the table is closer.", NEARER, "B"),
+        ("The chair is closer to the camera.", DOOR, None),
+        ("The chair is in the foreground, the table behind it.", DOOR, None),
+        ("The chair is closer to the door.", DOOR, "A"),
+        ("The vase is left of the lamp.", WHERE, None),
+        ("The cup is left of the vase.", WHERE, None),
+        ("The object on the left is the lamp.", WHERE, "B"),
+        ("At first I thought it was on the left, but it is on the right.", WHERE, "B"),
+        ("From the waiter's perspective it is right, but in the picture it is left.", WHERE, "A"),
+        ("It is right.", "From the waiter's perspective, where is the cup located with respect to the lamp?", "B"),
     ],
 )
 def test_what_the_question_asks_for(text: str, question: str, expected: str | None) -> None:

@@ -26,6 +26,9 @@ COUNT = "How many dogs are in the image?"
 YES_NO = "Is the cup to the left of the plate?"
 FOUR = "Where is the phone with respect to the laptop?"
 DEPTH = "Where is the ball with respect to the goal?"
+FRONT = "Is the ball in front of or behind the goal?"
+NEAREST = "Which of these objects is nearest to the camera?"
+UNKNOWN = "Which is nearer to the camera, the knife or the bowl?"
 CHOICES = {
     NEARER: ["sofa", "lamp"],
     FARTHER: ["bus", "bicycle"],
@@ -36,6 +39,9 @@ CHOICES = {
     YES_NO: ["yes", "no"],
     FOUR: ["left", "right", "above", "below"],
     DEPTH: ["in front of", "behind"],
+    FRONT: ["in front of", "behind"],
+    NEAREST: ["book", "shoe", "vase", "plant"],
+    UNKNOWN: ["the knife", "the bowl", "cannot be determined", "both at the same distance"],
 }
 
 TEXTS = {
@@ -290,16 +296,25 @@ TEXTS = {
         "Yes, it is.",
         "(A) yes",
         "True",
+        "The cup is to the left of the plate.",
+        "The plate is to the right of the cup.",
+        "Indeed, it is.",
     ],
     (YES_NO, "B"): [
         "No, it is on the right.",
         "The answer is no.",
         "Nope",
         "No, the cup isn't left of the plate.",
+        "The cup stands to the right of the plate.",
+        "The cup is not left of the plate.",
+        "The cup doesn't appear to the left of the plate.",
+        "The plate is to the cup's left, so this is false.",
         "No.",
     ],
     (YES_NO, None): [
-        "The cup is to the left of the plate.",
+        "The cup is above the plate.",
+        "The cup is next to the plate.",
+        "It is not clear whether the cup is left of the plate.",
         "It is not.",
         "Correct.",
     ],
@@ -326,6 +341,30 @@ TEXTS = {
     (DEPTH, "A"): [
         "In front.",
         "The ball is closer to the camera than the goal.",
+    ],
+    (FRONT, "B"): [
+        "The goal is in front of the ball.",
+        "The goal is nearer to the camera than the ball.",
+    ],
+    (FRONT, "A"): [
+        "Behind the ball is the goal.",
+        "The ball is in front of the goal.",
+    ],
+    (NEAREST, "D"): [
+        "From the nearest to the farthest: plant, book, vase, shoe.",
+        "The plant is closer than the book, the book is closer than the shoe, and the shoe is closer than the vase.",
+    ],
+    (NEAREST, None): [
+        "The plant is closer than the book.",
+    ],
+    (UNKNOWN, "A"): [
+        "The knife is nearer.",
+    ],
+    (UNKNOWN, "C"): [
+        "It is impossible to say which one is nearer.",
+    ],
+    (UNKNOWN, "D"): [
+        "They are equally far away.",
     ],
     (FARTHER, "B"): [
         "the farther one is the bicycle",

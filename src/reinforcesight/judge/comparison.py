@@ -37,17 +37,24 @@ class _State:
 def read_sentence(sentence: str, options: Options, previous: int | None = None) -> Reading:
     """Read one sentence of plain text; an opening "it" refers to the choice `previous`."""
     reading = Reading()
+    # "From the driver's perspective ..., but" says nothing about the picture, unless the question asks for it.
+    if ("mirror" in sentence or "reflection" in sentence or "'s " in sentence) and options.question_words.isdisjoint(
+        ("perspective", "viewpoint", "view", "mirror")
+    ):
+        sentence = lexicon.OTHER_VIEW.sub(" ", sentence)
     words = read_words(sentence)
     rows = word_tokens(sentence, words, options)
     found, reading.clash = mentions(sentence, words, options)
     reading.asking = sentence.endswith("?")
     head = [kind for _, end, kind, _ in rows if end < 60]
     reading.concludes = "done" in head
-    reading.turns = "turn" in head
+    reading.turns = "turn" in head or lexicon.OPENS_TURN.match(sentence) is not None
     reading.tie = any(kind == "tie" for _, _, kind, _ in rows)
     named = found
     found = drop_pairs(sentence, found, reading, rows)
     found = drop_denied(sentence, found, rows, reading)
+    if options.kind == "entity" and found and lexicon.is_another_object(sentence, found[0].start, found[0].end):
+        return reading
     reading.mentions = found
     if reading.asking:
         reading.bare = is_bare(words, named)
@@ -156,6 +163,8 @@ def _read_clause(sentence: str, clause: list[Token], options: Options, reading: 
     made = len(reading.claims)
     if not state.open_question and "tie" not in kinds and "both" not in kinds:
         for i, token in enumerate(clause):
+            if options.anchored and (token[2] == "place" or sentence[token[0] : token[1]].lower().endswith("ground")):
+                continue  # "behind the chair" says nothing about the distance to the door
             if token[2] in ("comparative", "weak"):
                 _comparative(sentence, clause, i, options, reading, state, token[3], 1 if token[2] == "weak" else 2)
             elif token[2] == "place":
@@ -214,6 +223,8 @@ def _comparative(
         reach = lexicon.REACH.match(sentence, end)
         if reach:
             target = set(reach[1].lower().split())
+            if options.anchored and target & lexicon.CAMERA and not target & options.question_words:
+                return  # "closer to the camera", while the question is about the door
             if not (target & lexicon.VIEWER or target & options.question_words):
                 return  # "closer to the tree", while the question is about the camera
     if than is not None:
@@ -297,7 +308,11 @@ def _relation_claims(
         names = [(m.start(), m.end(), True) for m in options.subject.finditer(sentence)]
         names += [(m.start(), m.end(), False) for m in options.anchor.finditer(sentence)]
         names.sort()
+    strange = lexicon.STRANGER.match(sentence) if names else None
+    if strange and strange[1].lower() not in lexicon.NO_OBJECT and names[0][0] > strange.end(1):
+        return  # "The drum is left of the amplifier."
     edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
+    thought = [start for start in turns if lexicon.FIRST_THOUGHT.search(sentence, 0, start)]
     for mention in found:
         turn = max(
             (start for start in turns if start < mention.start), default=-1
@@ -310,15 +325,26 @@ def _relation_claims(
             continue  # "Right, the cup is left of the plate."
         flipped = False
         if not mention.by_letter and names:
+            third = lexicon.THIRD_OBJECT.match(sentence, mention.end)
+            if (
+                third
+                and third[1].lower() not in lexicon.NO_OBJECT
+                and not any(third.start(1) <= name[0] <= third.end(1) + 12 for name in names)
+            ):
+                continue  # "left of the drum"
             after = next((n for n in names if 0 <= n[0] - mention.end < 16), None)
             opened = max((edge for edge in edges if edge <= mention.start), default=0)
             before = [n for n in names if opened <= n[0] and n[1] <= mention.start]
+            there = next((n for n in names if n[0] >= mention.end), None)
             if after and lexicon.RELATION_OBJECT_GAP.fullmatch(sentence, mention.end, after[0]):
                 flipped = after[2]
+            elif there and not before and lexicon.SIDE_IS.fullmatch(sentence, mention.end, there[0]):
+                flipped = not there[2]  # "the object on the left is the dog"
             elif before and sentence.startswith("'s", before[-1][1]):
                 flipped = before[-1][2]  # "on the dog's left"
             elif before:
                 flipped = not before[-1][2]
             elif names[0][1] <= mention.start:
                 flipped = not names[0][2]
-        _claim(reading, options.inverse.get(mention.index) if flipped else mention.index, 2)
+        strength = 1 if any(mention.start < start for start in thought) else 2
+        _claim(reading, options.inverse.get(mention.index) if flipped else mention.index, strength)

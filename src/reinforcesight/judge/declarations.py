@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reinforcesight.judge import lexicon
@@ -24,7 +25,7 @@ _CUE = re.compile(
     r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|lautet|sería|serait|wäre|es|é|è)\b)"
     r"|(?:output|prediction|result|choose|final|correct|guess)\s{0,2}(?::|\bis\b)"
     r"|(?:richtig|korrekt) (?:ist|wäre)|la (?:correcta|correcte|bonne) (?:es|est)|corresponds? to\b"
-    r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b"
+    r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b|think(?= \(?[B-HJ-Z]\b)"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|opt(?:ing)? for|say"
@@ -37,7 +38,7 @@ _CUE = re.compile(
     r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
     r"|answer(?= \(?[A-Z]\b)"
     r")"
-    r"|(?:答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
+    r"|(?:正确的?是|答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
     r"|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
     re.IGNORECASE,
 )
@@ -98,7 +99,8 @@ _LINE_LETTER = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _YES_NO = re.compile(
-    r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?(?:(yes|yeah|yep|true)|(no|nope|false))\b"
+    r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?(?:(yes|yeah|yep|true|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
+    r"|(no|nope|false))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )
@@ -131,7 +133,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     lower = text.lower()
     if not text.isascii() or lexicon.CUE.search(lower):
         unreal = _IF.search(lower) is not None
-        for cue in _CUE.finditer(text):
+        for cue in _cues(text, lower):
             declared = _declared_value(text, cue.end(), options)
             if declared is None or (unreal and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())):
                 continue
@@ -161,6 +163,19 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
             found.append(Declaration(len(text) - 1, len(text), value, "closing_letter"))
     found.sort(key=lambda d: (d.start, d.end))
     return found
+
+
+def _cues(text: str, lower: str) -> Iterator[re.Match[str]]:
+    """Return the matches of `_CUE`, in order. Its many alternatives are tried only where one of their words starts."""
+    if not text.isascii():
+        yield from _CUE.finditer(text)
+        return
+    position = 0
+    for word in lexicon.CUE.finditer(lower):
+        cue = _CUE.match(text, word.start()) if word.start() >= position else None
+        if cue:
+            position = cue.end()
+            yield cue
 
 
 def _declared_value(text: str, position: int, options: Options) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ WORD_KINDS: dict[str, str] = {
         "than": "than",
         "versus": "compared comparison relative versus vs",
         "ask": "whether if what who how determine decide unable unclear impossible difficult uncertain unsure cannot "
-        "can't couldn't assume assuming suppose supposing initially comparing compare question",
+        "can't couldn't nothing assume assuming suppose supposing initially comparing compare question",
         "tie": "same equal equally equidistant",
         "both": "both either neither",
         "not": "not never unlike nor without wrong incorrect",
@@ -28,6 +28,9 @@ WORD_KINDS: dict[str, str] = {
     }.items()
     for word in listed.split()
 } | {" - ": "cut"}
+
+# All words that may decide a comparison, besides those of the asked axis and those in "n't".
+DECIDING = WORD_KINDS.keys() | word_set("close near far nearby which as rather")
 
 # Words that say that an object is nearer, more to the left or higher (+1), or the reverse (-1).
 _DEPTH = {
@@ -78,6 +81,7 @@ VIEWER = word_set(
     "camera cameras viewer viewers observer photographer photographers us me you lens foreground front bottom eye eyes "
     "viewpoint perspective screen point lower edge photo image picture frame it center centre"
 )
+CAMERA = word_set("camera viewer observer photographer")
 # Filler words around a bare name: "I think it is the table", "that would be the chair".
 FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
@@ -87,12 +91,13 @@ FILLER = word_set(
     "highlighted by with box between two objects"
 )
 
-# Every declared answer has one of these (lower case), and searching for them is far faster.
+# Every declared answer starts with one of these (lower case), and searching for them is far faster.
 CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
     r"|risposta|resposta|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
-    r"|opt|vote|lean|settl|richtig|korrekt|opci|altern|bonne|go for|go with|going (?:for|with)|it would be|it must be"
-    r"|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean|maybe|perhaps|choisis|elijo|escojo|ich )"
+    r"|best one|opt|vote|lean|settl|richtig|korrekt|la corr|la bonne|opci|altern|bonne|je choisis|go for|go with"
+    r"|going (?:for|with)|it would be|it must be|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean"
+    r"|maybe|perhaps|choisis|elijo|escojo|ich )"
 )
 THINGS = word_set("object one thing item point circle")
 
@@ -140,13 +145,60 @@ UNREAL = re.compile(
     r"|\bwhich is (?:wrong|false|incorrect|not (?:true|right|so|the case))\b",
     re.IGNORECASE,
 )
-_TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|overall)\b", re.IGNORECASE)
+_TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|in sum|overall)\b", re.IGNORECASE)
 _TOTAL_BEFORE = re.compile(r"\btotal(?: of| is|:)? ?\Z", re.IGNORECASE)
 # "in the lower left corner" is a part of the picture, not a relation to another object.
 PART_OF_PICTURE = re.compile(
-    r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
+    r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|end|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
+)
+# "ruling out the shop on the left"
+RULED_OUT = re.compile(r"\b(?:rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing))\b[^,;:.]*\Z", re.IGNORECASE)
+# "The stool, highlighted by a": the output was cut off.
+CUT_OFF = re.compile(
+    r"\b(?:by|with|in|the|of|and|or|to|than)"
+    r"(?: (?:an?|the)(?: (?:red|blue|green|yellow|orange|purple|black|white)(?: bounding)?)?)?\s*\Z"
 )
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
+# "I first thought left, but it is right."
+FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance)\b", re.IGNORECASE)
+OPENS_TURN = re.compile(r"\W*(?:hmm|no|oh|sorry)\b\s?[,.;:-]", re.IGNORECASE)
+# Another viewpoint than the camera's, up to "but"
+OTHER_VIEW = re.compile(
+    r"(?:(?:\A|(?<=[,;] ))in (?:the|a) (?:mirror|reflection),? (?=the |it |an? )"
+    r"|\bfrom (?:the |an? )?(?!camera|viewer|observer|photographer)\w+'s (?:own )?"
+    r"(?:perspective|point of view|viewpoint)\b)"
+    r"(?:(?!\bbut\b|\bhowever\b)[^.;])*",
+    re.IGNORECASE,
+)
+# "The drum is left of": another subject. "left of the drum": another object.
+STRANGER = re.compile(r"\W*(?:the|an?)\s([^\W_]+)\s(?:is|are|sits|stands|lies|hangs)\b", re.IGNORECASE)
+THIRD_OBJECT = re.compile(r"(?: side)?(?: of| to| from)?\s(?:the|an?)\s([^\W_]+)", re.IGNORECASE)
+NO_OBJECT = word_set(
+    "image picture photo photograph frame scene room view screen center centre middle box bounding other object same "
+    "one viewer camera observer two pair item thing position location relation answer option choice correct result "
+    "side animal vehicle person man woman girl boy child device appliance instrument furniture fruit food toy plant "
+    "building relationship direction final conclusion red blue green yellow orange purple left right above below"
+)
+SIDE_IS = re.compile(
+    r"(?: (?:side|hand side|part|one|object))?(?: of the (?:image|picture|photo|frame|scene))?,?"
+    r" (?:is|are|stands|sits|lies|hangs|there is|we (?:can )?see) (?:the|an?) ",
+    re.IGNORECASE,
+)
+# "the chair's shadow is", "the lamp on the chair is": not the chair itself
+_BESIDE = re.compile(r"\b(?:shadow|reflection)|\b(?:on|next to|beside|near|holding) (?:the|an?) ", re.IGNORECASE)
+_ANOTHER_AFTER = re.compile(r"'s (?:shadow|reflection)\b", re.IGNORECASE)
+_ANOTHER_BEFORE = re.compile(
+    r"\b(?:shadow|reflection)s? of (?:the |an? )?\Z"
+    r"|\A\W*(?:the|an?|another) \w+(?: (?!is|are|sits|stands|lies|rests)\w+)? (?:on|next to|beside|near|holding)"
+    r" (?:the|an?) \Z",
+    re.IGNORECASE,
+)
+# "That would be wrong." takes the sentence before back.
+TAKES_BACK = re.compile(
+    r"\W*(?:but |however,? )?(?:that|this|it)(?:'s| is| was| would be| cannot be| can't be)"
+    r" (?:\w+ly )?(?:a mistake|wrong|false|incorrect|not (?:true|right|correct|the case|so))\b",
+    re.IGNORECASE,
+)
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"
     r"(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b",
@@ -166,6 +218,14 @@ FAR_ENDS = re.compile(
     re.IGNORECASE,
 )
 RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IGNORECASE)
+
+
+def is_another_object(sentence: str, start: int, end: int) -> bool:
+    """Return whether a mention is part of another object's name: "the cat's shadow", "the lamp on the table"."""
+    if not _BESIDE.search(sentence):
+        return False
+    before = sentence[:start] if start < 60 else ""
+    return bool(_ANOTHER_AFTER.match(sentence, end) or _ANOTHER_BEFORE.search(before))
 
 
 def is_total(sentence: str, start: int, end: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from reinforcesight.judge.markup import plain
+from reinforcesight.judge.question import asked_anchor, asked_axis, relation_objects
 from reinforcesight.language.vocabulary import number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
 
@@ -17,13 +18,14 @@ _COLOURS = word_set("red blue green yellow orange purple pink black white brown 
 # Words that choices may share around the part in which they differ.
 _CARRIERS = word_set("is are the point object circle box marker label region to of option")
 
-# Word forms of the eight relations that models write. The lookarounds exclude "that's right" and "right answer".
+_NO_VALUE = r"(?! (?:[\w-]+ )?(?:\w-)?(?:value|coordinate|number|score|depth)s?\b)"  # "a higher y-value"
+# Word forms of the eight relations that models write. The lookarounds exclude "what's left" and "right answer".
 _RELATIONS: dict[str, str] = {
-    "left": r"left(?:[ -]?hand|most|wards?)?(?: side)?",
+    "left": r"(?<!what's )(?<!what is )left(?:[ -]?hand|most|wards?)?(?: side)?(?! (?:over|after|out)\b)",
     "right": r"(?<!that's )(?<!you're )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
     r"(?! (?:answer|choice|option|letter|one|in front|next|beside|behind|above|below|now|here|there|at)\b)",
-    "above": r"above|on top|atop|over(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)|higher|upper|overhead",
-    "below": r"below|beneath|under(?:neath)?|lower|bottom",
+    "above": rf"above|on top|atop|over(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)|higher{_NO_VALUE}|upper|overhead",
+    "below": rf"below|beneath|under(?:neath)?|lower{_NO_VALUE}|bottom",
     "in front": r"in[ -]?front|front|closer|nearer|closest|nearest",
     "behind": r"behind|in back of|at the back|farther|further|farthest|furthest|more distant",
     "closer": r"closer|nearer|closest|nearest",
@@ -47,39 +49,6 @@ _QUESTION_BOX = (
     r"\b{name}\s?\((?:highlighted|annotated|marked|outlined|indicated) (?:by|with|in) (?:a|the) (\w+)"
     r"(?: bounding)? box\)"
 )
-_QUESTION_RELATION = re.compile(
-    r"\bwhere (?:is|are) (?:the |a |an )?(.{1,80}?)(?: \([^()]{1,60}\))? (?:(?:located|positioned|placed|situated) )?"
-    r"(?:with respect to|relative to|in relation to|compared (?:to|with)) (?:the |a |an )?(.{1,80}?)"
-    r"(?: \([^()]{1,60}\))?(?:,[^?]{1,60})?[?.]",
-    re.IGNORECASE,
-)
-# What the question asks for. Corners and edges in it only locate an object.
-_AXES = {
-    axis: re.compile(
-        rf"\b(?:{words})\b(?![ -](?:(?:left|right|hand) )?(?:corner|edge|side of the (?:im|pic|ph)|half|part))",
-        re.IGNORECASE,
-    )
-    for axis, words in {
-        "far": "farther|further|farthest|furthest|most distant|more distant|behind",
-        "near": "closer|closest|nearer|nearest|in front",
-        "left": "left(?:most)?",
-        "right": "right(?:most)?",
-        "above": "above|higher|highest|on top",
-        "below": "below|lower|lowest|under|beneath",
-    }.items()
-}
-_ASKS = re.compile(r"\b(?:which|what|who)\b", re.IGNORECASE)
-
-
-def _asked_axis(question: str) -> str:
-    """Return the first axis after the last "which" or "what", as in "the box behind the chair, which is closer"."""
-    starts = [match.start() for match in _ASKS.finditer(question)]
-    found = [
-        (match.start(), axis)
-        for axis, words in _AXES.items()
-        if (match := words.search(question, starts[-1] if starts else 0))
-    ]
-    return min(found)[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +67,9 @@ class Options:
         inverse: Index of a choice to the index of the inverse relation, if it is a choice (kind ``relation``).
         question_words: Words of the question, if it was given.
         subject, anchor: Patterns of the names in "where is X with respect to Y", if the question was given.
+        general: Choices of several words, such as "cannot be determined", to their index.
+        anchored: Whether the question measures distances to a third object.
+        in_order: Whether the question names the choices in the order of their letters, if it names them.
     """
 
     count: int
@@ -111,6 +83,9 @@ class Options:
     question_words: frozenset[str] = frozenset()
     subject: re.Pattern[str] | None = None
     anchor: re.Pattern[str] | None = None
+    general: dict[str, int] = field(default_factory=dict)
+    in_order: bool = False
+    anchored: bool = False
 
     def index_of(self, name: str) -> int | None:
         """Return the index of the choice with this name; -1 if several have it, None if none has it."""
@@ -233,17 +208,8 @@ def without_recital(text: str, options: Options) -> str:
 
 
 def _name_pattern(name: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"\b(?:{'|'.join(sorted(map(_spelling, number_forms(name.lower())), key=len, reverse=True))})\b",
-        re.I,
-    )
-
-
-def relation_objects(question: str | None) -> tuple[str, ...]:
-    """Return the two names in "where is X with respect to Y", in lower case; empty for other questions."""
-    asked = _QUESTION_RELATION.search(plain(question[:4000])) if question else None
-    names = (asked[1].lower(), asked[2].lower()) if asked else ()
-    return names if len(set(names)) == 2 else ()
+    spellings = map(_spelling, number_forms(name.lower()) | other_names(name))
+    return re.compile(rf"\b(?:{'|'.join(sorted(spellings, key=len, reverse=True))})\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -262,7 +228,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
         return _number_options(clean, recital)
     question_text = plain(question[:4000]) if question else ""
-    axis = _asked_axis(question_text) if question_text else "near"
+    axis = asked_axis(question_text) if question_text else "near"
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
     cores = _cores(clean) or clean
     if all(len(core) == 1 and core.isalpha() and core.isascii() for core in cores) and len(set(cores)) == count:
@@ -279,7 +245,21 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
                 if squeeze(phrase) not in names:
                     names[squeeze(phrase)] = i
                     spellings.append(_spelling(phrase))
-    return Options(count, "entity", names, _bounded(spellings), {}, axis, recital, {}, asked)
+    lowered = question_text.lower()
+    places = [lowered.find(text) for text in clean]
+    return Options(
+        count,
+        "entity",
+        names,
+        _bounded(spellings),
+        {},
+        axis,
+        recital,
+        question_words=asked,
+        general={text: i for i, text in enumerate(clean) if " " in text},
+        in_order=places == sorted(places),
+        anchored=bool(asked_anchor(question_text)),
+    )
 
 
 def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
@@ -326,6 +306,8 @@ def _relation_options(
         inverse=inverse,
         subject=subject,
         anchor=anchor,
+        in_order=True,
+        question_words=frozenset(re.findall(r"\w+", (question or "")[:4000].lower())),
     )
 
 

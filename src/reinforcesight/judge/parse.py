@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from reinforcesight.judge import lexicon
 from reinforcesight.judge.claimed import index_claimed
 from reinforcesight.judge.comparison import read_sentence
 from reinforcesight.judge.declarations import (
@@ -37,6 +38,8 @@ _SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
 
 
 def _is_doubtful(rule: str, text: str, options: Options) -> bool:
+    if options.kind == "yes_no":
+        return rule in ("no_answer", "refusal") and _RELATIONAL.search(text.lower()) is not None
     names = options.subject if options.kind == "relation" else options.pattern
     if names is None or (options.kind != "relation" and not names.search(text)):
         return False
@@ -228,6 +231,8 @@ def _claims(text: str, options: Options) -> tuple[set[int], list[Reading]]:
     previous: int | None = None
     for sentence in sentences(text):
         reading = read_sentence(sentence, options, previous)
+        if readings and not reading.claims and lexicon.TAKES_BACK.match(sentence):
+            readings[-1].claims = []
         readings.append(reading)
         named = {mention.index for mention in reading.mentions}
         previous = named.pop() if len(named) == 1 else None
@@ -246,7 +251,7 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     last_tie = max((i for i, reading in enumerate(readings) if reading.tie and not reading.claims), default=-1)
     if said:
         if last_tie > last_claim:
-            return SEVERAL, "tie"
+            return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
         if len(said) == 1:
             return next(iter(said)), "sentence"
         closing = readings[last_claim]
@@ -255,7 +260,7 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
             return next(iter(final)), "concluded_last"
         return CLASH, "sentences_disagree"
     if last_tie >= 0:
-        return SEVERAL, "tie"
+        return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
     named: list[int] = []
     for reading in readings:
         if reading.bare and not reading.hedge:
@@ -267,7 +272,21 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     if any(reading.bare for reading in readings):
         denied = any(reading.denied for reading in readings)
         return (MISSING, "denied_only") if denied else (SEVERAL, "several_named")
-    return MISSING, _why_none(text)
+    why = _why_none(text)
+    return _said_in_general(options, _UNKNOWN, (MISSING, why)) if why == "refusal" else (MISSING, why)
+
+
+# Choices that mean that the objects are equal, or that the question has no answer.
+_EQUAL = re.compile(r"\b(?:equal\w*|same|equidistant|tie)\b")
+_UNKNOWN = re.compile(
+    r"\b(?:cannot|can't|unable|not possible|impossible|unclear|not enough|insufficient|unknown|not sure)\b"
+)
+
+
+def _said_in_general(options: Options, meaning: re.Pattern[str], otherwise: tuple[int, str]) -> tuple[int, str]:
+    """Return the choice "cannot be determined" if the text says so in other words."""
+    found = {index for name, index in options.general.items() if meaning.search(name)}
+    return (found.pop(), "general_choice") if len(found) == 1 else otherwise
 
 
 _DANGLING = re.compile(

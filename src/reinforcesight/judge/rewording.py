@@ -27,7 +27,8 @@ _CALLED_WRONG = re.compile(
     r"|(?:isn't|wasn't|aren't|cannot be|can't be|couldn't be|could not be)"
     r"(?= (?:the |an? )?(?:right|correct|true|answer|possible|valid|case|chosen|option|it\b)|\s?[.,;!\n]|\s?$)"
     r"|(?:does|do|did)(?: not|n't) (?:fit|hold|match|apply|work|agree|make sense)"
-    r"|(?:fails|contradicts)\b)",
+    r"|(?:fails|contradicts)\b"
+    r"|(?:no es|n'est pas) |(?: ?选项)? ?(?:不正确|不对|不是|错))",
     re.IGNORECASE,
 )
 # Text before a rejected letter: "not (A)", "I don't think it is B", "we can exclude A", "the wrong option is B".
@@ -42,17 +43,20 @@ _DENIED = re.compile(
 )
 # Every text that rejects a letter has one of these; searching for them is far faster.
 _DENYING = re.compile(
-    r"n't|\b(?:not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
+    r"n't|n'est|不|错|\b(?:not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
     r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse)"
 )
 _ORDINAL = re.compile(
     r"\b(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer)\b"
-    r"|(?:option|choice)(?: number| no\.?)? ([1-9])(?![\w.]\w))",
+    r"|(?:option|choice|answer) is the (?P<is>first|second|third|last) one\b"
+    r"|(?:option|choice)(?: number| no\.?)? (?P<number>[1-9])(?![\w.]\w))",
     re.IGNORECASE,
 )
-_PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"))}
+_PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"), 1)}
 _ANSWERED = re.compile(r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}(yes|no)\b[.,;!]?\s?", re.IGNORECASE)
-_LATTER = re.compile(r"\b(?:the )?\b(former|latter)(?: one| object| option| choice)?\b", re.IGNORECASE)
+_LATTER = re.compile(
+    r"\b(?:the )?\b(?:(former|latter)(?: one| object| option| choice)?|(first|second) (?:one|object))\b", re.IGNORECASE
+)
 _ITEM = re.compile(
     r"(?:\A|(?<=[\n.!?;:]))[ \t]{0,4}(?:[-+]\s|\d\.\s)?(?:(?:option|choice)\s)?"
     r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
@@ -93,24 +97,30 @@ def with_letters(text: str, options: Options) -> str:
     """Replace "the second option" and "option 2" by letters, and "the former" and "the latter" by names."""
 
     def letter(match: re.Match[str]) -> str:
-        word = (match[1] or "").lower()
-        if word == "last":
-            at = options.count - 1
-        else:
-            at = int(match[2]) - 1 if match[2] else _PLACE_OF.get(word, int(word[0]) - 1 if word[:1].isdigit() else -1)
-        return f"option ({LETTERS[at]})" if 0 <= at < options.count else match[0]
+        word = (match[1] or match["is"] or match["number"]).lower()
+        place = int(word[0]) if word[0].isdigit() else options.count if word == "last" else _PLACE_OF[word]
+        joint = "is " if match["is"] else ""
+        return f"option {joint}({LETTERS[place - 1]})" if 1 <= place <= options.count else match[0]
 
     def name(match: re.Match[str]) -> str:
         assert options.pattern is not None
+        word = (match[1] or match[2]).lower()
+        if unnamed:
+            index = int(word in ("latter", "second"))
+            return f"the object {next((key for key, at in options.names.items() if at == index), match[0])}"
+        if match[2]:
+            return match[0]
         before = options.pattern.finditer(match.string, max(0, match.start() - 300), match.start())
         named = list(dict.fromkeys(found[0] for found in before if options.names.get(squeeze(found[0]), -1) >= 0))
         # Without "the object", the name could be read as the explanation of a letter before it.
-        return f"the object {named[match[1].lower() == 'latter']}" if len(named) == 2 else match[0]
+        return f"the object {named[word == 'latter']}" if len(named) == 2 else match[0]
 
     lower = text.lower()
     if "option" in lower or "choice" in lower or "answer" in lower:
         text = _ORDINAL.sub(letter, text)
-    if options.pattern is not None and ("latter" in lower or "former" in lower):
+    if options.pattern is not None and any(word in lower for word in ("latter", "former", "first", "second")):
+        # Without names, "the former" is the first of two choices.
+        unnamed = options.count == 2 and options.in_order and not options.pattern.search(text)
         text = _LATTER.sub(name, text)
     return text
 

@@ -17,7 +17,8 @@ from reinforcesight.protocol import LETTERS
 _IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)
 _LONGEST = 1_000
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:/&()]| - ")
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|\)|$)|(?<=[a-z)])[.!?](?=[A-Z])|\n+")
+# "One. Two", "one.Two", line breaks. The class in front lets the search skip all other characters.
+_SENTENCE_END = re.compile(r"[.!?\n](?:(?<!\n)[.!?]*(?=\s|\)|$)|(?<=[a-z)][.!?])(?=[A-Z])|(?<=\n)\n*)")
 
 
 @dataclass(slots=True)
@@ -191,6 +192,8 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
     spelled = [word[0].lower() for word in words]
     awaits_as = False
     for i, text in enumerate(spelled):
+        if text not in lexicon.DECIDING and text not in axis_words and text[-3:] != "n't":
+            continue
         word = words[i]
         known = axis_words.get(text)
         if known:
@@ -258,7 +261,10 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
 
 def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
     """Return whether a sentence has only names of choices and filler words."""
-    if not found or not 0 < len(words) <= 40 or _IS_SOMETHING.match(words[0].string, found[0].end):
+    if not found or not 0 < len(words) <= 40:
+        return False
+    sentence = words[0].string
+    if _IS_SOMETHING.match(sentence, found[0].end) or lexicon.CUT_OFF.search(sentence[-40:]):
         return False
     for word in words:
         inside = any(m.start <= word.start() < m.end for m in found)
@@ -270,7 +276,7 @@ def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
 def drop_denied(sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading) -> list[NamedChoice]:
     """Remove rejected choices, as in "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
-    if not negations:
+    if not negations and "rul" not in sentence and "exclu" not in sentence:
         return found
     kept = []
     for mention in found:
@@ -278,6 +284,7 @@ def drop_denied(sentence: str, found: list[NamedChoice], rows: list[Token], read
             0 <= mention.start - end < 30 and lexicon.NOT_GAP.match(sentence[end : mention.start])
             for _, end in negations
         )
+        denied = denied or lexicon.RULED_OUT.search(sentence, max(0, mention.start - 60), mention.start) is not None
         if denied or lexicon.IS_WRONG.match(sentence, mention.end):
             reading.denied.add(mention.index)
         else:

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Generic
 
 from reinforcesight.language.mentions import Id, Words
+from reinforcesight.language.phrases import PARTS
 from reinforcesight.language.tags import TaggedSentence, tag_sentences
 from reinforcesight.relations.kinds import Axis, Relation
 
@@ -36,41 +37,54 @@ class Claim(Generic[Id]):
 
 
 _SUBJECT = re.compile(
-    r"(?<![pPqtkHDnu])(?<![pPqtkHDn]x)(?<!pw)(?P<s>[mio])"  # "the mug", not "next to the mug", "than the tall mug"
+    r"(?<![pPqtkHDnu])(?<![pPqtkHDn]x)(?<!pw)(?<![mio],x)"  # not "next to the mug", "than the tall mug"
+    r"(?P<s>[mio])"
     r"(?:[pP]g?x?[mio]|pg?[xj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
-    r"|,w[be]*g?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
+    r"|,?w[be]*[gj]?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
     r"|,?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
     r"|,x{1,4},)??"  # ", a tall one,"
-    r",?w?(?:[be][beg]*(?:xw?[be]*)?|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
+    r",?w?(?:[be][beg]*(?:Nw?[be]*)?|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
 )
-_CARRIED = re.compile(r"[,&Ba](?:[be][beg]*)?(?:xw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
-_BEFORE_FRONTED = re.compile(r"(?:\A|[,&Bwya])[xg]?\Z")  # "To the left of", "and behind"
+_CARRIED = re.compile(r"[,&SBa](?:[be][beg]*)?(?:Nw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
+_WHICH = re.compile(r"(?P<s>m),?w[be]+g?\Z")  # "behind the lamp, which is"
+_BEFORE_FRONTED = re.compile(r"(?:\A|[,&SBwya])[xg]?\Z")  # "To the left of", "and behind"
 _COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
 _IN_ORDER = re.compile(
     r"T[^mPCAHDLT]{0,8}(?:m[,&xyrb]{1,4})+m"
 )  # "from left to right we see the mug, the lamp and the door"
 _ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
-_TO = r"(?:(?P<v>[vc])|(?P<e>E)|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
+_TO = r"(?:(?P<v>[vc])|(?P<e>[EA])|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
 
 _PLACE = re.compile(
-    r"P(?:z(?=m[beg]))?x?(?P<o>[mio])(?![sxj])"
+    r"P(?:z(?=m[beg])|wp)?x?(?P<o>[mio])(?![sxj])"
 )  # "to the left of the lamp", "... of where the lamp is"
 _FRONTED = re.compile(
-    r"Px?(?P<o>[mio]),?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
-    r"|x?(?P<t>m)(?=[beg]{1,3}(?:\Z|[,&Bpg])))"  # "behind the lamp, the mug is standing"
+    r"(?:A|Px?(?P<o>[mio])),?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
+    r"|x?(?P<t>m)(?=[beg]{1,3}(?:\Z|[,&SBpg])))"  # "in the foreground, the mug is standing"
+    r"|Ax?(?P<s3>m)(?=\Z|,&?A)"  # "on the left the dog"
+    r"|Px?(?P<o2>[mio])j(?P<s2>m)(?=\Z|,)"  # "behind the lamp looms the door"
 )
 _COMPARED = re.compile(  # "closer (to the camera) than the lamp (is)", "closer to the lamp than to the chair"
-    r"[CA]x{0,2}" + _TO + r"(?:[be]*,?k|t[be]*(?P<q>q)?)x?(?P<o>[mio])(?![sxj])(?:[be]*(?P<v2>[vc]))?"
+    r"[CA][xN]{0,2}" + _TO + r"(?:[be]*,?k|t(?:i[be]+(?=q)|[be]*)(?:wp)?(?P<q>q)?)"
+    r"x?(?P<o>[mio])(?![sxj])(?:[be]*(?P<v2>[vc]))?"
 )
 _ALONE = re.compile(
-    r"[CA]x{0,2}" + _TO + r"(?=\Z|[,&BapgG])|P(?=\Z|[,&Ba])"
+    r"[CA][xN]{0,2}" + _TO + r"(?=\Z|[,&SBapgG])|P(?=\Z|[,&SBa])"
 )  # "closer", "in the foreground", "behind"
 _TURNED = re.compile(  # "the closer one (to the camera) is the mug"
-    r"Cx{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?w?[be]+(?P<s>[mi])(?=\Z|[,&Ba])"
+    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?w?[be]+(?P<s>[mi])(?=\Z|[,&SBa])"
 )
-_HIDING = re.compile(r"[HD]x?(?P<o>[mio])(?![sxj])")  # "hides the lamp", "hidden by the lamp"
+_SHARED = re.compile(r"[AP],?&Px?(?P<o>[mio])(?![sxj])")  # "to the left of and above the lamp"
+# "the mug is left of the lamp and the door is right of it": "it" is the lamp
+_PARALLEL = re.compile(r"P(?P<o>m)(?:,|,?&)m[be]*\Z")
+_HIDING = re.compile(  # "hides the lamp", "hidden by the lamp", "hides the lamp's base"
+    r"[HD]x?(?P<o>[mio])(?:sC?(?P<part>[xj])|(?![sxj]))"
+)
+_HIDDEN_PART = re.compile(  # "the lamp's base is hidden by the mug", "the base of the lamp is"
+    r"(?:(?P<s>m)s(?P<part>[xj])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
+)
 _OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
-_OWNED = re.compile(r"Lx?[be]+(?P<s>m)(?=\Z|[,&Ba])")  # "left is the mug" of "on the lamp's left is the mug"
+_OWNED = re.compile(r"Lx?[be]+(?P<s>m)(?=\Z|[,&SBa])")  # "left is the mug" of "on the lamp's left is the mug"
 _CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
 _WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
     r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]+(?=U)(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
@@ -78,10 +92,11 @@ _WAYS = re.compile(  # "the distance from the mug to the door is smaller than th
 _WAYS_TO_CAMERA = re.compile(r"G[pv]*[q&]x?(?P<s>m)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)")
 
 # Patterns of sentences that claim nothing.
-_HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)[miu]")
-_DENIED_BEFORE = re.compile(r"(?:[nfd][^,&Ba]*|[hZ][^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
-_DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&B]*[hRZ]|,?B[^mPCAHDL]*[hf]")
-_ASKED = re.compile(r"(?:\A|[,&Bwa])b+\Z")  # "is the mug left of the lamp"
+_HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
+_DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
+_DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")
+_OTHER_VIEW = re.compile(r"M|(?:[mux]s|xb)V")  # "in the mirror", "from the dog's perspective"
+_ASKED = re.compile(r"(?:\A|[,&SBwa])b+\Z")  # "is the mug left of the lamp"
 _TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
     r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
@@ -121,7 +136,7 @@ class _Reader:
         self._pair = pair if pair is not None else tuple(mentioned) if len(mentioned) == 2 else None
         # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
         self._topic: int | None = None
-        self._recent: set[int] = set()
+        self._recent: list[int] = []
         self._mentions = list(text.tokens)
         # (axis, object) to the side of the picture that the text puts the object on, and the token.
         self._sides: dict[tuple[Axis, int], tuple[Relation, int] | None] = {}
@@ -140,21 +155,30 @@ class _Reader:
             before = stated
             self._remember(sentence)
         found += before
-        found += self._claims_of_sides({canonical_claim(claim) for claim in found})
+        if self._sides:
+            found += self._claims_of_sides({canonical_claim(claim) for claim in found})
         return sorted(found, key=lambda claim: claim.tokens)
 
     def _stated(self, sentence: TaggedSentence) -> list[Claim[int]]:
         tags = sentence.tags
-        if not sentence.relations or sentence.asks or "M" in tags:
+        if not sentence.relations or sentence.asks:
             return []
+        start = 0
+        if ("M" in tags or "V" in tags) and _OTHER_VIEW.search(tags):  # "in the mirror ..., but" counts from "but" on
+            start = tags.rfind("B")
+            if start < 0 or _OTHER_VIEW.search(tags, start):
+                return []
         found: list[_Found] = []
         for at in sentence.relations:
-            found += self._claims_at(sentence, at)
+            if at >= start:
+                found += self._claims_at(sentence, at)
         if "G" in tags and "U" in tags:
             found += self._claims_of_ways(sentence)
-        for match in _IN_ORDER.finditer(tags):
+        for match in _IN_ORDER.finditer(tags) if "T" in tags else ():
             found += self._claims_in_order(sentence, match)
         claims = [item.claim for item in found if _counts(tags, item)]
+        if len(claims) < 2:
+            return claims
         opposite = {canonical_claim(claim, turned=True) for claim in claims}
         return [claim for claim in claims if canonical_claim(claim) not in opposite]
 
@@ -168,10 +192,16 @@ class _Reader:
             subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start()) if owner else None
             return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
         if kind in "HD":
-            return self._claims(sentence, at, subject, _HIDING.match(tags, at))
+            if subject is None and kind == "D":
+                subject = _HIDDEN_PART.search(tags, max(0, at - _WINDOW), at)
+            hiding = _HIDING.match(tags, at)
+            parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
+            if any(part is not None and self._text.words[sentence.at[part]] not in PARTS for part in parts):
+                return []
+            return self._claims(sentence, at, subject, hiding)
         if kind == "C" and _CAMERA_IS.search(tags, max(0, at - 4), at):
             return self._from_camera(sentence, at)
-        if subject is None and kind == "P" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
+        if subject is None and kind in "PA" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
             fronted = _FRONTED.match(tags, at)
             if fronted:
                 return self._claims(sentence, at, fronted, fronted)
@@ -179,7 +209,11 @@ class _Reader:
             turned = _TURNED.match(tags, at)
             if turned:
                 return self._claims(sentence, at, turned, turned)
-        after = _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
+        if tags[at : at + 2] == "Cx" and sentence.relations[at].axis is Axis.VERTICAL:
+            return []  # "has a higher contrast than the lamp"
+        after = (
+            _SHARED.match(tags, at) or _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
+        )
         if (
             after is None and subject and tags[at : at + 2] == "Px"
         ):  # "on the left side of the desk": a side, no relation
@@ -187,6 +221,10 @@ class _Reader:
             if who is not None and "side" in self._text.words[sentence.at[at] : sentence.at[at + 1]]:
                 self._note_side(sentence, who, sentence.relations[at], (subject.start("s"), at))
             return []
+        if subject is None:
+            subject = _WHICH.search(tags, max(0, at - 8), at)
+            if subject and "who" in self._text.words[sentence.at[subject.start("s")] : sentence.at[at]]:
+                subject = None
         if subject is None:
             subject = _CARRIED.search(tags, max(0, at - 8), at)
         return self._claims(sentence, at, subject, after)
@@ -198,7 +236,7 @@ class _Reader:
         if subject is None or after is None:
             return []
         tags = sentence.tags
-        place = _position(subject, "s", "t")
+        place = _position(subject, "s", "t", "s2", "s3")
         if place is None:
             place = _carried_subject(tags, at)
         if place is None:
@@ -218,8 +256,8 @@ class _Reader:
         who = self._object(sentence, place, set(), as_subject=True)
         if who is None or self._belongs_to_another(sentence, place):
             return None
-        reference_at, compared_at = _position(after, "o"), _position(subject, "k")
-        before = _COMPARED_BEFORE.search(tags, max(0, place - 6), place)
+        reference_at, compared_at = _position(after, "o", "o2"), _position(subject, "k")
+        before = _COMPARED_BEFORE.search(tags, max(0, place - 6), place) if "k" in tags else None
         if compared_at is None and before:
             compared_at = before.start("k")
         seeming = "e" in tags[max(0, place - 2) : at]
@@ -251,14 +289,19 @@ class _Reader:
         if reference_at is None and anchor is not None and who == self._anchor:
             who, anchor = anchor, who  # "the door is closer to the mug": closer than the lamp
         if reference_at is not None:
-            reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
+            parallel = _PARALLEL.search(tags, max(0, at - _WINDOW), at) if tags[reference_at] == "i" else None
             first, last = min(first, reference_at), max(last, reference_at)
+            if parallel and sentence.relations[parallel.start()] is relation.inverse:
+                reference_at = parallel.start("o")
+            reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
         elif anchor_at is None or anchor == self._anchor:
             reference = self._other(who)
         else:
             return None  # "the mug is closer to the door": than what?
         if _position(after, "e") is not None:
             edge = sentence.relations[after.start("e")]
+            if edge.axis is Axis.DEPTH or relation not in _DISTANCE:
+                return None
             relation = edge if relation is Relation.IN_FRONT else edge.inverse
         elif anchor is not None:
             relation = _DISTANCE[relation]
@@ -352,12 +395,16 @@ class _Reader:
         if kind == "o":
             return self._other(subject) if subject is not None else None
         mentioned = [(at, self._text.targets[sentence.at[at]]) for at in range(place) if sentence.tags[at] == "m"]
+        word = self._text.words[sentence.at[place]]
+        if word in ("former", "latter"):
+            pair = list(dict.fromkeys(target for _, target in mentioned)) or self._recent
+            return pair[word == "latter"] if len(pair) == 2 else None
         if as_subject:
             if not mentioned:
                 return self._topic
             first = mentioned[0][0]
             return None if len(_joined_subjects(sentence.tags, first)) > 1 else mentioned[0][1]
-        open_ = {target for _, target in mentioned} - taken or self._recent - taken
+        open_ = {target for _, target in mentioned} - taken or set(self._recent) - taken
         return open_.pop() if len(open_) == 1 else None
 
     def _other(self, who: int) -> int | None:
@@ -373,7 +420,7 @@ class _Reader:
         first = places[0]
         clear = len(_joined_subjects(sentence.tags, first)) == 1
         self._topic = self._text.targets[sentence.at[first]] if clear else None
-        self._recent = {self._text.targets[sentence.at[at]] for at in places}
+        self._recent = list(dict.fromkeys(self._text.targets[sentence.at[at]] for at in places))
 
     # --- sides of the picture ---
 
@@ -420,8 +467,11 @@ def canonical_claim(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
 
 def _position(match: re.Match[str], *names: str) -> int | None:
     """Return the start of the first of these groups that matched, or ``None``."""
-    found = match.groupdict()
-    return next((match.start(name) for name in names if found.get(name) is not None), None)
+    groups = match.re.groupindex
+    for name in names:
+        if name in groups and (start := match.start(name)) >= 0:
+            return start
+    return None
 
 
 def _carried_subject(tags: str, at: int) -> int | None:

@@ -56,6 +56,9 @@ _SIGN = re.compile(r"[\d%°‰]")
 _ANY_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(
     # Lengths are bounded and words entered at their start alone, so that the work grows linearly with the text.
+    # Every number starts at the start of a word or at a sign; the first group keeps the search from trying all
+    # alternatives inside words.
+    r"(?:(?<!\w)(?=\w)|(?=[\[(%°‰]))(?:"
     r"[\[(]\s{0,9}[-+]?\d[^\[\]()]{0,120},[^\[\]()]{0,120}\d\s{0,9}[\])]"  # a pair or list of coordinates
     r"|(?<!\w)\w*\d(?:[\d.,:/]*\d)?\w*\s?[%°]?"  # any word with a digit in it: 3, 0.5, 12px, 2nd, 7up
     r"|[%°‰]"
@@ -74,7 +77,7 @@ _NUMBER = re.compile(
     r"\bhalf\b(?![\s-]+(?:hidden|covered|visible|open|closed|empty|full|occluded|concealed))"
     r"|\bdouble\b(?![\s-]+check)"
     r"|\bfoot\b(?!\s+of\b)|(?<!'s )(?<!’s )(?<!its )(?<!his )(?<!her )(?<!their )\bfeet\b"
-    r"|(?<!the )(?<!front )(?<!back )\byards?\b|(?<!parking )\bmeters?\b",
+    r"|(?<!the )(?<!front )(?<!back )\byards?\b|(?<!parking )\bmeters?\b)",
     re.IGNORECASE,
 )
 

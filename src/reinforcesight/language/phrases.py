@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Relation
 
 # ``{anchor}`` stands for the third object. Phrases that end in "than" are comparative and take other adverbs.
@@ -43,7 +44,17 @@ _PICTURE = "[picture|image|photo|photograph|frame|scene|view]"
 _CAMERA = "[camera|cameras|viewer|viewers|observer|photographer|us|me|you|lens|viewpoint|eye|front|foreground]"
 _AT = "[on|to|at|in|near|towards|occupies|fills]"
 _FAR = "[farther|further|farer]"
-_VIEW_OF = "[view of|our view of|part of|parts of]"
+_EDGES = "[edge|border|end|corner|boundary|margin]"
+# Parts of an object: what hides one of them is in front of the object.
+PARTS = word_set(
+    "part parts half base foot feet leg legs back side corner edge end body frame trunk stem wheel wheels seat rim top "
+    "tail"
+)
+_PART = f"[{'|'.join(sorted(PARTS))}]"
+_VIEW_OF = f"[view of|our view of|[|lower|upper|left|right|bottom|top] {_PART} of]"
+_OWN = "[our|your|my|viewer 's|camera 's|observer 's|photographer 's]"
+_PLACES = "[position|location|centre|center|midpoint|bounding box]"
+_NOT_AS = "[not|isn't|aren't] [as|so]"
 _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
 
@@ -51,12 +62,18 @@ _MORE = "[longer|greater|larger|bigger|higher]"
 RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # P: before an object, "X is to the left of Y".
     "P": {
-        Relation.LEFT: ("[on|to|at|] left [|hand] [|side] of", "[leftward|leftwards] [of|from]"),
-        Relation.RIGHT: ("[on|to|at|] right [|hand] [|side] of", "[rightward|rightwards] [of|from]"),
+        Relation.LEFT: (
+            f"[on|to|at|] [|{_OWN}] left [|hand] [|side] of",
+            "[leftward|leftwards] [of|from]",
+        ),
+        Relation.RIGHT: (
+            f"[on|to|at|] [|{_OWN}] right [|hand] [|side] of",
+            "[rightward|rightwards] [of|from]",
+        ),
         Relation.ABOVE: ("[|right] [above|over|atop|on top of]",),
         Relation.BELOW: ("[|right] [below|under|beneath|underneath]",),
-        Relation.IN_FRONT: ("[|right] [in front of|ahead of]",),
-        Relation.BEHIND: ("[|right] [behind|in back of|at back of]",),
+        Relation.IN_FRONT: ("[|right] [in front of|ahead of]", f"[|in] between {_CAMERA} and"),
+        Relation.BEHIND: ("[|right] [behind|beyond|in back of|at back of|out from behind]",),
     },
     # Pi: with a pronoun, "To its left is X".
     "Pi": {
@@ -92,15 +109,31 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             f"[at|] {_MORE} [distance|depth|way] [|away]",
         ),
     },
+    # Ct: comparatives with their "than".
+    "Ct": {
+        Relation.IN_FRONT: (f"{_NOT_AS} [far|far away|distant] [|from camera] as",),
+        Relation.BEHIND: (f"{_NOT_AS} [near|close] [|to camera] as",),
+        Relation.ABOVE: (f"{_NOT_AS} [low|low down] as",),
+        Relation.BELOW: (f"{_NOT_AS} [high|high up] as",),
+    },
+    # E: edge that a comparative refers to, "closer to the left edge".
+    "E": {
+        Relation.LEFT: (f"to left {_EDGES}|from left [|{_SIDES}]",),
+        Relation.RIGHT: (f"to right {_EDGES}|from right [|{_SIDES}]",),
+        Relation.ABOVE: (f"to [top|upper] {_EDGES}|from [top|upper] [|{_SIDES}]",),
+        Relation.BELOW: (f"to [bottom|lower] {_EDGES}|from [bottom|lower] [|{_SIDES}]",),
+    },
     # A: position without a second object, "X is in the background".
     "A": {
         Relation.LEFT: (
             f"{_AT} [|upper|lower|top|bottom|far] left [|{_SIDES}]",
             f"{_AT} [|far] left [|side|hand side] of {_PICTURE}",
+            f"[on|to|at] {_OWN} left [|side|hand side]",
         ),
         Relation.RIGHT: (
             f"{_AT} [|upper|lower|top|bottom|far] right [|{_SIDES}]",
             f"{_AT} [|far] right [|side|hand side] of {_PICTURE}",
+            f"[on|to|at] {_OWN} right [|side|hand side]",
         ),
         Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
@@ -126,13 +159,6 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.LEFT: ("left [|hand] [|side]",),
         Relation.RIGHT: ("right [|hand] [|side]",),
     },
-    # E: edge that a comparative refers to, "closer to the left edge".
-    "E": {
-        Relation.LEFT: (f"[to|from] left [|{_SIDES}]",),
-        Relation.RIGHT: (f"[to|from] right [|{_SIDES}]",),
-        Relation.ABOVE: (f"[to|from] [top|upper] [|{_SIDES}]",),
-        Relation.BELOW: (f"[to|from] [bottom|lower] [|{_SIDES}]",),
-    },
     # T: lists objects in order, "from left to right: X, Y".
     "T": {
         Relation.LEFT: ("[|from] left to right",),
@@ -156,19 +182,24 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check]",
         "[i|we] [think|believe|conclude|would say]",
         "[of|among|between] two [|objects|of them]",
+        "at same time|at once|simultaneously",
+        # "the mug's position", "the centre of the mug": the mug itself
+        f"'s [|horizontal|vertical] {_PLACES}|'s box|[|horizontal|vertical] {_PLACES} of",
         "at all|as well|by far|not only|again|then|really|actually|once|itself|themselves|visible|here|now|today",
     ),
     # verbs of being, standing and inferring
     "b": (
         "[am|is|are|was|were|be|been|being|has been|have been|to be|lies|lie|sits|sit|stands|stand|rests|rest|hangs]",
         "[must|should|has to|have to|can|does|do|did|comes|come|remains|stays|found|seen|shown|placed|located]",
-        "[located|positioned|situated|put|set|mounted|hang|goes|has|have]",
+        "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
+        "[would|can] be [considered|called|described as|regarded as|said to be]",
     ),
     # verbs of seeming: they claim, unless "but" follows
     "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]",),
     # words before the object of a comparison
     "t": ("than",),
     "k": (
+        "unlike|in contrast to|as opposed to",
         "[compared|relative|in comparison|by comparison|in relation|as compared] [to|with]",
         "with respect to|versus|vs",
     ),
@@ -180,8 +211,9 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "c": ("[camera|viewer|observer|photographer]",),
     "q": ("[|measured|starting|seen|viewed|going|looking] from|to|towards",),
     # pronouns: for an object, for the other object, for a clause, for the speaker
-    "i": ("[it|they|them|he|she|him|this one|that one]",),
+    "i": ("[it|they|them|he|she|him|this one|that one|former|latter] [|one|object]",),
     "o": ("other [one|object|thing]",),
+    "N": ("[one|object|thing|item]",),
     "w": ("[which|that|who]",),
     "r": ("[i|we|you|one can|one could see]",),
     # verbs of seeing
@@ -195,18 +227,20 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[of|near|beside|next to|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
         "[toy|model|fake|painted|printed|drawn|reflected|mirrored|another|second|different|other]",
     ),
-    # between clauses: "and", "although", "but"
-    "&": ("[and|so|because|since|while|whereas|with|as|when|meaning|making|plus|given]",),
+    # between clauses: "and", "because", "although", "but"
+    "&": ("[and|so|while|whereas|with|as|when|meaning|making|plus|given]",),
+    "S": ("[because|since]",),
     "a": ("[although|though|even though|despite]",),
     "B": ("[but|however|yet|nevertheless|in reality|wait|correction|in any case]",),
     # denial
     "n": (
         "[not|never|no|nobody|cannot|neither|nor|without|hardly|scarcely|no longer|anything but|nothing|none]",
         "[rather than|instead of|not really]",
+        "[rule|rules|ruled|ruling] out|[exclude|excludes|excluding]",
     ),
     "f": (
         "[false|untrue|wrong|incorrect|mistaken|impossible|illusion|nonsense]",
-        "not [true|right|so|case|correct|what i see]",
+        "not [true|right|so|case|correct|what i see]|[be|is|are] [ruled out|excluded]",
     ),
     # doubt, and alternatives
     "h": (
@@ -226,8 +260,10 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     # another viewpoint than the camera's: nothing in the sentence counts
     "M": (
         "[mirror|mirrors|mirrored|reflection|reflected|flipped|mirror image|upside down|reversed]",
-        "[|seen|viewed] from [behind|back|other side|opposite side]|own [perspective|point of view|viewpoint]",
+        "[|seen|viewed] from [behind|back|other side|opposite side]",
+        "[own|its|their|his|her] [perspective|point of view|viewpoint]",
     ),
+    "V": ("[perspective|point of view|viewpoint]",),
     "R": ("other way [round|around]|vice versa|reverse|on contrary",),
     # option letters
     "O": ("( [a|b|c|d|e|f] )|option [a|b|c|d|e|f]|choice [a|b|c|d|e|f]",),

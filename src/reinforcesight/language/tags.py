@@ -17,6 +17,10 @@ _BEFORE_OPTION_A = (["("], ["option"], ["choice"])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
 _LONGEST_NAME_IN_QUOTES = 2
+# Signs that end a statement, unless it is a condition or a list of options.
+_JOINTS = frozenset(":;")
+_OPEN = {":": frozenset("Z"), ";": frozenset("Zz")}
+_SENTENCE_ENDS = frozenset(".!?\n")
 _LONGEST_SENTENCE = 200  # maximum number of tags, since the matching time grows with the sentence
 
 
@@ -82,42 +86,54 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
     tags: list[str] = []
     at: list[int] = []
     relations: dict[int, Relation] = {}
-    phrases = _PHRASES.following
+    phrases, targets = _PHRASES.following, text.targets
     position, count = 0, len(kept)
+    opened = 0  # first part of the sentence in `found`
     while position <= count:
         word = kept[position] if position < count else "."
-        if word in (".", "!", "?", "\n") or len(tags) > _LONGEST_SENTENCE:
-            found.append(TaggedSentence("".join(tags), at, relations, word == "?"))
-            tags, at, relations = [], [], {}
-            position += 1
-        elif word in _QUOTES:
-            closing = _closing_mark(kept, position)
-            if closing - position - 1 > _LONGEST_NAME_IN_QUOTES:
-                position = closing  # a quotation: skipped
-            elif closing > position:
-                kept[closing] = "own"  # a name: its closing mark gets no tag
-            position += 1
-        else:
-            place = places[position]
-            node = phrases.get(word)
-            tag: str | None = None
-            relation, end = None, position + 1
-            if node is None:
-                target = text.targets[place]
-                if target != NOT_AN_OBJECT:
-                    tag = "u" if target == UNCLEAR else "m"
-            elif node.following:
+        node = phrases.get(word)
+        tag: str | None = None
+        relation, end = None, position + 1
+        if node is not None and len(tags) <= _LONGEST_SENTENCE:
+            if word in _JOINTS and relations and "m" in tags and _OPEN[word].isdisjoint(tags):
+                # What follows is said on its own: "I rule out that the lamp is closer: the mug is closer".
+                found.append(TaggedSentence("".join(tags), at, relations, asks=False))
+                tags, at, relations = [], [], {}
+                position = end
+                continue
+            if node.following:
                 tag, relation, end = _longest_phrase(node, kept, end)
             else:
                 tag, relation = node.tag, node.relation
-            if tag is None:
-                tag = _tag_of_unknown(word, tags[-1] if tags else "")
-            if relation is not None:
-                relations[len(tags)] = relation
-            for sign in tag:
-                tags.append(sign)
-                at.append(place)
+        elif word in _SENTENCE_ENDS or len(tags) > _LONGEST_SENTENCE:
+            found.append(TaggedSentence("".join(tags), at, relations, word == "?"))
+            if word == "?":
+                for part in found[opened:]:
+                    part.asks = True
+            opened = len(found)
+            tags, at, relations = [], [], {}
             position = end
+            continue
+        elif word in _QUOTES:
+            closing = _closing_mark(kept, position)
+            if closing - position - 1 > _LONGEST_NAME_IN_QUOTES:
+                end = closing + 1  # a quotation: skipped
+            elif closing > position:
+                kept[closing] = "own"  # a name: its closing mark gets no tag
+            position = end
+            continue
+        else:
+            target = targets[places[position]]
+            if target != NOT_AN_OBJECT:
+                tag = "u" if target == UNCLEAR else "m"
+        if tag is None:
+            tag = _tag_of_unknown(word, tags[-1] if tags else "")
+        if relation is not None:
+            relations[len(tags)] = relation
+        for sign in tag:
+            tags.append(sign)
+            at.append(places[position])
+        position = end
     return found
 
 
