@@ -29,8 +29,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "dev"))
 
+from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.engines.base import Decoding
 from reinforcesight.eval.engines.batches import TransformersEngine, _chunks, _length
 from reinforcesight.eval.evaluate import evaluate

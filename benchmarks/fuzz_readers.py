@@ -42,8 +42,8 @@ def readers() -> dict[str, tuple[Reader, list[bytes]]]:
     from reinforcesight.data_gen.dataset.manifest import load_manifest
     from reinforcesight.data_gen.dataset.reader import find_files, iterate_rows
     from reinforcesight.eval.answers import read_logged
+    from reinforcesight.eval.benchmarks.load import load_benchmark
     from reinforcesight.eval.config import EvaluateConfig
-    from reinforcesight.eval.cvbench import load_benchmark
     from reinforcesight.eval.engines.replay import ReplayEngine
     from reinforcesight.eval.evaluate import evaluate
     from reinforcesight.eval.results import read_results

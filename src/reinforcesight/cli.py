@@ -87,8 +87,8 @@ COMMANDS = {
     ),
     "evaluate": CommandSpec(
         "reinforcesight.eval.config:EvaluateConfig",
-        "reinforcesight.eval.evaluate:evaluate",
-        "Score a model on CV-Bench or a data set, with intervals and a report.",
+        "reinforcesight.eval.benchmarks.suite:evaluate_benchmarks",
+        "Score a model on CV-Bench, its neighbours or a data set, with intervals and a report.",
         preflight="reinforcesight.preflight:check_evaluate",
     ),
     "run": CommandSpec(

@@ -72,18 +72,15 @@ def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[st
 
 
 def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[str]:
-    """Check extras, device, model and output of ``evaluate``; if ``thorough``, also read the benchmark."""
-    from reinforcesight.eval.answers import holds_answers
-    from reinforcesight.eval.results import answers_path, read_results
+    """Check extras, device, model and output of ``evaluate``; if ``thorough``, also read the benchmarks."""
+    from reinforcesight.eval.results import read_results
 
-    for path in filter(None, (config.baseline, *config.compare)):
-        read_results(path)
-    answers = answers_path(config.output)
-    with contextlib.suppress(FileNotFoundError):
-        if b'"protocol"' not in config.output.read_bytes():
-            raise OutputError("the file is no results.json", where=str(config.output), fix="choose another --output")
-    if answers.is_file() and answers.stat().st_size and not holds_answers(answers):
-        raise OutputError("the file holds no answers of evaluate", where=str(answers), fix="choose another --output")
+    parts = config.of_each_benchmark()
+    for part in parts.values():
+        for path in filter(None, (part.baseline, *part.compare)):
+            read_results(path)
+    for output in {config.output, *(part.output for part in parts.values())}:
+        _check_results_file(output)
     facts = []
     if config.engine == "vllm":
         require_extra("vllm", "vllm")
@@ -93,8 +90,20 @@ def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[st
     if config.engine == "openai":
         facts.append(f"model: {config.model_path} at {config.base_url}")
     if thorough:
-        facts.append(check_benchmark(config, config.benchmark))
+        facts += [check_benchmark(part, part.benchmark) for part in parts.values()]
     return [*facts, check_room(config.output.parent, 0)]
+
+
+def _check_results_file(output: Path) -> None:
+    from reinforcesight.eval.answers import holds_answers
+    from reinforcesight.eval.results import answers_path
+
+    answers = answers_path(output)
+    with contextlib.suppress(FileNotFoundError):
+        if b'"protocol"' not in output.read_bytes():
+            raise OutputError("the file is no results.json", where=str(output), fix="choose another --output")
+    if answers.is_file() and answers.stat().st_size and not holds_answers(answers):
+        raise OutputError("the file holds no answers of evaluate", where=str(answers), fix="choose another --output")
 
 
 def refuse_other_things(folder: Path, ours: Iterable[str]) -> None:
@@ -149,7 +158,7 @@ def check_model(config: ModelConfig) -> tuple[int, str]:
 
 def check_benchmark(config: EvaluateConfig, where: str) -> str:
     """Read a benchmark, downloaded from the hub if needed; return a line about it."""
-    from reinforcesight.eval.cvbench import benchmark_of
+    from reinforcesight.eval.benchmarks.load import benchmark_of
 
     found = benchmark_of(config, where)
     return f"benchmark: {found.name}, {len(found.items):,} questions, {len(found.broken)} that can't be scored"

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.eval.benchmarks.load import load_benchmark, parse_columns
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark, parse_columns
 from reinforcesight.eval.evaluate import evaluate
 
 GOOD: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 from eval_samples import bench_rows, write_parquet, write_published
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.cvbench import load_benchmark, parse_tasks
+from reinforcesight.eval.benchmarks.load import load_benchmark, parse_tasks
 from reinforcesight.eval.items import Variant, make_request, relation_of
 from reinforcesight.protocol import REASON_INSTRUCTION, Protocol, with_instruction, with_options
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from eval_samples import bench_rows, write_answers, write_parquet, write_published
 
+from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.report import question_picture
 

@@ -12,8 +12,8 @@ from eval_samples import bench_rows, write_answers, write_published
 from PIL import Image
 from small_dataset import change, make_rows, write_dataset
 
+from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.results import Results

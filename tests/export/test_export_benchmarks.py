@@ -14,8 +14,8 @@ import yaml
 from eval_samples import PARTS, bench_rows, write_answers, write_parquet, write_published
 
 from reinforcesight.errors import InputError
+from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import load_benchmark
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.export.cv_bench import to_cv_bench
 from reinforcesight.export.lmms_eval import to_lmms_eval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelConfig, ModelOptions
 from reinforcesight.protocol import Protocol
 
+CV_BENCH = "cv-bench"
 # Commit of nyu-visionx/CV-Bench with separate 2D and 3D files.
 CV_BENCH_REVISION = "bc284db50d036958861cb60cdd7b77612052ce0d"
 
@@ -44,7 +46,11 @@ class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
 
     model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
-    benchmark: str = Field("cv-bench", description="cv-bench, a folder or file, or owner/name@revision on the hub")
+    benchmark: str = Field(
+        CV_BENCH,
+        description="cv-bench, blink, vsr, ... (docs/benchmarks.md), NAME=PATH for its files on disk, a folder or "
+        "file, or owner/name@revision on the hub; several with commas, for one table",
+    )
     output: Path = Field(
         Path("reports/results.json"), description="Path of results.json; answers and report are written next to it"
     )
@@ -91,7 +97,9 @@ class EvaluateConfig(StrictConfig):
     title: str | None = Field(None, description="Title of this model in the report [default: the model's name]")
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
-    benchmark_revision: str = Field(CV_BENCH_REVISION, description="Commit of the benchmark on the hub")
+    benchmark_revision: str | None = Field(
+        None, description="Commit of the benchmark on the hub [default: the pinned one]"
+    )
     gallery: int = Field(120, ge=0, description="Number of wrong and unreadable answers in the report")
     report: bool = Field(True, description="Write the HTML and Markdown report")
     model: ModelOptions = ModelOptions()
@@ -127,6 +135,48 @@ class EvaluateConfig(StrictConfig):
         if value is not None and (len(names) < 2 or len(set(names)) < len(names) or not {*names} <= {*known}):
             raise ValueError(f"expected at least two of {', '.join(known)}, each once")
         return value
+
+    def of_each_benchmark(self) -> dict[str, EvaluateConfig]:
+        """Return one evaluation per benchmark, by short name; results, baseline and answers have it in their names.
+
+        Raises:
+            ConfigError: A benchmark is named twice, or a baseline has no results of one.
+        """
+        whole = Path(self.benchmark).exists()
+        names = [self.benchmark] if whole else [name.strip() for name in self.benchmark.split(",")]
+        keys = [re.sub(r"[^\w-]+", "-", Path(name.partition("=")[0].partition("@")[0]).name) for name in names]
+        if len(names) == 1:
+            return {keys[0]: self}
+        twice = next((key for key in keys if keys.count(key) > 1 or not key), None)
+        if twice is not None:
+            raise ConfigError(
+                f"two benchmarks are called {twice!r}" if twice else "a name is empty",
+                where=f"--benchmark {self.benchmark}",
+                fix="name each once, with commas between",
+            )
+        if self.benchmark_revision is not None:
+            raise ConfigError("a revision is for one benchmark", where="--benchmark_revision", fix="leave it out")
+
+        def of(path: Path, key: str) -> Path:
+            found = path.with_suffix(f".{key}{path.suffix}")
+            if not found.exists():
+                raise ConfigError(f"no results of {key}", where=str(found), fix="evaluate that model on it too")
+            return found
+
+        parts = {}
+        for key, name in zip(keys, names, strict=True):
+            logged = self.answers and self.answers.with_suffix(f".{key}{self.answers.suffix}")
+            parts[key] = self.model_copy(
+                update={
+                    "benchmark": name,
+                    "output": self.output.with_suffix(f".{key}.json"),
+                    "title": self.shown_title,
+                    "baseline": self.baseline and of(self.baseline, key),
+                    "compare": tuple(of(path, key) for path in self.compare),
+                    "answers": logged if logged and logged.exists() else self.answers,
+                }
+            )
+        return parts
 
     def of_each_protocol(self) -> list[EvaluateConfig]:
         """Return one evaluation per protocol, each compared with those before and by default paired with the first."""

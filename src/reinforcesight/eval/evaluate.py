@@ -28,8 +28,8 @@ from reinforcesight.eval.answers import (
     score,
     write_scored_answers,
 )
+from reinforcesight.eval.benchmarks.load import benchmark_of, spread_over_tasks
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import benchmark_of, spread_over_tasks
 from reinforcesight.eval.engines.base import Decoding, InferenceEngine
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.engines.replay import ReplayEngine
@@ -64,13 +64,19 @@ Metrics = Callable[[Item, str], Mapping[str, float]]
 _VERSIONED = ("torch", "transformers", "peft", "vllm", "numpy", "scipy", "pillow")
 
 
-def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_metrics) -> Results:
-    """Evaluate a model and write ``results.json``, ``results.jsonl`` and the report.
+def evaluate(
+    config: EvaluateConfig,
+    *,
+    metrics: Metrics | None = faithfulness_metrics,
+    engine_of: Callable[[EvaluateConfig, Processes], InferenceEngine] | None = None,
+) -> Results:
+    """Evaluate a model on one benchmark and write ``results.json``, ``results.jsonl`` and the report.
 
     Args:
         config: Model, benchmark and protocol.
         metrics: Function called for each plain answer; the results hold the means. By default it measures whether the
             reasoning agrees with the scene, if the item has one.
+        engine_of: Function that returns the engine, to share one between evaluations.
 
     Raises:
         ConfigError, InputError: The model, benchmark or baseline can't be used.
@@ -80,14 +86,19 @@ def evaluate(config: EvaluateConfig, *, metrics: Metrics | None = faithfulness_m
         return [evaluate(part, metrics=metrics) for part in config.of_each_protocol()][-1]
     processes = Processes()
     with only_writer_of(config.output) if processes.is_main else contextlib.nullcontext():
-        return _evaluate(config, metrics, processes)
+        return _evaluate(config, metrics, processes, engine_of or make_engine)
 
 
-def _evaluate(config: EvaluateConfig, metrics: Metrics | None, processes: Processes) -> Results:
+def _evaluate(
+    config: EvaluateConfig,
+    metrics: Metrics | None,
+    processes: Processes,
+    engine_of: Callable[[EvaluateConfig, Processes], InferenceEngine],
+) -> Results:
     started = time.monotonic()
     others = _read_others(config)
     benchmark = benchmark_of(config)
-    engine = _make_engine(config, processes)
+    engine = engine_of(config, processes)
     asked = _keyed_requests(benchmark, engine, config)
     ready = time.monotonic()
     logged = read_logged(_answer_files(config.output))
@@ -155,7 +166,7 @@ def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
     return [_OtherRun(path, read_results(path), read_scored_answers(answers_path(path))) for path in paths]
 
 
-def _make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine:
+def make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine:
     decoding = Decoding(config.token_limit, config.seed)
     if config.engine == "replay":
         assert config.answers is not None

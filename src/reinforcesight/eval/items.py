@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,12 +42,18 @@ class Item:
     source_dataset: str
     relation: str | None  # the gold relation; None for tasks without relation, such as Count
     form: str  # question form of our own data sets, else cvbench
-    picture: bytes = field(repr=False)  # encoded picture
+    read_picture: Callable[[], bytes] = field(repr=False, compare=False)
     picture_sha: str
     cluster: str  # key of the source picture, since questions about one picture are not independent
     shows_options: bool  # the prompt lists the choices with their letters
     scene: str | None = field(default=None, repr=False)
     evidence: str | None = field(default=None, repr=False)
+    group: str = ""  # items of a group count only as a whole in some official figures
+
+    @property
+    def picture(self) -> bytes:
+        """The encoded picture, read from its file at each use."""
+        return self.read_picture()
 
     @property
     def item_key(self) -> str:
@@ -67,6 +73,20 @@ class BrokenRow:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """An official figure of a benchmark: the mean of its parts' accuracies.
+
+    ``part`` returns the part in which a task and a source count, or None. If there is a ``group``, the items of a group
+    count as one, which is right if all of them are.
+    """
+
+    name: str
+    part: Callable[[str, str], str | None] = lambda task, source: "all"
+    group: Callable[[Item], str] | None = None
+    parts: tuple[str, ...] = ()  # parts without which there is no figure
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """A benchmark as read from its files."""
 
@@ -79,6 +99,7 @@ class Benchmark:
     files: dict[str, str]  # name to SHA-256 of its bytes
     fingerprint: str  # SHA-256 over the content of the selected rows
     notes: tuple[str, ...] = ()  # remarks for the report
+    figures: tuple[Figure, ...] = ()  # the benchmark's own figures, the main one first; none for CV-Bench
 
 
 @dataclass(frozen=True)

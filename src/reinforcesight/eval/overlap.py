@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import sha256
@@ -43,9 +43,9 @@ def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
     """
     files = tuple((file.path, file.path.stat().st_mtime_ns) for file in find_files(dataset) if file.split != "test")
     n_trained, ids, theirs = _training_side(files)
-    asked = {item.cluster: item.picture for item in items}
+    asked = {item.cluster: item.read_picture for item in items}
     by_source = {name for name in asked if plain_stem(name) in ids}
-    ours = _signed(asked, "benchmark pictures")
+    ours = _signed(asked, lambda name: asked[name](), "benchmark pictures")
     by_looks = {
         mine.source_id for mine, other in near_pairs(ours, theirs, _DISTANCE) if is_same_picture(mine, other)
     } - by_source
@@ -70,15 +70,19 @@ def _training_side(files: tuple[tuple[Path, int], ...]) -> tuple[int, set[str], 
         for path, _ in files
         for row in parquet_rows(path, ["source_id", "image"])
     }
-    return len(pictures), {plain_stem(name) for name in pictures}, _signed(pictures, "training pictures")
+    return (
+        len(pictures),
+        {plain_stem(name) for name in pictures},
+        _signed(pictures, pictures.__getitem__, "training pictures"),
+    )
 
 
-def _signed(pictures: dict[str, bytes], what: str) -> list[PictureSignature]:
+def _signed(pictures: Iterable[str], read: Callable[[str], bytes], what: str) -> list[PictureSignature]:
     names = sorted(pictures, key=lambda name: sha256(name.encode("utf-8", "surrogatepass")).digest())[:_MOST]
 
     def sign(name: str) -> PictureSignature | None:
         try:
-            return sign_picture(decode_rgb(pictures[name]), source_id=name)
+            return sign_picture(decode_rgb(read(name)), source_id=name)
         except (InputError, PictureError):
             return None
 

@@ -135,6 +135,7 @@ def _markdown(results: Results) -> str:
     lines += [
         "",
         f"Accuracy in percent with 95 % interval. Answers parsed: {percent(results.parse_rate.accuracy)}.",
+        *(f"Official figure, {name}: {_with_interval(cell)}." for name, cell in results.official.figures.items()),
     ]
     if results.broken:
         lines.append(f"Rows that can't be scored and are in no figure: {len(results.broken)}.")

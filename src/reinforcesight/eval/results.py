@@ -60,13 +60,17 @@ class Chance(_Record):
 
 
 class Official(_Record):
-    """CV-Bench's own aggregates. Each is None unless every row of all its parts was scored."""
+    """The benchmark's own aggregates. Each is given only if every row of all its parts was scored.
+
+    CV-Bench has the first four fields, other benchmarks have ``figures``, the main one first.
+    """
 
     two_d: Accuracy | None
     three_d: Accuracy | None
     cv_bench: Accuracy | None
     per_source: dict[str, float]
     missing: tuple[str, ...]  # incomplete parts
+    figures: dict[str, Accuracy] = {}
 
 
 class Swapped(_Record):
@@ -193,6 +197,12 @@ def read_results(path: Path) -> Results:
             f"the results can't be read: {error.strerror}", where=str(path), fix="check the path"
         ) from error
     except ValidationError as error:
+        if b'"benchmarks": {' in path.read_bytes()[:4096]:
+            raise InputError(
+                "these are the results of several benchmarks",
+                where=str(path),
+                fix=f"give those of one, such as {path.stem}.NAME.json next to it",
+            ) from error
         raise InputError(
             f"not a results.json of this program: {error.errors()[0]['msg']}",
             where=str(path),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.eval.answers import ScoredAnswer
+from reinforcesight.eval.benchmarks.figures import official_figures
 from reinforcesight.eval.items import Benchmark, Item, Variant
 from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped, TaskTest
 from reinforcesight.eval.statistics import (
@@ -59,8 +60,15 @@ def chance(items: Sequence[Item]) -> Chance:
     by_task: dict[str, list[Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.task):
         by_task[item.task].append(item)
-    random = {task: sum(1 / len(i.choices) for i in group) / len(group) for task, group in by_task.items()}
-    top = {task: Counter(i.gold for i in group).most_common(1)[0][1] for task, group in by_task.items()}
+    # An open answer has one choice, which nobody can guess.
+    random = {
+        task: sum(1 / len(i.choices) for i in group if len(i.choices) > 1) / len(group)
+        for task, group in by_task.items()
+    }
+    top = {
+        task: max(Counter(i.gold for i in group if len(i.choices) > 1).values(), default=0)
+        for task, group in by_task.items()
+    }
     total = max(len(items), 1)
     return Chance(
         random=sum(random[task] * len(group) for task, group in by_task.items()) / total,
@@ -71,7 +79,10 @@ def chance(items: Sequence[Item]) -> Chance:
 
 
 def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int) -> Official:
-    """Compute CV-Bench's own figures, each only if every row of all its parts was scored."""
+    """Compute the benchmark's own figures, each only if every row of all its parts was scored."""
+    if benchmark.figures:
+        figures, absent = official_figures(benchmark, answers, seed=seed)
+        return Official(two_d=None, three_d=None, cv_bench=None, per_source={}, missing=absent, figures=figures)
     scored = Counter((a.source, a.task) for a in answers)
     missing: list[str] = []
 

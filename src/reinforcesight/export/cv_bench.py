@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.cvbench import load_benchmark
+from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.items import BrokenRow, Item
 from reinforcesight.jobs.files import atomic_file, write_text
 from reinforcesight.pictures.decode import opened

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from reinforcesight.eval.benchmarks.load import HUB_ID
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
-from reinforcesight.eval.cvbench import HUB_ID
 from reinforcesight.eval.statistics import stratified_accuracy
 from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row

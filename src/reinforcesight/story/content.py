@@ -14,7 +14,7 @@ from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.data_gen.viewing.gallery import sample_rows
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
-from reinforcesight.eval.cvbench import benchmark_of
+from reinforcesight.eval.benchmarks.load import benchmark_of
 from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
