@@ -23,7 +23,9 @@ PINS = [
     "peft==0.21.2",
     "accelerate==1.15.0",
     "datasets==5.2.0",
-    "pillow==12.3.0",  # gradio 6 (extra demo) needs pillow below 13; data sets have the same bytes with both
+    # gradio 6 (extra demo) allows no newer ones. Data sets have the same bytes with pillow 12.3.0 and 13.0.0.
+    "pillow==12.3.0",
+    "tomlkit==0.14.0",
 ]
 # Needed to build the editable install without network.
 BUILD = ["hatchling", "editables"]

@@ -281,6 +281,20 @@ def test_arguments_of_trl_are_checked_before_the_first_stage(folder, monkeypatch
     assert not (folder.parent / "calls.txt").exists()
 
 
+def test_the_check_without_torch_names_one_pip_command(folder):
+    config = settings(folder)
+    folder.mkdir()
+    story._write_settings(config)
+    code = "import sys; from pathlib import Path; sys.modules['torch'] = None"
+    command = [sys.executable, "-c", f"{code}; from reinforcesight.story.check import main; main(Path(sys.argv[1]))"]
+    command.append(str(config.folder.settings))
+    environment = {**os.environ, "PYTHONPATH": PATHS}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    problem = json.loads(done.stdout)
+    assert problem["what"] == "the package 'torch' is not installed"
+    assert "[rendered,train]" in problem["fix"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_stage_and_the_next_run_goes_on(folder, number):
     process, child = start(folder, "generate")

@@ -2,7 +2,7 @@
 
 Used by the question writer, by the audit of a data set and by the training reward. What counts is an amount: a measure,
 a multiple, a fraction, a numeral. Words of number that say no amount do not count: "one" as a pronoun, "first" and
-"second" as an order, "two objects", "the two", "the left half". docs/rewards.md lists them.
+"second" as an order, "two objects", "the two", "the left half". docs/reward-parts.md lists them.
 """
 
 from __future__ import annotations

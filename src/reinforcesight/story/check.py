@@ -35,13 +35,16 @@ RUN_FILES = ("run.json", "config.yaml", ".lock")
 
 def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
     """Check all stages, downloading hub models and benchmarks; return facts, one per line."""
-    from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
-
     refuse_other_things(config.output, RUN_FILES)
     made = [entry for entry in config.benchmarks.values() if not isinstance(entry, str)]
+    rendered = any(part.source == "rendered" for part in (config.generate, *made))
+    # One pip command for all that is missing.
+    extras, modules = ("rendered,train", ("trimesh", "embreex")) if rendered else ("train", ())
+    require_extra(extras, *modules, "torch", "transformers", "trl", "peft", "accelerate")
     for part in (config.generate, *made):
         check_generate(part)
-    require_extra("train", "torch", "transformers", "trl", "peft", "accelerate")
+    from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
+
     config.sft.checked_trainer("sft.trainer")
     config.grpo.checked_trainer("grpo.trainer")
     check_numbers(config.grpo, grpo_arguments(config.grpo, has_validation=True), config.generate.num_samples)

@@ -1,6 +1,6 @@
 """The reward of a completion: named parts, their gated total, and both as functions with TRL's signature.
 
-Definitions, formulae, weights and reasons: ``docs/rewards.md``.
+Definitions, formulae, weights and reasons: ``docs/rewards.md``, ``docs/reward-parts.md``.
 """
 
 from __future__ import annotations
