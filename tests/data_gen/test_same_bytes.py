@@ -1,4 +1,4 @@
-"""A small rendered data set has the digests below: a change to the code that changes the data is noticed.
+"""Two small rendered data sets have the digests below: a change to the code that changes the data is noticed.
 
 File bytes aren't pinned. Numbers in the scenes differ in their last bit between processors (numpy and OpenBLAS choose
 their loops by instruction set), and compression differs between builds of zlib and Zstandard. Text, labels, numbers
@@ -22,13 +22,24 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from reinforcesight.config import load_config
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.pipeline import generate
 
-WORDS = "b77f0204809a3643ffa1a567416b40b890e95d7d3c1c35411acac76cdadc5797"
-NUMBERS = "a78b28955d98cefe465c0a19c80f2dce8fcf832e6dd1797a4697342655772ee2"
-PIXELS = "d115d4cc5cdc4df6e1434c9a05105660574000d6f133df2f6f8f56815e5a0e85"
-REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+REPOSITORY = Path(__file__).parents[2]
+# Words, numbers and pixels. The embedded weights were trained on nano's world: its digests must never change.
+DIGESTS = {
+    "rendered": (
+        "b77f0204809a3643ffa1a567416b40b890e95d7d3c1c35411acac76cdadc5797",
+        "a78b28955d98cefe465c0a19c80f2dce8fcf832e6dd1797a4697342655772ee2",
+        "d115d4cc5cdc4df6e1434c9a05105660574000d6f133df2f6f8f56815e5a0e85",
+    ),
+    "nano_questions": (
+        "3dccdb4becc112be29894005ab3efcc590beb128165a462ec39d0a3031befb8d",
+        "09ed92b5944f5fb3d3a2610d5968c7fc1737f73e573d3143e452f34af01965b2",
+        "c625b430bb25f736081a00e2753ab08e78d02914337f64a87687be8822551d98",
+    ),
+}
 # Other versions of these may cast other rays.
 RENDERING_PACKAGES = ("numpy", "trimesh", "embreex")
 
@@ -43,32 +54,42 @@ def rounded(value: Any) -> Any:
 
 
 def locked_versions_installed() -> bool:
-    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE))
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE))
     return all(metadata.version(name) == locked[name] for name in RENDERING_PACKAGES)
 
 
+@pytest.fixture(scope="module", params=DIGESTS)
+def recipe(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory) -> list[dict[str, Any]]:
+def rows(recipe, tmp_path_factory) -> list[dict[str, Any]]:
     output = tmp_path_factory.mktemp("pinned") / "dataset"
-    generate(GenerateConfig(output=output, num_samples=48, seed=5, workers=1, picture_size=(160, 120)))
+    choices: dict[str, Any] = {"output": output, "num_samples": 48, "seed": 5, "workers": 1}
+    if recipe == "rendered":
+        config = GenerateConfig(**choices, picture_size=(160, 120))
+    else:
+        config = load_config(GenerateConfig, REPOSITORY / "configs" / f"{recipe}.yaml", flags=choices)
+    generate(config)
     files = sorted((output / "data").glob("*.parquet"))
     return [{"file": path.name, **row} for path in files for row in pq.read_table(path).to_pylist()]
 
 
 @pytest.mark.timeout(120)
-def test_questions_and_labels_are_the_pinned_ones(rows):
+def test_questions_and_labels_are_the_pinned_ones(recipe, rows):
     numeric = ("image", "scene", "evidence", "margin")
     words = [{name: value for name, value in row.items() if name not in numeric} for row in rows]
-    assert sha256(json.dumps(words).encode()).hexdigest() == WORDS
+    assert sha256(json.dumps(words).encode()).hexdigest() == DIGESTS[recipe][0]
 
 
 @pytest.mark.skipif(not locked_versions_installed(), reason="other versions than those of requirements.txt")
-def test_scenes_and_pixels_are_the_pinned_ones(rows):
+def test_scenes_and_pixels_are_the_pinned_ones(recipe, rows):
     numbers = [rounded([json.loads(row["scene"]), json.loads(row["evidence"]), row["margin"]]) for row in rows]
-    assert sha256(json.dumps(numbers).encode()).hexdigest() == NUMBERS
+    assert sha256(json.dumps(numbers).encode()).hexdigest() == DIGESTS[recipe][1]
     pixels = sha256()
     for row in rows:
         pixels.update(row["image"]["path"].encode())
         with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
             pixels.update(image.tobytes())
-    assert pixels.hexdigest() == PIXELS
+    assert pixels.hexdigest() == DIGESTS[recipe][2]
