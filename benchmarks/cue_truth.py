@@ -32,7 +32,9 @@ from reinforcesight.relations import Axis
 
 PER_PICTURE = 4
 PIXELS = 3.0  # tolerance of rows and gaps
+FINE = 4  # silhouettes have so many times the picture's resolution
 EXACT = 1e-6  # metres
+SOFT = 0.04  # metres: things sink into blankets
 
 
 class World:
@@ -65,15 +67,18 @@ class World:
         return float(y / z * camera.fy + camera.cy) if z > 0.05 else float("inf")
 
     def silhouette(self, item: int) -> np.ndarray:
-        """Where an object would be seen alone, bool (H, W), without its rim."""
-        image = Image.new("1", (self.width, self.height))
+        """Where an object would be seen alone, without half a pixel of its rim: bool, (H, W) times ``FINE``.
+
+        In whole pixels, nothing would be left of the post of a far sign.
+        """
+        image = Image.new("1", (self.width * FINE, self.height * FINE))
         draw, camera = ImageDraw.Draw(image), self.picture.camera
         points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)
-        pixels = points[:, :2] / points[:, 2:3] * [camera.fx, camera.fy] + [camera.cx - 0.5, camera.cy - 0.5]
+        pixels = FINE * (points[:, :2] / points[:, 2:3] * [camera.fx, camera.fy] + [camera.cx, camera.cy]) - 0.5
         for face in self.layout.objects[item].shape.faces:
             if (points[face, 2] > 0.05).all():
                 draw.polygon([(float(x), float(y)) for x, y in pixels[face]], fill=1)
-        return np.asarray(binary_erosion(np.asarray(image)))
+        return np.asarray(binary_erosion(np.asarray(image), iterations=FINE // 2))
 
     def centre(self, item: int) -> np.ndarray:
         return np.asarray(self.picture.objects[item].centre)
@@ -85,15 +90,25 @@ class World:
     def is_carried(self, item: int) -> bool:
         """By a piece of furniture, another object, or a wall."""
         box, around = self.boxes[item], self.layout.surroundings
-        tops = [top.z for top in around.supports] + [other.high for other in self.boxes]
-        return any(abs(top - box.low) < EXACT for top in tops) or any(
-            abs(wall.turn - box.turn) < EXACT for wall in around.walls
+        return (
+            any(abs(top.z - box.low) < EXACT for top in around.supports)
+            or any(self.on(item, other) for other in range(len(self.boxes)) if other != item)
+            or any(abs(wall.turn - box.turn) < EXACT for wall in around.walls)
         )
 
     def on(self, upper: int, lower: int) -> bool:
-        a, b = self.boxes[upper], self.boxes[lower]
-        reach = np.hypot(b.half_x, b.half_y)
-        return abs(a.low - b.high) < EXACT and bool(np.hypot(a.x - b.x, a.y - b.y) <= reach)
+        """Whether the lower object's mesh has a surface under the middle of the upper one, where that begins."""
+        a, b = self.boxes[upper], self.layout.objects[lower]
+        world = b.box.to_world(b.shape.vertices * b.scale)[b.shape.faces]
+        first, second = (world[:, k, :2] - world[:, 0, :2] for k in (1, 2))
+        at = np.array([a.x, a.y]) - world[:, 0, :2]
+        area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = (at[:, 0] * second[:, 1] - at[:, 1] * second[:, 0]) / area
+            v = (first[:, 0] * at[:, 1] - first[:, 1] * at[:, 0]) / area
+            inside = (u >= 0) & (v >= 0) & (u + v <= 1)
+            z = world[:, 0, 2] + u * (world[:, 1, 2] - world[:, 0, 2]) + v * (world[:, 2, 2] - world[:, 0, 2])
+        return bool((np.abs(z[inside] - a.low) < SOFT).any())
 
     def dip(self, item: int) -> float:
         """How far the ray to the lowest vertex points down: the sine of its angle."""
@@ -109,7 +124,8 @@ def holds(world: World, cue: Mapping[str, Any]) -> bool:
     via, anchor = cue.get("via"), cue.get("anchor")
 
     def covers(first: int, second: int) -> bool:
-        return int((world.silhouette(second) & (world.picture.instances == first)).sum()) >= 5
+        nearer = (world.picture.instances == first).repeat(FINE, axis=0).repeat(FINE, axis=1)
+        return int((world.silhouette(second) & nearer).sum()) >= 5 * FINE * FINE
 
     def stands(*items: int) -> bool:
         return all(abs(world.low(item)) < EXACT for item in items)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from PIL import Image
-from pipeline_support import ALL_SPLITS, digests, rows, run, write_annotated
+from pipeline_support import ALL_SPLITS, EVEN, digests, rows, run, write_annotated
 
 from reinforcesight.cli import cli
 from reinforcesight.config import load_config
@@ -29,7 +29,9 @@ REAL = Path(__file__).parents[3] / "shared" / "real_inputs"
 
 
 def make(output: Path, **values) -> GenerateConfig:
-    config = GenerateConfig.model_validate({"output": output, "workers": 1, "gallery": {"samples": 4}, **values})
+    config = GenerateConfig.model_validate(
+        {"output": output, "workers": 1, "gallery": {"samples": 4}, **EVEN, **values}
+    )
     assert generate(config).exit_code == 0
     return config
 

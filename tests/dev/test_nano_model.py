@@ -42,7 +42,13 @@ SMALL = {
     "threads": 1,
     "architecture": {"vision_width": 48, "vision_layers": 1, "vision_heads": 2, "vision_hidden": 64}
     | {"text_width": 48, "text_layers": 2, "text_heads": 2, "text_hidden": 64, "vocabulary": 700},
-    "rendering": {"objects_min": 2, "objects_max": 3, "kinds": ["ball", "box"], "colours": ["red", "blue"]}
+    "rendering": {
+        "world": "toys",
+        "objects_min": 2,
+        "objects_max": 3,
+        "kinds": ["ball", "box"],
+        "colours": ["red", "blue"],
+    }
     | {"min_extent": 0.2, "shadows": False, "furnishing": 0, "same_name": 0.0},
 }
 

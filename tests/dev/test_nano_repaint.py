@@ -22,7 +22,14 @@ from reinforcesight.data_gen.rendering.palette import COLOURS, albedo_of
 KINDS = ("ball", "box", "chair", "tree", "mug", "kite")
 NAMED = ("red", "blue", "green", "yellow", "pink", "black")
 OPTIONS = RenderConfig(
-    objects_min=3, objects_max=5, kinds=KINDS, colours=NAMED, min_extent=0.12, furnishing=1, shadows=False
+    world="toys",
+    objects_min=3,
+    objects_max=5,
+    kinds=KINDS,
+    colours=NAMED,
+    min_extent=0.12,
+    furnishing=1,
+    shadows=False,
 )
 SHIFTED = set(pairs(Distribution.SHIFTED, KINDS, COLOURS))
 

@@ -10,6 +10,7 @@ from nano.scenes import MAX_OBJECTS, moved, render_scene
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig
 
 OPTIONS = RenderConfig(
+    world="toys",
     objects_min=3,
     objects_max=5,
     kinds=("ball", "box", "chair", "tree"),

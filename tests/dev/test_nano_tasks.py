@@ -24,6 +24,7 @@ from reinforcesight.data_gen.rendering import Distribution, RenderConfig
 from reinforcesight.judge import judge
 
 OPTIONS = RenderConfig(
+    world="toys",
     objects_min=3,
     objects_max=5,
     kinds=("chair", "ball", "tree", "box", "mug", "kite"),

@@ -18,9 +18,16 @@ import pyarrow.parquet as pq
 from PIL import Image
 from small_dataset import make_picture
 
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
 
 ALL_SPLITS = ("train", "validation", "test")
+# As many questions about each of the eight relations, and in each form; drawn boxes whatever the names.
+EVEN = {
+    "tasks": {"Relation": 2, "Depth": 1, "Distance": 1},
+    "forms": [form.value for form in Form],
+    "box_colour_words": True,
+}
 
 
 def write_annotated(folder: Path, pictures: int, *, depth: bool = True, suffix: str = "png") -> Path:

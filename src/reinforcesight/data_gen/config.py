@@ -11,9 +11,17 @@ from pydantic import Field, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.data_gen.perception.config import PerceptionConfig
-from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
+from reinforcesight.data_gen.questions.forms import (
+    AXES,
+    CVBENCH_TASKS,
+    DEFAULT_FORMS,
+    Form,
+    FormWeight,
+    ReasoningStyle,
+    Task,
+)
 from reinforcesight.data_gen.rendering.config import RenderConfig
-from reinforcesight.relations.kinds import RelationRules
+from reinforcesight.relations.kinds import Axis, RelationRules
 
 _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
 
@@ -136,8 +144,22 @@ class GenerateConfig(StrictConfig):
         (448, 336),
         description="Width and height of rendered pictures in pixels; pass the flag twice: width, then height",
     )
-    forms: dict[Form, float] = Field(
-        default_factory=lambda: dict.fromkeys(Form, 1.0), description="Question forms and their sampling weights"
+    tasks: dict[Task, float] = Field(
+        default_factory=lambda: dict(CVBENCH_TASKS),
+        description="CV-Bench's tasks and their sampling weights; default: its numbers of questions",
+    )
+    forms: dict[Form, FormWeight] = Field(
+        default_factory=lambda: dict(DEFAULT_FORMS),
+        description="Question forms and their sampling weights, for all tasks or for each",
+    )
+    box_colour_words: bool = Field(
+        False,
+        description="Ask with drawn boxes also about objects whose name has the colour of a box, such as a red ball",
+    )
+    fewer_shortcuts: bool = Field(
+        True,
+        description="Pass over pairs whose order their names give away, or the rule 'the lower one is nearer', as long "
+        "as there are enough others",
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()
@@ -157,10 +179,18 @@ class GenerateConfig(StrictConfig):
 
     @field_validator("forms")
     @classmethod
-    def _some_form(cls, value: dict[Form, float]) -> dict[Form, float]:
-        if any(not 0 <= weight < 1e6 for weight in value.values()) or not any(value.values()):
+    def _some_form(cls, value: dict[Form, FormWeight]) -> dict[Form, FormWeight]:
+        weights = [w for of in value.values() for w in (of.values() if isinstance(of, dict) else (of,))]
+        if any(not 0 <= weight < 1e6 for weight in weights) or not any(weights):
             raise ValueError("expected weights of at least 0, and at least one above 0")
         return {form: value[form] for form in Form if value.get(form)}
+
+    @field_validator("tasks")
+    @classmethod
+    def _some_task(cls, value: dict[Task, float]) -> dict[Task, float]:
+        if any(not 0 <= weight < 1e6 for weight in value.values()) or not any(value.values()):
+            raise ValueError("expected weights of at least 0, and at least one above 0")
+        return {task: weight for task, weight in value.items() if weight}
 
     @field_validator("shard")
     @classmethod
@@ -184,7 +214,31 @@ class GenerateConfig(StrictConfig):
             raise ValueError(
                 f"--calibration is for photographs whose depth is estimated, not for the source {self.source!r}"
             )
+        if not self.axis_weights:
+            raise ValueError("forms and tasks: no form has a weight above 0 in a task with a weight above 0")
         return self
+
+    @property
+    def form_weights(self) -> dict[Axis, dict[Form, float]]:
+        """Return the weights of the forms along each axis; an axis without a form is left out."""
+        found: dict[Axis, dict[Form, float]] = {}
+        for axis in AXES:
+            task = axis.relations[0].task
+            weights = {
+                form: float(weight.get(task, 0) if isinstance(weight, dict) else weight)  # type: ignore[call-overload]
+                for form, weight in self.forms.items()
+            }
+            if any(weights.values()):
+                found[axis] = {form: weight for form, weight in weights.items() if weight}
+        return found
+
+    @property
+    def axis_weights(self) -> dict[Axis, float]:
+        """Return the weights of the axes: left/right and above/below share that of Relation."""
+        shares = {"Relation": 0.5, "Depth": 1.0, "Distance": 1.0}
+        weights = {str(task): weight for task, weight in self.tasks.items()}
+        tasks = {axis: axis.relations[0].task for axis in self.form_weights}
+        return {axis: weights[task] * shares[task] for axis, task in tasks.items() if weights.get(task)}
 
     @property
     def own_shard(self) -> Shard:

@@ -74,7 +74,7 @@ from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
 
 # Part of a job's identity; increase it when the same settings give a different result.
-_FORMAT = 1
+_FORMAT = 2
 # Questions per picture if max_questions_per_picture is 0: few, for variety; more if there are too few pictures.
 _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Factor on the number of rendered pictures, since not every picture gives the maximum number of questions.
@@ -149,7 +149,7 @@ def _run_locked(config: GenerateConfig, source: Source, job: Job, started: float
         made = _missing_pages(config)
         click.echo(f"{config.output}: already finished, {f'{made} made again' if made else 'nothing to do'}")
         return GenerateReport(config.output, "already_finished")
-    scan = ScanContext(source, config.rules, config.seed, job.work, job.digest)
+    scan = ScanContext(source, config.rules, config.seed, job.work, job.digest, config.box_colour_words)
     write = WriteContext(job.work, job.data, config.seed, config.templates, job.digest, config.reasoning)
     workers = config.workers or _workers_for(source)
     try:
@@ -260,7 +260,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         identity["rendering"] = config.rendering.model_dump(mode="json")
         if config.twins:
             identity["twins"] = config.twins
-    identity["forms"] = {form.value: weight for form, weight in config.forms.items()}
+    identity |= config.model_dump(mode="json", include={"tasks", "forms", "box_colour_words", "fewer_shortcuts"})
     identity["reasoning"] = config.reasoning.model_dump()
     identity["splits"] = config.splits.model_dump(mode="json")
     identity["rules"] = config.rules.model_dump(mode="json")
@@ -370,7 +370,9 @@ class _Generation:
         return SelectionRules(
             samples=self.config.num_samples,
             fractions={name: getattr(self.config.splits, name) for name in SPLITS},
-            forms=self.config.forms,
+            axes=self.config.axis_weights,
+            forms=self.config.form_weights,
+            fewer_shortcuts=self.config.fewer_shortcuts,
             limit=limit,
             seed=self.config.seed,
             twins=self.config.twins,

@@ -26,6 +26,7 @@ from reinforcesight.data_gen.questions.templates import (
 )
 from reinforcesight.data_gen.source import Source, SourcePicture
 from reinforcesight.errors import InputError
+from reinforcesight.language.english import is_plural
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
 from reinforcesight.protocol import option_lines, with_options
@@ -155,7 +156,7 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
         choices: tuple[str, ...] = (first, second)
     else:
         names = {"subject": first, "subject_mark": marks[0], "reference": second, "reference_mark": marks[1]}
-        question = CVBENCH_RELATION.format(**names)
+        question = CVBENCH_RELATION.format(be="are" if is_plural(names["subject"]) else "is", **names)
         choices = (relation.value, relation.inverse.value)
     drawn = draw_boxes(picture, [(objects[at][1], colours[at]) for at in order])
     scene = build_scene(

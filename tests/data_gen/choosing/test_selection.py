@@ -6,7 +6,9 @@ import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,16 +23,20 @@ from reinforcesight.data_gen.choosing.selection import (
     select,
     split_borders,
 )
+from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.questions.forms import AXES, Form
 from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 
 FRACTIONS = {"train": 0.9, "validation": 0.05, "test": 0.05}
 EVEN = dict.fromkeys(Form, 1.0)
+EVEN_AXES = dict.fromkeys(AXES, 1.0)
 ALL, BOXES = frozenset(Form), frozenset({Form.CVBENCH_BOXES})
 
 
-def picture(index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased: bool = False) -> PictureSummary:
+def picture(
+    index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased: bool = False, lower: float = 0.5
+) -> PictureSummary:
     """A picture with some pairs along each axis."""
     rng = random.Random(index)
     options = []
@@ -40,7 +46,9 @@ def picture(index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased
             if biased and rng.random() < 0.7:
                 nouns.sort()
             forms = ALL if rng.random() < named else BOXES
-            options.append(Option(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4))))
+            places = (rng.randrange(4), 4 + rng.randrange(4))
+            rule = random.Random(len(options) + 64 * index).random() < lower if axis is Axis.DEPTH else None
+            options.append(Option(len(options), axis, forms, *nouns, places, lower_is_nearer=rule))
     content = sha256(str(index).encode()).hexdigest()
     return PictureSummary(index // 16, index % 16, index, content, tuple(options))
 
@@ -52,8 +60,8 @@ def pictures(count: int, **values) -> Pictures:
     return Pictures(summaries, lambda: (p.content for p in summaries()))
 
 
-def rules(samples: int, *, limit: int = 4, forms=EVEN, fractions=FRACTIONS) -> SelectionRules:
-    return SelectionRules(samples, fractions, forms, limit, seed=0)
+def rules(samples: int, *, limit: int = 4, forms=EVEN, fractions=FRACTIONS, axes=EVEN_AXES) -> SelectionRules:
+    return SelectionRules(samples, fractions, axes, dict.fromkeys(AXES, forms), limit, seed=0)
 
 
 def chosen(found: Pictures, plan: Fit, wanted: SelectionRules) -> list[Selection]:
@@ -246,8 +254,57 @@ def test_form_weights_are_kept():
     assert Counter(cycle) == {Form.CVBENCH: 5, Form.YES_NO: 3, Form.OPEN: 2}
     much = Counter(dict.fromkeys(AXES, 10_000))
     supply = {"train": Supply(10_000, 10_000, much, much)}
-    quota = plan_quotas({"train": 1000}, supply, cycle)["train"]
+    quota = plan_quotas({"train": 1000}, supply, dict.fromkeys(AXES, cycle), EVEN_AXES)["train"]
     forms: Counter[Form] = Counter()
     for (_, form), count in quota.counts.items():
         forms[form] += count
     assert forms == {Form.CVBENCH: 500, Form.YES_NO: 300, Form.OPEN: 200}
+
+
+def test_tasks_and_forms_are_asked_by_weight():
+    """The defaults: CV-Bench's numbers of questions, boxes wherever it draws them, two thirds in its wordings."""
+    config = GenerateConfig(output=Path("none"))
+    found = pictures(900)
+    wanted = SelectionRules(1850, {"train": 1.0}, config.axis_weights, config.form_weights, 4, seed=0)
+    plan = fit(found, wanted, adapt=False)
+    total = kinds(chosen(found, plan, wanted))
+    tasks = Counter(dict.fromkeys(("Relation", "Depth", "Distance"), 0))
+    for kind, count in total.items():
+        tasks[kind.relation.task] += count
+        if kind.relation.task != "Relation":
+            assert kind.form is not Form.CVBENCH  # CV-Bench draws boxes there
+    assert tasks == {"Relation": 650, "Depth": 600, "Distance": 600}
+    forms = by(total, "form")
+    assert forms[Form.CVBENCH,] + forms[Form.CVBENCH_BOXES,] == pytest.approx(1850 * 2 / 3, abs=6)
+    for axis in AXES:
+        assert spread(Counter({r: n for (r,), n in by(total, "relation").items() if r.axis is axis})) <= 1
+    # Too few pictures: what is left keeps the proportions.
+    few = pictures(60, pairs=2)
+    plan = fit(few, wanted, adapt=True)
+    assert 0 < plan.taken["train"] < 1850
+
+
+@pytest.mark.parametrize(
+    ("choices", "what"),
+    [
+        ({"forms": {"cvbench": {"Depth": 1}}, "tasks": {"Relation": 1}}, "no form has a weight"),
+        ({"forms": {"cvbench": {"Relation": -1}}}, "at least one above 0"),
+        ({"tasks": {"Relation": 0}}, "at least one above 0"),
+    ],
+)
+def test_weights_that_ask_nothing_are_refused(choices, what):
+    with pytest.raises(ValueError, match=what):
+        GenerateConfig(output=Path("none"), **choices)
+
+
+@pytest.mark.parametrize(("fewer_shortcuts", "least", "most"), [(False, 0.75, 0.95), (True, 0.45, 0.65)])
+def test_lower_is_not_always_nearer(fewer_shortcuts, least, most):
+    wanted, found = replace(rules(800), fewer_shortcuts=fewer_shortcuts), pictures(400, lower=0.85)
+    plan = fit(found, wanted, adapt=False)
+    right = Counter(
+        selection.picture.options[pick.position].lower_is_nearer
+        for selection in chosen(found, plan, wanted)
+        for pick in selection.picks
+        if pick.kind.relation.axis is Axis.DEPTH
+    )
+    assert least < right[True] / right.total() < most

@@ -304,3 +304,30 @@ def test_wrong_arguments_are_refused():
         ask(DOUBLE, candidate, Form.CVBENCH_BOXES, Relation.BEHIND)
     with pytest.raises(InputError, match="0 or 1"):
         ask(DOUBLE, candidate, Form.CVBENCH_BOXES, Relation.LEFT, answer_index=2)
+
+
+def test_no_box_around_a_thing_whose_name_has_a_boxs_colour():
+    scene = picture(
+        ("red chair", (20, 20, 120, 160), 2.0),
+        ("white chair", (300, 20, 380, 160), 4.0),
+        ("table", (460, 300, 600, 400), 7.0),
+    )
+    for choice, boxed in ((True, {0, 1, 2}), (False, {1, 2})):
+        found, _ = find_candidates(scene, box_colour_words=choice)
+        assert {c.subject for c in found} | {c.reference for c in found} == {0, 1, 2}
+        with_boxes = [c for c in found if Form.CVBENCH_BOXES in c.forms]
+        assert {c.subject for c in with_boxes} | {c.reference for c in with_boxes} == boxed
+
+
+def test_the_verb_agrees_with_a_plural_name():
+    scene = picture(("books", (20, 20, 120, 160), 2.0), ("table", (460, 300, 600, 400), 7.0))
+    question = compose(
+        scene,
+        find(scene, Axis.HORIZONTAL),
+        form=Form.CVBENCH,
+        relation=Relation.LEFT,
+        answer_index=0,
+        templates=TEMPLATES,
+        rng=random.Random(0),
+    )
+    assert "where are the books located with respect to the table?" in question.question

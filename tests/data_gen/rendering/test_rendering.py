@@ -119,7 +119,7 @@ def test_masks_and_depth_agree_with_brute_force():
 def test_depth_of_the_open_ground_is_the_plane(pictures):
     checked = 0
     for picture in pictures:
-        if picture.setting != "ground":
+        if picture.setting != "street":
             continue
         world = unproject(picture)
         seen = (picture.instances < 0) & (picture.depth > 0)
@@ -209,7 +209,7 @@ def test_visible_fractions(pictures):
 
 
 def test_an_object_alone_is_wholly_visible():
-    config = RenderConfig(objects_min=1, objects_max=1, setting="ground", kinds=("ball", "chair"))
+    config = RenderConfig(objects_min=1, objects_max=1, setting="ground", kinds=("street bin", "pedestrian"))
     alone = 0
     for index in range(12):
         picture = render_picture(2, index, Distribution.TRAIN, SIZE, config)
@@ -241,8 +241,8 @@ def test_a_wall_that_fills_the_view(pitch, roll):
 def test_the_sky_has_no_reading(pictures):
     heights = [unproject(p)[p.depth > 0][:, 2].min() for p in pictures]
     assert min(heights) > -0.05
-    assert any((p.depth == 0).any() for p in pictures if p.setting == "ground")
-    assert all((p.depth > 0).all() for p in pictures if p.setting == "room")
+    assert any((p.depth == 0).any() for p in pictures if p.setting == "street")
+    assert all((p.depth > 0).all() for p in pictures if p.setting != "street")
     assert all((p.instances[p.depth == 0] == -1).all() for p in pictures)
 
 
@@ -261,7 +261,11 @@ def test_what_is_refused(monkeypatch):
     # One pair belongs either to training or to the shifted distribution.
     reserved = Distribution.TRAIN if is_reserved("ball", "red") else Distribution.SHIFTED
     with pytest.raises(ConfigError, match="no pair"):
-        render_picture(0, 0, reserved, SIZE, RenderConfig(kinds=("ball",), colours=("red",)))
+        render_picture(0, 0, reserved, SIZE, RenderConfig(world="toys", kinds=("ball",), colours=("red",)))
+    with pytest.raises(ConfigError, match="chosen colours"):
+        render_picture(0, 0, size=SIZE, config=RenderConfig(kinds=("refrigerator",), colours=("purple",)))
+    with pytest.raises(ValueError, match="is a place"):
+        RenderConfig(world="toys", setting="kitchen")
     with pytest.raises(ValueError, match="unknown kinds"):
         RenderConfig(kinds=("unicorn",))
     with pytest.raises(ValueError, match="objects_min"):

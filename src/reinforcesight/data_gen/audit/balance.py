@@ -90,16 +90,6 @@ class Balance:
         yes = sum(n for (_, text), n in self.truth.items() if text == "yes")
         if uneven(yes, self.truth.total(), 0.5):
             findings.add("truth_balance", f"yes {yes} of {self.truth.total()}")
-        total = self.cells.total()
-        axes = {axis.value: sum(self.sum(relation=r.value) for r in axis.relations) for axis in Axis}
-        for axis_name, count in axes.items():
-            if uneven(count, total, 0.25):
-                findings.add("axis_balance", f"{axis_name}: {count} of {total}")
-        forms = self.values(2)
-        for form in forms:
-            count = self.sum(form=form)
-            if uneven(count, total, 1 / len(forms)):
-                findings.add("form_balance", f"{form}: {count} of {total}")
 
     def tables(self) -> tuple[Table, ...]:
         relations = sorted(self.values(1), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))

@@ -58,8 +58,6 @@ RULES: dict[str, Rule] = {
     "letter_balance": Rule(True, "right answers are spread evenly over the letters, for each relation"),
     "relation_balance": Rule(True, "the two relations of an axis are equally frequent"),
     "truth_balance": Rule(True, "yes/no questions have as many yes as no"),
-    "axis_balance": Rule(False, "the axes are about equally frequent"),
-    "form_balance": Rule(False, "the forms are about equally frequent"),
     # Shortcuts
     "text_shortcut": Rule(True, "the answer can't be guessed well from the text alone"),
     "text_hint": Rule(False, "the text alone does not help at all"),

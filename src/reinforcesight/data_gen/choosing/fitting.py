@@ -25,7 +25,7 @@ from reinforcesight.data_gen.questions.forms import AXES
 from reinforcesight.relations.kinds import Axis
 
 # An axis that reaches less than this fraction of its quota is scarce, and the other axes get the rest of its quota. An
-# axis above it lacks only a few questions: all axes are then cut to the same number.
+# axis above it lacks only a few questions: all axes are then cut in proportion.
 _SCARCE = 0.8
 _ROUNDS = 8
 
@@ -57,9 +57,9 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
     wanted = split_samples(rules.samples, fractions)
     samples = dict(wanted)
     capped = {split: Supply(s.pictures, s.capacity, +s.pairs, +s.named) for split, s in supply.items()}
-    cycle = form_cycle(rules.forms)
+    cycles = {axis: form_cycle(weights) for axis, weights in rules.forms.items()}
     for _ in range(_ROUNDS):
-        quotas = plan_quotas(samples, capped, cycle)
+        quotas = plan_quotas(samples, capped, cycles, rules.axes)
         taken: dict[str, Counter[Axis]] = {split: Counter() for split in quotas}
         for selection in select(pictures, borders, quotas, supply, rules):
             taken[selection.split].update(pick.kind.relation.axis for pick in selection.picks)
@@ -68,7 +68,8 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
             break
         for split, axes in short.items():
             if axes:
-                samples[split] = _adapted(quotas[split], taken[split], axes, capped[split], samples[split])
+                state = (quotas[split], taken[split], axes, capped[split], samples[split])
+                samples[split] = _adapted(*state, rules.axes)
     counts = {split: taken[split].total() for split in wanted}
     return Fit(
         borders=borders,
@@ -88,12 +89,20 @@ def _short(quota: Quota, taken: Counter[Axis]) -> list[Axis]:
     return [axis for axis in AXES if taken[axis] < _axis_quota(quota, axis)]
 
 
-def _adapted(quota: Quota, taken: Counter[Axis], short: list[Axis], supply: Supply, samples: int) -> int:
-    """Cap scarce axes at their selected questions; without any, return the total at which all axes are equal."""
+def _adapted(
+    quota: Quota,
+    taken: Counter[Axis],
+    short: list[Axis],
+    supply: Supply,
+    samples: int,
+    weights: Mapping[Axis, float],
+) -> int:
+    """Cap scarce axes at their selected questions; without any, return the total that leaves the axes in proportion."""
     scarce = [axis for axis in short if taken[axis] < _SCARCE * _axis_quota(quota, axis)]
     if scarce and len(scarce) < sum(_axis_quota(quota, axis) > 0 for axis in AXES):
         for axis in scarce:
             supply.pairs[axis] = taken[axis]
         return samples
-    level = min(taken[axis] for axis in short)
-    return sum(min(_axis_quota(quota, axis), level) for axis in AXES) or taken.total()
+    level = min(taken[axis] / weights[axis] for axis in short)
+    parts = (min(_axis_quota(quota, axis), int(level * weights.get(axis, 0.0) + 1e-9)) for axis in AXES)
+    return sum(parts) or taken.total()

@@ -112,22 +112,30 @@ def split_samples(samples: int, fractions: Mapping[str, float]) -> dict[str, int
     return {name: counts.get(name, 0) for name in fractions}
 
 
-def plan_quotas(samples: Mapping[str, int], supply: Mapping[str, Supply], cycle: Sequence[Form]) -> dict[str, Quota]:
-    """Return the quotas of all splits, as even over axes and forms as the pictures allow.
+def plan_quotas(
+    samples: Mapping[str, int],
+    supply: Mapping[str, Supply],
+    cycles: Mapping[Axis, Sequence[Form]],
+    weights: Mapping[Axis, float],
+) -> dict[str, Quota]:
+    """Return the quotas of all splits, as near to the weights of axes and forms as the pictures allow.
 
-    If an axis has too few pairs, the other axes get its missing questions. If an axis has too few pairs with unique
-    names, the form with drawn boxes gets the missing questions of its other forms.
+    ``cycles`` are sequences of forms (:func:`form_cycle`). If an axis has too few pairs, the other axes get its missing
+    questions. If an axis has too few pairs with unique names, the form with drawn boxes gets the missing questions of
+    its other forms.
     """
     quotas: dict[str, Quota] = {}
     before: Counter[tuple[Axis, Form]] = Counter()
     dealt = 0
     for split, wanted in samples.items():
         have = supply.get(split, Supply())
-        shares = _fill(min(wanted, have.capacity), [have.pairs[axis] for axis in AXES], first=dealt)
+        limits = [have.pairs[axis] for axis in AXES]
+        shares = _fill(min(wanted, have.capacity), limits, [weights.get(axis, 0.0) for axis in AXES], first=dealt)
         counts: dict[tuple[Axis, Form], int] = {}
         for axis, share in zip(AXES, shares, strict=True):
             done = sum(before[axis, form] for form in FORMS)
             start = done + AXES.index(axis)
+            cycle = cycles.get(axis, ())
             forms = Counter(cycle[n % len(cycle)] for n in range(start, start + share))
             counts |= {(axis, form): n for form, n in _within_names(forms, axis, have).items() if n > 0}
         quotas[split] = Quota(counts, dict(before))
@@ -136,21 +144,22 @@ def plan_quotas(samples: Mapping[str, int], supply: Mapping[str, Supply], cycle:
     return quotas
 
 
-def _fill(amount: int, limits: Sequence[int], *, first: int = 0) -> list[int]:
-    """Split an amount evenly into parts within their limits; the remainder goes to the parts from ``first`` on."""
+def _fill(amount: int, limits: Sequence[int], weights: Sequence[float], *, first: int = 0) -> list[int]:
+    """Split an amount by weight into parts within their limits; the remainder goes to the parts from ``first`` on."""
     shares = [0] * len(limits)
     while amount > 0:
-        open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit]
+        open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit and weights[i] > 0]
         if not open_ones:
             break
-        each = amount // len(open_ones)
-        if each == 0:
+        whole = sum(weights[i] for i in open_ones)
+        due = {i: int(amount * weights[i] / whole + 1e-9) for i in open_ones}
+        if not any(due.values()):
             order = sorted(open_ones, key=lambda i: ((i - first) % len(limits), i))
             for i in order[:amount]:
                 shares[i] += 1
             break
         for i in open_ones:
-            step = min(each, limits[i] - shares[i])
+            step = min(due[i], limits[i] - shares[i])
             shares[i] += step
             amount -= step
     return shares
@@ -163,7 +172,7 @@ def _within_names(forms: Counter[Form], axis: Axis, have: Supply) -> Counter[For
     if excess <= 0:
         return forms
     named = [form for form in forms if form is not boxes]
-    shares = _fill(have.named[axis], [forms[form] for form in named])
+    shares = _fill(have.named[axis], [forms[form] for form in named], [1.0] * len(named))
     result = Counter(dict(zip(named, shares, strict=True)))
     if forms[boxes]:
         result[boxes] = min(forms[boxes] + excess, have.pairs[axis])

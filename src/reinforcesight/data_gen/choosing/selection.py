@@ -24,6 +24,10 @@ from reinforcesight.relations.kinds import Axis, Relation
 _BORDER_SAMPLE = 4096
 _NOUN_BUCKETS = 1 << 14
 _PAIR_BUCKETS = 1 << 17
+_GIVEN_AWAY = 0.0  # cost from which names or place give a pair's answer away ...
+_PATIENCE = 0.6  # ... so that it is left, unless the needed share of all pairs is larger than this
+_FULL = 0.9  # or the needed share of all questions that the pictures to come may have is larger than this
+_RULE_COST = 6.0  # of a pair for which the rule is right, while it is right more often than wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,12 @@ class SelectionRules:
 
     samples: int  # requested number of questions
     fractions: Mapping[str, float]  # fraction of each split
-    forms: Mapping[Form, float]
+    axes: Mapping[Axis, float]  # weights
+    forms: Mapping[Axis, Mapping[Form, float]]  # weights along each axis
     limit: int  # maximum number of questions about a picture
     seed: int
     twins: float = 0.0  # fraction of the questions that are pairs of twins, if there are enough
+    fewer_shortcuts: bool = True  # see GenerateConfig
 
     @property
     def axis_limit(self) -> int:
@@ -98,7 +104,7 @@ class Pictures:
 
 def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRules) -> dict[str, Supply]:
     supply = {name: Supply() for name, _ in borders.upper}
-    forms = frozenset(form for form, weight in rules.forms.items() if weight > 0)
+    forms = {axis: frozenset(rules.forms.get(axis, ())) if rules.axes.get(axis) else frozenset() for axis in AXES}
     for picture in pictures.summaries():
         have = supply[borders.split_of(picture.content)]
         pairs, named = _offers(picture, rules.axis_limit, forms)
@@ -110,11 +116,13 @@ def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRule
     return supply
 
 
-def _offers(picture: PictureSummary, axis_limit: int, forms: frozenset[Form]) -> tuple[Counter[Axis], Counter[Axis]]:
+def _offers(
+    picture: PictureSummary, axis_limit: int, forms: Mapping[Axis, frozenset[Form]]
+) -> tuple[Counter[Axis], Counter[Axis]]:
     """Return the possible number of questions about a picture by axis: all, and those without drawn boxes."""
-    usable = [option for option in picture.options if option.forms & forms]
-    pairs = Counter(option.axis for option in usable)
-    named = Counter(option.axis for option in usable if (option.forms & forms) - {Form.CVBENCH_BOXES})
+    usable = [(option.axis, option.forms & forms[option.axis]) for option in picture.options]
+    pairs = Counter(axis for axis, possible in usable if possible)
+    named = Counter(axis for axis, possible in usable if possible - {Form.CVBENCH_BOXES})
     cap = Counter({axis: min(n, axis_limit) for axis, n in pairs.items()})
     return cap, Counter({axis: min(n, axis_limit) for axis, n in named.items()})
 
@@ -142,22 +150,31 @@ class _Evenness:
     """Counts how often each noun, and each pair of nouns, had the smaller value along an axis.
 
     If lamps are always above tables, the text alone reveals the answer. So the selection prefers pairs that bring
-    these counters back to zero. Counters are indexed by a checksum of the noun, so their number is fixed.
+    these counters back to zero. The same is done for the rule "the lower one is nearer". Counters are indexed by a
+    checksum of the noun, so their number is fixed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fewer_shortcuts: bool) -> None:
+        self._fewer_shortcuts = fewer_shortcuts
+        self._lower_is_nearer = 0
         self._nouns = np.zeros((len(AXES), _NOUN_BUCKETS), dtype=np.int32)
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
     def cost(self, option: Option) -> float:
         """Return how far this pair would move the counters away from zero; negative if towards zero."""
+        rule = 0.0
+        if self._fewer_shortcuts and option.lower_is_nearer is not None:
+            rule = _RULE_COST * (1 if option.lower_is_nearer else -1) * float(np.sign(self._lower_is_nearer))
         if option.first == option.second:
-            return 0.0
+            return rule
         axis, first, second, pair, sign = self._places(option)
         nouns = int(self._nouns[axis, first]) - int(self._nouns[axis, second])
-        return 2.0 * sign * int(self._pairs[axis, pair]) + 0.5 * nouns
+        of_pair, of_noun = (1.0, 1.0) if self._fewer_shortcuts else (2.0, 0.5)
+        return of_pair * sign * int(self._pairs[axis, pair]) + of_noun * nouns + rule
 
     def add(self, option: Option) -> None:
+        if option.lower_is_nearer is not None:
+            self._lower_is_nearer += 1 if option.lower_is_nearer else -1
         if option.first != option.second:
             axis, first, second, pair, sign = self._places(option)
             self._nouns[axis, first] += 1
@@ -179,8 +196,9 @@ class _Evenness:
 class _SplitState:
     """Questions that one split still needs, and pairs that are still available."""
 
-    def __init__(self, quota: Quota, supply: Supply, twins: float) -> None:
+    def __init__(self, quota: Quota, supply: Supply, twins: float, fewer_shortcuts: bool) -> None:
         self.twins, self.twins_taken = twins, 0
+        self.fewer_shortcuts = fewer_shortcuts
         self.kinds = quota.kinds()
         self.planned = {key: kinds.total() for key, kinds in self.kinds.items()}
         self.left = Counter(self.planned)
@@ -190,7 +208,7 @@ class _SplitState:
         self.pairs_to_come = Counter(supply.pairs)
         self.pictures, self.pictures_seen = supply.pictures, 0
         self.total, self.taken = quota.total, 0
-        self.even = _Evenness()
+        self.even = _Evenness(fewer_shortcuts)
         self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
     def allowance(self, limit: int) -> int:
@@ -244,6 +262,14 @@ class _SplitState:
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
+    def passes_over(self, option: Option, limit: int) -> bool:
+        """Return whether to leave a pair that a shortcut answers, since enough others are to come."""
+        if not self.fewer_shortcuts or self.urgency(option.axis) > _PATIENCE:
+            return False
+        if self.total - self.taken > _FULL * limit * (self.pictures - self.pictures_seen - 1):
+            return False
+        return self.even.cost(option) > _GIVEN_AWAY
+
 
 def select(
     pictures: Pictures,
@@ -253,22 +279,29 @@ def select(
     rules: SelectionRules,
 ) -> Iterator[Selection]:
     """Select the questions, picture by picture in order. Pictures without questions are left out."""
-    states = {name: _SplitState(quota, supply[name], rules.twins) for name, quota in quotas.items()}
-    forms = frozenset(form for quota in quotas.values() for _, form in quota.counts)
+    states = {
+        name: _SplitState(quota, supply[name], rules.twins, rules.fewer_shortcuts) for name, quota in quotas.items()
+    }
+    planned = frozenset(form for quota in quotas.values() for _, form in quota.counts)
+    forms = {axis: planned & frozenset(rules.forms.get(axis, ())) for axis in AXES}
     for picture in pictures.summaries():
         split = borders.split_of(picture.content)
         state = states[split]
         pairs, _ = _offers(picture, rules.axis_limit, forms)
         if not pairs:
             continue
-        picks = _pick(picture, state, limit=state.allowance(rules.limit), axis_limit=rules.axis_limit)
+        picks = _pick(
+            picture, state, limit=state.allowance(rules.limit), axis_limit=rules.axis_limit, picture_limit=rules.limit
+        )
         state.pictures_seen += 1
         state.pairs_to_come.subtract(pairs)
         if picks:
             yield Selection(picture, split, tuple(picks))
 
 
-def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit: int) -> list[Pick]:
+def _pick(
+    picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit: int, picture_limit: int
+) -> list[Pick]:
     rng = random.Random(int(picture.content[:15], 16))
     options = list(picture.options)
     rng.shuffle(options)
@@ -278,7 +311,7 @@ def _pick(picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit
     by_form: Counter[Form] = Counter()
     picks: list[Pick] = []
     while sum(not pick.second for pick in picks) < limit:
-        tallies = (by_axis, used_objects, used_pairs, axis_limit, by_form)
+        tallies = (by_axis, used_objects, used_pairs, axis_limit, by_form, picture_limit)
         twins = _next(options, state, *tallies, twins=True) if state.twin_is_due() else None
         found = twins or _next(options, state, *tallies)
         if found is None:
@@ -306,6 +339,7 @@ def _next(
     used_pairs: Counter[tuple[int, ...]],
     axis_limit: int,
     by_form: Counter[Form],
+    picture_limit: int,
     *,
     twins: bool = False,
 ) -> tuple[Option, Form] | None:
@@ -331,5 +365,8 @@ def _next(
                     + sum(used_objects[place] for place in option.objects)
                     for option in fitting
                 ]
-                return fitting[int(np.argmin(costs))], form
+                best = fitting[int(np.argmin(costs))]
+                if not twins and state.passes_over(best, picture_limit):
+                    break
+                return best, form
     return None

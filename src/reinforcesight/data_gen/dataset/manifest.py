@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,7 +20,7 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import source_state, versions
 from reinforcesight.jobs.files import write_json, write_sealed_json
 from reinforcesight.protocol import letter
-from reinforcesight.relations.kinds import Relation
+from reinforcesight.relations.kinds import Axis, Relation
 
 if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
@@ -194,15 +194,25 @@ def _shortfalls(
         names = [r.value for r in absent if hopeless != any(s.pairs[r.axis] for s in plan.supply.values())]
         if names:
             notes.append(f"no question about {', '.join(names)}: {reason}")
-    notes += _uneven("relation", relations)
-    wanted = sum(config.forms.values())
-    expected = {form.value: weight / wanted for form, weight in config.forms.items()}
-    for form, share in expected.items():
-        count = counts["form"].get(form, 0)
-        if count + 2 < share * total:
+    axes: dict[Axis, int] = {}
+    for axis in Axis:
+        pair = {relation.value: relations.get(relation.value, 0) for relation in axis.relations}
+        axes[axis] = sum(pair.values())
+        notes += _uneven("relation", pair)
+    of_all = {axis: weight / sum(config.axis_weights.values()) for axis, weight in config.axis_weights.items()}
+    for axis, share in of_all.items():
+        if axes[axis] and axes[axis] + 3 < share * total:
             notes.append(
-                f"form {form}: {count} questions instead of {round(share * total)}: too few pairs with unique names"
+                f"{axis.value}: {axes[axis]} questions instead of {round(share * total)}: too few clear pairs"
             )
+    expected: defaultdict[str, float] = defaultdict(float)
+    for axis, weights in config.form_weights.items():
+        for form, weight in weights.items():
+            expected[form.value] += axes[axis] * weight / sum(weights.values())
+    for name, due in expected.items():
+        count = counts["form"].get(name, 0)
+        if count + 2 < due:
+            notes.append(f"form {name}: {count} questions instead of {round(due)}: too few pairs with unique names")
     notes += _uneven("answer", counts["answer"])
     notes += _uneven("yes/no answer", counts["yes_no"])
     for name in SPLITS:

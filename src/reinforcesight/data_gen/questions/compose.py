@@ -28,7 +28,7 @@ from reinforcesight.language.english import Mention, fill, is_plural
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.language.vocabulary import canonical_words
-from reinforcesight.pictures.drawing import Box
+from reinforcesight.pictures.drawing import BOX_COLOURS, Box
 from reinforcesight.protocol import (
     Protocol,
     completion_text,
@@ -85,12 +85,13 @@ class Question:
 
 
 def find_candidates(
-    scene: Scene, rules: RelationRules = DEFAULT_RULES
+    scene: Scene, rules: RelationRules = DEFAULT_RULES, *, box_colour_words: bool = True
 ) -> tuple[list[Candidate], list[RelationResult]]:
     """Return the relations that questions may ask about, and the pairs without a clear relation.
 
     Each unordered pair occurs once per axis (and anchor). Objects whose name can't be used (:func:`usable_name`) are
-    in neither list. If a name is not unique, only the form with drawn boxes is possible.
+    in neither list. If a name is not unique, only the form with drawn boxes is possible. Without ``box_colour_words``,
+    that form is not possible if a name has the colour of a box ("the red chair in the blue box").
     """
     ambiguous = {
         item.id: flag
@@ -98,7 +99,8 @@ def find_candidates(
     }
     unusable = {item.id for item in scene.objects if not usable_name(item.name)}
     # "the box in the red box": the drawn box would be mistaken for the object.
-    unboxable = {item.id for item in scene.objects if "box" in canonical_words(item.name)}
+    clashing = {"box"} if box_colour_words else {"box", *BOX_COLOURS}
+    unboxable = {item.id for item in scene.objects if clashing.intersection(canonical_words(item.name))}
     candidates: list[Candidate] = []
     abstained: list[RelationResult] = []
     for result in relate_all(scene, rules=rules, marked=True):
@@ -342,7 +344,7 @@ def _cvbench_question(cast: _Cast) -> str:
         return CVBENCH_DEPTH.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
     if axis is Axis.DISTANCE:
         return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
-    return CVBENCH_RELATION.format(**parts)
+    return CVBENCH_RELATION.format(be="are" if is_plural(cast.names["subject"]) else "is", **parts)
 
 
 def _is_room_sized(nearest: float, farthest: float) -> bool:

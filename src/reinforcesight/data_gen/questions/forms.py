@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,6 +20,22 @@ class Form(StrEnum):
     WHICH_OBJECT = "which_object"
     OPEN = "open"
 
+
+Task = Literal["Relation", "Depth", "Distance"]
+FormWeight = float | dict[Task, float]
+"""Weight of a form in all of CV-Bench's tasks, or in each (0 in those that are left out)."""
+
+CVBENCH_TASKS: dict[Task, float] = {"Relation": 650, "Depth": 600, "Distance": 600}
+"""CV-Bench's numbers of questions."""
+
+# CV-Bench draws boxes in every question about depth and distance; about the picture, only where a name is ambiguous.
+DEFAULT_FORMS: dict[Form, FormWeight] = {
+    Form.CVBENCH: {"Relation": 5},
+    Form.CVBENCH_BOXES: {"Relation": 1, "Depth": 6, "Distance": 6},
+    Form.YES_NO: 1,
+    Form.WHICH_OBJECT: 1,
+    Form.OPEN: 1,
+}
 
 # Work files and quotas refer to axes and forms by their index here.
 AXES = tuple(Axis)

@@ -24,7 +24,7 @@ from reinforcesight.relations import Axis, Relation
 # (highlighted by a red box)", are empty if no boxes are drawn.
 CVBENCH_RELATION = (
     "Considering the relative positions of the {subject}{subject_mark} and the {reference}{reference_mark} in the "
-    "image provided, where is the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
+    "image provided, where {be} the {subject}{subject_mark} located with respect to the {reference}{reference_mark}?"
 )
 CVBENCH_DEPTH = (
     "Which object is {compare} the camera taking this photo, the {first}{first_mark} or the {second}{second_mark}?"

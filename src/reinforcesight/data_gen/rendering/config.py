@@ -8,19 +8,30 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.data_gen.rendering.objects.kinds import KINDS
+from reinforcesight.data_gen.rendering.objects.real_kinds import REAL_KINDS
 from reinforcesight.data_gen.rendering.palette import COLOURS
 
 
 class RenderConfig(StrictConfig):
     """Contents, camera and quality of rendered pictures; ``None`` means a random value."""
 
-    objects_min: int = Field(4, ge=1, le=20, description="Minimum number of objects in a picture")
-    objects_max: int = Field(7, ge=1, le=20, description="Maximum number of objects in a picture")
+    world: Literal["places", "toys"] = Field(
+        "places",
+        description="places: rooms and streets with things of real size where they belong; toys: the small world of "
+        "nano, objects of any size and colour",
+    )
+    objects_min: int = Field(5, ge=1, le=20, description="Minimum number of objects in a picture")
+    objects_max: int = Field(9, ge=1, le=20, description="Maximum number of objects in a picture")
     kinds: tuple[str, ...] | None = Field(
-        None, description="Kinds of objects; default: all that suit the scene, indoors or outdoors"
+        None, description="Kinds of objects; default: all that suit the place, or the toys' scene"
     )
     colours: tuple[str, ...] | None = Field(None, description="Colour names; default: all")
-    setting: Literal["any", "room", "ground"] = Field("any", description="Scene type: indoors, outdoors or either")
+    setting: Literal["any", "room", "ground", "kitchen", "office", "bedroom", "living room", "shop", "street"] = Field(
+        "any", description="Scene type: indoors (room), outdoors (ground), either (any), or one place"
+    )
+    size_spread: float = Field(
+        0.25, ge=0, le=0.5, description="Maximum relative deviation of a thing from its usual size (places)"
+    )
     same_kind: float = Field(
         0.25, ge=0, le=1, description="Probability that an object repeats the kind of another one, in another colour"
     )
@@ -28,10 +39,13 @@ class RenderConfig(StrictConfig):
         0.03, ge=0, le=1, description="Probability that an object repeats both kind and colour of another one"
     )
     min_extent: float = Field(
-        0.07, gt=0, lt=0.5, description="Minimum size of an object, as a fraction of the picture width"
+        0.03, gt=0, lt=0.5, description="Minimum size of an object, as a fraction of the picture width"
     )
     furnishing: int | None = Field(
-        None, ge=0, le=8, description="Maximum number of shelves, and also of pedestals and brick walls together"
+        None,
+        ge=0,
+        le=8,
+        description="Maximum number of shelves, and also of pedestals and brick walls together (toys)",
     )
     shadows: bool = Field(True, description="Render shadows")
     antialias: int = Field(2, ge=1, le=4, description="Supersampling factor at edges; 1: off")
@@ -48,7 +62,8 @@ class RenderConfig(StrictConfig):
     def _known(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
         if value is None:
             return None
-        valid = KINDS if info.field_name == "kinds" else COLOURS
+        kinds = tuple(REAL_KINDS) if info.data.get("world") == "places" else KINDS
+        valid = kinds if info.field_name == "kinds" else COLOURS
         unknown = [name for name in value if name not in valid]
         if unknown or not value:
             raise ValueError(f"unknown {info.field_name} {unknown}; choose from {', '.join(valid)}")
@@ -58,6 +73,8 @@ class RenderConfig(StrictConfig):
     def _consistent(self) -> Self:
         if self.objects_min > self.objects_max:
             raise ValueError(f"objects_min {self.objects_min} is greater than objects_max {self.objects_max}")
-        if self.wall_fills_view and self.setting == "ground":
+        if self.wall_fills_view and self.setting in ("ground", "street"):
             raise ValueError("wall_fills_view needs a room; set setting to 'room' or 'any'")
+        if self.world == "toys" and self.setting not in ("any", "room", "ground"):
+            raise ValueError(f"the setting {self.setting!r} is a place; set world to 'places'")
         return self

@@ -103,6 +103,13 @@ def _brick(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Arra
     return np.where(line, 0.3 + 0.7 * fade, tone * fade + 0.3 * (1 - fade)).astype(np.float32)
 
 
+def _houses(u: Float32Array, v: Float32Array, pixel: Float32Array) -> Float32Array:
+    """Return 1 in rows of windows, 0 on the wall around them."""
+    row = np.mod(v, 3.0)
+    inside = (np.abs(np.mod(u, 2.4) - 1.2) < 0.5) & (row > 0.95) & (row < 2.4)
+    return np.asarray(0.2 + (inside - np.float32(0.2)) * _fade(pixel, 0.5), dtype=np.float32)
+
+
 def _grain(u: Float32Array, v: Float32Array, pixel: Float32Array, fine: float, coarse: float) -> Float32Array:
     small = _noise(_cell(u, fine), _cell(v, fine)) - np.float32(0.5)
     large = _noise(_cell(u, coarse), _cell(v, coarse)) - np.float32(0.5)
@@ -114,6 +121,7 @@ _PATTERNS: dict[str, Callable[[Float32Array, Float32Array, Float32Array], Float3
     "tiles": _tiles,
     "paving": _paving,
     "brick": _brick,
+    "houses": _houses,
     "grass": partial(_grain, fine=0.025, coarse=0.11),
     "sand": partial(_grain, fine=0.02, coarse=0.3),
     "carpet": partial(_grain, fine=0.012, coarse=0.05),

@@ -133,10 +133,24 @@ def _pick(rng: Generator, count: int) -> int:
     return int(rng.integers(count))
 
 
-def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> Surroundings:
-    """Make a rectangular room around the camera, sometimes with a door, a window or a rug.
+def make_room(
+    rng: Generator,
+    camera: PinholeCamera,
+    wall_fills_view: bool,
+    *,
+    deep: tuple[float, float] = (4.0, 8.0),
+    beside: tuple[float, float] = (1.8, 4.5),
+    openings: bool = True,
+) -> Surroundings:
+    """Make a rectangular room around the camera, sometimes with a rug.
 
-    With ``wall_fills_view``, the front wall is so near that neither the floor nor other walls are visible.
+    Args:
+        rng: Random numbers.
+        camera: Camera in the room.
+        wall_fills_view: Whether the front wall is so near that neither the floor nor other walls are visible.
+        deep: Minimum and maximum distance to the front wall, metres.
+        beside: The same for each side wall.
+        openings: Whether to paint doors and windows that are no objects on some walls.
     """
     camera_height = camera.metres_above_floor
     if wall_fills_view:
@@ -146,7 +160,7 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
         ceiling = camera_height + rng.uniform(1.9, 2.3)
     else:
         turn = math.radians(rng.uniform(-32, 32))
-        front, left, right = rng.uniform(4.0, 8.0), rng.uniform(1.8, 4.5), rng.uniform(1.8, 4.5)
+        front, left, right = rng.uniform(*deep), rng.uniform(*beside), rng.uniform(*beside)
         ceiling = max(2.4, camera_height + 0.4) + rng.uniform(0.0, 0.6)
     back = rng.uniform(0.8, 1.6)
     c, s = math.cos(turn), math.sin(turn)
@@ -162,22 +176,22 @@ def make_room(rng: Generator, camera: PinholeCamera, wall_fills_view: bool) -> S
     if rng.random() < 0.35:
         u, v = rng.uniform(0.2, 0.5) * (left + right), back + rng.uniform(0.3, 0.55) * front
         rug = (((u, v, u + rng.uniform(1.4, 2.4), v + rng.uniform(1.0, 1.8)), "rug", _WALL_TONES[_pick(rng, 6)]),)
-    wide, deep = left + right, back + front
+    wide, length = left + right, back + front
     white = (0.94, 0.94, 0.93)
     surfaces = [
-        Surface(at(-left, -back), x_axis, y_axis, wide, deep, kind, first, second, rug),
-        Surface(at(-left, -back, ceiling), x_axis, y_axis, wide, deep, "plain", white, white),
+        Surface(at(-left, -back), x_axis, y_axis, wide, length, kind, first, second, rug),
+        Surface(at(-left, -back, ceiling), x_axis, y_axis, wide, length, "plain", white, white),
     ]
     walls = []
     plan = (
         (at(-left, front), x_axis, wide, 0.0),
-        (at(-left, -back), y_axis, deep, math.pi / 2),
-        (at(right, front), -y_axis, deep, -math.pi / 2),
+        (at(-left, -back), y_axis, length, math.pi / 2),
+        (at(right, front), -y_axis, length, -math.pi / 2),
         (at(right, -back), -x_axis, wide, math.pi),
     )
     for index, (origin, along, width, inward) in enumerate(plan):
         shade = tuple(float(np.clip(v * rng.uniform(0.96, 1.02), 0, 1)) for v in tone)
-        panels = _panels(rng, width, ceiling) if index < 3 and rng.random() < 0.4 else ()
+        panels = _panels(rng, width, ceiling) if openings and index < 3 and rng.random() < 0.4 else ()
         pattern = "brick" if brick and index == 0 else "plain"
         base: Rgb = (0.70, 0.52, 0.44) if pattern == "brick" else (shade[0], shade[1], shade[2])
         surface = Surface(origin, along, z_axis, width, ceiling, pattern, base, (0.82, 0.79, 0.75), panels)
@@ -218,13 +232,17 @@ def make_ground(rng: Generator) -> Surroundings:
     along, up = np.array([c, s, 0.0]), np.array([-s, c, 0.0])
     extent = 400.0
     ground = Surface(-extent * (along + up), along, up, 2 * extent, 2 * extent, kind, first, second)
-    # The sun is behind or beside the camera, so that the visible sides are lit.
+    sun, sky = daylight(rng)
+    return Surroundings("ground", [ground], turn, None, 6.0, rng.uniform(6.0, 10.0), None, sun, sky)
+
+
+def daylight(rng: Generator) -> tuple[FloatArray, tuple[Rgb, Rgb]]:
+    """Return the direction to a sun behind or beside the camera, so that the visible sides are lit, and a sky."""
     bearing = math.radians(rng.uniform(-110, 110)) - math.pi / 2
     elevation = math.radians(rng.uniform(35, 65))
     level = math.cos(elevation)
     sun = np.array([math.cos(bearing) * level, math.sin(bearing) * level, math.sin(elevation)])
-    sky = _SKIES[_pick(rng, len(_SKIES))]
-    return Surroundings("ground", [ground], turn, None, 6.0, rng.uniform(6.0, 10.0), None, sun, sky)
+    return sun, _SKIES[_pick(rng, len(_SKIES))]
 
 
 def furnish(

@@ -18,11 +18,15 @@ from reinforcesight.arrays import FloatArray, IntArray
 from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera, make_camera
 from reinforcesight.data_gen.rendering.config import RenderConfig
-from reinforcesight.data_gen.rendering.layout import Placed, Placer, SceneLayout
 from reinforcesight.data_gen.rendering.objects.kinds import CATALOGUE, Kind, Seat
 from reinforcesight.data_gen.rendering.objects.primitives import Shape
+from reinforcesight.data_gen.rendering.objects.real_kinds import REAL_KINDS, Spot
 from reinforcesight.data_gen.rendering.picture import RenderedPicture
 from reinforcesight.data_gen.rendering.surroundings import Support
+from reinforcesight.data_gen.rendering.worlds.composition import Placed, SceneLayout
+from reinforcesight.data_gen.rendering.worlds.place_layout import is_end_on
+from reinforcesight.data_gen.rendering.worlds.places import REAL_PLACES
+from reinforcesight.data_gen.rendering.worlds.toys import Placer
 
 # Relative gaps from which a relation may be claimed, about as relations.RelationRules has them: distance of the centres
 # divided by the mean side, depth, distance to an anchor.
@@ -62,7 +66,7 @@ def moved_objects(
     layout: SceneLayout, goal: Goal, rng: Generator, config: RenderConfig, tries: int
 ) -> Iterator[tuple[SceneLayout, int]]:
     """Yield scenes in which one object of the goal has moved so that the goal's relation is inverted; and its index."""
-    free = [at for at in goal.place if not _carries(layout, at)]
+    free = [at for at in goal.place if kind_of(layout, at).seats and not _carries(layout, at)]
     if not free:
         return
     before = _signs(layout, _POSSIBLE)
@@ -148,6 +152,20 @@ def _clear(apart: FloatArray, least: FloatArray) -> IntArray:
     return np.where(np.abs(apart) > least, np.sign(apart), 0).astype(np.int64)
 
 
+def kind_of(layout: SceneLayout, at: int) -> Kind:
+    """Return the kind of an object; without a seat if it stays where it is: at a wall, at the kerb or on a lane."""
+    placed = layout.objects[at]
+    if layout.setting not in REAL_PLACES:
+        return CATALOGUE[placed.kind]
+    raised = placed.box.low > 0
+    names = [name for name in REAL_PLACES[layout.setting].more if REAL_KINDS[name].name == placed.kind]
+    kinds = sorted((REAL_KINDS[name] for name in names), key=lambda kind: (kind.spot is Spot.TOP) is not raised)
+    seats = {Spot.TOP: Seat.SUPPORT, Spot.FLOOR: Seat.FLOOR}.get(kinds[0].spot, Seat(0))
+    if placed.kind == "person":
+        seats = Seat.FLOOR
+    return Kind(placed.kind, kinds[0].build, (1.0, 1.0), seats=seats, top=kinds[0].top if kinds[0].deck == 1 else 0.0)
+
+
 def _carries(layout: SceneLayout, at: int) -> bool:
     """Return whether another object stands on this one."""
     own = layout.objects[at].box
@@ -159,15 +177,18 @@ class _Mover(Placer):
     """Finds other places for one object, which keeps its size and the side that it shows to the camera."""
 
     moved: Placed
+    kind: Kind
+    stays_near: bool  # whether it only shifts on its floor or support, where it belongs
 
     @staticmethod
     def of(layout: SceneLayout, at: int, rng: Generator, config: RenderConfig) -> _Mover:
         mover = _Mover(rng, layout.camera, layout.surroundings, config, crowding=_CROWDING)
-        mover.moved = layout.objects[at]
-        for other in layout.objects:
+        mover.moved, mover.kind = layout.objects[at], kind_of(layout, at)
+        mover.stays_near = layout.setting in REAL_PLACES
+        for index, other in enumerate(layout.objects):
             if other is not mover.moved:
                 mover.occupy(other.box)
-                top = CATALOGUE[other.kind].top
+                top = kind_of(layout, index).top
                 if top:
                     b = other.box
                     mover.supports.append(Support(b.x, b.y, b.high, b.half_x * top, b.half_y * top, b.turn))
@@ -179,8 +200,10 @@ class _Mover(Placer):
         ``towards`` (3,), world, metres: the shift that would make the two compared values equal. Most places lie a
         little beyond it.
         """
-        kind, rng = CATALOGUE[self.moved.kind], self.rng
-        if axis == "vertical" and rng.random() > _ANYWHERE and Seat.SUPPORT in kind.seats:
+        kind, rng = self.kind, self.rng
+        if self.stays_near:
+            box = self._shifted(towards * rng.uniform(*_BEYOND) + rng.normal(size=3) * _SCATTER)
+        elif axis == "vertical" and rng.random() > _ANYWHERE and Seat.SUPPORT in kind.seats:
             box = self._raised_or_lowered()
         elif rng.random() < _ANYWHERE or np.linalg.norm(towards) < 1e-6:
             found = self._try(kind, self.moved.shape, self._seats(kind)[0])
@@ -214,13 +237,13 @@ class _Mover(Placer):
         """Return the object's box after a shift: on the same floor or support, or in the air."""
         old = self.moved.box
         box = replace(old, x=old.x + float(by[0]), y=old.y + float(by[1]))
-        box = replace(box, turn=self._turn(CATALOGUE[self.moved.kind], np.array([box.x, box.y])))
+        box = replace(box, turn=self._turn(self.kind, np.array([box.x, box.y])))
         if old.low < 1e-6:
             return box
         if any(abs(top.z - old.low) < 1e-6 for top in self.supports):
             tops = [top for top in self.supports if abs(top.z - old.low) < 1e-6]
             return box if any(box.inside(t.turn, _limits(t)) for t in tops) else None
-        if Seat.AIR not in CATALOGUE[self.moved.kind].seats:
+        if Seat.AIR not in self.kind.seats:
             return None  # it hangs on a wall
         up = float(by[2])
         free = old.low + up > 0.05 and old.high + up < self.surroundings.ceiling - 0.05
@@ -286,6 +309,8 @@ def _sees_all(layout: SceneLayout) -> bool:
     if around.limits is not None and not spot.inside(around.turn, around.limits):
         return False
     if any(spot.overlaps(solid.box, 0.1) for solid in around.solids):
+        return False
+    if layout.setting in REAL_PLACES and any(is_end_on(placed.box, camera.position) for placed in layout.objects):
         return False
     corners = camera.to_camera(np.stack([placed.box.corners() for placed in layout.objects]))
     if corners[..., 2].min() < 0.4:

@@ -55,6 +55,7 @@ class ScanContext:
     seed: int  # decides which pairs of a picture are kept if there are too many
     folder: Path  # folder of the work files
     identity: str  # digest of the job's identity; stored in the record of every work file
+    box_colour_words: bool = False  # draw boxes also where a name has the colour of a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Option:
     second: str  # noun of the other object
     objects: tuple[int, ...]  # indices in the scene: pair, then anchor
     twin_forms: frozenset[Form] = frozenset()  # forms that can ask about the pair in both pictures of a twin
+    lower_is_nearer: bool | None = None  # whether this rule of thumb is right (depth only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
 
 def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any] | None, list[RelationResult]]:
     """The row of the work file (``None``: no clear pair), and the pairs without a clear relation."""
-    candidates, abstained = find_candidates(picture.scene, context.rules)
+    candidates, abstained = find_candidates(picture.scene, context.rules, box_colour_words=context.box_colour_words)
     digest = sha256(json.dumps([context.seed, picture.source_id]).encode()).digest()
     kept = _thinned(candidates, random.Random(int.from_bytes(digest[:8], "big")))
     if not kept:
@@ -312,7 +314,8 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
 
 
 def _option_values(scene: Scene, candidate: Candidate, twin: Candidate | None) -> list[Any]:
-    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices.
+    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices, and
+    whether the nearer one is lower in the picture.
 
     If the relation is inverted in a twin, the forms that both candidates allow follow as bits.
     """
@@ -323,7 +326,11 @@ def _option_values(scene: Scene, candidate: Candidate, twin: Candidate | None) -
     nouns = [scene.objects[place].noun for place in places[:2]]
     if candidate.relation is not candidate.axis.relations[0]:
         nouns.reverse()
-    values = [AXES.index(candidate.axis), _bits(candidate.forms), *nouns, places]
+    lower = None
+    if candidate.axis is Axis.DEPTH:
+        first, second = (scene.objects[place].box[3] for place in places)
+        lower = (first > second) is (candidate.relation is candidate.axis.relations[0])
+    values = [AXES.index(candidate.axis), _bits(candidate.forms), *nouns, places, lower]
     return values if twin is None else [*values, _bits(candidate.forms & twin.forms)]
 
 
@@ -370,9 +377,17 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
 
 
 def _option(
-    position: int, axis: int, forms: int, first: str, second: str, places: list[int], twin_forms: int = 0
+    position: int,
+    axis: int,
+    forms: int,
+    first: str,
+    second: str,
+    places: list[int],
+    lower: bool | None,
+    twin_forms: int = 0,
 ) -> Option:
-    return Option(position, AXES[axis], _FORM_SETS[forms], first, second, tuple(places), _FORM_SETS[twin_forms])
+    sets = (_FORM_SETS[forms], _FORM_SETS[twin_forms])
+    return Option(position, AXES[axis], sets[0], first, second, tuple(places), sets[1], lower)
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 from collections import Counter
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,17 @@ from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.rendering.twin_search import find_twin
 from reinforcesight.data_gen.source import SourcePicture, TwinPicture
 from reinforcesight.errors import require_module
+from reinforcesight.pictures.drawing import BOX_COLOURS
 from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 from reinforcesight.scene import Camera, Scene
 
 if TYPE_CHECKING:
-    from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
+    from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedObject, RenderedPicture
 
-# Fraction of the objects of a unique kind that are called by the kind alone ("the chair").
+# Fraction of the toys of a unique kind that are called by the kind alone ("the chair"). In places all are.
 _BARE_NAME_SHARE = 0.4
+# Fraction of the pictures of a place in which colour words tell things of a kind apart. In the others, drawn boxes do.
+_COLOUR_WORD_SHARE = 0.6
 # Compression level 3 is twice as fast as the default; files are a tenth larger.
 _PNG_LEVEL = 3
 
@@ -108,20 +112,16 @@ class RenderedSource:
 
 def scene_of(rendered: RenderedPicture) -> Scene:
     visible = [item for item in rendered.objects if item.visible_pixels > 0]
-    kinds = Counter(item.kind for item in visible)
-    # A separate random stream, so that names don't depend on the composition of scenes.
-    rng = np.random.default_rng([rendered.seed, rendered.index, 0x6E616D65])
-    bare = rng.random(len(rendered.objects)) < _BARE_NAME_SHARE
+    names = _names(rendered, visible)
     height, width = rendered.depth.shape
     detections = []
     for item in visible:
         mask = rendered.instances == item.id
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        alone = kinds[item.kind] == 1 and bool(bare[item.id])
         detections.append(
             Detection(
                 id=item.id,
-                name=item.kind if alone else item.name,
+                name=names[item.id],
                 box=(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)),
                 mask=mask,
                 category=item.kind,
@@ -140,6 +140,28 @@ def scene_of(rendered: RenderedPicture) -> Scene:
         camera=Camera(fx=lens.fx, fy=lens.fy, cx=lens.cx, cy=lens.cy),
         depth_unit="m",
     )
+
+
+def _names(rendered: RenderedPicture, visible: Sequence[RenderedObject]) -> dict[int, str]:
+    """Return the names of the visible objects by id."""
+    from reinforcesight.data_gen.rendering import REAL_KINDS, REAL_PLACES
+
+    kinds = Counter(item.kind for item in visible)
+    # A separate random stream, so that names don't depend on the composition of scenes.
+    rng = np.random.default_rng([rendered.seed, rendered.index, 0x6E616D65])
+    if rendered.setting not in REAL_PLACES:
+        bare = rng.random(len(rendered.objects)) < _BARE_NAME_SHARE
+        alone = {item.id for item in visible if kinds[item.kind] == 1 and bare[item.id]}
+        return {item.id: item.kind if item.id in alone else item.name for item in visible}
+    mixed = {kind.name for kind in REAL_KINDS.values() if not kind.told_apart}
+    coloured = set()
+    if rng.random() < _COLOUR_WORD_SHARE:
+        for kind in kinds.keys() - mixed:
+            colours = [item.colour for item in visible if item.kind == kind]
+            # The colour of a drawn box would be mistaken for the thing's.
+            if len(colours) > 1 and len({*colours} - BOX_COLOURS.keys()) == len(colours):
+                coloured.add(kind)
+    return {item.id: item.name if item.kind in coloured else item.kind for item in visible}
 
 
 def encode_png(picture: np.ndarray) -> bytes:

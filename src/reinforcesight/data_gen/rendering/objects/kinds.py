@@ -1,4 +1,4 @@
-"""Catalogue of object kinds: their builders, sizes and possible places."""
+"""Catalogue of the toys' kinds: their builders, sizes and possible places."""
 
 from __future__ import annotations
 

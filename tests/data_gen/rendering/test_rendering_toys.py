@@ -1,4 +1,4 @@
-"""Composition of rendered scenes: who may appear, where things stand, and that solids keep apart."""
+"""Composition of the toys' scenes: who may appear, where things stand, and that solids keep apart."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ pytest.importorskip("embreex")
 
 def layout(index: int, distribution: Distribution = Distribution.TRAIN, **choices: object) -> SceneLayout:
     rng = np.random.default_rng([21, index])
+    choices = {"world": "toys", "objects_min": 4, "objects_max": 7, "min_extent": 0.07} | choices
     return draw_layout(rng, distribution, (224, 168), RenderConfig.model_validate(choices))
 
 

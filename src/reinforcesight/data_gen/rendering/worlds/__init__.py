@@ -1,0 +1,1 @@
+"""Layouts of the two worlds: rooms and streets, and the toys of nano."""
