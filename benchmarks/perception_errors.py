@@ -40,7 +40,7 @@ from reinforcesight.scene import Scene
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
 # The rules that are margins.
 MARGINS = ("picture_gap", "picture_shift", "depth_gap", "depth_spreads", "ray_gap", "distance_gap",
-           "distance_thickness", "surface_thickness", "distance_depth")  # fmt: skip
+           "distance_thickness", "distance_depth")  # fmt: skip
 KINDS: dict[str, ErrorRates] = {
     "no errors": ErrorRates(),
     "depth noise 5 %": ErrorRates(depth_noise=0.05),

@@ -132,21 +132,6 @@ class TestAbstaining:
         ahead = thing(2, "bed", (300, 200, 380, 300), 2.9, centre=(0.0, 0.0, 3.0))
         self.check(scene(aside, ahead), "depth", Reason.CENTRE_SURFACE_DISAGREE)
 
-    def test_surfaces_that_agree_make_up_for_thickness(self) -> None:
-        things = [
-            thing(1, "chair", (100, 200, 160, 300), 2.0, centre=(-0.7, 0.0, 2.0), thickness=0.2),
-            thing(2, "bed", (300, 200, 380, 300), 2.0, centre=(0.35, 0.0, 2.0), thickness=0.2),
-            thing(3, "desk", (200, 200, 280, 300), 2.0, centre=(0.0, 0.0, 2.0), thickness=0.05),
-        ]
-        near, far = (
-            ((None, 1.0, 0.6), (1.0, None, 0.2), (0.6, 0.2, None)),
-            ((None, 1.0, 0.6), (1.0, None, 0.5), (0.6, 0.5, None)),
-        )
-        wide = RelationRules(distance_depth=0.04)
-        for table, holds in ((near, True), (far, False)):
-            s = scene(*things).model_copy(update={"surface_distances": table})
-            assert relate(s, 2, 1, "distance", anchor=3, rules=wide).holds is holds
-
     def test_occluded(self) -> None:
         s = scene(thing(1, "chair", (10, 10, 60, 60), visible_fraction=0.1), thing(2, "bed", (300, 300, 400, 400)))
         self.check(s, "horizontal", Reason.OCCLUDED)

@@ -125,6 +125,14 @@ class GenerateConfig(StrictConfig):
         description="Fraction of the questions that come as twins: the same question about two pictures with "
         "opposite answers (rendered only; docs/twins.md); 0: none",
     )
+    max_shortcut_share: float = Field(
+        0.65,
+        gt=0,
+        le=1,
+        description="Maximum share of the depth or distance questions that a rule of thumb answers, such as 'the lower "
+        "one is nearer', as far as the pictures allow. Pairs whose names give the order away are then passed over too; "
+        "1: no limit",
+    )
     rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
     templates: Path | None = Field(
         None, description="YAML file with question templates; default: the templates of the package"
@@ -155,11 +163,6 @@ class GenerateConfig(StrictConfig):
     box_colour_words: bool = Field(
         False,
         description="Ask with drawn boxes also about objects whose name has the colour of a box, such as a red ball",
-    )
-    fewer_shortcuts: bool = Field(
-        True,
-        description="Pass over pairs whose order their names give away, or the rule 'the lower one is nearer', as long "
-        "as there are enough others",
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()

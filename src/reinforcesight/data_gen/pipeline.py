@@ -251,7 +251,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         wordings = config.templates.read_bytes()
     else:
         wordings = (resources.files("reinforcesight.data_gen.questions") / "templates.yaml").read_bytes()
-    settings = ("num_samples", "seed", "max_questions_per_picture", "rows_per_file")
+    settings = ("num_samples", "seed", "max_questions_per_picture", "max_shortcut_share", "rows_per_file")
     identity: dict[str, Any] = {"format": _FORMAT, "version": __version__, "source": source.name}
     identity |= {name: getattr(config, name) for name in settings}
     if source.name == "rendered":
@@ -260,7 +260,7 @@ def job_identity(config: GenerateConfig, source: Source) -> dict[str, Any]:
         identity["rendering"] = config.rendering.model_dump(mode="json")
         if config.twins:
             identity["twins"] = config.twins
-    identity |= config.model_dump(mode="json", include={"tasks", "forms", "box_colour_words", "fewer_shortcuts"})
+    identity |= config.model_dump(mode="json", include={"tasks", "forms", "box_colour_words"})
     identity["reasoning"] = config.reasoning.model_dump()
     identity["splits"] = config.splits.model_dump(mode="json")
     identity["rules"] = config.rules.model_dump(mode="json")
@@ -286,11 +286,13 @@ class _Tally:
     kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
     pictures: Counter[str] = field(default_factory=Counter)
     twins: int = 0
+    guessed: Counter[str] = field(default_factory=Counter)  # questions that each rule of thumb answers
 
     def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
         for selection in selections:
             self.pictures[selection.split] += 1 + any(pick.second for pick in selection.picks)
             self.twins += sum(pick.twin_of is not None for pick in selection.picks)
+            self.guessed.update(rule for pick in selection.picks for rule in pick.guessed)
             self.kinds.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
             yield selection
 
@@ -332,6 +334,7 @@ class _Generation:
                 plan=plan,
                 limit=rules.limit,
                 cells=tally.kinds,
+                guessed=tally.guessed,
                 pictures_used=tally.pictures,
                 twins=tally.twins,
                 pictures_read=self.pictures,
@@ -372,10 +375,10 @@ class _Generation:
             fractions={name: getattr(self.config.splits, name) for name in SPLITS},
             axes=self.config.axis_weights,
             forms=self.config.form_weights,
-            fewer_shortcuts=self.config.fewer_shortcuts,
             limit=limit,
             seed=self.config.seed,
             twins=self.config.twins,
+            max_shortcut_share=self.config.max_shortcut_share,
         )
 
     def _fit(self, rules: SelectionRules) -> Fit:

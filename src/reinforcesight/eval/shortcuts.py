@@ -7,7 +7,7 @@ cross-validated: they are learnt from the questions about other pictures.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from reinforcesight.data_gen.audit.shortcuts import guess_letters
@@ -20,7 +20,7 @@ from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pages.pictures import QuestionScene, read_question_scene
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
-from reinforcesight.scene import SceneObject
+from reinforcesight.relations.rules_of_thumb import RULES_OF_THUMB, rules_right
 
 # Minimum number of questions of a task for which a rule is compared with the model.
 _MIN_ITEMS = 20
@@ -53,9 +53,7 @@ def _cached_hits(asked: _ByFingerprint) -> RuleHits:
     items = asked.benchmark.items
     known = {item.id: scene for item in items if (scene := _scene_of(item)) is not None}
     return {
-        "the lower one is nearer": _box_rule(known, "depth", lambda thing, _: thing.box[3]),
-        "the larger box is nearer": _box_rule(known, "depth", lambda thing, _: _area(thing)),
-        "the one nearer in the picture is closer": _box_rule(known, "distance", _nearness),
+        **_by_boxes(known),
         "majority by noun": _by_noun(items),
         "a classifier that reads only the text": _by_text(items, asked.seed),
     }
@@ -104,35 +102,23 @@ def _scene_of(item: Item) -> QuestionScene | None:
         return None
 
 
-def _box_rule(
-    known: Mapping[str, QuestionScene], axis: str, measure: Callable[[SceneObject, SceneObject | None], float]
-) -> dict[str, bool]:
-    """Score the rule that the object with the larger measure is nearer; a tie counts as wrong."""
-    right = {}
+def _by_boxes(known: Mapping[str, QuestionScene]) -> dict[str, dict[str, bool]]:
+    """Score the rules of thumb about boxes on the depth and distance questions whose scene is known."""
+    right: dict[str, dict[str, bool]] = {rule: {} for rules in RULES_OF_THUMB.values() for rule in rules}
     for name, scene in known.items():
         relation, things = scene.evidence.get("relation"), scene.objects
-        if scene.evidence.get("axis") != axis or relation not in set(Relation) or not {*things} >= _PAIR:
+        if relation not in set(Relation) or not {*things} >= _PAIR:
             continue
-        first, second = (measure(things[role], things.get("anchor")) for role in ("subject", "reference"))
-        subject_is_nearer = relation in (Relation.IN_FRONT, Relation.CLOSER)
-        right[name] = first != second and (first > second) == subject_is_nearer
+        pair = [things[role].box for role in ("subject", "reference")]
+        holds = Relation(relation)
+        smaller, larger = pair if holds is holds.axis.relations[0] else pair[::-1]
+        anchor = things["anchor"].box if "anchor" in things else None
+        for rule, hit in rules_right(holds.axis, smaller, larger, anchor).items():
+            right[rule][name] = hit
     return right
 
 
 _PAIR = {"subject", "reference"}
-
-
-def _area(thing: SceneObject) -> float:
-    x0, y0, x1, y1 = thing.box
-    return (x1 - x0) * (y1 - y0)
-
-
-def _nearness(thing: SceneObject, anchor: SceneObject | None) -> float:
-    """Return minus the squared distance of the boxes' centres, in pixels squared."""
-    assert anchor is not None
-    return -sum(
-        ((thing.box[at] + thing.box[at + 2]) / 2 - (anchor.box[at] + anchor.box[at + 2]) / 2) ** 2 for at in (0, 1)
-    )
 
 
 def _by_noun(items: Sequence[Item]) -> dict[str, bool]:

@@ -302,21 +302,17 @@ def compare_distance(
         known = ~np.isnan(near_i) & ~np.isnan(near_j)
         near_margin = 1.0 - np.minimum(near_i, near_j) / np.maximum(near_i, near_j)
         unseen = t.unseen_thickness
-        hidden, by_depth = unseen[i] + unseen[j] + unseen[k], rules.distance_depth * depth
-        boxed = ~(t.masked[i] & t.masked[j] & t.masked[k])
-        trust = np.where(boxed, rules.boxed_factor, 1.0)
-        least, needed = rules.distance_gap * trust, (rules.distance_thickness * hidden + by_depth) * trust
+        hidden = unseen[i] + unseen[j] + unseen[k]
+        trust = np.where(t.masked[i] & t.masked[j] & t.masked[k], 1.0, rules.boxed_factor)
+        least = rules.distance_gap * trust
+        needed = (rules.distance_thickness * hidden + rules.distance_depth * depth) * trust
         part, unclear = np.zeros(len(codes), dtype=bool), np.zeros(len(codes), dtype=bool)
         for first, second in combinations((i, j, k), 2):
             part |= _one_thing(t, first, second, rules)
             unclear |= _unclear_boxes(t, first, second, rules)
-        # What can't be seen matters less where the visible surfaces say the same as the centres, and clearly.
-        agreed = (near_i - near_j) * np.sign(gap)
-        sure = ~boxed & (cut == 1.0) & (near_margin >= rules.surface_gap) & (agreed >= by_depth)
-        enough = (np.abs(gap) >= needed) | (sure & (np.abs(gap) >= rules.surface_thickness * hidden + by_depth))
         _give(codes, Reason.PART_OF_OTHER, part)
         _give(codes, Reason.OVERLAP, unclear)
-        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | ~enough)
+        _give(codes, Reason.NEAR_TIE, ~(margin >= least) | ~(np.abs(gap) >= needed))
         _give(codes, Reason.TRUNCATED, (cut > 1.0) & ((margin < least * cut) | (np.abs(gap) < needed * cut)))
         disagree = known & (((near_i - near_j) * gap <= 0) | (near_margin < rules.distance_gap / 2))
         _give(codes, Reason.CENTRE_SURFACE_DISAGREE, disagree)

@@ -155,15 +155,6 @@ class RelationRules(StrictConfig):
         description="Closer/farther: coefficient b of the minimum difference a * (sum of the objects' thickness) + "
         "b * (mean depth)",
     )
-    surface_gap: float = Field(
-        0.4,
-        gt=0,
-        lt=1,
-        description="Closer/farther: minimum relative gap of the distances between surfaces for surface_thickness",
-    )
-    surface_thickness: float = Field(
-        0.5, ge=0, description="distance_thickness if all masks are known and the surfaces clearly agree"
-    )
     boxed_depth_spread: float = Field(
         0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the box"
     )

@@ -27,7 +27,7 @@ SMALL = (128, 96)
 
 @pytest.mark.timeout(120)
 def test_a_twin_inverts_one_relation_and_no_label_is_wrong():
-    total = measure_twins(12, seed=1, size=SMALL)
+    total = measure_twins(20, seed=1, size=SMALL)
     keys = {key[:2] for key in total if len(key) == 3}
     assert sum(total[*key, "twins"] for key in keys) >= 6
     assert sum(total[*key, "wrong"] for key in keys) == 0

@@ -14,6 +14,7 @@ from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.pages.render import percent
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Axis, Relation
+from reinforcesight.relations.rules_of_thumb import rules_right
 
 # A fraction may differ from an even one by this much, plus the 99 % interval of random variation.
 _TOLERANCE = 0.05
@@ -55,15 +56,11 @@ class Balance:
         holds = plain_relation(known)
         if holds is None:
             return
-        first, second = known.objects["subject"].box, known.objects["reference"].box
-        nearer_is_subject = holds is known.axis.relations[0]
-        guesses = {
-            "the lower one is nearer": first[3] > second[3],
-            "the larger one is nearer": _area(first) > _area(second),
-            "the one on the left is nearer": first[0] + first[2] < second[0] + second[2],
-        }
-        for name, guess in guesses.items():
-            self.simple[known.axis.value, name, guess == nearer_is_subject] += 1
+        pair = [known.objects[role].box for role in ("subject", "reference")]
+        smaller, larger = pair if holds is known.axis.relations[0] else pair[::-1]
+        anchor = known.objects["anchor"].box if "anchor" in known.objects else None
+        for name, right in rules_right(known.axis, smaller, larger, anchor).items():
+            self.simple[known.axis.value, name, right] += 1
 
     def sum(self, **wanted: str) -> int:
         """Return the number of rows with these values of split, relation, form or letter."""
@@ -150,10 +147,6 @@ class Balance:
             ],
             "cues": [{"axis": axis, "cues": count, "count": n} for (axis, count), n in sorted(self.cues.items())],
         }
-
-
-def _area(box: tuple[float, float, float, float]) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def uneven(count: int, total: int, share: float) -> bool:

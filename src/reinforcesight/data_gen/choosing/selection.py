@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from zlib import crc32
@@ -27,7 +27,8 @@ _PAIR_BUCKETS = 1 << 17
 _GIVEN_AWAY = 0.0  # cost from which names or place give a pair's answer away ...
 _PATIENCE = 0.6  # ... so that it is left, unless the needed share of all pairs is larger than this
 _FULL = 0.9  # or the needed share of all questions that the pictures to come may have is larger than this
-_RULE_COST = 6.0  # of a pair for which the rule is right, while it is right more often than wrong
+# Cost of a pair that a rule of thumb answers, once that rule is right too often; above the other costs of most pairs.
+_GUESSED_COST = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class SelectionRules:
     limit: int  # maximum number of questions about a picture
     seed: int
     twins: float = 0.0  # fraction of the questions that are pairs of twins, if there are enough
-    fewer_shortcuts: bool = True  # see GenerateConfig
+    max_shortcut_share: float = 1.0  # see GenerateConfig
 
     @property
     def axis_limit(self) -> int:
@@ -135,6 +136,7 @@ class Pick:
     kind: QuestionKind
     twin_of: int | None = None  # index of the first question of a pair of twins among the picture's questions
     second: bool = False  # asked about the twin of the picture
+    guessed: tuple[str, ...] = ()  # rules of thumb that give the correct answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,31 +152,24 @@ class _Evenness:
     """Counts how often each noun, and each pair of nouns, had the smaller value along an axis.
 
     If lamps are always above tables, the text alone reveals the answer. So the selection prefers pairs that bring
-    these counters back to zero. The same is done for the rule "the lower one is nearer". Counters are indexed by a
-    checksum of the noun, so their number is fixed.
+    these counters back to zero. Counters are indexed by a checksum of the noun, so their number is fixed.
     """
 
     def __init__(self, fewer_shortcuts: bool) -> None:
         self._fewer_shortcuts = fewer_shortcuts
-        self._lower_is_nearer = 0
         self._nouns = np.zeros((len(AXES), _NOUN_BUCKETS), dtype=np.int32)
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
     def cost(self, option: Option) -> float:
         """Return how far this pair would move the counters away from zero; negative if towards zero."""
-        rule = 0.0
-        if self._fewer_shortcuts and option.lower_is_nearer is not None:
-            rule = _RULE_COST * (1 if option.lower_is_nearer else -1) * float(np.sign(self._lower_is_nearer))
         if option.first == option.second:
-            return rule
+            return 0.0
         axis, first, second, pair, sign = self._places(option)
         nouns = int(self._nouns[axis, first]) - int(self._nouns[axis, second])
         of_pair, of_noun = (1.0, 1.0) if self._fewer_shortcuts else (2.0, 0.5)
-        return of_pair * sign * int(self._pairs[axis, pair]) + of_noun * nouns + rule
+        return of_pair * sign * int(self._pairs[axis, pair]) + of_noun * nouns
 
     def add(self, option: Option) -> None:
-        if option.lower_is_nearer is not None:
-            self._lower_is_nearer += 1 if option.lower_is_nearer else -1
         if option.first != option.second:
             axis, first, second, pair, sign = self._places(option)
             self._nouns[axis, first] += 1
@@ -196,9 +191,11 @@ class _Evenness:
 class _SplitState:
     """Questions that one split still needs, and pairs that are still available."""
 
-    def __init__(self, quota: Quota, supply: Supply, twins: float, fewer_shortcuts: bool) -> None:
-        self.twins, self.twins_taken = twins, 0
-        self.fewer_shortcuts = fewer_shortcuts
+    def __init__(self, quota: Quota, supply: Supply, rules: SelectionRules) -> None:
+        self.twins, self.twins_taken = rules.twins, 0
+        self.max_shortcut_share = rules.max_shortcut_share
+        self._chosen: Counter[Axis] = Counter()
+        self._guessed: Counter[str] = Counter()
         self.kinds = quota.kinds()
         self.planned = {key: kinds.total() for key, kinds in self.kinds.items()}
         self.left = Counter(self.planned)
@@ -208,7 +205,7 @@ class _SplitState:
         self.pairs_to_come = Counter(supply.pairs)
         self.pictures, self.pictures_seen = supply.pictures, 0
         self.total, self.taken = quota.total, 0
-        self.even = _Evenness(fewer_shortcuts)
+        self.even = _Evenness(rules.max_shortcut_share < 1)
         self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
     def allowance(self, limit: int) -> int:
@@ -228,17 +225,19 @@ class _SplitState:
         equals = [kind for kind, count in kinds.items() if count == most]
         rng.shuffle(equals)
         kind = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
-        self._count(kind)
+        self._count(kind, option.guessed)
         self.even.add(option)
         return kind
 
-    def _count(self, kind: QuestionKind) -> None:
+    def _count(self, kind: QuestionKind, guessed: Sequence[str]) -> None:
         axis, form = kind.relation.axis, kind.form
         self.kinds[axis, form][kind] -= 1
         self._asked.update((kind.relation, (axis, kind.answer_index)))
         self.left[axis, form] -= 1
         self.axis_left[axis] -= 1
         self.taken += 1
+        self._chosen[axis] += 1
+        self._guessed.update(guessed)
 
     def twin_is_due(self) -> bool:
         return self.twins_taken + 2 <= self.twins * (self.taken + 2)
@@ -254,21 +253,27 @@ class _SplitState:
         usable = self.twin_kinds(option.axis, form)
         rng.shuffle(usable)
         kind = max(usable, key=lambda kind: kinds[kind] + kinds[kind.twin])
-        self._count(kind)
-        self._count(kind.twin)
+        self._count(kind, option.guessed)
+        self._count(kind.twin, option.twin_guessed)
         self.twins_taken += 2
         return kind, kind.twin
+
+    def cost(self, option: Option) -> float:
+        """Return the cost of selecting this pair: unbalanced nouns, and rules of thumb that are right too often."""
+        most = self.max_shortcut_share * (self._chosen[option.axis] + 1)
+        too_often = sum(self._guessed[rule] + 1 > most for rule in option.guessed)
+        return self.even.cost(option) + _GUESSED_COST * too_often
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
     def passes_over(self, option: Option, limit: int) -> bool:
         """Return whether to leave a pair that a shortcut answers, since enough others are to come."""
-        if not self.fewer_shortcuts or self.urgency(option.axis) > _PATIENCE:
+        if self.max_shortcut_share >= 1 or self.urgency(option.axis) > _PATIENCE:
             return False
         if self.total - self.taken > _FULL * limit * (self.pictures - self.pictures_seen - 1):
             return False
-        return self.even.cost(option) > _GIVEN_AWAY
+        return self.cost(option) > _GIVEN_AWAY
 
 
 def select(
@@ -279,9 +284,7 @@ def select(
     rules: SelectionRules,
 ) -> Iterator[Selection]:
     """Select the questions, picture by picture in order. Pictures without questions are left out."""
-    states = {
-        name: _SplitState(quota, supply[name], rules.twins, rules.fewer_shortcuts) for name, quota in quotas.items()
-    }
+    states = {name: _SplitState(quota, supply[name], rules) for name, quota in quotas.items()}
     planned = frozenset(form for quota in quotas.values() for _, form in quota.counts)
     forms = {axis: planned & frozenset(rules.forms.get(axis, ())) for axis in AXES}
     for picture in pictures.summaries():
@@ -320,9 +323,10 @@ def _pick(
         if twins:
             first = len(picks)
             for second, kind in enumerate(state.take_twins(option, form, rng)):
-                picks.append(Pick(option.position, kind, first, bool(second)))
+                guessed = option.twin_guessed if second else option.guessed
+                picks.append(Pick(option.position, kind, first, bool(second), guessed))
         else:
-            picks.append(Pick(option.position, state.take(option, form, rng)))
+            picks.append(Pick(option.position, state.take(option, form, rng), guessed=option.guessed))
         options.remove(option)
         by_axis[option.axis] += 1
         by_form[form] += 1
@@ -360,7 +364,7 @@ def _next(
             fitting = [option for option in group if form in (option.twin_forms if twins else option.forms)]
             if fitting:
                 costs = [
-                    state.even.cost(option)
+                    state.cost(option)
                     + 3.0 * used_pairs[tuple(sorted(option.objects[:2]))]
                     + sum(used_objects[place] for place in option.objects)
                     for option in fitting

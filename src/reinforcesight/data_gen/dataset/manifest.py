@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -21,6 +21,7 @@ from reinforcesight.jobs.environment import source_state, versions
 from reinforcesight.jobs.files import write_json, write_sealed_json
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Axis, Relation
+from reinforcesight.relations.rules_of_thumb import RULES_OF_THUMB
 
 if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
@@ -44,6 +45,7 @@ class Manifest:
         counts: Number of questions by value of relation, task, form, answer, and answer of yes/no questions.
         cells: Number of questions by split and "relation | form | letter", with "(yes)" or "(no)" for yes/no
             questions.
+        shortcuts: Share of the questions along its axis that each rule of thumb answers, when the set was made.
         shortfalls: Sentences about differences of balance or number from the settings.
         files: Parquet files of the data set.
         software: Versions, and the commit of a development checkout.
@@ -65,6 +67,7 @@ class Manifest:
     shortfalls: list[str]
     files: list[WrittenFile]
     software: dict[str, Any]
+    shortcuts: dict[str, float] = field(default_factory=dict)
     twins: int | None = None
     review: dict[str, Any] | None = None
     removed: dict[str, Any] | None = None
@@ -77,6 +80,7 @@ def build_manifest(
     plan: Fit,
     limit: int,
     cells: Mapping[str, Counter[QuestionKind]],
+    guessed: Mapping[str, int],
     pictures_used: Mapping[str, int],
     twins: int,
     pictures_read: int,
@@ -102,6 +106,7 @@ def build_manifest(
         shortfalls=[*_shortfalls(config, plan, limit, counts, splits), *_few_twins(config, total.total(), twins)],
         files=list(files),
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
+        shortcuts=_shortcuts(total, guessed),
         twins=twins if config.twins else None,
     )
 
@@ -116,7 +121,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def load_manifest(folder: Path) -> Manifest:
     """Read ``manifest.json``; raises :class:`InputError` if it is absent or lacks an entry."""
     values = read_manifest(folder)
-    names = {field.name for field in fields(Manifest)}
+    names = {entry.name for entry in fields(Manifest)}
     try:
         files = [WrittenFile(**entry) for entry in values.get("files", ())]
         return Manifest(**{**{name: value for name, value in values.items() if name in names}, "files": files})
@@ -144,6 +149,18 @@ def counts_of(cells: Counter[QuestionKind]) -> dict[str, dict[str, int]]:
     return {
         name: {key: counter[key] for key in order.get(name, sorted(counter)) if key in counter}
         for name, counter in counts.items()
+    }
+
+
+def _shortcuts(kinds: Counter[QuestionKind], guessed: Mapping[str, int]) -> dict[str, float]:
+    of_axis: Counter[Axis] = Counter()
+    for kind, number in kinds.items():
+        of_axis[kind.relation.axis] += number
+    return {
+        rule: round(guessed.get(rule, 0) / of_axis[axis], 4)
+        for axis, rules in RULES_OF_THUMB.items()
+        if of_axis[axis]
+        for rule in rules
     }
 
 

@@ -35,6 +35,7 @@ from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, 
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
+from reinforcesight.relations.rules_of_thumb import rules_right_in
 from reinforcesight.scene import ObjectId, Scene
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Option:
     second: str  # noun of the other object
     objects: tuple[int, ...]  # indices in the scene: pair, then anchor
     twin_forms: frozenset[Form] = frozenset()  # forms that can ask about the pair in both pictures of a twin
-    lower_is_nearer: bool | None = None  # whether this rule of thumb is right (depth only)
+    guessed: tuple[str, ...] = ()  # rules of thumb that give the correct answer
+    twin_guessed: tuple[str, ...] = ()  # the same for the twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,10 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
         pairs = _inverted(candidates, picture.twin, context.rules)
         kept += [candidate for candidate, _ in pairs if candidate not in kept]
         inverted = {kept.index(candidate): other for candidate, other in pairs}
+    options = [_option_values(picture.scene, candidate) for candidate in kept]
+    for position, other in inverted.items():
+        assert picture.twin is not None
+        options[position] += [_bits(kept[position].forms & other.forms), _guessed(picture.twin.scene, other)]
     row = {
         "index": picture.index,
         "image": picture.image,
@@ -236,9 +242,7 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
         "content": sha256(picture.image).hexdigest(),
         "scene": picture.scene.to_json(),
         "candidates": _CANDIDATES.dump_json(kept).decode(),
-        "options": json.dumps(
-            [_option_values(picture.scene, c, inverted.get(position)) for position, c in enumerate(kept)]
-        ),
+        "options": json.dumps(options),
     }
     if picture.twin is not None and inverted:
         twin = picture.twin
@@ -313,12 +317,8 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
     return kept
 
 
-def _option_values(scene: Scene, candidate: Candidate, twin: Candidate | None) -> list[Any]:
-    """Return axis, forms as bits, nouns of the objects with the smaller and the larger value, object indices, and
-    whether the nearer one is lower in the picture.
-
-    If the relation is inverted in a twin, the forms that both candidates allow follow as bits.
-    """
+def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
+    """Return axis, forms as bits, nouns of smaller and larger value, object indices, rules of thumb that are right."""
     ids = [candidate.subject, candidate.reference]
     if candidate.anchor is not None:
         ids.append(candidate.anchor)
@@ -326,12 +326,14 @@ def _option_values(scene: Scene, candidate: Candidate, twin: Candidate | None) -
     nouns = [scene.objects[place].noun for place in places[:2]]
     if candidate.relation is not candidate.axis.relations[0]:
         nouns.reverse()
-    lower = None
-    if candidate.axis is Axis.DEPTH:
-        first, second = (scene.objects[place].box[3] for place in places)
-        lower = (first > second) is (candidate.relation is candidate.axis.relations[0])
-    values = [AXES.index(candidate.axis), _bits(candidate.forms), *nouns, places, lower]
-    return values if twin is None else [*values, _bits(candidate.forms & twin.forms)]
+    return [AXES.index(candidate.axis), _bits(candidate.forms), *nouns, places, _guessed(scene, candidate)]
+
+
+def _guessed(scene: Scene, candidate: Candidate) -> list[str]:
+    ids = [candidate.subject, candidate.reference]
+    smaller, larger = ids if candidate.relation is candidate.axis.relations[0] else ids[::-1]
+    right = rules_right_in(scene, candidate.axis, smaller, larger, candidate.anchor)
+    return [rule for rule, holds in right.items() if holds]
 
 
 def _bits(forms: frozenset[Form]) -> int:
@@ -383,11 +385,13 @@ def _option(
     first: str,
     second: str,
     places: list[int],
-    lower: bool | None,
+    guessed: list[str],
     twin_forms: int = 0,
+    twin_guessed: Sequence[str] = (),
 ) -> Option:
     sets = (_FORM_SETS[forms], _FORM_SETS[twin_forms])
-    return Option(position, AXES[axis], sets[0], first, second, tuple(places), sets[1], lower)
+    rules = (tuple(guessed), tuple(twin_guessed))
+    return Option(position, AXES[axis], sets[0], first, second, tuple(places), sets[1], *rules)
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:
