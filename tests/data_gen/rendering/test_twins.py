@@ -66,7 +66,7 @@ def test_the_mirrored_geometry_is_that_of_the_mirrored_picture():
 def test_twins_ask_the_same_question_and_have_opposite_answers(tmp_path):
     output = tmp_path / "twins"
     # One form, so that a split of so small a data set has several questions of each kind.
-    config = {"num_samples": 24, "seed": 2, "twins": 0.5, "forms": ["which_object"], "workers": 1}
+    config = {"num_samples": 48, "seed": 2, "twins": 0.5, "forms": ["which_object"], "workers": 1}
     splits = {"train": 0.5, "validation": 0.5, "test": 0}
     generate(GenerateConfig(output=output, picture_size=SMALL, splits=splits, **config))
     files = sorted((output / "data").glob("*.parquet"))
@@ -88,7 +88,7 @@ def test_twins_ask_the_same_question_and_have_opposite_answers(tmp_path):
         assert first["completion"] != second["completion"]
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["twins"] == 2 * len(pairs)
-    assert len(rows) == 24
+    assert len(rows) == 48
     assert all(made_evenly(rows, column) for column in ("answer", "relation"))
 
 
