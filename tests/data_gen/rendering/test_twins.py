@@ -67,6 +67,7 @@ def test_twins_ask_the_same_question_and_have_opposite_answers(tmp_path):
     output = tmp_path / "twins"
     # One form, so that a split of so small a data set has several questions of each kind.
     config = {"num_samples": 48, "seed": 2, "twins": 0.5, "forms": ["which_object"], "workers": 1}
+    config["tasks"] = {"Relation": 2, "Depth": 1, "Distance": 1}
     splits = {"train": 0.5, "validation": 0.5, "test": 0}
     generate(GenerateConfig(output=output, picture_size=SMALL, splits=splits, **config))
     files = sorted((output / "data").glob("*.parquet"))
