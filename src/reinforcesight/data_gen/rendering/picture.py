@@ -133,7 +133,7 @@ def render_layout(
         depth.astype(np.float32).reshape(shape),
         instances,
         camera,
-        _describe(layout, own, instances, directions),
+        _describe(layout, own, instances, depth.reshape(shape), directions),
     )
 
 
@@ -169,7 +169,11 @@ def _smooth_edges(
 
 
 def _describe(
-    layout: SceneLayout, own: list[FloatArray], instances: NDArray[np.int16], directions: Float32Array
+    layout: SceneLayout,
+    own: list[FloatArray],
+    instances: NDArray[np.int16],
+    depth: FloatArray,
+    directions: Float32Array,
 ) -> tuple[RenderedObject, ...]:
     """Return the objects, with the pixels that are visible and the pixels that each would cover alone."""
     camera = layout.camera
@@ -181,12 +185,14 @@ def _describe(
         low, high = pixels.min(axis=0), pixels.max(axis=0)
         x0, y0 = (max(0, int(np.floor(v)) - 1) for v in low)
         x1, y1 = min(camera.width, int(np.ceil(high[0])) + 1), min(camera.height, int(np.ceil(high[1])) + 1)
-        alone = RayScene(points, placed.shape.faces).first_hits(
-            np.ascontiguousarray(grid[y0:y1, x0:x1]).reshape(-1, 3)
-        )
-        # Where a ray grazes an edge, rounding may differ between the two scenes: visible pixels always count.
         shown = instances[y0:y1, x0:x1].reshape(-1)
-        own_pixels = (alone.triangle >= 0) | (shown == index)
+        own_pixels = shown == index
+        # Only something nearer than the object's farthest point can hide it.
+        first = depth[y0:y1, x0:x1].reshape(-1)
+        unclear = np.flatnonzero((first > 0) & (first < 1.001 * float(points[:, 2].max())) & ~own_pixels)
+        if unclear.size:
+            rays = grid[y0:y1, x0:x1].reshape(-1, 3)[unclear]
+            own_pixels[unclear] = RayScene(points, placed.shape.faces).first_hits(rays).triangle >= 0
         full = int(np.count_nonzero(own_pixels))
         others = shown[own_pixels & (shown >= 0) & (shown != index)]
         box = placed.box

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +30,7 @@ class RayScene:
     def __init__(self, vertices: FloatArray, faces: NDArray[np.int32]) -> None:
         rtcore_scene = require_module("embreex.rtcore_scene", extra="rendered")
         construction = require_module("embreex.mesh_construction", extra="rendered")
-        # One Embree device per scene: it starts in under a millisecond, and a fork inherits none.
-        self._scene = rtcore_scene.EmbreeScene(robust=True)
+        self._scene = rtcore_scene.EmbreeScene(_device(os.getpid()), robust=True)
         self._mesh = construction.TriangleMesh(
             self._scene,
             np.ascontiguousarray(vertices, dtype=np.float32),
@@ -44,7 +46,13 @@ class RayScene:
     def blocked(self, origins: Float32Array, directions: Float32Array, limit: float) -> BoolArray:
         """Return whether anything lies on each ray nearer than ``limit`` lengths of its direction, (N,)."""
         reach = np.full(len(origins), limit, dtype=np.float32)
-        return np.asarray(self._scene.run(origins, directions, dists=reach) >= 0)
+        return np.asarray(self._scene.run(origins, directions, dists=reach, query="OCCLUDED") >= 0)
+
+
+@lru_cache(maxsize=1)
+def _device(process: int) -> Any:
+    """Return Embree's device of this process; a forked process must not use its parent's."""
+    return require_module("embreex.rtcore", extra="rendered").EmbreeDevice()
 
 
 def triangle_planes(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
