@@ -13,9 +13,11 @@ from eval_samples import bench_rows, write_parquet
 from reinforcesight.errors import ReinforceSightError
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
+from reinforcesight.eval.results import read_results
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
+from reinforcesight.eval.engines.side_by_side import evaluate_side_by_side  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +161,26 @@ def test_interrupted_between_batches(tiny: Path, bench: Path, alone: Path, tmp_p
     # Two blind questions of the same words are one question to the model.
     assert results.run["new_answers"] == len({a["key"] for a in answers(tmp_path / "r.jsonl")}) - 8
     assert (tmp_path / "r.jsonl").read_bytes() == alone.with_suffix(".jsonl").read_bytes()
+
+
+def test_models_side_by_side_give_the_results_of_one_by_one(
+    tiny: Path, bench: Path, alone: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny, other)
+    parts = tuple(
+        config(path, bench, tmp_path / f"{name}.json", batch_size=4, blind=True, baseline=baseline)
+        for name, path, baseline in (("a", tiny, None), ("b", other, tmp_path / "a.json"))
+    )
+    # An earlier run was killed after four answers.
+    lines = alone.with_suffix(".jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "a.jsonl").write_text("".join(lines[:4]))
+    [found] = evaluate_side_by_side([parts], workers=2)
+    assert [results.n_scored for results in found] == [12, 12]
+    assert found[1].paired is not None
+    assert found[1].paired.same_protocol
+    assert (tmp_path / "a.jsonl").read_bytes() == alone.with_suffix(".jsonl").read_bytes()
+    assert [a["response"] for a in answers(tmp_path / "b.jsonl")] == [
+        a["response"] for a in answers(tmp_path / "a.jsonl")
+    ]
+    assert found[0].micro == read_results(alone).micro

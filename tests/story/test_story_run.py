@@ -30,7 +30,7 @@ ALL = list(STAGE_NAMES)
 PATHS = f"{Path(__file__).parents[1] / 'support'}{os.pathsep}{Path(reinforcesight.__file__).parents[1]}"
 
 
-def here(module, arguments, *, log, lock, signals, on_event, on_tick):
+def here(module, arguments, *, log, lock, signals, on_event, on_tick, warm):
     """A stage's work in this process: starting one for each stage would take most of the tests' time."""
     path, stage = arguments
     on_event({"event": "progress", "what": "questions", "done": 1, "total": 2})
@@ -50,7 +50,7 @@ def processes(tmp_path, monkeypatch):
     (base / "config.json").write_text("{}")
     (base / "model.safetensors").write_bytes(b"weights")
     monkeypatch.setattr(story, "_WORKER", "story_worker")
-    monkeypatch.setattr(story, "check_before_first_stage", lambda settings: None)
+    monkeypatch.setattr(story, "check_before_first_stage", lambda settings, warm: None)
     monkeypatch.setenv("PYTHONPATH", PATHS)
     return tmp_path / "run"
 
@@ -248,7 +248,7 @@ from reinforcesight.config import load_config, valid_keys
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 story._WORKER = "story_worker"
-story.check_before_first_stage = lambda settings: None
+story.check_before_first_stage = lambda settings, warm: None
 sys.exit(story.run_story(load_config(RunConfig, Path(sys.argv[1]), [], {"output": sys.argv[2]})).exit_code)
 """
 

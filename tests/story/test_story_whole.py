@@ -196,7 +196,7 @@ def test_rating_is_a_step_of_its_own_whose_file_grpo_reads(tmp_path, monkeypatch
     dataset, model = write_scenes(tmp_path / "data"), smallest_model(tmp_path / "base")
     file = tmp_path / "rates.jsonl"
     config: GrpoConfig = settings(
-        dataset, model, tmp_path / "out", difficulty={"samples": 2, "batch_size": 4, "file": file}
+        dataset, model, tmp_path / "out", difficulty={"samples": 2, "batch_size": 4, "file": file, "questions": 8}
     )
     seen: list[str] = []
 

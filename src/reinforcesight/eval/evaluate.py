@@ -83,7 +83,7 @@ def evaluate(
         OutputError: A file can't be written. Answers written before are kept.
     """
     if config.protocols is not None:
-        return [evaluate(part, metrics=metrics) for part in config.of_each_protocol()][-1]
+        return [evaluate(part, metrics=metrics, engine_of=engine_of) for part in config.of_each_protocol()][-1]
     processes = Processes()
     with only_writer_of(config.output) if processes.is_main else contextlib.nullcontext():
         return _evaluate(config, metrics, processes, engine_of or make_engine)
@@ -99,9 +99,9 @@ def _evaluate(
     others = _read_others(config)
     benchmark = benchmark_of(config)
     engine = engine_of(config, processes)
-    asked = _keyed_requests(benchmark, engine, config)
+    asked = keyed_requests(benchmark, engine, config)
     ready = time.monotonic()
-    logged = read_logged(_answer_files(config.output))
+    logged = read_logged(answer_files(config.output))
     open_requests = list({key: request for key, request in asked if key not in logged}.items())
     processes.wait()  # no process writes before all processes have read the files
     n_new = _answer(engine, open_requests, config.output, processes)
@@ -189,9 +189,7 @@ def make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine
     return VllmEngine(model, config.vllm, decoding)
 
 
-def _keyed_requests(
-    benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig
-) -> list[tuple[str, Request]]:
+def keyed_requests(benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig) -> list[tuple[str, Request]]:
     """Return all requests in benchmark order, variant by variant, each with the key of its answer."""
     items = {Variant.PLAIN: benchmark.items}
     if config.blind:
@@ -216,7 +214,7 @@ def _part_paths(output: Path) -> list[Path]:
     return sorted(output.parent.glob(f"{output.stem}.rank-*.jsonl"))
 
 
-def _answer_files(output: Path) -> list[Path]:
+def answer_files(output: Path) -> list[Path]:
     return [answers_path(output), _previous_path(output), *_part_paths(output)]
 
 
@@ -245,7 +243,7 @@ def _collect(
 
     Saved answers are judged again, so that answers of an earlier version get the current parser's verdict.
     """
-    logged = read_logged(_answer_files(output))
+    logged = read_logged(answer_files(output))
     unreadable: dict[int, BrokenRow] = {}  # by row index
     unanswered = []
     for key, request in asked:

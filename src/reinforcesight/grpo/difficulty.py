@@ -18,10 +18,11 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from reinforcesight.errors import InputError, OutputError
+from reinforcesight.errors import InputError, OutputError, ReinforceSightError
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.grpo.data import QuestionView
 from reinforcesight.jobs.files import append_lines, json_line, json_value, sealed, write_text
+from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.record import differences
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
@@ -29,6 +30,9 @@ from reinforcesight.tuning.data import decode_picture
 from reinforcesight.tuning.trainer import unchanged_random_state
 
 RATES_NAME = "difficulty.jsonl"
+
+# A task is a block: indices of the questions to rate together.
+RatingPool = WorkerPool[Any, tuple[int, ...], list["PassRate"]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def rate_questions(
     seed: int,
     stopped: Callable[[], bool] = lambda: False,
     on_block: Callable[[int], object] = lambda done: None,
+    pool: RatingPool | None = None,
 ) -> dict[str, PassRate] | None:
     """Sample and judge answers to all rows that have no rate in the file.
 
@@ -79,6 +84,7 @@ def rate_questions(
         temperature, max_new_tokens, seed: Sampling settings.
         stopped: Function that returns whether to stop after the current block.
         on_block: Function called with the number of rated questions.
+        pool: Processes that rate the blocks instead of this one, with the same model; see :func:`rate_seeded`.
 
     Returns:
         Rates by question, or ``None`` if the rating was stopped.
@@ -95,15 +101,28 @@ def rate_questions(
     rates = read_rates(path)
     missing = [at for at, name in enumerate(rows.ids) if name not in rates]
     world, per_block = processes.num_processes, max(1, options.batch_size // options.samples)
+    if pool is not None:
+        blocks = [tuple(missing[start : start + per_block]) for start in range(0, len(missing), per_block)]
+        for outcome in pool.run(blocks):
+            if outcome.result is None:
+                raise ReinforceSightError(
+                    f"a process that rates questions was {outcome.crash}",
+                    where="difficulty",
+                    fix="free memory or lower difficulty.batch_size, then run it again; finished work is kept",
+                )
+            rates |= {rate.id: rate for rate in outcome.result}
+            _append(path, outcome.result)
+            on_block(len(rates))
+            if stopped():
+                return None
+        return rates
     for start in range(0, len(missing), per_block * world):
         block = missing[start : start + per_block * world]
         # Every process needs the same number of rows, since gathering sharded weights involves all processes.
         share = -(-len(block) // world)
         first = processes.process_index * share
         own = [rows[block[i % len(block)]] for i in range(first, first + share)]
-        with unchanged_random_state(model.device):
-            torch.manual_seed(zlib.crc32(f"{seed} {own[0]['id']}".encode()))
-            found = _rate_block(model, processor, own, options, synced_gpus=world > 1, **sampling)
+        found = rate_seeded(model, processor, own, options, seed, synced_gpus=world > 1, **sampling)
         results = gather_object([(rate, stopped()) for rate in found])
         fresh = {rate.id: rate for rate, _ in results}
         rates |= fresh
@@ -114,6 +133,20 @@ def rate_questions(
             return None
     processes.wait_for_everyone()
     return rates
+
+
+def rate_seeded(
+    model: Any,
+    processor: Any,
+    rows: Sequence[Mapping[str, Any]],
+    options: DifficultyOptions,
+    seed: int,
+    **sampling: Any,
+) -> list[PassRate]:
+    """Rate a block of questions with random numbers that depend on the seed and its first question."""
+    with unchanged_random_state(model.device):
+        torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
+        return _rate_block(model, processor, rows, options, **sampling)
 
 
 def _rate_block(

@@ -17,11 +17,20 @@ from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
-from reinforcesight.grpo.difficulty import RATES_NAME, PassRate, choose_questions, rate_questions
+from reinforcesight.grpo.difficulty import (
+    RATES_NAME,
+    PassRate,
+    RatingPool,
+    choose_questions,
+    rate_questions,
+    rate_seeded,
+)
 from reinforcesight.grpo.reward.twins import with_twins
 from reinforcesight.grpo.validation import validate, validation_metrics
+from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.model.memory import processes_that_fit
 from reinforcesight.model.repeated_prompts import prefill_repeated_once
 from reinforcesight.tuning.accuracy import write_step_answers
 from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
@@ -29,6 +38,9 @@ from reinforcesight.tuning.data import TrainingData, load_training_data, usable_
 from reinforcesight.tuning.parts import load_to_train
 from reinforcesight.tuning.run import Session, start_identity
 from reinforcesight.tuning.trainer import unchanged_random_state
+
+_WORTH_PROCESSES = 256  # questions for which it is worth starting processes
+_worker: list[tuple[Any, LoadedModel, QuestionView]] = []  # what a worker process keeps
 
 
 @dataclass(frozen=True)
@@ -71,13 +83,16 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
         OutputError: The file was made with another model, data set or sampling.
     """
     quiet_libraries()
-    data = load_training_data(config.dataset)
-    arguments = grpo_arguments(config, data.validation is not None)
-    check_numbers(config, arguments, len(data.train))
-    loaded = load_to_train(config)
-    with StopOnSignal() as stop:
+    with contextlib.ExitStack() as stack:
+        # Forked before anything is computed here.
+        pool = stack.enter_context(_rating_pool(config, workers)) if (workers := _rating_workers(config)) > 1 else None
+        data = load_training_data(config.dataset)
+        arguments = grpo_arguments(config, data.validation is not None)
+        check_numbers(config, arguments, len(data.train))
+        loaded = load_to_train(config)
+        stop = stack.enter_context(StopOnSignal())
         questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
-        rates = _rate(config, arguments, loaded, questions, stop, start_identity(data, loaded))
+        rates = _rate(config, arguments, loaded, questions, stop, start_identity(data, loaded), pool)
         if rates is None:
             result = RatingResult(_rates_file(config), {}, exit_code=128 + (stop.received or 0))
         else:
@@ -86,6 +101,39 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
     if PartialState().is_main_process:
         click.echo(str(result))
     return result
+
+
+def _rating_workers(config: GrpoConfig) -> int:
+    """Return the number of processes that rate questions; 1: only this one."""
+    few = config.difficulty.questions is not None and config.difficulty.questions < _WORTH_PROCESSES
+    return 1 if few or PartialState().num_processes > 1 else processes_that_fit([config.model.at(config.model_path)])
+
+
+def _rating_pool(config: GrpoConfig, workers: int) -> RatingPool:
+    return WorkerPool(_rate_in_worker, config, workers=workers, fork=True)
+
+
+def _rate_in_worker(config: GrpoConfig, block: tuple[int, ...]) -> list[PassRate]:
+    if not _worker:
+        torch.set_num_threads(1)
+        data = load_training_data(config.dataset)
+        questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
+        arguments, loaded = grpo_arguments(config, data.validation is not None), load_to_train(config)
+        if config.encode_prompts_once:
+            prefill_repeated_once(loaded.model)
+        loaded.model.eval()
+        _worker.append((arguments, loaded, QuestionView(questions, thinking=config.rewards.thinking)))
+    arguments, loaded, rows = _worker[0]
+    return rate_seeded(
+        loaded.model,
+        loaded.processor,
+        [rows[at] for at in block],
+        config.difficulty,
+        config.seed,
+        temperature=arguments.temperature,
+        max_new_tokens=arguments.max_completion_length,
+        synced_gpus=False,
+    )
 
 
 def prepare(session: Session[GrpoConfig]) -> PreparedRun:
@@ -159,6 +207,7 @@ def _rate(
     questions: Any,
     stop: StopOnSignal,
     identity: Mapping[str, Any],
+    pool: RatingPool | None = None,
 ) -> dict[str, PassRate] | None:
     """Return the questions' pass rates, from the file as far as possible; ``None`` if a signal was received."""
     thinking = config.rewards.thinking
@@ -178,6 +227,7 @@ def _rate(
             seed=config.seed,
             stopped=lambda: stop.received is not None,
             on_block=progress.reach,
+            pool=pool,
         )
 
 

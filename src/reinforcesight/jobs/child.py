@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import psutil
 from reinforcesight.jobs.events import EVENTS_VARIABLE, Event, EventReader
 from reinforcesight.jobs.files import cannot_write
 from reinforcesight.jobs.signals import NotedSignals
+from reinforcesight.jobs.warm import ForkedJob, WarmProcess
 
 _TICK_SECONDS = 0.5
 _TAIL_BYTES = 8192
@@ -33,6 +35,7 @@ class ChildResult:
     # Sampled resident memory of the process and its children; shared pages count once for each process.
     peak_memory_bytes: int
     problem: str  # the error that it sent as an event, or the last line of its output
+    processor_seconds: float = 0.0  # of the process and its children
 
 
 def run_child(
@@ -44,6 +47,7 @@ def run_child(
     signals: NotedSignals,
     on_event: Callable[[Event], object],
     on_tick: Callable[[float, int], object],
+    warm: WarmProcess | None = None,
 ) -> ChildResult:
     """Run ``python -m module`` to its end.
 
@@ -57,15 +61,17 @@ def run_child(
         signals: Recorder of the signals that this process receives.
         on_event: Called with each event, except errors.
         on_tick: Called twice a second with seconds and peak memory (bytes) so far.
+        warm: Process that starts the child without new imports; by default, Python is started anew.
     """
     started = next_tick = time.monotonic()
+    before_it = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak, passed_on, problem = 0, 0, ""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         output = log.open("ab")
     except OSError as error:
         raise cannot_write(log, error) from error
-    with output, _started(module, arguments, output, lock) as (child, events):
+    with output, _started(module, arguments, output, lock, warm) as (child, events):
         before = output.tell()
         ended = False
         while not ended:
@@ -89,17 +95,28 @@ def run_child(
                 on_tick(time.monotonic() - started, peak)
     received = signals.received[0] if signals.received else None
     problem = problem or _last_line(log, before)
-    return ChildResult(child.returncode, received, time.monotonic() - started, peak, problem)
+    used = child.processor_seconds if isinstance(child, ForkedJob) else _seconds_since(before_it)
+    assert child.returncode is not None
+    return ChildResult(child.returncode, received, time.monotonic() - started, peak, problem, used)
+
+
+def _seconds_since(before: resource.struct_rusage) -> float:
+    """Return the processor seconds of this process's children that ended since."""
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return now.ru_utime - before.ru_utime + now.ru_stime - before.ru_stime
+
+
+_Child = subprocess.Popen[bytes] | ForkedJob
 
 
 @contextlib.contextmanager
 def _started(
-    module: str, arguments: Sequence[str], output: IO[bytes], lock: int
-) -> Iterator[tuple[subprocess.Popen[bytes], EventReader]]:
+    module: str, arguments: Sequence[str], output: IO[bytes], lock: int, warm: WarmProcess | None
+) -> Iterator[tuple[_Child, EventReader]]:
     """Start the process in its own session, so that Ctrl-C reaches it only through this process."""
     reading, writing = os.pipe()
     try:
-        child = subprocess.Popen(
+        child = _fork(module, arguments, output, lock, writing, warm) or subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
             # Nothing is written here; when it closes, the child knows that this process has ended.
             stdin=subprocess.PIPE,
@@ -126,14 +143,25 @@ def _started(
         child.wait()
 
 
-def _pass_on(child: subprocess.Popen[bytes], received: Sequence[int]) -> None:
+def _fork(
+    module: str, arguments: Sequence[str], output: IO[bytes], lock: int, events: int, warm: WarmProcess | None
+) -> ForkedJob | None:
+    if warm is None:
+        return None
+    keep = {".lock": lock, EVENTS_VARIABLE: events}
+    with contextlib.suppress(ChildProcessError):
+        return warm.run(module, arguments, output=output.fileno(), errors=output.fileno(), keep=keep)
+    return None
+
+
+def _pass_on(child: _Child, received: Sequence[int]) -> None:
     if len(received) > 1:
         _kill(child)
     elif child.poll() is None:
         child.send_signal(received[0])
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: _Child) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 

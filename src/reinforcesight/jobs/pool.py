@@ -1,6 +1,6 @@
 """Worker processes: if one dies, its task is reported and the others continue.
 
-Processes are spawned, not forked, so that no lock or thread of the parent is copied. Each worker has a pipe for tasks
+By default processes are spawned, so that no lock or thread of the parent is copied. Each worker has a pipe for tasks
 and results, and ends when the parent's end of the pipe closes.
 """
 
@@ -10,16 +10,21 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import threading
+import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from reinforcesight.errors import ReinforceSightError
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 ContextT = TypeVar("ContextT")
 TaskT = TypeVar("TaskT")
@@ -53,7 +58,7 @@ class WorkerError(RuntimeError):
 
 @dataclass(slots=True)
 class _Worker(Generic[TaskT]):
-    process: SpawnProcess
+    process: BaseProcess
     connection: Connection
     task: TaskT | None = None
     ready: bool = False
@@ -63,12 +68,30 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
     """Runs a top-level function of context and task in worker processes, which start when they are needed.
 
     The context is sent once to each worker.
+
+    Args:
+        function: Top-level function of context and task.
+        context: First argument of all calls.
+        workers: Number of processes.
+        fork: On Linux, copy this process instead of starting Python anew, so that imported packages need not be
+            imported again. All workers start at once; before that, torch must not have computed anything here.
     """
 
-    def __init__(self, function: Callable[[ContextT, TaskT], ResultT], context: ContextT, *, workers: int) -> None:
+    def __init__(
+        self,
+        function: Callable[[ContextT, TaskT], ResultT],
+        context: ContextT,
+        *,
+        workers: int,
+        fork: bool = False,
+    ) -> None:
         self._function, self._context, self._size = function, context, max(1, workers)
+        self._method: Any = "fork" if fork and sys.platform == "linux" else "spawn"
         self._workers: list[_Worker[TaskT]] = []
         self._again: deque[TaskT] = deque()
+        if self._method == "fork":
+            while len(self._workers) < self._size:
+                self._start()
 
     def again(self, task: TaskT) -> None:
         """Add a task during :meth:`run`; it runs before the remaining tasks."""
@@ -116,9 +139,12 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         return self._start() if len(self._workers) < self._size else None
 
     def _start(self) -> _Worker[TaskT]:
-        spawn = multiprocessing.get_context("spawn")
-        here, there = spawn.Pipe()
-        process = spawn.Process(target=_worker_main, args=(there, self._function, self._context), daemon=True)
+        context = multiprocessing.get_context(self._method)
+        here, there = context.Pipe()
+        arguments: tuple[Any, ...] = (there, self._function, self._context)
+        if self._method == "fork":
+            arguments += ([here, *(worker.connection for worker in self._workers)],)
+        process = context.Process(target=_worker_main, args=arguments, daemon=True)
         with _environment(SINGLE_THREADED):
             process.start()
         there.close()
@@ -154,6 +180,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
                 fix="see its message above; a script that calls generate() needs 'if __name__ == \"__main__\":'",
             )
         self._workers.remove(worker)
+        self._method = "spawn"  # for its replacement: this process may have computed something since it started
         worker.connection.close()
         assert worker.task is not None
         return Outcome(worker.task, None, crash=how)
@@ -194,7 +221,15 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _worker_main(connection: Connection, function: Callable[[ContextT, TaskT], ResultT], context: ContextT) -> None:
+def _worker_main(
+    connection: Connection,
+    function: Callable[[ContextT, TaskT], ResultT],
+    context: ContextT,
+    inherited: Sequence[Connection] = (),
+) -> None:
+    for other in inherited:  # the parent's ends of pipes, which a fork copies: open, they would hide that it has ended
+        other.close()
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     # A terminal sends SIGINT to every process of the group, but only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
@@ -208,3 +243,10 @@ def _worker_main(connection: Connection, function: Callable[[ContextT, TaskT], R
             except Exception:  # noqa: BLE001 - the parent raises it
                 answer = ("defect", traceback.format_exc())
             connection.send(answer)
+
+
+def _end_with(parent: int) -> None:
+    """End this process during a task too when its parent has been killed."""
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)

@@ -12,6 +12,9 @@ from reinforcesight.judge.question import asked_anchor, asked_axis, relation_obj
 from reinforcesight.language.vocabulary import number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
 
+# Questions are many, their options and names few: what does not depend on the question is kept for this many of them.
+_DISTINCT = 4096
+
 _ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 _GAP = re.compile(r"[\s-]+")
 _COLOURS = word_set("red blue green yellow orange purple pink black white brown grey gray cyan magenta")
@@ -170,8 +173,11 @@ def _spelling(key_source: str) -> str:
 
 def _bounded(alternatives: Iterable[str]) -> re.Pattern[str] | None:
     ordered = sorted(set(alternatives), key=lambda text: (-len(text), text))
-    if not ordered:
-        return None
+    return _bounded_pattern(tuple(ordered)) if ordered else None
+
+
+@lru_cache(maxsize=_DISTINCT)
+def _bounded_pattern(ordered: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(ordered)})(?![^\W_])", re.IGNORECASE)
 
 
@@ -182,7 +188,8 @@ def _relation(text: str) -> str | None:
     return name if name in _RELATIONS else None
 
 
-def _recital(texts: list[str]) -> re.Pattern[str] | None:
+@lru_cache(maxsize=_DISTINCT)
+def _recital(texts: tuple[str, ...]) -> re.Pattern[str] | None:
     """Return a pattern of as many consecutive lettered options as the item has, in any order."""
     if not 2 <= len(texts) <= 12:
         return None
@@ -207,6 +214,7 @@ def without_recital(text: str, options: Options) -> str:
     return options.recital.sub(cut, text)
 
 
+@lru_cache(maxsize=_DISTINCT)
 def _name_pattern(name: str) -> re.Pattern[str]:
     spellings = map(_spelling, number_forms(name.lower()) | other_names(name))
     return re.compile(rf"\b(?:{'|'.join(sorted(spellings, key=len, reverse=True))})\b", re.IGNORECASE)
@@ -217,7 +225,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     texts = choice_texts(choices)
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
-    recital = _recital(clean)
+    recital = _recital(tuple(clean))
     relations = [_relation(text) for text in clean]
     named = [relation for relation in relations if relation]
     if len(named) == count and len(set(named)) == count:
@@ -236,8 +244,8 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         labels = {core.upper(): i for i, core in enumerate(cores)}
         texts_pattern = [_spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)]
         return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, {}, asked)
-    names = _entity_names(clean)
-    spellings = _entity_spellings(clean, names)
+    known, spelled = _entity(tuple(clean))
+    names, spellings = dict(known), list(spelled)
     for i, text in enumerate(clean):
         mark = re.search(_QUESTION_BOX.format(name=re.escape(text)), question_text, re.IGNORECASE)
         if mark:
@@ -260,6 +268,13 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         in_order=places == sorted(places),
         anchored=bool(asked_anchor(question_text)),
     )
+
+
+@lru_cache(maxsize=_DISTINCT)
+def _entity(clean: tuple[str, ...]) -> tuple[dict[str, int], list[str]]:
+    """Return the names of objects with their index, and the patterns of these names."""
+    names = _entity_names(list(clean))
+    return names, _entity_spellings(list(clean), names)
 
 
 def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:

@@ -57,7 +57,9 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     """
     require_module("torch", extra="train")
     quiet_libraries()
+    from reinforcesight.model.decoding import decode_faster
     from reinforcesight.model.memory import keep_freed_memory
+    from reinforcesight.model.picture_features import keep_features
     from reinforcesight.model.processor import load_processor
     from reinforcesight.model.repeated_pictures import encode_repeated_once
 
@@ -93,7 +95,10 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     encode_repeated_once(model)
     if device == "cpu":
         keep_freed_memory()
+        keep_features(model)
     processor = load_processor(source, config)
+    if device == "cpu":
+        decode_faster(model, [processor.tokenizer.eos_token_id])
     # Without a padding token, generation prints a warning for each batch.
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
@@ -309,6 +314,14 @@ def describe_model(
         "picture_size": {key: value for key, value in dict(size).items() if value} if size is not None else None,
         "versions": versions(_VERSIONED_PACKAGES),
     }
+
+
+def weights_bytes(source: ModelSource) -> int | None:
+    """Return the size of local weight files; ``None`` for a model on the hub."""
+    folders = [Path(folder) for folder in (source.base, source.adapter) if folder is not None]
+    if not all(folder.is_dir() for folder in folders):
+        return None
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.safetensors"))
 
 
 def weights_fingerprint(source: ModelSource) -> str | None:

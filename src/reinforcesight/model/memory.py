@@ -1,15 +1,24 @@
-"""Let glibc keep the memory of freed CPU tensors."""
+"""Memory on a CPU: keep that of freed tensors, and how many copies of a model fit."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
+
+import psutil
+
+from reinforcesight.devices import pick_device
+from reinforcesight.jobs.pool import default_workers
+from reinforcesight.model.options import ModelConfig
 
 # Parameters of mallopt in glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _NEVER_TRIM = 2**31 - 1  # the parameter is a C int
 _GROW_BY = 256 << 20
+
+_PER_PROCESS = 1 << 30  # bytes that generation needs besides the weights, for a small model
 
 
 def keep_freed_memory() -> bool:
@@ -32,3 +41,20 @@ def keep_freed_memory() -> bool:
         return all(library.mallopt(name, value) for name, value in settings)
     except (OSError, AttributeError):
         return False
+
+
+def processes_that_fit(models: Iterable[ModelConfig]) -> int:
+    """Return how many processes of one thread can load all these models at once; 1 if any is not local or not on a CPU.
+
+    A batch of a small model gains little from a second thread: two processes answer almost twice as many questions
+    (``docs/log/speed.md``).
+    """
+    from reinforcesight.model.load import find_source, weights_bytes
+
+    each = _PER_PROCESS
+    for model in models:
+        size = weights_bytes(find_source(model)) if pick_device(model.device) == "cpu" else None
+        if size is None:
+            return 1
+        each += 2 * size  # float32 from files of bfloat16
+    return max(1, min(default_workers(), psutil.virtual_memory().available // each))

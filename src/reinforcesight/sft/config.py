@@ -36,3 +36,8 @@ class SftConfig(TrainingConfig):
     counted: ClassVar = "questions"
 
     output: str = Field("models/sft_ckpt", description="Output folder for the model, run_record.json and checkpoints")
+    cpu_bf16: bool = Field(
+        False,
+        description="Mixed precision with bfloat16 on a CPU that has it in hardware (avx512_bf16, amx_bf16), a quarter "
+        "faster; trainer.bf16 has precedence",
+    )

@@ -73,8 +73,10 @@ def train_sft(config: SftConfig) -> TrainingResult:
 
 def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
     """Return TRL's ``SFTConfig``. Raises the same errors as :func:`trl_arguments`."""
+    precision = {"bf16": True} if config.cpu_bf16 and "bf16" not in config.trainer and _cpu_has_bf16() else {}
     arguments = trl_arguments(
         config,
+        **precision,
         best_metric="accuracy" if has_validation else None,
         max_length=None,  # truncation would cut picture tokens
         completion_only_loss=True,
@@ -85,6 +87,12 @@ def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
     if "dataloader_persistent_workers" not in config.trainer:
         arguments.dataloader_persistent_workers = arguments.dataloader_num_workers > 0
     return arguments
+
+
+def _cpu_has_bf16() -> bool:
+    """Return whether the model runs on a CPU with bfloat16 in hardware; on others it is slower than float32."""
+    found = torch.cpu.get_capabilities()
+    return not torch.cuda.is_available() and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _worker_count() -> int:

@@ -6,6 +6,7 @@ The check runs in a process of its own, so that the process that watches the sta
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 
 from reinforcesight.config import load_config
 from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
+from reinforcesight.jobs.warm import WarmProcess
 from reinforcesight.preflight import (
     check_benchmark,
     check_generate,
@@ -56,18 +58,34 @@ def check_run(config: RunConfig, *, thorough: bool = True) -> list[str]:
     return [model, *given, check_room(config.output, needed)]
 
 
-def check_before_first_stage(settings: Path) -> None:
+def check_before_first_stage(settings: Path, warm: WarmProcess | None = None) -> None:
     """Check a run's settings, model, benchmarks, device and disk; raise the first problem."""
-    done = subprocess.run(
-        [sys.executable, "-m", "reinforcesight.story.check", str(settings)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    printed = _printed_by_check(settings, warm)
     # If the process fails in another way, the settings may be right; the stage reports the problem.
-    if done.stdout.startswith("{"):
-        problem = json.loads(done.stdout)
+    if printed.startswith("{"):
+        problem = json.loads(printed)
         raise _KINDS.get(problem.pop("kind"), ReinforceSightError)(**problem)
+
+
+def _printed_by_check(settings: Path, warm: WarmProcess | None) -> str:
+    if warm is not None:
+        reading, writing = os.pipe()
+        with os.fdopen(reading, encoding="utf-8") as stream:
+            try:
+                job = warm.run(__name__, [str(settings)], output=writing, errors=2, keep={})
+            except (ChildProcessError, OSError):
+                job = None
+            finally:
+                os.close(writing)
+            if job is not None:
+                with job.stdin:
+                    printed = stream.read()
+                    job.wait()
+                return printed
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, str(settings)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    return done.stdout
 
 
 def main(settings: Path) -> None:

@@ -21,10 +21,11 @@ from reinforcesight.jobs.environment import now
 from reinforcesight.jobs.files import json_hash, only_writer, write_text
 from reinforcesight.jobs.progress import announce, duration, gigabytes
 from reinforcesight.jobs.signals import NotedSignals, signal_name
+from reinforcesight.jobs.warm import WarmProcess, can_fork
 from reinforcesight.preflight import refuse_other_things
 from reinforcesight.story.check import RUN_FILES, check_before_first_stage
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.stages import STAGE_NAMES, STAGES, Stage, inputs_of
+from reinforcesight.story.stages import HEAVY_MODULES, STAGE_NAMES, STAGES, Stage, inputs_of
 from reinforcesight.story.state import (
     RunState,
     StageRecord,
@@ -69,12 +70,17 @@ def run_story(config: RunConfig) -> RunResult:
     started = time.monotonic()
     done: list[str] = []
     kept: list[str] = []
-    with _held(config) as lock, NotedSignals(most=2) as signals:
+    with (
+        _held(config) as lock,
+        NotedSignals(most=2) as signals,
+        WarmProcess(HEAVY_MODULES, config.folder.log("imports")) as process,
+    ):
         _write_settings(config)
-        run = _Run(config, read_state(config.folder.state, __version__), lock, signals, View(STAGES))
+        warm = process if can_fork() else None
+        run = _Run(config, read_state(config.folder.state, __version__), lock, signals, View(STAGES), warm)
         if _training_is_new(config, run.state):
             announce("checking model, benchmarks, settings and disk space before the first stage")
-            check_before_first_stage(config.folder.settings)
+            check_before_first_stage(config.folder.settings, warm)
         fingerprints: dict[str, str] = {}
         for stage in STAGES:
             inputs = inputs_of(stage, config, fingerprints, __version__) if _is_asked(stage, config) else None
@@ -139,6 +145,7 @@ class _Run:
     lock: int
     signals: NotedSignals
     view: View
+    warm: WarmProcess | None  # starts the stages that import torch
 
     def why(self, stage: Stage, inputs: dict[str, Any] | None) -> str | None:
         """Say in a few words why a stage has to run (empty if it is new); ``None`` if it is up to date."""
@@ -195,10 +202,12 @@ class _Run:
                 signals=self.signals,
                 on_event=self.view.event,
                 on_tick=on_tick,
+                warm=self.warm if stage.heavy else None,
             )
         finally:
             self.view.close()
         record.seconds, record.ended = earlier + result.seconds, now()
+        record.processor_seconds += result.processor_seconds
         error: StageError | None = None
         if result.exit_code == 0:
             record.products = take_products(self.config.output, stage.products(self.config))

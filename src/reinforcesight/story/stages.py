@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from reinforcesight.grpo.config import GrpoConfig
     from reinforcesight.story.config import RunConfig
 
+# What the heavy stages and the check before the first stage import.
+HEAVY_MODULES = (
+    "trl",
+    "peft",
+    "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
+    "reinforcesight.sft.trainer",
+    "reinforcesight.grpo.trainer",
+    "reinforcesight.eval.engines.side_by_side",
+    "reinforcesight.story.report",
+)
 _FASTER_OR_SLOWER = {"output", "workers", "overwrite", "keep_work", "shard"}
 
 
@@ -36,6 +46,7 @@ class Stage:
     settings: Callable[[RunConfig], dict[str, Any]]  # JSON values that affect the result, besides its inputs
     work: Callable[[RunConfig], int]  # runs or resumes the stage; returns an exit status
     less_memory: str  # settings that reduce its memory
+    heavy: bool = False  # imports torch, which takes seconds
     resumes_in_place: bool = False  # reuses matching work in its folder, so the folder is not moved
 
 
@@ -172,6 +183,7 @@ _BEFORE_REPORT = (
         settings=_sft_settings,
         work=work.train_with_sft,
         less_memory="sft.trainer.per_device_train_batch_size",
+        heavy=True,
     ),
     Stage(
         name="difficulty",
@@ -182,6 +194,7 @@ _BEFORE_REPORT = (
         settings=lambda config: _rating_settings(config.grpo),
         work=work.rate_training_questions,
         less_memory="grpo.difficulty.batch_size",
+        heavy=True,
     ),
     Stage(
         name="grpo",
@@ -192,6 +205,7 @@ _BEFORE_REPORT = (
         settings=_grpo_settings,
         work=work.train_with_grpo,
         less_memory="grpo.trainer.per_device_train_batch_size",
+        heavy=True,
     ),
     Stage(
         name="evaluate",
@@ -207,6 +221,7 @@ _BEFORE_REPORT = (
         settings=_evaluate_settings,
         work=work.evaluate_models,
         less_memory="evaluate.batch_size",
+        heavy=True,
         resumes_in_place=True,
     ),
 )

@@ -45,6 +45,7 @@ class StageRecord(BaseModel):
     started: str
     ended: str | None = None
     seconds: float = 0.0  # total wall-clock time of all sessions
+    processor_seconds: float = 0.0  # the same, of its processes on all cores
     peak_memory_bytes: int = 0  # total resident memory of its processes, sampled
     sessions: int = 0  # number of starts with this key
     problem: str | None = None  # why it failed or was killed

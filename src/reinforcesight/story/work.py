@@ -15,6 +15,8 @@ from reinforcesight.jobs.progress import announce
 from reinforcesight.story.layout import MODELS
 
 if TYPE_CHECKING:
+    from reinforcesight.eval.config import EvaluateConfig
+    from reinforcesight.eval.results import Results
     from reinforcesight.story.config import RunConfig
 
 
@@ -85,37 +87,54 @@ def train_with_grpo(config: RunConfig) -> int:
 
 def evaluate_models(config: RunConfig) -> int:
     """Run ``evaluate`` for each model on each benchmark, with a paired test against the previous model."""
+    from reinforcesight.eval.engines.side_by_side import evaluate_side_by_side, worker_count
     from reinforcesight.eval.evaluate import evaluate
 
-    folder = config.folder
-    paths = {"base": config.base, "sft": str(folder.sft), "grpo": str(folder.grpo)}
-    for benchmark, entry in config.benchmarks.items():
-        where = entry if isinstance(entry, str) else str(folder.benchmark(benchmark))
-        for at, (model, title) in enumerate(MODELS.items()):
-            announce(f"evaluating {title} on {benchmark}")
-            before = [folder.results(benchmark, earlier) for earlier in list(MODELS)[:at]]
-            results = evaluate(
-                config.evaluate.model_copy(
-                    update={
-                        "model_path": paths[model],
-                        "benchmark": where,
-                        "output": folder.results(benchmark, model),
-                        "title": title,
-                        "training_data": folder.dataset,
-                        "baseline": before[-1] if before else None,
-                        "compare": tuple(before[:-1]),
-                    }
-                )
-            )
-            if results.exit_code:
-                raise InputError(
-                    f"{len(results.broken)} rows can't be scored, {len(results.unanswered)} have no answer",
-                    where=f"{model} on {benchmark}",
-                    fix=f"see {folder.results(benchmark, model)}",
-                )
-            if results.micro.accuracy is not None:
-                send_event("figures", values={f"{title} on {benchmark}": results.micro.accuracy})
+    groups = [_evaluations(config, name) for name in config.benchmarks]
+    workers = worker_count([part for group in groups for part in group])
+    if workers > 1:
+        announce("evaluating all models on all benchmarks")
+        for group, found in zip(groups, evaluate_side_by_side(groups, workers=workers), strict=True):
+            for part, results in zip(group, found, strict=True):
+                _check_results(part, results)
+        return 0
+    for part in (part for group in groups for part in group):
+        announce(f"evaluating {part.title} on {part.output.parent.name}")
+        _check_results(part, evaluate(part))
     return 0
+
+
+def _evaluations(config: RunConfig, benchmark: str) -> tuple[EvaluateConfig, ...]:
+    """Return the evaluations of all models on a benchmark, each paired with the previous model."""
+    folder, entry = config.folder, config.benchmarks[benchmark]
+    paths = {"base": config.base, "sft": str(folder.sft), "grpo": str(folder.grpo)}
+    outputs = [folder.results(benchmark, model) for model in MODELS]
+    return tuple(
+        config.evaluate.model_copy(
+            update={
+                "model_path": paths[model],
+                "benchmark": entry if isinstance(entry, str) else str(folder.benchmark(benchmark)),
+                "output": outputs[at],
+                "title": title,
+                "training_data": folder.dataset,
+                "baseline": outputs[at - 1] if at else None,
+                "compare": tuple(outputs[: max(0, at - 1)]),
+            }
+        )
+        for at, (model, title) in enumerate(MODELS.items())
+    )
+
+
+def _check_results(part: EvaluateConfig, results: Results) -> None:
+    name = f"{part.title} on {part.output.parent.name}"
+    if results.exit_code:
+        raise InputError(
+            f"{len(results.broken)} rows can't be scored, {len(results.unanswered)} have no answer",
+            where=name,
+            fix=f"see {part.output}",
+        )
+    if results.micro.accuracy is not None:
+        send_event("figures", values={name: results.micro.accuracy})
 
 
 def write_report_page(config: RunConfig) -> int:

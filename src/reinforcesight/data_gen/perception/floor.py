@@ -47,8 +47,10 @@ def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
         return Floor(found=False, reason="no plane below the camera faces up")
     normals, offsets = normals[plausible], offsets[plausible]
     heights = normals @ points.T + offsets[:, None]  # (hypotheses, N)
-    support = (np.abs(heights) <= tolerance).mean(axis=1)
-    beneath = (heights < -tolerance).mean(axis=1)
+    below = heights < -tolerance
+    # Counted: the mean of a boolean array is many times slower.
+    support = np.count_nonzero((heights <= tolerance) & ~below, axis=1) / len(points)
+    beneath = np.count_nonzero(below, axis=1) / len(points)
     score = np.where(beneath <= 2 * _MAX_BELOW, support, 0.0)
     best = int(np.argmax(score))
     if score[best] <= 0:

@@ -370,9 +370,20 @@ def _surface_distances(
             if first is None or second is None:
                 continue
             # The second percentile instead of the minimum: robust to outliers.
-            least = (float(np.percentile(a.query(b.data)[0], 2)) for a, b in ((first, second), (second, first)))
+            least = (_second_percentile(np.asarray(a.query(b.data)[0])) for a, b in ((first, second), (second, first)))
             table[i][j] = table[j][i] = min(least)
     return tuple(tuple(row) for row in table)
+
+
+def _second_percentile(values: FloatArray) -> float:
+    """The same float as ``np.percentile(values, 2)``, which takes ten times as long for few values."""
+    place = 0.02 * (len(values) - 1)
+    below = int(place)
+    share = place - below
+    above = min(below + 1, len(values) - 1)
+    ordered = np.partition(values, (below, above))
+    a, b = float(ordered[below]), float(ordered[above])
+    return a + (b - a) * share if share < 0.5 else b - (b - a) * (1 - share)
 
 
 def _background_pixels(detections: Sequence[Detection], valid: BoolArray) -> tuple[IntArray, IntArray]:

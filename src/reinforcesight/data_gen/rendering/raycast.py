@@ -74,8 +74,10 @@ def exact_depth(hits: Hits, directions: FloatArray, planes: FloatArray) -> Float
     """
     found = hits.triangle >= 0
     rough = hits.distance.astype(np.float64)
-    q = planes[np.where(found, hits.triangle, 0)]
-    across = q[:, 0] * directions[:, 0] + q[:, 1] * directions[:, 1] + q[:, 2] * directions[:, 2]
+    triangle = np.where(found, hits.triangle, 0).astype(np.intp)
+    across = planes[:, 0].take(triangle) * directions[:, 0]
+    across += planes[:, 1].take(triangle) * directions[:, 1]
+    across += planes[:, 2].take(triangle) * directions[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         exact = 1.0 / across
         agrees = np.abs(exact - rough) <= 1e-3 * rough

@@ -104,18 +104,20 @@ def shade(
     if not found.any():
         return colour
     hit: Any = slice(None) if found.all() else np.flatnonzero(found)  # a slice makes no copies
-    triangle, d, u, v = hits.triangle[hit], directions[hit], hits.u[hit], hits.v[hit]
+    # take() is faster than indexing with the same numbers.
+    triangle, d, u, v = hits.triangle[hit].astype(np.intp), directions[hit], hits.u[hit], hits.v[hit]
     points = d * hits.distance[hit, None]
-    albedo = triangles.albedo[triangle]
-    normal = np.ascontiguousarray(triangles.normals[:, 0])[triangle]
-    surface = triangles.surface[triangle]
-    curved = np.flatnonzero(triangles.curved[triangle])
+    albedo = triangles.albedo.take(triangle, axis=0)
+    normal = np.ascontiguousarray(triangles.normals[:, 0]).take(triangle, axis=0)
+    surface = triangles.surface.take(triangle)
+    curved_here = triangles.curved.take(triangle)
+    curved = np.flatnonzero(curved_here)
     corner = triangles.normals[triangle[curved]]
     a, b = u[curved, None], v[curved, None]
     smooth = (1 - a - b) * corner[:, 0] + a * corner[:, 1] + b * corner[:, 2]
     normal[curved] = smooth / np.maximum(np.sqrt(_dot(smooth, smooth)), np.float32(1e-6))[:, None]
     _paint_surfaces(layout, surface, points, normal, albedo)
-    light = _light(layout, points, normal, d, triangles.curved[triangle], scene, shadows)
+    light = _light(layout, points, normal, d, curved_here, scene, shadows)
     colour[hit] = albedo * light[:, None]
     return colour
 
@@ -140,7 +142,7 @@ def _paint_surfaces(
         if description.pattern == "plain" and not description.panels:
             albedo[here] = to_linear(np.array(description.first))
             continue
-        at = points[here]
+        at = points.take(here, axis=0)
         origin = camera.to_camera(description.origin)
         along = (description.along @ camera.rotation).astype(np.float32)
         up = (description.up @ camera.rotation).astype(np.float32)
@@ -183,9 +185,11 @@ def _light(
     if shadows:
         check = np.flatnonzero(lit > 0)
         # Rays from curved surfaces start farther out; otherwise their flat facets would cast shadows on themselves.
-        away = np.where(curved[check], np.float32(1.2e-2), np.float32(2e-3)) + np.float32(2e-5) * points[check, 2]
-        start = points[check] + normal[check] * away[:, None]
-        dark = scene.blocked(start, np.ascontiguousarray(to_light[check]), limit)
+        at, outward = points.take(check, axis=0), normal.take(check, axis=0)
+        away = np.where(curved.take(check), np.float32(1.2e-2), np.float32(2e-3)) + np.float32(2e-5) * at[:, 2]
+        outward *= away[:, None]
+        outward += at
+        dark = scene.blocked(outward, to_light.take(check, axis=0), limit)
         lit[check[dark]] = 0
     return np.asarray(ambient + np.float32(_DIRECT) * lit, dtype=np.float32)
 

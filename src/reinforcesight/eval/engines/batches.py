@@ -31,7 +31,7 @@ class TransformersEngine:
         from reinforcesight.model.load import load_model
 
         loaded = load_model(config)
-        self._model, self._processor = loaded.model, loaded.processor
+        self.model, self._processor = loaded.model, loaded.processor
         self._decoding = decoding
         self._batch_size = batch_size
         self.description = loaded.description
@@ -91,7 +91,7 @@ class TransformersEngine:
             return []
         try:
             generations = chat.generate_encoded(
-                self._model,
+                self.model,
                 self._processor,
                 prepared.batch,
                 self._decoding.max_new_tokens,
