@@ -15,8 +15,8 @@ from typing import Any
 
 from reinforcesight.errors import ReinforceSightError
 from reinforcesight.eval.answers import AnswerLog, ScoredAnswer, read_logged, score
+from reinforcesight.eval.benchmarks.load import benchmark_of
 from reinforcesight.eval.config import EvaluateConfig
-from reinforcesight.eval.cvbench import benchmark_of
 from reinforcesight.eval.engines.base import Decoding
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.evaluate import answer_files, evaluate, keyed_requests
