@@ -247,7 +247,7 @@ def _with_models(base: Path, bench: Path) -> list[Target]:
             "splits": {"train": 0.8, "validation": 0.2, "test": 0},
         },
         "audit": {"max_texts": 40},
-        "benchmarks": {"own": {"path": str(bench)}},
+        "benchmarks": {"own": str(bench)},
         "sft": {**full, "trainer": {**steps, "max_steps": 2}},
         "grpo": {**full, **{n: v for n, v in grpo.items() if n in ("rewards", "resample_rounds", "difficulty")}}
         | {"trainer": {**grpo_steps, "max_steps": 2}, "groups": {"every": 0}},

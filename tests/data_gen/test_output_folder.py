@@ -24,13 +24,18 @@ def test_one_process_writes_a_data_set(tmp_path):
         assert not mine, "another process has finished"
 
 
-def test_a_second_run_in_the_folder_leaves(tmp_path):
+def test_a_second_run_in_the_folder_leaves_and_damaged_rejections_are_named(tmp_path):
     source = TroubledSource(20)
     config = GenerateConfig(output=tmp_path, num_samples=10, workers=1)
     with only_writer(tmp_path), pytest.raises(OutputError, match="another process is writing here"):
         generate(config, source)
-    with only_writer(tmp_path, ".lock-0-of-2"):
-        config = GenerateConfig(output=tmp_path, num_samples=10, workers=1, shard="1/2")
+    assert generate(config, source).state == "finished"
+    rejections = tmp_path / "rejections.json"
+    rejections.write_text(rejections.read_text().replace('"pictures_read": 2', '"pictures_read": 3'))
+    with pytest.raises(OutputError, match=r"rejections\.json is damaged; the questions are not"):
+        generate(config, source)
+    with only_writer(tmp_path / "shards", ".lock-0-of-2"):
+        config = GenerateConfig(output=tmp_path / "shards", num_samples=10, workers=1, shard="1/2")
         assert generate(config, source).state == "shard_done", "other shards may be written at the same time"
 
 

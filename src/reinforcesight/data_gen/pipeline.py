@@ -66,9 +66,9 @@ from reinforcesight.data_gen.scanning.work_files import (
     scan_chunk,
 )
 from reinforcesight.data_gen.source import Source
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import ConfigError, InputError, OutputError
 from reinforcesight.hub import push_folder
-from reinforcesight.jobs.files import only_writer
+from reinforcesight.jobs.files import json_line, only_writer
 from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
@@ -195,9 +195,20 @@ def _check_depth_model(source: Source, calibrated: str) -> None:
 
 
 def _missing_pages(config: GenerateConfig) -> str:
-    """Write the card and the gallery of a finished data set if they are gone; return their names."""
+    """Write the card and the gallery of a finished data set if they are gone; return their names.
+
+    Raises:
+        OutputError: ``rejections.json`` is damaged; only a new run can make it again.
+    """
     from reinforcesight.data_gen.viewing.gallery import write_gallery
 
+    rejections = config.output / REJECTIONS
+    if rejections.is_file() and json_line(rejections.read_bytes()) is None:
+        raise OutputError(
+            f"{REJECTIONS} is damaged; the questions are not",
+            where=str(config.output),
+            fix="restore it, remove it, or give --overwrite to make the data set again",
+        )
     made = [name for name in (CARD, GALLERY) if not (config.output / name).exists()]
     if CARD in made:
         write_card(config.output, load_manifest(config.output))

@@ -18,7 +18,7 @@ from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import source_state, versions
-from reinforcesight.jobs.files import write_json, write_sealed_json
+from reinforcesight.jobs.files import write_sealed_json
 from reinforcesight.protocol import letter
 from reinforcesight.relations.kinds import Axis, Relation
 from reinforcesight.relations.rules_of_thumb import RULES_OF_THUMB
@@ -281,4 +281,4 @@ def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Sourc
             note(group, key, 0, {k: v for k, v in sample.items() if k not in ("kind", "reason")})
     for problem in problems_of(source):
         note("annotations", problem.reason, 1, {"detail": problem.detail})
-    write_json(folder / REJECTIONS, {"pictures_read": pictures, **groups})
+    write_sealed_json(folder / REJECTIONS, {"pictures_read": pictures, **groups})
