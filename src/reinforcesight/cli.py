@@ -353,9 +353,10 @@ def main(arguments: Sequence[str] | None = None) -> typing.NoReturn:
 def run(arguments: Sequence[str] | None = None, command: click.Command | None = None) -> int:
     """Run the command line (or one command) and return the exit status."""
     settle_process()
+    received: list[int] = []
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        with stop_on_signals():
+        with stop_on_signals() as received:
             result = (command or cli).main(args=given, standalone_mode=False)
     except ReinforceSightError as error:
         return _complain(str(error), error.exit_code)
@@ -368,6 +369,8 @@ def run(arguments: Sequence[str] | None = None, command: click.Command | None = 
     except (KeyboardInterrupt, click.Abort, Stopped) as stop:
         return _interrupted(stop.exit_code if isinstance(stop, Stopped) else EXIT_INTERRUPTED)
     except Exception as failure:
+        if received:
+            return _interrupted(128 + received[0])
         from reinforcesight.jobs.files import full_disk
 
         full = full_disk(failure, Path.cwd())

@@ -60,3 +60,16 @@ def test_ctrl_c_while_the_program_is_loaded_is_one_line():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_library_that_turns_the_stop_into_its_own_error_is_an_interruption(capsys):
+    @click.command
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        except BaseException as stop:
+            raise ValueError("the schema can't be built") from stop
+
+    assert run([], work) == 143
+    assert capsys.readouterr().err == "interrupted; the same command continues where it stopped\n"

@@ -159,6 +159,7 @@ def test_a_second_writer_leaves(tmp_path, capsys):
             RuntimeError("[enforce fail at inline_container.cc:659] PytorchStreamWriter failed writing file data/0"),
             "/place",
         ),
+        (RuntimeError("basic_ios::clear: iostream error"), "/place"),
         (RuntimeError("unrelated"), None),
         (FileNotFoundError(errno.ENOENT, "No such file"), None),
     ],

@@ -28,6 +28,7 @@ _FULL_TEXTS = (
     "File too large",
     "Disk quota exceeded",
     "PytorchStreamWriter failed writing",
+    "basic_ios::clear: iostream error",
 )
 
 

@@ -59,15 +59,20 @@ def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[None]:
-    """Raise :class:`Stopped` when SIGINT or SIGTERM arrives. Has no effect outside the main thread."""
+def stop_on_signals() -> Iterator[list[int]]:
+    """Raise :class:`Stopped` when SIGINT or SIGTERM arrives. Has no effect outside the main thread.
+
+    Yields a list to which the signals are added, since libraries may turn the exception into one of their own.
+    """
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         raise Stopped(number)
 
     with handlers_kept():
         _handle(stop)
-        yield
+        yield received
 
 
 class NotedSignals:

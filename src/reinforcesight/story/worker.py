@@ -55,8 +55,9 @@ def main(arguments: list[str]) -> int:
     events_pipe()  # opened first, so that the stage's own processes do not inherit it
     _end_with_parent()
     settle_process()
+    received: list[int] = []
     try:
-        with stop_on_signals():
+        with stop_on_signals() as received:
             config = load_config(RunConfig, Path(path))
             status = stage_named(name).work(config)
             if status == 0 and name != "report":
@@ -69,6 +70,8 @@ def main(arguments: list[str]) -> int:
     except Stopped as stop:
         return stop.exit_code
     except Exception as failure:
+        if received:
+            return 128 + received[0]
         full = full_disk(failure, Path(path).parent)
         if full is None:
             raise
