@@ -43,6 +43,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Result = dict[str, str]  # what is compared: name to digest
 
 
+def _nothing(output: Path) -> None:
+    """Prepare an output that needs no input in it."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A command on tiny data.
@@ -59,7 +63,7 @@ class Target:
     result: Callable[[Path], Result]
     weight: float
     noticed: tuple[int, ...] = (2,)
-    prepare: Callable[[Path], object] = lambda output: None
+    prepare: Callable[[Path], object] = _nothing
 
 
 @dataclass
@@ -303,7 +307,7 @@ class Chaos:
         expected, seconds, largest = self.reference(target)
         output, log = self.base / f"round-{number}", self.base / "round.log"
         record = Round(target.name)
-        with self._disk(output, record, largest) as enlarge:
+        with self._disk(output, record, largest, prepared=target.prepare is not _nothing) as enlarge:
             target.prepare(output)
             arguments = target.arguments(output)
             for _ in range(self.rng.randint(1, 3)):
@@ -384,10 +388,10 @@ class Chaos:
             stream.truncate(len(content))
 
     @contextlib.contextmanager
-    def _disk(self, output: Path, record: Round, largest: int) -> Iterator[Callable[[], object]]:
+    def _disk(self, output: Path, record: Round, largest: int, *, prepared: bool) -> Iterator[Callable[[], object]]:
         """Sometimes a tmpfs that is too small; the yielded function makes it large enough."""
         output.mkdir(parents=True)
-        if not self.mounts or self.rng.random() > 0.2:
+        if not self.mounts or prepared or self.rng.random() > 0.2:
             yield lambda: None
             return
         size = 8192 + int(4 * largest * self.rng.random())
