@@ -79,6 +79,8 @@ _FORMAT = 2
 _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Factor on the number of rendered pictures, since not every picture gives the maximum number of questions.
 _SPARE_PICTURES = 1.2
+# Factor on it where pairs are passed over.
+_MORE_TO_CHOOSE_FROM = 1.25
 _MOST_WAVES = 8
 # Share of the pictures for which a twin is looked for, per question of a picture that should be one of twins: half a
 # pair, and reserve for those without a twin and for quotas that a pair does not fit.
@@ -358,7 +360,8 @@ class _Generation:
     def _pictures_to_begin_with(self) -> int:
         """Estimate the number of pictures for an endless source, in whole chunks; at least ten, one for each split."""
         limit = self.config.max_questions_per_picture or _FEW_QUESTIONS
-        wanted = max(10, math.ceil(self.config.num_samples / limit * _SPARE_PICTURES))
+        spare = _SPARE_PICTURES * (_MORE_TO_CHOOSE_FROM if self.config.max_shortcut_share < 1 else 1)
+        wanted = max(10, math.ceil(self.config.num_samples / limit * spare))
         return chunk_count(wanted) * CHUNK_PICTURES
 
     def _scan(self, shard: Shard) -> None:
