@@ -49,7 +49,7 @@ def test_a_checkpoint_restores_the_multipliers(tmp_path):
     state = TrainerState()
     learnt.ascend({"consistent": 0.1, "grounded": 0.1}, state)
     state.save_to_json(str(tmp_path / "trainer_state.json"))
-    assert "ConstraintMultipliers" in json.loads((tmp_path / "trainer_state.json").read_text())["stateful_callbacks"]
+    assert "constraint_multipliers" in json.loads((tmp_path / "trainer_state.json").read_text())["stateful_callbacks"]
     resumed, weights = multipliers()
     resumed.on_train_begin(None, TrainerState.load_from_json(str(tmp_path / "trainer_state.json")), None)
     assert resumed.values == learnt.values

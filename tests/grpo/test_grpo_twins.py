@@ -7,10 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from grpo_support import row_with_scene, settings, smallest_model
+from grpo_support import settings, smallest_model, write_scenes
 from hypothesis import given
 from hypothesis import strategies as st
-from training_support import write_split
 
 from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
 from reinforcesight.errors import ConfigError
@@ -64,19 +63,6 @@ def tiny(tmp_path_factory):
     return smallest_model(tmp_path_factory.mktemp("tiny"))
 
 
-def written(folder, *, twins):
-    rows = []
-    for index in range(8):
-        made = row_with_scene(index, np.random.default_rng([0, index]))
-        evidence = json.loads(made["evidence"])
-        if twins:
-            evidence["twin"] = {"id": f"pair {index // 2}", "made_by": "mirrored", "moved": None}
-        rows.append({**made, "evidence": json.dumps(evidence)})
-    (folder / "data").mkdir(parents=True)
-    write_split(folder, "train", rows)
-    return folder
-
-
 def test_each_step_has_whole_pairs(tiny, tmp_path, monkeypatch):
     asked = []
     from reinforcesight.grpo.policy import SpatialGrpoTrainer
@@ -87,7 +73,7 @@ def test_each_step_has_whole_pairs(tiny, tmp_path, monkeypatch):
         "_twin_shares",
         lambda self, inputs, texts: asked.append([row["evidence"] for row in inputs]) or present(self, inputs, texts),
     )
-    data = written(tmp_path / "data", twins=True)
+    data = write_scenes(tmp_path / "data", validation=0, twins=True)
     train_grpo(settings(data, tiny, tmp_path / "run", max_steps=3, rewards={"twin_bonus": 1.0}))
     assert len(asked) == 3
     assert all(len({twin_name(text) for text in texts}) == 1 for texts in asked)
@@ -96,6 +82,6 @@ def test_each_step_has_whole_pairs(tiny, tmp_path, monkeypatch):
 
 
 def test_a_bonus_without_twins_is_refused(tiny, tmp_path):
-    data = written(tmp_path / "data", twins=False)
+    data = write_scenes(tmp_path / "data", validation=0)
     with pytest.raises(ConfigError, match="none of the training questions are twins"):
         train_grpo(settings(data, tiny, tmp_path / "run", rewards={"twin_bonus": 1.0}))

@@ -36,10 +36,15 @@ def row_with_scene(index: int, rng: np.random.Generator, side: int = 28) -> dict
     }
 
 
-def write_scenes(folder: Path, *, train: int = 8, validation: int = 2, side: int = 28, seed: int = 0) -> Path:
-    """A data set folder of rows with scenes."""
+def write_scenes(
+    folder: Path, *, train: int = 8, validation: int = 2, side: int = 28, seed: int = 0, twins: bool = False
+) -> Path:
+    """A data set folder of rows with scenes; with ``twins``, every two rows are said to be twins."""
     rng = np.random.default_rng([seed])
     rows = [row_with_scene(index, rng, side) for index in range(train + validation)]
+    for index, made in enumerate(rows if twins else []):
+        twin = {"twin": {"id": f"pair {index // 2}", "made_by": "mirrored", "moved": None}}
+        made["evidence"] = json.dumps(json.loads(made["evidence"]) | twin)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     write_split(folder, "train", rows[:train])
     if validation:

@@ -16,7 +16,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from reinforcesight.grpo.reward.config import ConstraintOptions
 from reinforcesight.grpo.reward.score import CONSTRAINED
 
-_STORED = "ConstraintMultipliers"  # key in trainer_state.json, which every checkpoint has
+# Key in trainer_state.json, which every checkpoint has. Not the name of the class: the Trainer would then build the
+# callback anew, without its arguments.
+_STORED = "constraint_multipliers"
 
 
 class ConstraintMultipliers(TrainerCallback):
