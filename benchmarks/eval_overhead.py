@@ -1,13 +1,14 @@
 """Overhead of ``reinforcesight evaluate`` over bare ``model.generate``.
 
     python benchmarks/eval_overhead.py [--model_path DIR]
+    python benchmarks/eval_overhead.py --replay 10000
 
 The same questions in the same batches are answered twice: by bare ``model.generate`` on prepared tensors, and by
 ``reinforcesight evaluate`` from the benchmark file to the report. The difference, minus the time to load the model, is
 the overhead: decode and tokenise, judge and write answers, compute figures, write the report.
 
 It prints wall time, which includes what a thread prepares in parallel, and processor time on one thread, which other
-work on the machine does not affect.
+work on the machine does not affect. ``--replay N`` instead times the scoring of N logged answers, report included.
 """
 
 from __future__ import annotations
@@ -77,9 +78,13 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--max_new_tokens", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--replay", type=int, metavar="N", help="time the replay of N logged answers")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.replay:
+        print(json.dumps(_replay(arguments.replay, arguments.side)))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         make_benchmark(folder / "bench.parquet", arguments.count, arguments.side)
@@ -123,6 +128,25 @@ def main() -> None:
             }
         )
     )
+
+
+def _replay(count: int, side: int) -> dict[str, float]:
+    """Seconds to score logged answers."""
+    rng = random.Random(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        make_benchmark(folder / "bench.parquet", count, side)
+        text = "<think>It is nearer.</think><answer>({})</answer>"
+        lines = [{"id": str(n), "response": text.format(rng.choice("AB"))} for n in range(count)]
+        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        config = EvaluateConfig(
+            benchmark=str(folder / "bench.parquet"),
+            engine="replay",
+            answers=folder / "log.jsonl",
+            output=folder / "r.json",
+        )
+        wall, processor = _timed(lambda: evaluate(config))
+    return {"answers": count, "seconds_wall": round(wall, 1), "seconds_processor": round(processor, 1)}
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:

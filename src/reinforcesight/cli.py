@@ -62,8 +62,8 @@ COMMANDS = {
     ),
     "audit": CommandSpec(
         "reinforcesight.data_gen.audit.config:AuditConfig",
-        "reinforcesight.data_gen.audit.run:audit",
-        "Check a data set: balance, labels, leakage, shortcuts.",
+        "reinforcesight.eval.shortcuts.guessing:audit_any",
+        "Check a data set: balance, labels, leakage, shortcuts; or how far text alone answers a benchmark.",
         positional=("dataset",),
     ),
     "calibrate": CommandSpec(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def test_protocols_side_by_side(tmp_path: Path) -> None:
     page = (tmp_path / "tuned.html").read_text()
     assert "tuned, direct" in page
     assert "Holm" in page
-    for wrong in ("direct", "direct,direct", "direct,other"):
+    for wrong in ("direct", "direct,direct", "direct,other", "blind,grey"):
         with pytest.raises(ValueError, match="at least two of"):
             EvaluateConfig(model_path="m", protocols=wrong)
 
@@ -142,8 +141,9 @@ def test_protocols_side_by_side(tmp_path: Path) -> None:
 def test_the_markdown_table(reported: Path) -> None:
     text = reported.with_suffix(".md").read_text()
     results = json.loads(reported.read_text())
-    cell = results["per_task"]["Depth"]
-    assert re.search(rf"^\| Depth \| {100 * cell['accuracy']:.1f} \({100 * cell['low']:.1f} to ", text, re.MULTILINE)
+    cells = [results["micro"], results["macro"], *results["per_task"].values()]
+    shown = [f"{100 * c['accuracy']:.1f} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" for c in cells]
+    assert f"| tuned <b>model</b> | {' | '.join(shown)} |" in text
     assert "McNemar" in text
     assert f"Official CV-Bench: {100 * results['official']['cv_bench']['accuracy']:.1f}" in text
 

@@ -165,7 +165,7 @@ def test_broken_items_are_named_and_count_in_no_figure(
     rows[depth[0]] = {**rows[depth[0]], "image": {"bytes": picture, "path": None}}
     rows[depth[1]] = {**rows[depth[1]], "answer": "(F)"}
     folder = write_parquet(tmp_path / "broken.parquet", rows)
-    results = evaluate(replay(folder, answers, tmp_path / "r.json", swap_options=True, blind=True))
+    results = evaluate(replay(folder, answers, tmp_path / "r.json", consistency="swapped", blind=True))
     assert results.exit_code == 1
     assert [(b.id, b.problem) for b in results.broken] == [
         (str(rows[depth[0]]["idx"]), "picture unreadable"),
@@ -216,7 +216,7 @@ def test_blind_and_swapped(tmp_path: Path, bench: tuple[Path, list[dict[str, Any
             both_orders(tmp_path / "a.jsonl", chosen),
             tmp_path / "r.json",
             blind=True,
-            swap_options=True,
+            consistency="swapped",
         )
     )
     assert results.exit_code == 0

@@ -17,7 +17,7 @@ from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.results import Results
-from reinforcesight.eval.shortcuts import rule_hits
+from reinforcesight.eval.shortcuts.rules import rule_hits
 from reinforcesight.eval.verdicts import cautions, headline
 from reinforcesight.export.cv_bench import to_cv_bench
 from reinforcesight.scene import Scene

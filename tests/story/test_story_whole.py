@@ -72,7 +72,7 @@ def config(tmp_path_factory):
             "rewards": BY_LENGTH,
             "groups": {"every": 0},
         },
-        "evaluate": {"blind": True, "max_new_tokens": 4},
+        "evaluate": {"blind": True, "max_new_tokens": 4, "protocols": "direct,reason"},
         "report": {"scenes": 2, "answers": 3},
     }
     path.write_text(yaml.safe_dump(values))
@@ -104,6 +104,10 @@ def test_every_stage_works_and_the_page_has_the_numbers_of_the_results(config, d
         for cell in (results.micro, results.blind.micro, *results.per_task.values()):
             assert percent(cell.accuracy) in page
         assert whole_percent(results.micro.accuracy) in page
+        other = read_results(config.folder.results("held_out", model).with_suffix(".direct.json"))
+        assert other.protocol["name"] == "direct"
+        assert f"{percent(other.micro.accuracy)}" in page
+    assert "all questions, “direct”" in page
     record = json.loads((config.output / "run.json").read_text())["stages"]
     assert all(stage["peak_memory_bytes"] > 1e7 and stage["seconds"] > 0 for stage in record.values())
     manifest = json.loads((config.folder.dataset / "manifest.json").read_text())

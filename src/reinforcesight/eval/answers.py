@@ -77,7 +77,8 @@ def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> s
     ``run_identity`` is a hash of model, engine, protocol and decoding. ``by_id`` adds the item's id, since the answers
     to equal items in a log may differ.
     """
-    picture = None if request.picture is None else request.item.picture_sha
+    # The variant decides how the picture is altered.
+    picture = None if request.variant is Variant.BLIND else request.item.picture_sha
     name = request.item.id if by_id else None
     variant = request.variant.value
     return json_hash([run_identity, request.text, picture, list(request.choices), variant, name])
@@ -85,7 +86,7 @@ def answer_key(request: Request, run_identity: str, *, by_id: bool = False) -> s
 
 def score(request: Request, key: str, response: Response, metrics: Mapping[str, float] | None = None) -> ScoredAnswer:
     item = request.item
-    verdict = judge(response.text, request.choices, request.gold, question=item.question)
+    verdict = judge(response.text, request.choices, request.gold, question=request.question)
     return ScoredAnswer(
         **{name: getattr(item, name) for name in _FROM_ITEM},
         key=key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,11 @@ CV_BENCH_REVISION = "bc284db50d036958861cb60cdd7b77612052ce0d"
 
 # A letter needs few tokens, but a model may write more; reasoning in this project has fewer than 200 tokens.
 _MAX_NEW_TOKENS = {Protocol.DIRECT: 128, Protocol.REASON: 512}
+
+# Variants of ``--consistency``: see Variant. The first two need no scene.
+CONSISTENCY = ("letters", "swapped", "nouns", "inverse", "mirror", "wording", "colours")
+# In --protocols: other pictures, asked under each of the prompts.
+_PICTURES = ("blind", "grey")
 
 
 class VllmConfig(StrictConfig):
@@ -45,6 +50,8 @@ class ServerConfig(StrictConfig):
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
 
+    RENAMED: ClassVar = {"swap_options": "consistency"}
+
     model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
     benchmark: str = Field(
         CV_BENCH,
@@ -59,8 +66,8 @@ class EvaluateConfig(StrictConfig):
     )
     protocols: str | None = Field(
         None,
-        description="Evaluate with several prompts in one report, such as direct,reason (see --protocol); the "
-        "results of the last one are written to --output, the others next to it",
+        description="Evaluate with several prompts in one report: direct,reason (see --protocol); blind and grey are "
+        "asked under each. The results of the last prompt are written to --output, the others next to it",
     )
     engine: Literal["transformers", "vllm", "openai", "replay"] = Field("transformers", description="Inference engine")
     base_url: str | None = Field(
@@ -79,10 +86,17 @@ class EvaluateConfig(StrictConfig):
     split: str = Field("test", description="Split of a data set made by generate")
     limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
     blind: bool = Field(False, description="Also evaluate without the picture")
-    blind_limit: int | None = Field(
-        None, ge=1, description="Maximum number of questions for --blind, spread over the tasks"
+    grey: bool = Field(
+        False, description="Also evaluate with a grey picture and the option “cannot be determined”, the right one"
     )
-    swap_options: bool = Field(False, description="Also evaluate with the options in reverse order")
+    blind_limit: int | None = Field(
+        None, ge=1, description="Maximum number of questions for --blind and --grey, spread over the tasks"
+    )
+    consistency: str | None = Field(
+        None,
+        description="Also ask variants of each question, and count it only if all are right: all, or some of "
+        + ",".join(CONSISTENCY),
+    )
     baseline: Path | None = Field(
         None, description="results.json of another model, for a paired test on the same questions"
     )
@@ -130,10 +144,19 @@ class EvaluateConfig(StrictConfig):
     @field_validator("protocols")
     @classmethod
     def _known_protocols(cls, value: str | None) -> str | None:
-        names = [name.strip() for name in (value or "").split(",")] if value is not None else []
-        known = [protocol.value for protocol in Protocol]
-        if value is not None and (len(names) < 2 or len(set(names)) < len(names) or not {*names} <= {*known}):
-            raise ValueError(f"expected at least two of {', '.join(known)}, each once")
+        names = _names(value)
+        prompts = [name for name in names if name not in _PICTURES]
+        known = [*(protocol.value for protocol in Protocol), *_PICTURES]
+        enough = len(names) > 1 and prompts and len(set(names)) == len(names)
+        if value is not None and (not enough or not {*names} <= {*known}):
+            raise ValueError(f"expected at least two of {', '.join(known)}, each once, and one of them a prompt")
+        return value
+
+    @field_validator("consistency")
+    @classmethod
+    def _known_variants(cls, value: str | None) -> str | None:
+        if value not in (None, "all") and not (_names(value) and {*_names(value)} <= {*CONSISTENCY}):
+            raise ValueError(f"expected all, or some of {', '.join(CONSISTENCY)}")
         return value
 
     def of_each_benchmark(self) -> dict[str, EvaluateConfig]:
@@ -179,8 +202,10 @@ class EvaluateConfig(StrictConfig):
         return parts
 
     def of_each_protocol(self) -> list[EvaluateConfig]:
-        """Return one evaluation per protocol, each compared with those before and by default paired with the first."""
-        names = [name.strip() for name in (self.protocols or self.protocol.value).split(",")]
+        """Return one evaluation per prompt, each compared with those before and by default paired with the first."""
+        names = _names(self.protocols) or [self.protocol.value]
+        pictures = {name: True for name in _PICTURES if name in names}
+        names = [name for name in names if name not in pictures]
         outputs = [self.output.with_suffix(f".{name}.json") for name in names[:-1]] + [self.output]
         found: list[EvaluateConfig] = []
         for at, name in enumerate(names):
@@ -189,7 +214,8 @@ class EvaluateConfig(StrictConfig):
                 "protocol": Protocol(name),
                 "protocols": None,
                 "output": outputs[at],
-                "title": f"{self.shown_title}, {name}",
+                "title": f"{self.shown_title}, {name}" if len(names) > 1 else self.title,
+                **pictures,
             }
             sibling = self.baseline and self.baseline.with_suffix(f".{name}.json")
             if outputs[at] != self.output and sibling and sibling.exists():  # baseline with the same protocol
@@ -215,3 +241,7 @@ class EvaluateConfig(StrictConfig):
     def shown_title(self) -> str:
         """Title of this run in reports."""
         return self.title or self.model_path or (self.answers.stem if self.answers else "answers")
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]

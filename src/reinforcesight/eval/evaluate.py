@@ -30,6 +30,7 @@ from reinforcesight.eval.answers import (
 )
 from reinforcesight.eval.benchmarks.load import benchmark_of, spread_over_tasks
 from reinforcesight.eval.config import EvaluateConfig
+from reinforcesight.eval.consistency import ConsistencyRequests, parse_consistency
 from reinforcesight.eval.engines.base import Decoding, InferenceEngine
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.engines.replay import ReplayEngine
@@ -43,8 +44,8 @@ from reinforcesight.eval.items import (
 )
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
-from reinforcesight.eval.results import Compared, Overlap, Results, answers_path, read_results, write_results
-from reinforcesight.eval.shortcuts import compare_with_rules, rule_hits
+from reinforcesight.eval.results import Overlap, Results, answers_path, read_results, write_results
+from reinforcesight.eval.shortcuts.rules import compare_with_rules, rule_hits
 from reinforcesight.eval.twins import twin_pairs
 from reinforcesight.eval.verdicts import cautions
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
@@ -53,6 +54,7 @@ from reinforcesight.jobs.files import json_hash, only_writer_of
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.pages.render import percent, percent_range
 from reinforcesight.pictures.decode import decode_rgb
+from reinforcesight.protocol import Protocol
 
 __all__ = ["EvaluateConfig", "Metrics", "Results", "evaluate"]
 
@@ -99,7 +101,8 @@ def _evaluate(
     others = _read_others(config)
     benchmark = benchmark_of(config)
     engine = engine_of(config, processes)
-    asked = keyed_requests(benchmark, engine, config)
+    not_varied: Counter[str] = Counter()
+    asked = keyed_requests(benchmark, engine, config, not_varied)
     ready = time.monotonic()
     logged = read_logged(answer_files(config.output))
     open_requests = list({key: request for key, request in asked if key not in logged}.items())
@@ -112,7 +115,7 @@ def _evaluate(
         _save(answers, {key for key, _ in asked}, config.output)
         trained_on = config.training_data or training_set_of(config.model_path)
         overlap = find_overlap(benchmark.items, trained_on) if trained_on is not None else None
-        results = _results(config, benchmark, engine, broken, unanswered, answers, others, overlap)
+        results = _results(config, benchmark, engine, not_varied, broken, unanswered, answers, others, overlap)
         run = {
             "new_answers": n_new if processes.world == 1 else None,
             "batch_size": config.batch_size,
@@ -159,7 +162,10 @@ class _OtherRun(NamedTuple):
 
 def _read_others(config: EvaluateConfig) -> list[_OtherRun]:
     """Read the baseline and the runs to compare, before the model is loaded, so that a wrong path fails early."""
-    paths = [config.baseline, *config.compare] if config.baseline else config.compare
+    paths = [config.baseline, *config.compare] if config.baseline else [*config.compare]
+    # The same models under other prompts, so that no prompt that a model can't follow decides unseen.
+    siblings = [path.with_suffix(f".{protocol.value}.json") for path in paths for protocol in Protocol]
+    paths += [path for path in siblings if path.is_file() and path not in (*paths, config.output)]
     for path in paths:
         if path.resolve() == config.output.resolve():
             raise ConfigError("a run can't be its own baseline", where=str(path), fix="choose another --output")
@@ -189,19 +195,31 @@ def make_engine(config: EvaluateConfig, processes: Processes) -> InferenceEngine
     return VllmEngine(model, config.vllm, decoding)
 
 
-def keyed_requests(benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig) -> list[tuple[str, Request]]:
-    """Return all requests in benchmark order, variant by variant, each with the key of its answer."""
+def keyed_requests(
+    benchmark: Benchmark, engine: InferenceEngine, config: EvaluateConfig, not_varied: Counter[str] | None = None
+) -> list[tuple[str, Request]]:
+    """Return all requests in benchmark order, variant by variant, each with the key of its answer.
+
+    ``not_varied`` is filled with reasons why items get no variants from their scene, and their number.
+    """
     items = {Variant.PLAIN: benchmark.items}
+    few = benchmark.items
+    if config.blind_limit is not None:
+        few = tuple(spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed))
     if config.blind:
-        items[Variant.BLIND] = benchmark.items
-        if config.blind_limit is not None:
-            few = spread_over_tasks(list(benchmark.items), config.blind_limit, config.seed)
-            items[Variant.BLIND] = tuple(few)
-    if config.swap_options:
-        items[Variant.SWAPPED] = benchmark.items
+        items[Variant.BLIND] = few
+    if config.grey:
+        items[Variant.GREY] = few
+    made = (make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen)
+    requests = [request for request in made if request is not None]
+    consistency = ConsistencyRequests(parse_consistency(config.consistency), config.protocol)
+    order = [*Variant]
+    varied = [request for item in benchmark.items for request in consistency.of(item)]
+    requests += sorted(varied, key=lambda request: order.index(request.variant))
     identity = json_hash([engine.name, engine.identity, config.protocol.value, config.token_limit])
-    requests = (make_request(item, variant, config.protocol) for variant, chosen in items.items() for item in chosen)
-    return [(answer_key(r, identity, by_id=engine.by_id), r) for r in requests if r is not None]
+    if not_varied is not None:
+        not_varied.update(consistency.left_out)
+    return [(answer_key(request, identity, by_id=engine.by_id), request) for request in requests]
 
 
 def _previous_path(output: Path) -> Path:
@@ -285,16 +303,19 @@ def _results(
     config: EvaluateConfig,
     benchmark: Benchmark,
     engine: InferenceEngine,
+    not_varied: Mapping[str, int],
     broken: Sequence[BrokenRow],
     unanswered: Sequence[str],
     answers: Sequence[ScoredAnswer],
     others: Sequence[_OtherRun],
     overlap: Overlap | None,
 ) -> Results:
-    plain, blind, swapped = ([a for a in answers if a.variant is variant] for variant in Variant)
+    of: dict[Variant, list[ScoredAnswer]] = {variant: [] for variant in Variant}
+    for answer in answers:
+        of[answer.variant].append(answer)
+    plain, variants = of[Variant.PLAIN], parse_consistency(config.consistency)
     protocol = _protocol(config, benchmark, engine)
     left_out = {row.row for row in broken}
-    not_swappable = sum(make_request(i, Variant.SWAPPED, config.protocol) is None for i in benchmark.items)
     return Results(
         title=config.shown_title,
         protocol=protocol,
@@ -304,15 +325,23 @@ def _results(
         unanswered=tuple(unanswered),
         official=summary.official(benchmark, plain, seed=config.seed),
         chance=summary.chance([item for item in benchmark.items if item.row not in left_out]),
-        blind=summary.summarise(blind, seed=config.seed) if config.blind else None,
-        swapped=summary.swapped(plain, swapped, not_swappable=not_swappable, seed=config.seed)
-        if config.swap_options
+        blind=summary.summarise(of[Variant.BLIND], seed=config.seed) if config.blind else None,
+        grey=summary.summarise(of[Variant.GREY], seed=config.seed) if config.grey else None,
+        swapped=summary.swapped(
+            plain,
+            of[Variant.SWAPPED],
+            not_swappable=sum(make_request(i, Variant.SWAPPED, config.protocol) is None for i in benchmark.items),
+            seed=config.seed,
+        )
+        if Variant.SWAPPED in variants
+        else None,
+        consistency=summary.consistency(
+            plain, {variant: of[variant] for variant in variants}, not_varied, seed=config.seed
+        )
+        if variants
         else None,
         paired=summary.paired(plain, protocol, *others[0], seed=config.seed) if config.baseline else None,
-        compared=tuple(
-            Compared(path=str(path), **other.model_dump(include={"title", "micro", "macro", "per_task"}))
-            for path, other, _ in others
-        ),
+        compared=tuple(other.as_compared(path) for path, other, _ in others),
         shortcuts=compare_with_rules(plain, rule_hits(benchmark, seed=config.seed)),
         overlap=overlap,
         twins=twin_pairs(benchmark.items, plain),

@@ -1,4 +1,7 @@
-"""Benchmark items and requests: plain, without the picture, or with swapped options."""
+"""Benchmark items and requests: plain, without the picture, or with other options.
+
+Variants that need a scene are made in ``consistency.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reinforcesight.jobs.files import json_hash
+from reinforcesight.pictures.altered import grey_like
 from reinforcesight.protocol import DIRECT_OPEN_INSTRUCTION, LETTERS, Protocol, letter, option_lines, with_instruction
 from reinforcesight.relations.kinds import Relation
 
 _TYPE_OF_TASK = {"Relation": "2D", "Count": "2D", "Depth": "3D", "Distance": "3D"}
 _RELATION_WORDS = frozenset({"left", "right", "above", "below"})
+# The right answer about a grey picture.
+UNDECIDED = "cannot be determined"
 
 
 class Variant(StrEnum):
@@ -20,7 +26,14 @@ class Variant(StrEnum):
 
     PLAIN = "plain"
     BLIND = "blind"  # without the picture, to measure what the text alone reveals
+    GREY = "grey"  # with a grey picture and one more option, which is the right one
+    LETTERS = "letters"  # the options keep their places and exchange their letters
     SWAPPED = "swapped"  # options in reverse order
+    NOUNS = "nouns"  # the question names the two objects in the other order
+    INVERSE = "inverse"  # asks for the inverse relation
+    MIRROR = "mirror"  # the picture mirrored left to right
+    WORDING = "wording"  # the same question in other words
+    COLOURS = "colours"  # drawn boxes in other colours
 
 
 @dataclass(frozen=True)
@@ -109,30 +122,47 @@ class Request:
     item: Item
     variant: Variant
     text: str  # the whole user text: question, options, instruction
-    choices: tuple[str, ...]  # in the order of this variant
-    gold: str  # letter in that order
+    question: str
+    choices: tuple[str, ...]  # by letter
+    gold: str
+    alter: Callable[[bytes], bytes] | None = None  # makes this variant's picture
 
     @property
     def picture(self) -> bytes | None:
-        """Encoded picture, or None in the blind variant."""
-        return None if self.variant is Variant.BLIND else self.item.picture
+        """Encoded picture, made anew at each call if the variant alters it; None in the blind variant."""
+        if self.variant is Variant.BLIND:
+            return None
+        return self.item.picture if self.alter is None else self.alter(self.item.picture)
 
 
 def make_request(item: Item, variant: Variant, protocol: Protocol) -> Request | None:
-    """Return the request for an item in a variant; None to swap options that the prompt does not show."""
+    """Return the request for an item in a variant that needs no scene.
+
+    None to change options that the prompt does not show.
+    """
     prompt, choices, gold = item.prompt, item.choices, item.gold
-    if variant is Variant.SWAPPED:
+    if variant not in (Variant.PLAIN, Variant.BLIND):
         shown = option_lines(choices)
         if not item.shows_options or len(choices) < 2 or prompt.count(shown) != 1:
             return None
-        choices = choices[::-1]
-        gold = letter(len(choices) - 1 - LETTERS.index(gold))
-        prompt = prompt.replace(shown, option_lines(choices))
+        if variant is Variant.GREY:
+            choices = (*choices, UNDECIDED)
+            gold, lines = letter(len(choices) - 1), option_lines(choices)
+        else:
+            last = len(choices) - 1
+            letters_only = "\n".join(f"({letter(last - i)}) {choice}" for i, choice in enumerate(choices))
+            choices, gold = choices[::-1], letter(last - LETTERS.index(gold))
+            lines = letters_only if variant is Variant.LETTERS else option_lines(choices)
+        prompt = prompt.replace(shown, lines)
+    alter = grey_like if variant is Variant.GREY else None
+    return Request(item, variant, user_text(item, prompt, protocol), item.question, choices, gold, alter)
+
+
+def user_text(item: Item, prompt: str, protocol: Protocol) -> str:
+    """Return an item's prompt, or one like it, with the instruction of the protocol."""
     if protocol is Protocol.DIRECT and not item.shows_options:
-        text = f"{prompt}\n{DIRECT_OPEN_INSTRUCTION}"
-    else:
-        text = with_instruction(prompt, protocol)
-    return Request(item, variant, text, choices, gold)
+        return f"{prompt}\n{DIRECT_OPEN_INSTRUCTION}"
+    return with_instruction(prompt, protocol)
 
 
 def strip_instruction(prompt: str) -> str:

@@ -25,6 +25,15 @@ from reinforcesight.relations.kinds import Relation
 _SIDE, _QUALITY = 420, 82  # pictures in the gallery: longer side in pixels, JPEG quality
 _ORDER: dict[str, int] = {name: index for index, name in enumerate(Relation)}
 _STATUS_WORDS = {"none": "no answer", "out_of_range": "letter not offered", "truncated": "cut off"}
+_VARIANT_WORDS = {
+    "letters": "letters exchanged, options in place",
+    "swapped": "options in reverse order",
+    "nouns": "objects named in the other order",
+    "inverse": "inverse question",
+    "mirror": "mirrored picture",
+    "wording": "other words",
+    "colours": "boxes in other colours",
+}
 _MICRO, _MACRO = "All (micro)", "Mean of tasks (macro)"
 _T = TypeVar("_T")
 
@@ -76,7 +85,19 @@ def _write_page(
         r=results,
         cautions=cautions(results),
         overlap=overlap_in_words(results),
-        series=[title for title, _ in _runs(results)],
+        series=list(dict.fromkeys(run.model for run in _runs(results))),
+        hollow=_hollow(results),
+        runs=_runs(results),
+        variant_words=_VARIANT_WORDS,
+        extra=[
+            (about, kind)
+            for about, kind in (
+                ("without the picture", "blind"),
+                ("grey picture: abstains", "abstained"),
+                ("all variants right", "all_right"),
+            )
+            if any(getattr(run, kind) for run in _runs(results))
+        ],
         groups=[("", [_interval_row(results, name) for name in _rows(results)])],
         breakdowns=[
             (heading, cells)
@@ -109,40 +130,38 @@ def _write_page(
 
 def _markdown(results: Results) -> str:
     """Return README tables: each run's accuracy and interval next to guessing, and the protocol in one line."""
-    runs = _runs(results)
+    rows = _rows(results)
+    chances = [_chance(results, name) for name in rows]
     lines = [
         f"### {_cell_text(results.title)} on {results.protocol['benchmark']['name']}",
         "",
         *(f"**{caution}**\n" for caution in cautions(results)),
-        "| |" + "".join(f" {_cell_text(title)} |" for title, _ in runs) + " n | at random | majority |",
-        "|---|" + "---|" * (len(runs) + 3),
-    ]
-    for name in _rows(results):
-        cells = [_find(run, name) for _, run in runs]
-        random, majority = _chance(results, name)
-        lines.append(
-            f"| {name} |"
-            + "".join(f" {_with_interval(cell)} |" for cell in cells)
-            + f" {cells[0].n if cells[0] else 0} | {_number(random)} | {_number(majority)} |"
-        )
-    for shortcut in results.shortcuts:
-        lines.append(
-            f"| {shortcut.task}: rule “{shortcut.rule}” | {_with_interval(shortcut.accuracy)} |"
-            + " |" * (len(runs) - 1)
-            + f" {shortcut.accuracy.n} | | |"
-        )
-    benchmark, test = results.protocol["benchmark"], results.paired.test if results.paired else None
-    lines += [
+        "| | " + " | ".join(rows) + " |",
+        "|---|" + "---|" * len(rows),
+        *(
+            _row([_cell_text(run.title), *(_with_interval(_find(run, name)) for name in rows)])
+            for run in _runs(results)
+        ),
+        _row(["at random", *(_number(random) for random, _ in chances)]),
+        _row(["most frequent letter", *(_number(majority) for _, majority in chances)]),
+        _row(["questions", *(str(cell.n) if (cell := _find(results, name)) else "0" for name in rows)]),
         "",
         f"Accuracy in percent with 95 % interval. Answers parsed: {percent(results.parse_rate.accuracy)}.",
         *(f"Official figure, {name}: {_with_interval(cell)}." for name, cell in results.official.figures.items()),
     ]
+    lines += [
+        f"Rule “{rule.rule}” on {rule.accuracy.n} questions of {rule.task}: {_with_interval(rule.accuracy)}."
+        for rule in results.shortcuts
+    ]
+    benchmark, test = results.protocol["benchmark"], results.paired.test if results.paired else None
     if results.broken:
         lines.append(f"Rows that can't be scored and are in no figure: {len(results.broken)}.")
     if results.official.cv_bench:
         lines.append(f"Official CV-Bench: {_with_interval(results.official.cv_bench)}.")
     if results.blind:
         lines.append(f"Without the picture: {_with_interval(results.blind.micro)}.")
+    if results.grey:
+        lines.append(f"“Cannot be determined” about a grey picture: {_with_interval(results.grey.micro)}.")
     if results.swapped:
         lines.append(
             f"Same option chosen in both orders: {_with_interval(results.swapped.consistency)}; "
@@ -150,6 +169,12 @@ def _markdown(results: Results) -> str:
         )
     if results.twins:
         lines.append(f"Twins, both answered right: {_with_interval(results.twins.both_right)}.")
+    if results.consistency:
+        broken = [f"{name} {_number(f.breaks.accuracy)}" for name, f in results.consistency.per_variant.items()]
+        lines.append(
+            f"Right in all variants: {_with_interval(results.consistency.all_right)}; right answers that each variant "
+            f"breaks: {', '.join(broken)}."
+        )
     if results.paired and test:
         low, high = 100 * test.interval.low, 100 * test.interval.high
         lines.append(
@@ -167,6 +192,10 @@ def _markdown(results: Results) -> str:
     return "\n".join(lines)
 
 
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAnswer]:
     """Choose wrong answers from each task and kind of failure in turn, ordered by a hash of the item."""
     groups: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
@@ -176,9 +205,19 @@ def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAns
     return [answer for answer in chain.from_iterable(turns) if answer is not None][:most]
 
 
-def _runs(results: Results) -> list[tuple[str, Results | Compared]]:
-    """Return this run and the runs that it is compared with, with their titles."""
-    return [(results.title, results), *((other.title, other) for other in results.compared)]
+def _runs(results: Results) -> list[Compared]:
+    """Return this run and the runs that it is compared with, model by model."""
+    runs = [results.as_compared(Path()), *results.compared]
+    models = [run.model for run in runs]
+    return sorted(runs, key=lambda run: (models.index(run.model), run.protocol or ""))
+
+
+def _hollow(results: Results) -> str | None:
+    """Return the protocol whose dots are hollow, if a model is shown under two."""
+    runs = _runs(results)
+    names = list(dict.fromkeys(run.protocol for run in runs))
+    several = len({run.model for run in runs}) < len(runs)
+    return next((n for n in names if n != results.protocol["name"]), None) if several else None
 
 
 def _rows(results: Results) -> list[str]:
@@ -190,15 +229,23 @@ def _find(run: Results | Compared, name: str) -> Accuracy | None:
 
 
 def _interval_row(results: Results, name: str) -> IntervalRow:
-    cells = [(title, _find(run, name)) for title, run in _runs(results)]
+    runs, hollow = _runs(results), _hollow(results)
+    models = list(dict.fromkeys(run.model for run in runs))
     dots = tuple(
-        IntervalDot(title, index, cell.accuracy, cell.low, cell.high)
-        for index, (title, cell) in enumerate(cells)
-        if cell is not None and cell.accuracy is not None
+        IntervalDot(
+            run.title,
+            models.index(run.model),
+            cell.accuracy,
+            cell.low,
+            cell.high,
+            hollow=hollow is not None and run.protocol == hollow,
+        )
+        for run in runs
+        if (cell := _find(run, name)) is not None and cell.accuracy is not None
     )
     levels = zip(("random", "majority"), _chance(results, name), strict=True)
     marks = tuple((kind, level) for kind, level in levels if level is not None)
-    own = cells[0][1]
+    own = _find(results, name)
     return IntervalRow(name, own.n if own else 0, dots, marks)
 
 

@@ -93,6 +93,25 @@ class TwinPairs(_Record):
     same_answer: int  # pairs with the same answer to both questions
 
 
+class VariantFigures(_Record):
+    """One variant of the questions, next to the plain question about the same items."""
+
+    right: Accuracy
+    breaks: Accuracy  # share answered wrong, of the items whose plain question was answered right
+    alone: int  # items that were right in everything else
+
+
+class Consistency(_Record):
+    """Accuracy if an item only counts when its plain question and all its variants are answered right."""
+
+    all_right: Accuracy
+    plain: Accuracy  # the plain questions of the same items
+    chance: float  # of ``all_right``, for independent random answers
+    per_task: dict[str, Accuracy]
+    per_variant: dict[str, VariantFigures]
+    left_out: dict[str, int]  # reason to number of items that have no variants from their scene
+
+
 class TaskTest(_Record):
     """The paired test for one task; ``p_adjusted`` is corrected for the number of tasks (Holm)."""
 
@@ -122,6 +141,16 @@ class Compared(_Record):
     micro: Accuracy
     macro: Accuracy
     per_task: dict[str, Accuracy]
+    protocol: str | None = None
+    parse_rate: Accuracy | None = None
+    blind: Accuracy | None = None  # without the picture
+    abstained: Accuracy | None = None  # with a grey picture
+    all_right: Accuracy | None = None  # over all variants of --consistency
+
+    @property
+    def model(self) -> str:
+        """Title without the name of the protocol."""
+        return self.title.removesuffix(f", {self.protocol}")
 
 
 class Shortcut(_Record):
@@ -169,13 +198,25 @@ class Results(Summary, _Scope):  # pydantic writes the fields of _Scope first
     official: Official
     chance: Chance
     blind: Summary | None
+    grey: Summary | None = None  # an answer is right if it abstains
     swapped: Swapped | None
+    consistency: Consistency | None = None
     paired: Paired | None
     compared: tuple[Compared, ...]
     shortcuts: tuple[Shortcut, ...] = ()
     overlap: Overlap | None = None
     twins: TwinPairs | None = None
     run: dict[str, Any]
+
+    def as_compared(self, path: Path) -> Compared:
+        return Compared(
+            path=str(path),
+            protocol=self.protocol.get("name"),
+            blind=self.blind and self.blind.micro,
+            abstained=self.grey and self.grey.micro,
+            all_right=self.consistency and self.consistency.all_right,
+            **self.model_dump(include={"title", "micro", "macro", "per_task", "parse_rate"}),
+        )
 
     @property
     def exit_code(self) -> int:

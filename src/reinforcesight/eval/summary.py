@@ -11,7 +11,18 @@ from typing import Any
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.benchmarks.figures import official_figures
 from reinforcesight.eval.items import Benchmark, Item, Variant
-from reinforcesight.eval.results import Accuracy, Chance, Official, Paired, Results, Summary, Swapped, TaskTest
+from reinforcesight.eval.results import (
+    Accuracy,
+    Chance,
+    Consistency,
+    Official,
+    Paired,
+    Results,
+    Summary,
+    Swapped,
+    TaskTest,
+    VariantFigures,
+)
 from reinforcesight.eval.statistics import (
     Interval,
     clustered_interval,
@@ -123,6 +134,46 @@ def swapped(plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not
         both_correct=_proportion([a.correct and b.correct for a, b in pairs]),
         not_swappable=not_swappable,
         summary=summarise(other, seed=seed),
+    )
+
+
+def consistency(
+    plain: Sequence[ScoredAnswer],
+    variants: Mapping[Variant, Sequence[ScoredAnswer]],
+    left_out: Mapping[str, int],
+    *,
+    seed: int,
+) -> Consistency:
+    """Count an item as right only if its plain question and all its variants are answered right."""
+    here = _numbered(plain)
+    there = {variant: _numbered(answers) for variant, answers in variants.items()}
+    right: dict[tuple[str, int], dict[Variant, bool]] = {
+        name: {variant: found[name].correct for variant, found in there.items() if name in found} for name in here
+    }
+    varied = {name: found for name, found in right.items() if found}
+    whole = [
+        here[name].model_copy(update={"correct": here[name].correct and all(found.values())})
+        for name, found in varied.items()
+    ]
+    figures = {}
+    for variant in variants:
+        both = [(here[name], found) for name, found in varied.items() if variant in found]
+        figures[variant.value] = VariantFigures(
+            right=_proportion([found[variant] for _, found in both]),
+            breaks=_proportion([not found[variant] for answer, found in both if answer.correct]),
+            alone=sum(
+                answer.correct and [v for v, correct in found.items() if not correct] == [variant]
+                for answer, found in both
+            ),
+        )
+    chances = [(1 / len(here[name].choices)) ** (1 + len(found)) for name, found in varied.items()]
+    return Consistency(
+        all_right=_aggregate(whole, lambda a: "all", seed),
+        plain=_aggregate([here[name] for name in varied], lambda a: "all", seed),
+        chance=sum(chances) / max(1, len(chances)),
+        per_task=_groups(whole, lambda a: a.task),
+        per_variant=figures,
+        left_out=dict(sorted(left_out.items())),
     )
 
 

@@ -8,6 +8,9 @@ from reinforcesight.pages.render import percent, percent_range, whole_percent
 # With fewer questions, the 95 % interval of an accuracy is wider than about ten points.
 _SMALL = 300
 _SIGNIFICANT = 0.05
+# With fewer answers parsed, the accuracy says more about the prompt than about the model.
+_ENOUGH_PARSED = 0.9
+_MOSTLY = 0.5
 
 
 def paired_in_words(title: str, paired: Paired | None, other: str) -> str:
@@ -56,7 +59,34 @@ def cautions(results: Results) -> list[str]:
         found.append(f"Below guessing: {percent(micro.accuracy)} right, a random choice gives {percent(random)}.")
     elif micro.low <= random:
         found.append(f"Not better than guessing, which gives {percent(random)}.")
-    return found + rules_in_words(results)
+    return found + handicaps(results) + guesses_in_words(results) + rules_in_words(results)
+
+
+def handicaps(results: Results) -> list[str]:
+    """Say which of the runs may be judged by a prompt that it can't follow."""
+    runs = [(results.title, results.parse_rate), *((run.title, run.parse_rate) for run in results.compared)]
+    found = [
+        f"{title}: only {percent(rate.accuracy)} of the answers could be parsed, and the others count as wrong."
+        for title, rate in runs
+        if rate is not None and rate.accuracy is not None and rate.accuracy < _ENOUGH_PARSED
+    ]
+    baseline = results.compared[0] if results.paired and results.compared else None
+    for other in results.compared[1:] if baseline else ():
+        assert baseline is not None
+        if other.model == baseline.model and (other.micro.accuracy or 0.0) > (baseline.micro.accuracy or 0.0):
+            found.append(
+                f"The baseline {baseline.title} is better under the protocol “{other.protocol}”: "
+                f"{percent(other.micro.accuracy)} instead of {percent(baseline.micro.accuracy)}. Compare with that."
+            )
+    return found
+
+
+def guesses_in_words(results: Results) -> list[str]:
+    """Say so if most questions about a grey picture get an answer."""
+    abstained = results.grey.micro.accuracy if results.grey else None
+    if abstained is None or abstained >= _MOSTLY:
+        return []
+    return [f"Guesses: of the questions about a grey picture, only {percent(abstained)} get “cannot be determined”."]
 
 
 def overlap_in_words(results: Results) -> str:

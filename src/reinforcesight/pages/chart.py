@@ -26,6 +26,7 @@ class IntervalDot:
     value: float
     low: float | None
     high: float | None
+    hollow: bool = False
 
     @property
     def start(self) -> float:

@@ -24,9 +24,9 @@ from reinforcesight.jobs.files import atomic_file, json_hash, json_value, write_
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
-from reinforcesight.pages.render import percent, percent_range
+from reinforcesight.pages.render import percent
 from reinforcesight.pictures.decode import decode_rgb
-from reinforcesight.protocol import LETTERS
+from reinforcesight.protocol import LETTERS, Protocol
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.layout import MODELS, RunFolder
@@ -50,7 +50,7 @@ class BenchmarkView:
     sentences: list[str]  # a sentence for each paired test
     files: dict[str, str]  # each model's own report, relative to the run folder
     headline: str  # GRPO compared with base
-    cautions: list[str]  # warnings about GRPO's figures
+    cautions: list[str]  # warnings about the figures
     overlap: str  # whether its pictures are in the training set
 
     @property
@@ -160,8 +160,19 @@ def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
         return IntervalRow(name, known["base"].n, interval_dots(known), marks)
 
     runs = results.values()
+    others = _other_protocols(config, name)
+    own = f", “{base.protocol['name']}”" if others else ""
     groups = [
-        ("All", [row("all questions", base.chance.random, (r.micro for r in runs))]),
+        (
+            "All",
+            [
+                row(f"all questions{own}", base.chance.random, (r.micro for r in runs)),
+                *(
+                    row(f"all questions, “{other}”", base.chance.random, (r.micro for r in found.values()))
+                    for other, found in others.items()
+                ),
+            ],
+        ),
         ("Task", [row(task, random.get(task), (r.per_task[task] for r in runs)) for task in base.per_task]),
         ("Relation", [row(name, base.chance.random, (r.per_relation[name] for r in runs)) for name in relations]),
     ]
@@ -173,21 +184,36 @@ def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
         sentences=[
             paired_in_words(MODELS[model], results[model].paired, MODELS[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
-        ]
-        + [_under_protocol(folder, name, part.protocol) for part in config.evaluate.of_each_protocol()[:-1]],
+        ],
         headline=headline(_gain(folder, name, results, config.evaluate.seed), base, results["grpo"]),
-        cautions=cautions(results["grpo"]),
+        cautions=[*_handicap(base, others), *(f"GRPO: {caution}" for caution in cautions(results["grpo"]))],
         overlap=overlap_in_words(results["grpo"]),
         files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
     )
 
 
-def _under_protocol(folder: RunFolder, name: str, protocol: str) -> str:
-    """Return a sentence with the accuracies under another protocol than that of the main figures."""
-    files = {title: folder.results(name, model).with_suffix(f".{protocol}.json") for model, title in MODELS.items()}
-    cells = {title: read_results(file).micro for title, file in files.items()}
-    shown = [f"{title} {percent(c.accuracy)} ({percent_range(c.low, c.high)})" for title, c in cells.items()]
-    return f"Under the protocol “{protocol}”: {', '.join(shown)}."
+def _other_protocols(config: RunConfig, name: str) -> dict[str, dict[str, Results]]:
+    """Return the results of each model under the protocols besides that of the main figures."""
+    names = [part.protocol.value for part in config.evaluate.of_each_protocol()[:-1]]
+    files = {model: config.folder.results(name, model) for model in MODELS}
+    return {n: {model: read_results(f.with_suffix(f".{n}.json")) for model, f in files.items()} for n in names}
+
+
+def _handicap(base: Results, others: Mapping[str, Mapping[str, Results]]) -> list[str]:
+    """Say whether the base model does better under another protocol, or was asked under that of the training only."""
+    own = base.protocol["name"]
+    if not others and own == Protocol.REASON:
+        return [
+            f"Base was asked only under the protocol “{own}”, which SFT and GRPO were trained with. "
+            "Set evaluate.protocols=direct,reason to see what it can do."
+        ]
+    better = {name: found["base"].micro for name, found in others.items()}
+    return [
+        f"Base is better under the protocol “{name}”: {percent(cell.accuracy)} instead of "
+        f"{percent(base.micro.accuracy)} under “{own}”. Compare with that."
+        for name, cell in better.items()
+        if (cell.accuracy or 0.0) > (base.micro.accuracy or 0.0)
+    ]
 
 
 def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: int) -> Paired:

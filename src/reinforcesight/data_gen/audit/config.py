@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
+from reinforcesight.errors import ConfigError
 
 
 class AuditConfig(StrictConfig):
@@ -15,7 +16,16 @@ class AuditConfig(StrictConfig):
 
     RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
 
-    dataset: Path = Field(description="Data set folder, as written by generate")
+    dataset: Path | None = Field(None, description="Data set folder, as written by generate")
+    benchmark: str | None = Field(
+        None,
+        description="Instead of a data set: how well each question of a benchmark of evaluate is guessed without its "
+        "picture",
+    )
+    split: str = Field("test", description="Split of a benchmark made by generate")
+    subset: Path | None = Field(
+        None, description="Write the questions of the benchmark that text alone does not answer to this .parquet file"
+    )
     report: Path | None = Field(None, description="Also write a report to this .json or .html file")
     cv_bench_files: Path | None = Field(
         None, description="List of CV-Bench's source file names: text, CSV, JSON lines, Parquet or a folder"
@@ -35,3 +45,13 @@ class AuditConfig(StrictConfig):
         description="Maximum Hamming distance (of 64 bits) between perceptual hashes of the same picture",
     )
     quiet: bool = Field(False, description="Print no tables")
+
+    @model_validator(mode="after")
+    def _one_input(self) -> AuditConfig:
+        if (self.dataset is None) == (self.benchmark is None):
+            raise ConfigError(
+                "expected a data set or a benchmark", fix="reinforcesight audit DIR, or --benchmark NAME"
+            )
+        if self.subset is not None and (self.benchmark is None or self.subset.suffix != ".parquet"):
+            raise ConfigError("a subset is a .parquet file of a benchmark", where="--subset", fix="add --benchmark")
+        return self

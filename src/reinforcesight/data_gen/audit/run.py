@@ -38,6 +38,7 @@ def audit(config: AuditConfig) -> AuditReport:
         InputError: The folder has no data set, or a list of CV-Bench's files can't be read.
         ConfigError: The report's name has an unknown suffix.
     """
+    assert config.dataset is not None
     if config.report is not None:
         check_report_path(config.report)
     files = find_files(config.dataset)

@@ -12,6 +12,7 @@ picture). An accuracy near chance means that the text reveals nothing. There are
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -181,6 +182,61 @@ def guess_letters(texts: Sequence[str], letters: Sequence[int], groups: Sequence
     if len(texts) < _MIN_ROWS or len(set(groups)) < _FOLDS:
         return None
     return _predict("letter", texts, letters, groups, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class TextChoice:
+    """A question without its picture: its options, and the index of the right one."""
+
+    group: str  # picture of the question
+    question: str
+    choices: tuple[str, ...]
+    right: int
+
+
+def option_probabilities(asked: Sequence[TextChoice], seed: int) -> list[list[float]] | None:
+    """Return the probability of each option of each question, by a classifier trained on other groups.
+
+    It scores each option by its words, its place, and its words together with those of the question. ``None``: there
+    are too few questions or groups.
+    """
+    import numpy as np
+    from scipy.special import softmax
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+    from sklearn.pipeline import make_pipeline
+
+    groups = [item.group for item in asked]
+    if len(asked) < _MIN_ROWS or len(set(groups)) < _FOLDS:
+        return None
+    features = [[_option_features(item, at) for at in range(len(item.choices))] for item in asked]
+    found: list[list[float]] = [[] for _ in asked]
+    for train, test in GroupKFold(_FOLDS, shuffle=True, random_state=seed % 2**32).split(asked, groups=groups):
+        model = make_pipeline(
+            TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True),
+            LogisticRegression(class_weight="balanced", solver="liblinear", max_iter=300),
+        )
+        rows = [option for i in train for option in features[i]]
+        model.fit(rows, np.array([at == asked[i].right for i in train for at in range(len(features[i]))]))
+        values = model.decision_function([option for i in test for option in features[i]])
+        ends = np.cumsum([len(features[i]) for i in test])[:-1]
+        for i, scores in zip(test, np.split(values, ends), strict=True):
+            found[i] = softmax(scores).tolist()
+    return found
+
+
+def _option_features(item: TextChoice, at: int) -> list[str]:
+    words = re.findall(r"\w+", item.question.lower())
+    option = item.choices[at].lower()
+    grams = {" ".join(words[i : i + n]) for n in (1, 2, 3) for i in range(len(words) - n + 1)}
+    return [
+        f"place {at} of {len(item.choices)}",
+        f"option {option}",
+        *(f"word {word}" for word in re.findall(r"\w+", option)),
+        *(f"{option} rather than {other.lower()}" for other in item.choices if other != item.choices[at]),
+        *sorted(f"{option} to {gram}" for gram in grams),
+    ]
 
 
 def _predict(

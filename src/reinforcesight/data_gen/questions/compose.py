@@ -7,7 +7,8 @@ relation and answer letter, so that it can balance the data set.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Annotated, Any
 
@@ -169,26 +170,17 @@ def compose(
     Raises:
         InputError: Form, relation or index doesn't fit the candidate.
     """
-    if form not in candidate.forms:
-        raise InputError(
-            f"the form {form.value!r} is not among the candidate's forms",
-            fix=f"use {', '.join(sorted(candidate.forms))}",
-        )
-    if relation not in (candidate.relation, candidate.relation.inverse):
-        raise InputError(
-            f"the relation {relation.value!r} is neither the candidate's {candidate.relation.value!r} nor its inverse"
-        )
-    if answer_index not in (0, 1):
-        raise InputError(f"answer_index must be 0 or 1, got {answer_index}")
-    cast = _Cast.of(scene, candidate, form, relation, subject_first=answer_index == 0)
-    asked = relation if form is not Form.YES_NO or affirm else relation.inverse
-    choices, answer_text = _choices(cast, asked, answer_index)
-    question = _question(cast, asked, templates, rng)
-    prompt = question
-    if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and cast.names_answer:
-        prompt = f"{question}\n{option_lines(choices)}"  # as CV-Bench does for Depth and Distance
-    elif form is not Form.OPEN:
-        prompt = with_options(question, choices)
+    asked = phrase(
+        scene,
+        candidate,
+        form=form,
+        relation=relation,
+        answer_index=answer_index,
+        affirm=affirm,
+        templates=templates,
+        rng=rng,
+    )
+    cast, choices, answer_text = asked.cast, asked.choices, asked.answer_text
     values = _values(candidate, exchanged=relation is not candidate.relation)
     mentions = cast.mentions
     wanted = relation.axis in (Axis.DEPTH, Axis.DISTANCE) and style.cues > 0 and not style.fixed_wording
@@ -221,7 +213,7 @@ def compose(
         "reference": cast.ids["reference"],
         "anchor": cast.ids.get("anchor"),
         "relation": relation.value,
-        "asked": asked.value,
+        "asked": asked.relation.value,
         "values": values,
         "floor_found": None if floor is None else floor.found,
         "boxes": [{"object": cast.ids[role], "colour": colour} for role, colour in cast.colours.items()],
@@ -232,11 +224,11 @@ def compose(
         form=form,
         relation=relation,
         task=relation.task,
-        question=question,
+        question=asked.question,
         choices=choices,
         answer=f"({gold})",
         answer_text=answer_text,
-        prompt=with_instruction(prompt, Protocol.REASON),
+        prompt=with_instruction(asked.prompt, Protocol.REASON),
         completion=completion_text(reasoning, final),
         reasoning=reasoning,
         boxes=tuple((scene[cast.ids[role]].box, colour) for role, colour in cast.colours.items()),
@@ -246,6 +238,60 @@ def compose(
         reference=cast.ids["reference"],
         anchor=cast.ids.get("anchor"),
     )
+
+
+@dataclass(frozen=True)
+class Phrased:
+    """A question with its options, without reasoning."""
+
+    cast: _Cast
+    relation: Relation  # the relation that is asked for
+    question: str
+    choices: tuple[str, ...]
+    answer_text: str
+    prompt: str  # question, options if shown
+
+
+def phrase(
+    scene: Scene,
+    candidate: Candidate,
+    *,
+    form: Form,
+    relation: Relation,
+    answer_index: int,
+    affirm: bool = True,
+    templates: Templates,
+    rng: random.Random,
+    colours: Mapping[ObjectId, str] | None = None,
+) -> Phrased:
+    """Write the question of :func:`compose`, which describes the arguments, and its options.
+
+    ``colours`` gives the drawn box of each marked object; by default as in CV-Bench.
+    """
+    if form not in candidate.forms:
+        raise InputError(
+            f"the form {form.value!r} is not among the candidate's forms",
+            fix=f"use {', '.join(sorted(candidate.forms))}",
+        )
+    if relation not in (candidate.relation, candidate.relation.inverse):
+        raise InputError(
+            f"the relation {relation.value!r} is neither the candidate's {candidate.relation.value!r} nor its inverse"
+        )
+    if answer_index not in (0, 1):
+        raise InputError(f"answer_index must be 0 or 1, got {answer_index}")
+    cast = _Cast.of(scene, candidate, form, relation, subject_first=answer_index == 0)
+    if colours is not None:
+        known = {role: colours[object_id] for role, object_id in cast.ids.items() if object_id in colours}
+        cast = replace(cast, colours=known)
+    asked = relation if form is not Form.YES_NO or affirm else relation.inverse
+    choices, answer_text = _choices(cast, asked, answer_index)
+    question = _question(cast, asked, templates, rng)
+    prompt = question
+    if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and cast.names_answer:
+        prompt = f"{question}\n{option_lines(choices)}"  # as CV-Bench does for Depth and Distance
+    elif form is not Form.OPEN:
+        prompt = with_options(question, choices)
+    return Phrased(cast, asked, question, choices, answer_text, prompt)
 
 
 @dataclass(frozen=True)

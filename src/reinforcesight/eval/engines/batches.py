@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.engines.base import Decoding, model_identity
-from reinforcesight.eval.items import Request
+from reinforcesight.eval.items import Request, Variant
 from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class TransformersEngine:
         indices, texts, pictures, unreadable = [], [], [], []
         for index in chunk:
             request = requests[index]
-            data = request.picture
             try:
+                data = request.picture
                 picture = None if data is None else decode_rgb(data)
             except InputError:
                 unreadable.append(index)
@@ -134,9 +134,9 @@ class _Prepared:
 def _length(request: Request) -> float:
     """Estimate the number of tokens: one per 28 x 28 pixels (Qwen2-VL), one per four characters of text."""
     tokens = len(request.text) / 4
-    if request.picture is not None:
+    if request.variant is not Variant.BLIND:
         try:
-            with opened(request.picture) as picture:  # reads only the header
+            with opened(request.item.picture) as picture:  # reads only the header; no variant changes the size
                 tokens += picture.width * picture.height / 28**2
         except InputError:
             pass  # reported when the batch is prepared

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import Response
-from reinforcesight.eval.items import Request, Variant
+from reinforcesight.eval.items import Item, Request, Variant
 from reinforcesight.jobs.files import file_hash, json_hash
 from reinforcesight.pictures.decode import decode_rgb
 
@@ -30,15 +30,18 @@ class ReplayEngine:
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield the logged answers. Pictures are still decoded, so that the same items are left out as elsewhere."""
         known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
+        pictures = {requests[i].item.picture_sha: requests[i].item for i in known}
         with ThreadPoolExecutor() as pool:
-            for index, readable in zip(known, pool.map(_is_readable, (requests[i] for i in known)), strict=True):
-                name = (requests[index].item.id, requests[index].variant)
-                yield index, self._responses[name] if readable else None
+            readable = dict(zip(pictures, pool.map(_is_readable, pictures.values()), strict=True))
+        for index in known:
+            item = requests[index].item
+            name = (item.id, requests[index].variant)
+            yield index, self._responses[name] if readable[item.picture_sha] else None
 
 
-def _is_readable(request: Request) -> bool:
+def _is_readable(item: Item) -> bool:
     try:
-        decode_rgb(request.item.picture)
+        decode_rgb(item.picture)
     except InputError:
         return False
     return True

@@ -106,15 +106,16 @@ class ServerEngine:
     def _ask(self, request: Request) -> Response | None:
         """Return the server's answer; None if the picture can't be read."""
         content: list[dict[str, Any]] = []
-        if request.picture is not None:
-            try:
-                decode_rgb(request.picture)
-                with opened(request.picture) as picture:
+        try:
+            shown = request.picture
+            if shown is not None:
+                decode_rgb(shown)
+                with opened(shown) as picture:
                     kind = (picture.format or "png").lower()
-            except InputError:
-                return None
-            data = base64.b64encode(request.picture).decode()
-            content.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{data}"}})
+                data = base64.b64encode(shown).decode()
+                content.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{data}"}})
+        except InputError:
+            return None
         content.append({"type": "text", "text": request.text})
         answer = self._post(
             {
