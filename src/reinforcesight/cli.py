@@ -88,7 +88,7 @@ COMMANDS = {
     "evaluate": CommandSpec(
         "reinforcesight.eval.config:EvaluateConfig",
         "reinforcesight.eval.benchmarks.suite:evaluate_benchmarks",
-        "Score a model on CV-Bench, its neighbours or a data set, with intervals and a report.",
+        "Score a model on CV-Bench, other benchmarks or a data set, with confidence intervals and a report.",
         preflight="reinforcesight.preflight:check_evaluate",
     ),
     "run": CommandSpec(
@@ -196,7 +196,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
             ["--set", "overrides"],
             multiple=True,
             metavar="KEY=VALUE",
-            help="Set one (nested) key; may be repeated.",
+            help="Set one key of the YAML file, with dots for nested keys (section.key=value); may be repeated.",
         ),
     ]
     if spec.preflight is not None:

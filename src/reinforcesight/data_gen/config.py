@@ -122,16 +122,16 @@ class GenerateConfig(StrictConfig):
         0.0,
         ge=0,
         le=1,
-        description="Fraction of the questions that come as twins: the same question about two pictures with "
-        "opposite answers (rendered only; docs/twins.md); 0: none",
+        description="Fraction of the questions to make in pairs, called twins: the same question about two pictures of "
+        "the same objects, with opposite answers (only with --source rendered; docs/twins.md); 0: none",
     )
     max_shortcut_share: float = Field(
         0.65,
         gt=0,
         le=1,
-        description="Maximum share of the depth or distance questions that a rule of thumb answers, such as 'the lower "
-        "one is nearer', as far as the pictures allow. Pairs whose names give the order away are then passed over too; "
-        "1: no limit",
+        description="Maximum fraction of the depth questions, and of the distance questions, that one simple rule, "
+        "such as 'the lower object is nearer', answers correctly; exceeded only if the pictures offer too few other "
+        "pairs. Below 1, pairs of objects whose names suggest the answer are also avoided; 1: no limit",
     )
     rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
     templates: Path | None = Field(
@@ -154,15 +154,17 @@ class GenerateConfig(StrictConfig):
     )
     tasks: dict[Task, float] = Field(
         default_factory=lambda: dict(CVBENCH_TASKS),
-        description="CV-Bench's tasks and their sampling weights; default: its numbers of questions",
+        description="Sampling weight of each task (Relation, Depth, Distance); default: their numbers in CV-Bench",
     )
     forms: dict[Form, FormWeight] = Field(
         default_factory=lambda: dict(DEFAULT_FORMS),
-        description="Question forms and their sampling weights, for all tasks or for each",
+        description="Sampling weight of each question form: one number for all tasks, or one per task, such as "
+        "{Depth: 6, Distance: 6}; 0 for tasks that are left out",
     )
     box_colour_words: bool = Field(
         False,
-        description="Ask with drawn boxes also about objects whose name has the colour of a box, such as a red ball",
+        description="In questions with drawn boxes, also use objects whose name has the colour of a box, such as "
+        "'the red ball'; such names are easily confused with the red box",
     )
     reasoning: ReasoningStyle = ReasoningStyle()
     splits: SplitFractions = SplitFractions()
@@ -223,7 +225,7 @@ class GenerateConfig(StrictConfig):
 
     @property
     def form_weights(self) -> dict[Axis, dict[Form, float]]:
-        """Return the weights of the forms along each axis; an axis without a form is left out."""
+        """Return the sampling weights of the question forms of each axis, without forms and axes of weight 0."""
         found: dict[Axis, dict[Form, float]] = {}
         for axis in AXES:
             task = axis.relations[0].task
@@ -237,7 +239,7 @@ class GenerateConfig(StrictConfig):
 
     @property
     def axis_weights(self) -> dict[Axis, float]:
-        """Return the weights of the axes: left/right and above/below share that of Relation."""
+        """Return the sampling weight of each axis; the task Relation has two axes, each with half of its weight."""
         shares = {"Relation": 0.5, "Depth": 1.0, "Distance": 1.0}
         weights = {str(task): weight for task, weight in self.tasks.items()}
         tasks = {axis: axis.relations[0].task for axis in self.form_weights}

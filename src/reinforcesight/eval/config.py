@@ -55,8 +55,9 @@ class EvaluateConfig(StrictConfig):
     model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
     benchmark: str = Field(
         CV_BENCH,
-        description="cv-bench, blink, vsr, ... (docs/benchmarks.md), NAME=PATH for its files on disk, a folder or "
-        "file, or owner/name@revision on the hub; several with commas, for one table",
+        description="A named benchmark, such as cv-bench, blink or vsr (list: docs/benchmarks.md); NAME=PATH to read a "
+        "named benchmark from disk; a folder or file; or owner/name@revision on the hub. Several, separated by commas, "
+        "give one table",
     )
     output: Path = Field(
         Path("reports/results.json"), description="Path of results.json; answers and report are written next to it"
@@ -81,7 +82,8 @@ class EvaluateConfig(StrictConfig):
     tasks: str | None = Field(None, description="Relation,Depth,Distance,Count or all [default: all but Count]")
     columns: str | None = Field(
         None,
-        description="Columns of another file, ours=theirs: question=prompt,choices=A+B+C+D,answer=label,task=kind",
+        description="For a file with other column names: CV-Bench's name=the file's name, such as "
+        "question=prompt,choices=A+B+C+D,answer=label,task=kind (A+B+C+D: options from four columns)",
     )
     split: str = Field("test", description="Split of a data set made by generate")
     limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
@@ -112,7 +114,9 @@ class EvaluateConfig(StrictConfig):
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     benchmark_revision: str | None = Field(
-        None, description="Commit of the benchmark on the hub [default: the pinned one]"
+        None,
+        description="Commit of a named benchmark's data set on the hub [default: the commit pinned for it; the newest, "
+        "if none is]",
     )
     gallery: int = Field(120, ge=0, description="Number of wrong and unreadable answers in the report")
     report: bool = Field(True, description="Write the HTML and Markdown report")
@@ -160,7 +164,9 @@ class EvaluateConfig(StrictConfig):
         return value
 
     def of_each_benchmark(self) -> dict[str, EvaluateConfig]:
-        """Return one evaluation per benchmark, by short name; results, baseline and answers have it in their names.
+        """Return one configuration per benchmark, by the benchmark's short name.
+
+        With several benchmarks, the short name is part of the names of results, baseline and answers.
 
         Raises:
             ConfigError: A benchmark is named twice, or a baseline has no results of one.

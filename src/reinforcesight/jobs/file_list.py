@@ -26,7 +26,7 @@ def write_file_list(folder: Path, files: Iterable[Path]) -> None:
 
 
 def read_file_list(folder: Path) -> FileList:
-    """Return the list in a folder; empty if there is none, or it can't be read."""
+    """Return the size and SHA-256 of each file that a folder's list names; empty if there is no readable list."""
     try:
         entries = json_value((folder / MARKER).read_text(encoding="utf-8"))
         return {name: (e, None) if isinstance(e, int) else (int(e[0]), str(e[1])) for name, e in entries.items()}

@@ -30,7 +30,10 @@ class AskConfig(StrictConfig):
 
     image: Path | None = Field(None, description="Picture file")
     question: str | None = Field(None, description="Question; options may follow as (A) ... (B) ...")
-    model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
+    model_path: str = Field(
+        "nano",
+        description="Base model, adapter or checkpoint: folder, hub id, or nano (the tiny model in this package)",
+    )
     box: tuple[str, ...] = Field(
         (),
         description='Draw a box around a named object: "name=x0,y0,x1,y1" in pixels, after EXIF rotation; at '
@@ -38,7 +41,8 @@ class AskConfig(StrictConfig):
     )
     batch: Path | None = Field(
         None,
-        description='JSON lines of {"image": ..., "question": ..., "box": [...]}; answers are printed as JSON lines',
+        description='File of JSON lines {"image": FILE, "question": TEXT, "box": ["name=x0,y0,x1,y1"]}, box optional; '
+        "answers are printed as JSON lines",
     )
     image_root: Path | None = Field(None, description="Picture folder of the batch; default: the folder of the file")
     batch_size: int = Field(8, ge=1, description="Questions per batch")

@@ -132,7 +132,7 @@ def quiet_libraries() -> None:
 
 
 def resolve_path(model_path: str) -> str:
-    """Return the folder of an embedded model; any other path or hub id is returned unchanged."""
+    """Return the folder of a model that is part of this package (nano); return other paths and hub ids unchanged."""
     embedded = EMBEDDED_DIRECTORY / model_path
     if model_path.isidentifier() and (embedded / "config.json").is_file() and not Path(model_path).exists():
         return str(embedded)

@@ -49,5 +49,5 @@ def rules_right(axis: Axis, smaller: _Box, larger: _Box, anchor: _Box | None) ->
 def rules_right_in(
     scene: Scene, axis: Axis, smaller: ObjectId, larger: ObjectId, anchor: ObjectId | None
 ) -> dict[str, bool]:
-    """Return the same for three objects of a scene, given by id."""
+    """Return :func:`rules_right` for two objects of a scene and the anchor, if any, given by id."""
     return rules_right(axis, scene[smaller].box, scene[larger].box, None if anchor is None else scene[anchor].box)

@@ -74,7 +74,13 @@ def effective_claims(claims: FloatArray, *, effect: float, confidence: float) ->
 
 
 def upper_bound(wrong: FloatArray, claims: FloatArray, *, effect: float, confidence: float) -> float:
-    """Return a one-sided upper bound on the fraction of wrong claims; counts are by picture, (P,)."""
+    """Return a one-sided upper confidence bound on the fraction of wrong claims.
+
+    Args:
+        wrong, claims: Number of wrong claims and of all claims in each picture, (P,).
+        effect: Design effect, see :func:`design_effect`.
+        confidence: Confidence level, such as 0.95.
+    """
     effective = effective_claims(claims, effect=effect, confidence=confidence)
     share = float(wrong.sum()) / max(float(claims.sum()), 1.0)
     found = effective * share

@@ -97,7 +97,11 @@ def _adapted(
     samples: int,
     weights: Mapping[Axis, float],
 ) -> int:
-    """Cap scarce axes at their selected questions; without any, return the total that leaves the axes in proportion."""
+    """Return the number of questions to plan in the next round.
+
+    If only some axes have too few pairs, limit these to what was selected, so that the others get the rest; else plan
+    fewer questions, in proportion to the weights.
+    """
     scarce = [axis for axis in short if taken[axis] < _SCARCE * _axis_quota(quota, axis)]
     if scarce and len(scarce) < sum(_axis_quota(quota, axis) > 0 for axis in AXES):
         for axis in scarce:

@@ -26,7 +26,7 @@ class QuestionKind:
 
     @property
     def twin(self) -> QuestionKind:
-        """The same question, word by word, about a picture in which the relation of the two objects is inverted."""
+        """Kind of the same question, word by word, about the twin: the picture in which the relation is inverted."""
         same = names_answer(self.form, self.relation.axis)  # then the other object is the subject
         relation = self.relation if same else self.relation.inverse
         affirm = self.affirm is not (self.form is Form.YES_NO)
@@ -145,7 +145,7 @@ def plan_quotas(
 
 
 def _fill(amount: int, limits: Sequence[int], weights: Sequence[float], *, first: int = 0) -> list[int]:
-    """Split an amount by weight into parts within their limits; the remainder goes to the parts from ``first`` on."""
+    """Split an amount by weight into parts within their limits; those from ``first`` on get what rounding leaves."""
     shares = [0] * len(limits)
     while amount > 0:
         open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit and weights[i] > 0]

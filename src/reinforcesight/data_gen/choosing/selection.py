@@ -243,12 +243,12 @@ class _SplitState:
         return self.twins_taken + 2 <= self.twins * (self.taken + 2)
 
     def twin_kinds(self, axis: Axis, form: Form) -> list[QuestionKind]:
-        """Return the kinds of which a question is left, and also of their twin's."""
+        """Return the kinds that still need a question and whose twin's kind needs one, too."""
         kinds = self.kinds.get((axis, form), Counter())
         return [kind for kind, count in kinds.items() if count > 0 and kinds[kind.twin] > 0]
 
     def take_twins(self, option: Option, form: Form, rng: random.Random) -> tuple[QuestionKind, QuestionKind]:
-        """Assign kinds to a pair of twins, which leaves every balance as it is."""
+        """Assign kinds to a pair of twins. Its answers are opposite, so it changes no balance of answers or nouns."""
         kinds = self.kinds[option.axis, form]
         usable = self.twin_kinds(option.axis, form)
         rng.shuffle(usable)
@@ -259,7 +259,7 @@ class _SplitState:
         return kind, kind.twin
 
     def cost(self, option: Option) -> float:
-        """Return the cost of selecting this pair: unbalanced nouns, and rules of thumb that are right too often."""
+        """Return the cost of selecting this pair, from unbalanced nouns and rules of thumb that are right too often."""
         most = self.max_shortcut_share * (self._chosen[option.axis] + 1)
         too_often = sum(self._guessed[rule] + 1 > most for rule in option.guessed)
         return self.even.cost(option) + _GUESSED_COST * too_often
@@ -268,7 +268,7 @@ class _SplitState:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
     def passes_over(self, option: Option, limit: int) -> bool:
-        """Return whether to leave a pair that a shortcut answers, since enough others are to come."""
+        """Return whether to skip this pair, because a shortcut answers it and enough other pairs follow."""
         if self.max_shortcut_share >= 1 or self.urgency(option.axis) > _PATIENCE:
             return False
         if self.total - self.taken > _FULL * limit * (self.pictures - self.pictures_seen - 1):

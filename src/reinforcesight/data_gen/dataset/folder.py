@@ -205,9 +205,9 @@ def _damaged_manifest(dataset: Path) -> OutputError:
 
 
 def digest_problems(dataset: Path, files: Iterable[Path], *, all_files: bool = False) -> Iterator[str]:
-    """Say which Parquet files are not those that ``manifest.json`` states; nothing if there is no manifest.
+    """Yield a problem for each Parquet file that differs from ``manifest.json``; none if there is no manifest.
 
-    ``all_files``: the data set has no other files, so that missing ones are named, too.
+    ``all_files``: also report files of the manifest that are missing.
     """
     manifest = read_manifest(dataset)
     if not manifest and (dataset / MANIFEST).is_file():
@@ -230,7 +230,7 @@ def digest_problems(dataset: Path, files: Iterable[Path], *, all_files: bool = F
 
 
 def refuse_damaged(dataset: Path, files: Iterable[Path]) -> None:
-    """Raise :class:`InputError` if a file is not the one that ``manifest.json`` states."""
+    """Raise :class:`InputError` for the first problem that :func:`digest_problems` finds."""
     for problem in digest_problems(dataset, files):
         raise InputError(
             problem,

@@ -40,13 +40,13 @@ class Manifest:
         job: Identity of the job: every setting that decides the result.
         rows, pictures: Number of questions and pictures by split.
         pictures_usable: Number of pictures with at least one clear pair.
-        asked: Number of questions that the settings ask for.
+        asked: Number of questions requested (``num_samples``).
         questions_per_picture: Maximum number of questions per picture.
         counts: Number of questions by value of relation, task, form, answer, and answer of yes/no questions.
         cells: Number of questions by split and "relation | form | letter", with "(yes)" or "(no)" for yes/no
             questions.
-        shortcuts: Share of the questions along its axis that each rule of thumb answers, when the set was made.
-        shortfalls: Sentences about differences of balance or number from the settings.
+        shortcuts: Fraction of the questions of its axis that each rule of thumb answers correctly, as generated.
+        shortfalls: Sentences, one for each setting that was not reached, such as fewer questions than requested.
         files: Parquet files of the data set.
         software: Versions, and the commit of a development checkout.
         review: Results of people who checked a sample; see ``review.findings``.

@@ -17,20 +17,25 @@ class RenderConfig(StrictConfig):
 
     world: Literal["places", "toys"] = Field(
         "places",
-        description="places: rooms and streets with things of real size where they belong; toys: the small world of "
-        "nano, objects of any size and colour",
+        description="places: rooms and streets with everyday objects in real sizes, where they usually are; toys: "
+        "simple scenes with objects of any size and colour, on which the model nano is trained",
     )
     objects_min: int = Field(5, ge=1, le=20, description="Minimum number of objects in a picture")
     objects_max: int = Field(9, ge=1, le=20, description="Maximum number of objects in a picture")
     kinds: tuple[str, ...] | None = Field(
-        None, description="Kinds of objects; default: all that suit the place, or the toys' scene"
+        None, description="Kinds of objects, such as chair; default: all kinds that fit the setting"
     )
     colours: tuple[str, ...] | None = Field(None, description="Colour names; default: all")
     setting: Literal["any", "room", "ground", "kitchen", "office", "bedroom", "living room", "shop", "street"] = Field(
-        "any", description="Scene type: indoors (room), outdoors (ground), either (any), or one place"
+        "any",
+        description="Scene type: any indoor scene (room), any outdoor scene (ground), either (any), or one place",
     )
     size_spread: float = Field(
-        0.25, ge=0, le=0.5, description="Maximum relative deviation of a thing from its usual size (places)"
+        0.25,
+        ge=0,
+        le=0.5,
+        description="Maximum relative deviation of an object from its usual size, such as 0.25 for 25 % (only with "
+        "world 'places')",
     )
     same_kind: float = Field(
         0.25, ge=0, le=1, description="Probability that an object repeats the kind of another one, in another colour"
@@ -39,13 +44,14 @@ class RenderConfig(StrictConfig):
         0.03, ge=0, le=1, description="Probability that an object repeats both kind and colour of another one"
     )
     min_extent: float = Field(
-        0.03, gt=0, lt=0.5, description="Minimum size of an object, as a fraction of the picture width"
+        0.03, gt=0, lt=0.5, description="Minimum size of an object in the picture, as a fraction of the picture width"
     )
     furnishing: int | None = Field(
         None,
         ge=0,
         le=8,
-        description="Maximum number of shelves, and also of pedestals and brick walls together (toys)",
+        description="Maximum number of shelves, and of pedestals and brick walls together (only with world 'toys'); "
+        "default: random",
     )
     shadows: bool = Field(True, description="Render shadows")
     antialias: int = Field(2, ge=1, le=4, description="Supersampling factor at edges; 1: off")

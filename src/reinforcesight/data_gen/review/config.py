@@ -24,5 +24,5 @@ class ReviewConfig(ServedConfig):
     confidence: Annotated[float, Field(gt=0.5, lt=1, description="Confidence of the upper bounds")] = 0.95
     summary: Annotated[bool, Field(description="Serve no page, but print the results and write them")] = False
     remove_wrong: Annotated[
-        bool, Field(description="Serve no page, but remove the rows with a wrong label from the data set")
+        bool, Field(description="Serve no page, but remove the rows that reviewers marked as wrong from the data set")
     ] = False

@@ -133,7 +133,7 @@ class ScannedPicture:
 
 @dataclass(frozen=True, slots=True)
 class ScannedTwin:
-    """Twin of a scanned picture, and the candidates that are inverted in it, by the position of the original."""
+    """Twin of a scanned picture, and its inverted candidates by the original candidate's index."""
 
     image: bytes
     scene: Scene

@@ -1,1 +1,1 @@
-"""Benchmarks: CV-Bench, its neighbours, our own data sets, and other files, read into items."""
+"""Read benchmarks into items: CV-Bench, other spatial benchmarks, data sets made by ``generate``, and other files."""

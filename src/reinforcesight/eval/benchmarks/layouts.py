@@ -29,7 +29,7 @@ class FileLayout:
         patterns: Names of the files, several with ``|``; those of the first pattern that matches any are read.
         needs: Columns; ``a|b`` means that one of them must be there.
         more: Optional columns.
-        read: BenchmarkRow to rows in our columns.
+        read: Function from a row of the file to rows with the columns of CV-Bench.
     """
 
     patterns: tuple[str, ...]
@@ -53,7 +53,7 @@ class Layout:
         hub, revision: Data set on the hub, and its commit; no commit: the newest one is taken and recorded.
         hub_files: Files to download.
         splits: Splits to read of a folder that ``datasets.save_to_disk`` wrote.
-        not_asked: Which rows have no question in our form, for a note.
+        not_asked: Which rows can't be asked, such as questions about several pictures; shown as a note.
         local: How to get the files, if they are not on the hub.
     """
 
@@ -107,7 +107,7 @@ def _robospatial(row: BenchmarkRow, number: int, file: Path) -> Iterable[Benchma
 
 
 def _sat(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
-    """Each question with each position of the right answer, as its authors evaluate."""
+    """Ask each question once for each position of the right answer, as the authors of SAT do."""
     pictures, choices = row.get("image_bytes") or row.get("images"), list(row["answers"])
     if pictures is not None and len(pictures) == 1:
         for turn in range(len(choices)):
@@ -192,7 +192,9 @@ def _captions(options: list[str], name: str) -> BenchmarkRow:
 
 
 def _set(item: Item) -> str:
-    """The four pictures of the same two objects; a group is two of them with opposite relations."""
+    """Return the name of the item's set: four pictures of the same two objects. A group is two of them, with opposite
+    relations.
+    """
     return item.group.rpartition(" ")[0]
 
 
@@ -269,7 +271,7 @@ def _mmvp(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
 
 
 def _vlmevalkit_row(row: BenchmarkRow) -> BenchmarkRow:
-    """What all of VLMEvalKit's tables share. A circular copy has the index of its question plus a multiple of 10**6."""
+    """Read the columns that all of VLMEvalKit's tables have. A circular copy has its question's index + n * 10**6."""
     index, hint = str(row.get("index") or ""), row.get("hint")
     group = row.get("g_index") or (int(float(index)) % 10**6 if re.fullmatch(r"\d+(\.0)?", index) else index)
     return {

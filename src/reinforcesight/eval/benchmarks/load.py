@@ -49,7 +49,7 @@ def load_benchmark(
         limit: Number of items to keep; see :func:`spread_over_tasks`.
         split: Split of one of our own data sets, or of a folder of ``datasets.save_to_disk``.
         revision: Commit of a named benchmark on the hub, instead of the pinned one.
-        columns: Our name of a column to the file's; see :func:`parse_columns`.
+        columns: Names of columns in CV-Bench to those in the file; see :func:`parse_columns`.
 
     Raises:
         InputError: Files, columns or tasks are missing, or a file is truncated.

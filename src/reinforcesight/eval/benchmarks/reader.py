@@ -33,7 +33,7 @@ class BenchmarkReader:
 
     Attributes:
         available: Rows per (source, task), before tasks are selected.
-        left_out: Number of rows that have no question in our form.
+        left_out: Number of rows that can't be asked, such as questions about several pictures.
     """
 
     def __init__(self, root: Path, tasks: Sequence[str] | None, columns: Mapping[str, str]) -> None:
@@ -105,7 +105,7 @@ class BenchmarkReader:
         return items, self._broken
 
     def _take(self, rows: Iterable[BenchmarkRow | RowProblem], file: Path, *, published: bool = False) -> None:
-        """Make items of what one row of a file gives."""
+        """Make an item of each question that one row of a file contains."""
         for row in rows:
             if isinstance(row, RowProblem):
                 self._add_broken(f"row-{self._row}", "", row)
@@ -209,7 +209,7 @@ def _refuse_missing(file: Path, missing: Sequence[str], names: Sequence[str], fi
 
 
 def _parts(theirs: str) -> list[str]:
-    """The columns of a file from which one of ours comes, such as ``A+B+C``."""
+    """Return the file's columns that make one column of CV-Bench, such as A, B and C for ``A+B+C``."""
     return theirs.split("+")
 
 

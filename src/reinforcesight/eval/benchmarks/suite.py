@@ -20,7 +20,7 @@ from reinforcesight.pages.render import NO_VALUE, percent, percent_range, save_p
 
 
 class SuiteRow(BaseModel):
-    """One benchmark of several. Without results, ``problem`` says why.
+    """Row of the table of several benchmarks. If the benchmark has no results, ``problem`` says why.
 
     Attributes:
         file: Name of its results.json, next to this one.

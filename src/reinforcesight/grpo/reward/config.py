@@ -27,24 +27,24 @@ class Gate(StrEnum):
 
 
 class RewardMode(StrEnum):
-    """How the parts become one reward."""
+    """How the parts are combined into one reward."""
 
     GATE = "gate"  # accuracy counts under the condition of ``gate``
-    CONSTRAINTS = "constraints"  # accuracy, with learnt multipliers on consistent and grounded
+    CONSTRAINTS = "constraints"  # every correct answer counts; the weights of consistent and grounded are learnt
     SUM = "sum"  # the plain weighted sum; the same as the gate ``off``
 
 
 class ConstraintOptions(StrictConfig):
-    """Constraints on the mean of two parts, with multipliers that dual ascent learns."""
+    """Targets for the means of two parts; dual ascent learns their weights, the multipliers (docs/constraints.md)."""
 
-    consistent: Annotated[float, Field(ge=0, le=1, description="Wanted mean of the part consistent")] = 0.95
-    grounded: Annotated[float, Field(ge=-1, le=1, description="Wanted mean of the part grounded")] = 0.9
-    start: Annotated[Weight, Field(description="Both multipliers before the first step")] = 0.2
+    consistent: Annotated[float, Field(ge=0, le=1, description="Target for the mean of consistent over a step")] = 0.95
+    grounded: Annotated[float, Field(ge=-1, le=1, description="Target for the mean of grounded over a step")] = 0.9
+    start: Annotated[Weight, Field(description="Initial value of both multipliers")] = 0.2
     learning_rate: Annotated[
         Weight,
-        Field(description="Added to a multiplier in each step, times the wanted mean minus the mean; 0: fixed"),
+        Field(description="Step size: each step adds learning_rate * (target - mean) to a multiplier; 0: fixed"),
     ] = 0.1
-    largest: Annotated[Weight, Field(description="Upper limit of the multipliers")] = 2.0
+    largest: Annotated[Weight, Field(description="Maximum value of the multipliers; the minimum is 0")] = 2.0
 
 
 class RewardWeights(StrictConfig):
@@ -70,19 +70,21 @@ class RewardConfig(StrictConfig):
     mode: Annotated[
         RewardMode,
         Field(
-            description="gate: accuracy counts under the condition of rewards.gate; constraints: accuracy, with learnt "
-            "multipliers on consistent and grounded (docs/constraints.md); sum: the plain weighted sum"
+            description="gate: a correct answer counts only if the condition rewards.gate holds; constraints: every "
+            "correct answer counts, and the weights of consistent and grounded are learnt (docs/constraints.md); sum: "
+            "the plain weighted sum of all parts"
         ),
     ] = RewardMode.GATE
     gate: Annotated[
-        Gate, Field(description="Condition for the accuracy reward, with rewards.mode gate (docs/rewards.md)")
+        Gate, Field(description="Condition for the accuracy reward; only with rewards.mode gate (docs/rewards.md)")
     ] = Gate.REASONING
     constraints: ConstraintOptions = ConstraintOptions()
     twin_bonus: Annotated[
         Weight,
         Field(
-            description="Bonus for a right answer, times the share of right answers to its twin in the same step "
-            "(docs/twins.md); above 0, twins come in the same step"
+            description="Maximum bonus for a correct answer to a question with a twin; multiplied by the fraction of "
+            "correct completions for the twin. Above 0, both questions of a pair are put into the same step "
+            "(docs/twins.md); 0: off"
         ),
     ] = 0.0
     thinking: Annotated[bool, Field(description="Require a reasoning block; false: an answer block alone")] = True

@@ -1,7 +1,7 @@
-"""Learnt multipliers of the constraints on reasoning: dual ascent, as in Faithful GRPO (arXiv:2604.08476).
+"""Constraints on reasoning whose multipliers are learnt by dual ascent, as in Faithful GRPO (arXiv:2604.08476).
 
-The constraints are checked exactly, by the reward's reader of claims and the scene, in place of a judge model. A
-multiplier is TRL's weight of the reward function of its part, so the trainer needs no other change.
+The constraints are checked exactly, by comparing the claims of the reasoning with the scene, without a judge model. A
+multiplier is the entry of its part in TRL's ``reward_weights``, so the trainer needs no other change.
 """
 
 from __future__ import annotations

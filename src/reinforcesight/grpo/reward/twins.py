@@ -1,4 +1,4 @@
-"""Twins in GRPO: both questions of a pair in one step, and a bonus for pairs that are answered right both times."""
+"""Twins in GRPO: both questions of a pair in one step, and a bonus if both are answered correctly."""
 
 from __future__ import annotations
 

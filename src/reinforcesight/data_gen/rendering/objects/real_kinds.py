@@ -15,7 +15,7 @@ from reinforcesight.data_gen.rendering.palette import paints_for
 
 
 class Spot(StrEnum):
-    """Where a thing belongs."""
+    """Where objects of a kind are placed."""
 
     WALL_SIDE = "on the floor, with its back to a wall"
     FLOOR = "on the floor, free"
@@ -46,7 +46,7 @@ class RealKind:
         turn: Maximum angle (degrees) between its front and the direction to the camera, or the carrier's front.
         top: Fraction of the footprint that is a flat top for other things.
         deck: Height of this top, as a fraction of the whole height.
-        told_apart: Whether its colour word tells two of a kind apart ("the white chair").
+        told_apart: Whether names may tell objects of this kind apart by colour ("the white chair").
     """
 
     name: str
