@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from grpo_support import settings, smallest_model, write_scenes
 from training_support import quiet_environment
@@ -38,7 +39,7 @@ train_grpo(load_config(GrpoConfig, config))
 def test_two_processes(tmp_path):
     run, rated = tmp_path / "run", tmp_path / "rated"
     config = settings(
-        write_scenes(tmp_path / "data", train=9, validation=3),
+        write_scenes(tmp_path / "data", train=9, validation=3, twins=True),
         smallest_model(tmp_path / "tiny"),
         run,
         per_device_train_batch_size=2,
@@ -48,6 +49,7 @@ def test_two_processes(tmp_path):
         difficulty={"enabled": False, "samples": 2, "batch_size": 4},
         evaluation={"max_new_tokens": 2, "samples": 3},
         groups={"every": 1, "shown": 4},
+        rewards={"mode": "constraints", "twin_bonus": 1.0, "soft_words": 1, "max_words": 8},
     )
     path, script = tmp_path / "grpo.yaml", tmp_path / "train.py"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
@@ -72,6 +74,9 @@ def test_two_processes(tmp_path):
     assert [line["step"] for line in lines] == [1, 2]
     # Eight completions a step in four groups; each process had two of them.
     assert lines[0]["resampling/zero_variance_share"] * 4 % 1 == 0
+    # Twins may be on different processes, and the means of the constraints are over both.
+    assert all("twins/both_right" in line for line in lines)
+    assert [line["constraints/consistent_multiplier"] for line in lines] == pytest.approx([0.2, 0.2 + 0.1 * 0.95])
     assert lines[0]["kl"] == 0.0 < lines[1]["kl"]
     # Every held-out question was answered once, whichever process did it.
     answers = (run / "answers" / "step-2.jsonl").read_text().splitlines()
