@@ -89,15 +89,17 @@ class EvaluateConfig(StrictConfig):
     limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
     blind: bool = Field(False, description="Also evaluate without the picture")
     grey: bool = Field(
-        False, description="Also evaluate with a grey picture and the option “cannot be determined”, the right one"
+        False,
+        description="Also evaluate with a plain grey picture and the additional option “cannot be determined”, which "
+        "is then correct",
     )
     blind_limit: int | None = Field(
         None, ge=1, description="Maximum number of questions for --blind and --grey, spread over the tasks"
     )
     consistency: str | None = Field(
         None,
-        description="Also ask variants of each question, and count it only if all are right: all, or some of "
-        + ",".join(CONSISTENCY),
+        description="Also ask variants of each question and report how often all of them are answered correctly: all, "
+        "or some, separated by commas, of " + ",".join(CONSISTENCY),
     )
     baseline: Path | None = Field(
         None, description="results.json of another model, for a paired test on the same questions"

@@ -19,12 +19,12 @@ class AuditConfig(StrictConfig):
     dataset: Path | None = Field(None, description="Data set folder, as written by generate")
     benchmark: str | None = Field(
         None,
-        description="Instead of a data set: how well each question of a benchmark of evaluate is guessed without its "
-        "picture",
+        description="Benchmark to audit instead of a data set, as for evaluate --benchmark: how well its questions can "
+        "be answered without the picture",
     )
     split: str = Field("test", description="Split of a benchmark made by generate")
     subset: Path | None = Field(
-        None, description="Write the questions of the benchmark that text alone does not answer to this .parquet file"
+        None, description="With --benchmark: write the questions that text alone does not answer to this .parquet file"
     )
     report: Path | None = Field(None, description="Also write a report to this .json or .html file")
     cv_bench_files: Path | None = Field(
