@@ -15,7 +15,7 @@ from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.numbers import find_numbers
 from reinforcesight.relations import Axis, Relation
-from reinforcesight.scene import Scene
+from reinforcesight.scene import Contact, Scene, SceneObject
 
 CIRCULAR = re.compile(r"I reach|comes (?:before|after)|The way from|is set farther back|deeper in the scene")
 
@@ -128,3 +128,20 @@ def test_a_scene_without_outlines_has_no_cues_but_sizes(scene):
         item |= {"floor_clearance": None, "carrier_base": None}
     found = find_cues(Scene.from_json(bare), Relation.IN_FRONT, {"subject": 4, "reference": 1})
     assert {cue.kind for cue in found} <= {CueKind.SIZE}
+
+
+def test_what_carries_a_thing_is_not_between_it_and_another():
+    def thing(number: int, name: str, x: float) -> SceneObject:
+        left = 300 + 100 * x
+        return SceneObject(
+            id=number, name=name, box=(left, 200, left + 40, 260), depth=3.0, centre=(x, 0.0, 3.0), thickness=0.5
+        )
+
+    things = (thing(1, "bear", -1.0), thing(2, "bed", 0.0), thing(3, "shoes", 1.0), thing(4, "lamp", -1.3))
+    scene = Scene(width=600, height=400, depth_unit="m", objects=things)
+    ids = {"subject": 4, "reference": 3, "anchor": 1}
+    (cue,) = [cue for cue in find_cues(scene, Relation.CLOSER, ids) if cue.kind is CueKind.BETWEEN]
+    assert cue.subject == 2
+    on_the_bed = (Contact(kind="rests on", subject=1, reference=2, pixels=20),)
+    lying = scene.model_copy(update={"contacts": on_the_bed})
+    assert CueKind.BETWEEN not in {cue.kind for cue in find_cues(lying, Relation.CLOSER, ids)}

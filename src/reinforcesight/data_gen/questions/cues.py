@@ -279,12 +279,17 @@ class _Seen:
             middle = self._items[item].centre
             if item in (anchor, other) or middle is None or length == 0:
                 continue
+            if any(self._touch(item, end_of_way) for end_of_way in (anchor, other)):
+                continue  # what carries a thing, or lies on it, is not between it and another
             off = [m - a for a, m in zip(start, middle, strict=True)]
             share = sum(a * b for a, b in zip(off, way, strict=True)) / length**2
             aside = math.dist(off, [share * w for w in way])
             if _BETWEEN[0] <= share <= _BETWEEN[1] and aside <= 0.5 * (self._items[item].thickness or 0.0):
                 return item
         return None
+
+    def _touch(self, one: ObjectId, other: ObjectId) -> bool:
+        return bool({("rests on", one, other), ("rests on", other, one)} & self._contacts)
 
     def _gap(self, near: ObjectId, far: ObjectId, anchor: ObjectId) -> Iterator[Cue]:
         table, at = self._scene.outline_gaps, self._scene.index_of
