@@ -15,7 +15,7 @@ import pytest
 from pipeline_support import command, digests, run, run_until, write_annotated
 
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.files import write_json
+from reinforcesight.jobs.files import read_sealed_json, write_json, write_sealed_json
 
 pytestmark = pytest.mark.timeout(240)
 PICTURES = 80
@@ -97,8 +97,8 @@ NO_REVIEW = {
 def test_a_damaged_data_set_is_made_again(source, finished, tmp_path, damage):
     output = tmp_path / "out"
     shutil.copytree(finished, output)
-    manifest = json.loads((output / "manifest.json").read_text())
-    (output / "manifest.json").write_text(json.dumps({**manifest, "review": NO_REVIEW}))
+    manifest = read_sealed_json(output / "manifest.json")
+    write_sealed_json(output / "manifest.json", {**manifest, "review": NO_REVIEW})
     victim = sorted((output / "data").iterdir())[0]
     whole = victim.read_bytes()
     victim.write_bytes(whole[:1000] if damage == "cut off" else whole[:1000] + bytes(16) + whole[1016:])

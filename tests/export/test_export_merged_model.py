@@ -109,6 +109,7 @@ def test_the_picture_bounds_of_training_are_kept(trained, tmp_path):
     content = json.loads(file.read_text())
     content["image_processor"]["size"] = {"shortest_edge": 3136, "longest_edge": 50176}
     file.write_text(json.dumps(content))
+    (tmp_path / "run" / "checkpoint_files.json").unlink()  # changed on purpose
     to_merged_model(tmp_path / "run", tmp_path / "merged")
     processor = load_model(ModelConfig(model_path=str(tmp_path / "merged"))).processor
     assert dict(processor.image_processor.size) == {"shortest_edge": 3136, "longest_edge": 50176}

@@ -46,6 +46,7 @@ def differences_from_trl(arguments):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_recipes_give_trl_these_arguments(name, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": False})
     recipe, _, stage = name.partition(".")
     if stage:
         config = getattr(load_config(RunConfig, CONFIGS / f"{recipe}.yaml"), stage)

@@ -21,6 +21,7 @@ from reinforcesight.data_gen.perception.camera import camera_from_tags
 from reinforcesight.data_gen.perception.config import GateRules, PerceptionConfig
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.pipeline import generate
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
 from reinforcesight.data_gen.sources.photographs import list_photographs, read_photograph, shrunk
@@ -205,7 +206,15 @@ def test_folder_to_questions(tmp_path: Path) -> None:
     truth, config = known_folder(tmp_path / "in", 12)
     source = ImageFolderSource(tmp_path / "in", config, models=truth.models())
     job = GenerateConfig(
-        source="image_folder", input=tmp_path / "in", output=tmp_path / "out", num_samples=48, workers=1
+        source="image_folder",
+        input=tmp_path / "in",
+        output=tmp_path / "out",
+        num_samples=48,
+        workers=1,
+        tasks={"Relation": 2, "Depth": 1, "Distance": 1},
+        forms=list(Form),
+        box_colour_words=True,
+        max_shortcut_share=1,
     )
     report = generate(job, source)
     assert report.state == "finished"

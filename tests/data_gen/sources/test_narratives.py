@@ -20,6 +20,7 @@ from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.pipeline import generate
+from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.localized_narratives import LocalizedNarrativesSource
 from reinforcesight.data_gen.sources.narrative_files import open_narratives, open_on_hub
@@ -426,6 +427,10 @@ def test_narratives_to_questions(tmp_path: Path) -> None:
         output=tmp_path / "out",
         num_samples=32,
         workers=1,
+        tasks={"Relation": 2, "Depth": 1, "Distance": 1},
+        forms=list(Form),
+        box_colour_words=True,
+        max_shortcut_share=1,
     )
     report = generate(job, source)
     assert report.state == "finished"
