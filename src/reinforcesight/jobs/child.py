@@ -96,6 +96,8 @@ def run_child(
     received = signals.received[0] if signals.received else None
     problem = problem or _last_line(log, before)
     used = child.processor_seconds if isinstance(child, ForkedJob) else _seconds_since(before_it)
+    if isinstance(child, ForkedJob):  # a job may end before its first sample
+        peak = max(peak, child.peak_memory_bytes)
     assert child.returncode is not None
     return ChildResult(child.returncode, received, time.monotonic() - started, peak, problem, used)
 

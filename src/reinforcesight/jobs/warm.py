@@ -38,7 +38,8 @@ class ForkedJob:
     def __init__(self, pid: int, channel: socket.socket, stdin: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self.processor_seconds = 0.0  # known when it has ended
+        self.processor_seconds = 0.0  # this and the peak memory are known when it has ended
+        self.peak_memory_bytes = 0
         self.stdin = os.fdopen(stdin, "wb", buffering=0)
         self._channel = channel
 
@@ -58,6 +59,7 @@ class ForkedJob:
                     os.killpg(self.pid, signal.SIGKILL)
             self.returncode = -signal.SIGKILL if answer is None else int(answer["ended"])
             self.processor_seconds = 0.0 if answer is None else float(answer["seconds"])
+            self.peak_memory_bytes = 0 if answer is None else int(answer["peak"])
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -159,7 +161,11 @@ def _serve(channel: socket.socket) -> None:
             os.close(descriptor)
         channel.send(json.dumps({"started": pid}).encode())
         _, status, usage = os.wait4(pid, 0)
-        ended = {"ended": os.waitstatus_to_exitcode(status), "seconds": usage.ru_utime + usage.ru_stime}
+        ended = {
+            "ended": os.waitstatus_to_exitcode(status),
+            "seconds": usage.ru_utime + usage.ru_stime,
+            "peak": 1024 * usage.ru_maxrss,
+        }
         channel.send(json.dumps(ended).encode())
 
 

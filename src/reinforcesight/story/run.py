@@ -208,6 +208,7 @@ class _Run:
             self.view.close()
         record.seconds, record.ended = earlier + result.seconds, now()
         record.processor_seconds += result.processor_seconds
+        record.peak_memory_bytes = max(record.peak_memory_bytes, result.peak_memory_bytes)
         error: StageError | None = None
         if result.exit_code == 0:
             record.products = take_products(self.config.output, stage.products(self.config))
