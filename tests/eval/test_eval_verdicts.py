@@ -16,9 +16,9 @@ from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.overlap import find_overlap, training_set_of
-from reinforcesight.eval.results import Results
+from reinforcesight.eval.results import Accuracy, Results
 from reinforcesight.eval.shortcuts.rules import rule_hits
-from reinforcesight.eval.verdicts import cautions, headline
+from reinforcesight.eval.verdicts import cautions, clearly_better, headline
 from reinforcesight.export.cv_bench import to_cv_bench
 from reinforcesight.scene import Scene
 
@@ -180,3 +180,12 @@ def test_the_headline_obeys_its_test(before: float, after: float, expected: str,
     base, tuned = runs
     assert tuned.paired is not None
     assert headline(tuned.paired, base, tuned).startswith(expected)
+
+
+def test_better_only_where_the_intervals_are_apart():
+    def accuracy(low, high):
+        return Accuracy(accuracy=(low + high) / 2, correct=1, n=2, low=low, high=high, method="wilson")
+
+    assert clearly_better(accuracy(0.6, 0.7), accuracy(0.5, 0.59))
+    assert not clearly_better(accuracy(0.52, 0.62), accuracy(0.5, 0.6))
+    assert not clearly_better(accuracy(0.5, 0.59), accuracy(0.6, 0.7))

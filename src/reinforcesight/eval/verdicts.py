@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reinforcesight.eval.results import Paired, Results
+from reinforcesight.eval.results import Accuracy, Paired, Results
 from reinforcesight.pages.render import percent, percent_range, whole_percent
 
 # With fewer questions, the 95 % interval of an accuracy is wider than about ten points.
@@ -73,12 +73,17 @@ def handicaps(results: Results) -> list[str]:
     baseline = results.compared[0] if results.paired and results.compared else None
     for other in results.compared[1:] if baseline else ():
         assert baseline is not None
-        if other.model == baseline.model and (other.micro.accuracy or 0.0) > (baseline.micro.accuracy or 0.0):
+        if other.model == baseline.model and clearly_better(other.micro, baseline.micro):
             found.append(
                 f"The baseline {baseline.title} is better under the protocol “{other.protocol}”: "
                 f"{percent(other.micro.accuracy)} instead of {percent(baseline.micro.accuracy)}. Compare with that."
             )
     return found
+
+
+def clearly_better(one: Accuracy, other: Accuracy) -> bool:
+    """Return whether the 95 % interval of the first accuracy lies above that of the second."""
+    return one.low is not None and other.high is not None and one.low > other.high
 
 
 def guesses_in_words(results: Results) -> list[str]:

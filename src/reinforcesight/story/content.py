@@ -19,7 +19,7 @@ from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.eval.summary import paired
-from reinforcesight.eval.verdicts import cautions, headline, overlap_in_words, paired_in_words
+from reinforcesight.eval.verdicts import cautions, clearly_better, headline, overlap_in_words, paired_in_words
 from reinforcesight.jobs.files import atomic_file, json_hash, json_value, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
@@ -212,7 +212,7 @@ def _handicap(base: Results, others: Mapping[str, Mapping[str, Results]]) -> lis
         f"Base is better under the protocol “{name}”: {percent(cell.accuracy)} instead of "
         f"{percent(base.micro.accuracy)} under “{own}”. Compare with that."
         for name, cell in better.items()
-        if (cell.accuracy or 0.0) > (base.micro.accuracy or 0.0)
+        if clearly_better(cell, base.micro)
     ]
 
 
