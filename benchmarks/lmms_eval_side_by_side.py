@@ -244,6 +244,11 @@ def with_system(work: Callable[[], Answers]) -> Answers:
         chat.chat_text = plain
 
 
+def _told(response: str) -> str:
+    """Return what follows the reasoning, which lmms-eval takes out before it logs a response."""
+    return response.rpartition("</think>")[2].strip()
+
+
 def explain(
     output: Path,
     rows: Rows,
@@ -253,13 +258,13 @@ def explain(
     reasons: Mapping[str, Callable[[], Answers]],
 ) -> None:
     """Write an item-by-item table, and say which difference between the harnesses explains which answer."""
-    differ = [name for name in theirs if ours[name][0].strip() != theirs[name][0].strip()]
+    differ = [name for name in theirs if _told(ours[name][0]) != _told(theirs[name][0])]
     asked = {reason: answers() for reason, answers in reasons.items()} if differ else {}
     lines, counts = [], Counter[str]()
     for name in theirs:
         why = "same answer"
         if name in differ:
-            same = [r for r, found in asked.items() if found[name][0].strip() == theirs[name][0].strip()]
+            same = [r for r, found in asked.items() if _told(found[name][0]) == _told(theirs[name][0])]
             why = same[0] if same else "not explained"
         elif ours[name][1] != theirs[name][1]:
             why = "parser"
