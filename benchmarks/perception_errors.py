@@ -161,7 +161,9 @@ def measure_part(
     factors: Sequence[float],
 ) -> Counts:
     """Counts of some pictures for each kind of error and each factor of the margins."""
-    pictures = [render_picture(seed, index, Distribution.TRAIN, size, RenderConfig()) for index in indices]
+    # The world that the figures in docs/log/perception.md are of.
+    toys = RenderConfig(world="toys")
+    pictures = [render_picture(seed, index, Distribution.TRAIN, size, toys) for index in indices]
     known = [Known(picture) for picture in pictures]
     clear: Counter[tuple[str, str]] = Counter()
     for item in known:

@@ -19,9 +19,9 @@ HELD = {
     "unknown scale, noise 5 %": 80,
     "unknown scale and shift, noise 5 %": 35,
     "20 % of outlines missing": 25,
-    "20 % of outlines merged with a neighbour": 28,
+    "20 % of outlines merged with a neighbour": 35,
     "10 % of boxes and outlines around two things, second detector": 20,
-    "20 % of things not found": 18,
+    "20 % of things not found": 25,
     "box sides off by 10 %": 40,
     "box sides off by 10 %, no outlines": 40,
     "5 % names exchanged, low score": 50,
@@ -33,7 +33,7 @@ UNHELD = {
     "5 % false boxes": "5 % false boxes, second detector",
     "10 % names exchanged, high score": "10 % names exchanged, high score, second detector",
 }
-PICTURES, SIZE = 10, (256, 192)
+PICTURES, SIZE = 14, (256, 192)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_measure_sees_wrong_labels(table: dict[str, dict[str, float]]) -> No
 
 def test_wider_margins_claim_less() -> None:
     assert scaled_rules(1.0) == DEFAULT_RULES
-    counts = measure(4, seed=21, size=SIZE, kinds=("depth noise 12 %",), factors=(0.5, 1.0, 2.0))
+    counts = measure(2, seed=21, size=SIZE, kinds=("depth noise 12 %",), factors=(0.5, 1.0, 2.0))
     shown = [row for row in rows(counts) if row["axis"] == "all"]
     coverage = [row["coverage_percent"] for row in shown]
     assert coverage == sorted(coverage, reverse=True)

@@ -197,6 +197,8 @@ class OutlineMap:
         """
         own = self._labels == index
         columns = np.flatnonzero(own.any(axis=0))
+        if not len(columns):  # other outlines lie over all of it
+            return None
         first, last = np.percentile(columns, (25, 75))
         found = []
         for column in np.unique(np.linspace(first, last, _COLUMNS).astype(np.int64)):
