@@ -77,7 +77,7 @@ def test_twins_ask_the_same_question_and_have_opposite_answers(tmp_path):
         twin = json.loads(row["evidence"]).get("twin")
         if twin is not None:
             pairs[twin["id"]].append(row)
-    assert pairs
+    assert len(pairs) >= 2
     for name, (first, second) in pairs.items():
         assert first["id"] == name
         assert first["split"] == second["split"]
