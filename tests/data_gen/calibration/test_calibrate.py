@@ -102,6 +102,18 @@ def test_the_command_counts_wrong_claims_by_strictness(rooms: Path, capsys: pyte
     assert f"{depth.claims} claims, {depth.wrong} wrong" in printed
 
 
+def test_pictures_may_be_in_another_folder_than_the_annotations(
+    rooms: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    beside = calibrate(CalibrateConfig(input=rooms, output=rooms / "c.json", estimates="stored"))
+    labels = tmp_path_factory.mktemp("labels")
+    (rooms / "annotations.json").rename(labels / "annotations.json")
+    apart = calibrate(CalibrateConfig(input=labels, image_root=rooms, output=labels / "c.json", estimates="stored"))
+    assert apart.axes == beside.axes
+    with pytest.raises(InputError, match="--image_root"):
+        calibrate(CalibrateConfig(input=labels, output=labels / "c.json", estimates="stored"))
+
+
 def test_nothing_to_calibrate_with_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.picture()

@@ -18,6 +18,15 @@ class CalibrateConfig(StrictConfig):
     input: Path = Field(
         description="Annotated pictures with masks and measured depth, in the format of generate --source annotated"
     )
+    image_root: Path | None = Field(
+        None, description="Picture folder of --input; default: the folder of the annotation file"
+    )
+    box_frame: Literal["turned", "stored"] | None = Field(
+        None,
+        description="Coordinates of the boxes in photographs with an EXIF orientation. turned: the upright picture; "
+        "stored: the pixels as stored; default: detected from sizes and boxes",
+    )
+    input_checks: Literal["stop", "warn"] = Field("stop", description="Stop at input that can't be right, or go on")
     output: Path = Field(Path("calibration.json"), description="Output file")
     estimates: Literal["model", "stored"] = Field(
         "model",

@@ -42,7 +42,9 @@ def calibrate(config: CalibrateConfig, depth: DepthEstimator | None = None) -> C
 
 
 def _calibrate(config: CalibrateConfig, depth: DepthEstimator | None) -> Calibration:
-    source = AnnotatedSource(config.input)
+    source = AnnotatedSource(
+        config.input, image_root=config.image_root, box_frame=config.box_frame, checks=config.input_checks
+    )
     reader = _Reader(config, source, depth)
     with Progress("pictures", source.count()) as progress:
         claims = claims_of(reader.pictures(progress), config.rules)
@@ -51,7 +53,9 @@ def _calibrate(config: CalibrateConfig, depth: DepthEstimator | None) -> Calibra
         raise InputError(
             f"no picture can be used for calibration ({reasons or 'there are none'})",
             where=str(config.input),
-            fix="give pictures with outlines and depth_file_name, as docs/annotated-input.md describes",
+            fix="give --image_root, the folder of the pictures"
+            if reader.skipped["missing_file"]
+            else "give pictures with outlines and depth_file_name, as docs/annotated-input.md describes",
         )
     result = Calibration(
         input=str(config.input),
