@@ -184,3 +184,18 @@ def test_models_side_by_side_give_the_results_of_one_by_one(
         a["response"] for a in answers(tmp_path / "a.jsonl")
     ]
     assert found[0].micro == read_results(alone).micro
+
+
+def test_prompts_side_by_side_give_the_results_of_one_by_one(tiny: Path, bench: Path, tmp_path: Path) -> None:
+    # Each prompt has its own token limit.
+    both = {"protocol": "reason", "protocols": "direct,reason", "max_new_tokens": None, "batch_size": 4, "limit": 4}
+    one_by_one = config(tiny, bench, tmp_path / "one" / "r.json", **both)
+    together = config(tiny, bench, tmp_path / "two" / "r.json", **both)
+    evaluate(one_by_one)
+    [[results]] = evaluate_side_by_side([(together,)], workers=2)
+    assert results.protocol["name"] == "reason"
+    assert results.paired is not None
+    for name in ("r.jsonl", "r.direct.jsonl"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert {a["tokens"] for a in answers(tmp_path / "two" / "r.direct.jsonl")} == {128}
+    assert max(a["tokens"] for a in answers(tmp_path / "two" / "r.jsonl")) > 128

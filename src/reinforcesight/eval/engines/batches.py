@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,12 @@ class TransformersEngine:
         self._batch_size = batch_size
         self.description = loaded.description
         self.identity = model_identity(loaded.description)
+
+    def decoding(self, decoding: Decoding) -> TransformersEngine:
+        """Return an engine with the same model and other settings of decoding."""
+        other = copy.copy(self)
+        other._decoding = decoding
+        return other
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
         """Yield responses batch by batch. A thread prepares the next batch during generation."""

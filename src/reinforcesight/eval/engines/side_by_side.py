@@ -1,7 +1,7 @@
 """Evaluate several models on several benchmarks in worker processes of one thread each.
 
-A task is one part of a benchmark for all models, which see the same pictures: if their vision
-towers are equal, each picture is encoded once.
+A task is one part of a benchmark for all models and prompts, which see the same pictures: if the models' vision towers
+are equal, each picture is encoded once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.engines.base import Decoding
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.evaluate import answer_files, evaluate, keyed_requests
-from reinforcesight.eval.items import Benchmark
+from reinforcesight.eval.items import Benchmark, Request
 from reinforcesight.eval.results import Results, answers_path
 from reinforcesight.jobs.files import only_writer_of
 from reinforcesight.jobs.pool import WorkerPool
@@ -43,7 +42,7 @@ class _Task:
 
 def worker_count(configs: Sequence[EvaluateConfig]) -> int:
     """Return the number of worker processes in which these models can be evaluated; 1: in this process, one by one."""
-    if any(c.engine != "transformers" or c.protocols is not None for c in configs):
+    if any(c.engine != "transformers" for c in configs):
         return 1
     return processes_that_fit({str(c.model_path): c.model_config_at() for c in configs}.values())
 
@@ -68,15 +67,16 @@ def evaluate_side_by_side(groups: Sequence[Group], *, workers: int) -> list[list
 def _ask(groups: Sequence[Group], pool: WorkerPool[tuple[Group, ...], _Task, list[Any]]) -> None:
     """Write the answers of all models to their logs as they come."""
     tasks = []
+    outputs = [part.output for group in groups for config in group for part in config.of_each_protocol()]
     for index, group in enumerate(groups):
         size = max(1, group[0].batch_size // 2)  # small enough that all workers end at about the same time
         count = len(benchmark_of(group[0]).items)
         tasks += [_Task(index, start, min(start + size, count)) for start in range(0, count, size)]
     with ExitStack() as stack:
         progress = stack.enter_context(Progress("questions", sum(task.stop - task.start for task in tasks)))
-        for config in (config for group in groups for config in group):
-            stack.enter_context(only_writer_of(config.output))
-        logs = {c.output: stack.enter_context(AnswerLog(answers_path(c.output))) for group in groups for c in group}
+        for output in outputs:
+            stack.enter_context(only_writer_of(output))
+        logs = {output: stack.enter_context(AnswerLog(answers_path(output))) for output in outputs}
         for outcome in pool.run(tasks):
             _check(outcome.crash)
             for output, answer in outcome.result or ():
@@ -107,11 +107,12 @@ def _answer(groups: tuple[Group, ...], group: Group, task: _Task) -> list[tuple[
     benchmark = _benchmarks[task.group]
     rows = {item.row for item in benchmark.items[task.start : task.stop]}
     answers = []
-    for config in group:
+    for config in (part for whole in group for part in whole.of_each_protocol()):
         engine = _engine(groups, config)
-        asked = keyed_requests(benchmark, engine, config)
-        logged = _logged(config.output)
-        mine = list({k: request for k, request in asked if request.item.row in rows and k not in logged}.items())
+        if config.output not in _missing:
+            logged = read_logged(answer_files(config.output))  # of an earlier run
+            _missing[config.output] = {k: r for k, r in keyed_requests(benchmark, engine, config) if k not in logged}
+        mine = [(key, request) for key, request in _missing[config.output].items() if request.item.row in rows]
         for index, response in engine.answer([request for _, request in mine]) if mine else ():
             if response is not None:
                 answers.append((config.output, score(mine[index][1], mine[index][0], response)))
@@ -126,16 +127,11 @@ def _engine(groups: tuple[Group, ...], config: EvaluateConfig) -> TransformersEn
     if not _engines:
         distinct = {str(c.model_path): c for group in groups for c in group}
         for path, c in distinct.items():
-            decoding = Decoding(c.token_limit, c.seed)
-            _engines[path] = TransformersEngine(c.model_config_at(), decoding, c.batch_size)
+            _engines[path] = TransformersEngine(c.model_config_at(), Decoding(c.token_limit, c.seed), c.batch_size)
         share_vision([engine.model for engine in _engines.values()])
-    return _engines[str(config.model_path)]
+    return _engines[str(config.model_path)].decoding(Decoding(config.token_limit, config.seed))
 
 
+# What this process keeps: benchmarks by group, and requests without an answer by key, by output.
 _benchmarks: dict[int, Benchmark] = {}
-
-
-@lru_cache(maxsize=32)
-def _logged(output: Path) -> frozenset[str]:
-    """Return the keys of the answers of earlier runs."""
-    return frozenset(read_logged(answer_files(output)))
+_missing: dict[Path, dict[str, Request]] = {}
