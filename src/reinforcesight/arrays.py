@@ -1,4 +1,4 @@
-"""Types of numpy arrays, for annotations."""
+"""Type aliases for numpy arrays."""
 
 from __future__ import annotations
 

@@ -39,7 +39,6 @@ class CommandSpec:
     """The configuration class and function of a command, as ``module:name``.
 
     Attributes:
-        help: One line for the list of commands.
         positional: Fields given as positional arguments, in order.
         trl_class: TRL class whose arguments also become flags; their values go into the section ``trainer``.
         preflight: Function that checks a configuration before the command starts.

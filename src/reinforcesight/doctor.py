@@ -44,9 +44,10 @@ class DoctorConfig(StrictConfig):
 
     json_output: bool = Field(False, description="Print JSON instead of text")
     plan: Path | None = Field(
-        None, description="Estimate the GPU memory of a training recipe (sft, grpo or run) instead; nothing is loaded"
+        None,
+        description="Estimate the GPU memory of a training recipe (sft, grpo or run) instead, without loading a model",
     )
-    base: str | None = Field(None, description="With --plan: the model to count, in place of the recipe's")
+    base: str | None = Field(None, description="With --plan: count this model instead of the recipe's")
 
 
 @dataclass(slots=True)

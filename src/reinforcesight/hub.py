@@ -28,12 +28,8 @@ def download_snapshot(
     Args:
         repository: ``owner/name``.
         revision: Commit, tag or branch.
-        patterns: Glob patterns of the files.
         what: Description of the content for error messages, such as "benchmark".
         kind: ``model`` or ``dataset``.
-
-    Raises:
-        InputError: The repository can't be downloaded.
     """
     hub = require_module("huggingface_hub", extra="train")
     try:
@@ -62,13 +58,8 @@ def push_folder(
     Args:
         folder: Folder with a ``README.md``, whose header the hub checks first.
         repository: ``owner/name``; created if absent.
-        kind: Repository type.
         private: Whether a new repository is private; an existing one is not changed.
         only: Glob patterns of the files to upload; all by default.
-
-    Raises:
-        MissingDependencyError: huggingface_hub is not installed.
-        OutputError: The card is not valid, or the upload fails. The folder is kept.
     """
     hub = require_module("huggingface_hub", extra="train")
     try:

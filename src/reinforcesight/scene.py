@@ -55,10 +55,10 @@ class Floor(_Record):
 
 
 class Contact(_Record):
-    """Two outlines that meet in the picture: the subject covers part of the reference, or stands or lies on it.
+    """Contact of two masks in the picture: the subject occludes part of the reference, or stands or lies on it.
 
     Attributes:
-        pixels: Length of the contour along which this shows.
+        pixels: Length of the contour along which the masks meet this way.
     """
 
     kind: Literal["covers", "rests on"]
@@ -211,7 +211,7 @@ class Scene(_Record):
         return self.objects[self.index_of(object_id)]
 
     def to_json(self) -> str:
-        """Compact JSON, the same bytes for the same scene on every machine; empty optional fields are left out."""
+        """Return compact JSON with the same bytes on every machine; empty optional fields are left out."""
         unused = {name for name in ("contacts", "outline_gaps") if not getattr(self, name)}
         of_objects = {
             name for name in ("depth_views", "merged") if not any(getattr(item, name) for item in self.objects)

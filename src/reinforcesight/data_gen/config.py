@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -60,33 +60,29 @@ class GalleryOptions(StrictConfig):
 class RayOptions(StrictConfig):
     """Settings of ``--engine ray``."""
 
-    RENAMED: ClassVar = {"most_actors": "max_actors"}
-
     address: str | None = Field(
-        None, description="Address of a running cluster: auto or host:port; default: start Ray on this machine"
+        None, description="Address of a running Ray cluster: auto or host:port; default: start Ray on this machine"
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="CPU cores per actor; default: 1, or less on a small machine"
+        None, gt=0, description="CPU cores per Ray actor; default: 1, or less on a small machine"
     )
     gpus_per_actor: float | None = Field(
-        None, ge=0, le=8, description="GPUs per actor; default: a third of one if the cluster has GPUs"
+        None, ge=0, le=8, description="GPUs per Ray actor; default: a third of one if the cluster has GPUs"
     )
-    max_actors: int = Field(0, ge=0, description="Maximum number of actors per model; 0: as many as fit")
+    max_actors: int = Field(0, ge=0, description="Maximum number of Ray actors per model; 0: as many as fit")
 
 
 class GenerateConfig(StrictConfig):
     """Settings of ``reinforcesight generate``."""
 
-    RENAMED: ClassVar = {
-        "locate": "reasoning.places",
-        "name_letter": "reasoning.letters",
-        "plain": "reasoning.fixed_wording",
-    }
-
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
-        "rendered", description="Where pictures and scenes come from"
+        "rendered",
+        description="Kind of input: rendered (synthetic scenes, no input), annotated (COCO), image_folder "
+        "(photographs), localized_narratives, or vqasynth (output of VQASynth)",
     )
-    input: Path | None = Field(None, description="Input path or hub name; not used by rendered")
+    input: Path | None = Field(
+        None, description="Path of the input; for localized_narratives also hub:owner/name; not used by rendered"
+    )
     image_root: Path | None = Field(
         None, description="Picture folder for --source annotated; default: the folder of the annotation file"
     )
@@ -96,57 +92,65 @@ class GenerateConfig(StrictConfig):
         "turned: the upright picture; stored: the pixels as stored; default: detected from sizes and boxes",
     )
     input_checks: Literal["stop", "warn"] = Field(
-        "stop", description="With --source annotated: stop at input that can't be right, or only warn"
+        "stop",
+        description="With --source annotated: stop or warn if the annotations look wrong as a whole, such as boxes "
+        "given as corners",
     )
-    output: Path = Field(description="Output folder")
-    num_samples: int = Field(10_000, ge=1, description="Number of questions")
-    seed: int = Field(0, ge=0, description="Random seed")
+    output: Path = Field(description="Output folder of the data set")
+    num_samples: int = Field(10_000, ge=1, description="Number of questions to make")
+    seed: int = Field(0, ge=0, description="Random seed; the same seed, input and settings give the same files")
     workers: int = Field(0, ge=0, description="Number of worker processes; 0: one per CPU core")
     engine: Literal["local", "ray"] = Field(
         "local",
         description="local: worker processes on this machine; ray: Ray Data on one or more machines",
     )
-    shard: str = Field("0/1", description="I/N: process only every N-th chunk of pictures, starting at chunk I")
+    shard: str = Field(
+        "0/1",
+        description="I/N: scan only every N-th chunk of pictures, starting at chunk I; run it once per I with the "
+        "same --output",
+    )
     distribution: Literal["train", "held_out", "shifted"] = Field(
         "train",
-        description="Which rendered scenes: for training, held out from training, or shifted (new combinations of "
-        "objects, colours and cameras)",
+        description="With --source rendered: scenes for training (train), other scenes of the same kind (held_out), "
+        "or with new combinations of objects, colours and cameras (shifted)",
     )
     max_questions_per_picture: int = Field(
         0,
         ge=0,
         le=64,
-        description="Maximum number of questions per picture; 0: 4, and up to 20 if the pictures are too few",
+        description="Maximum number of questions per picture; 0: 4, or up to 20 if there are too few pictures for "
+        "--num_samples",
     )
     twins: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Fraction of the questions to make in pairs, called twins: the same question about two pictures of "
-        "the same objects, with opposite answers (only with --source rendered; docs/twins.md); 0: none",
+        description="Fraction of the questions that come in pairs (twins): the same question about two pictures of "
+        "the same objects, with opposite answers; only with --source rendered (docs/twins.md)",
     )
     max_shortcut_share: float = Field(
         0.65,
         gt=0,
         le=1,
-        description="Maximum fraction of the depth questions, and of the distance questions, that one simple rule, "
-        "such as 'the lower object is nearer', answers correctly; exceeded only if the pictures offer too few other "
-        "pairs. Below 1, pairs of objects whose names suggest the answer are also avoided; 1: no limit",
+        description="Maximum fraction of the Depth questions, and of the Distance questions, that a simple rule such "
+        "as 'the lower object is nearer' answers correctly; exceeded if the pictures offer too few other "
+        "questions. Below 1, names that suggest the answer are also balanced; 1: no limit",
     )
     rows_per_file: int = Field(500, ge=1, description="Number of questions per Parquet file")
     templates: Path | None = Field(
         None, description="YAML file with question templates; default: the templates of the package"
     )
     overwrite: bool = Field(False, description="Overwrite a data set that was made with other settings")
-    keep_work: bool = Field(False, description="Keep the work files after the data set is finished")
+    keep_work: bool = Field(False, description="Keep the intermediate files in OUTPUT/.work")
     push_to_hub: str | None = Field(None, description="Hub repository owner/name to upload the finished data set to")
     hub_private_repo: bool = Field(True, description="Make a new hub repository private")
     calibration: Path | None = Field(
         None,
-        description="calibration.json written by reinforcesight calibrate; for pictures with estimated depth",
+        description="calibration.json from reinforcesight calibrate: sets the thresholds for labels from estimated "
+        "depth",
     )
     max_label_error: float = Field(
-        0.01, gt=0, lt=1, description="Maximum fraction of wrong depth and distance labels (with --calibration)"
+        0.01, gt=0, lt=1, description="With --calibration: maximum fraction of wrong Depth and Distance labels"
     )
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
         (448, 336),
@@ -158,8 +162,9 @@ class GenerateConfig(StrictConfig):
     )
     forms: dict[Form, FormWeight] = Field(
         default_factory=lambda: dict(DEFAULT_FORMS),
-        description="Sampling weight of each question form: one number for all tasks, or one per task, such as "
-        "{Depth: 6, Distance: 6}; 0 for tasks that are left out",
+        description="Sampling weight of each question form (cvbench, cvbench_boxes, yes_no, which_object, open): one "
+        "number for all tasks, or one per task, such as {Depth: 6, Distance: 6}; tasks that are not "
+        "listed have weight 0",
     )
     box_colour_words: bool = Field(
         False,

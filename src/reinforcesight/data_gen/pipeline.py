@@ -197,11 +197,7 @@ def _check_depth_model(source: Source, calibrated: str) -> None:
 
 
 def _missing_pages(config: GenerateConfig) -> str:
-    """Write the card and the gallery of a finished data set if they are gone; return their names.
-
-    Raises:
-        OutputError: ``rejections.json`` is damaged; only a new run can make it again.
-    """
+    """Write the card and the gallery of a finished data set if they are gone; return their names."""
     from reinforcesight.data_gen.viewing.gallery import write_gallery
 
     rejections = config.output / REJECTIONS

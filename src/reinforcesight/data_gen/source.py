@@ -51,7 +51,7 @@ class PictureRejected(Exception):  # noqa: N818 - a verdict on one picture, not 
 
 
 def rejection_of(error: Exception, index: int) -> PictureRejected:
-    """The rejection of picture ``index`` for whatever its reading raised: one picture never stops the others."""
+    """Convert any error from reading picture ``index`` to a rejection, so that one picture never stops the others."""
     if isinstance(error, PictureRejected):
         return error
     if isinstance(error, ReinforceSightError):

@@ -25,9 +25,7 @@ class DemoAnswer:
     """One model's answer.
 
     Attributes:
-        model: Path of the model.
         segments: The reasoning in pieces, each with a label of ``CLAIM_LABELS`` if it is a claim.
-        answer: The answer without the reasoning.
         letter: Option letter parsed from the answer; ``None`` without options or if no letter was found.
         correct: Whether the letter is correct; ``None`` if the correct option is unknown.
         finished: Whether the model ended the answer, not the length limit.
@@ -42,11 +40,7 @@ class DemoAnswer:
 
 
 class DemoModels:
-    """The models of the demo, all loaded at the start, since every question goes to all of them.
-
-    Raises:
-        InputError: A model can't be loaded.
-    """
+    """The models of the demo, all loaded at the start, since every question goes to all of them."""
 
     def __init__(self, config: DemoConfig) -> None:
         paths = [config.model_path] if config.compare_with is None else [config.compare_with, config.model_path]

@@ -38,12 +38,7 @@ _CLASSES = dict(zip(CLAIM_LABELS.values(), ("good", "bad", "open"), strict=True)
 
 
 def demo(config: DemoConfig) -> None:
-    """Serve the page until interrupted.
-
-    Raises:
-        MissingDependencyError: The extra ``demo`` is not installed.
-        ConfigError: The address or port can't be used.
-    """
+    """Serve the page until interrupted."""
     gradio = require_module("gradio", extra="demo")
     models = DemoModels(config)
     page = build_page(models, config)
@@ -72,7 +67,6 @@ def demo(config: DemoConfig) -> None:
 
 
 def build_page(models: DemoModels, config: DemoConfig) -> Any:
-    """Return the page as gradio's ``Blocks``."""
     gr: Any = require_module("gradio", extra="demo")
     source = rendered_source(config.scenes or (Path("nano_scenes") if models.few_pixels else None), config.seed)
     about = "This model knows ten kinds of objects in eight colours, those of the rendered pictures. "

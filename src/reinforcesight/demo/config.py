@@ -18,15 +18,18 @@ class DemoConfig(StrictConfig):
     compare_with: Annotated[
         str | None, Field(description="Second model to ask the same questions, such as the base of the first")
     ] = None
-    max_new_tokens: Annotated[int, Field(ge=1, description="Maximum number of generated tokens")] = 256
+    max_new_tokens: Annotated[int, Field(ge=1, description="Maximum number of generated tokens per answer")] = 256
     scenes: Annotated[
         Path | None,
-        Field(description="Recipe of the rendered pictures; default: nano_scenes for models with nano's picture size"),
+        Field(
+            description="Recipe with the settings of the rendered pictures; default: nano_scenes for models with "
+            "nano's picture size, else generate's defaults"
+        ),
     ] = None
     seed: Annotated[int, Field(ge=0, description="Random seed of the rendered pictures")] = 0
     host: Annotated[
         str, Field(description="Address to listen on; the default is reachable from this machine only")
     ] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0: any free port")] = 7860
-    open_browser: Annotated[bool, Field(description="Open the page in the web browser")] = False
+    open_browser: Annotated[bool, Field(description="Open the page in the default web browser")] = False
     model: ModelOptions = ModelOptions()

@@ -49,7 +49,6 @@ class DemoQuestion:
 
     Attributes:
         picture: The picture as the model sees it, with the boxes of the question.
-        question: The question without options.
         choices: The options; empty for an open question.
         scene: Scene JSON to check claims against; ``None`` if nothing is known.
         evidence: Evidence JSON, as in the data set.
@@ -65,7 +64,6 @@ class DemoQuestion:
 
     @property
     def prompt(self) -> str:
-        """Question and options, in CV-Bench's format."""
         if not self.choices:
             return self.question
         if set(self.choices) <= {relation.value for relation in Relation}:
@@ -74,12 +72,7 @@ class DemoQuestion:
 
 
 def rendered_source(recipe: Path | None, seed: int) -> Source:
-    """Return a source of rendered pictures with the settings of a recipe, or the default settings without one.
-
-    Raises:
-        MissingDependencyError: The extra ``rendered`` is not installed.
-        ConfigError: The recipe does not exist.
-    """
+    """Return a source of rendered pictures with the settings of a recipe, or the default settings without one."""
     from reinforcesight.data_gen.sources.rendered import RenderedSource
 
     settings = load_config(GenerateConfig, recipe, flags={"output": "unused"})
@@ -128,12 +121,8 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
     There is no depth, so only claims about left, right, above and below can be checked.
 
     Args:
-        picture: RGB picture.
         objects: Name and box (pixels, xyxy) of subject and reference, and of the third object for distances.
         kind: One of ``QUESTION_KINDS``.
-
-    Raises:
-        InputError: A name or a box is missing.
     """
     relation = QUESTION_KINDS[kind]
     count = 3 if relation.axis is Axis.DISTANCE else 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,21 +36,23 @@ class VllmConfig(StrictConfig):
 
 
 class ServerConfig(StrictConfig):
-    """How a server is asked (``--engine openai``)."""
+    """Settings of requests to a server (``--engine openai``)."""
 
-    concurrency: int = Field(8, ge=1, le=256, description="Questions asked at the same time")
+    concurrency: int = Field(8, ge=1, le=256, description="Number of requests sent at the same time")
     attempts: int = Field(6, ge=1, description="Attempts per question when the server is busy or does not answer")
-    first_pause: float = Field(1.0, ge=0, description="Seconds before the second attempt; doubled each time")
-    timeout: float = Field(300.0, gt=0, description="Seconds to wait for an answer")
-    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key")
-    extra: dict[str, Any] = Field({}, description="More fields of each request, such as chat_template_kwargs")
-    price: tuple[float, float] | None = Field(None, description="Price of a million tokens: prompt, answer")
+    first_pause: float = Field(
+        1.0, ge=0, description="Seconds before the second attempt; doubled for each further attempt"
+    )
+    timeout: float = Field(300.0, gt=0, description="Seconds to wait for a response")
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable with the API key")
+    extra: dict[str, Any] = Field({}, description="Additional fields of each request, such as chat_template_kwargs")
+    price: tuple[float, float] | None = Field(
+        None, description="Price per million tokens of prompts and of answers, to report the cost"
+    )
 
 
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
-
-    RENAMED: ClassVar = {"swap_options": "consistency"}
 
     model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
     benchmark: str = Field(
@@ -63,12 +65,14 @@ class EvaluateConfig(StrictConfig):
         Path("reports/results.json"), description="Path of results.json; answers and report are written next to it"
     )
     protocol: Protocol = Field(
-        Protocol.REASON, description="reason: ask for reasoning first; direct: ask for the letter alone"
+        Protocol.REASON,
+        description="Prompt. reason: ask for reasoning, then the answer; direct: ask for the letter alone",
     )
     protocols: str | None = Field(
         None,
-        description="Evaluate with several prompts in one report: direct,reason (see --protocol); blind and grey are "
-        "asked under each. The results of the last prompt are written to --output, the others next to it",
+        description="Evaluate with several prompts in one report: direct,reason (see --protocol). Add blind or grey "
+        "to ask each prompt without the picture or with a grey one. --output gets the results of the last"
+        " prompt; the others are written next to it",
     )
     engine: Literal["transformers", "vllm", "openai", "replay"] = Field("transformers", description="Inference engine")
     base_url: str | None = Field(
@@ -79,22 +83,28 @@ class EvaluateConfig(StrictConfig):
     max_new_tokens: int | None = Field(
         None, ge=1, description="Maximum tokens of an answer [default: direct 128, reason 512]"
     )
-    tasks: str | None = Field(None, description="Relation,Depth,Distance,Count or all [default: all but Count]")
+    tasks: str | None = Field(
+        None, description="Tasks to evaluate: Relation,Depth,Distance,Count or all [default: all but Count]"
+    )
     columns: str | None = Field(
         None,
         description="For a file with other column names: CV-Bench's name=the file's name, such as "
-        "question=prompt,choices=A+B+C+D,answer=label,task=kind (A+B+C+D: options from four columns)",
+        "question=prompt,choices=A+B+C+D,answer=label,task=kind (A+B+C+D: one column per option)",
     )
-    split: str = Field("test", description="Split of a data set made by generate")
-    limit: int | None = Field(None, ge=1, description="Maximum number of questions, spread over the tasks")
+    split: str = Field("test", description="Split to evaluate, if the benchmark is a data set made by generate")
+    limit: int | None = Field(
+        None, ge=1, description="Maximum number of questions, spread over the tasks [default: all]"
+    )
     blind: bool = Field(False, description="Also evaluate without the picture")
     grey: bool = Field(
         False,
         description="Also evaluate with a plain grey picture and the additional option “cannot be determined”, which "
-        "is then correct",
+        "is then the correct answer",
     )
     blind_limit: int | None = Field(
-        None, ge=1, description="Maximum number of questions for --blind and --grey, spread over the tasks"
+        None,
+        ge=1,
+        description="Maximum number of questions for --blind and --grey, spread over the tasks [default: all]",
     )
     consistency: str | None = Field(
         None,
@@ -109,19 +119,19 @@ class EvaluateConfig(StrictConfig):
     )
     training_data: Path | None = Field(
         None,
-        description="Data set that the model was trained on, whose pictures are searched for in the benchmark "
-        "[default: that of the model's record, if it is here]",
+        description="Data set that the model was trained on; the report says how many benchmark pictures are in it "
+        "[default: the one in the model's run record, if it exists here]",
     )
     title: str | None = Field(None, description="Title of this model in the report [default: the model's name]")
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap and of --limit")
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     benchmark_revision: str | None = Field(
         None,
-        description="Commit of a named benchmark's data set on the hub [default: the commit pinned for it; the newest, "
-        "if none is]",
+        description="Commit of the benchmark's data set on the hub [default: the pinned commit, or the newest if none"
+        " is pinned]",
     )
-    gallery: int = Field(120, ge=0, description="Number of wrong and unreadable answers in the report")
-    report: bool = Field(True, description="Write the HTML and Markdown report")
+    gallery: int = Field(120, ge=0, description="Maximum number of wrong and unreadable answers shown in the report")
+    report: bool = Field(True, description="Write the HTML and Markdown reports")
     model: ModelOptions = ModelOptions()
     vllm: VllmConfig = VllmConfig()
     server: ServerConfig = ServerConfig()
@@ -169,9 +179,6 @@ class EvaluateConfig(StrictConfig):
         """Return one configuration per benchmark, by the benchmark's short name.
 
         With several benchmarks, the short name is part of the names of results, baseline and answers.
-
-        Raises:
-            ConfigError: A benchmark is named twice, or a baseline has no results of one.
         """
         whole = Path(self.benchmark).exists()
         names = [self.benchmark] if whole else [name.strip() for name in self.benchmark.split(",")]
@@ -247,7 +254,6 @@ class EvaluateConfig(StrictConfig):
 
     @property
     def shown_title(self) -> str:
-        """Title of this run in reports."""
         return self.title or self.model_path or (self.answers.stem if self.answers else "answers")
 
 

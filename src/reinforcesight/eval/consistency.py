@@ -1,7 +1,7 @@
 """Variants of a question whose answers must agree: other letters, nouns, wording, box colours, a mirrored picture.
 
-The right answers of variants come from the item's scene, through the same relations and question forms as the data set.
-An item whose question can't be written again from its scene, word by word, gets only the variants that need no scene.
+The correct answers of variants come from the item's scene, by the same relations and question forms as the data set.
+An item whose question can't be reproduced word by word from its scene gets only the variants that need no scene.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SIDES = {"left", "right"}
 
 
 class _CannotVary(Exception):  # noqa: N818  (not an error: it carries a reason to the caller)
-    """The scene gives no variants of a question; the reason is counted."""
+    """Raised if the scene allows no variants of a question; the reason is counted."""
 
 
 class ConsistencyRequests:
@@ -72,8 +72,6 @@ class _Restated:
 
     Attributes:
         relation: Relation of subject to reference, from the scene.
-        asked: Relation that the question asks for.
-        index: Index of the right option.
         wording: Position of the wording among the form's wordings.
         colours: Drawn box of each marked object, in drawing order.
     """
@@ -131,9 +129,7 @@ class _Restated:
         """Write the question about a relation of the scene or its mirror image.
 
         Args:
-            result: The relation that holds.
             exchanged: Name the two objects in the other order.
-            asked: Relation to ask for.
         """
         assert result.relation is not None
         form, asked = form or self.form, asked or self.asked
@@ -174,7 +170,6 @@ class _Restated:
 
     @property
     def names_objects(self) -> bool:
-        """Whether the options are the two objects."""
         if self.form is Form.YES_NO:
             return False
         return not {choice.strip() for choice in self.item.choices} <= {relation.value for relation in Relation}
@@ -248,7 +243,6 @@ def _relation(
 
 
 def _mirror(scene: Scene) -> Scene:
-    """Return the scene of the mirrored picture."""
     objects = []
     for item in scene.objects:
         x0, y0, x1, y1 = item.box

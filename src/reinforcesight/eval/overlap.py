@@ -64,7 +64,7 @@ def find_overlap(items: Sequence[Item], dataset: Path) -> Overlap:
 
 @lru_cache(maxsize=1)
 def _training_side(files: tuple[tuple[Path, int], ...]) -> tuple[int, set[str], list[PictureSignature]]:
-    """Number of pictures, their names, and what identifies them; for all models and benchmarks of a run once."""
+    """Return number, names and hashes of the training pictures; cached for all models and benchmarks of a run."""
     pictures = {
         str(row["source_id"]): (row["image"] or {}).get("bytes") or b""
         for path, _ in files

@@ -14,7 +14,6 @@ class Processes:
 
     Attributes:
         rank: Zero-based index of this process.
-        world: Number of processes.
     """
 
     def __init__(self) -> None:

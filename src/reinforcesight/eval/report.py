@@ -50,9 +50,7 @@ def write_evaluation_report(
     """Write ``.html`` and ``.md`` next to a ``results.json``; return both paths.
 
     Args:
-        results: The results to show.
         items: The benchmark's items, for their pictures and scenes.
-        answers: The scored answers.
         path: Path of the ``results.json``.
         baseline: Item key to whether the baseline's answer was correct.
         gallery: Maximum number of wrong answers on the page.
@@ -206,14 +204,13 @@ def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAns
 
 
 def _runs(results: Results) -> list[Compared]:
-    """Return this run and the runs that it is compared with, model by model."""
     runs = [results.as_compared(Path()), *results.compared]
     models = [run.model for run in runs]
     return sorted(runs, key=lambda run: (models.index(run.model), run.protocol or ""))
 
 
 def _hollow(results: Results) -> str | None:
-    """Return the protocol whose dots are hollow, if a model is shown under two."""
+    """Return the protocol drawn with hollow dots, if a model is shown under two protocols."""
     runs = _runs(results)
     names = list(dict.fromkeys(run.protocol for run in runs))
     several = len({run.model for run in runs}) < len(runs)

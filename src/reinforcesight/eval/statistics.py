@@ -38,7 +38,6 @@ class PairedTest:
 
 
 def wilson(correct: int, n: int) -> Interval | None:
-    """Return the Wilson score interval of a proportion, or None if ``n`` is 0."""
     return _wilson(correct, n, "wilson") if n else None
 
 

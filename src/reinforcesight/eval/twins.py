@@ -16,7 +16,6 @@ def twin_pairs(items: Sequence[Item], answers: Sequence[ScoredAnswer]) -> TwinPa
     """Return the figures over complete pairs of twins, or ``None`` without one.
 
     Args:
-        items: All items of the benchmark.
         answers: Answers of one variant; a pair needs both.
     """
     names = {item.id: twin_name(item.evidence) for item in items}

@@ -63,7 +63,7 @@ def cautions(results: Results) -> list[str]:
 
 
 def handicaps(results: Results) -> list[str]:
-    """Say which of the runs may be judged by a prompt that it can't follow."""
+    """Return a caution if a run may be judged with a prompt format that the model was not trained for."""
     runs = [(results.title, results.parse_rate), *((run.title, run.parse_rate) for run in results.compared)]
     found = [
         f"{title}: only {percent(rate.accuracy)} of the answers could be parsed, and the others count as wrong."
@@ -87,7 +87,7 @@ def clearly_better(one: Accuracy, other: Accuracy) -> bool:
 
 
 def guesses_in_words(results: Results) -> list[str]:
-    """Say so if most questions about a grey picture get an answer."""
+    """Return a caution if the model answers most questions about a grey picture."""
     abstained = results.grey.micro.accuracy if results.grey else None
     if abstained is None or abstained >= _MOSTLY:
         return []

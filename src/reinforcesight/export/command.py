@@ -45,12 +45,18 @@ else:
 class ExportConfig(StrictConfig):
     """Input, target format and output of an export."""
 
-    to: TargetName = Field(description="Target format")
-    dataset: Path | None = Field(None, description="Data set made by generate; with --to lmms-eval: a benchmark")
-    model_path: str | None = Field(None, description="Checkpoint or adapter folder, for merged-model")
+    to: TargetName = Field(description="Target tool or format")
+    dataset: Path | None = Field(
+        None,
+        description="Data set made by generate; for lmms-eval a folder written by --to cv-bench [default for lmms-"
+        "eval: CV-Bench]",
+    )
+    model_path: str | None = Field(None, description="With --to merged-model: checkpoint or adapter folder")
     output: Path = Field(description="Output folder")
-    split: str = Field("test", description="Split to export as the benchmark, for cv-bench")
-    push_to_hub: str | None = Field(None, description="Hub repository owner/name to upload the merged model to")
+    split: str = Field("test", description="With --to cv-bench: split to export")
+    push_to_hub: str | None = Field(
+        None, description="With --to merged-model: hub repository owner/name to upload the model to"
+    )
 
     @model_validator(mode="after")
     def _has_its_input(self) -> ExportConfig:

@@ -54,12 +54,7 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
 
     Args:
         dataset: The data set's folder.
-        output: Folder to write.
-        split: The split that becomes the benchmark.
         scenes: Add the columns ``scene`` and ``evidence``, which evaluation reads to check the reasoning.
-
-    Raises:
-        InputError: The data set can't be read, or no row has CV-Bench's form.
     """
     benchmark = load_benchmark(str(dataset), tasks=["all"], split=split)
     listed, broken = [], list(benchmark.broken)
@@ -84,7 +79,6 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
 
 
 def _encoding(item: Item) -> str:
-    """Return the file ending for an encoded picture."""
     with opened(item.picture) as picture:
         picture.load()
         return (picture.format or "png").lower()

@@ -1,4 +1,4 @@
-"""The columns of a question that the reward reads, as one JSON record, and the reward computed from such records.
+"""JSON record of the columns that the reward reads, and the reward computed from such records.
 
 r1_vlm, EasyR1 and verl pass little more than the completion to the reward, so the record is stored in the prompt's
 messages (r1_vlm) or as the ground truth (EasyR1, verl).
@@ -20,7 +20,6 @@ DEFAULT_REWARD = RewardConfig()
 
 
 def gold_record(row: Mapping[str, Any]) -> str:
-    """Return a row's record as JSON text."""
     return json.dumps({name: row[name] for name in GOLD_COLUMNS}, ensure_ascii=False)
 
 
@@ -29,9 +28,6 @@ def read_gold(text: str) -> Mapping[str, Any]:
     """Parse a record.
 
     The same text gives the same object, by which the reward recognises a batch that it has already scored.
-
-    Raises:
-        InputError: The text is not such a record.
     """
     try:
         record = json.loads(text)
@@ -45,7 +41,6 @@ def read_gold(text: str) -> Mapping[str, Any]:
 def score_records(
     texts: Sequence[str], records: Sequence[Mapping[str, Any]], config: RewardConfig
 ) -> list[RewardParts]:
-    """Score each completion for the question of its record."""
     columns = {name: [record.get(name) for record in records] for name in GOLD_COLUMNS}
     return score_batch(texts, columns, config)
 
@@ -67,9 +62,6 @@ def score_answers(
 
     Returns:
         For each completion the gated total under the key ``total``, and every part by name.
-
-    Raises:
-        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
     """
     if len(texts) != len(ground_truths):
         raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX)

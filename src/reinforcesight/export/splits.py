@@ -26,11 +26,7 @@ _BATCH = 64
 
 
 def splits_of(dataset: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    """Yield each split with an iterator of its rows.
-
-    Raises:
-        InputError: The folder has no data set, or a file is damaged.
-    """
+    """Yield each split with an iterator of its rows."""
     files_found = find_files(dataset)
     refuse_damaged(dataset, [file.path for file in files_found])
     for split, found in groupby(files_found, key=lambda file: file.split):
@@ -48,9 +44,7 @@ def write_splits(
 
     Args:
         dataset: The data set's folder.
-        output: Folder to write.
         name: File name below ``output``, with ``{split}`` in it.
-        schema: Columns to write.
         convert: Function from row, split and index in the split to columns; columns not in ``schema`` are dropped.
     """
     import pyarrow as pa
@@ -93,7 +87,7 @@ def picture_file(row: Mapping[str, Any], output: Path) -> Path:
 
 
 def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
-    """Write a row's picture under a name without suffix; return its path."""
+    """Write a row's picture, adding its suffix to the name; return its path."""
     data: bytes = row["image"]["bytes"]
     target = folder / f"{name}.{'jpg' if data.startswith(bytes([0xFF, 0xD8])) else 'png'}"
     try:

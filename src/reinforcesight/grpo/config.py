@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from reinforcesight.config import StrictConfig
 from reinforcesight.grpo.reward.config import RewardConfig
 from reinforcesight.tuning.config import EvaluationOptions, LoraOptions, TrainingConfig
-from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
+from reinforcesight.tuning.trainer_section import DEFAULTS, REFUSED, TrainerSection
 
 # TRL accepts any string for these arguments, and fails at the first step.
 CHOICES = {
@@ -49,15 +49,17 @@ class DifficultyOptions(StrictConfig):
     """Pass rates of the start model, by which questions are excluded before training."""
 
     enabled: bool = Field(
-        True, description="Leave out questions that the starting model always or never answers correctly"
+        True, description="Before training, leave out questions that the start model always or never answers correctly"
     )
-    samples: int = Field(8, ge=2, description="Number of sampled answers per question")
+    samples: int = Field(
+        8, ge=2, description="Number of answers sampled per question; the pass rate is the fraction of correct ones"
+    )
     min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Leave out questions with at most this pass rate")
     max_pass_rate: float = Field(1.0, gt=0, le=1, description="Leave out questions with at least this pass rate")
     questions: int | None = Field(None, ge=1, description="Rate and train on this many random questions; null: all")
     batch_size: int = Field(64, ge=1, description="Answers generated together on each device")
     file: Path | None = Field(
-        None, description="File of pass rates that several runs can share; default: in the output folder"
+        None, description="JSON-lines file of pass rates, which several runs can share; default: in the output folder"
     )
 
     @model_validator(mode="after")
@@ -74,26 +76,31 @@ class ValidationOptions(EvaluationOptions):
     patience: int | None = Field(
         3,
         ge=1,
-        description="Stop after this many validations in a row with lower accuracy or faithfulness than the "
-        "best; null: never",
+        description="Stop after this many validations in a row with accuracy or faithfulness (reasoning agrees with "
+        "scene and answer) below its best; null: never",
     )
     tolerance: float = Field(
-        0.02, ge=0, lt=1, description="Ignore a drop below the best value if it is at most this large"
+        0.02,
+        ge=0,
+        lt=1,
+        description="Largest drop below the best accuracy or faithfulness, as a fraction, that patience ignores",
     )
 
 
 class GroupOptions(StrictConfig):
     """Pages of sampled groups that are written during training."""
 
-    every: int = Field(25, ge=0, description="Write a page of completion groups every N steps; 0: never")
-    shown: int = Field(4, ge=1, description="Number of groups per page")
+    every: int = Field(
+        25, ge=0, description="Every N steps, write an HTML page of sampled completions with their rewards; 0: never"
+    )
+    shown: int = Field(4, ge=1, description="Number of questions per page, each with all its completions")
 
 
 class GrpoConfig(TrainingConfig):
     """Training of a vision-language model with GRPO on a generated data set."""
 
-    RENAMED: ClassVar = {**MOVED_KEYS, "generation": "trainer"}
     trainer_section: ClassVar = TrainerSection("trl.trainer.grpo_config", "GRPOConfig", _DEFAULTS, _REFUSED)
+    KEYS_TO_SUGGEST: ClassVar = trainer_section.keys_to_suggest
     counted: ClassVar = "completions"
 
     model_path: str = Field(
@@ -102,15 +109,18 @@ class GrpoConfig(TrainingConfig):
     )
     output: str = Field("models/grpo_ckpt", description="Output folder for the model, run_record.json and checkpoints")
     permute_options: bool = Field(
-        True, description="Shuffle the answer options of each question from the second epoch on"
+        True, description="From the second epoch on, shuffle the answer options of each question"
     )
     encode_prompts_once: bool = Field(
         True,
-        description="Run the forward pass over a group's shared prompt once, in generation and loss; false: "
+        description="Encode the prompt that a group of completions shares only once, in generation and loss; false: "
         "once per completion, as TRL does",
     )
     resample_rounds: int = Field(
-        2, ge=0, description="Maximum resampling rounds per step to replace groups with zero reward std; 0: off"
+        2,
+        ge=0,
+        description="Maximum number of times per step to replace groups with zero reward std by groups of other "
+        "questions; 0: off",
     )
     lora: LoraOptions = Field(default_factory=lambda: LoraOptions(dropout=0.0))
     rewards: RewardConfig = Field(default_factory=RewardConfig)

@@ -50,11 +50,7 @@ class QuestionView:
 
 
 def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row with an instruction that asks only for the answer.
-
-    Raises:
-        InputError: The prompt does not end with the instruction of generated data sets.
-    """
+    """Return the row with an instruction that asks only for the answer."""
     text = str(row["prompt"][-1]["content"])
     if not text.endswith(REASON_INSTRUCTION):
         raise InputError(
@@ -90,11 +86,7 @@ def permuted(row: Mapping[str, Any], *, epoch: int, seed: int) -> dict[str, Any]
 
 
 def gold_index(row: Mapping[str, Any]) -> int:
-    """Return the index of the correct option.
-
-    Raises:
-        InputError: The answer is not the letter of an option.
-    """
+    """Return the index of the correct option."""
     found = LETTERS.find(str(row["answer"]).strip("() ") or "?")
     if not 0 <= found < len(row["choices"]):
         raise InputError(
@@ -116,7 +108,6 @@ class Presenter:
     Args:
         thinking: Whether the prompt asks for reasoning.
         permute: Whether options are permuted between epochs.
-        seed: Seed of the permutations.
         processor: If given, pictures are resized as this processor would. Needed for vLLM, whose copy of the processor
             does not know ``model.min_pixels`` and ``model.max_pixels``.
     """

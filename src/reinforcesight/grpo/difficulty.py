@@ -76,21 +76,14 @@ def rate_questions(
 
     Args:
         model: Model in evaluation mode, on its device.
-        processor: The model's processor.
-        rows: Questions as the model is asked.
         options: Number of samples and batch size.
-        path: File of the rates.
         depends_on: Identity of model and data; the sampling settings are added.
-        temperature, max_new_tokens, seed: Sampling settings.
         stopped: Function that returns whether to stop after the current block.
         on_block: Function called with the number of rated questions.
         pool: Processes that rate the blocks instead of this one, with the same model; see :func:`rate_seeded`.
 
     Returns:
         Rates by question, or ``None`` if the rating was stopped.
-
-    Raises:
-        OutputError: The file was made with another model, data set or sampling.
     """
     sampling = {"temperature": temperature, "max_new_tokens": max_new_tokens}
     header = {"schema": 1, **depends_on, "samples": options.samples, **sampling, "seed": seed}
@@ -204,11 +197,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def read_rates(path: Path) -> dict[str, PassRate]:
-    """Read the pass rates in a file.
-
-    Raises:
-        OutputError: The file is missing or can't be read.
-    """
+    """Read the pass rates in a file."""
     _, lines = _read(path)
     return {line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines}
 
@@ -218,11 +207,7 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
 
 
 def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:
-    """Return the questions whose pass rate is between the two bounds.
-
-    Raises:
-        InputError: No question would be left.
-    """
+    """Return the questions whose pass rate is between the two bounds."""
     rated = [(at, rates[name].rate) for at, name in enumerate(ids) if name in rates]
     kept = tuple(at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate)
     low = sum(rate <= options.min_pass_rate for _, rate in rated)

@@ -48,7 +48,6 @@ class RatingResult:
     """Result of a rating.
 
     Attributes:
-        file: Path of the pass rates.
         counts: Numbers of questions that were rated, kept, too hard and too easy; empty if the rating was stopped.
         exit_code: 0, or 128 + the signal that stopped the rating.
     """
@@ -76,12 +75,7 @@ class PreparedRun:
 
 
 def rate_difficulty(config: GrpoConfig) -> RatingResult:
-    """Rate the questions that a GRPO run would train on; the run reads the file.
-
-    Raises:
-        InputError: The data set or the model can't be used, or no question would be left.
-        OutputError: The file was made with another model, data set or sampling.
-    """
+    """Rate the questions that a GRPO run would train on; the run reads the file."""
     quiet_libraries()
     with contextlib.ExitStack() as stack:
         # Forked before anything is computed here.

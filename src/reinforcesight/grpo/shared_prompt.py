@@ -157,7 +157,6 @@ def shared_log_probabilities(
 
 
 def _groups(rows: Iterable[int], prompts: Sequence[Any]) -> list[list[int]]:
-    """Return row indices grouped by prompt and picture."""
     found: dict[str, list[int]] = {}
     for row in rows:
         found.setdefault(repr(prompts[row]), []).append(row)

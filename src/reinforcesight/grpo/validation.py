@@ -31,7 +31,6 @@ class ValidatedAnswer:
     faithful: bool | None
 
     def as_line(self) -> dict[str, Any]:
-        """Return the answer as JSON values."""
         scored = {name: getattr(self.parts, name) for name in ("qualitative", "grounded", "consistent", "total")}
         return {**asdict(self.judged), **scored, "faithful": self.faithful}
 

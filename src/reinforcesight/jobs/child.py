@@ -54,8 +54,6 @@ def run_child(
     The first signal is forwarded, so that the process can save its work; the second kills the process and its workers.
 
     Args:
-        module: Module to run.
-        arguments: Command-line arguments.
         log: File to append the output to.
         lock: Descriptor of a lock that the child shares, so that the lock outlives this process.
         signals: Recorder of the signals that this process receives.

@@ -25,7 +25,6 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def version_of(distribution: str) -> str | None:
-    """Return the version of a distribution; ``None`` if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -86,7 +86,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """Return the error for a failed write, with a fix."""
     return OutputError(
         f"can't write: {error.strerror or error}",
         where=str(path),
@@ -239,7 +238,6 @@ def only_writer(output: Path, lock: str = ".lock", *, wait: float = 0.0, waiting
     """Create an output folder if needed, and hold its lock; yields the lock's descriptor.
 
     Args:
-        output: Folder to write in.
         lock: Name of the lock file in it, which is removed at the end.
         wait: Seconds to wait for another process.
         waiting: What to print before waiting.
@@ -275,7 +273,6 @@ def only_writer_of(output: Path) -> Iterator[None]:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -72,7 +72,6 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
     Args:
         function: Top-level function of context and task.
         context: First argument of all calls.
-        workers: Number of processes.
         fork: On Linux, copy this process instead of starting Python anew, so that imported packages need not be
             imported again. All workers start at once; before that, torch must not have computed anything here.
     """

@@ -35,11 +35,7 @@ class RunRecord:
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord | None:
-        """Read the record in a folder; ``None`` if there is none.
-
-        Raises:
-            OutputError: The file exists but can't be read or is damaged.
-        """
+        """Read the record in a folder; ``None`` if there is none."""
         path = folder / RECORD_NAME
         if not path.is_file():
             return None

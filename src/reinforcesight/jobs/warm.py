@@ -86,8 +86,6 @@ class WarmProcess:
         """Run ``python -m module`` in a forked child, in a session of its own.
 
         Args:
-            module: Module to run.
-            arguments: Command-line arguments.
             output, errors: Descriptors of standard output and standard error.
             keep: Descriptors that stay open in the job, by the environment variable that holds their number there; a
                 name that starts with a dot sets none.

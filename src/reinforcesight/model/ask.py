@@ -41,10 +41,12 @@ class AskConfig(StrictConfig):
     )
     batch: Path | None = Field(
         None,
-        description='File of JSON lines {"image": FILE, "question": TEXT, "box": ["name=x0,y0,x1,y1"]}, box optional; '
-        "answers are printed as JSON lines",
+        description='File of JSON lines {"image": FILE, "question": TEXT, "box": ["name=x0,y0,x1,y1"]}, box optional;'
+        " answers are printed as JSON lines",
     )
-    image_root: Path | None = Field(None, description="Picture folder of the batch; default: the folder of the file")
+    image_root: Path | None = Field(
+        None, description="With --batch: folder of the pictures; default: the folder of the file"
+    )
     batch_size: int = Field(8, ge=1, description="Questions per batch")
     max_new_tokens: int = Field(256, ge=1, description="Maximum number of generated tokens")
     model: ModelOptions = Field(default_factory=ModelOptions)
@@ -65,7 +67,6 @@ class Answer:
     Attributes:
         reasoning: Text between the thinking tags; empty if there are none.
         answer: Text between the answer tags, or the text without the reasoning.
-        text: The whole output.
         finished: Whether the model ended the answer, not the length limit.
     """
 
@@ -168,11 +169,7 @@ def answer_questions(
 
 
 def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
-    """Parse items of the form ``name=x0,y0,x1,y1``.
-
-    Raises:
-        InputError: An item has another form, or there are more than three.
-    """
+    """Parse items of the form ``name=x0,y0,x1,y1``."""
     if len(items) > len(BOX_COLOURS):
         raise InputError(f"{len(items)} boxes, at most {len(BOX_COLOURS)} have a colour", where="--box")
     boxes = []
@@ -193,11 +190,7 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
 
 
 def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
-    """Insert each box after the first mention of its object, as in CV-Bench's questions.
-
-    Raises:
-        InputError: The question does not name an object that has a box.
-    """
+    """Insert each box after the first mention of its object, as in CV-Bench's questions."""
     coloured = []
     for (name, box), colour in zip(boxes, BOX_COLOURS, strict=False):
         mention = re.search(rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE)
@@ -210,21 +203,13 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
 
 
 def picture_with_boxes(question: _Question) -> Image.Image:
-    """Read the picture in RGB and draw the question's boxes on it.
-
-    Raises:
-        InputError: The picture is missing or can't be used, or a box lies outside it.
-    """
+    """Read the picture in RGB and draw the question's boxes on it."""
     picture = read_rgb(question.image)
     return draw_boxes(picture, question.boxes) if question.boxes else picture
 
 
 def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:
-    """Yield each line number with its question or error.
-
-    Raises:
-        InputError: The file can't be read or has no lines.
-    """
+    """Yield each line number with its question or error."""
     try:
         texts = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -89,10 +89,6 @@ def chat_text(
     """Render messages with the checkpoint's chat template, with the picture in the first plain-text user turn.
 
     Special tokens in the messages are rendered as plain text.
-
-    Raises:
-        ConfigError: The checkpoint has no chat template.
-        InputError: The template can't be rendered.
     """
     if not getattr(processor, "chat_template", None):
         raise ConfigError(
@@ -263,7 +259,6 @@ def _read(ids: list[int], ends: set[int], processor: Any, opened: str) -> Genera
 
 
 def end_token_ids(model: Any, processor: Any) -> set[int]:
-    """Return all token ids that end a completion."""
     ids = model.generation_config.eos_token_id
     known = set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
     return known | {processor.tokenizer.eos_token_id}

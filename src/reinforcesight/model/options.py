@@ -30,16 +30,22 @@ class ModelOptions(StrictConfig):
         None,
         description="Attention implementation, such as eager, sdpa or flash_attention_2; default: the model's own",
     )
-    device: str = Field("auto", description="Device: auto, cpu, cuda, cuda:1, mps")
+    device: str = Field("auto", description="Device: auto, cpu, cuda, cuda:1, mps; auto: a GPU if there is one")
     min_pixels: int | None = Field(
-        None, ge=1, description="Minimum number of pixels of a picture; smaller pictures are upscaled"
+        None,
+        ge=1,
+        description="Minimum number of pixels (width x height) of a picture; smaller pictures are upscaled; default: "
+        "the processor's own",
     )
     max_pixels: int | None = Field(
-        None, ge=1, description="Maximum number of pixels of a picture; larger pictures are downscaled"
+        None,
+        ge=1,
+        description="Maximum number of pixels (width x height) of a picture; larger pictures are downscaled; default:"
+        " the processor's own",
     )
     trust_remote_code: bool = Field(
         False,
-        description="Run code from the model's repository; requires the setting revision, so that the code is pinned",
+        description="Run Python code from the model's repository; requires revision, so that the code is pinned",
     )
 
     @model_validator(mode="after")

@@ -51,7 +51,6 @@ def line_chart(title: str, curves: Mapping[str, Points]) -> Markup:
     """Draw curves over training steps, with ticks and legend, as an HTML figure.
 
     Args:
-        title: Title of the figure.
         curves: Dict of name to (step, value) points, in drawing order; all values are finite.
     """
     curves = {name: points for name, points in curves.items() if points}

@@ -65,9 +65,7 @@ def show_picture(
     """Return a thumbnail with the boxes of the known objects, or ``None`` if the picture can't be read.
 
     Args:
-        picture: Encoded or decoded picture.
         side: Longer side of the thumbnail, in pixels.
-        quality: JPEG quality of the thumbnail.
         known: Scene of the picture and the objects to outline.
     """
     if isinstance(picture, bytes):
@@ -90,11 +88,7 @@ def show_picture(
 
 
 def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScene:
-    """Read the columns ``scene`` and ``evidence`` of a question.
-
-    Raises:
-        InputError: A column can't be read, or the two don't match.
-    """
+    """Read the columns ``scene`` and ``evidence`` of a question."""
     try:
         found, known = Scene.from_json(scene or ""), json.loads(evidence or "")
         objects = {role: found[known[role]] for role in ROLES if known.get(role) is not None}

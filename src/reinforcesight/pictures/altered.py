@@ -15,12 +15,10 @@ _FAST = 1  # PNG compression level
 
 
 def grey_like(picture: bytes) -> bytes:
-    """Return a grey picture of the same size."""
     return _png(Image.new("RGB", decode_rgb(picture).size, _GREY))
 
 
 def mirror_image(picture: bytes) -> bytes:
-    """Return the picture with left and right exchanged."""
     return _png(ImageOps.mirror(decode_rgb(picture)))
 
 

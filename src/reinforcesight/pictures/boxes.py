@@ -20,7 +20,6 @@ def box_area(box: Sequence[float]) -> float:
 
 
 def shared_area(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the area of the intersection of two boxes."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     return width * height if width > 0 and height > 0 else 0.0

@@ -110,7 +110,7 @@ def _check_bytes(size: int, where: str | None) -> None:
 
 
 def _formats_for(data: bytes, where: str | None) -> tuple[str, ...]:
-    """Pillow's formats for these bytes: HEIC, which Pillow reads through another package, only for HEIC."""
+    """Return Pillow's formats to try for these bytes; HEIC only for HEIC, which another package reads."""
     if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
         return FORMATS
     try:
@@ -160,7 +160,6 @@ def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = 
     """Decode a picture, apply its EXIF orientation, and convert it with :func:`to_rgb`.
 
     Args:
-        data: Encoded picture.
         where: Name of the picture in error messages.
         max_side: Maximum length of the longer side, in pixels; larger pictures are downscaled.
 

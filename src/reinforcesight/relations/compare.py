@@ -145,9 +145,9 @@ def _contained(t: ObjectTable, i: IntArray, j: IntArray) -> FloatArray:
 
 
 def _one_thing(t: ObjectTable, i: IntArray, j: IntArray, rules: RelationRules) -> BoolArray:
-    """Whether one may be a part of the other, bool (P,): its box lies in the other's, and so does its depth.
+    """Return whether one object may be a part of the other, bool (P,): its box and depth lie within the other's.
 
-    Such as a plant and its pot, or a sink and its counter. Without outlines it is not known whose depth is read.
+    For example a plant and its pot, or a sink and its counter. Without masks it is unknown whose depth was read.
     """
     # The far and near surfaces, where they are unknown, by the spread.
     far = np.where(np.isnan(t.far), t.depth + t.spread, t.far)

@@ -88,22 +88,26 @@ class Reason(StrEnum):
 class RelationRules(StrictConfig):
     """Thresholds for claiming a relation; all are ratios, explained in ``docs/relations.md``."""
 
-    min_side: float = Field(0.03, ge=0, description="Minimum box side, as a fraction of the shorter picture side")
-    min_area: float = Field(0.0008, ge=0, description="Minimum box area, as a fraction of the picture area")
-    min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible fraction of an object")
+    min_side: float = Field(
+        0.03, ge=0, description="Minimum side of an object's box, as a fraction of the shorter picture side"
+    )
+    min_area: float = Field(
+        0.0008, ge=0, description="Minimum area of an object's box, as a fraction of the picture area"
+    )
+    min_visible: float = Field(0.7, ge=0, le=1, description="Minimum visible (not occluded) fraction of an object")
     contained: float = Field(
         0.8,
         gt=0,
         le=1,
-        description="Two objects are not compared if at least this fraction of one box lies inside the other and their "
-        "depth ranges overlap",
+        description="Two objects count as part and whole, and are not compared, if at least this fraction of one box "
+        "lies inside the other and their depth ranges overlap",
     )
     boxed_overlap: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="Depth and distance are not compared if a mask is missing and more than this fraction of one box "
-        "lies inside the other",
+        description="Depth and distance are not compared if an object has no mask and more than this fraction of one "
+        "box lies inside the other",
     )
     picture_gap: float = Field(
         0.7,
@@ -126,10 +130,16 @@ class RelationRules(StrictConfig):
         0.18, gt=0, lt=1, description="In front/behind: minimum relative gap, 1 - nearer depth / farther depth"
     )
     ray_gap: float = Field(
-        0.05, ge=0, lt=1, description="In front/behind: minimum relative gap of the distances from the camera"
+        0.05,
+        ge=0,
+        lt=1,
+        description="In front/behind: minimum relative gap of the distances from the camera along the viewing rays",
     )
     depth_spreads: float = Field(
-        1.0, ge=0, description="In front/behind: minimum depth difference in joint standard deviations"
+        1.0,
+        ge=0,
+        description="In front/behind: minimum depth difference, in units of both objects' combined standard deviation"
+        " of depth",
     )
     max_depth_spread: float = Field(
         0.2, gt=0, description="Maximum standard deviation of an object's depth, divided by its depth"
@@ -141,7 +151,7 @@ class RelationRules(StrictConfig):
         0.3,
         gt=0,
         lt=1,
-        description="Closer/farther: minimum relative gap, 1 - shorter distance / longer distance to the anchor",
+        description="Closer/farther: minimum relative gap, 1 - shorter distance / longer distance to the third object",
     )
     distance_thickness: float = Field(
         0.8,
@@ -156,7 +166,7 @@ class RelationRules(StrictConfig):
         "b * (mean depth)",
     )
     boxed_depth_spread: float = Field(
-        0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the box"
+        0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the whole box"
     )
     boxed_factor: float = Field(
         1.25, ge=1, description="Multiply the minimum depth and distance gaps by this if an object has no mask"
@@ -169,14 +179,14 @@ class RelationRules(StrictConfig):
     min_depth_score: float = Field(
         0.0,
         ge=0,
-        description="In front/behind: minimum confidence, computed from depth estimates of several augmented copies "
-        "of the picture (docs/calibration.md); 0: off",
+        description="In front/behind: minimum confidence score from depth estimates of several augmented copies of "
+        "the picture (docs/calibration.md); 0: off",
     )
     min_distance_score: float = Field(
         0.0,
         ge=0,
-        description="Closer/farther: minimum confidence, computed from depth estimates of several augmented copies "
-        "of the picture (docs/calibration.md); 0: off",
+        description="Closer/farther: minimum confidence score from depth estimates of several augmented copies of the"
+        " picture (docs/calibration.md); 0: off",
     )
 
 

@@ -33,11 +33,12 @@ class SftConfig(TrainingConfig):
     """Supervised fine-tuning of a vision-language model on a generated data set."""
 
     trainer_section: ClassVar = TrainerSection("trl.trainer.sft_config", "SFTConfig", _DEFAULTS, _REFUSED)
+    KEYS_TO_SUGGEST: ClassVar = trainer_section.keys_to_suggest
     counted: ClassVar = "questions"
 
     output: str = Field("models/sft_ckpt", description="Output folder for the model, run_record.json and checkpoints")
     cpu_bf16: bool = Field(
         False,
-        description="Mixed precision with bfloat16 on a CPU that has it in hardware (avx512_bf16, amx_bf16), a quarter "
-        "faster; trainer.bf16 has precedence",
+        description="On a CPU with bfloat16 instructions (avx512_bf16, amx_bf16): train in mixed precision, a quarter"
+        " faster; trainer.bf16 has precedence",
     )

@@ -28,9 +28,11 @@ _NAMES = ", ".join(STAGE_NAMES)
 class ReportOptions(StrictConfig):
     """Content of the run page."""
 
-    title: str | None = Field(None, description="Title of the report; default: a sentence with the main result")
-    scenes: int = Field(6, ge=1, le=60, description="Number of training questions in the report")
-    answers: int = Field(12, ge=0, le=120, description="Number of questions with the answers of all models")
+    title: str | None = Field(None, description="Title of the report; default: the main result")
+    scenes: int = Field(6, ge=1, le=60, description="Number of training questions shown in the report")
+    answers: int = Field(
+        12, ge=0, le=120, description="Number of test questions shown in the report with the answers of all models"
+    )
 
 
 class RunConfig(StrictConfig):
@@ -38,14 +40,15 @@ class RunConfig(StrictConfig):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    output: Path = Field(description="Run folder")
+    output: Path = Field(description="Output folder of the run: data sets, models, results and report")
     from_stage: str | None = Field(None, alias="from", description=f"Do this stage and those after it again: {_NAMES}")
     until: str | None = Field(None, description=f"Stop after this stage: {_NAMES}")
 
     generate: GenerateConfig
     audit: AuditConfig
     benchmarks: dict[str, GenerateConfig | str] = Field(
-        description="Benchmarks by name: settings that differ from generate's, or a benchmark that evaluate knows"
+        description="Benchmarks by name: settings that differ from those of generate, or a value for evaluate "
+        "--benchmark"
     )
     sft: SftConfig
     grpo: GrpoConfig
@@ -115,7 +118,6 @@ class RunConfig(StrictConfig):
 
     @property
     def base(self) -> str:
-        """The model that SFT starts from."""
         return self.sft.model_path
 
 

@@ -37,19 +37,13 @@ _FAITHFULNESS = {
 
 
 def write_page(config: RunConfig) -> Path:
-    """Write ``index.html`` from the stages that have finished so far.
-
-    Raises:
-        InputError: A part of the run can't be read.
-        OutputError: The page can't be written.
-    """
+    """Write ``index.html`` from the stages that have finished so far."""
     page = config.folder.page
     write_text(page, render(read_story(config)))
     return page
 
 
 def render(story: Story) -> str:
-    """Return the page as HTML."""
     config, main = story.config, story.main
     done = {name for name, record in story.stages.items() if record.status == "finished"}
     return render_page(

@@ -171,7 +171,6 @@ class _Run:
         return None if missing is None else f"{missing} is missing or was changed"
 
     def do(self, stage: Stage, inputs: dict[str, Any], why: str) -> StageRecord:
-        """Run a stage in its own process and record the result."""
         folder, key = self.config.folder, json_hash(inputs)
         old = self.state.stages.get(stage.name)
         again = self.config.from_stage is not None

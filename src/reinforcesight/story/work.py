@@ -70,7 +70,6 @@ def train_with_sft(config: RunConfig) -> int:
 
 
 def rate_training_questions(config: RunConfig) -> int:
-    """Rate the training questions with the SFT model."""
     if not config.grpo.difficulty.enabled:
         click.echo("switched off: grpo.difficulty.enabled is false")
         return 0

@@ -99,7 +99,7 @@ def accuracy_metrics(answers: Sequence[JudgedAnswer], prefix: str = "eval") -> d
 
 
 def answers_file(output: Path, step: int) -> Path:
-    """Path of a step's validation answers, one JSON object per line."""
+    """Return the path of the validation answers of a step, one JSON object per line."""
     return output / "answers" / f"step-{step}.jsonl"
 
 
@@ -109,6 +109,5 @@ def write_step_answers(output: Path, step: int, answers: Iterable[Mapping[str, A
 
 
 def read_step_answers(output: Path, step: int) -> list[dict[str, Any]]:
-    """Return the validation answers of a step; empty if there are none."""
     path = answers_file(output, step)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelOptions
-from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
+from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, TrainerSection
 
 
 class LoraOptions(StrictConfig):
@@ -28,10 +26,12 @@ class LoraOptions(StrictConfig):
 class EvaluationOptions(StrictConfig):
     """Answers generated during training, judged as in the final evaluation."""
 
-    samples: int = Field(256, ge=1, description="Number of validation questions per evaluation; always the same ones")
+    samples: int = Field(
+        256, ge=1, description="Number of validation questions answered per evaluation; always the same ones"
+    )
     seed: int = Field(0, ge=0, description="Random seed that selects the validation questions")
     max_new_tokens: int = Field(192, ge=1, description="Maximum number of generated tokens per answer")
-    batch_size: int = Field(16, ge=1, description="Answers generated together on each device")
+    batch_size: int = Field(16, ge=1, description="Number of answers generated together on each device")
     patience: int | None = Field(
         None,
         ge=1,
@@ -42,18 +42,23 @@ class EvaluationOptions(StrictConfig):
 class TrainingConfig(StrictConfig):
     """Settings of every training command."""
 
-    RENAMED: ClassVar[Mapping[str, str]] = MOVED_KEYS
     trainer_section: ClassVar[TrainerSection]
     counted: ClassVar[str]  # what a batch counts, such as questions
 
-    dataset: str = Field(description="Data set folder or hub id, with the splits train and validation")
-    model_path: str = Field("nano", description="Base model, adapter or checkpoint: folder, hub id, or nano")
+    dataset: str = Field(
+        description="Data set made by generate: folder or hub id, with the splits train and validation"
+    )
+    model_path: str = Field(
+        "nano",
+        description="Base model, adapter or checkpoint: folder, hub id, or nano (the tiny model in this package)",
+    )
     output: str = Field("models", description="Output folder for the model, run_record.json and checkpoints")
     tuning: Literal["lora", "full"] = Field(
-        "lora", description="lora: train LoRA adapters; full: train all weights of train_parts"
+        "lora", description="lora: train LoRA adapters; full: train all weights of the modules in train_parts"
     )
     train_parts: Literal["language", "language+projector", "all"] = Field(
-        "language", description="Modules to train; only 'all' trains the vision tower"
+        "language",
+        description="Modules to train: language model, also the projector, or all; only 'all' trains the vision tower",
     )
     seed: int = Field(0, ge=0, description="Random seed of initialisation, data order, dropout and sampling")
     trainer: dict[str, Any] = Field({}, description="Arguments of TRL's config class, by their TRL names")
@@ -66,8 +71,6 @@ class TrainingConfig(StrictConfig):
     @field_validator("trainer")
     @classmethod
     def _check_trainer(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        for old in given.keys() & NEW_NAMES.keys():
-            raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]})
         section = cls.trainer_section
         # Only the command line checks TRL's arguments here, since importing TRL takes seconds.
         if info.context and info.context.get("trl"):
@@ -89,11 +92,7 @@ class TrainingConfig(StrictConfig):
         return self
 
     def checked_trainer(self, where: str = "trainer") -> dict[str, Any]:
-        """Return the section with the types that TRL declares; imports TRL.
-
-        Raises:
-            ConfigError: TRL has no such argument, or a value has the wrong type.
-        """
+        """Return the section with the types that TRL declares; imports TRL."""
         values, found = self.trainer_section.checked(self.trainer, type(self).model_fields)
         if found:
             details = found[0]["type"].context or {}  # type: ignore[union-attr]

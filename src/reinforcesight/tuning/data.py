@@ -45,11 +45,7 @@ class TrainingData:
 
 
 def load_training_data(dataset: str) -> TrainingData:
-    """Load a data set from a folder or the hub.
-
-    Raises:
-        InputError: The data set is missing, damaged, empty, or lacks a column of a generated data set.
-    """
+    """Load a data set from a folder or the hub."""
     folder = Path(dataset)
     if folder.is_dir():
         files = sorted((folder / "data").glob("*.parquet"))
@@ -124,11 +120,7 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
 
     Args:
         rows: Rows with pictures still encoded.
-        split: Name of the split, for the message.
         check: Function that raises ``InputError`` if a row's texts can't be used.
-
-    Raises:
-        InputError: No row is usable.
     """
     main = PartialState().is_main_process
 
@@ -162,11 +154,7 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
 
 
 def check_texts(row: Mapping[str, Any]) -> None:
-    """Check that a row has a prompt and a completion.
-
-    Raises:
-        InputError: One of them is empty.
-    """
+    """Check that a row has a prompt and a completion."""
     for name in ("prompt", "completion"):
         messages = row[name] or []
         if not messages or not str(messages[-1].get("content") or "").strip():
@@ -181,11 +169,7 @@ def answer_rows(rows: Any, samples: int, seed: int) -> Any:
 
 
 def decode_picture(row: Mapping[str, Any]) -> Image.Image:
-    """Decode a row's picture to RGB.
-
-    Raises:
-        InputError: The row has no picture, or its picture can't be used; names the row's id.
-    """
+    """Decode a row's picture to RGB."""
     where = f"row {row.get('id')}"
     encoded = row["image"]
     if isinstance(encoded, Image.Image):

@@ -44,11 +44,7 @@ def part_of(name: str) -> Part:
 
 
 def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
-    """Return the LoRA configuration for the linear layers of the chosen parts, never the output layer.
-
-    Raises:
-        ConfigError: No layer has one of the names in ``lora.targets``.
-    """
+    """Return the LoRA configuration for the linear layers of the chosen parts, never the output layer."""
     parts = _CHOSEN[config.train_parts]
     linear = linear_layers(model)
     wanted = config.lora.targets
@@ -71,18 +67,12 @@ def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
 
 
 def linear_layers(model: Any) -> dict[str, nn.Linear]:
-    """Return the linear layers by name, without the output layer."""
     head = model.get_output_embeddings()
     return {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head}
 
 
 def load_to_train(config: TrainingConfig) -> LoadedModel:
-    """Load the model to train, with all other parts frozen.
-
-    Raises:
-        ConfigError: The options don't fit the model or the machine.
-        InputError: The model can't be loaded.
-    """
+    """Load the model to train, with all other parts frozen."""
     options, full = config.model, config.tuning == "full"
     if options.dtype == "auto" and full:
         # Small updates of bfloat16 weights are rounded away; mixed precision is still possible.

@@ -93,7 +93,6 @@ class MemoryPlan:
         parts: Bytes needed during the whole run, by name.
         training: Additional bytes of a training step, by name.
         sampling: Additional bytes of generation, by name; empty for SFT.
-        note: Assumptions of the estimate.
     """
 
     model: str
@@ -132,9 +131,6 @@ def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
     Args:
         config: Configuration of SFT or GRPO.
         base: Model to count instead of ``model_path``.
-
-    Raises:
-        InputError: The architecture is not known here and can't be downloaded.
     """
     torch = require_module("torch", extra="train")
     transformers = require_module("transformers", extra="train")

@@ -107,8 +107,6 @@ class Method(Generic[TrainConfigT]):
     """The differences between SFT and GRPO.
 
     Attributes:
-        command: Name in the record.
-        charts: Charts of the report.
         arguments: Function from the configuration and whether there is a validation split to TRL's arguments.
         check: Function of the configuration, TRL's arguments and the number of training rows that raises
             ``ConfigError`` if the run can't work; called before the model is loaded.
@@ -215,7 +213,6 @@ def _run_locked(
 
 
 def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
-    """Return fingerprints of the data and the start model."""
     return {
         "data_fingerprint": data.description["fingerprint"],
         "model_fingerprint": loaded.description["fingerprint"] or loaded.description["revision"],
@@ -225,11 +222,7 @@ def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
 def make_trainer(
     trainer_class: Any, session: Session[Any], *callbacks: Any, charts: Sequence[Chart], **arguments: Any
 ) -> Any:
-    """Build a trainer with the model, its adapter and the callbacks of every run.
-
-    Raises:
-        ConfigError: TRL refuses the arguments.
-    """
+    """Build a trainer with the model, its adapter and the callbacks of every run."""
     config, loaded = session.config, session.loaded
     adapter = new_adapter(loaded, config)
     keeper = CheckpointKeeper(Path(config.output), config.trainer["save_total_limit"])

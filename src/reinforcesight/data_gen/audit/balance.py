@@ -31,8 +31,8 @@ class Balance:
         cells: Number of rows by split, relation, form and letter.
         truth: Number of yes/no questions by relation and answer.
         options: Number of questions by relation and number of options.
-        simple: Number of questions by axis, rule of thumb, and whether the rule was right.
-        cues: Number of depth and distance questions by axis and number of cues that the reasoning mentions.
+        simple: Number of questions by axis, rule of thumb, and whether the rule gives the correct answer.
+        cues: Number of depth and distance questions by axis and number of visual cues in the reasoning.
     """
 
     cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)

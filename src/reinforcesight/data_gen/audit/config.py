@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -14,35 +13,39 @@ from reinforcesight.errors import ConfigError
 class AuditConfig(StrictConfig):
     """Settings of ``reinforcesight audit``."""
 
-    RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
-
-    dataset: Path | None = Field(None, description="Data set folder, as written by generate")
+    dataset: Path | None = Field(None, description="Folder of a data set made by generate")
     benchmark: str | None = Field(
         None,
-        description="Benchmark to audit instead of a data set, as for evaluate --benchmark: how well its questions can "
-        "be answered without the picture",
+        description="Audit this benchmark instead of a data set (names as in evaluate --benchmark): how often can its"
+        " questions be answered without the picture?",
     )
-    split: str = Field("test", description="Split of a benchmark made by generate")
+    split: str = Field(
+        "test", description="With --benchmark: split to audit, if the benchmark is a data set made by generate"
+    )
     subset: Path | None = Field(
-        None, description="With --benchmark: write the questions that text alone does not answer to this .parquet file"
+        None, description="With --benchmark: .parquet file for the questions that a text-only classifier can't guess"
     )
-    report: Path | None = Field(None, description="Also write a report to this .json or .html file")
+    report: Path | None = Field(None, description="Also write the report to this .json or .html file")
     cv_bench_files: Path | None = Field(
-        None, description="List of CV-Bench's source file names: text, CSV, JSON lines, Parquet or a folder"
+        None,
+        description="Names of CV-Bench's source pictures, to find them in the data set: text, CSV, JSON lines, "
+        "Parquet or a folder",
     )
     cv_bench_images: Path | None = Field(
-        None, description="CV-Bench's pictures: a folder, Parquet, or a text file of perceptual hashes"
+        None,
+        description="CV-Bench's pictures, to find copies of them in the data set: a folder, Parquet, or a text file "
+        "of perceptual hashes",
     )
     seed: int = Field(0, ge=0, description="Random seed of cross-validation folds and samples")
-    max_pictures: int = Field(0, ge=0, description="Maximum number of pictures to decode; 0: all")
+    max_pictures: int = Field(0, ge=0, description="Maximum number of pictures to decode and check; 0: all")
     max_texts: int = Field(
-        20_000, ge=0, description="Maximum number of questions for the text-only classifier; 0: all"
+        20_000, ge=0, description="Maximum number of questions for cross-validating the text-only classifier; 0: all"
     )
     max_hash_distance: int = Field(
         6,
         ge=0,
         le=16,
-        description="Maximum Hamming distance (of 64 bits) between perceptual hashes of the same picture",
+        description="Treat two pictures as copies if their 64-bit perceptual hashes differ in at most this many bits",
     )
     quiet: bool = Field(False, description="Print no tables")
 

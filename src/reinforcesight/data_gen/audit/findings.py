@@ -133,7 +133,6 @@ class AuditReport:
         return 0 if self.passed else 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything except the tables."""
         findings = [{**dataclasses.asdict(f), "meaning": RULES[f.rule].meaning} for f in self.findings]
         counts = {"dataset": self.dataset, "passed": self.passed, "rows": self.rows, "pictures": self.pictures}
         return {**counts, "findings": findings, "measurements": self.measurements}

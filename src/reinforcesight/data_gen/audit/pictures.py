@@ -47,7 +47,7 @@ def perceptual_hash(image: Image.Image) -> int:
 
 @dataclass(slots=True)
 class PictureSignature:
-    """Features that two copies of a picture have in common."""
+    """Features by which copies of a picture are recognised."""
 
     split: str
     source_id: str
@@ -83,7 +83,6 @@ class PictureChecks:
 
     @property
     def pictures(self) -> int:
-        """Return the number of different source pictures."""
         return len({key for kind, key in self._splits_of if kind == "source picture"})
 
     def check(self, stored: StoredRow, known: Understood | None) -> None:
@@ -116,7 +115,7 @@ class PictureChecks:
             self._findings.add("split_leak", example)
 
     def _look(self, stored: StoredRow, known: Understood | None, content: bytes) -> None:
-        """Decode a picture that was not seen before."""
+        """Decode a picture that was not decoded before, and check its size."""
         row = stored.row
         boxed = bool(known and known.boxed)
         signature = self._signatures.get((stored.split, row.source_id))
@@ -220,9 +219,6 @@ def read_name_list(path: Path) -> set[str]:
     Args:
         path: Text with one name per line; CSV, JSON lines or Parquet with the columns ``source_filename`` or
             ``filename``; or a folder of pictures.
-
-    Raises:
-        InputError: The path can't be read, or contains no name.
     """
     columns = ("source_filename", "filename")
     found: list[Any] = []
@@ -252,9 +248,6 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
     Args:
         path: Folder of pictures; Parquet with the column ``image``; or text with a hash of 16 hexadecimal digits at
             the start of each line.
-
-    Raises:
-        InputError: The path can't be read, or contains no picture.
     """
     hashes: list[int] = []
     with _reading(path):

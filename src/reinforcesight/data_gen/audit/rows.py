@@ -54,11 +54,10 @@ class Understood:
     """Row whose scene and evidence could be read.
 
     Attributes:
-        axis: Axis of the comparison.
-        objects: Objects by role.
+        objects: Objects by role (subject, reference, anchor).
         boxed: Colour of the drawn box by role.
         unique: Whether each role's name is unique in the picture.
-        cues: Number of cues that the reasoning names.
+        cues: Number of visual cues in the reasoning.
     """
 
     scene: Scene

@@ -41,12 +41,8 @@ class TextItem:
     """Text features and targets of one question.
 
     Attributes:
-        group: Picture of the question.
-        text: Question and options.
         letter: Index of the correct option.
-        options: Number of options.
         first, second: Whole name and single words of the two objects, in alphabetical order.
-        anchor: Name of the anchor, or empty.
         first_is_smaller: Whether the first object has the smaller value along the axis; ``None``: equal names.
         yes: Whether the answer is yes; ``None``: not a yes/no question.
     """
@@ -111,12 +107,9 @@ class Guess:
     Attributes:
         what: "letter", "truth" or "order".
         axis: Axis of the comparison, or "all".
-        count: Number of questions.
-        pictures: Number of different pictures.
         accuracy: Fraction of correct predictions; ``None``: too few questions or pictures.
         low, high: 95 % interval, with pictures as the independent units.
         chance: Accuracy of random guesses.
-        error: Standard error of the accuracy.
     """
 
     what: str
@@ -300,7 +293,7 @@ def _narrow(matrix: Any) -> Any:
 
 
 def judge_guesses(guesses: Sequence[Guess], findings: Findings) -> tuple[Table, list[dict[str, Any]]]:
-    """Add findings; return a table, and its numbers as JSON values."""
+    """Add a finding for each accuracy too far above chance; return the table, and its numbers as JSON values."""
     rows = []
     for guess in guesses:
         about = (guess.what, guess.axis, guess.count, guess.pictures)

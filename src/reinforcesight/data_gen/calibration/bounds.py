@@ -1,8 +1,9 @@
 """Bound the fraction of wrong claims, and find the least strict threshold whose upper bound is low enough.
 
-The claims of one picture are not independent: if a depth estimate fails, it fails for many pairs at once. So we use
-the bound of Korn and Graubard (1998) for clustered samples: the exact binomial bound (Clopper-Pearson) for an
-effective number of claims, which is the number of claims divided by the design effect.
+A claim is a relation that the rules derive from estimated depth, such as "A is in front of B". The claims of one
+picture are not independent: if a depth estimate fails, it fails for many pairs at once. So we use the bound of Korn
+and Graubard (1998) for clustered samples: the exact binomial bound (Clopper-Pearson) for an effective number of claims,
+which is the number of claims divided by the design effect.
 
 The threshold is chosen by sequences of tests from strict to loose (learn then test, arXiv:2110.01052). Each sequence
 starts at a predefined fraction of the claims and ends before the first test that fails; the loosest threshold that
@@ -34,7 +35,6 @@ class Step(StrictConfig):
 
     Attributes:
         threshold: Minimum score of kept claims.
-        kept: Number of kept claims.
         share: Kept claims as a fraction of the default rules' claims.
         wrong: Number of wrong claims among the kept ones.
         upper: Upper bound on the fraction of wrong claims.

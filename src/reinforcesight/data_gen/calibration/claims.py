@@ -1,4 +1,4 @@
-"""Compare the claims that the rules make from estimated depth with the measured depth of the same picture."""
+"""Check claims, the relations derived from estimated depth, against the measured depth of the same picture."""
 
 from __future__ import annotations
 

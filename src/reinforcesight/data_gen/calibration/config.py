@@ -26,27 +26,32 @@ class CalibrateConfig(StrictConfig):
         description="Coordinates of the boxes in photographs with an EXIF orientation. turned: the upright picture; "
         "stored: the pixels as stored; default: detected from sizes and boxes",
     )
-    input_checks: Literal["stop", "warn"] = Field("stop", description="Stop at input that can't be right, or go on")
-    output: Path = Field(Path("calibration.json"), description="Output file")
+    input_checks: Literal["stop", "warn"] = Field(
+        "stop", description="Stop or warn if the annotations look wrong as a whole"
+    )
+    output: Path = Field(Path("calibration.json"), description="Output file, the input of generate --calibration")
     estimates: Literal["model", "stored"] = Field(
         "model",
-        description="model: run perception.depth_model; stored: read estimated_depth_file_name of each image",
+        description="Source of the estimated depth. model: run perception.depth_model; stored: read the depth map in "
+        "each image's estimated_depth_file_name",
     )
     camera: Literal["photograph", "given"] = Field(
         "photograph",
-        description="Intrinsics for the estimated positions; photograph: from EXIF or the default field of "
-        "view, as generate uses for photographs; given: from the annotation file",
+        description="Camera intrinsics for 3-D positions from estimated depth. photograph: from EXIF, or a default "
+        "field of view; given: from the annotation file",
     )
     names: Path | None = Field(
         None,
-        description="Pictures with named boxes (COCO JSON), to measure how often the names of detectors are wrong",
+        description="COCO JSON of pictures with labelled boxes, to measure how often detectors give wrong names",
     )
     name_detections: tuple[Path, ...] = Field(
         (),
         max_length=2,
-        description="Detections on the pictures of --names (COCO results JSON): of the detector, and of the second one",
+        description="Detections on the pictures of --names (COCO results JSON); repeat the flag for a second detector",
     )
-    max_label_error: float = Field(0.01, gt=0, lt=1, description="Label error rate to report the rules for")
+    max_label_error: float = Field(
+        0.01, gt=0, lt=1, description="Maximum fraction of wrong labels; the printed thresholds satisfy it"
+    )
     confidence: float = Field(
         0.95, gt=0.5, lt=1, description="Confidence level of the upper bounds on the label error rate"
     )

@@ -1,4 +1,4 @@
-"""How often a detector's names are wrong by its score, on pictures with named boxes."""
+"""Measure how often a detector's class names are wrong, by its score, on pictures with labelled boxes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,15 @@ _OVERLAP = 0.5
 
 
 def names_record(source: AnnotatedSource, detections: Path, *, confidence: float) -> AxisRecord:
-    """Judge the stored detections of one detector against named boxes.
+    """Compare the stored detections of one detector with labelled boxes.
 
-    A detection is right if a box of its name overlaps it by half, wrong if only boxes of other names do. Others are
-    undecided, since not every object is annotated.
+    A detection is right if its IoU with a box of the same name is at least 0.5, and wrong if only boxes of other names
+    reach that. Other detections are not counted, since not every object is annotated.
 
     Args:
-        source: Pictures with named boxes.
+        source: Pictures with labelled boxes.
         detections: COCO results JSON, a list with ``image_id``, ``category_id`` or ``category_name``, ``bbox`` and
             ``score``.
-        confidence: Confidence level of the bounds.
-
-    Raises:
-        InputError: The file can't be read, has another format, or no detection lies on an annotated box.
     """
     names, ids = _names_and_ids(source.annotation_file)
     by_image: dict[str, list[tuple[str, tuple[float, ...], float]]] = {}
@@ -87,7 +83,7 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _names_and_ids(annotations: Path) -> tuple[dict[Any, str], dict[str, str]]:
-    """Category names by id, and image ids by file name."""
+    """Return category names by id, and image ids by file name."""
     content = json_value(annotations.read_bytes())
     names = {category["id"]: category["name"] for category in content.get("categories", ())}
     return names, {image["file_name"]: str(image["id"]) for image in content["images"]}

@@ -23,9 +23,9 @@ class AxisRecord(StrictConfig):
     """Measurements along one axis.
 
     Attributes:
-        claims: Number of claims that the default rules make.
-        wrong: Number of wrong claims among them.
-        undecided: Number of claims that the measured depth can't decide; the other two counts exclude them.
+        claims: Number of relations that the default rules derive from estimated depth.
+        wrong: Number of wrong ones among them.
+        undecided: Number of relations that the measured depth can't decide; the other two counts exclude them.
         steps: Thresholds, from strict to loose.
     """
 
@@ -42,7 +42,6 @@ class Calibration(StrictConfig):
     """Contents of ``calibration.json``.
 
     Attributes:
-        pictures: Number of pictures used.
         skipped: Number of pictures skipped, by reason.
         depth_model: Identity of the estimator, with every setting that decides its result.
         views: Whether several views of each picture were used.
@@ -79,10 +78,8 @@ class Calibration(StrictConfig):
             ) from error
 
     def gates_for(self, max_error: float, gates: GateRules) -> tuple[GateRules, list[dict[str, float]]]:
-        """Return gates with the least scores that keep wrong names below an error rate, and facts for the card.
-
-        Raises:
-            ConfigError: No score of a detector is high enough.
+        """Return the lowest detection scores that keep wrong names below an error rate, and facts for the dataset
+        card.
         """
         update: dict[str, float] = {}
         facts = []
@@ -104,9 +101,6 @@ class Calibration(StrictConfig):
         """Return rules strict enough for a label error, and a statement about them for the data set's card.
 
         An axis whose error can't be bounded by ``max_error`` gets a threshold that no claim reaches.
-
-        Raises:
-            ConfigError: The rules differ from the calibrated rules, or no axis can be kept.
         """
         plain = dict.fromkeys(_RULE_OF.values(), 0.0)
         if rules.model_copy(update=plain) != self.rules.model_copy(update=plain):

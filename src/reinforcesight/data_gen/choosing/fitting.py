@@ -46,7 +46,6 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
     """Find quotas that the pictures can fill.
 
     Args:
-        pictures: All scanned pictures.
         rules: Number, fractions and limits.
         adapt: Whether to lower the quotas until they are filled. Otherwise they are kept, and ``missing`` of the
             result is the number of questions for which more pictures are needed.

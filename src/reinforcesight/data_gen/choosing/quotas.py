@@ -26,7 +26,7 @@ class QuestionKind:
 
     @property
     def twin(self) -> QuestionKind:
-        """Kind of the same question, word by word, about the twin: the picture in which the relation is inverted."""
+        """Kind of the same question about the twin picture, in which the relation is inverted."""
         same = names_answer(self.form, self.relation.axis)  # then the other object is the subject
         relation = self.relation if same else self.relation.inverse
         affirm = self.affirm is not (self.form is Form.YES_NO)

@@ -23,7 +23,6 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 
 def write_card(folder: Path, manifest: Manifest) -> None:
-    """Write the card; raises :class:`OutputError`."""
     write_text(folder / CARD, _card_text(manifest))
 
 

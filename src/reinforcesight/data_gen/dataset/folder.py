@@ -46,7 +46,6 @@ class Job:
     """Output folder and the settings that its data set is made with.
 
     Attributes:
-        folder: Folder of the data set.
         identity: Setting to JSON value; a run resumes only if the stored identity is equal.
     """
 
@@ -78,11 +77,7 @@ class Job:
             )
 
     def open(self, *, overwrite: bool) -> bool:
-        """Prepare the folder for this job; return ``True`` if the data set is already finished.
-
-        Raises:
-            OutputError: The folder contains another job's data or files that are not ours, or can't be written to.
-        """
+        """Prepare the folder for this job; return ``True`` if the data set is already finished."""
         self.check_folder(overwrite=overwrite)
         if overwrite and self._found() is not None:
             self._clear()

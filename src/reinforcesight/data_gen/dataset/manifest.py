@@ -41,7 +41,6 @@ class Manifest:
         rows, pictures: Number of questions and pictures by split.
         pictures_usable: Number of pictures with at least one clear pair.
         asked: Number of questions requested (``num_samples``).
-        questions_per_picture: Maximum number of questions per picture.
         counts: Number of questions by value of relation, task, form, answer, and answer of yes/no questions.
         cells: Number of questions by split and "relation | form | letter", with "(yes)" or "(no)" for yes/no
             questions.
@@ -112,7 +111,6 @@ def build_manifest(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json``; raises :class:`OutputError`."""
     later = ("twins", "review", "removed")  # absent from most new data sets
     values = {name: value for name, value in asdict(manifest).items() if value is not None or name not in later}
     write_sealed_json(folder / MANIFEST, values)
@@ -165,7 +163,6 @@ def _shortcuts(kinds: Counter[QuestionKind], guessed: Mapping[str, int]) -> dict
 
 
 def cells_of(cells: Mapping[str, Counter[QuestionKind]]) -> dict[str, dict[str, int]]:
-    """Return ``cells`` of the manifest: the number of questions of each kind by split."""
     return {
         split: {_kind_name(kind): n for kind, n in sorted(kinds.items(), key=_order)} for split, kinds in cells.items()
     }

@@ -50,11 +50,7 @@ class BadRow:
 
 
 def find_files(dataset: Path) -> list[SplitFile]:
-    """Return the Parquet files of a data set, in its folder ``data`` or the folder itself, train first.
-
-    Raises:
-        InputError: The folder is absent or contains no such file.
-    """
+    """Return the Parquet files of a data set, in its folder ``data`` or the folder itself, train first."""
     fix = "give the folder made by generate"
     if not dataset.is_dir():
         raise InputError("no such data set folder", where=str(dataset), fix=fix)
@@ -71,11 +67,7 @@ def find_files(dataset: Path) -> list[SplitFile]:
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; only its footer is read immediately.
-
-    Raises:
-        InputError: The file is not Parquet, or a part that the ``with`` block reads is damaged.
-    """
+    """Open a Parquet file; only its footer is read immediately."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -95,11 +87,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of any Parquet file in order, with all or some columns, a few in memory at a time.
-
-    Raises:
-        InputError: The file is damaged.
-    """
+    """Yield the rows of any Parquet file in order, with all or some columns, a few in memory at a time."""
     with open_file(path) as parquet:
         for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
             yield from batch.to_pylist()
@@ -163,7 +151,6 @@ class RowIndex:
         """Read rows by their indices; only their row groups are read.
 
         Args:
-            indices: Indices of the rows.
             problems: List to which a line is added for each file or row that can't be read.
         """
         wanted: dict[int, dict[int, list[int]]] = {}

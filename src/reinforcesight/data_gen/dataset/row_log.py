@@ -27,7 +27,6 @@ class RowLog:
     """Records of a file. Several processes may append to it; a line that a crash truncated damages no other line.
 
     Attributes:
-        path: Path of the file.
         broken: Number of lines that can't be read.
     """
 
@@ -39,11 +38,7 @@ class RowLog:
         self._lock = threading.Lock()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record with the current time; the record is on disk when this method returns.
-
-        Raises:
-            OutputError: The disk is full, or the folder can't be written to.
-        """
+        """Append a record with the current time; the record is on disk when this method returns."""
         import fcntl
 
         line = (json.dumps({"time": now(), **record}, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

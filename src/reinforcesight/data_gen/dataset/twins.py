@@ -1,4 +1,4 @@
-"""Names of twins: two questions with the same words about two pictures, with opposite answers (docs/twins.md)."""
+"""Twins: two questions with the same words about two pictures, with opposite answers (docs/twins.md)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterable
 
 
 def twin_name(evidence: object) -> str | None:
-    """Return the name that a question shares with its twin; ``None`` without a twin, or if it can't be read.
-
-    ``evidence`` is the value of the data set's column.
+    """Return the name that a question shares with its twin; ``None`` without a twin. ``evidence`` is the column's
+    value.
     """
     if not isinstance(evidence, str) or '"twin"' not in evidence:
         return None

@@ -43,8 +43,6 @@ class WriteContext:
     Attributes:
         work, data: Folders of the work files and of the Parquet files.
         templates: File with question wordings; ``None``: the packaged wordings.
-        identity: Digest of the job.
-        style: Wording of the reasoning.
     """
 
     work: Path
@@ -62,7 +60,6 @@ class Portion:
     Attributes:
         chunk, row: Work file of the picture, and its row there.
         first: Index of the first of these questions among the picture's questions.
-        picks: Questions to write.
     """
 
     chunk: int
@@ -89,8 +86,6 @@ class WrittenFile:
     """Finished Parquet file.
 
     Attributes:
-        rows: Number of questions.
-        bytes: Size of the file.
         sha256: Digest of the whole file, hexadecimal.
         memory_bytes: Size of its rows in memory, as stated in a dataset card.
     """
@@ -138,9 +133,6 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     """Compose and write the questions of one file.
 
     A file that an earlier run wrote for this task is kept.
-
-    Raises:
-        OutputError: The file can't be written, or a work file can't be read.
     """
     path = context.data / task.name
     record = context.work / f"{task.name}.json"

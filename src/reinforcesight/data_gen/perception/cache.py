@@ -50,7 +50,6 @@ class ResultCache:
         return self.folder / stage / key[:2] / f"{key}.npz"
 
     def read(self, stage: str, key: str) -> dict[str, npt.NDArray[np.generic]] | None:
-        """Read a result; return ``None`` if there is none or it is damaged."""
         try:
             with np.load(self.path(stage, key), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,17 +29,15 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 class GateRules(StrictConfig):
     """Thresholds for detections: scores, overlaps (IoU) and fractions, from 0 to 1."""
 
-    RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
-
     min_score: Share = Field(0.35, description="Minimum detection score")
     second_min_score: Share | None = Field(
         None,
-        description="Minimum score of the second detector, whose scores are not comparable with those of the first; "
-        "default: doubt_score",
+        description="Minimum score of the second detector, which has its own scale; default: doubt_score",
     )
     doubt_score: Share = Field(
         0.2,
-        description="Detections from this score to min_score are left out, but their name then counts as not unique",
+        description="Drop detections with a score from this to min_score, and count their name as not unique in the "
+        "picture",
     )
     same_box: Share = Field(0.6, description="Minimum IoU at which two boxes with the same name are one object")
     nested: Share = Field(
@@ -49,19 +47,25 @@ class GateRules(StrictConfig):
     other_name: Share = Field(0.75, description="Minimum IoU at which two boxes with different names are one object")
     name_margin: Share = Field(
         0.1,
-        description="If boxes with different names are one object, keep the best only if its score is higher "
-        "by this much",
+        description="If boxes with different names are one object: keep the best box if its score is higher by this "
+        "much, else drop the object",
     )
     second_overlap: Share = Field(
-        0.5, description="Minimum IoU with a box of the second detector; other boxes are dropped"
+        0.5, description="Minimum IoU with a box of the second detector; boxes below are dropped"
     )
-    depth_agreement: Share = Field(0.15, description="Maximum relative difference between the two depth models")
+    depth_agreement: Share = Field(
+        0.15,
+        description="Maximum relative difference between the depths of two depth models; pixels above count as "
+        "unknown",
+    )
     fills_picture: Share = Field(0.9, description="Maximum fraction of the picture that one box may cover")
-    min_trace_inside: Share = Field(0.3, description="Minimum fraction of a phrase's mouse trace inside its box")
+    min_trace_inside: Share = Field(
+        0.3, description="Localized Narratives: minimum fraction of a phrase's mouse trace inside its box"
+    )
     min_mask_score: Share = Field(0.6, description="Minimum mask score, as predicted by the segmentation model")
     mask_box: Share = Field(0.6, description="Minimum IoU of a box and the bounding box of its mask")
     same_mask: Share = Field(0.7, description="Minimum IoU at which two masks are one object")
-    min_valid_depth: Share = Field(0.5, description="Minimum fraction of a picture with valid depth")
+    min_valid_depth: Share = Field(0.5, description="Minimum fraction of a picture's pixels with valid depth")
     max_objects: int = Field(40, ge=1, description="Maximum number of detections per picture, highest scores first")
 
 
@@ -81,14 +85,13 @@ class PerceptionConfig(StrictConfig):
     second_grounding_model: str | None = Field(
         "google/owlv2-base-patch16-ensemble",
         description="Second detector with another architecture; only boxes that both find are kept. null: one "
-        "detector, whose confident mistakes become wrong labels; also the default if only "
-        "grounding_model is given",
+        "detector, whose mistakes become wrong labels; also the default if only grounding_model is given",
     )
     second_grounding_revision: str = Field("main", description="Hub revision of the second detector")
     depth_views: bool = Field(
         False,
-        description="Also estimate depth from the mirrored picture, a smaller copy and four crops (seven times "
-        "the cost), so that reinforcesight calibrate can leave out claims on which they disagree",
+        description="Also estimate depth from the mirrored picture, a smaller copy and four crops (seven times the "
+        "cost); reinforcesight calibrate then rejects labels on which they disagree",
     )
     second_depth_model: str | None = Field(
         None, description="Second depth model; depth is used only where both agree. null: one depth model"
@@ -99,11 +102,11 @@ class PerceptionConfig(StrictConfig):
     )
     segmentation_revision: str = Field("main", description="Hub revision of the segmenter")
     vocabulary: tuple[str, ...] = Field(
-        DEFAULT_VOCABULARY, min_length=1, description="Class names to detect in pictures that come without text"
+        DEFAULT_VOCABULARY, min_length=1, description="Class names to detect with --source image_folder"
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    device: str = Field("auto", description="Device of the models: auto, cpu, cuda, cuda:1, ...")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 on a CUDA GPU that supports it, else float32"
+        "auto", description="dtype of the models; auto: bfloat16 on a CUDA GPU that supports it, else float32"
     )
     max_side: int = Field(
         1600,
@@ -114,8 +117,12 @@ class PerceptionConfig(StrictConfig):
     chunk_size: int = Field(
         16, ge=1, description="Number of pictures to process with one model before switching to the next"
     )
-    keep_loaded: bool = Field(True, description="Keep all models in memory between chunks")
-    cache: Path | None = Field(None, description="Folder for cached model outputs; null: deleted after the run")
+    keep_loaded: bool = Field(
+        True, description="Keep all models in memory; false: load each model again for every chunk"
+    )
+    cache: Path | None = Field(
+        None, description="Folder in which model outputs are kept for later runs; null: they are deleted after the run"
+    )
     gates: GateRules = GateRules()
 
     @model_validator(mode="before")

@@ -43,8 +43,8 @@ class Detection:
 
     Attributes:
         mask: Visible pixels, bool (H, W), or ``None`` if only the box is known.
-        truncated: Whether the border cuts the object; ``None``: decided by whether the box touches the border.
-        hidden_by: Number of its pixels that each other object hides, if the source knows them.
+        truncated: Whether the picture border cuts the object; ``None``: decided by whether the box touches the border.
+        hidden_by: For each other object, the number of pixels of this object that it occludes, if known.
     """
 
     id: int | str
@@ -138,7 +138,7 @@ def build_scene(
 
 
 def _with_visible_shares(detections: Sequence[Detection], depth: Float32Array) -> Sequence[Detection]:
-    """The detections; an unknown visible share is estimated from the outlines in front."""
+    """Return the detections; missing visible fractions are estimated from the masks in front."""
     masks = {number: d.mask for number, d in enumerate(detections) if d.mask is not None}
     if all(d.visible_fraction is not None for d in detections) or len(masks) < 2:
         return detections
@@ -232,7 +232,7 @@ def _solid_object(
 
 
 def _rim(mask: BoolArray) -> tuple[IntArray, IntArray]:
-    """Rows and columns of pixels on the edge of an outline, evenly spaced in raster order."""
+    """Return rows and columns of pixels on the edge of a mask, evenly spaced in raster order."""
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     rows, columns = np.nonzero(mask & ~inner)
@@ -316,10 +316,9 @@ def eroded(mask: BoolArray) -> BoolArray:
 
 
 def _is_background(reading: float, box: Sequence[float], depth: Float32Array, valid: BoolArray) -> bool:
-    """Whether the depth read in a box may be the background's, seen through an open or beside a thin thing.
+    """Return whether the depth read in a box may be that of the background, as for a thin or open object.
 
-    Then the same depth is read beside the box (in strips at its left and right, along the middle half of its height),
-    and some of the box is nearer.
+    This is so if strips to the left and right of the box have the same depth, and some pixels in the box are nearer.
     """
     x0, y0, x1, y1 = (round(v) for v in box)
     inside = depth[y0:y1, x0:x1][valid[y0:y1, x0:x1]]
@@ -358,7 +357,7 @@ def _foreground(z: FloatArray) -> BoolArray:
 def _surface_distances(
     clouds: Sequence[FloatArray | None],
 ) -> tuple[tuple[float | None, ...], ...]:
-    """Return the smallest distance between each two point clouds, a symmetric table; ``None`` for a missing cloud."""
+    """Return the smallest distance between each two point clouds as a symmetric table; ``None`` for a missing cloud."""
     trees = [cKDTree(cloud) if cloud is not None and len(cloud) else None for cloud in clouds]
     count = len(clouds)
     table: list[list[float | None]] = [[None] * count for _ in range(count)]
@@ -376,7 +375,7 @@ def _surface_distances(
 
 
 def _second_percentile(values: FloatArray) -> float:
-    """The same float as ``np.percentile(values, 2)``, which takes ten times as long for few values."""
+    """Return the same float as ``np.percentile(values, 2)``, which takes ten times as long for few values."""
     place = 0.02 * (len(values) - 1)
     below = int(place)
     share = place - below

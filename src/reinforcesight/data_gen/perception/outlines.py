@@ -1,4 +1,4 @@
-"""What an outline and the depth in it say of the outline: whether it holds two things, and how much is hidden."""
+"""Check masks with the depth inside them: does a mask cover two objects, and how much of an object is hidden?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXTREME = 0.15  # part of a box, along one axis, that counts as its end
 
 
 def otsu(values: FloatArray) -> float:
-    """Otsu's threshold: the cut with the largest variance between the two classes, over 64 bins."""
+    """Return Otsu's threshold over 64 bins: the cut with the largest variance between the two classes."""
     counts, edges = np.histogram(values, bins=64)
     middles = (edges[:-1] + edges[1:]) / 2.0
     below = np.cumsum(counts)
@@ -37,14 +37,14 @@ def otsu(values: FloatArray) -> float:
 
 
 def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
-    """Whether an outline holds two layers of depth, each in one piece, with nothing between them.
+    """Return whether the depths in a mask form two connected layers with a gap between them.
 
-    Two things in one outline look like that. One thing is connected, so its depths are mostly without a gap.
+    Such a mask probably covers two objects: a single object is connected, so its depths rarely have a gap.
 
     Args:
-        core: The outline without its rim, where depth maps mix it with the background, (h, w).
-        whole: The outline, (h, w). Its thin parts may connect the layers.
-        depth: z, (h, w); the outlines leave out pixels without a reading.
+        core: Mask without its border, where depth maps mix object and background, (h, w).
+        whole: Whole mask, (h, w); its thin parts may connect the layers.
+        depth: z, (h, w). The masks leave out pixels without valid depth.
     """
     if not core.any():
         return False
@@ -74,10 +74,13 @@ def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
 
 
 def visible_shares(masks: Mapping[int, BoolArray], depth: Float32Array) -> dict[int, float]:
-    """Estimated visible share of the objects that end behind a nearer one, from outlines (H, W) and z (H, W).
+    """Estimate the visible fraction of partly occluded objects from masks (H, W) and z (H, W).
 
-    Where an outline ends at the edge of a nearer thing, with a step in depth, the object goes on behind it: how far is
-    unknown, but not beyond the nearer thing. Half of that is taken, up to a limit. Other objects are not in the result.
+    An object is occluded where its mask ends at the edge of a nearer object with a step in depth. The hidden part
+    reaches
+    at most to the other side of the nearer object; half of that is assumed, up to a limit. Objects that are not
+    occluded
+    are not in the result.
     """
     owner = np.full(depth.shape, -1, dtype=np.int64)
     for number, mask in masks.items():
@@ -101,7 +104,7 @@ def visible_shares(masks: Mapping[int, BoolArray], depth: Float32Array) -> dict[
 def _hidden_behind(
     number: int, box: FloatArray, owner: IntArray, depth: Float32Array, axis: int, end: int
 ) -> int | None:
-    """The object that hides one end of another; ``axis``: 0 for columns, 1 for rows; ``end``: 0 low, 1 high."""
+    """Return the object that occludes one end of another; ``axis``: 0 columns, 1 rows; ``end``: 0 low, 1 high."""
     x0, y0, x1, y1 = (int(v) for v in box)
     mask = owner[y0:y1, x0:x1] == number
     lines = mask.T if axis == 1 else mask  # one row for each line across the end

@@ -101,8 +101,6 @@ def perceive(
 
     Args:
         tasks: Pictures; all of them are kept in memory, so pass a chunk, not a whole data set.
-        models: Models to run.
-        rules: Thresholds of the gates.
         cache: Cache of model results; ``None``: results are not stored.
         batch_size: Pictures per call of a model; results are stored after each call.
         keep_loaded: ``False`` frees a model's memory before the next one is loaded.
@@ -146,10 +144,6 @@ def run_model(
     """Store the results of one model for a chunk, in the same batches as :func:`perceive`.
 
     Segmentation reads the results of the grounding models from the cache and uses only the identities of these models.
-
-    Raises:
-        InputError: Boxes are not in the cache, or the model can't be loaded.
-        OutputError: A result can't be stored.
     """
     chunk = _Chunk(tasks, rules, cache, batch_size)
     depth = {"depth": models.depth, "second depth": models.second_depth}.get(role)

@@ -166,9 +166,6 @@ def compose(
         templates: Question wordings.
         rng: Random numbers that decide only the wording, not the answer.
         style: Wording of the reasoning.
-
-    Raises:
-        InputError: Form, relation or index doesn't fit the candidate.
     """
     asked = phrase(
         scene,
@@ -296,7 +293,9 @@ def phrase(
 
 @dataclass(frozen=True)
 class _Cast:
-    """Objects of a question by role: "subject", "reference", and "anchor" if there is a third object."""
+    """Objects of a question by role: "subject", "reference", and "anchor" (the object that distances are measured to),
+    if any.
+    """
 
     form: Form
     relation: Relation
@@ -394,7 +393,7 @@ def _cvbench_question(cast: _Cast) -> str:
 
 
 def _is_room_sized(nearest: float, farthest: float) -> bool:
-    """Return whether the words of ``NEARNESS``, which are for metres of a room, tell these objects apart."""
+    """Return whether the distance words of ``NEARNESS``, meant for rooms, differ for these objects."""
     return ROOM_DEPTHS[0] <= nearest < MIDDLE_DISTANCE[1] and MIDDLE_DISTANCE[0] <= farthest <= ROOM_DEPTHS[1]
 
 

@@ -56,23 +56,27 @@ class ReasoningStyle(StrictConfig):
         0.4,
         ge=0,
         le=1,
-        description="Fraction of depth and distance texts without cues that first say where each object is "
-        "(only with depth in metres)",
+        description="Fraction of the Depth and Distance reasoning without visual cues that begins with each object's "
+        "position; only with depth in metres",
     )
     letters: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Fraction of texts that mention the letter of each option and end with the correct letter",
+        description="Fraction of the reasoning that repeats each option with its letter and ends with the correct "
+        "letter",
     )
     cues: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="Fraction of depth and distance texts that give what can be seen as their reason",
+        description="Fraction of the Depth and Distance reasoning that gives a visual cue as the reason, such as "
+        "occlusion or height in the picture",
     )
     fixed_wording: bool = Field(
-        False, description="Use one wording per statement and no optional sentences; for very small models"
+        False,
+        description="Use one fixed wording per statement and no optional sentences; for models of a few million "
+        "parameters",
     )
 
 

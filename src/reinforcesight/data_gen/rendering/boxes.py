@@ -26,7 +26,6 @@ class UprightBox:
     high: float
 
     def corners(self) -> FloatArray:
-        """Return the world corners (8, 3)."""
         c, s = math.cos(self.turn), math.sin(self.turn)
         ax, ay, bx, by = c * self.half_x, s * self.half_x, -s * self.half_y, c * self.half_y
         plan = [(self.x + i * ax + j * bx, self.y + i * ay + j * by) for i in (-1, 1) for j in (-1, 1)]

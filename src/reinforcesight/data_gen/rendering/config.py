@@ -38,10 +38,14 @@ class RenderConfig(StrictConfig):
         "world 'places')",
     )
     same_kind: float = Field(
-        0.25, ge=0, le=1, description="Probability that an object repeats the kind of another one, in another colour"
+        0.25, ge=0, le=1, description="Probability that an object has the kind of an earlier one, in another colour"
     )
     same_name: float = Field(
-        0.03, ge=0, le=1, description="Probability that an object repeats both kind and colour of another one"
+        0.03,
+        ge=0,
+        le=1,
+        description="Probability that an object has both kind and colour of an earlier one, so that its name is "
+        "ambiguous",
     )
     min_extent: float = Field(
         0.03, gt=0, lt=0.5, description="Minimum size of an object in the picture, as a fraction of the picture width"
@@ -55,10 +59,14 @@ class RenderConfig(StrictConfig):
     )
     shadows: bool = Field(True, description="Render shadows")
     antialias: int = Field(2, ge=1, le=4, description="Supersampling factor at edges; 1: off")
-    height: float | None = Field(None, gt=0.2, le=3.0, description="Camera height in metres")
-    pitch: float | None = Field(None, ge=-30, le=60, description="Camera pitch in degrees; positive values look down")
-    roll: float | None = Field(None, ge=-45, le=45, description="Camera roll in degrees")
-    field_of_view: float | None = Field(None, ge=20, le=110, description="Horizontal field of view in degrees")
+    height: float | None = Field(None, gt=0.2, le=3.0, description="Camera height in metres; default: random")
+    pitch: float | None = Field(
+        None, ge=-30, le=60, description="Camera pitch in degrees, positive looks down; default: random"
+    )
+    roll: float | None = Field(None, ge=-45, le=45, description="Camera roll in degrees; default: random")
+    field_of_view: float | None = Field(
+        None, ge=20, le=110, description="Horizontal field of view in degrees; default: random"
+    )
     wall_fills_view: bool = Field(
         False, description="Fill the background with a near wall, so that no floor is visible"
     )

@@ -102,6 +102,5 @@ def _scale(colour: Rgb, factor: float) -> Rgb:
 
 
 def _mix(colour: Rgb, share: float) -> Rgb:
-    """Mix a colour with white."""
     red, green, blue = colour
     return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)

@@ -55,7 +55,6 @@ class RenderedPicture:
     """Picture and the scene that it shows.
 
     Attributes:
-        index: Index in the sequence of the seed.
         setting: "room" or "ground".
         picture: (H, W, 3) uint8 sRGB.
         depth: (H, W) z at pixel centres, metres; 0 means no value (sky).

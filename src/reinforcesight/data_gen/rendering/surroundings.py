@@ -145,8 +145,6 @@ def make_room(
     """Make a rectangular room around the camera, sometimes with a rug.
 
     Args:
-        rng: Random numbers.
-        camera: Camera in the room.
         wall_fills_view: Whether the front wall is so near that neither the floor nor other walls are visible.
         deep: Minimum and maximum distance to the front wall, metres.
         beside: The same for each side wall.

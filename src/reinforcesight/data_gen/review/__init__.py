@@ -1,1 +1,1 @@
-"""People check a sample of a data set; what they find bounds the share of wrong labels."""
+"""People check a sample of a data set by eye; the result bounds the fraction of wrong labels."""

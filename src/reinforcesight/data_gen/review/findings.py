@@ -1,9 +1,11 @@
-"""From verdicts to the share of wrong labels: counts, exact upper bounds, agreement of reviewers.
+"""Statistics of a review: counts of verdicts, upper bounds on wrong labels, agreement of reviewers.
 
-The bound is that of Clopper and Pearson. One row is drawn from each of many slices, so the draws differ in how likely
-they are to be wrong; the binomial bound still holds for their mean (Hoeffding 1956: of all such sums the binomial is
-the widest). For the whole data set each relation has the weight of its rows: if draw i stands for the share w_i of the
-rows, then with k wrong of n draws at most n max(w) U(k, n) is wrong. That is U(k, n) if all w are equal.
+The bound is that of Clopper and Pearson. One row is drawn from each of many slices, so the draws are wrong with
+different
+probabilities; the binomial bound still holds for their mean (Hoeffding 1956: among all such sums, the binomial one has
+the largest variance). For the whole data set each relation has the weight of its rows: if draw i represents the
+fraction
+w_i of the rows, then with k wrong of n draws at most n max(w) U(k, n) is wrong. That is U(k, n) if all w are equal.
 """
 
 from __future__ import annotations
@@ -33,19 +35,18 @@ Verdicts = Mapping[str, Mapping[RowName, str]]  # by reviewer
 
 
 def exact_upper(wrong: int, count: int, confidence: float) -> float:
-    """Clopper and Pearson's one-sided upper bound on a share."""
+    """Return Clopper and Pearson's one-sided upper bound on a proportion."""
     return 1.0 if wrong >= count else float(stats.beta.ppf(confidence, wrong + 1, count - wrong))
 
 
 def common_verdict(votes: Sequence[str]) -> str:
-    """The verdict of most reviewers; in a tie the one that trusts the label least."""
+    """Return the verdict of most reviewers; in a tie, the one least favourable to the label."""
     counts = Counter(votes)
     order = (*WRONG, _UNCLEAR, "bad_wording", "right")
     return max(counts, key=lambda verdict: (counts[verdict], -order.index(verdict)))
 
 
 def common_verdicts(verdicts: Verdicts) -> dict[RowName, str]:
-    """One verdict for each reviewed row."""
     votes: dict[RowName, list[str]] = {}
     for given in verdicts.values():
         for row, verdict in given.items():
@@ -54,7 +55,7 @@ def common_verdicts(verdicts: Verdicts) -> dict[RowName, str]:
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Cohen's kappa of two reviewers' verdicts; ``None`` where chance alone would make them agree."""
+    """Return Cohen's kappa of two reviewers' verdicts; ``None`` if both always give the same verdict."""
     count = len(pairs)
     first, second = (Counter(pair[side] for pair in pairs) for side in (0, 1))
     chance = sum(first[verdict] * second[verdict] for verdict in first) / count**2 if count else 1.0
@@ -63,7 +64,7 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def agreements(verdicts: Verdicts) -> list[dict[str, Any]]:
-    """For each two reviewers with common rows: their number, share of equal verdicts, and kappa."""
+    """Return for each two reviewers the number of rows that both checked, the fraction of equal verdicts, and kappa."""
     found = []
     for first, second in combinations(sorted(verdicts), 2):
         common = verdicts[first].keys() & verdicts[second].keys()
@@ -75,17 +76,15 @@ def agreements(verdicts: Verdicts) -> list[dict[str, Any]]:
 
 
 def review_results(sample: ReviewSample, verdicts: Verdicts, *, confidence: float, removed: int = 0) -> dict[str, Any]:
-    """What the review says about the data set, as JSON values.
+    """Return the results of the review as JSON values.
 
     Args:
-        sample: The sample.
-        verdicts: Verdict of each reviewer on each row.
-        confidence: Of each upper bound.
+        confidence: Confidence level of each upper bound.
         removed: Rows with a wrong label that were removed from the data set afterwards.
 
     Returns:
-        Counts of verdicts, and by relation and in all: ``wrong`` of ``reviewed`` draws, ``upper``: at most this share
-        of the labels is wrong, and ``upper_if_unclear_wrong``: the same with "cannot tell" counted as wrong.
+        Counts of verdicts; and by relation and in total, ``wrong`` of ``reviewed`` draws, the upper bound ``upper`` on
+        the fraction of wrong labels, and ``upper_if_unclear_wrong``, which counts "cannot tell" as wrong.
     """
     common = common_verdicts(verdicts)
     judged = [(draw, common[draw.id, draw.row]) for draw in sample.draws if (draw.id, draw.row) in common]
@@ -120,7 +119,7 @@ def review_results(sample: ReviewSample, verdicts: Verdicts, *, confidence: floa
 
 
 def _bounds(verdicts: Sequence[str], weights: Sequence[float], confidence: float) -> dict[str, Any]:
-    """Counts and bounds of draws with their weights, which sum to 1; without weights there is no bound."""
+    """Return counts and bounds of draws with weights that sum to 1; without weights there is no bound."""
     wrong = sum(verdict in WRONG for verdict in verdicts)
     unclear = sum(verdict == _UNCLEAR for verdict in verdicts)
     count = len(verdicts)

@@ -1,4 +1,4 @@
-"""``reinforcesight review``: people check a sample of a data set on a local page; manifest and card get the result."""
+"""``reinforcesight review``: people check a sample of a data set on a local page."""
 
 from __future__ import annotations
 
@@ -24,13 +24,7 @@ from reinforcesight.pages.render import percent
 
 
 def review(config: ReviewConfig) -> None:
-    """Serve the review until interrupted, or print its results; manifest and card get them in any case.
-
-    Raises:
-        InputError: The folder holds no data set, or its review can't be read.
-        ConfigError: The address can't be used, or the sample was drawn with another seed.
-        OutputError: A file can't be written; verdicts that were saved are kept.
-    """
+    """Serve the review page until interrupted, or print the results; store them in manifest and card in any case."""
     pages = ReviewPages(
         config.dataset,
         samples=config.samples,
@@ -58,7 +52,7 @@ def _user() -> str:
 
 
 def _removed(dataset: Path, pages: ReviewPages) -> int:
-    """Rows whose label the reviewers found wrong and that are removed."""
+    """Return the rows whose label reviewers found wrong and that were removed."""
     removed = {(record["id"], record.get("row")) for record in RowLog(dataset / REMOVED).records()}
     wrong = {name for name, verdict in common_verdicts(pages.verdicts).items() if verdict.startswith("wrong")}
     return len(removed & wrong)

@@ -1,8 +1,8 @@
-"""The sample that people check, kept in ``review.json`` of the data set's folder.
+"""The sample of rows that people check, stored in ``review.json`` of the data set's folder.
 
-Each relation gets its share of the sample. Within a relation the rows are ordered by source, form and margin, cut into
-as many slices of equal size as there are draws, and one row is drawn from each slice. So every row has the same chance,
-and all forms, sources and margins occur. A larger sample adds a round of further draws.
+Each relation gets its share of the sample. Within a relation, the rows are sorted by source, form and margin and cut
+into as many slices of equal size as there are draws; one row is drawn from each slice. So every row has the same
+probability, and all forms, sources and margins occur. A larger sample adds another round of draws.
 """
 
 from __future__ import annotations
@@ -43,10 +43,8 @@ class ReviewSample(StrictConfig):
     """A sample, in the order in which it is shown.
 
     Attributes:
-        seed: Random seed.
         relations: Number of rows of each relation in the whole data set.
-        rounds: Number of draws of each round.
-        draws: The draws; a row can be drawn again in a later round, and then counts again.
+        draws: Drawn rows. A row can be drawn again in a later round and then counts twice.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -56,18 +54,12 @@ class ReviewSample(StrictConfig):
 
     @property
     def shown(self) -> list[SampleDraw]:
-        """Each drawn row once."""
+        """Return each drawn row once."""
         return list({(draw.id, draw.row): draw for draw in reversed(self.draws)}.values())[::-1]
 
 
 def open_sample(dataset: Path, index: RowIndex, samples: int, seed: int | None) -> ReviewSample:
-    """The sample of an earlier start, made larger where more is asked for; a new one if there is none.
-
-    Raises:
-        InputError: ``review.json`` can't be read, or is about other questions than these.
-        ConfigError: It was drawn with another seed.
-        OutputError: It can't be written.
-    """
+    """Load the stored sample and enlarge it if more rows are requested, or draw a new one."""
     path = dataset / SAMPLE
     known = KnownRows(index)
     if not path.exists():
@@ -141,7 +133,7 @@ def _margin(value: object) -> float:
 
 
 def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:
-    """Draws of each relation, in proportion to its rows (largest remainders)."""
+    """Return the number of draws of each relation, in proportion to its rows (largest remainders)."""
     total = sum(sizes.values())
     exact = {name: count * size / total for name, size in sizes.items()}
     shares = {name: int(value) for name, value in exact.items()}
@@ -151,7 +143,7 @@ def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:
 
 
 def in_thirds(draws: Sequence[SampleDraw]) -> dict[tuple[str, str], str]:
-    """Return for each sampled row in which third its margin is, among the sampled rows of its relation."""
+    """Return for each sampled row whether its margin is in the lowest, middle or highest third of its relation."""
     places: dict[tuple[str, str], str] = {}
     for relation in {draw.relation for draw in draws}:
         own = sorted({(draw.margin, draw.id, draw.row) for draw in draws if draw.relation == relation})

@@ -1,4 +1,4 @@
-"""The pages of ``review``: one question at a time, and what was found so far."""
+"""The pages of ``review``: one question at a time, and the results so far."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CLAIMS = {
 
 
 class ReviewPages:
-    """The site of a review. ``verdicts`` are read from the log, so that other reviewers' answers count at once."""
+    """The review site. ``verdicts`` are read from the log, so that answers of other reviewers count immediately."""
 
     def __init__(self, dataset: Path, *, samples: int, seed: int | None, reviewer: str, confidence: float) -> None:
         self.nonce = new_nonce()
@@ -62,7 +62,7 @@ class ReviewPages:
     # Verdicts
 
     def _given(self, reviewer: str | None = None) -> dict[str, dict[RowName, dict[str, Any]]]:
-        """Last record of each reviewer on each row of the sample; those given last come last."""
+        """Return the last record of each reviewer on each row of the sample, the latest last."""
         given: dict[str, dict[RowName, dict[str, Any]]] = {}
         for record in self._log.records():
             name, who = (record["id"], record.get("row")), record.get("reviewer")
@@ -74,7 +74,6 @@ class ReviewPages:
 
     @property
     def verdicts(self) -> dict[str, dict[RowName, str]]:
-        """Verdict of each reviewer on each row."""
         found = {
             who: {name: record["verdict"] for name, record in own.items() if record.get("verdict") in list(VERDICTS)}
             for who, own in self._given().items()
@@ -89,7 +88,7 @@ class ReviewPages:
         return review_results(self.sample, self.verdicts, confidence=self.confidence, removed=removed)
 
     def wrong_rows(self) -> dict[str, str]:
-        """Ids of the rows whose label is wrong, with the verdict as the reason."""
+        """Return the ids of the rows whose label is wrong, with the verdict as the reason."""
         return {
             name[0]: VERDICTS[verdict]
             for name, verdict in common_verdicts(self.verdicts).items()
@@ -135,14 +134,15 @@ class ReviewPages:
         return json_reply({"next": self._next(at)})
 
     def _next(self, at: int) -> str:
-        """Return the address of the next question that this reviewer has not judged, from the start if none follows."""
+        """Return the URL of the next question that this reviewer has not judged; after the last one, search from the
+        start.
+        """
         done = self.verdicts.get(self.reviewer, {})
         rest = [i for i, name in enumerate(self.questions) if name not in done]
         following = next((i for i in rest if i > at), rest[0] if rest else None)
         return "/summary" if following is None else f"/question/{following}"
 
     def question(self, at: int, stored: StoredRow) -> str:
-        """The page of one question."""
         row = stored.row
         card = make_card(row, stored.split, side=_SIDE, quality=_QUALITY)
         marked = None
@@ -178,7 +178,6 @@ class ReviewPages:
         )
 
     def summary(self) -> str:
-        """The page of what was found."""
         given = self._given()
         rows = []
         for at, name in enumerate(self.questions):

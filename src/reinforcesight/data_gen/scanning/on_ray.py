@@ -54,10 +54,6 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
 
     Paths become absolute. ``dtype: auto`` becomes bfloat16 if the cluster has GPUs, otherwise float32, since cache
     keys contain the dtype; each machine selects its own device.
-
-    Raises:
-        MissingDependencyError: Ray is not installed.
-        InputError: The cluster can't be reached.
     """
     ray: Any = require_module("ray", extra="ray")
     require_module("ray.data", extra="ray")
@@ -88,9 +84,6 @@ def _address_that_answers(given: str | None) -> str:
 
     If nothing answers at a host and port, Ray retries for minutes and then ends the process without an exception. So
     the connection is tested first.
-
-    Raises:
-        InputError: Nothing answers.
     """
     if given is None:
         return "local"
@@ -189,11 +182,6 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
     """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
     If the cluster loses a machine, the others scan what is missing.
-
-    Raises:
-        InputError: A machine does not see the shared folders, or can't load a model.
-        OutputError: A result can't be stored.
-        ReinforceSightError: Ray failed; finished work is kept.
     """
     from ray.exceptions import RayError
 

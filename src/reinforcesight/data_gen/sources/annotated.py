@@ -90,16 +90,13 @@ class AnnotatedSource:
 
     Args:
         path: The COCO JSON, or a folder with ``annotations.json`` or exactly one ``*.json``.
-        box_frame: What boxes of pictures with an EXIF orientation refer to; ``None``: sizes and boxes decide.
-        checks: "stop" raises an error for input that can't be right; with "warn", ``doubts`` has it, too.
+        box_frame: Coordinates of boxes in pictures with an EXIF orientation; ``None``: detected from sizes and boxes.
+        checks: "stop" raises an error if the annotations look wrong as a whole; "warn" adds it to ``doubts``.
         image_root: Folder of the pictures; by default the folder that was given, or that of the annotation file
             (above ``annotations``). Files outside it are never opened.
 
     Attributes:
-        doubts: What the user should know of the input as a whole.
-
-    Raises:
-        InputError: There is no annotation file, it is not COCO or can't be right, or ``image_root`` is no folder.
+        doubts: Warnings about the input as a whole.
     """
 
     name = "annotated"
@@ -134,7 +131,7 @@ class AnnotatedSource:
         return len(self._index.images)
 
     def problems(self) -> tuple[Skipped, ...]:
-        """Annotations of unknown images, broken categories, and doubts about the input as a whole."""
+        """Return annotations of unknown images, broken categories, and warnings about the input as a whole."""
         return (*self._index.problems, *(Skipped(doubt.reason, doubt.what) for doubt in self.doubts))
 
     def _turned_pictures(self) -> Iterator[TurnedPicture]:
@@ -158,7 +155,7 @@ class AnnotatedSource:
         return check_boxes(pictures)
 
     def _depth_doubts(self) -> Iterator[Doubt]:
-        """Doubts about depth and intrinsics, from a few pictures that are read as a whole."""
+        """Return warnings about depth and intrinsics, from a sample of pictures."""
         with_depth = [i for i, e in enumerate(self._index.images) if e.record.get("depth_file_name") and not e.refused]
         maps: list[MapSigns] = []
         refused: dict[str, list[str]] = {}
@@ -330,7 +327,7 @@ def _detections(
 
 
 def _without_doubtful_names(detections: list[Detection], unseen: list[str], skipped: list[Skipped]) -> list[Detection]:
-    """Leave out objects whose name is unique only because another object with that name was left out."""
+    """Drop objects whose name is unique only because another object with that name was dropped."""
     unseen = list(unseen)
     while unseen and detections:
         names = [d.name for d in detections]
@@ -349,7 +346,7 @@ def _without_doubtful_names(detections: list[Detection], unseen: list[str], skip
 
 
 class _UnusableError(Exception):
-    """Raised if an annotation is left out; ``in_picture``: its object may still be in the picture."""
+    """Raised if an annotation can't be used; ``in_picture``: its object may still be in the picture."""
 
     def __init__(self, reason: str, detail: str, *, in_picture: bool = True) -> None:
         super().__init__(reason, detail)

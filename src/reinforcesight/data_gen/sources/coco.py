@@ -57,11 +57,7 @@ class CocoIndex:
 
 
 def find_annotation_file(path: Path) -> Path:
-    """Return the path if it is a file; in a folder, ``annotations.json``, or the only ``*.json`` in it or below.
-
-    Raises:
-        InputError: There is no such file, or more than one.
-    """
+    """Return the path if it is a file; in a folder, ``annotations.json``, or the only ``*.json`` in it or below."""
     if is_file(path):
         return path
     if not path.is_dir():
@@ -80,11 +76,7 @@ def find_annotation_file(path: Path) -> Path:
 
 
 def read_coco(path: Path) -> CocoIndex:
-    """Read an annotation file and group its annotations by picture.
-
-    Raises:
-        InputError: The file can't be read, is not JSON, or lacks a required COCO key.
-    """
+    """Read an annotation file and group its annotations by picture."""
     data = _read_json(path)
     problem = "" if isinstance(data, dict) else f"expected a mapping, got {type(data).__name__}"
     for key in ("images", "annotations", "categories"):

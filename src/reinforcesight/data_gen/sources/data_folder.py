@@ -20,11 +20,7 @@ def resolve_inside(root: Path, name: object) -> Path:
     """Return the absolute path of a file in the data folder, with symbolic links resolved.
 
     Args:
-        root: Data folder.
         name: Relative path, as given in the data.
-
-    Raises:
-        InputError: The name is not a relative path, or the path leaves the folder (also through a link).
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise InputError(f"expected a relative path, got {short(name)}", fix="give a path below the data folder")
@@ -56,15 +52,14 @@ class MissingFileError(Exception):
 
 
 class FileFinder:
-    """Finds the files that annotations name, for any folder layout of the exporting tool.
+    r"""Finds the files that annotations name, for any folder layout of the exporting tool.
 
     A name is looked up unchanged, then in ``images``, and then by its last path components in the whole folder, with
-    ``\\`` read as ``/``, percent signs decoded, and accents in either Unicode form. The last search needs a single
+    ``\`` read as ``/``, percent signs decoded, and accents in either Unicode form. The last search needs a single
     match.
 
     Args:
         root: Folder of the files. Files outside it are not found.
-        names: All names that the annotations use.
     """
 
     def __init__(self, root: Path, names: Iterable[object]) -> None:
@@ -79,8 +74,6 @@ class FileFinder:
         """Return the file with this name.
 
         Raises:
-            InputError: The name is not a relative path, or leaves the folder, and no file below it has its last
-                components.
             MissingFileError: There is no such file, or several match.
         """
         refused: InputError | None = None
@@ -133,7 +126,7 @@ def _plain(text: str) -> str:
 
 
 def _common_end(parts: tuple[str, ...], path: str, same: Callable[[str], str]) -> int:
-    """How many last parts of the two paths are the same."""
+    """Return the number of equal trailing components of two paths."""
     pairs = list(zip(reversed(parts), reversed(path.split("/")), strict=False))
     return next((count for count, (one, two) in enumerate(pairs) if same(one) != same(two)), len(pairs))
 

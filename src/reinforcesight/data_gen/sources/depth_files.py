@@ -93,7 +93,7 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
 
 @contextlib.contextmanager
 def _refusing_broken(path: Path) -> Iterator[None]:
-    """Whatever numpy and Pillow raise on a broken file refuses it: there are dozens of kinds."""
+    """Convert the many kinds of errors that numpy and Pillow raise on a broken file to a refusal."""
     try:
         yield
     except DepthRefusedError:
@@ -140,7 +140,7 @@ def _resized(stored: npt.NDArray[np.generic], width: int, height: int, name: str
 
 
 def read_intrinsics(values: object, width: int, height: int) -> Camera | None:
-    """A camera from ``{"fx", "fy", "cx", "cy"}``, pixels of a picture of this size; ``None`` without values.
+    """Return a camera from ``{"fx", "fy", "cx", "cy"}``, pixels of a picture of this size; ``None`` without values.
 
     Raises:
         DepthRefusedError: bad_intrinsics, or implausible_intrinsics (of another picture size).

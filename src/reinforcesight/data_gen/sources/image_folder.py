@@ -21,13 +21,8 @@ class ImageFolderSource(PerceivedSource):
     """Picture files below a folder, sorted by name.
 
     Args:
-        folder: Folder of the pictures.
         config: Models, vocabulary and settings.
         models: Your own models instead of the models in ``config``.
-
-    Raises:
-        InputError: There is no picture, or a model can't be loaded.
-        MissingDependencyError: torch or transformers is not installed.
     """
 
     name = "image_folder"

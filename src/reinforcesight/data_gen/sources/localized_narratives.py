@@ -24,10 +24,6 @@ class LocalizedNarrativesSource(PerceivedSource):
         given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives`.
         config: Models and settings; the vocabulary is not used.
         models: Your own models instead of the models in ``config``.
-
-    Raises:
-        InputError: There are no narratives, or a model can't be loaded.
-        MissingDependencyError: torch, transformers or huggingface_hub is not installed.
     """
 
     name = "localized_narratives"

@@ -53,10 +53,6 @@ def open_narratives(given: str | Path) -> JsonLineNarratives | ParquetNarratives
     Args:
         given: ``.jsonl`` file, or folder with such files and the pictures; ``.parquet`` file, or folder of such files;
             or ``hub:owner/name`` or ``hub:owner/name/config/split``.
-
-    Raises:
-        InputError: There are no narratives.
-        MissingDependencyError: huggingface_hub is not installed (hub only).
     """
     text = str(given)
     if text.startswith(HUB_PREFIX):
@@ -92,9 +88,6 @@ class JsonLineNarratives:
 
     Only the position of each line is kept in memory. Pictures are found below the folder by their file name without
     suffix: the id, or the id padded with zeros to twelve digits.
-
-    Raises:
-        InputError: There is no line with an image_id, or no picture below the folder.
     """
 
     def __init__(self, folder: Path, files: list[Path]) -> None:
@@ -165,7 +158,7 @@ class JsonLineNarratives:
 
 
 def _image_id(line: bytes) -> str | None:
-    """The id in a JSON line, without decoding its long lists of points."""
+    """Return the id in a JSON line, without decoding its long lists of points."""
     found = _ID.search(line)
     with contextlib.suppress(ValueError):
         value = parse_json(found[1]) if found is not None else None
@@ -187,9 +180,7 @@ class ParquetNarratives:
     """Parquet with narratives and pictures; the rows of a picture in one row group are read together.
 
     Args:
-        files: Names of the files.
         opener: Function from a name to its ``pyarrow.parquet.ParquetFile``.
-        digest: Digest of the files.
         folder: Folder of pictures that are stored as paths, if any.
     """
 

@@ -135,9 +135,9 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
 
 
 def _aligned(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Positions of equal words of two texts that agree but for corrections.
+    """Return the positions of equal words in two texts that differ only in corrections.
 
-    A window of words at a time, since the time that difflib takes grows with the square of the length.
+    The texts are compared in windows, since difflib's time grows with the square of the length.
     """
     i = j = 0
     while i < len(first) and j < len(second):

@@ -45,12 +45,7 @@ class PerceivedSource(ABC):
     Models are loaded by the process that first needs them.
 
     Args:
-        config: Models and settings.
         models: Your own models instead of the models in ``config``.
-
-    Raises:
-        InputError: A model can't be loaded, or is of another kind.
-        MissingDependencyError: torch or transformers is not installed.
     """
 
     def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:
@@ -104,12 +99,7 @@ class PerceivedSource(ABC):
         return model_roles(self.models)
 
     def move_here(self) -> None:
-        """Load this machine's model files after another machine sent the source here.
-
-        Raises:
-            InputError: The models can't be loaded, or differ from those of the machine that sent the source.
-            MissingDependencyError: torch or transformers is not installed here.
-        """
+        """Load this machine's model files after another machine sent the source here."""
         if self._own_models:
             return
         from reinforcesight.data_gen.perception.models.build import build_models
@@ -123,12 +113,7 @@ class PerceivedSource(ABC):
             )
 
     def run_model(self, role: ModelRole, chunk: int) -> None:
-        """Run one model on a chunk (``config.chunk_size`` pictures) and store its results only in the cache.
-
-        Raises:
-            InputError: There is no cache, or the results of the previous model are not in the cache.
-            OutputError: A result can't be stored.
-        """
+        """Run one model on a chunk (``config.chunk_size`` pictures) and store its results only in the cache."""
         if self.config.cache is None:
             raise InputError("running a single stage needs a cache", fix="set perception.cache")
         _, pictures = self._prepared(chunk)

@@ -28,11 +28,7 @@ class Photograph:
 
 
 def list_photographs(folder: Path) -> tuple[str, ...]:
-    """Paths of all pictures below a folder by their suffix, relative to it, sorted; hidden ones are left out.
-
-    Raises:
-        InputError: There is no such folder, or no picture in it.
-    """
+    """Return the paths of all pictures below a folder, relative to it and sorted, without hidden files."""
     if not folder.is_dir():
         raise InputError("expected a folder of pictures", where=str(folder), fix="give a folder as --input")
     names: list[str] = []
@@ -53,7 +49,6 @@ def read_photograph(folder: Path, name: str, source_id: str | None = None) -> Ph
     """Read a picture and apply its EXIF orientation (there are no annotations that refer to the stored pixels).
 
     Args:
-        folder: Folder of the picture.
         name: Path below the folder.
         source_id: Name of the picture in messages; ``None``: its path.
 
@@ -80,7 +75,6 @@ def photograph_of_cell(cell: object, *, folder: Path | None, source_id: str) -> 
     """Read a picture from a table cell: bytes, ``{"bytes", "path"}`` as in datasets, or a list (its first entry).
 
     Args:
-        cell: Entry of the table.
         folder: Folder of pictures that are stored as paths, if any.
         source_id: Name of the picture in messages.
 

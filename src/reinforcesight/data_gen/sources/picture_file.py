@@ -63,9 +63,6 @@ def prepare_picture(
     """Return an upright 8-bit RGB JPEG or PNG unchanged, and convert any other picture to PNG.
 
     Args:
-        data: Encoded picture.
-        name: File name, for messages.
-        source_id: Name of the picture in the source.
         turn: For pictures that boxes refer to: whether to apply the EXIF orientation. Others are always turned.
         expected: Width and height that the annotations were drawn for.
 
@@ -95,7 +92,7 @@ def prepare_picture(
 
 
 def sizes_of(image: Image.Image) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Width and height as stored, and as the EXIF orientation shows the picture."""
+    """Return width and height as stored, and after applying the EXIF orientation."""
     return image.size, image.size[::-1] if orientation(image) in _SWAPS_SIDES else image.size
 
 

@@ -39,15 +39,11 @@ class RenderedSource:
     3-D ground truth is not used, so that labels can be checked against it.
 
     Args:
-        seed: Seed of the sequence of scenes.
         distribution: Training, held-out or shifted scenes.
         size: Picture width and height in pixels.
         options: Contents, camera and appearance.
-        twins: Share of the pictures for which a twin is looked for.
-        rules: Rules by which a twin inverts a relation.
-
-    Raises:
-        MissingDependencyError: trimesh or embreex is not installed.
+        twins: Fraction of the pictures for which a twin is searched.
+        rules: Thresholds for the inverted relation of a twin.
     """
 
     name = "rendered"
@@ -143,7 +139,6 @@ def scene_of(rendered: RenderedPicture) -> Scene:
 
 
 def _names(rendered: RenderedPicture, visible: Sequence[RenderedObject]) -> dict[int, str]:
-    """Return the names of the visible objects by id."""
     from reinforcesight.data_gen.rendering import REAL_KINDS, REAL_PLACES
 
     kinds = Counter(item.kind for item in visible)

@@ -59,7 +59,6 @@ class Annotations:
         self.lost = 0
 
     def all(self) -> dict[int, Annotation]:
-        """Return annotations by row index."""
         with self._lock:
             records = self._log.records()
             for record in records[self._done :]:
@@ -74,7 +73,6 @@ class Annotations:
             return dict(self._by_row)
 
     def save(self, number: int, annotation: Annotation) -> None:
-        """Store an annotation; raises :class:`OutputError`."""
         self._log.append({**self._known.name(number), **asdict(annotation)})
 
     def tags(self) -> list[str]:

@@ -53,12 +53,7 @@ _Rejected = list[tuple[str, str, list[tuple[str, int, str, list[QuestionCard]]]]
 
 
 def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Path:
-    """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page.
-
-    Raises:
-        InputError: The folder contains no data set.
-        OutputError: The page can't be written.
-    """
+    """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page."""
     index = RowIndex(dataset_dir, ("relation", "form", "source_id"))
     problems = index.problems
     stored = index.read(_sample(index, samples, random.Random(seed)), problems)
@@ -93,11 +88,7 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
 
 
 def sample_rows(dataset_dir: Path, count: int, *, seed: int = 0) -> list[StoredRow]:
-    """Return a sample of a data set's rows, balanced over relations and forms; damaged rows are left out.
-
-    Raises:
-        InputError: The folder contains no data set.
-    """
+    """Return a sample of a data set's rows, balanced over relations and forms; damaged rows are left out."""
     index = RowIndex(dataset_dir, ("relation", "form"))
     return list(index.read(_sample(index, count, random.Random(seed)), []).values())
 

@@ -39,7 +39,7 @@ class ServedConfig(StrictConfig):
     host: Annotated[
         str, Field(description="Address to listen on; the default is reachable from this machine only")
     ] = "127.0.0.1"
-    open_browser: Annotated[bool, Field(description="Open the page in the web browser")] = False
+    open_browser: Annotated[bool, Field(description="Open the page in the default web browser")] = False
 
 
 @dataclass(frozen=True, slots=True)

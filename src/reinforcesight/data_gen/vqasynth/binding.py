@@ -126,7 +126,6 @@ class CaptionName:
 
     Attributes:
         name: Noun phrase, or ``None`` if the caption is not a single noun phrase for one object.
-        mentioned: All objects that the caption names.
         fault: Reason why there is no name.
     """
 

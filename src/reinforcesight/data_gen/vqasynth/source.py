@@ -26,11 +26,7 @@ _PARTS = "part-*"
 
 
 class VqasynthSource:
-    """Rows of all splits of a data set directory (``save_to_disk``), or of a folder of such directories ``part-*``.
-
-    Raises:
-        InputError: There is no such data set, it can't be read, or a column is missing.
-    """
+    """Rows of all splits of a data set directory (``save_to_disk``), or of a folder of such directories ``part-*``."""
 
     name = "vqasynth"
 

@@ -1,4 +1,4 @@
-"""The official figures of CV-Bench's neighbours, each as its authors or VLMEvalKit compute it."""
+"""Official figures of the benchmarks other than CV-Bench, as their authors or VLMEvalKit compute them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ def official_figures(
 
 
 def _accuracy(figure: Figure, answers: Sequence[tuple[Item, bool]], seed: int) -> Accuracy | None:
-    """Return the figure, or None if its groups have one item each."""
     units: dict[tuple[str, str], list[bool]] = {}
     clusters: dict[tuple[str, str], str] = {}
     for item, correct in answers:

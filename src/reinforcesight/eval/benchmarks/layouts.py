@@ -28,7 +28,6 @@ class FileLayout:
     Attributes:
         patterns: Names of the files, several with ``|``; those of the first pattern that matches any are read.
         needs: Columns; ``a|b`` means that one of them must be there.
-        more: Optional columns.
         read: Function from a row of the file to rows with the columns of CV-Bench.
     """
 
@@ -75,7 +74,6 @@ def lettered_options(row: Mapping[str, Any]) -> list[str]:
 
 
 def _yes_no(question: str, answer: object) -> BenchmarkRow:
-    """A question without listed options, to be answered yes or no."""
     return {"question": question, "prompt": question, "choices": _YES_NO, "answer": str(answer).strip().lower()}
 
 
@@ -160,7 +158,7 @@ _VSR_KIND = {
 
 
 def _controlled(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
-    """What'sUp's photographs of pairs of objects: four captions, the first one right."""
+    """Read What'sUp's photographs of pairs of objects: four captions, the first one correct."""
     name = str(row["image_path"])
     first, relation, *rest = Path(name).stem.split("_")  # such as beer-bottle_left_of_armchair
     yield {
@@ -173,7 +171,7 @@ def _controlled(row: BenchmarkRow, number: int, file: Path) -> Iterable[Benchmar
 
 
 def _caption_pairs(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
-    """What'sUp's pictures of COCO and Visual Genome: the right caption and a wrong one."""
+    """Read What'sUp's pictures of COCO and Visual Genome: a correct caption and a wrong one."""
     picture, coco = row["0"], file.stem.startswith("coco")
     name = f"val2017/{str(picture).zfill(12)}.jpg" if coco else f"vg_images/{picture}.jpg"
     yield {
@@ -186,13 +184,13 @@ def _caption_pairs(row: BenchmarkRow, number: int, file: Path) -> Iterable[Bench
 
 
 def _captions(options: list[str], name: str) -> BenchmarkRow:
-    """Captions in an order that depends on their content, since the right one is always first."""
+    """Return captions in an order that depends on their content, since the first one is always correct."""
     order = sorted(options, key=lambda text: hashlib.sha256(f"{name} {text}".encode()).digest())
     return {"question": "Which of these captions describes the picture?", "choices": order, "answer": options[0]}
 
 
 def _set(item: Item) -> str:
-    """Return the name of the item's set: four pictures of the same two objects. A group is two of them, with opposite
+    """Return the set of an item: four pictures of the same two objects. A group is two of them, with opposite
     relations.
     """
     return item.group.rpartition(" ")[0]
@@ -228,9 +226,10 @@ _NUMBERS = [str(number) for number in range(len(LETTERS))]
 
 
 def _realworldqa(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
-    """Questions with listed options, with yes or no, with a number, or with a word.
+    """Read questions with listed options, with yes or no, with a number, or with a word.
 
-    An open answer has no options. A number is judged among the numbers from 0 to 25, another word alone.
+    An open answer has no options. A number is judged among the numbers from 0 to 25; any other word has no
+    alternatives.
     """
     text, answer = _ASKED_FORM.sub("", str(row["question"])).strip(), str(row["answer"]).strip().rstrip(".")
     shared = {"image": row["image"], "source_filename": row.get("image_path")}

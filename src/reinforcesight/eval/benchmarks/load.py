@@ -100,7 +100,7 @@ def load_benchmark(
 
 
 def benchmark_of(config: EvaluateConfig, where: str | None = None) -> Benchmark:
-    """The benchmark of an evaluation, or another one under its settings."""
+    """Load the benchmark of an evaluation, or another one with its settings."""
     return load_benchmark(
         where or config.benchmark,
         tasks=parse_tasks(config.tasks),
@@ -192,7 +192,6 @@ def _download(repository: str, revision: str) -> Path:
 
 
 def _published_files(root: Path, layout: Layout) -> list[tuple[Path, FileLayout]]:
-    """Return the files of a known benchmark, each with its layout."""
     if root.is_file() and root.suffix != ".zip":
         kinds = [kind for kind in layout.files if any(root.match(p) for p in "|".join(kind.patterns).split("|"))]
         return [(root, (kinds or layout.files)[0])]

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark: found once, read again when a model needs them, so that they do not fill the memory."""
+"""Pictures of a benchmark: located once, and read again when a model needs them, to save memory."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class BenchmarkPictures:
 
 
 def _read_file(path: Path) -> bytes:
-    """Read a picture file; nothing if it has gone since, which engines report as an unreadable picture."""
+    """Read a picture file; return nothing if it no longer exists, which engines report as an unreadable picture."""
     try:
         return path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Rows to items: checks every row, finds its picture, and keeps apart those that can't be scored."""
+"""Convert rows to items: check every row, find its picture, and list the rows that can't be scored."""
 
 from __future__ import annotations
 
@@ -62,8 +62,6 @@ class BenchmarkReader:
             self._take([row], file)
 
     def read_published(self, file: Path, layout: FileLayout) -> None:
-        """Read a file of a benchmark in its published columns."""
-
         def check(path: Path, names: Sequence[str]) -> None:
             _refuse_missing(
                 path,
@@ -179,7 +177,7 @@ class BenchmarkReader:
         )
 
     def _renamed(self, row: Mapping[str, Any]) -> BenchmarkRow:
-        """Our columns, from those that ``--columns`` names; empty ones among several choices are left out."""
+        """Return the row under our column names, as ``--columns`` maps them, without empty options."""
         found: BenchmarkRow = {}
         for ours, theirs in self._columns.items():
             values = [row.get(part) for part in _parts(theirs)]
@@ -214,7 +212,7 @@ def _parts(theirs: str) -> list[str]:
 
 
 def _choices(raw: object) -> tuple[str, ...]:
-    """Options from a list, or from the text of one, as in tables."""
+    """Return options from a list, or from a list written as text, as in tables."""
     text = raw.strip() if isinstance(raw, str) else ""
     if text.startswith("["):
         try:
@@ -225,7 +223,6 @@ def _choices(raw: object) -> tuple[str, ...]:
 
 
 def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
-    """Return the question with options, from the stored prompt (text or messages) if there is one."""
     if isinstance(stored, Sequence) and not isinstance(stored, str):
         turns = [turn for turn in stored if isinstance(turn, Mapping) and turn.get("role") == "user"]
         stored = turns[-1].get("content") if turns else None
@@ -235,7 +232,7 @@ def _prompt(stored: object, question: str, choices: Sequence[str]) -> str:
 
 
 def _gold(answer: object, choices: Sequence[str]) -> str | None:
-    """Letter of an answer that is a letter, a choice's text, or its position from zero on."""
+    """Return the letter of an answer, given as a letter, an option's text, or its zero-based index."""
     texts = [choice.strip().lower() for choice in choices]
     if isinstance(answer, str) and texts.count(answer.strip().lower()) == 1:
         return LETTERS[texts.index(answer.strip().lower())]

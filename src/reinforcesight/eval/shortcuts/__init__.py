@@ -1,1 +1,1 @@
-"""What can be answered without looking: simple rules, and a classifier of the text."""
+"""Baselines that do not look at the picture: simple rules, and a text classifier."""

@@ -1,7 +1,7 @@
-"""``audit --benchmark``: how well each question of a benchmark is guessed without its picture.
+"""``audit --benchmark``: how often each question of a benchmark is guessed correctly without its picture.
 
-A classifier learns from the text of the benchmark itself (k-fold, arXiv:2511.04655): what it gets right about pictures
-that it has never seen, a model can learn too. The folds are grouped by picture. A language model could find more.
+A text classifier is trained on the benchmark itself and tested on other pictures (k-fold cross-validation grouped by
+picture, arXiv:2511.04655). What it learns from the text, a model can learn too. A language model could find more.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SHOWN = 90  # letters of a question, from its end
 
 @dataclass(frozen=True)
 class Guessability:
-    """How well questions are guessed, in their order."""
+    """Accuracy of guessing each question, in the order of the questions."""
 
     probability: list[float]  # of the right option
     right: list[bool]  # whether it is the most probable one
@@ -57,11 +57,7 @@ def audit_any(config: AuditConfig) -> AuditReport:
 
 
 def audit_benchmark(config: AuditConfig) -> AuditReport:
-    """Measure how well a benchmark is guessed from its text, and write the questions that are not.
-
-    Raises:
-        InputError: The benchmark can't be read, or has too few questions or pictures.
-    """
+    """Measure how often questions are guessed from their text, and write those that are not."""
     assert config.benchmark is not None
     if config.report is not None:
         check_report_path(config.report)
@@ -130,9 +126,9 @@ def guess_without_pictures(items: Sequence[Item], seed: int, *, repeats: int = 1
 
 
 def debiased(items: Sequence[Item], found: Guessability, seed: int) -> set[int]:
-    """Return the positions of the questions that stay when the most guessable ones are removed, round by round.
+    """Return the indices of the questions that are left after removing the most guessable ones, round by round.
 
-    Each round guesses the rest anew. It ends near chance, or when half of the questions are left.
+    Each round trains a new classifier on the rest. It ends near chance, or when half of the questions are left.
     """
     kept = list(range(len(items)))
     rounds = 0

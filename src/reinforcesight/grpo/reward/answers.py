@@ -85,7 +85,7 @@ def _written_as_asked(
 
 
 def _several(blocks: CompletionBlocks, choices: Sequence[str], question: str | None) -> bool:
-    """Return whether the answer blocks give more than one answer, together or within one block."""
+    """Return whether the answer blocks give more than one answer, in one block or in several."""
     if len(blocks.answers) > 1:
         letters = {parse_answer(block, choices, question=question).letter for block in blocks.answers}
         return len(letters) > 1

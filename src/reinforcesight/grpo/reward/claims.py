@@ -72,7 +72,6 @@ class Checker:
             self._verdicts[_place(held)] = held.relation
 
     def check(self, words: Words) -> tuple[CheckedClaim, ...]:
-        """Find and check all claims of a text."""
         if self._scene is None:
             return ()
         ids, checked = self._ids, list[CheckedClaim]()

@@ -37,27 +37,48 @@ class RewardMode(StrEnum):
 class ConstraintOptions(StrictConfig):
     """Targets for the means of two parts; dual ascent learns their weights, the multipliers (docs/constraints.md)."""
 
-    consistent: Annotated[float, Field(ge=0, le=1, description="Target for the mean of consistent over a step")] = 0.95
-    grounded: Annotated[float, Field(ge=-1, le=1, description="Target for the mean of grounded over a step")] = 0.9
-    start: Annotated[Weight, Field(description="Initial value of both multipliers")] = 0.2
+    consistent: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Target for the batch mean of the reward consistent, the fraction of answers that follow from "
+            "their reasoning",
+        ),
+    ] = 0.95
+    grounded: Annotated[
+        float,
+        Field(
+            ge=-1,
+            le=1,
+            description="Target for the batch mean of the reward grounded: 1 if all claims agree with the scene, -1 if "
+            "all contradict it",
+        ),
+    ] = 0.9
+    start: Annotated[Weight, Field(description="Initial weight of the rewards consistent and grounded")] = 0.2
     learning_rate: Annotated[
         Weight,
-        Field(description="Step size: each step adds learning_rate * (target - mean) to a multiplier; 0: fixed"),
+        Field(
+            description="Step size of the weights: each training step adds learning_rate * (target - batch mean); 0: "
+            "fixed weights"
+        ),
     ] = 0.1
-    largest: Annotated[Weight, Field(description="Maximum value of the multipliers; the minimum is 0")] = 2.0
+    largest: Annotated[Weight, Field(description="Maximum of these weights; the minimum is 0")] = 2.0
 
 
 class RewardWeights(StrictConfig):
     """Weight of each part in the total."""
 
-    accuracy: Annotated[Weight, Field(description="Weight of the reward for the right answer")] = 1.0
+    accuracy: Annotated[Weight, Field(description="Weight of the reward for the correct answer")] = 1.0
     format: Annotated[
         Weight, Field(description="Weight of the reward for exactly one reasoning block and one answer block")
     ] = 0.1
     qualitative: Annotated[Weight, Field(description="Weight of the reward for reasoning without numbers")] = 0.1
-    grounded: Annotated[Weight, Field(description="Weight of the reward for claims that agree with the scene")] = 0.3
+    grounded: Annotated[
+        Weight, Field(description="Weight of the reward for reasoning whose claims agree with the scene")
+    ] = 0.3
     consistent: Annotated[
-        Weight, Field(description="Weight of the reward for an answer that follows from the reasoning's claims")
+        Weight, Field(description="Weight of the reward for an answer that follows from its reasoning")
     ] = 0.2
     over_length: Annotated[Weight, Field(description="Weight of the penalty for long reasoning")] = 0.3
     repetition: Annotated[Weight, Field(description="Weight of the penalty for repeated n-grams")] = 0.3
@@ -70,41 +91,49 @@ class RewardConfig(StrictConfig):
     mode: Annotated[
         RewardMode,
         Field(
-            description="gate: a correct answer counts only if the condition rewards.gate holds; constraints: every "
-            "correct answer counts, and the weights of consistent and grounded are learnt (docs/constraints.md); sum: "
-            "the plain weighted sum of all parts"
+            description="gate: a correct answer is rewarded only under the condition rewards.gate; constraints: every "
+            "correct answer is rewarded, and the weights of consistent and grounded are adapted during "
+            "training (docs/constraints.md); sum: plain weighted sum of all parts"
         ),
     ] = RewardMode.GATE
     gate: Annotated[
-        Gate, Field(description="Condition for the accuracy reward; only with rewards.mode gate (docs/rewards.md)")
+        Gate,
+        Field(
+            description="With rewards.mode gate: condition for the accuracy reward. reasoning: the answer follows from "
+            "number-free reasoning; learning: the reasoning does not contradict the answer; answer: no condition; "
+            "off: plain weighted sum (docs/rewards.md)"
+        ),
     ] = Gate.REASONING
     constraints: ConstraintOptions = ConstraintOptions()
     twin_bonus: Annotated[
         Weight,
         Field(
-            description="Maximum bonus for a correct answer to a question with a twin; multiplied by the fraction of "
-            "correct completions for the twin. Above 0, both questions of a pair are put into the same step "
-            "(docs/twins.md); 0: off"
+            description="Maximum bonus for a correct answer to one question of a twin pair (the same question about "
+            "two pictures, with opposite answers), multiplied by the fraction of correct completions for the "
+            "other question; 0: off (docs/twins.md)"
         ),
     ] = 0.0
-    thinking: Annotated[bool, Field(description="Require a reasoning block; false: an answer block alone")] = True
+    thinking: Annotated[
+        bool, Field(description="Require a <think> block before the answer; false: an answer block alone")
+    ] = True
     opened: Annotated[
         bool,
         Field(
-            description="Completions begin inside the reasoning block, since the chat template ends the prompt with "
-            "<think>; grpo finds this out itself"
+            description="The chat template ends the prompt with <think>, so completions start inside the reasoning; "
+            "grpo detects this"
         ),
     ] = False
     max_claims: Annotated[
-        int, Field(ge=1, description="Number of supported claims that give the full grounding reward")
+        int, Field(ge=1, description="Number of claims supported by the scene that give the full grounding reward")
     ] = 1
-    soft_words: Annotated[int, Field(ge=1, description="Words of reasoning from which the length penalty starts")] = (
-        120
-    )
+    soft_words: Annotated[
+        int, Field(ge=1, description="Number of reasoning words from which the length penalty starts")
+    ] = 120
     max_words: Annotated[
         int,
         Field(
-            ge=2, description="Words of reasoning from which the length penalty is full and the answer gets no reward"
+            ge=2,
+            description="Number of reasoning words from which the length penalty is full and the answer gets no reward",
         ),
     ] = 240
     ngram: Annotated[int, Field(ge=2, description="n-gram size in words, for the repetition penalty")] = 4
@@ -115,9 +144,9 @@ class RewardConfig(StrictConfig):
         float, Field(gt=0, le=1, description="Fraction of repeated n-grams from which the answer gets no reward")
     ] = 0.4
     max_answer_words: Annotated[int, Field(ge=1, description="Maximum number of words in the answer block")] = 20
-    rules: Annotated[RelationRules, Field(description="Margins for checking claims against the scene")] = (
-        RelationRules()
-    )
+    rules: Annotated[
+        RelationRules, Field(description="Thresholds for checking the reasoning's claims against the scene")
+    ] = RelationRules()
 
     @field_validator("gate", mode="before")
     @classmethod

@@ -22,10 +22,10 @@ _STORED = "constraint_multipliers"
 
 
 class ConstraintMultipliers(TrainerCallback):
-    """Multipliers, which grow while a mean is below the wanted one and shrink, at least to 0, while it is above.
+    """Multipliers that grow while a mean is below its target, and shrink (to 0 at least) while it is above.
 
     Args:
-        options: Wanted means, step size and limits.
+        options: Targets, step size and limits.
         names: Names of the trainer's reward functions.
         weights: The trainer's ``reward_weights`` (F,), which are changed in place.
     """

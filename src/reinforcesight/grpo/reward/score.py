@@ -48,7 +48,6 @@ class RewardParts:
         repetition: Penalty from -1 to 0; ``None`` without thinking.
         total: The gated, weighted sum; ``None`` if the row is broken.
         answer_counts: Whether the gate lets accuracy count.
-        letter: Letter that the judge parsed.
         status: Outcome of parsing the answer.
         claims: The reasoning's claims with their verdicts; :func:`claim_spans` gives their positions.
         numbers: Numbers, units and coordinates found in the reasoning.
@@ -321,11 +320,7 @@ class RewardFunction:
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """Return the values for a batch.
-
-        Raises:
-            InputError: The columns ``choices`` and ``answer`` are missing.
-        """
+        """Return the values for a batch."""
         parts = score_batch(completions, columns, self.config)
         if self.name == "total" and parts:
             _log(parts, log_extra, log_metric)

@@ -33,7 +33,6 @@ class StoredModel(ABC):
 
     Args:
         model: Folder or hub id.
-        revision: Hub revision.
         device: "auto", "cpu", "cuda", ...
         dtype: "auto" uses bfloat16 on a GPU that supports it, otherwise float32.
         batch_size: Pictures per forward pass (Molmo2: questions about one picture).
@@ -44,10 +43,6 @@ class StoredModel(ABC):
         role: First word of the identity.
         families: ``model_type`` values that the adapter supports.
         expected: Description of the supported families, for messages.
-        suggestion: Supported model, for messages.
-
-    Raises:
-        InputError: There is no such model, or the adapter does not support its family.
     """
 
     role: ClassVar[str]
@@ -118,11 +113,7 @@ class StoredModel(ABC):
         """Return the processor (or whatever else the adapter needs) and the model."""
 
     def _from_folder(self, model_class: Any, processor_class: Any) -> tuple[Any, Any]:
-        """Load a processor (``None`` without a class) and a transformers model, from safetensors, without remote code.
-
-        Raises:
-            InputError: The folder contains another model than expected.
-        """
+        """Load a processor (``None`` without a class) and a model, from safetensors and without remote code."""
         with self._expecting(), _no_progress_bar():
             processor = None
             if processor_class is not None:

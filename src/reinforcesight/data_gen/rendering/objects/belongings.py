@@ -42,7 +42,6 @@ def fruit(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def books(b: ShapeBuilder, rng: Generator) -> None:
-    """Add a stack of books."""
     paints: tuple[Rgb, ...] = ((0.32, 0.34, 0.42), (0.62, 0.54, 0.42), (0.46, 0.30, 0.26), (0.34, 0.42, 0.36))
     height = 0.0
     for number in range(5):
@@ -55,7 +54,6 @@ def books(b: ShapeBuilder, rng: Generator) -> None:
 
 
 def shoes(b: ShapeBuilder, rng: Generator) -> None:
-    """Add a pair of shoes."""
     for side in (-1, 1):
         x, y = side * 0.065, rng.uniform(-0.015, 0.015)
         b.box((0.085, 0.26, 0.02), (x, y, 0.01), b.paints.contrast)

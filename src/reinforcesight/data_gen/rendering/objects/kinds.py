@@ -35,7 +35,6 @@ class Kind:
     """Kind of object.
 
     Attributes:
-        name: English noun.
         build: Function that adds the parts of a random shape of this kind, at nominal size, to a builder.
         scale: Minimum and maximum factor on the nominal size.
         turn: Maximum angle (degrees) between the front and the direction to the camera; 180 allows all.

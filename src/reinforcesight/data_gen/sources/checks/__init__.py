@@ -1,1 +1,1 @@
-"""Checks of annotated input as a whole: boxes, depth and cameras in another form than they should have."""
+"""Checks of annotated input as a whole: are boxes, depth and cameras in the documented format?"""

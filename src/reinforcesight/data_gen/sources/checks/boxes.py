@@ -1,4 +1,4 @@
-"""Boxes that are not x, y, width, height in pixels: corners, shares of the picture, percent, another picture size."""
+"""Detect boxes that are not x, y, width, height in pixels: corners, fractions, percent, or another picture size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FEW_BOXES = 4
 
 
 def numbered_boxes(annotations: Iterable[Mapping[str, object]]) -> Iterator[tuple[XYWH, Mapping[str, object]]]:
-    """The boxes of four finite numbers with their annotations; groups of objects are left out."""
+    """Return the boxes of four finite numbers with their annotations, without groups of objects."""
     for annotation in annotations:
         numbers = as_numbers(annotation.get("bbox"), 4)
         if numbers is not None and not annotation.get("iscrowd"):
@@ -26,7 +26,7 @@ def numbered_boxes(annotations: Iterable[Mapping[str, object]]) -> Iterator[tupl
 
 
 def fits(box: XYWH, size: tuple[float, float]) -> bool:
-    """Whether a box lies in a picture of this width and height, up to the tolerance of annotators."""
+    """Return whether a box lies in a picture of this width and height, up to the usual inaccuracy of annotators."""
     x, y, width, height = box
     across, down = (max(_TOLERANCE, _TOLERANCE_SHARE * side) for side in size)
     return -across <= x and -down <= y and x + width <= size[0] + across and y + height <= size[1] + down
@@ -34,7 +34,7 @@ def fits(box: XYWH, size: tuple[float, float]) -> bool:
 
 @dataclass(slots=True)
 class _Counts:
-    """Pictures and boxes by what speaks for or against each form."""
+    """Counts of pictures and boxes that are evidence for or against each box format."""
 
     pictures: int = 0
     boxes: int = 0
@@ -49,7 +49,7 @@ class _Counts:
 
 
 def check_boxes(pictures: Sequence[tuple[tuple[float, float] | None, Sequence[Mapping[str, object]]]]) -> list[Doubt]:
-    """What speaks against boxes of x, y, width and height in pixels.
+    """Return warnings if the boxes are probably not x, y, width and height in pixels.
 
     Args:
         pictures: Width and height (``None``: unknown) and annotations of each picture.

@@ -1,4 +1,4 @@
-"""A doubt about the input as a whole, and the constants that decide when it is one."""
+"""Warning about the input as a whole, and the thresholds for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What can hardly be right in the input, and the remedy.
+    """Probable error in the input, and how to fix it.
 
-    ``certain``: the labels would be wrong, so that the run should stop.
+    ``certain``: the labels would be wrong, so the run should stop.
     """
 
     reason: str  # snake_case, counted in rejections.json
@@ -19,6 +19,6 @@ class Doubt:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` positions, evenly spread over ``count``."""
+    """Return at most ``most`` indices, evenly spaced over ``count``."""
     step = max(1, -(-count // most))
     return list(range(0, count, step))

@@ -1,8 +1,8 @@
-"""Do boxes refer to the stored pixels of a photograph, or to the picture as its EXIF orientation turns it?
+"""Detect whether boxes refer to the stored pixels of a photograph, or to the picture after its EXIF orientation.
 
-Annotation tools differ, and a wrong guess exchanges left and right. Width and height in the JSON may be those of either
-frame, also if the boxes refer to the other one. So boxes that fit into one frame only decide, for all pictures whose
-sizes are related alike; if both fit, the user is asked.
+Annotation tools differ, and a wrong guess exchanges left and right. Width and height in the JSON may belong to either
+frame, whatever the boxes refer to. So the boxes that fit into only one frame decide for all pictures with the same
+relation of sizes; if all boxes fit both frames, the user must choose.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SizeOf = Literal["stored", "turned", "neither"]
 
 @dataclass(frozen=True, slots=True)
 class TurnedPicture:
-    """A picture with an EXIF orientation: its sizes, the annotated one, and its annotations."""
+    """Picture with an EXIF orientation: its sizes, the annotated size, and its annotations."""
 
     stored: Size
     shown: Size
@@ -37,7 +37,7 @@ class TurnedPicture:
         return "stored" if self.annotated == self.stored else "turned"
 
     def by_boxes(self) -> BoxFrame | None:
-        """The frame that the boxes need; ``None`` if they fit both, or some need one and some the other."""
+        """Return the frame that the boxes fit; ``None`` if they fit both, or disagree."""
         needed = {
             "turned" if turned else "stored"
             for box, _ in numbered_boxes(self.annotations)
@@ -51,16 +51,16 @@ class TurnedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What all pictures with an EXIF orientation say together.
+    """Frame decisions for all pictures with an EXIF orientation.
 
-    ``asked``: the user's choice; ``decided``: by the relation of the sizes, where boxes decide unanimously.
+    ``asked``: the user's choice; ``decided``: frame by relation of the sizes, where all boxes agree.
     """
 
     asked: BoxFrame | None = None
     decided: Mapping[SizeOf, BoxFrame] | None = None
 
     def of(self, picture: TurnedPicture) -> BoxFrame | None:
-        """The frame of a picture's boxes; ``None``: both fit."""
+        """Return the frame of a picture's boxes; ``None``: both fit."""
         if self.asked is not None:
             return self.asked
         own, others = picture.by_boxes(), (self.decided or {}).get(picture.size_of)
@@ -75,7 +75,7 @@ class Frames:
 
 
 def decide_frames(pictures: Iterable[TurnedPicture], asked: BoxFrame | None) -> tuple[Frames, Doubt | None]:
-    """The frame of each kind of picture, and what the user should know of it."""
+    """Return the frame decisions, and warnings for the user."""
     pictures = list(pictures)
     votes: Counter[tuple[SizeOf, BoxFrame]] = Counter()
     for picture in pictures:
