@@ -164,7 +164,7 @@ def trained(folder: Path) -> Result:
 
 
 def story(folder: Path) -> Result:
-    results = sorted(folder.glob("evaluation/*/*.json")) + sorted(folder.glob("evaluation/*.json"))
+    results = sorted(folder.glob("evaluations/*/*.json"))
     found = files_of(folder, "dataset/data/*.parquet", "sft/*.safetensors", "grpo/*.safetensors")
     return found | {
         f"{path.parent.name} {name}": v for path in results for name, v in json_without(path, "run").items()
