@@ -1,7 +1,8 @@
 """Accuracy of the quickstart over several seeds, and of variants of GRPO that start from the same models.
 
     python benchmarks/story_seeds.py --output DIR [--seeds 0 1 2]
-        [--variant constraints grpo.rewards.mode=constraints] [--variant sum grpo.rewards.mode=sum] [--set evaluate.blind=false]
+        [--variant constraints grpo.rewards.mode=constraints] [--variant sum grpo.rewards.mode=sum]
+        [--set evaluate.blind=false]
 
 A seed decides the training pictures and questions, SFT and GRPO; the benchmarks stay the same. A variant runs in a copy
 of the seed's folder with other settings, so only the stages that these change run again. A second call goes on

@@ -56,7 +56,7 @@ def recompose(row: dict[str, Any], *, wrong: bool) -> tuple[str, str, str]:
         scene, right, affirm = scene.model_copy(update={"objects": tuple(objects)}), 1 - right, not affirm
     # The question keeps its words. If the answer is a name, the relation asked for stays, and the other object has it;
     # otherwise the object that is asked about now has the other's place.
-    asked = relation.inverse if wrong and row["answer_text"] in {r.value for r in Relation} | {"yes", "no"} else relation
+    is_word = row["answer_text"] in {"yes", "no", *(each.value for each in Relation)}
     question = compose(
         scene,
         Candidate(
@@ -70,7 +70,7 @@ def recompose(row: dict[str, Any], *, wrong: bool) -> tuple[str, str, str]:
             forms=frozenset(Form),
         ),
         form=form,
-        relation=asked,
+        relation=relation.inverse if wrong and is_word else relation,
         answer_index=right,
         affirm=affirm,
         templates=load_templates(),
@@ -112,10 +112,11 @@ def train_and_evaluate(run: Path, dataset: Path, output: Path, seed: int) -> Non
     recipe.write_text(yaml.safe_dump(settings), encoding="utf-8")
     model, results = output / "sft", output / "results.json"
     command = [sys.executable, "-m", "reinforcesight"]
+    benchmark = str(RunFolder(run).benchmark("held_out"))
+    generation = ["--batch_size", "256", "--max_new_tokens", "112"]
     steps = [
         ["sft", "--config", str(recipe), "--dataset", str(dataset), "--output", str(model)],
-        ["evaluate", "--model_path", str(model), "--benchmark", str(RunFolder(run).benchmark("held_out")), "--output"]
-        + [str(results), "--protocols", "reason", "--batch_size", "256", "--max_new_tokens", "112"],
+        ["evaluate", "--model_path", str(model), "--benchmark", benchmark, "--output", str(results), *generation],
     ]
     for words in steps:
         subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)
@@ -133,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished quickstart")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.02, 0.05, 0.1, 0.2], help="shares of wrong labels")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.02, 0.05, 0.1, 0.2], help="of wrong labels")
     parser.add_argument("--relations", type=Relation, nargs="*", default=[], help="relations that are wrong alone")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="seeds of the wrong labels and of SFT")
     args = parser.parse_args()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from growth import calls_of
@@ -14,6 +15,8 @@ from reinforcesight.errors import ConfigError
 
 
 class Inner(StrictConfig):
+    RENAMED: ClassVar = {"margin": "gap"}
+
     gap: float = Field(0.5, gt=0)
     names: tuple[str, ...] = ()
 
@@ -52,6 +55,16 @@ def test_extends_merges_deeply(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     file = write(tmp_path / "sub" / "top.yaml", "extends: ../base.yaml\ninner: {names: [c]}\n")
     assert load_config(Outer, file) == Outer(seed=5, inner=Inner(gap=0.1, names=("c",)))
+
+
+def test_a_former_key_is_reported_with_its_new_name(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", "inner: {margin: 0.1}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(Outer, file)
+    assert "the key 'inner.margin' is now 'inner.gap'" in str(caught.value)
+    assert str(file) in str(caught.value)
+    with pytest.raises(ConfigError, match=r"'inner\.margin' is now 'inner\.gap'.*--set"):
+        load_config(Outer, None, ["inner.margin=0.1"])
 
 
 def test_unknown_key_names_file_and_nearest(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from reinforcesight.errors import ConfigError
@@ -32,10 +32,18 @@ _TAGS = ("null", "bool", "int", "float", "str", "seq", "map", "merge")
 class StrictConfig(BaseModel):
     """Base of all configuration classes: immutable, and unknown keys are errors."""
 
-    # Dotted keys of another tool's section, to suggest for a mistyped key.
-    KEYS_TO_SUGGEST: ClassVar[tuple[str, ...]] = ()
+    # Former to current names of keys. The error for a former name gives the current one.
+    RENAMED: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_names(cls, values: object) -> object:
+        for old, new in cls.RENAMED.items():
+            if isinstance(values, Mapping) and old in values:
+                raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": new})
+        return values
 
     @field_validator("*")
     @classmethod
@@ -294,15 +302,20 @@ def _put(values: dict[str, Any], key: str, value: object, *, where: str, origin:
 def _explain(cls: type[BaseModel], error: ValidationError, origin: dict[str, str], path: Path | None) -> ConfigError:
     """Describe pydantic's most important error in one line, with the number of other errors."""
     # An unknown key comes first, since a mistyped key also causes a missing one.
-    urgency = {_EXPLAINED: 0, "extra_forbidden": 0, "missing": 2}
+    urgency = {"renamed_key": 0, _EXPLAINED: 0, "extra_forbidden": 0, "missing": 2}
     problems = sorted(error.errors(include_url=False), key=lambda p: urgency.get(p["type"], 1))
     first = problems[0]
     loc = tuple(str(part) for part in first["loc"])
+    if first["type"] == "renamed_key":
+        loc = (*loc, first["ctx"]["old"])
     key = ".".join(loc) or "(top level)"
     where = next((origin[".".join(loc[:n])] for n in range(len(loc), 0, -1) if ".".join(loc[:n]) in origin), None)
     where = where or (str(path) if path else None)
     fix: str | None = None
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "renamed_key":
+        new = ".".join((*loc[:-1], first["ctx"]["new"]))
+        what, fix = f"the key {key!r} is now {new!r}", "rename it"
+    elif first["type"] == "extra_forbidden":
         what = f"unknown key {key!r}"
         near = nearest_key(key, list(valid_keys(cls)))
         fix = f"did you mean {near!r}?" if near else "see the documented keys in configs/"
@@ -334,8 +347,8 @@ def nearest_key(key: str, valid: Sequence[str]) -> str | None:
 
 
 def valid_keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield all dotted keys of a configuration class, and those of its section for another tool."""
-    yield from (prefix + key for key in getattr(cls, "KEYS_TO_SUGGEST", ()))
+    """Yield all dotted keys of a configuration class, and the new names of former keys in sections of other tools."""
+    yield from (prefix + new for new in getattr(cls, "RENAMED", {}).values() if "." in new)
     for name, field in cls.model_fields.items():
         yield prefix + name
         for inner in _model_types(field.annotation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -60,6 +60,8 @@ class GalleryOptions(StrictConfig):
 class RayOptions(StrictConfig):
     """Settings of ``--engine ray``."""
 
+    RENAMED: ClassVar = {"most_actors": "max_actors"}
+
     address: str | None = Field(
         None, description="Address of a running Ray cluster: auto or host:port; default: start Ray on this machine"
     )
@@ -74,6 +76,12 @@ class RayOptions(StrictConfig):
 
 class GenerateConfig(StrictConfig):
     """Settings of ``reinforcesight generate``."""
+
+    RENAMED: ClassVar = {
+        "locate": "reasoning.places",
+        "name_letter": "reasoning.letters",
+        "plain": "reasoning.fixed_wording",
+    }
 
     source: Literal["rendered", "annotated", "image_folder", "localized_narratives", "vqasynth"] = Field(
         "rendered",

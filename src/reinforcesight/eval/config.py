@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -53,6 +53,8 @@ class ServerConfig(StrictConfig):
 
 class EvaluateConfig(StrictConfig):
     """Settings of ``reinforcesight evaluate``."""
+
+    RENAMED: ClassVar = {"swap_options": "consistency"}
 
     model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
     benchmark: str = Field(

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from reinforcesight.config import StrictConfig
 from reinforcesight.grpo.reward.config import RewardConfig
 from reinforcesight.tuning.config import EvaluationOptions, LoraOptions, TrainingConfig
-from reinforcesight.tuning.trainer_section import DEFAULTS, REFUSED, TrainerSection
+from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
 
 # TRL accepts any string for these arguments, and fails at the first step.
 CHOICES = {
@@ -99,8 +99,9 @@ class GroupOptions(StrictConfig):
 class GrpoConfig(TrainingConfig):
     """Training of a vision-language model with GRPO on a generated data set."""
 
+    RENAMED: ClassVar = {**MOVED_KEYS, "generation": "trainer"}
+
     trainer_section: ClassVar = TrainerSection("trl.trainer.grpo_config", "GRPOConfig", _DEFAULTS, _REFUSED)
-    KEYS_TO_SUGGEST: ClassVar = trainer_section.keys_to_suggest
     counted: ClassVar = "completions"
 
     model_path: str = Field(

@@ -33,7 +33,6 @@ class SftConfig(TrainingConfig):
     """Supervised fine-tuning of a vision-language model on a generated data set."""
 
     trainer_section: ClassVar = TrainerSection("trl.trainer.sft_config", "SFTConfig", _DEFAULTS, _REFUSED)
-    KEYS_TO_SUGGEST: ClassVar = trainer_section.keys_to_suggest
     counted: ClassVar = "questions"
 
     output: str = Field("models/sft_ckpt", description="Output folder for the model, run_record.json and checkpoints")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelOptions
-from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, TrainerSection
+from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
 
 
 class LoraOptions(StrictConfig):
@@ -42,6 +44,7 @@ class EvaluationOptions(StrictConfig):
 class TrainingConfig(StrictConfig):
     """Settings of every training command."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = MOVED_KEYS
     trainer_section: ClassVar[TrainerSection]
     counted: ClassVar[str]  # what a batch counts, such as questions
 
@@ -71,6 +74,8 @@ class TrainingConfig(StrictConfig):
     @field_validator("trainer")
     @classmethod
     def _check_trainer(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        for old in given.keys() & NEW_NAMES.keys():
+            raise PydanticCustomError("renamed_key", "{old} is now {new}", {"old": old, "new": NEW_NAMES[old]})
         section = cls.trainer_section
         # Only the command line checks TRL's arguments here, since importing TRL takes seconds.
         if info.context and info.context.get("trl"):

@@ -1,7 +1,7 @@
 """The section ``trainer:`` of SFT and GRPO: arguments of TRL's own config class, under TRL's names.
 
-TRL's class checks names and types. This module knows the arguments that the project sets and the defaults that differ
-from TRL's. TRL is imported only to check, since the command line imports this.
+TRL's class checks names and types. This module knows the arguments that the project sets, the defaults that differ
+from TRL's, and the new names of former keys. TRL is imported only to check, since the command line imports this.
 """
 
 from __future__ import annotations
@@ -35,6 +35,23 @@ REFUSED = {
     "push_to_hub": "use: reinforcesight export --push_to_hub",
     "auto_find_batch_size": "the examples per step must not change: out of memory, the error names a smaller batch",
 }
+
+# Former keys to TRL's names; a warmup_steps below 1 is a fraction of the steps.
+NEW_NAMES = {
+    "optimizer": "optim",
+    "num_workers": "dataloader_num_workers",
+    "keep_checkpoints": "save_total_limit",
+    "precision": "bf16",
+    "warmup_ratio": "warmup_steps",
+}
+_FORMER_KEYS = """
+num_train_epochs max_steps learning_rate lr_scheduler_type lr_scheduler_kwargs weight_decay max_grad_norm
+per_device_train_batch_size gradient_accumulation_steps gradient_checkpointing eval_steps save_steps logging_steps
+run_name report_to loss_type scale_rewards importance_sampling_level beta epsilon epsilon_high num_generations
+num_iterations steps_per_generation mask_truncated_completions
+"""
+MOVED_KEYS = {name: f"trainer.{name}" for name in _FORMER_KEYS.split()}
+MOVED_KEYS |= {old: f"trainer.{new}" for old, new in NEW_NAMES.items()}
 
 # Arguments that may change when a run is resumed: they affect speed, memory and logging, not the result. Only the total
 # batch size must stay, see TrainingConfig.recipe.
@@ -76,10 +93,6 @@ class TrainerSection:
     name: str
     defaults: Mapping[str, Any]
     refused: Mapping[str, str]
-
-    @property
-    def keys_to_suggest(self) -> tuple[str, ...]:
-        return tuple(f"trainer.{name}" for name in sorted(FREE_TO_CHANGE | self.defaults.keys()))
 
     def trl_class(self) -> Any:
         return getattr(import_module(self.module), self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,8 @@ from reinforcesight.errors import ConfigError
 
 class AuditConfig(StrictConfig):
     """Settings of ``reinforcesight audit``."""
+
+    RENAMED: ClassVar = {"near_distance": "max_hash_distance"}
 
     dataset: Path | None = Field(None, description="Folder of a data set made by generate")
     benchmark: str | None = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,8 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 
 class GateRules(StrictConfig):
     """Thresholds for detections: scores, overlaps (IoU) and fractions, from 0 to 1."""
+
+    RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
     min_score: Share = Field(0.35, description="Minimum detection score")
     second_min_score: Share | None = Field(
