@@ -128,7 +128,7 @@ def main() -> int:
     options = parser.parse_args()
     from test_readers_fuzz import mutated
 
-    from reinforcesight.data_gen.sources.depth_files import DepthRefusedError
+    from reinforcesight.data_gen.sources.annotated.depth_files import DepthRefusedError
     from reinforcesight.errors import ReinforceSightError
     from reinforcesight.pictures.decode import PictureError
 

@@ -41,7 +41,7 @@ from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.processor import make_processor
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.data import SpatialCollator
-from reinforcesight.tuning.out_of_memory import is_out_of_memory
+from reinforcesight.tuning.memory.out_of_memory import is_out_of_memory
 from reinforcesight.tuning.parts import lora_config, part_of
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the makers' data sheets.

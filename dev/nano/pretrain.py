@@ -38,15 +38,15 @@ from reinforcesight.model.load import load_model, quiet_libraries
 from reinforcesight.model.memory import keep_freed_memory
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.tuning.callbacks import StopOnSignal
-from reinforcesight.tuning.checkpoints import (
+from reinforcesight.tuning.records.checkpoints import (
     checkpoint_folder,
     complete_checkpoints,
     mark_complete,
     remove_old,
     step_of,
 )
-from reinforcesight.tuning.report import Chart, write_training_page
-from reinforcesight.tuning.session import open_record, session_facts, start_session
+from reinforcesight.tuning.records.report import Chart, write_training_page
+from reinforcesight.tuning.records.session import open_record, session_facts, start_session
 
 # What may change between a run and its continuation.
 _FREE = {"output", "workers", "threads", "save_steps", "log_steps", "score_steps", "score_scenes"}

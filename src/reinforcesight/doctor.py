@@ -142,7 +142,7 @@ def show_plan(recipe: Path, base: str | None) -> None:
 
     from reinforcesight.grpo.config import GrpoConfig
     from reinforcesight.sft.config import SftConfig
-    from reinforcesight.tuning.plan import plan_memory
+    from reinforcesight.tuning.memory.plan import plan_memory
 
     values = read_yaml(find_recipe(recipe))
     sections = {name: values[name] for name in ("sft", "grpo") if name in values}

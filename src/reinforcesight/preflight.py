@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
     from reinforcesight.eval.config import EvaluateConfig
     from reinforcesight.model.options import ModelConfig
-    from reinforcesight.tuning.config import TrainingConfig
+    from reinforcesight.tuning.settings.config import TrainingConfig
 
 _WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.model")
 # Bytes per question in a data set, without its picture: scene, evidence, texts.

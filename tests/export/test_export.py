@@ -146,7 +146,7 @@ def test_a_picture_that_a_killed_run_left_half_is_written_again(dataset: Path, t
 PARQUET_READERS = {
     "data_gen/dataset/reader.py",
     "data_gen/scanning/work_files.py",
-    "data_gen/sources/narrative_files.py",
+    "data_gen/sources/narrated/narrative_files.py",
 }
 
 

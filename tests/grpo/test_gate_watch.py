@@ -8,7 +8,7 @@ from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.gate_watch import WatchGate
 from reinforcesight.grpo.reward import RewardConfig
 from reinforcesight.jobs.record import RunRecord
-from reinforcesight.tuning.report import write_training_page
+from reinforcesight.tuning.records.report import write_training_page
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from training_support import quiet_environment
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.jobs.record import read_metrics
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.tuning.checkpoints import complete_checkpoints
+from reinforcesight.tuning.records.checkpoints import complete_checkpoints
 
 TRAIN = """
 import json, sys, torch

@@ -13,8 +13,8 @@ from reinforcesight.grpo import difficulty
 from reinforcesight.grpo.config import DifficultyOptions
 from reinforcesight.judge import judge, judge_row, parse_answer
 from reinforcesight.tuning import accuracy
-from reinforcesight.tuning.config import EvaluationOptions
 from reinforcesight.tuning.data import ANSWER_COLUMNS
+from reinforcesight.tuning.settings.config import EvaluationOptions
 
 # "nearer" says that the chair is the wrong answer, since the question asks for the farther one.
 ANSWER = "The chair is nearer to the camera."

@@ -38,7 +38,7 @@ from reinforcesight.story import worker
 from reinforcesight.story.config import RunConfig
 from reinforcesight.story.content import BeforeAndAfter, BenchmarkView, Story, read_story
 from reinforcesight.story.report import render
-from reinforcesight.tuning.report import write_training_page
+from reinforcesight.tuning.records.report import write_training_page
 
 ROOT = Path(__file__).parents[2]
 EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'

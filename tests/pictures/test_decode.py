@@ -248,7 +248,7 @@ def test_the_handed_pictures() -> None:
 
 
 # Depth maps are no pictures, and the stages run in VQASynth's environment, which lacks this package.
-OTHER_DECODERS = {"pictures/decode.py", "data_gen/sources/depth_files.py", "data_gen/vqasynth/stages.py"}
+OTHER_DECODERS = {"pictures/decode.py", "data_gen/sources/annotated/depth_files.py", "data_gen/vqasynth/stages.py"}
 
 
 def test_nothing_else_decodes_pictures() -> None:

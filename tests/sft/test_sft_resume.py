@@ -23,7 +23,7 @@ from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import train_sft
 from reinforcesight.tuning.callbacks import StopOnSignal
-from reinforcesight.tuning.checkpoints import (
+from reinforcesight.tuning.records.checkpoints import (
     MARKER,
     complete_checkpoints,
     is_complete,

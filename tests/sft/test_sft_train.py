@@ -17,9 +17,9 @@ from reinforcesight.model.chat import generate_text
 from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import AnswerTrainer, train_sft
-from reinforcesight.tuning.checkpoints import complete_checkpoints
-from reinforcesight.tuning.config import LoraOptions
 from reinforcesight.tuning.data import SpatialCollator, decode_picture, load_training_data
+from reinforcesight.tuning.records.checkpoints import complete_checkpoints
+from reinforcesight.tuning.settings.config import LoraOptions
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 
 WIDTH, HEIGHT = 64, 48
 

@@ -17,8 +17,8 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.model.load import load_model
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.sft.config import SftConfig
+from reinforcesight.tuning.memory.plan import GIB, PROMPT_TOKENS, plan_memory, warn_of_memory
 from reinforcesight.tuning.parts import freeze_for_full_tuning, lora_config
-from reinforcesight.tuning.plan import GIB, PROMPT_TOKENS, plan_memory, warn_of_memory
 
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "configs").glob("*_config*.yaml"))
 

@@ -22,7 +22,7 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import sft_arguments
 from reinforcesight.story.config import RunConfig
-from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, NEW_NAMES, REFUSED
+from reinforcesight.tuning.settings.trainer_section import FREE_TO_CHANGE, NEW_NAMES, REFUSED
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 # Arguments of each recipe that differ from TRL's defaults. A change here changes what the recipe trains.

@@ -228,7 +228,7 @@ def build_source(config: GenerateConfig) -> Source:
         )
     assert config.input is not None
     if config.source == "annotated":
-        from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+        from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 
         source = AnnotatedSource(
             config.input, image_root=config.image_root, box_frame=config.box_frame, checks=config.input_checks
@@ -248,7 +248,7 @@ def build_source(config: GenerateConfig) -> Source:
         from reinforcesight.data_gen.sources.image_folder import ImageFolderSource
 
         return ImageFolderSource(config.input, perception)
-    from reinforcesight.data_gen.sources.localized_narratives import LocalizedNarrativesSource
+    from reinforcesight.data_gen.sources.narrated.source import LocalizedNarrativesSource
 
     return LocalizedNarrativesSource(config.input, perception)
 

@@ -15,7 +15,7 @@ from reinforcesight.grpo.reward import reward_weights
 from reinforcesight.grpo.validation import BEST_METRIC
 from reinforcesight.model.chat import suppressed_token_ids
 from reinforcesight.model.load import resolve_path
-from reinforcesight.tuning.arguments import trl_arguments
+from reinforcesight.tuning.settings.arguments import trl_arguments
 
 _NEVER = -100.0  # the lowest bias that vLLM accepts
 

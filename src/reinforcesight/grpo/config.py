@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.grpo.reward.config import RewardConfig
-from reinforcesight.tuning.config import EvaluationOptions, LoraOptions, TrainingConfig
-from reinforcesight.tuning.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
+from reinforcesight.tuning.settings.config import EvaluationOptions, LoraOptions, TrainingConfig
+from reinforcesight.tuning.settings.trainer_section import DEFAULTS, MOVED_KEYS, REFUSED, TrainerSection
 
 # TRL accepts any string for these arguments, and fails at the first step.
 CHOICES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reinforcesight.grpo.reward import RewardFunction
-from reinforcesight.tuning.report import Chart
+from reinforcesight.tuning.records.report import Chart
 
 
 def _part(name: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from reinforcesight.tuning.config import TrainingConfig
-from reinforcesight.tuning.trainer_section import DEFAULTS, REFUSED, TrainerSection
+from reinforcesight.tuning.settings.config import TrainingConfig
+from reinforcesight.tuning.settings.trainer_section import DEFAULTS, REFUSED, TrainerSection
 
 # Defaults that differ from TRL's, each with the reason.
 _DEFAULTS: dict[str, Any] = {

@@ -18,11 +18,11 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.accuracy import accuracy_metrics, judge_generated, write_step_answers
-from reinforcesight.tuning.arguments import trl_arguments
 from reinforcesight.tuning.callbacks import StopWithoutProgress
 from reinforcesight.tuning.data import SpatialCollator, answer_rows, check_texts, training_rows, usable_rows
-from reinforcesight.tuning.report import SFT_CHARTS
+from reinforcesight.tuning.records.report import SFT_CHARTS
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
+from reinforcesight.tuning.settings.arguments import trl_arguments
 from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
 
 _Trainer: Any = SFTTrainer  # mypy can't follow TRL's class; what is used of it is tested

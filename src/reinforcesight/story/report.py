@@ -18,7 +18,7 @@ from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
 from reinforcesight.story.outcome import ask_line, own_command
 from reinforcesight.story.stages import STAGES
-from reinforcesight.tuning.report import SFT_CHARTS, draw_charts
+from reinforcesight.tuning.records.report import SFT_CHARTS, draw_charts
 
 _SHOWN_CHARTS = {
     "Loss",

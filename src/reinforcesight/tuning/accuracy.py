@@ -15,8 +15,8 @@ from accelerate.utils import gather_object
 from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row
 from reinforcesight.model.chat import generate_text
-from reinforcesight.tuning.config import EvaluationOptions
 from reinforcesight.tuning.data import decode_picture
+from reinforcesight.tuning.settings.config import EvaluationOptions
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl,
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import NotedSignals
-from reinforcesight.tuning.checkpoints import checkpoint_folder, mark_complete, remove_old
-from reinforcesight.tuning.report import Chart, write_training_page
+from reinforcesight.tuning.records.checkpoints import checkpoint_folder, mark_complete, remove_old
+from reinforcesight.tuning.records.report import Chart, write_training_page
 
 
 class TrainingStoppedError(Exception):

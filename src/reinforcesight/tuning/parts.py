@@ -13,7 +13,7 @@ from torch import nn
 
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.load import LoadedModel, load_model, resolve_path
-from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 Part = Literal["language", "projector", "vision"]
 

@@ -31,7 +31,11 @@ from reinforcesight.tuning.callbacks import (
     StopOnSignal,
     TrainingStoppedError,
 )
-from reinforcesight.tuning.checkpoints import (
+from reinforcesight.tuning.data import TrainingData, load_training_data
+from reinforcesight.tuning.memory.out_of_memory import is_out_of_memory, save_after_out_of_memory
+from reinforcesight.tuning.memory.plan import warn_of_memory
+from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
+from reinforcesight.tuning.records.checkpoints import (
     checkpoint_folder,
     complete_checkpoints,
     is_undamaged,
@@ -39,13 +43,9 @@ from reinforcesight.tuning.checkpoints import (
     remove_incomplete,
     step_of,
 )
-from reinforcesight.tuning.config import TrainingConfig
-from reinforcesight.tuning.data import TrainingData, load_training_data
-from reinforcesight.tuning.out_of_memory import is_out_of_memory, save_after_out_of_memory
-from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
-from reinforcesight.tuning.plan import warn_of_memory
-from reinforcesight.tuning.report import Chart, write_training_page
-from reinforcesight.tuning.session import open_record, session_facts, start_session
+from reinforcesight.tuning.records.report import Chart, write_training_page
+from reinforcesight.tuning.records.session import open_record, session_facts, start_session
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from reinforcesight.tuning.callbacks import StopOnSignal
-from reinforcesight.tuning.checkpoints import checkpoint_folder, is_complete
-from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.records.checkpoints import checkpoint_folder, is_complete
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 _WHOLE_MODEL = ("model.safetensors", "model.safetensors.index.json")
 

@@ -14,7 +14,7 @@ from reinforcesight.data_gen.calibration.names import names_record
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import Query, confirm_boxes, gate_boxes
 from reinforcesight.data_gen.perception.protocols import GroundedBox
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import ConfigError, InputError
 
 CUP, LAMP = [10, 10, 40, 40], [80, 20, 30, 60]

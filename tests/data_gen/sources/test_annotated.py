@@ -12,7 +12,7 @@ from annotated_support import WIDTH, Folder, reasons, rejection, two_planes, wit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import (

@@ -12,7 +12,7 @@ from PIL import Image
 
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.pipeline import generate
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import InputError
 
 

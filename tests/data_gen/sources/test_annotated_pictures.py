@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
+from reinforcesight.data_gen.sources.annotated.coco_masks import mask_of_segmentation
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
 from reinforcesight.pictures.decode import to_rgb
 

@@ -9,7 +9,7 @@ import pytest
 from annotated_support import HEIGHT, WIDTH, Folder, pixels, reasons, rejection
 from PIL import Image
 
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import InputError
 
 BOXES = ([4, 20, 8, 10], [20, 18, 12, 20], [40, 24, 10, 14], [52, 10, 9, 25])

@@ -22,15 +22,15 @@ from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.pipeline import generate
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.localized_narratives import LocalizedNarrativesSource
-from reinforcesight.data_gen.sources.narrative_files import open_narratives, open_on_hub
-from reinforcesight.data_gen.sources.narratives import (
+from reinforcesight.data_gen.sources.narrated.narrative_files import open_narratives, open_on_hub
+from reinforcesight.data_gen.sources.narrated.narratives import (
     TracePoint,
     narrated_queries,
     phrase_times,
     read_narrative,
     trace_evidence,
 )
+from reinforcesight.data_gen.sources.narrated.source import LocalizedNarrativesSource
 from reinforcesight.errors import InputError
 from reinforcesight.language.noun_phrases import noun_phrases, tokens
 

@@ -24,11 +24,11 @@ from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.pipeline import generate
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
-from reinforcesight.data_gen.sources.depth_files import DepthRefusedError, read_depth
+from reinforcesight.data_gen.sources.annotated.depth_files import DepthRefusedError, read_depth
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.data_gen.sources.json_values import as_id, parse_json, short
-from reinforcesight.data_gen.sources.narrative_files import open_narratives
-from reinforcesight.data_gen.sources.narratives import narrated_queries, read_narrative
+from reinforcesight.data_gen.sources.narrated.narrative_files import open_narratives
+from reinforcesight.data_gen.sources.narrated.narratives import narrated_queries, read_narrative
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb
 from reinforcesight.sft.config import SftConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reinforcesight.data_gen.sources.annotated import AnnotatedSource
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.relations import Axis, Reason, Relation, relate, relate_all
 
 INPUTS = Path(__file__).parents[4] / "shared" / "real_inputs"

@@ -18,8 +18,8 @@ from reinforcesight.data_gen.perception.camera import camera_from_exif
 from reinforcesight.data_gen.perception.depth_maps import fitted_depth
 from reinforcesight.data_gen.perception.protocols import DepthEstimator, DepthPrediction
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.annotated import AnnotatedPicture, AnnotatedSource
-from reinforcesight.data_gen.sources.depth_files import DepthRefusedError, read_depth
+from reinforcesight.data_gen.sources.annotated.depth_files import DepthRefusedError, read_depth
+from reinforcesight.data_gen.sources.annotated.source import AnnotatedPicture, AnnotatedSource
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import only_writer_of, write_text
 from reinforcesight.jobs.progress import Progress

@@ -16,19 +16,19 @@ from typing import Any, Literal
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
-from reinforcesight.data_gen.sources.checks.boxes import check_boxes
-from reinforcesight.data_gen.sources.checks.depth import MapSigns, check_depth, signs_of
-from reinforcesight.data_gen.sources.checks.doubts import Doubt, evenly
-from reinforcesight.data_gen.sources.checks.frames import BoxFrame, Size, TurnedPicture, decide_frames
-from reinforcesight.data_gen.sources.coco import CocoImage, find_annotation_file, read_coco
-from reinforcesight.data_gen.sources.coco_masks import mask_of_segmentation
-from reinforcesight.data_gen.sources.data_folder import FileFinder, MissingFileError, digest_files
-from reinforcesight.data_gen.sources.depth_files import (
+from reinforcesight.data_gen.sources.annotated.checks.boxes import check_boxes
+from reinforcesight.data_gen.sources.annotated.checks.depth import MapSigns, check_depth, signs_of
+from reinforcesight.data_gen.sources.annotated.checks.doubts import Doubt, evenly
+from reinforcesight.data_gen.sources.annotated.checks.frames import BoxFrame, Size, TurnedPicture, decide_frames
+from reinforcesight.data_gen.sources.annotated.coco import CocoImage, find_annotation_file, read_coco
+from reinforcesight.data_gen.sources.annotated.coco_masks import mask_of_segmentation
+from reinforcesight.data_gen.sources.annotated.depth_files import (
     DepthMap,
     DepthRefusedError,
     read_depth,
     read_intrinsics,
 )
+from reinforcesight.data_gen.sources.data_folder import FileFinder, MissingFileError, digest_files
 from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
 from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file, sizes_of
 from reinforcesight.errors import InputError

@@ -8,7 +8,7 @@ import torch
 from transformers import get_scheduler
 
 from reinforcesight.errors import ConfigError
-from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 
 def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from accelerate import PartialState
 
 from reinforcesight.errors import OutputError
-from reinforcesight.tuning.checkpoints import complete_checkpoints
+from reinforcesight.tuning.records.checkpoints import complete_checkpoints
 
 
 def is_out_of_memory(error: BaseException) -> bool:

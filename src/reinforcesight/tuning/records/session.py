@@ -15,7 +15,7 @@ from reinforcesight.config import StrictConfig
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import hardware, memory_peak, source_state
 from reinforcesight.jobs.record import METRICS_NAME, RunRecord, differences
-from reinforcesight.tuning.checkpoints import complete_checkpoints, remove_damaged, remove_incomplete, step_of
+from reinforcesight.tuning.records.checkpoints import complete_checkpoints, remove_damaged, remove_incomplete, step_of
 
 
 def open_record(

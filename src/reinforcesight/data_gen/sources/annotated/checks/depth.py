@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from reinforcesight.data_gen.perception.geometry import Detection
-from reinforcesight.data_gen.sources.checks.doubts import Doubt
+from reinforcesight.data_gen.sources.annotated.checks.doubts import Doubt
 
 _NEARER = 0.9  # ratio of depths from which an object is nearer than its surroundings
 _CLEAR_TREND = 0.5  # rank correlation

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reinforcesight.data_gen.sources.checks.boxes import fits, numbered_boxes
-from reinforcesight.data_gen.sources.checks.doubts import Doubt
+from reinforcesight.data_gen.sources.annotated.checks.boxes import fits, numbered_boxes
+from reinforcesight.data_gen.sources.annotated.checks.doubts import Doubt
 
 BoxFrame = Literal["turned", "stored"]
 Size = tuple[int, int]

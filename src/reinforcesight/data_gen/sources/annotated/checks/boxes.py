@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reinforcesight.data_gen.sources.checks.doubts import Doubt
+from reinforcesight.data_gen.sources.annotated.checks.doubts import Doubt
 from reinforcesight.data_gen.sources.json_values import as_number, as_numbers
 
 XYWH = tuple[float, float, float, float]

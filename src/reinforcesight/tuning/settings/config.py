@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from reinforcesight.config import StrictConfig, readable_path
 from reinforcesight.errors import ConfigError
 from reinforcesight.model.options import ModelOptions
-from reinforcesight.tuning.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
+from reinforcesight.tuning.settings.trainer_section import FREE_TO_CHANGE, MOVED_KEYS, NEW_NAMES, TrainerSection
 
 
 class LoraOptions(StrictConfig):

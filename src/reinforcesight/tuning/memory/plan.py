@@ -19,7 +19,7 @@ from reinforcesight.errors import InputError, ReinforceSightError, require_modul
 from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.files import json_value
 from reinforcesight.model.load import find_source, resolve_path
-from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 GIB = 2**30
 # Tokens of a question with options and chat format, and of SFT's reasoning with answer: about the maximum in generated

@@ -12,8 +12,8 @@ from pathlib import Path
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.source import PictureRejected, Skipped
-from reinforcesight.data_gen.sources.narrative_files import open_narratives
-from reinforcesight.data_gen.sources.narratives import Narrative, narrated_queries, read_narrative
+from reinforcesight.data_gen.sources.narrated.narrative_files import open_narratives
+from reinforcesight.data_gen.sources.narrated.narratives import Narrative, narrated_queries, read_narrative
 from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWithQueries
 
 
@@ -21,7 +21,7 @@ class LocalizedNarrativesSource(PerceivedSource):
     """Narrated pictures from JSON lines, Parquet files or the Hugging Face hub.
 
     Args:
-        given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrative_files.open_narratives`.
+        given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrated.narrative_files.open_narratives`.
         config: Models and settings; the vocabulary is not used.
         models: Your own models instead of the models in ``config``.
     """

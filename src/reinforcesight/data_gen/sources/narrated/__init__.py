@@ -1,0 +1,1 @@
+"""Source ``localized_narratives``: pictures with spoken descriptions and pointer traces."""

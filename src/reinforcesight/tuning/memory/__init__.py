@@ -1,0 +1,1 @@
+"""Memory of a training: an estimate beforehand, and a checkpoint when it runs out."""

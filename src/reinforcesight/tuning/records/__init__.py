@@ -1,0 +1,1 @@
+"""What a training writes: checkpoints, the run record with its sessions, and the report."""
