@@ -32,7 +32,7 @@ _TRAINING_FILES = ("run_record.json", "metrics.jsonl", "difficulty*", "groups*",
 
 
 def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[str]:
-    """Check extras, input, output folder and disk space of ``generate``."""
+    """Check installed extras, input, output folder and disk space of ``generate``."""
     if config.source == "rendered":
         require_extra("rendered", "trimesh", "embreex")
     elif config.source in ("image_folder", "localized_narratives"):
@@ -47,7 +47,7 @@ def check_generate(config: GenerateConfig, *, thorough: bool = False) -> list[st
 
 
 def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[str]:
-    """Check extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
+    """Check installed extras, device, model, data set, output folder and disk space of ``sft`` and ``grpo``."""
     from reinforcesight.data_gen.dataset.reader import find_files, open_file
     from reinforcesight.grpo.config import GrpoConfig
     from reinforcesight.hub import is_hub_id
@@ -72,7 +72,7 @@ def check_training(config: TrainingConfig, *, thorough: bool = False) -> list[st
 
 
 def check_evaluate(config: EvaluateConfig, *, thorough: bool = False) -> list[str]:
-    """Check extras, device, model and output of ``evaluate``; if ``thorough``, also read the benchmarks."""
+    """Check installed extras, device, model and output of ``evaluate``; if ``thorough``, also read the benchmarks."""
     from reinforcesight.eval.results import read_results
 
     parts = config.of_each_benchmark()

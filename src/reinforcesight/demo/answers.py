@@ -1,4 +1,4 @@
-"""Answers of one or two models to a question, with each claim of their reasoning checked against the scene."""
+"""Answers of one or two models, with each relation that their reasoning states checked against the scene."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def keyed_requests(
 
 
 def _previous_path(output: Path) -> Path:
-    """Path of the answers of earlier runs that this run does not need."""
+    """Return the path of ``results.previous.jsonl``, the answers that other runs may reuse."""
     return output.with_suffix(".previous.jsonl")
 
 
@@ -288,7 +288,7 @@ def _collect(
 
 
 def _save(answers: Sequence[ScoredAnswer], asked: set[str], output: Path) -> None:
-    """Write this run's answers. Move other answers in the file, which cost model time and may be reused."""
+    """Write this run's answers to ``results.jsonl``; move others there to ``results.previous.jsonl`` for reuse."""
     path, previous = answers_path(output), _previous_path(output)
     foreign = {key: answer for key, answer in read_logged([path]).items() if key not in asked}
     if foreign:

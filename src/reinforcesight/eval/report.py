@@ -195,7 +195,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def choose_failures(failed: Sequence[ScoredAnswer], most: int) -> list[ScoredAnswer]:
-    """Choose wrong answers from each task and kind of failure in turn, ordered by a hash of the item."""
+    """Choose wrong answers, cycling through tasks and kinds of failure, ordered by a hash of the item."""
     groups: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
     for answer in sorted(failed, key=lambda a: json_hash(a.item)):
         groups[answer.task, answer.status].append(answer)

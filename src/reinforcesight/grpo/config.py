@@ -56,7 +56,9 @@ class DifficultyOptions(StrictConfig):
     )
     min_pass_rate: float = Field(0.0, ge=0, lt=1, description="Leave out questions with at most this pass rate")
     max_pass_rate: float = Field(1.0, gt=0, le=1, description="Leave out questions with at least this pass rate")
-    questions: int | None = Field(None, ge=1, description="Rate and train on this many random questions; null: all")
+    questions: int | None = Field(
+        None, ge=1, description="Compute pass rates for, and train on, only this many random questions; null: all"
+    )
     batch_size: int = Field(64, ge=1, description="Answers generated together on each device")
     file: Path | None = Field(
         None, description="JSON-lines file of pass rates, which several runs can share; default: in the output folder"
@@ -83,7 +85,8 @@ class ValidationOptions(EvaluationOptions):
         0.02,
         ge=0,
         lt=1,
-        description="Largest drop below the best accuracy or faithfulness, as a fraction, that patience ignores",
+        description="For patience, accuracy or faithfulness counts as below its best only if it is lower by more than"
+        " this fraction",
     )
 
 

@@ -15,7 +15,7 @@ import reinforcesight
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of Python, this package, and those of the distributions that are installed."""
+    """Return the versions of Python, of this package, and of those given distributions that are installed."""
     found = {"python": platform.python_version(), "reinforcesight": reinforcesight.__version__}
     for name in names:
         version = version_of(name)

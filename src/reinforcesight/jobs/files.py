@@ -267,7 +267,7 @@ def only_writer(output: Path, lock: str = ".lock", *, wait: float = 0.0, waiting
 
 @contextlib.contextmanager
 def only_writer_of(output: Path) -> Iterator[None]:
-    """Hold a lock beside an output file or a folder that appears as a whole; raises :class:`OutputError`."""
+    """Hold a lock next to an output file or folder that is written atomically."""
     with only_writer(output.absolute().parent, f".{output.name}.lock"):
         yield
 

@@ -65,13 +65,11 @@ class _Worker(Generic[TaskT]):
 
 
 class WorkerPool(Generic[ContextT, TaskT, ResultT]):
-    """Runs a top-level function of context and task in worker processes, which start when they are needed.
-
-    The context is sent once to each worker.
+    """Runs ``function(context, task)`` for many tasks in worker processes, which start when they are needed.
 
     Args:
-        function: Top-level function of context and task.
-        context: First argument of all calls.
+        function: Top-level function, which workers import.
+        context: First argument of all calls, sent once to each worker.
         fork: On Linux, copy this process instead of starting Python anew, so that imported packages need not be
             imported again. All workers start at once; before that, torch must not have computed anything here.
     """

@@ -10,7 +10,7 @@ _LIBRARIES = r"(torch|transformers|trl|peft|accelerate|datasets|huggingface_hub|
 
 
 def settle_process() -> None:
-    """Let waiting threads sleep soon, and hide library warnings meant for developers."""
+    """Shorten the busy waiting of idle OpenMP threads, and hide library warnings meant for developers."""
     # By default, waiting threads spin for long and slow down working threads (docs/log/speed.md). torch's thread
     # library reads the variable when it is loaded, and child processes inherit it. A user's own setting wins.
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():

@@ -28,7 +28,7 @@ _LONGEST_MESSAGE = 1 << 20
 
 
 def can_fork() -> bool:
-    """Whether forked children work: on Linux, without an NVIDIA driver, which may not be used before a fork."""
+    """Return whether forked children work: on Linux, without an NVIDIA driver, which may not be used before a fork."""
     return sys.platform == "linux" and not Path("/dev/nvidiactl").exists()
 
 

@@ -25,11 +25,9 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed memory instead of returning it to the system. Return whether it was possible.
 
     By default glibc maps memory for every tensor of more than a few MiB and unmaps it afterwards. The system then
-    clears
-    each page again, which takes a tenth of a training step of a small model on a CPU
-    (``benchmarks/training_step.py``).
-    Here the process keeps its peak memory until it ends. Nothing is changed if glibc's own variables (``MALLOC_...``,
-    ``GLIBC_TUNABLES``) are set, or with another C library.
+    clears each page again, which takes a tenth of a training step of a small model on a CPU
+    (``benchmarks/training_step.py``). Here the process keeps its peak memory until it ends. Nothing is changed if
+    glibc's own variables (``MALLOC_...``, ``GLIBC_TUNABLES``) are set, or with another C library.
     """
     chosen = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
     if not sys.platform.startswith("linux") or chosen:

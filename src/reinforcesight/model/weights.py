@@ -43,7 +43,7 @@ def check_weight_files(source: ModelSource) -> None:
 
 
 def check_digests(source: ModelSource) -> None:
-    """Compare local files with the list of digests beside them, as ``sft`` and ``grpo`` write it; reads all files."""
+    """Compare local files with the list of digests next to them, as ``sft`` and ``grpo`` write it; reads all files."""
     for folder in filter(None, (source.base, source.adapter)):
         changed = changed_file(Path(folder)) if Path(folder).is_dir() else None
         if changed is not None:

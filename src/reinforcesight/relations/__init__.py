@@ -1,4 +1,4 @@
-"""Decide which of the eight relations holds between two objects, or why none may be claimed."""
+"""Decide which of the eight relations holds between two objects, or that the pair is too unclear."""
 
 from reinforcesight.relations.kinds import DEFAULT_RULES, Axis, Reason, Relation, RelationRules
 from reinforcesight.relations.relate import RelationResult, relate, relate_all, relate_pairs

@@ -1,4 +1,4 @@
-"""Compute the margins of relations on arrays of P pairs, and the first reason against each claim.
+"""Compute the margins of relations on arrays of P pairs, and the first reason why a pair gets no relation.
 
 Code arrays have shape (P,); a code below ``HOLDS`` is an index into ``REASONS``.
 """
@@ -255,11 +255,11 @@ _FOOT_WEIGHT, _FOOT_LIMIT = 0.3, 0.3
 
 
 def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> FloatArray:
-    """Return the confidence score of each depth claim, (P,).
+    """Return the confidence score of each depth relation, (P,).
 
     The score is the smallest log(farther depth / nearer depth) over all views of the picture, negative if a view has
     the opposite order. Objects lower in the picture are more often nearer, so the lower box edges raise the score a
-    little if they agree with the claim, and lower it if not.
+    little if they agree with the relation, and lower it if not.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log(t.views[j]) - np.log(t.views[i])
@@ -270,7 +270,7 @@ def depth_score(t: ObjectTable, i: IntArray, j: IntArray, gap: FloatArray) -> Fl
 
 
 def distance_score(t: ObjectTable, i: IntArray, j: IntArray, k: IntArray, gap: FloatArray) -> FloatArray:
-    """Return the confidence score of each distance claim, (P,): the smallest log ratio of distances over all views.
+    """Return the confidence score of each distance relation, (P,): the smallest log ratio of distances over all views.
 
     In each view, an object lies on the same camera ray as in the picture itself, at the depth of that view.
     """

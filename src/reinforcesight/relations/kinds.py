@@ -1,4 +1,4 @@
-"""Relations, axes, reasons against a claim, and thresholds."""
+"""Relations, axes, reasons for assigning none, and thresholds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _TASK_OF = {
 
 
 class Reason(StrEnum):
-    """Reason why no relation may be claimed. If several apply, the first one checked is reported."""
+    """Reason why a pair of objects gets no relation. If several apply, the first one checked is reported."""
 
     SAME_OBJECT = "same_object"
     AMBIGUOUS_NAME = "ambiguous_name"
@@ -86,7 +86,7 @@ class Reason(StrEnum):
 
 
 class RelationRules(StrictConfig):
-    """Thresholds for claiming a relation; all are ratios, explained in ``docs/relations.md``."""
+    """Thresholds for assigning a relation; all are ratios, explained in ``docs/relations.md``."""
 
     min_side: float = Field(
         0.03, ge=0, description="Minimum side of an object's box, as a fraction of the shorter picture side"
@@ -156,14 +156,14 @@ class RelationRules(StrictConfig):
     distance_thickness: float = Field(
         0.8,
         ge=0,
-        description="Closer/farther: coefficient a of the minimum difference a * (sum of the objects' thickness) + "
-        "b * (mean depth)",
+        description="Closer/farther: factor a in the minimum difference of the two distances, a * (sum of the "
+        "objects' thickness) + b * (mean depth)",
     )
     distance_depth: float = Field(
         0.08,
         ge=0,
-        description="Closer/farther: coefficient b of the minimum difference a * (sum of the objects' thickness) + "
-        "b * (mean depth)",
+        description="Closer/farther: factor b in the minimum difference of the two distances, a * (sum of the "
+        "objects' thickness) + b * (mean depth)",
     )
     boxed_depth_spread: float = Field(
         0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the whole box"

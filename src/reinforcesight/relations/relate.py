@@ -1,4 +1,4 @@
-"""Decide which of the eight relations holds between two objects, or why none may be claimed.
+"""Decide which of the eight relations holds between two objects, or that the pair is too unclear.
 
 Left, right, above and below compare positions in the picture. In front and behind compare depth (z and ray length must
 agree). Closer and farther compare the 3-D distances of two objects to a third one, the anchor. All margins are
@@ -32,11 +32,11 @@ class RelationResult:
     """Result for one pair along one axis.
 
     Attributes:
-        relation: Relation of subject to reference, or ``None`` if none may be claimed.
+        relation: Relation of subject to reference; ``None`` if the pair is too unclear.
         margin: Scale-free difference of the compared values, at least 0 (0: equal). Horizontal and vertical: centre
             distance divided by the mean box side (1: boxes of equal size touch). Depth and distance: 1 minus the
             smaller value divided by the larger.
-        reason: Reason why no relation is claimed; ``None`` if one is.
+        reason: Reason why there is no relation; ``None`` if there is one.
         axis: Quantity that was compared.
         subject: Id of the object that the relation is about.
         reference: Id of the object that the subject is compared with.

@@ -100,7 +100,7 @@ class Calibration(StrictConfig):
     def rules_for(self, max_error: float, rules: RelationRules) -> tuple[RelationRules, dict[str, Any]]:
         """Return rules strict enough for a label error, and a statement about them for the data set's card.
 
-        An axis whose error can't be bounded by ``max_error`` gets a threshold that no claim reaches.
+        An axis whose error can't be bounded by ``max_error`` gets a threshold that no relation reaches.
         """
         plain = dict.fromkeys(_RULE_OF.values(), 0.0)
         if rules.model_copy(update=plain) != self.rules.model_copy(update=plain):

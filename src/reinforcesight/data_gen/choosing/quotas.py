@@ -145,7 +145,7 @@ def plan_quotas(
 
 
 def _fill(amount: int, limits: Sequence[int], weights: Sequence[float], *, first: int = 0) -> list[int]:
-    """Split an amount by weight into parts within their limits; those from ``first`` on get what rounding leaves."""
+    """Split an amount by weight into parts within their limits; remainders go to the parts from ``first`` on."""
     shares = [0] * len(limits)
     while amount > 0:
         open_ones = [i for i, limit in enumerate(limits) if shares[i] < limit and weights[i] > 0]

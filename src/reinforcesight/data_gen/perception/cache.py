@@ -1,8 +1,8 @@
 """Store results of model calls on disk, under a digest of picture, model and settings.
 
 Each result is one compressed ``.npz`` without pickle, with a digest of its arrays. Files are written atomically; a
-damaged file counts as absent.
-Nothing is removed: the folder may be deleted at any time, and results are then computed again.
+damaged file counts as absent. Nothing is removed: the folder may be deleted at any time, and results are then computed
+again.
 """
 
 from __future__ import annotations

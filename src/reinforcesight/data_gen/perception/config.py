@@ -41,12 +41,12 @@ class GateRules(StrictConfig):
         description="Drop detections with a score from this to min_score, and count their name as not unique in the "
         "picture",
     )
-    same_box: Share = Field(0.6, description="Minimum IoU at which two boxes with the same name are one object")
+    same_box: Share = Field(0.6, description="Boxes with the same name and at least this IoU count as one object")
     nested: Share = Field(
         0.85,
         description="A box is dropped if at least this fraction of it lies inside a better box with the same name",
     )
-    other_name: Share = Field(0.75, description="Minimum IoU at which two boxes with different names are one object")
+    other_name: Share = Field(0.75, description="Boxes with different names and at least this IoU count as one object")
     name_margin: Share = Field(
         0.1,
         description="If boxes with different names are one object: keep the best box if its score is higher by this "
@@ -66,7 +66,7 @@ class GateRules(StrictConfig):
     )
     min_mask_score: Share = Field(0.6, description="Minimum mask score, as predicted by the segmentation model")
     mask_box: Share = Field(0.6, description="Minimum IoU of a box and the bounding box of its mask")
-    same_mask: Share = Field(0.7, description="Minimum IoU at which two masks are one object")
+    same_mask: Share = Field(0.7, description="Masks with at least this IoU count as one object")
     min_valid_depth: Share = Field(0.5, description="Minimum fraction of a picture's pixels with valid depth")
     max_objects: int = Field(40, ge=1, description="Maximum number of detections per picture, highest scores first")
 

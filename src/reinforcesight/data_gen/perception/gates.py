@@ -1,6 +1,6 @@
-"""Decide which detections are trusted, and count a reason for each one that is left out.
+"""Filter detections, and count a reason for each one that is dropped.
 
-A duplicate can be left out safely. But if another object that may be in the picture is left out, its name is no longer
+A duplicate can be dropped safely. But if another object that may be in the picture is dropped, its name is no longer
 unique: "the chair" is ambiguous next to an uncertain chair. ``Gated.unseen`` holds such names.
 """
 
@@ -47,14 +47,14 @@ class Found:
 
 @dataclass(slots=True)
 class Gated:
-    """Accepted and skipped detections, and names of objects that may be in the picture but were not accepted."""
+    """Accepted and dropped detections, and names of objects that may be in the picture but were not accepted."""
 
     found: list[Found]
     skipped: list[Skipped]
     unseen: list[str]
 
     def drop(self, item: Found, reason: str, detail: str, *, in_picture: bool) -> None:
-        """Leave a detection out; ``in_picture``: its object may still be in the picture."""
+        """Drop a detection; ``in_picture``: its object may still be in the picture."""
         box = [round(v, 1) for v in item.box]
         self.skipped.append(Skipped(reason, f"{item.name!r} at {box}, score {item.score:.2f}: {detail}"))
         if in_picture:
@@ -264,7 +264,7 @@ def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Foun
 
 
 def gate_names(gated: Gated) -> Gated:
-    """Remove objects whose name seems unique only because another object with that name was left out."""
+    """Drop objects whose name seems unique only because another object with that name was dropped."""
     result = Gated(list(gated.found), list(gated.skipped), list(gated.unseen))
     while result.found and result.unseen:
         names = [item.name for item in result.found]

@@ -77,10 +77,8 @@ def visible_shares(masks: Mapping[int, BoolArray], depth: Float32Array) -> dict[
     """Estimate the visible fraction of partly occluded objects from masks (H, W) and z (H, W).
 
     An object is occluded where its mask ends at the edge of a nearer object with a step in depth. The hidden part
-    reaches
-    at most to the other side of the nearer object; half of that is assumed, up to a limit. Objects that are not
-    occluded
-    are not in the result.
+    reaches at most to the other side of the nearer object; half of that is assumed, up to a limit. Objects that are
+    not occluded are not in the result.
     """
     owner = np.full(depth.shape, -1, dtype=np.int64)
     for number, mask in masks.items():

@@ -1,4 +1,4 @@
-"""Check a question wording: its placeholders, and that it asks what its key says."""
+"""Check a question wording: its placeholders, and that it asks for the relation under which it is stored."""
 
 from __future__ import annotations
 

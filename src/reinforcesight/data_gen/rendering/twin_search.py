@@ -81,7 +81,7 @@ def claims_by_pair(scene: Scene, rules: RelationRules) -> dict[PairKey, Relation
 
 
 def inverted(before: dict[PairKey, RelationResult], scene: Scene, rules: RelationRules) -> list[PairKey]:
-    """Return the claims that also hold in ``scene``, but the other way round."""
+    """Return the relations whose inverse holds between the same objects in ``scene``."""
     after = claims_by_pair(scene, rules)
     return [key for key, result in before.items() if key in after and after[key].relation is not result.relation]
 
@@ -98,7 +98,7 @@ def _changes(
     rng: np.random.Generator,
     config: RenderConfig,
 ) -> Iterator[tuple[PairKey, SceneLayout, TwinKind, int | None]]:
-    """Yield changes that should invert one claim along an axis, each for another claim; the smallest margins first."""
+    """Yield changes that should invert one relation along an axis, each of another pair; smallest margins first."""
     from reinforcesight.data_gen.rendering.twins import Goal, TwinKind, moved_cameras, moved_objects
 
     keys = sorted((key for key in before if key[0] is axis), key=lambda key: before[key].margin)

@@ -1,11 +1,10 @@
 """Statistics of a review: counts of verdicts, upper bounds on wrong labels, agreement of reviewers.
 
 The bound is that of Clopper and Pearson. One row is drawn from each of many slices, so the draws are wrong with
-different
-probabilities; the binomial bound still holds for their mean (Hoeffding 1956: among all such sums, the binomial one has
-the largest variance). For the whole data set each relation has the weight of its rows: if draw i represents the
-fraction
-w_i of the rows, then with k wrong of n draws at most n max(w) U(k, n) is wrong. That is U(k, n) if all w are equal.
+different probabilities; the binomial bound still holds for their mean (Hoeffding 1956: among all such sums, the
+binomial one has the largest variance). For the whole data set each relation has the weight of its rows: if draw i
+represents the fraction w_i of the rows, then with k wrong of n draws at most n max(w) U(k, n) is wrong. That is U(k,
+n) if all w are equal.
 """
 
 from __future__ import annotations

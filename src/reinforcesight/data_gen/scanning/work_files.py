@@ -1,8 +1,8 @@
-"""Work files: each contains the scenes and possible questions of one chunk of pictures.
+"""Work files: intermediate Parquet files with the scenes and possible questions of one chunk of pictures each.
 
-A chunk depends only on the source, the rules, the seed and its index, so any worker on any machine can write it. The
-file is Parquet with one row group per picture. A record beside it has its digest, the job's identity, and the chunk's
-report (what was left out, and why); without the record, or with another digest, the chunk is scanned again.
+A chunk depends only on the source, the rules, the seed and its index, so any worker on any machine can write it. A
+file has one row group per picture. A record next to it has its digest, the job's identity, and the chunk's report
+(number and reasons of what was skipped); without the record, or with another digest, the chunk is scanned again.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class RejectedPicture:
 
 @dataclass(slots=True)
 class ChunkReport:
-    """Counts of what was left out of a chunk, by reason."""
+    """Counts of skipped pictures, annotations and pairs of a chunk, by reason."""
 
     pictures: int = 0  # number of pictures read
     rejected: list[RejectedPicture] = field(default_factory=list)
@@ -197,7 +197,7 @@ def _schema() -> pa.Schema:
 
 
 def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict[str, Any] | None:
-    """Return a picture's row, or ``None`` if it is unusable or has no clear pair; report what is left out."""
+    """Return a picture's row, or ``None`` if it is unusable or has no clear pair; count what is skipped."""
     try:
         picture = context.source.load(index)
         _check_size(picture)
@@ -252,7 +252,7 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
 def _inverted(
     candidates: Sequence[Candidate], twin: TwinPicture, rules: RelationRules
 ) -> list[tuple[Candidate, Candidate]]:
-    """Return the candidates that also hold in the twin, but the other way round, each with the twin's candidate."""
+    """Return the candidates whose relation is inverted in the twin, each with the twin's candidate."""
     found, _ = find_candidates(twin.scene, rules)
     there = {(c.axis, c.subject, c.reference, c.anchor): c for c in found}
     pairs = [(c, there.get((c.axis, c.subject, c.reference, c.anchor))) for c in candidates]

@@ -15,7 +15,7 @@ from reinforcesight.eval.statistics import clustered_interval, stratified_accura
 def official_figures(
     benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int
 ) -> tuple[dict[str, Accuracy], tuple[str, ...]]:
-    """Return the benchmark's own figures by name, and what is missing for the others.
+    """Return the benchmark's own figures by name, and the reasons why others are missing.
 
     A figure is given only if all rows that count in it were scored. The bootstrap resamples pictures; a group of items
     about several pictures is resampled with the first one.

@@ -1,4 +1,4 @@
-"""How each known benchmark is published: where, in which files and columns, and what its official figures are."""
+"""Published formats of the known benchmarks: location, files, columns and official figures."""
 
 from __future__ import annotations
 

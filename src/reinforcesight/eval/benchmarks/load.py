@@ -290,7 +290,7 @@ def _find_files(root: Path, split: str) -> tuple[list[Path], str | None]:
 
 
 def spread_over_tasks(items: list[Item], limit: int, seed: int) -> list[Item]:
-    """Choose items from each task in turn, in an order that depends on content and seed.
+    """Choose items, cycling through the tasks, in an order that depends on content and seed.
 
     The choice for a smaller limit is a subset of the choice for a larger one.
     """

@@ -1,6 +1,6 @@
-"""What all engines share: decoding settings, the engine protocol, and the hash of a model.
+"""Shared by all engines: decoding settings, the engine protocol, and the hash of a model.
 
-An engine yields each response as soon as it has it, in any order, so that finished work is saved at once.
+An engine yields each response as soon as it has it, in any order, so that finished work is saved immediately.
 """
 
 from __future__ import annotations

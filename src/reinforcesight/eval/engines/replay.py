@@ -28,7 +28,9 @@ class ReplayEngine:
         self.description = {"model_path": path.name, "answers_sha256": digest}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response | None]]:
-        """Yield the logged answers. Pictures are still decoded, so that the same items are left out as elsewhere."""
+        """Yield the logged answers. Pictures are decoded anyway, so that unreadable ones are skipped as by other
+        engines.
+        """
         known = [i for i, q in enumerate(requests) if (q.item.id, q.variant) in self._responses]
         pictures = {requests[i].item.picture_sha: requests[i].item for i in known}
         with ThreadPoolExecutor() as pool:

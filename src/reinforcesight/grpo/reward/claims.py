@@ -1,4 +1,7 @@
-"""Compare the claims of a reasoning with the stored scene, and derive the answer that they imply."""
+"""Find the relations that a reasoning states (claims), and compare them with the stored scene.
+
+Also derives the answer that the claims imply.
+"""
 
 from __future__ import annotations
 
@@ -193,7 +196,7 @@ def _read_evidence(text: str | None) -> Mapping[str, Any]:
 
 
 def _asked(scene: Scene, evidence: Mapping[str, Any]) -> tuple[Claim[int] | None, dict[int, str]]:
-    """Return the compared claim of the evidence, and the colour of the box drawn around each object."""
+    """Return the true claim about the question's objects, and the colour of the box drawn around each object."""
     try:
         relation = Relation(evidence["relation"])
         anchor_id = evidence.get("anchor")

@@ -55,15 +55,23 @@ class ConstraintOptions(StrictConfig):
             "all contradict it",
         ),
     ] = 0.9
-    start: Annotated[Weight, Field(description="Initial weight of the rewards consistent and grounded")] = 0.2
+    start: Annotated[
+        Weight,
+        Field(description="With rewards.mode constraints: initial weight of the rewards consistent and grounded"),
+    ] = 0.2
     learning_rate: Annotated[
         Weight,
         Field(
-            description="Step size of the weights: each training step adds learning_rate * (target - batch mean); 0: "
-            "fixed weights"
+            description="With rewards.mode constraints: step size. Each training step adds learning_rate * (target - "
+            "batch mean) to a weight; 0: fixed weights"
         ),
     ] = 0.1
-    largest: Annotated[Weight, Field(description="Maximum of these weights; the minimum is 0")] = 2.0
+    largest: Annotated[
+        Weight,
+        Field(
+            description="With rewards.mode constraints: maximum weight of consistent and grounded; the minimum is 0"
+        ),
+    ] = 2.0
 
 
 class RewardWeights(StrictConfig):

@@ -1,1 +1,1 @@
-"""Memory of a training: an estimate beforehand, and a checkpoint when it runs out."""
+"""GPU memory of a training: an estimate before it, and a saved checkpoint when memory runs out."""

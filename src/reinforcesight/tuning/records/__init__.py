@@ -1,1 +1,1 @@
-"""What a training writes: checkpoints, the run record with its sessions, and the report."""
+"""Files of a training run: checkpoints, the run record with its sessions, and the report."""

@@ -105,7 +105,7 @@ def _draw_names(
     *,
     first: bool,
 ) -> list[tuple[str, str]]:
-    """Draw more kinds with their colours; ``first``: begin with the things that make the place what it is."""
+    """Draw more kinds with their colours; ``first``: begin with the defining objects of the place."""
     used = Counter(kind for kind, _ in present)
     kinds = [kind for kind, chance in place.first.items() if first and kind in colours and rng.random() < chance]
     del kinds[count:]

@@ -21,11 +21,11 @@ _REACH = 24.0  # maximum depth of things on a street, metres
 
 @dataclass(frozen=True)
 class Place:
-    """Place and its things.
+    """Room or street and its objects.
 
     Attributes:
-        first: Things that make the place what it is, with the probability of each.
-        more: Weights of all things that occur.
+        first: Defining objects of the place, with the probability of each.
+        more: Weights of all objects that occur.
     """
 
     first: Mapping[str, float]
