@@ -17,12 +17,10 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
-from label_truth import scene_of, true_sign, truth_of
+from label_truth import scene_of, sum_counts, true_sign, truth_of
 from PIL import Image
 
 from reinforcesight.data_gen.audit.rows import (
@@ -171,11 +169,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    total: Counter[tuple[str, str]] = Counter()
     work = partial(check_picture, seed=arguments.seed, size=(320, 240))
-    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        for counts in pool.map(work, range(arguments.pictures), chunksize=8):
-            total.update(counts)
+    total = sum_counts(work, arguments.pictures, arguments.workers)
     print("| variant | questions | wrong | wrong picture |")
     print("|---|---|---|---|")
     for variant in sorted({name for name, _ in total}):

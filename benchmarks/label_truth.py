@@ -18,7 +18,7 @@ import argparse
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -230,13 +230,18 @@ def measure(
         outlines=condition not in WITHOUT_OUTLINES,
         hidden=condition not in HIDDEN_UNKNOWN,
     )
-    total: Counter[tuple[str, str]] = Counter()
+    return sum_counts(work, pictures, workers)
+
+
+def sum_counts(work: Callable[[int], Counter], pictures: int, workers: int) -> Counter:
+    """Sum of ``work(index)`` over all pictures, in this process or in several."""
+    total: Counter = Counter()
     if workers <= 1:
         for index in range(pictures):
             total.update(work(index))
         return total
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for counts in pool.map(work, range(pictures), chunksize=16):
+        for counts in pool.map(work, range(pictures), chunksize=8):
             total.update(counts)
     return total
 

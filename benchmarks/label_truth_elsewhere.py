@@ -15,12 +15,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
-from label_truth import AXES, Truth, is_clear, least_gap, smooth_noise, triples, true_sign
+from label_truth import AXES, Truth, is_clear, least_gap, smooth_noise, sum_counts, triples, true_sign
 from other_scenes import Picture, make_picture
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
@@ -116,16 +114,7 @@ def count_one(index: int, *, seed: int, condition: str, make: Callable[[int, int
 
 def measure(condition: str, pictures: int, *, seed: int = 0, workers: int = 1) -> Counter:
     """Counts over many pictures under one of ``CONDITIONS``."""
-    work = partial(count_one, seed=seed, condition=condition)
-    total: Counter = Counter()
-    if workers <= 1:
-        for index in range(pictures):
-            total.update(work(index))
-        return total
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for counts in pool.map(work, range(pictures), chunksize=8):
-            total.update(counts)
-    return total
+    return sum_counts(partial(count_one, seed=seed, condition=condition), pictures, workers)
 
 
 def main() -> None:

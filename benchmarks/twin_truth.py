@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
-from label_truth import is_clear, triples, true_sign, truth_of
+from label_truth import is_clear, sum_counts, triples, true_sign, truth_of
 
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture
 from reinforcesight.data_gen.rendering.picture import layout_of, render_layout
@@ -86,16 +84,7 @@ def measure_twins(
     pictures: int, *, seed: int, size: tuple[int, int] = (448, 336), workers: int = 1
 ) -> Counter[tuple[str, ...]]:
     """Sum of :func:`count_one` over many pictures."""
-    work = partial(count_one, seed=seed, size=size)
-    total: Counter[tuple[str, ...]] = Counter()
-    if workers <= 1:
-        for index in range(pictures):
-            total.update(work(index))
-        return total
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for counts in pool.map(work, range(pictures), chunksize=8):
-            total.update(counts)
-    return total
+    return sum_counts(partial(count_one, seed=seed, size=size), pictures, workers)
 
 
 def main() -> None:

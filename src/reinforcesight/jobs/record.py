@@ -104,14 +104,14 @@ def keep_metrics_until(folder: Path, step: int) -> None:
         write_text(folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, most: int = 3, also: Sequence[str] = ()) -> str:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, also: Sequence[str] = ()) -> str:
     """Describe which settings (JSON values) differ, as dotted keys with both values. Empty if all are equal.
 
-    The first ``most`` are named and the rest counted; ``also`` are other differences, listed after them.
+    The first three are named and the rest counted; ``also`` are other differences, listed after them.
     """
     found = [*_compare(old, new, ""), *also]
-    shown = [text if len(text) <= 120 else text[:117] + "..." for text in found[:most]]
-    return "; ".join(shown) + (f"; and {len(found) - most} more" if len(found) > most else "")
+    shown = [text if len(text) <= 120 else text[:117] + "..." for text in found[:3]]
+    return "; ".join(shown) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _compare(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:

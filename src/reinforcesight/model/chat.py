@@ -132,12 +132,10 @@ def plain_messages(processor: Any, messages: Sequence[Message]) -> list[dict[str
     return result
 
 
-def training_texts(
-    processor: Any, prompt: Sequence[Message], completion: Sequence[Message], *, with_image: bool = True
-) -> tuple[str, str]:
+def training_texts(processor: Any, prompt: Sequence[Message], completion: Sequence[Message]) -> tuple[str, str]:
     """Return the prompt exactly as in generation, and the completion with its end-of-turn token."""
-    before = chat_text(processor, prompt, with_image=with_image)
-    whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False, with_image=with_image)
+    before = chat_text(processor, prompt)
+    whole = chat_text(processor, [*prompt, *completion], add_generation_prompt=False)
     opened = opened_block(before)
     if opened and whole.startswith(f"{before.removesuffix(opened)}<think>"):
         # The template ends the prompt with "<think>", so the completion starts after that tag, as in generation.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from reinforcesight.model.repeated_pictures import FAMILIES
+from reinforcesight.model.repeated_pictures import inner_model, supported_part
 
 _MOST_BYTES = 256 << 20
 
@@ -38,19 +38,13 @@ def share_vision(models: Sequence[Any]) -> int:
     for model in models:
         tower = vision_tower(model)
         if tower is not None and tower is not towers[0] and _equal(tower, towers[0]):
-            _inner(model).model.visual = towers[0]
+            inner_model(model).model.visual = towers[0]
             shared += 1
     return shared
 
 
 def vision_tower(model: Any) -> nn.Module | None:
-    inner = _inner(model)
-    tower = getattr(getattr(inner, "model", None), "visual", None)
-    return tower if inner.config.model_type in FAMILIES and isinstance(tower, nn.Module) else None
-
-
-def _inner(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    return supported_part(model, "visual")
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -18,18 +18,25 @@ FAMILIES = frozenset({"qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"})
 _STASH = "_repeated_pictures"
 
 
+def inner_model(model: Any) -> Any:
+    """Return the ``PreTrainedModel`` in a ``PeftModel``, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def supported_part(model: Any, name: str) -> nn.Module | None:
+    """Return the part ``visual`` or ``language_model`` of a model of ``FAMILIES``; ``None`` for other models."""
+    inner = inner_model(model)
+    part = getattr(getattr(inner, "model", None), name, None)
+    return part if inner.config.model_type in FAMILIES and isinstance(part, nn.Module) else None
+
+
 def encode_repeated_once(model: Any) -> bool:
     """Add hooks to the vision tower that skip repeated pictures of a batch; a second call changes nothing.
 
-    Args:
-        model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Weights and state dict are not changed.
-
-    Returns:
-        Whether the model's family is supported; other models are not changed.
+    Weights and state dict are not changed. Returns whether the model's family is supported.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    tower = getattr(getattr(inner, "model", None), "visual", None)
-    if inner.config.model_type not in FAMILIES or not isinstance(tower, nn.Module):
+    tower = supported_part(model, "visual")
+    if tower is None:
         return False
     if _leave_out not in tower._forward_pre_hooks.values():
         tower.register_forward_pre_hook(_leave_out, with_kwargs=True)

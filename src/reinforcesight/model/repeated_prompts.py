@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from reinforcesight.model.repeated_pictures import FAMILIES, first_occurrences
+from reinforcesight.model.repeated_pictures import first_occurrences, supported_part
 
 _STASH = "_repeated_prompts"
 _KNOWN = {"inputs_embeds", "attention_mask", "position_ids", "visual_pos_masks", "cache_position"}
@@ -21,15 +21,10 @@ _KNOWN = {"inputs_embeds", "attention_mask", "position_ids", "visual_pos_masks",
 def prefill_repeated_once(model: Any) -> bool:
     """Add hooks to the language model that skip repeated prompts in the prefill; a second call changes nothing.
 
-    Args:
-        model: A ``PreTrainedModel`` or a ``PeftModel`` around one.
-
-    Returns:
-        Whether the model's family is supported; other models are not changed.
+    Returns whether the model's family is supported.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    language = getattr(getattr(inner, "model", None), "language_model", None)
-    if inner.config.model_type not in FAMILIES or not isinstance(language, nn.Module):
+    language = supported_part(model, "language_model")
+    if language is None:
         return False
     if _leave_out not in language._forward_pre_hooks.values():
         language.register_forward_pre_hook(_leave_out, with_kwargs=True)

@@ -175,9 +175,9 @@ def decode_rgb(data: bytes, *, where: str | None = None, max_side: int | None = 
         return result
 
 
-def read_rgb(path: Path, *, max_side: int | None = None) -> Image.Image:
+def read_rgb(path: Path) -> Image.Image:
     """Read a picture file and decode it with :func:`decode_rgb`; raises :class:`PictureError` if this fails."""
-    return decode_rgb(read_bytes(path), where=str(path), max_side=max_side)
+    return decode_rgb(read_bytes(path), where=str(path))
 
 
 def orientation(image: Image.Image) -> int:

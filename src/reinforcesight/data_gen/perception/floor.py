@@ -20,18 +20,18 @@ _TOLERANCE = 0.015  # half the plane's thickness, divided by the median distance
 _HYPOTHESES = 192
 
 
-def find_floor(points: FloatArray, *, seed: int = 0) -> Floor:
+def find_floor(points: FloatArray) -> Floor:
     """Search for a floor among background points (N, 3) in the camera frame (y down).
 
     A plane is a floor if its normal points up within 50 degrees, the camera is above it, its points lie below the
     optical centre along the normal, at least 15 % of the points support it, and at most 8 % lie beneath it. The same
-    points and seed give the same plane.
+    points give the same plane.
     """
     if len(points) < 50:
         return Floor(found=False, reason="too few background points with depth")
     scale = float(np.median(np.linalg.norm(points, axis=1)))
     tolerance = _TOLERANCE * scale
-    picks = np.random.default_rng([seed, len(points)]).integers(0, len(points), size=(_HYPOTHESES, 3))
+    picks = np.random.default_rng([0, len(points)]).integers(0, len(points), size=(_HYPOTHESES, 3))
     a, b, c = points[picks[:, 0]], points[picks[:, 1]], points[picks[:, 2]]
     normals = np.cross(b - a, c - a)
     lengths = np.linalg.norm(normals, axis=1)

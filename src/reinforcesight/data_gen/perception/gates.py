@@ -23,6 +23,7 @@ from reinforcesight.pictures.drawing import Box
 
 # Pointer positions while a phrase was spoken: (x, y) as fractions of the picture.
 Trace = tuple[tuple[float, float], ...]
+_TRACE_PADDING = 0.05  # tolerance around a box for pointer positions, as a fraction of the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +185,12 @@ def may_be_one_name(first: str, second: str) -> bool:
     return bool(short) and long[-len(short) :] == short
 
 
-def visited_share(
-    box: Box, traces: Sequence[Trace], *, width: int, height: int, padding: float = 0.05
-) -> float | None:
-    """Return the largest fraction of a trace's points inside a box; ``None`` without traces.
-
-    ``padding`` enlarges the box on each side, as a fraction of the picture.
-    """
+def visited_share(box: Box, traces: Sequence[Trace], *, width: int, height: int) -> float | None:
+    """Return the largest fraction of a trace's points inside a box with some padding; ``None`` without traces."""
     if not traces:
         return None
-    x0, y0 = box[0] / width - padding, box[1] / height - padding
-    x1, y1 = box[2] / width + padding, box[3] / height + padding
+    x0, y0 = box[0] / width - _TRACE_PADDING, box[1] / height - _TRACE_PADDING
+    x1, y1 = box[2] / width + _TRACE_PADDING, box[3] / height + _TRACE_PADDING
     return max(sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace) / len(trace) for trace in traces)
 
 
