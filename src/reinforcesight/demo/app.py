@@ -43,7 +43,6 @@ def demo(config: DemoConfig) -> None:
     models = DemoModels(config)
     page = build_page(models, config)
     try:
-        # gradio 6 takes the style here, older releases in Blocks; see build_page.
         _, address, _ = page.launch(
             server_name=config.host,
             server_port=config.port or None,
@@ -51,7 +50,9 @@ def demo(config: DemoConfig) -> None:
             share=False,
             quiet=True,
             prevent_thread_lock=True,
-            **_style_arguments(gradio, page.launch),
+            # Without web fonts, so that the page works offline.
+            theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            css=_STYLE,
         )
     except OSError as error:
         raise ConfigError(
@@ -70,7 +71,7 @@ def build_page(models: DemoModels, config: DemoConfig) -> Any:
     gr: Any = require_module("gradio", extra="demo")
     source = rendered_source(config.scenes or (Path("nano_scenes") if models.few_pixels else None), config.seed)
     about = "This model knows ten kinds of objects in eight colours, those of the rendered pictures. "
-    with gr.Blocks(title="ReinforceSight", analytics_enabled=False, **_style_arguments(gr, gr.Blocks)) as page:
+    with gr.Blocks(title="ReinforceSight", analytics_enabled=False) as page:
         gr.Markdown(f"# ReinforceSight\n{about if models.few_pixels else ''}See which claims of the reasoning hold.")
         original, clicks, known, number = gr.State(None), gr.State([]), gr.State(None), gr.State(0)
         with gr.Row():
@@ -145,16 +146,6 @@ def build_page(models: DemoModels, config: DemoConfig) -> Any:
         rendered.click(take_rendered, number, [picture, original, clicks, known, question, options, number, answers])
         ask.click(give_answers, [picture, known, question, options], answers)
     return page
-
-
-def _style_arguments(gr: Any, function: Any) -> dict[str, Any]:
-    """Return a theme without web fonts, and our CSS, for ``Blocks`` in gradio 5 and for ``launch`` in gradio 6."""
-    import inspect
-
-    if "theme" not in inspect.signature(function).parameters:
-        return {}
-    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-    return {"theme": theme, "css": _STYLE}
 
 
 def boxes_of(points: Sequence[tuple[int, int]]) -> list[Box]:
