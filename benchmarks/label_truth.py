@@ -29,12 +29,7 @@ from scipy.ndimage import zoom
 from scipy.spatial import cKDTree
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.rendering import (
-    Distribution,
-    RenderConfig,
-    RenderedPicture,
-    render_picture,
-)
+from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture, render_picture
 from reinforcesight.relations import Axis, relate_all
 from reinforcesight.scene import Camera
 

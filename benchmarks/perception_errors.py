@@ -28,12 +28,7 @@ from label_truth import AXES, is_clear, true_sign, truth_of
 from simulated_estimators import ErrorRates, Simulation, visible_objects
 
 from reinforcesight.data_gen.perception.perceive import perceive
-from reinforcesight.data_gen.rendering import (
-    Distribution,
-    RenderConfig,
-    RenderedPicture,
-    render_picture,
-)
+from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture, render_picture
 from reinforcesight.relations import RelationRules, relate_all
 from reinforcesight.scene import Scene
 

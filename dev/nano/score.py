@@ -10,14 +10,7 @@ from typing import Any
 from PIL import Image
 
 from nano.scenes import PretrainingScene
-from nano.tasks import (
-    SeenObject,
-    choose_present,
-    describe,
-    look_up,
-    point_out,
-    seen_objects,
-)
+from nano.tasks import SeenObject, choose_present, describe, look_up, point_out, seen_objects
 from reinforcesight.data_gen.questions.reasoning import PLACES, nearness_words
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.model.chat import generate_text

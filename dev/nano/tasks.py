@@ -12,13 +12,7 @@ from dataclasses import dataclass
 
 from nano.scenes import PretrainingScene
 from reinforcesight import protocol
-from reinforcesight.data_gen.questions.reasoning import (
-    NEARNESS,
-    PLACED_APART,
-    PLACES,
-    letters_text,
-    nearness_words,
-)
+from reinforcesight.data_gen.questions.reasoning import NEARNESS, PLACED_APART, PLACES, letters_text, nearness_words
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.language.english import Mention, fill
 from reinforcesight.relations import Axis

@@ -161,7 +161,15 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 class _Command(click.Command):
-    """Accepts ``--flag false`` and ``--flag=false`` besides ``--no_flag``."""
+    """Accepts ``--flag false`` and ``--flag=false`` besides ``--no_flag``; lists the sections."""
+
+    sections: Sequence[tuple[str, str]] = ()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.sections:
+            with formatter.section("Sections, set by --config or --set section.key=value"):
+                formatter.write_dl(self.sections)
+        super().format_epilog(ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         pairs = {p.opts[0]: p.secondary_opts[0] for p in self.params if p.secondary_opts}
@@ -204,13 +212,16 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
     hints = typing.get_type_hints(config_class)
     # Name of the field to the flag's name, which may be a Python keyword.
     fields: dict[str, str] = {}
+    sections: list[tuple[str, str]] = []
     for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
         found = _click_type(hints[field_name])
+        field = config_class.model_fields[field_name]
         if found is None:
+            about = field.description or (getattr(hints[field_name], "__doc__", None) or "").partition("\n")[0]
+            sections.append((field_name, about.replace("``", "").removesuffix(".")))
             continue
         kind: click.ParamType[Any] | None
         kind, many = found
-        field = config_class.model_fields[field_name]
         fields[field_name] = field.alias or field_name
         if field_name in spec.positional:
             # Not required here, since the value may come from the file; pydantic reports a missing value.
@@ -252,7 +263,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         return int(getattr(function(config), "exit_code", 0) or 0)
 
     more = spec.trl_class is not None
-    return _Command(
+    command = _Command(
         name,
         params=params,
         callback=callback,
@@ -262,6 +273,8 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         else None,
         context_settings={**_CONTEXT, "ignore_unknown_options": more, "allow_extra_args": more},
     )
+    command.sections = sections
+    return command
 
 
 def _other_flags(arguments: Sequence[str]) -> Iterator[tuple[str, object]]:

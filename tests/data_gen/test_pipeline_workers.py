@@ -14,12 +14,7 @@ from reinforcesight.data_gen.dataset.manifest import write_rejections
 from reinforcesight.data_gen.dataset.writer import WriteContext
 from reinforcesight.data_gen.pipeline import TaskContext, do_task
 from reinforcesight.data_gen.scanning.local import Shard, missing_chunks, read_reports, scan_pictures
-from reinforcesight.data_gen.scanning.work_files import (
-    ScanContext,
-    chunk_path,
-    read_scanned_picture,
-    read_summaries,
-)
+from reinforcesight.data_gen.scanning.work_files import ScanContext, chunk_path, read_scanned_picture, read_summaries
 from reinforcesight.errors import InputError, OutputError, ReinforceSightError
 from reinforcesight.jobs.pool import WorkerError, WorkerPool
 from reinforcesight.relations.kinds import RelationRules

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from reinforcesight import protocol
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.data import (
-    Presenter,
-    QuestionView,
-    chosen_rows,
-    gold_index,
-    permuted,
-    question_rows,
-)
+from reinforcesight.grpo.data import Presenter, QuestionView, chosen_rows, gold_index, permuted, question_rows
 from reinforcesight.grpo.reward import score_completion
 from reinforcesight.judge import judge
 from reinforcesight.protocol import ANSWER_INSTRUCTION, Protocol

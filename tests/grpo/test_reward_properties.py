@@ -10,13 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reward_samples import random_row, renamed, row, says, swapped_options
 
-from reinforcesight.grpo.reward import (
-    Gate,
-    RewardConfig,
-    RewardWeights,
-    make_reward_functions,
-    score_completion,
-)
+from reinforcesight.grpo.reward import Gate, RewardConfig, RewardWeights, make_reward_functions, score_completion
 from reinforcesight.scene import Scene
 
 seeds = st.integers(0, 2**32 - 1)

@@ -21,12 +21,7 @@ _WORDS = ("the", "a", "of", "photo", "red", "white", "blue", "chair", "table", "
 def save_depth_anything(folder: Path, *, metric: bool) -> Path:
     """A Depth Anything of a few thousand parameters, with its DPT image processor."""
     import torch
-    from transformers import (
-        DepthAnythingConfig,
-        DepthAnythingForDepthEstimation,
-        Dinov2Config,
-        DPTImageProcessorPil,
-    )
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, DPTImageProcessorPil
 
     torch.manual_seed(0)
     backbone = Dinov2Config(

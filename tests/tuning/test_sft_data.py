@@ -6,13 +6,7 @@ from training_support import row, write_dataset, write_split
 
 from reinforcesight.errors import InputError
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.tuning.data import (
-    SpatialCollator,
-    answer_rows,
-    decode_picture,
-    load_training_data,
-    training_rows,
-)
+from reinforcesight.tuning.data import SpatialCollator, answer_rows, decode_picture, load_training_data, training_rows
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 

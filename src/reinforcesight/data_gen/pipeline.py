@@ -43,13 +43,7 @@ from reinforcesight.data_gen.dataset.manifest import (
 )
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.summary import print_summary
-from reinforcesight.data_gen.dataset.writer import (
-    WriteContext,
-    WriteTask,
-    WrittenFile,
-    plan_files,
-    write_file,
-)
+from reinforcesight.data_gen.dataset.writer import WriteContext, WriteTask, WrittenFile, plan_files, write_file
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.scanning.local import (
     CHUNK_PICTURES,

@@ -34,14 +34,7 @@ from reinforcesight.eval.consistency import ConsistencyRequests, parse_consisten
 from reinforcesight.eval.engines.base import Decoding, InferenceEngine
 from reinforcesight.eval.engines.batches import TransformersEngine
 from reinforcesight.eval.engines.replay import ReplayEngine
-from reinforcesight.eval.items import (
-    Benchmark,
-    BrokenRow,
-    Item,
-    Request,
-    Variant,
-    make_request,
-)
+from reinforcesight.eval.items import Benchmark, BrokenRow, Item, Request, Variant, make_request
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.results import Overlap, Results, answers_path, read_results, write_results

@@ -46,7 +46,7 @@ _REFUSED = {
 
 
 class DifficultyOptions(StrictConfig):
-    """Pass rates of the start model, by which questions are excluded before training."""
+    """Filter of the training questions by how often the start model answers them correctly."""
 
     enabled: bool = Field(
         True, description="Before training, leave out questions that the start model always or never answers correctly"
@@ -72,7 +72,7 @@ class DifficultyOptions(StrictConfig):
 
 
 class ValidationOptions(EvaluationOptions):
-    """Held-out questions that are answered and judged during training."""
+    """Held-out questions that are answered and judged during training, and early stopping."""
 
     max_new_tokens: int = Field(256, ge=1, description="Maximum length of a generated answer in tokens")
     patience: int | None = Field(

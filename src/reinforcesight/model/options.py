@@ -17,7 +17,7 @@ for _name in ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops
 
 
 class ModelOptions(StrictConfig):
-    """Options for loading a model, without its path."""
+    """Options for loading a model: revision, dtype, quantization, device, picture size."""
 
     revision: str | None = Field(None, description="Commit, tag or branch of a hub model")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(

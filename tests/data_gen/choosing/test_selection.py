@@ -16,13 +16,7 @@ from hypothesis import strategies as st
 
 from reinforcesight.data_gen.choosing.fitting import Fit, fit
 from reinforcesight.data_gen.choosing.quotas import Supply, form_cycle, plan_quotas, split_samples
-from reinforcesight.data_gen.choosing.selection import (
-    Pictures,
-    Selection,
-    SelectionRules,
-    select,
-    split_borders,
-)
+from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select, split_borders
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.questions.forms import AXES, Form
 from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary

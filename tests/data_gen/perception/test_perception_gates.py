@@ -12,22 +12,10 @@ from hypothesis import strategies as st
 from perception_support import KnownScenes
 from PIL import Image
 
-from reinforcesight.data_gen.perception.cache import (
-    ResultCache,
-    pack_boxes,
-    pack_masks,
-    unpack_boxes,
-    unpack_masks,
-)
+from reinforcesight.data_gen.perception.cache import ResultCache, pack_boxes, pack_masks, unpack_boxes, unpack_masks
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.depth_maps import depth_fault, depth_in_scene_units
-from reinforcesight.data_gen.perception.gates import (
-    Gated,
-    Query,
-    gate_boxes,
-    gate_masks,
-    gate_names,
-)
+from reinforcesight.data_gen.perception.gates import Gated, Query, gate_boxes, gate_masks, gate_names
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction, GroundedBox, SegmentedMask
 from reinforcesight.errors import OutputError

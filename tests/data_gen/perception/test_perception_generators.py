@@ -15,17 +15,9 @@ from torchvision_shim import importable_torchvision
 from reinforcesight.data_gen.perception.cache import ResultCache, pack_boxes, unpack_boxes
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.gates import Query, gate_boxes
-from reinforcesight.data_gen.perception.models.generated_text import (
-    geometric_mean,
-    parse_location_boxes,
-    parse_points,
-)
+from reinforcesight.data_gen.perception.models.generated_text import geometric_mean, parse_location_boxes, parse_points
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
-from reinforcesight.data_gen.perception.protocols import (
-    GroundedBox,
-    PerceptionModels,
-    SegmentedMask,
-)
+from reinforcesight.data_gen.perception.protocols import GroundedBox, PerceptionModels, SegmentedMask
 from reinforcesight.errors import InputError, MissingDependencyError
 
 pytest.importorskip("transformers")

@@ -8,13 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from perception_support import (
-    save_depth_anything,
-    save_depth_pro,
-    save_grounding_dino,
-    save_owlv2,
-    save_sam2,
-)
+from perception_support import save_depth_anything, save_depth_pro, save_grounding_dino, save_owlv2, save_sam2
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -10,13 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from reinforcesight.data_gen.rendering import (
-    Distribution,
-    RenderConfig,
-    RenderedPicture,
-    is_reserved,
-    render_picture,
-)
+from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture, is_reserved, render_picture
 from reinforcesight.data_gen.rendering.layout import draw_layout
 from reinforcesight.data_gen.rendering.objects.primitives import _unit_sphere
 from reinforcesight.data_gen.rendering.raycast import RayScene, exact_depth, triangle_planes

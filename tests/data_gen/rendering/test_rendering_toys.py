@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from reinforcesight.data_gen.rendering import (
-    CAMERA_RANGES,
-    COLOURS,
-    KINDS,
-    Distribution,
-    RenderConfig,
-    is_reserved,
-)
+from reinforcesight.data_gen.rendering import CAMERA_RANGES, COLOURS, KINDS, Distribution, RenderConfig, is_reserved
 from reinforcesight.data_gen.rendering.layout import Placed, SceneLayout, draw_layout
 from reinforcesight.data_gen.rendering.objects.kinds import CATALOGUE, Seat, build_shape
 from reinforcesight.data_gen.rendering.raycast import RayScene

@@ -15,12 +15,7 @@ from hypothesis import strategies as st
 from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
-from reinforcesight.language.object_names import (
-    look_attributes,
-    tidy_category,
-    tidy_phrase,
-    with_attributes,
-)
+from reinforcesight.language.object_names import look_attributes, tidy_category, tidy_phrase, with_attributes
 from reinforcesight.relations import Relation, relate
 
 REAL = Path("../shared/real_inputs")

@@ -6,13 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reinforcesight.data_gen.choosing.quotas import (
-    Quota,
-    Supply,
-    form_cycle,
-    plan_quotas,
-    split_samples,
-)
+from reinforcesight.data_gen.choosing.quotas import Quota, Supply, form_cycle, plan_quotas, split_samples
 from reinforcesight.data_gen.choosing.selection import (
     Pictures,
     SelectionRules,

@@ -19,12 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reinforcesight.data_gen.perception.protocols import (
-    DepthKind,
-    DepthPrediction,
-    GroundedBox,
-    SegmentedMask,
-)
+from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction, GroundedBox, SegmentedMask
 from reinforcesight.jobs.files import atomic_file
 
 _FORMAT = 1  # increase it when the meaning of a stored result changes

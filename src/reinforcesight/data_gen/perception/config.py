@@ -72,7 +72,7 @@ class GateRules(StrictConfig):
 
 
 class PerceptionConfig(StrictConfig):
-    """Models and settings. Models are hub ids or local folders; weights are read only from safetensors."""
+    """Models that find objects, masks and depth, as hub ids or folders; weights are read only from safetensors."""
 
     depth_model: str | None = Field(
         "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",

@@ -30,14 +30,7 @@ from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pictures.drawing import BOX_COLOURS, Box
-from reinforcesight.protocol import (
-    Protocol,
-    completion_text,
-    letter,
-    option_lines,
-    with_instruction,
-    with_options,
-)
+from reinforcesight.protocol import Protocol, completion_text, letter, option_lines, with_instruction, with_options
 from reinforcesight.relations import DEFAULT_RULES, Axis, Relation, RelationResult, RelationRules, relate_all
 from reinforcesight.scene import ObjectId, Scene
 

@@ -8,13 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from reinforcesight.data_gen.config import Shard
-from reinforcesight.data_gen.scanning.work_files import (
-    ChunkReport,
-    ScanContext,
-    ScanTask,
-    chunk_path,
-    read_report,
-)
+from reinforcesight.data_gen.scanning.work_files import ChunkReport, ScanContext, ScanTask, chunk_path, read_report
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.pool import WorkerPool
 from reinforcesight.jobs.progress import Progress

@@ -21,14 +21,7 @@ from pydantic import TypeAdapter
 
 from reinforcesight.data_gen.questions.compose import Candidate, find_candidates
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
-from reinforcesight.data_gen.source import (
-    PictureRejected,
-    Skipped,
-    Source,
-    SourcePicture,
-    TwinPicture,
-    rejection_of,
-)
+from reinforcesight.data_gen.source import PictureRejected, Skipped, Source, SourcePicture, TwinPicture, rejection_of
 from reinforcesight.data_gen.sources.json_values import printable
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json

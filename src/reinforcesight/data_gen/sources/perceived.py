@@ -12,13 +12,7 @@ import numpy as np
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.config import PerceptionConfig
 from reinforcesight.data_gen.perception.gates import Query
-from reinforcesight.data_gen.perception.perceive import (
-    ModelRole,
-    PerceptionTask,
-    model_roles,
-    perceive,
-    run_model,
-)
+from reinforcesight.data_gen.perception.perceive import ModelRole, PerceptionTask, model_roles, perceive, run_model
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture, rejection_of
 from reinforcesight.data_gen.sources.photographs import Photograph, shrunk

@@ -30,13 +30,7 @@ from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.perception.camera import MAX_FOV_DEGREES, MIN_FOV_DEGREES
 from reinforcesight.data_gen.perception.config import GateRules
 from reinforcesight.data_gen.perception.depth_maps import depth_fault, fitted_depth
-from reinforcesight.data_gen.perception.gates import (
-    Gated,
-    Query,
-    gate_boxes,
-    gate_masks,
-    gate_names,
-)
+from reinforcesight.data_gen.perception.gates import Gated, Query, gate_boxes, gate_masks, gate_names
 from reinforcesight.data_gen.perception.geometry import build_scene
 from reinforcesight.data_gen.perception.perceive import Perceived
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask

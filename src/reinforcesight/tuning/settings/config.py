@@ -26,7 +26,7 @@ class LoraOptions(StrictConfig):
 
 
 class EvaluationOptions(StrictConfig):
-    """Answers generated during training, judged as in the final evaluation."""
+    """Held-out questions that are answered and judged during training, and early stopping."""
 
     samples: int = Field(
         256, ge=1, description="Number of validation questions answered per evaluation; always the same ones"

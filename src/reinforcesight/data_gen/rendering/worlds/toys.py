@@ -18,24 +18,10 @@ from reinforcesight.data_gen.rendering.boxes import UprightBox
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.config import RenderConfig
 from reinforcesight.data_gen.rendering.distribution import Distribution, pairs
-from reinforcesight.data_gen.rendering.objects.kinds import (
-    CATALOGUE,
-    KINDS,
-    Home,
-    Kind,
-    Seat,
-    build_shape,
-    uniform,
-)
+from reinforcesight.data_gen.rendering.objects.kinds import CATALOGUE, KINDS, Home, Kind, Seat, build_shape, uniform
 from reinforcesight.data_gen.rendering.objects.primitives import Shape
 from reinforcesight.data_gen.rendering.palette import COLOURS
-from reinforcesight.data_gen.rendering.surroundings import (
-    Support,
-    Surroundings,
-    furnish,
-    make_ground,
-    make_room,
-)
+from reinforcesight.data_gen.rendering.surroundings import Support, Surroundings, furnish, make_ground, make_room
 from reinforcesight.data_gen.rendering.worlds.composition import Placed, SceneLayout, extent
 from reinforcesight.errors import ConfigError
 from reinforcesight.pictures.boxes import box_area, shared_area

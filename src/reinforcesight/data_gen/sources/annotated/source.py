@@ -33,12 +33,7 @@ from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_num
 from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file, sizes_of
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
-from reinforcesight.language.object_names import (
-    look_attributes,
-    tidy_category,
-    tidy_phrase,
-    with_attributes,
-)
+from reinforcesight.language.object_names import look_attributes, tidy_category, tidy_phrase, with_attributes
 from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.pictures.decode import opened, orientation, read_start
 from reinforcesight.scene import Camera
