@@ -142,7 +142,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         if self._method == "fork":
             arguments += ([here, *(worker.connection for worker in self._workers)],)
         process = context.Process(target=_worker_main, args=arguments, daemon=True)
-        with _environment(SINGLE_THREADED):
+        with environment(SINGLE_THREADED):
             process.start()
         there.close()
         worker: _Worker[TaskT] = _Worker(process, here)
@@ -204,7 +204,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables for processes started inside the block; libraries read them when imported."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -226,7 +226,7 @@ def _worker_main(
 ) -> None:
     for other in inherited:  # the parent's ends of pipes, which a fork copies: open, they would hide that it has ended
         other.close()
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
+    threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     # A terminal sends SIGINT to every process of the group, but only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
@@ -242,7 +242,7 @@ def _worker_main(
             connection.send(answer)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process during a task too when its parent has been killed."""
     while os.getppid() == parent:
         time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -11,6 +11,7 @@ import psutil
 
 from reinforcesight.devices import pick_device
 from reinforcesight.jobs.pool import default_workers
+from reinforcesight.jobs.warm import can_fork
 from reinforcesight.model.options import ModelConfig
 
 # Parameters of mallopt in glibc's malloc.h.
@@ -18,6 +19,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _NEVER_TRIM = 2**31 - 1  # the parameter is a C int
 _GROW_BY = 256 << 20
 
+_SMALL = 64 << 20  # bytes of weights; a larger model keeps two threads of one process busy
 _PER_PROCESS = 1 << 30  # bytes that generation needs besides the weights, for a small model
 
 
@@ -56,3 +58,18 @@ def processes_that_fit(models: Iterable[ModelConfig]) -> int:
             return 1
         each += 2 * size  # float32 from files of bfloat16
     return max(1, min(default_workers(), psutil.virtual_memory().available // each))
+
+
+def training_processes(model: ModelConfig, batch_size: int, together: int = 1) -> int:
+    """Return in how many processes of one thread to train a model: 2 for a small one on a CPU, otherwise 1.
+
+    Args:
+        model: Model to train.
+        batch_size: Rows of a step, half of which each process takes.
+        together: Rows that have to be in one process, such as the answers to one question.
+    """
+    from reinforcesight.model.load import find_source, weights_bytes
+
+    if not can_fork() or "WORLD_SIZE" in os.environ or batch_size % (2 * together) or processes_that_fit([model]) < 2:
+        return 1
+    return 2 if (weights_bytes(find_source(model)) or _SMALL + 1) <= _SMALL else 1

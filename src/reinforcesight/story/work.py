@@ -5,7 +5,8 @@ Heavy imports are inside the functions, because only the worker process calls th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,11 +14,15 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.events import send_event
 from reinforcesight.jobs.progress import announce
 from reinforcesight.story.layout import MODELS
+from reinforcesight.tuning.config import TrainingConfig
 
 if TYPE_CHECKING:
     from reinforcesight.eval.config import EvaluateConfig
     from reinforcesight.eval.results import Results
     from reinforcesight.story.config import RunConfig
+    from reinforcesight.tuning.run import TrainingResult
+
+ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
 
 
 def make_dataset(config: RunConfig) -> int:
@@ -66,7 +71,7 @@ def make_benchmarks(config: RunConfig) -> int:
 def train_with_sft(config: RunConfig) -> int:
     from reinforcesight.sft.trainer import train_sft
 
-    return train_sft(config.sft).exit_code
+    return _train(train_sft, config.sft).exit_code
 
 
 def rate_training_questions(config: RunConfig) -> int:
@@ -81,7 +86,20 @@ def rate_training_questions(config: RunConfig) -> int:
 def train_with_grpo(config: RunConfig) -> int:
     from reinforcesight.grpo.trainer import train_grpo
 
-    return train_grpo(config.grpo).exit_code
+    return _train(train_grpo, config.grpo, together=config.grpo.trainer.get("num_generations") or 8).exit_code
+
+
+def _train(train: Callable[[ConfigT], TrainingResult], config: ConfigT, together: int = 1) -> TrainingResult:
+    """Train a small model on a CPU in two processes, each with half of the batch."""
+    from reinforcesight.jobs.ranks import run_in_ranks
+    from reinforcesight.model.memory import training_processes
+
+    rows = config.trainer["per_device_train_batch_size"]
+    count = training_processes(config.model.at(config.model_path), rows, together)
+    if count == 1:
+        return train(config)
+    share = config.model_copy(update={"trainer": {**config.trainer, "per_device_train_batch_size": rows // count}})
+    return run_in_ranks(lambda: train(share), count)
 
 
 def evaluate_models(config: RunConfig) -> int:

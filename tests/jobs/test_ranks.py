@@ -1,0 +1,88 @@
+"""Forked processes of a training: they exchange tensors, and none outlives or waits for one that was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one process trains")
+
+START = """
+    import os, signal, sys, time
+    import torch
+    from accelerate import PartialState
+    from reinforcesight.errors import ReinforceSightError
+    from reinforcesight.jobs.ranks import run_in_ranks
+
+    def together(value):
+        tensor = torch.tensor([value])
+        torch.distributed.all_reduce(tensor)
+        return int(tensor)
+"""
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    text = textwrap.dedent(START) + textwrap.dedent(code)
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_both_processes_take_part_and_the_first_returns():
+    done = python("""
+        def job():
+            state = PartialState()
+            print("rank", state.process_index, torch.get_num_threads(), flush=True)
+            return together(10 ** state.process_index), state.num_processes
+
+        print(run_in_ranks(job, 2), "WORLD_SIZE" in os.environ, torch.distributed.is_initialized())
+        print(PartialState().num_processes)
+    """)
+    assert done.returncode == 0, done.stderr
+    *ranks, result, after = done.stdout.splitlines()
+    assert sorted(ranks) == ["rank 0 1", "rank 1 1"]
+    assert (result, after) == ("(11, 2) False False", "1")
+
+
+def test_a_killed_process_ends_the_others_with_the_reason():
+    done = python("""
+        def job():
+            if PartialState().process_index == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            while True:
+                together(1)
+
+        try:
+            run_in_ranks(job, 2)
+        except ReinforceSightError as error:
+            print(error)
+    """)
+    assert done.returncode == 0, done.stderr
+    assert "a process of the training was killed by SIGKILL" in done.stdout
+
+
+def test_the_other_process_ends_with_the_first():
+    code = """
+        def job():
+            if PartialState().process_index == 1:
+                print(os.getpid(), flush=True)
+            together(1)
+            time.sleep(600)
+
+        run_in_ranks(job, 2)
+    """
+    text = textwrap.dedent(START) + textwrap.dedent(code)
+    first = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    other = int(first.stdout.readline())
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(other) and psutil.Process(other).status() != "zombie":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
