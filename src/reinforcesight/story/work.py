@@ -14,7 +14,7 @@ from reinforcesight.errors import InputError
 from reinforcesight.jobs.events import send_event
 from reinforcesight.jobs.progress import announce
 from reinforcesight.story.layout import MODELS
-from reinforcesight.tuning.config import TrainingConfig
+from reinforcesight.tuning.settings.config import TrainingConfig
 
 if TYPE_CHECKING:
     from reinforcesight.eval.config import EvaluateConfig
