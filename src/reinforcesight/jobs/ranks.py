@@ -19,12 +19,12 @@ from reinforcesight.errors import ReinforceSightError
 from reinforcesight.jobs.pool import SINGLE_THREADED, end_with, environment
 from reinforcesight.jobs.signals import signal_name
 
-ResultT = TypeVar("ResultT")
+RankResultT = TypeVar("RankResultT")
 
 _SECONDS_TO_END = 30.0
 
 
-def run_in_ranks(job: Callable[[], ResultT], count: int) -> ResultT:
+def run_in_ranks(job: Callable[[], RankResultT], count: int) -> RankResultT:
     """Run ``job`` in this process (rank 0) and in ``count - 1`` copies of it; return the result of rank 0.
 
     Raises:
@@ -57,7 +57,7 @@ def _follow(job: Callable[[], Any], rank: int, meeting: Path, count: int) -> Non
     _as_rank(job, rank, meeting, count)
 
 
-def _as_rank(job: Callable[[], ResultT], rank: int, meeting: Path, count: int) -> ResultT:
+def _as_rank(job: Callable[[], RankResultT], rank: int, meeting: Path, count: int) -> RankResultT:
     import torch
     from accelerate import PartialState
 

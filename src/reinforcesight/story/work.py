@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reinforcesight.story.config import RunConfig
     from reinforcesight.tuning.run import TrainingResult
 
-ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
+TrainedT = TypeVar("TrainedT", bound=TrainingConfig)
 
 
 def make_dataset(config: RunConfig) -> int:
@@ -89,7 +89,7 @@ def train_with_grpo(config: RunConfig) -> int:
     return _train(train_grpo, config.grpo, together=config.grpo.trainer.get("num_generations") or 8).exit_code
 
 
-def _train(train: Callable[[ConfigT], TrainingResult], config: ConfigT, together: int = 1) -> TrainingResult:
+def _train(train: Callable[[TrainedT], TrainingResult], config: TrainedT, together: int = 1) -> TrainingResult:
     """Train a small model on a CPU in two processes, each with half of the batch."""
     from reinforcesight.jobs.ranks import run_in_ranks
     from reinforcesight.model.memory import training_processes
