@@ -64,7 +64,7 @@ def read_answer(
 def _written_as_asked(
     blocks: CompletionBlocks, choices: Sequence[str], gold: str
 ) -> tuple[str, str, AnswerStatus] | None:
-    """Return the judge's verdict on "(A) left" or "left" in a well-formed completion, many times faster.
+    """Return the verdict on a well-formed completion with "(A) left" or "left", many times faster than the judge.
 
     Most completions of a trained policy have this form. ``None`` leaves other completions to the judge.
     """
