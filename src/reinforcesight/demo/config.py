@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reinforcesight.config import StrictConfig
+from reinforcesight.data_gen.viewing.server import ServedConfig
 from reinforcesight.model.options import ModelOptions
 
 
-class DemoConfig(StrictConfig):
+class DemoConfig(ServedConfig):
     """Settings of the demo page."""
 
     model_path: Annotated[str, Field(description="Model: folder, hub id, or nano")] = "nano"
@@ -27,9 +27,5 @@ class DemoConfig(StrictConfig):
         ),
     ] = None
     seed: Annotated[int, Field(ge=0, description="Random seed of the rendered pictures")] = 0
-    host: Annotated[
-        str, Field(description="Address to listen on; the default is reachable from this machine only")
-    ] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the page; 0: any free port")] = 7860
-    open_browser: Annotated[bool, Field(description="Open the page in the default web browser")] = False
     model: ModelOptions = ModelOptions()
