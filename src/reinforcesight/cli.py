@@ -62,7 +62,7 @@ COMMANDS = {
     "audit": CommandSpec(
         "reinforcesight.data_gen.audit.config:AuditConfig",
         "reinforcesight.eval.shortcuts.guessing:audit_any",
-        "Check a data set: balance, labels, leakage, shortcuts; or how far text alone answers a benchmark.",
+        "Check a data set: balance, labels, leakage, shortcuts; or how often text alone answers a benchmark.",
         positional=("dataset",),
     ),
     "calibrate": CommandSpec(
@@ -121,13 +121,13 @@ COMMANDS = {
     "review": CommandSpec(
         "reinforcesight.data_gen.review.config:ReviewConfig",
         "reinforcesight.data_gen.review.run:review",
-        "Check a sample of a data set on a local page; bounds the share of wrong labels.",
+        "Check a sample of a data set by eye on a local page, to bound the fraction of wrong labels.",
         positional=("dataset",),
     ),
     "doctor": CommandSpec(
         "reinforcesight.doctor:DoctorConfig",
         "reinforcesight.doctor:doctor",
-        "Show what this machine has and what is missing.",
+        "Check Python, packages and devices, and show how to install what is missing.",
     ),
 }
 
@@ -161,15 +161,19 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 class _Command(click.Command):
-    """Accepts ``--flag false`` and ``--flag=false`` besides ``--no_flag``; lists the sections."""
+    """Accepts ``--flag false`` and ``--flag=false`` besides ``--no_flag``; lists arguments and sections."""
 
+    arguments: Sequence[tuple[str, str]] = ()
     sections: Sequence[tuple[str, str]] = ()
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(self.arguments)
+        super().format_options(ctx, formatter)
         if self.sections:
             with formatter.section("Sections, set by --config or --set section.key=value"):
                 formatter.write_dl(self.sections)
-        super().format_epilog(ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         pairs = {p.opts[0]: p.secondary_opts[0] for p in self.params if p.secondary_opts}
@@ -207,11 +211,12 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         ),
     ]
     if spec.preflight is not None:
-        help_text = "Only check what can be checked beforehand: packages, model, data, device, disk space."
+        help_text = "Only check settings, packages, model, data, device and disk space; start nothing."
         params.append(click.Option(["--preflight"], is_flag=True, help=help_text))
     hints = typing.get_type_hints(config_class)
     # Name of the field to the flag's name, which may be a Python keyword.
     fields: dict[str, str] = {}
+    arguments: list[tuple[str, str]] = []
     sections: list[tuple[str, str]] = []
     for field_name in sorted(config_class.model_fields, key=lambda n: n not in spec.positional):
         found = _click_type(hints[field_name])
@@ -226,6 +231,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         if field_name in spec.positional:
             # Not required here, since the value may come from the file; pydantic reports a missing value.
             params.append(click.Argument([field_name], type=kind, required=False))
+            arguments.append((field_name.upper(), field.description or ""))
             continue
         help_text = field.description or ""
         if not field.is_required() and field.default not in (None, (), ""):
@@ -273,7 +279,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         else None,
         context_settings={**_CONTEXT, "ignore_unknown_options": more, "allow_extra_args": more},
     )
-    command.sections = sections
+    command.arguments, command.sections = arguments, sections
     return command
 
 
