@@ -95,7 +95,7 @@ def suppress_vision_tokens(arguments: Any, processor: Any) -> None:
 
 
 def _reference_arguments(config: GrpoConfig) -> dict[str, Any] | None:
-    """Return arguments for TRL's second copy of a fully trained model (KL term), which needs the same revision."""
+    """Return arguments for TRL's reference model in full fine-tuning (KL term), which needs the same revision."""
     local = Path(resolve_path(config.model_path)).is_dir()
     needed = config.tuning == "full" and config.trainer["beta"] and config.model.revision is not None
     return {"revision": config.model.revision} if needed and not local else None

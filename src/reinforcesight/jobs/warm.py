@@ -87,8 +87,9 @@ class WarmProcess:
 
         Args:
             output, errors: Descriptors of standard output and standard error.
-            keep: Descriptors that stay open in the job, by the environment variable that holds their number there; a
-                name that starts with a dot sets none.
+            keep: Descriptors to keep open in the job, by the environment variable that gets their number; a name with
+                a
+                leading dot sets no variable.
 
         Raises:
             ChildProcessError: The warm process has ended.

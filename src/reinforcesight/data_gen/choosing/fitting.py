@@ -40,7 +40,7 @@ def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
     """Find quotas that the pictures can fill.
 
     Args:
-        rules: Number, fractions and limits.
+        rules: Number of questions, fractions of the splits, and limits per picture.
         adapt: Whether to lower the quotas until they are filled. Otherwise they are kept, and ``missing`` of the
             result is the number of questions for which more pictures are needed.
     """
