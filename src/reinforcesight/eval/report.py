@@ -311,7 +311,7 @@ def _cell_text(text: str) -> str:
 
 
 def correctness(answers: Sequence[ScoredAnswer]) -> dict[str, bool]:
-    """Return item key to whether the answer of the plain variant was correct."""
+    """Return whether the answer of the plain variant was correct, by item key."""
     return {a.item: a.correct for a in answers if a.variant is Variant.PLAIN}
 
 

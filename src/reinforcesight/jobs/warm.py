@@ -88,8 +88,7 @@ class WarmProcess:
         Args:
             output, errors: Descriptors of standard output and standard error.
             keep: Descriptors to keep open in the job, by the environment variable that gets their number; a name with
-                a
-                leading dot sets no variable.
+                a leading dot sets no variable.
 
         Raises:
             ChildProcessError: The warm process has ended.

@@ -166,7 +166,7 @@ class RelationRules(StrictConfig):
         "objects' thickness) + b * (mean depth)",
     )
     boxed_depth_spread: float = Field(
-        0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read from the whole box"
+        0.1, gt=0, description="max_depth_spread for objects without a mask, whose depth is read inside the box"
     )
     boxed_factor: float = Field(
         1.25, ge=1, description="Multiply the minimum depth and distance gaps by this if an object has no mask"
