@@ -156,7 +156,7 @@ class Scene(_Record):
         objects: All annotated or detected objects, in the source's order.
         surface_distances: Entry [i][j] is the smallest distance between the visible surfaces of objects i and j.
         floor: Result of the search for a floor plane, if there is depth.
-        contacts: Which object covers part of which, and what rests on what, if masks and depth show it.
+        contacts: Pairs in which one object occludes, stands on or lies on the other, if masks and depth show it.
         outline_gaps: Entry [i][j] is the number of free pixels between the outlines of objects i and j.
 
     Raises:

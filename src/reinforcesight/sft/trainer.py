@@ -96,7 +96,7 @@ def _cpu_has_bf16() -> bool:
 
 
 def _worker_count() -> int:
-    """Return the number of data-loader workers: 0 on a CPU, whose cores the model needs, or with little shared memory."""
+    """Return the number of data-loader workers: 0 on a CPU (the model needs it) or with little shared memory."""
     if not torch.cuda.is_available():
         return 0
     if _SHARED_MEMORY.is_dir() and (size := shutil.disk_usage(_SHARED_MEMORY).total) < _ENOUGH_SHARED_MEMORY:
