@@ -26,7 +26,13 @@ from reinforcesight.relations import relate_all
 from reinforcesight.scene import Camera, Scene
 
 ODD = 0.02  # metres: gaps that differ by less contradict nothing
-CONDITIONS = ("outlines", "outlines, 5 % smooth noise", "boxes", "outlines of two things merged")
+CONDITIONS = (
+    "outlines",
+    "outlines, 5 % smooth noise",
+    "boxes",
+    "outlines of two things merged",
+    "outlines merged, one of the two things not annotated",
+)
 
 
 def truth_of(picture: Picture) -> list[Truth]:
@@ -58,7 +64,7 @@ def scene_of(picture: Picture, condition: str, rng: np.random.Generator) -> Scen
     masks = {n: picture.instances == n for n in range(len(picture.things))}
     masks = {n: mask for n, mask in masks.items() if mask.sum() >= 40}
     if "merged" in condition:
-        masks = _merged(masks, rng)
+        masks = _merged(masks, rng, drop="not annotated" in condition)
     detections = []
     for number, mask in masks.items():
         rows, columns = np.nonzero(mask)
@@ -69,15 +75,17 @@ def scene_of(picture: Picture, condition: str, rng: np.random.Generator) -> Scen
     return build_scene(width=width, height=height, detections=detections, depth=depth, camera=camera)
 
 
-def _merged(masks: dict[int, np.ndarray], rng: np.random.Generator) -> dict[int, np.ndarray]:
+def _merged(masks: dict[int, np.ndarray], rng: np.random.Generator, *, drop: bool) -> dict[int, np.ndarray]:
     """A fifth of the outlines include the thing beside or behind them that is nearest in the picture."""
+    swallowed = set()
     middles = {n: np.argwhere(mask).mean(axis=0) for n, mask in masks.items()}
     made = dict(masks)
     for number in masks:
         others = sorted((float(np.hypot(*(middles[number] - middles[o]))), o) for o in masks if o != number)
         if others and rng.random() < 0.2:
             made[number] = masks[number] | masks[others[0][1]]
-    return made
+            swallowed.add(others[0][1])
+    return {n: mask for n, mask in made.items() if not (drop and n in swallowed)}
 
 
 def count_one(index: int, *, seed: int, condition: str, make: Callable[[int, int], Picture] = make_picture) -> Counter:

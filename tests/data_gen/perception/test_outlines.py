@@ -45,6 +45,22 @@ def test_two_things_in_one_outline_are_noticed() -> None:
     assert relate(scene, 0, 1, "depth").reason is Reason.MERGED_OUTLINE
 
 
+def test_an_outline_that_holds_another_thing_is_merged_but_not_by_its_part_or_what_is_on_it() -> None:
+    depth = np.full((H, W), 8.0)
+    near, far, third = rectangle(10, 40, 40, 90), rectangle(44, 60, 70, 90), rectangle(110, 40, 140, 90)
+    depth[near], depth[far], depth[third] = 2.0, 4.0, 3.0
+    scene = scene_of(depth, near | far, far, third)
+    assert [item.merged for item in scene.objects] == [True, False, False]
+    assert scene_of(depth, far, far, third)[0].merged  # one of two equal outlines is wrong
+    rows = np.arange(H, dtype=float)[:, None]
+    table, cup, pot = rectangle(10, 50, 150, 110), rectangle(60, 70, 90, 95), rectangle(110, 60, 140, 90)
+    depth[table] = np.broadcast_to(60.0 / np.maximum(rows - 20.0, 4.0), (H, W))[table]
+    depth[cup] = depth[94, 75]
+    depth[pot] = 3.0
+    assert not any(item.merged for item in scene_of(depth, table, cup).objects)
+    assert not any(item.merged for item in scene_of(np.full((H, W), 3.0), pot | third, pot).objects)
+
+
 def test_one_long_thing_and_a_lamp_are_one_thing() -> None:
     long = rectangle(10, 40, 130, 80)
     depth = np.full((H, W), 9.0)
@@ -130,3 +146,33 @@ def test_a_box_whose_depth_is_also_beside_it_has_no_depth() -> None:
     assert scene[1].depth == pytest.approx(3.0)
     assert relate(scene, 0, 1, "depth").reason is Reason.NO_DEPTH
     assert relate(scene, 0, 1, "horizontal").holds
+
+
+def test_the_floor_through_a_frame_is_not_its_depth() -> None:
+    rows = np.arange(H, dtype=float)[:, None]
+    depth = np.broadcast_to(200.0 / np.maximum(rows - 20.0, 4.0), (H, W)).copy()  # a floor, nearer in each row
+    frame = rectangle(30, 40, 80, 70) & ~rectangle(33, 43, 77, 70)
+    depth[frame] = depth[70, 30]
+    solid = rectangle(100, 40, 130, 70)
+    depth[solid] = depth[70, 30]
+    scene = scene_of(depth, frame, solid, outlines=False)
+    assert scene[0].depth is None
+    assert scene[1].depth == pytest.approx(4.0)
+
+
+def test_a_box_filled_by_what_stands_in_front_has_no_depth() -> None:
+    depth = np.full((H, W), 8.0)
+    front, hidden, other = rectangle(20, 50, 90, 80), rectangle(40, 40, 60, 75), rectangle(110, 40, 140, 80)
+    depth[hidden] = 5.0
+    depth[front] = 2.0
+    depth[other] = 3.0
+    assert scene_of(depth, hidden, other, outlines=False)[0].depth is None
+
+
+def test_a_box_within_another_box_may_show_that_things_depth() -> None:
+    depth = np.full((H, W), 8.0)
+    depth[20:100, 20:90] = np.broadcast_to(np.linspace(2.0, 2.6, 70), (80, 70))
+    depth[40:50, 75:88] = 5.0
+    depth[38:40, 74:90] = depth[50:64, 74:90] = 2.8
+    scene = scene_of(depth, rectangle(20, 20, 90, 100), rectangle(74, 38, 89, 64), outlines=False)
+    assert scene[1].depth_shared_with == 0

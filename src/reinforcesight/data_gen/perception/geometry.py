@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from reinforcesight.data_gen.perception.contours import OutlineMap
 from reinforcesight.data_gen.perception.floor import find_floor
-from reinforcesight.data_gen.perception.outlines import otsu, two_layers, visible_shares
+from reinforcesight.data_gen.perception.outlines import holding_others, otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, ObjectId, Scene, SceneObject
 
@@ -30,6 +30,7 @@ CENTRE_BEHIND_SURFACE = 0.8
 _SHARED_BOX_REST = 0.35  # minimum fraction of a box that must remain without the part that a larger box covers
 _SHARED_BOX_COVER = 0.25  # the depth may belong to another box that covers at least this fraction ...
 _SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is below this
+_COVERED_BOX = 0.9  # share of a box from which another one covers it almost wholly
 _BESIDE = 0.05  # logarithm of the ratio of the depths in a box and beside it, below which they may be one surface
 _BARS = 0.03  # share of a box that is nearer, from which that may be the bars of an open thing
 _SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
@@ -114,15 +115,21 @@ def build_scene(
     valid = valid_depth(depth)
     detections = _with_visible_shares(detections, np.where(valid, depth, 0.0))
     built = [_solid_object(d, detections, depth, valid, camera, depth_views) for d in detections]
-    objects = _mark_shared_depth([item for item, _ in built])
+    objects = _mark_shared_depth([item for item, _, _ in built], [layered for _, _, layered in built])
     floor: Floor | None = None
     if look_for_floor:
         rows, columns = _background_pixels(detections, valid)
         floor = find_floor(unproject(columns, rows, depth[rows, columns], camera))
     outlines = OutlineMap([d.mask for d in detections], depth, valid)
+    masks = {number: d.mask for number, d in enumerate(detections) if d.mask is not None}
+    merged = holding_others(masks, np.where(valid, depth, 0.0))
     objects = tuple(
-        item.model_copy(update={"floor_clearance": clearance, "carrier_base": base})
-        for item, (clearance, base) in zip(objects, outlines.clearances(camera, floor), strict=True)
+        item.model_copy(
+            update={"floor_clearance": clearance, "carrier_base": base, "merged": item.merged or number in merged}
+        )
+        for number, (item, (clearance, base)) in enumerate(
+            zip(objects, outlines.clearances(camera, floor), strict=True)
+        )
     )
     return Scene(
         width=width,
@@ -130,7 +137,7 @@ def build_scene(
         depth_unit=depth_unit or "m",
         camera=camera,
         objects=objects,
-        surface_distances=_surface_distances([points for _, points in built]),
+        surface_distances=_surface_distances([points for _, points, _ in built]),
         floor=floor,
         contacts=outlines.contacts([d.id for d in detections], [d.hidden_by for d in detections]),
         outline_gaps=outlines.gaps(),
@@ -174,15 +181,16 @@ def _solid_object(
     valid: BoolArray,
     camera: Camera,
     views: Sequence[Float32Array] = (),
-) -> tuple[SceneObject, FloatArray | None]:
-    """Return an object with depth and position, and its surface points (N, 3), if any."""
+) -> tuple[SceneObject, FloatArray | None, bool]:
+    """Return an object with depth and position, its surface points (N, 3), if any, and whether its box has layers."""
+    layered = False
     height, width = depth.shape
     flat = _flat_object(d, width, height)
     outline, (top, left) = _own_pixels(d, all_detections, width, height)
     crop = (slice(top, top + outline.shape[0]), slice(left, left + outline.shape[1]))
     rows, columns = np.nonzero(outline)
     if rows.size == 0:
-        return flat, None
+        return flat, None, layered
     if rows.size > _SAMPLES:
         # Evenly spaced in raster order, so that the choice is deterministic.
         pick = np.linspace(0, rows.size - 1, _SAMPLES).astype(np.int64)
@@ -192,13 +200,17 @@ def _solid_object(
     fraction = float(read.mean())
     rows, columns = rows[read], columns[read]
     if rows.size < 8:
-        return flat.model_copy(update={"valid_depth_fraction": fraction}), None
+        return flat.model_copy(update={"valid_depth_fraction": fraction}), None, layered
     z = depth[rows, columns].astype(np.float64)
     if d.mask is None:
         chosen = _foreground(z)
         rows, columns, z = rows[chosen], columns[chosen], z[chosen]
-        if _is_background(float(np.median(z)), d.box, depth, valid):
-            return flat.model_copy(update={"valid_depth_fraction": fraction}), None
+        left, top_row, right, bottom = (round(v) for v in d.box)
+        boxed = (slice(top_row, bottom), slice(left, right))
+        bars = depth[boxed][valid[boxed]] < math.exp(-_SHARED_BOX_DEPTH) * np.median(z)
+        layered = bool(not chosen.all() or bars.mean() >= _BARS)
+        if layered and _goes_on_beside(rows, z, d.box, depth, valid):
+            return flat.model_copy(update={"valid_depth_fraction": fraction}), None, layered
     low, sixteenth, middle, high, far = (float(v) for v in np.percentile(z, (5, 16, 50, 84, 95)))
     points = unproject(columns, rows, z, camera)
     x0, y0, x1, y1 = d.box
@@ -228,7 +240,7 @@ def _solid_object(
         z = np.concatenate([z, rim_z])
     # Without outliers on the outline, which would make any two surfaces touch.
     near = np.abs(z - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
-    return item, cloud[near]
+    return item, cloud[near], layered
 
 
 def _rim(mask: BoolArray) -> tuple[IntArray, IntArray]:
@@ -253,22 +265,32 @@ def _view_depths(
     return tuple(medians) if len(medians) == len(views) else ()
 
 
-def _mark_shared_depth(objects: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
-    """Mark objects without a mask whose depth may belong to another object whose box covers much of theirs."""
+def _mark_shared_depth(objects: Sequence[SceneObject], layered: Sequence[bool]) -> tuple[SceneObject, ...]:
+    """Mark objects without a mask whose depth may belong to another object whose box covers much of theirs.
 
-    def other_owner(item: SceneObject) -> int | str | None:
+    In a box with layers of depth that another box covers almost wholly, it is enough that the other object has this
+    depth anywhere.
+    """
+
+    def other_owner(item: SceneObject, layers: bool) -> int | str | None:
         if item.masked or item.depth is None:
             return None
-        least = _SHARED_BOX_COVER * box_area(item.box)
         for other in objects:
-            if other.id == item.id or other.depth is None or not shared_area(item.box, other.box):
+            if other.id == item.id or other.depth is None:
                 continue
-            near = abs(math.log(item.depth / other.depth)) < _SHARED_BOX_DEPTH
-            if near and shared_area(item.box, other.box) >= least:
+            cover = shared_area(item.box, other.box) / box_area(item.box)
+            low = high = other.depth
+            if layers and cover >= _COVERED_BOX:
+                low, high = other.depth_near or low, other.depth_far or high
+            inside = low * math.exp(-_SHARED_BOX_DEPTH) < item.depth < high * math.exp(_SHARED_BOX_DEPTH)
+            if inside and cover >= _SHARED_BOX_COVER:
                 return other.id
         return None
 
-    return tuple(item.model_copy(update={"depth_shared_with": other_owner(item)}) for item in objects)
+    owners = [other_owner(item, layers) for item, layers in zip(objects, layered, strict=True)]
+    return tuple(
+        item.model_copy(update={"depth_shared_with": owner}) for item, owner in zip(objects, owners, strict=True)
+    )
 
 
 def _own_pixels(
@@ -315,20 +337,23 @@ def eroded(mask: BoolArray) -> BoolArray:
     return core if core.sum() >= max(16, 0.25 * count) else mask
 
 
-def _is_background(reading: float, box: Sequence[float], depth: Float32Array, valid: BoolArray) -> bool:
-    """Return whether the depth read in a box may be that of the background, as for a thin or open object.
+def _goes_on_beside(
+    rows: IntArray, z: FloatArray, box: Sequence[float], depth: Float32Array, valid: BoolArray
+) -> bool:
+    """Return whether the depth read in a box may be that of the background, or of a larger object in front.
 
-    This is so if strips to the left and right of the box have the same depth, and some pixels in the box are nearer.
+    This is so if a strip to the left or right of the box has most of the depths ``z`` (N,) in the same ``rows`` (N,).
     """
     x0, y0, x1, y1 = (round(v) for v in box)
-    inside = depth[y0:y1, x0:x1][valid[y0:y1, x0:x1]]
-    if (inside < math.exp(-_SHARED_BOX_DEPTH) * reading).mean() < _BARS:
-        return False
-    wide, quarter = max(2, (x1 - x0) // 6), (y1 - y0) // 4
-    strips = [slice(max(0, x0 - wide), x0), slice(x1, x1 + wide)]
-    sides = [(depth[y0 + quarter : y1 - quarter, s], valid[y0 + quarter : y1 - quarter, s]) for s in strips]
-    beside = [float(np.median(z[read])) for z, read in sides if read.any()]
-    return any(abs(math.log(reading / z)) < _BESIDE for z in beside)
+    wide = max(2, (x1 - x0) // 6)
+    for strip in (slice(max(0, x0 - wide), x0), slice(x1, x1 + wide)):
+        beside = np.where(valid[y0:y1, strip], depth[y0:y1, strip], 0.0)
+        if beside.shape[1]:
+            with np.errstate(divide="ignore"):
+                apart = np.abs(np.log(z / np.median(beside, axis=1)[np.clip(rows - y0, 0, len(beside) - 1)]))
+            if (apart < _BESIDE).mean() >= 0.5:
+                return True
+    return False
 
 
 def _foreground(z: FloatArray) -> BoolArray:

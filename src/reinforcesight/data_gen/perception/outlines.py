@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 
 import numpy as np
 from scipy import ndimage
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from reinforcesight.pictures.boxes import box_of
+from reinforcesight.pictures.boxes import box_of, shared_area
 
 _LAYER_SHARE = 0.15  # of the pixels, in each of two layers
 _LAYER_GAP = 0.1  # logarithm of far over near, between the layers ...
@@ -16,6 +17,8 @@ _LAYER_CLEARNESS = 0.35  # ... and as a share of the whole range: one long thing
 _LAYER_BETWEEN = 0.03  # largest share of pixels between the layers: a lamp's foot and shade are joined by its post
 _LAYER_PIECE = 0.8  # share of a layer in its largest piece: bars and leaves are many pieces of one thing
 _LAYER_SOLID = 0.3  # share of a layer that is not its rim: a blurred outline is no layer
+_HELD = 0.8  # share of an outline that lies inside another one, from which that holds it ...
+_HELD_SIZE = 0.1  # ... and its least size, as a share of the holding one
 _JUMP = 0.05  # relative depth step over an edge from which the nearer side hides the other
 _REACH = 3  # pixels on both sides of an edge, where depth maps are blurred
 # How much one end may hide, as a share of the visible side. Two hidden ends make too little visible, one does not.
@@ -71,6 +74,32 @@ def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
         if np.bincount(labels[pieces]).max() < _LAYER_PIECE * layer.sum():
             return False
     return True
+
+
+def holding_others(masks: Mapping[int, BoolArray], depth: Float32Array) -> set[int]:
+    """Objects whose outline (H, W) holds that of another one, nearer or farther than all the rest; z is (H, W).
+
+    A part, or a thing on a table, lies within the depths of the rest. Of two equal outlines one is wrong: both count.
+    """
+    sizes = {number: int(mask.sum()) for number, mask in masks.items()}
+    boxes = {number: box_of(mask) for number, mask in masks.items() if sizes[number]}
+    found = set()
+    for one, other in permutations(boxes, 2):
+        if sizes[other] < _HELD_SIZE * sizes[one] or not shared_area(boxes[one], boxes[other]):
+            continue
+        both = masks[one] & masks[other]
+        if both.sum() < _HELD * sizes[other]:
+            continue
+        rest = masks[one] & ~masks[other]
+        held, own = depth[both & (depth > 0)], depth[rest & (depth > 0)]
+        if not rest.any():
+            if sizes[one] == sizes[other]:
+                found.add(one)
+        elif held.size and own.size:
+            low, high = np.percentile(own, (5, 95))
+            if not (1 - _JUMP) * low <= np.median(held) <= (1 + _JUMP) * high:
+                found.add(one)
+    return found
 
 
 def visible_shares(masks: Mapping[int, BoolArray], depth: Float32Array) -> dict[int, float]:
