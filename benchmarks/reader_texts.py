@@ -1,9 +1,9 @@
 """How the judge and the reader of claims read texts that were written by another hand.
 
-    python benchmarks/reader_texts.py [--texts second] [--half even]
+    python benchmarks/reader_texts.py [--texts third] [--half even]
 
 `reader_texts/` has outputs, claims and sentences with or without numbers in the manner of real models, each with the
-reading of a careful reader. The second texts have no sentences for the number check. docs/log/judge.md says which lines
+reading of a careful reader. Only the first texts have sentences for the number check. docs/log/judge.md says which lines
 were used to find mistakes, and what was read when each line was new.
 """
 
@@ -64,9 +64,9 @@ def read(row: dict[str, Any]) -> set[Read]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--half", choices=["all", "odd", "even"], default="all")
-    parser.add_argument("--texts", choices=["first", "second"], default="first")
+    parser.add_argument("--texts", choices=["first", "second", "third"], default="first")
     args = parser.parse_args()
-    half, prefix = args.half, "second_" if args.texts == "second" else ""
+    half, prefix = args.half, "" if args.texts == "first" else f"{args.texts}_"
     outputs = list(lines(f"{prefix}answers", half))
     given = [parse_answer(row["text"], row["choices"], question=row["question"]).letter for row in outputs]
     readable = [(row["letter"], letter) for row, letter in zip(outputs, given, strict=True) if row["letter"]]
