@@ -41,17 +41,18 @@ _SUBJECT = re.compile(
     r"(?P<s>[mio])"
     r"(?:[pP]g?x?[mio]|pg?[xj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
     r"|,?w[be]*[gj]?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
-    r"|,?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
+    r"|,?&?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
     r"|,x{1,4},)??"  # ", a tall one,"
-    r",?w?(?:[be][beg]*(?:Nw?[be]*)?|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
+    r",?w?(?:[be][beg]*(?:Nw?[be]*)?|N|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
 )
 _CARRIED = re.compile(r"[,&SBa](?:[be][beg]*)?(?:Nw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
 _WHICH = re.compile(r"(?P<s>m),?w[be]+g?\Z")  # "behind the lamp, which is"
-_BEFORE_FRONTED = re.compile(r"(?:\A|[,&SBwya])[xg]?\Z")  # "To the left of", "and behind"
+_BEFORE_FRONTED = re.compile(r"(?:\A|[,&SBwya])[xgN]?\Z")  # "To the left of", "and behind"
 _COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
 _IN_ORDER = re.compile(
-    r"T[^mPCAHDLT]{0,8}(?:m[,&xyrb]{1,4})+m"
-)  # "from left to right we see the mug, the lamp and the door"
+    r"T[^mPCAHDLT]{0,8}(?:m[,&xyrbgp]{0,4})+m"  # "from left to right we see the mug, the lamp and the door"
+    r"|m[be]*(?P<v>[xj])m[^mPCAHDLT]{0,8}T"  # "the mug comes before the lamp when we go from left to right"
+)
 _ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
 _TO = r"(?:(?P<v>[vc])|(?P<e>[EA])|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
 
@@ -59,37 +60,43 @@ _PLACE = re.compile(
     r"P(?:z(?=m[beg])|wp)?x?(?P<o>[mio])(?![sxj])"
 )  # "to the left of the lamp", "... of where the lamp is"
 _FRONTED = re.compile(
-    r"(?:A|Px?(?P<o>[mio])),?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
+    r"(?:A|Px?(?P<o>[mio]))(?:,[xgp]{1,4})?,?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
     r"|x?(?P<t>m)(?=[beg]{1,3}(?:\Z|[,&SBpg])))"  # "in the foreground, the mug is standing"
-    r"|Ax?(?P<s3>m)(?=\Z|,&?A)"  # "on the left the dog"
+    r"|A,?x?(?P<s3>m)(?=\Z|,&?A)"  # "on the left the dog"
     r"|Px?(?P<o2>[mio])j(?P<s2>m)(?=\Z|,)"  # "behind the lamp looms the door"
 )
 _COMPARED = re.compile(  # "closer (to the camera) than the lamp (is)", "closer to the lamp than to the chair"
-    r"[CA][xN]{0,2}" + _TO + r"(?:[be]*,?k|t(?:i[be]+(?=q)|[be]*)(?:wp)?(?P<q>q)?)"
-    r"x?(?P<o>[mio])(?![sxj])(?:[be]*(?P<v2>[vc]))?"
+    r"[CAL][xN]{0,2}" + _TO + r"(?:[be]*,?k|t(?:i[be]+(?=q)|[be]*)(?:wp)?(?P<q>q)?)"
+    r"x?(?P<o>[mio])(?![xj]|s(?!\Z|[,&SBa]))(?:[be]*(?P<v2>[vc]))?"
 )
 _ALONE = re.compile(
-    r"[CA][xN]{0,2}" + _TO + r"(?=\Z|[,&SBapgG])|P(?=\Z|[,&SBa])"
+    r"[CA][xN]{0,2}" + _TO + r"(?=\Z|[,&SBapgG])(?!gt)|[PF](?=\Z|[,&SBa])"
 )  # "closer", "in the foreground", "behind"
 _TURNED = re.compile(  # "the closer one (to the camera) is the mug"
-    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?w?[be]+(?P<s>[mi])(?=\Z|[,&SBa])"
+    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?(?:w?[be]+(?P<s>[mi])(?=\Z|[,&SBa])|,(?P<t>m)\Z)"
 )
 _SHARED = re.compile(r"[AP],?&Px?(?P<o>[mio])(?![sxj])")  # "to the left of and above the lamp"
 # "the mug is left of the lamp and the door is right of it": "it" is the lamp
 _PARALLEL = re.compile(r"P(?P<o>m)(?:,|,?&)m[be]*\Z")
 _HIDING = re.compile(  # "hides the lamp", "hidden by the lamp", "hides the lamp's base"
-    r"[HD]x?(?P<o>[mio])(?:sC?(?P<part>[xj])|(?![sxj]))"
+    r"[HD]x?(?P<o>[mio])(?:s[CLx]?(?P<part>[xjL])|(?![sxj]))"
 )
 _HIDDEN_PART = re.compile(  # "the lamp's base is hidden by the mug", "the base of the lamp is"
-    r"(?:(?P<s>m)s(?P<part>[xj])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
+    r"(?:(?P<s>m)s[CLx]?(?P<part>[xjL])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
 )
 _OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
 _OWNED = re.compile(r"Lx?[be]+(?P<s>m)(?=\Z|[,&SBa])")  # "left is the mug" of "on the lamp's left is the mug"
+_HEADED = re.compile(r"L,m\Z")  # "Left: the mug"
+# "the mug is beside the lamp, on the left", "the mug and the lamp are side by side, with the mug on the left"
+_NEIGHBOURS = re.compile(r"m[be]+[xp]q?x?(?P<k>m),?\Z|(?P<a>m)&(?P<b>m)[^mPCAHDL]*[,&]+(?P<s>m)\Z")
+_NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
 _CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
 _WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
     r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]+(?=U)(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
 )
-_WAYS_TO_CAMERA = re.compile(r"G[pv]*[q&]x?(?P<s>m)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)")
+_WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
+    r"(?:G[pv]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)"
+)
 
 # Patterns of sentences that claim nothing.
 _HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
@@ -100,6 +107,7 @@ _ASKED = re.compile(r"(?:\A|[,&SBwa])b+\Z")  # "is the mug left of the lamp"
 _TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
     r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
+_ORDER = {"before": True, "precedes": True, "after": False, "follows": False}
 _ARTICLES = ("the", "a", "an")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
@@ -189,14 +197,21 @@ class _Reader:
             return []
         if kind == "L":
             owner = _OWNER.search(tags, max(0, at - 4), at)
-            subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start()) if owner else None
-            return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
+            if owner:
+                subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start())
+            if owner:
+                return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
+            headed = _HEADED.match(tags) if at == 0 else None
+            if headed:
+                self._note_side(sentence, self._text.targets[sentence.at[2]], sentence.relations[at], (0, 2))
+            if tags[at + 1 : at + 2] != "k":
+                return []
         if kind in "HD":
             if subject is None and kind == "D":
                 subject = _HIDDEN_PART.search(tags, max(0, at - _WINDOW), at)
             hiding = _HIDING.match(tags, at)
             parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
-            if any(part is not None and self._text.words[sentence.at[part]] not in PARTS for part in parts):
+            if any(part and tags[part] != "L" and self._text.words[sentence.at[part]] not in PARTS for part in parts):
                 return []
             return self._claims(sentence, at, subject, hiding)
         if kind == "C" and _CAMERA_IS.search(tags, max(0, at - 4), at):
@@ -265,11 +280,13 @@ class _Reader:
         if reference_at is None and compared_at is None and tags[at] == "A":
             ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
             compared_at = ahead.start("z") if ahead else None  # "seen from the lamp, the mug is on the left"
+        if reference_at is None and compared_at is None and tags[at] == "A" and relation.axis is Axis.HORIZONTAL:
+            compared_at = self._neighbour(sentence, at, who)
         if reference_at is None and compared_at is None:
-            if tags[at] == "A":
+            if tags[at] in "AF":
                 self._note_side(sentence, who, relation, (first, at))
             joined = len(_joined_subjects(tags, place)) > 1
-            if joined or (tags[at] == "A" and relation.axis is not Axis.DEPTH):
+            if joined or tags[at] == "F" or (tags[at] == "A" and relation.axis is not Axis.DEPTH):
                 return None
         taken: set[int | None] = {who}
         if reference_at is not None and tags[reference_at] == "m":
@@ -311,10 +328,25 @@ class _Reader:
             return None
         return self._found(sentence, Claim(relation, who, reference, anchor), (first, last), seeming=seeming)
 
+    def _neighbour(self, sentence: TaggedSentence, at: int, who: int) -> int | None:
+        """Return the position of the object that ``who`` is next to, before "on the left" at tag ``at``."""
+        found = _NEIGHBOURS.search(sentence.tags, max(0, at - _WINDOW), at)
+        words = self._text.words[sentence.at[found.start()] : sentence.at[found.end() - 1]] if found else []
+        if found is None or not any(map(_NEXT_TO.fullmatch, words)):
+            return None
+        places = [place for name in "kab" if (place := found.start(name)) >= 0]
+        others = [place for place in places if self._text.targets[sentence.at[place]] != who]
+        return others[0] if len(others) == 1 else None
+
     def _belongs_to_another(self, sentence: TaggedSentence, place: int) -> bool:
-        """Return whether a mention belongs to a participle: "someone holding the mug is" is not about the mug."""
-        before = self._text.words[sentence.at[place] - 1] if place else ""
-        return sentence.tags[place - 1 : place] == "g" and before in _ARTICLES
+        """Return whether "someone holding the mug is" or "the boy with the mug is" is about something else."""
+        tags, words = sentence.tags, self._text.words
+        if not place:
+            return False
+        if tags[place - 1] == "&" and words[sentence.at[place - 1]] == "with":
+            follows = words[sentence.at[place + 1]] if len(tags) > place + 1 and tags[place + 1] in "be" else "being"
+            return tags[max(0, place - 2)] in "xjmu" and follows != "being"
+        return tags[place - 1] == "g" and words[sentence.at[place] - 1] in _ARTICLES
 
     def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth."""
@@ -333,7 +365,12 @@ class _Reader:
     def _claims_in_order(self, sentence: TaggedSentence, listed: re.Match[str]) -> list[_Found]:
         places = [at for at in range(listed.start(), listed.end()) if sentence.tags[at] == "m"]
         objects = [self._text.targets[sentence.at[at]] for at in places]
-        relation = sentence.relations[listed.start()]
+        relation = sentence.relations[listed.end() - 1 if listed["v"] else listed.start()]
+        if listed["v"]:
+            order = _ORDER.get(self._text.words[sentence.at[listed.start("v")]])
+            if order is None:
+                return []
+            relation = relation if order else relation.inverse
         return [
             self._found(sentence, Claim(relation, first, second), (listed.start(), place))
             for first, second, place in zip(objects, objects[1:], places[1:], strict=False)
@@ -344,13 +381,19 @@ class _Reader:
         found: list[_Found] = []
         for match in chain(_WAYS.finditer(sentence.tags), _WAYS_TO_CAMERA.finditer(sentence.tags)):
             said = {
-                name: self._text.targets[sentence.at[match.start(name)]] for name in match.groupdict() if name != "u"
+                name: self._text.targets[sentence.at[match.start(name)]]
+                for name, text in match.groupdict().items()
+                if text and name != "u"
             }
             relation = sentence.relations[match.start("u")]
             claim: Claim[int] | None = None
-            if "s" in said:
-                nearer = relation is Relation.CLOSER
-                claim = Claim(Relation.IN_FRONT if nearer else Relation.BEHIND, said["s"], said["o"])
+            if "o" in said:
+                who = said["s"] if "s" in said else said["t"]
+                depth = self._anchor is None or "v" in match[0] or "depth" in self._text.words
+                anchor = said.get("z", None if depth else self._anchor)
+                if anchor is None:
+                    relation = Relation.IN_FRONT if relation is Relation.CLOSER else Relation.BEHIND
+                claim = Claim(relation, who, said["o"], anchor)
             elif len(shared := {said["a"], said["b"]} & {said["c"], said["d"]}) == 1:
                 (anchor,) = shared
                 first, second = (said[x] if said[y] == anchor else said[y] for x, y in ("ab", "cd"))

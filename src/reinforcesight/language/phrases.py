@@ -42,8 +42,10 @@ def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
 _SIDES = "[side|part|half|edge|corner|end|border|portion|area|region|hand side|one|shelf|row]"
 _PICTURE = "[picture|image|photo|photograph|frame|scene|view]"
 _CAMERA = "[camera|cameras|viewer|viewers|observer|photographer|us|me|you|lens|viewpoint|eye|front|foreground]"
-_AT = "[on|to|at|in|near|towards|occupies|fills]"
+_AT = "[on|to|at|in|near|toward|towards|occupies|fills] [|very|far|immediate|extreme]"
 _FAR = "[farther|further|farer]"
+_NEAREST = "[nearest|closest|near|close]"
+_FARTHEST = "[farthest|furthest|far|distant]"
 _EDGES = "[edge|border|end|corner|boundary|margin]"
 # Parts of an object: what hides one of them is in front of the object.
 PARTS = word_set(
@@ -63,17 +65,23 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # P: before an object, "X is to the left of Y".
     "P": {
         Relation.LEFT: (
-            f"[on|to|at|] [|{_OWN}] left [|hand] [|side] of",
+            f"[on|to|at|toward|towards|] [|immediate|very|far|{_OWN}] left [|hand] [|side] of",
             "[leftward|leftwards] [of|from]",
+            "[located|positioned|situated|placed] left to",
         ),
         Relation.RIGHT: (
-            f"[on|to|at|] [|{_OWN}] right [|hand] [|side] of",
+            f"[on|to|at|toward|towards|] [|immediate|very|far|{_OWN}] right [|hand] [|side] of",
             "[rightward|rightwards] [of|from]",
+            "[located|positioned|situated|placed] right to",
         ),
-        Relation.ABOVE: ("[|right] [above|over|atop|on top of]",),
-        Relation.BELOW: ("[|right] [below|under|beneath|underneath]",),
-        Relation.IN_FRONT: ("[|right] [in front of|ahead of]", f"[|in] between {_CAMERA} and"),
-        Relation.BEHIND: ("[|right] [behind|beyond|in back of|at back of|out from behind]",),
+        Relation.ABOVE: ("[|right|up] [above|over|atop|on top of]",),
+        Relation.BELOW: ("[|right|down] [below|under|beneath|underneath]",),
+        Relation.IN_FRONT: (
+            "[|right] [in front of|ahead of]",
+            f"[|in] between {_CAMERA} and",
+            "[lies|sits|stands|rests|located|positioned|situated|placed|standing|sitting|lying] before",
+        ),
+        Relation.BEHIND: ("[|right] [behind|beyond|in back of|[at|to] [back|rear] of|out from behind]",),
     },
     # Pi: with a pronoun, "To its left is X".
     "Pi": {
@@ -99,12 +107,14 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             "[farther|further] down",
         ),
         Relation.IN_FRONT: (
-            "[closer|nearer|closest|nearest]",
+            "[|way] [closer|nearer|closest|nearest]",
+            "[in|at] [closer|nearer|closest] proximity",
             f"[at|] {_LESS} [distance|depth|way]",
             "less [far|distant] [|away]",
         ),
         Relation.BEHIND: (
-            f"[{_FAR}|farthest|furthest] [|away|off]",
+            f"[|way] [{_FAR}|farthest|furthest] [|away|off]",
+            f"[{_FAR}|deeper|more] into [background|distance]",
             "[more distant|more remote|most distant|less close|less near]",
             f"[at|] {_MORE} [distance|depth|way] [|away]",
         ),
@@ -137,11 +147,17 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         ),
         Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
-        Relation.IN_FRONT: ("[in|at|into] [foreground|front]", f"[{_FAR}|more] [forward|forwards|in front|to front]"),
+        Relation.IN_FRONT: ("[|in|at|into] [|very|far|immediate] foreground", "[in|at|into] [|very] front", f"[{_FAR}|more] [forward|forwards|in front|to front]"),
         Relation.BEHIND: (
-            "[in|at|into] [background|back|rear]",
+            "[|in|at|into] [|very|far] background",
+            "[in|at|into] [|very|far] [back|rear]",
             f"deeper|[{_FAR}|more] [back|behind|to back]|set back",
         ),
+    },
+    # F: a depth without a comparison: a claim only if another object has the opposite one.
+    "F": {
+        Relation.IN_FRONT: (f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}", "up close|close by|close up"),
+        Relation.BEHIND: (f"far [|away|off|back] from {_CAMERA}", "far [away|off|back]", "[|far] in distance"),
     },
     # H: "X hides Y". D: "X is hidden by Y".
     "H": {
@@ -165,8 +181,8 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.RIGHT: ("[|from] right to left",),
         Relation.ABOVE: ("[|from] top to bottom",),
         Relation.BELOW: ("[|from] bottom to top",),
-        Relation.IN_FRONT: ("[|from] front to back", "[|from] [nearest|closest] to [farthest|furthest]"),
-        Relation.BEHIND: ("[|from] back to front", "[|from] [farthest|furthest] to [nearest|closest]"),
+        Relation.IN_FRONT: ("[|from] front to back", f"[|from] {_NEAREST} [to|→] {_FARTHEST}"),
+        Relation.BEHIND: ("[|from] back to front", f"[|from] {_FARTHEST} [to|→] {_NEAREST}"),
     },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
     "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
@@ -179,8 +195,9 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[the|a|an|this|these|those|its own|-|more|bit|little|lot|far|well|just|quite|rather|somewhat|still|even|also]",
         "[much|way|too|so far|no doubt|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
         f"[in|of|within|across|on] [|this|given|provided] [{_PICTURE}|room|shot|screen|depth|space]",
-        "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check]",
-        "[i|we] [think|believe|conclude|would say]",
+        "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check|scan|go|move|read]",
+        "[most|very|quite] [likely|probably]|likely to [|be]",
+        "[i|we] [think|believe|conclude|would say]|i'd [say|argue|conclude]",
         "[of|among|between] two [|objects|of them]",
         "at same time|at once|simultaneously",
         # "the mug's position", "the centre of the mug": the mug itself
@@ -192,15 +209,17 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[am|is|are|was|were|be|been|being|has been|have been|to be|lies|lie|sits|sit|stands|stand|rests|rest|hangs]",
         "[must|should|has to|have to|can|does|do|did|comes|come|remains|stays|found|seen|shown|placed|located]",
         "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
-        "[would|can] be [considered|called|described as|regarded as|said to be]",
+        "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
+        " [|as|to be|to lie|to sit|to stand|as being]",
+        "[ends|end|winds|shows|turns] up|[takes|occupies|holds] [position|place|spot]",
     ),
     # verbs of seeming: they claim, unless "but" follows
-    "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]",),
+    "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]", "it [looks like|seems that|appears that]"),
     # words before the object of a comparison
     "t": ("than",),
     "k": (
         "unlike|in contrast to|as opposed to",
-        "[compared|relative|in comparison|by comparison|in relation|as compared] [to|with]",
+        "[|when|as] [compared|relative|in comparison|by comparison|in relation] [to|with]",
         "with respect to|versus|vs",
     ),
     # the camera: with "to" or "from", and alone
@@ -220,11 +239,12 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "y": (
         "[there|see|sees|find|notice|observe|spot|shows|show|means|mean|reach|come to|comes to|suggests|indicates]",
         "[i|we|you] [will|would] [see|find|notice]",
+        "tells us|points to",
     ),
-    "G": ("[distance|gap|space|way|separation]",),
+    "G": ("[distance|gap|space|way|separation|depth]",),
     # prepositions, and words that turn a name into another object ("toy car")
     "p": (
-        "[of|near|beside|next to|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
+        "[of|near|beside|next to|adjacent to|alongside|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
         "[toy|model|fake|painted|printed|drawn|reflected|mirrored|another|second|different|other]",
     ),
     # between clauses: "and", "because", "although", "but"
@@ -245,28 +265,34 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     # doubt, and alternatives
     "h": (
         "[maybe|perhaps|possibly|doubt|doubtful|doubts|unlikely|unsure|uncertain|unclear|either|hard to|difficult to]",
-        "not [sure|certain|clear|know]|opposite|guess|ambiguous|possible|debatable",
+        "[not|far from] [sure|certain|clear|obvious|know]|opposite|guess|ambiguous|possible|debatable",
     ),
-    "d": ("[or|could|might|may|would|will]",),
+    "d": ("[or|could|might|may|would|will]", "should have been|supposed to be"),
     # conditions
     "Z": ("[if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
     # indirect questions, tentative thoughts, reported speech
     "z": (
         "[wonder|deny|denies|asks|asked|ask|says|said|say|states|stated|claims|claimed|tells|told|thought]",
         "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
-        "[initially|where|how|allegedly|supposedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
+        "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
+        "[belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads|true or false]",
+        "[check|verify|confirm|test|ensure|make sure|prove] [that|if|whether|how|which]",
         "[determine|decide|option|choice|possibility|alternative|hypothesis]",
     ),
     # another viewpoint than the camera's: nothing in the sentence counts
     "M": (
         "[mirror|mirrors|mirrored|reflection|reflected|flipped|mirror image|upside down|reversed]",
         "[|seen|viewed] from [behind|back|other side|opposite side]",
+        "[previous|earlier|last|next|other|another|original] [frame|image|picture|photo|view|shot]",
         "[own|its|their|his|her] [perspective|point of view|viewpoint]",
     ),
     "V": ("[perspective|point of view|viewpoint]",),
     "R": ("other way [round|around]|vice versa|reverse|on contrary",),
     # option letters
-    "O": ("( [a|b|c|d|e|f] )|option [a|b|c|d|e|f]|choice [a|b|c|d|e|f]",),
+    "O": ("( [a|b|c|d|e|f] )|[option|choice|claim|statement] [a|b|c|d|e|f]",),
+    # parts of an object, and words that only look like a comparative
+    "xb": ("stand [is|was|stands|sits]",),
+    "x": ("[farther|further] along",),
     ",": ("[,|;|:|—|–|(|)|•]",),
 }
 

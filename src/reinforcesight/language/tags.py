@@ -12,8 +12,10 @@ from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Relation
 
 _THIRD_PERSON = re.compile(r"\w{2,}[^sui]s$")  # "waits", "crouches"; also plural nouns
-_LEFT_OUT = word_set("the a an -")
-_BEFORE_OPTION_A = (["("], ["option"], ["choice"])
+_LEFT_OUT = word_set("the a an - *")
+_BEFORE_OPTION_A = (["("], ["option"], ["choice"], ["claim"], ["statement"])
+_OPTIONS = frozenset("abcdef")
+_AFTER_OPTION = (["."], [")"])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
 _LONGEST_NAME_IN_QUOTES = 2
@@ -79,7 +81,8 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
     places = [
         at
         for at, word in enumerate(words)
-        if word not in _LEFT_OUT or (word == "a" and words[at - 1 : at] in _BEFORE_OPTION_A)
+        if word not in _LEFT_OUT
+        or (word == "a" and (words[at - 1 : at] in _BEFORE_OPTION_A or words[at + 1 : at + 2] in _AFTER_OPTION))
     ]
     kept = [words[at] for at in places]
     found: list[TaggedSentence] = []
@@ -91,6 +94,9 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
     opened = 0  # first part of the sentence in `found`
     while position <= count:
         word = kept[position] if position < count else "."
+        if not tags and word in _OPTIONS and kept[position + 1 : position + 2] in _AFTER_OPTION:
+            tags, at, position = ["O"], [places[position]], position + 2  # "A. The mug is left": an option
+            continue
         node = phrases.get(word)
         tag: str | None = None
         relation, end = None, position + 1
