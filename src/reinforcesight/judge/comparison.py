@@ -49,7 +49,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
     head = [kind for _, end, kind, _ in rows if end < 60]
     reading.concludes = "done" in head
     reading.turns = "turn" in head or lexicon.OPENS_TURN.match(sentence) is not None
-    reading.tie = any(kind == "tie" for _, _, kind, _ in rows)
+    reading.tie = any(kind == "tie" or (kind == "level" and not found) for _, _, kind, _ in rows)
     named = found
     found = drop_pairs(sentence, found, reading, rows)
     found = drop_denied(sentence, found, rows, reading)
@@ -69,6 +69,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
                 _closing_name(sentence, found, rows, options, reading)
     elif options.kind == "number" and not reading.hedge:
         total = [m for m in found if lexicon.is_total(sentence, m.start, m.end)]
+        reading.concludes |= bool(total)
         numbers = {m.index for m in total or found if m.index >= 0}
         if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
             reading.claims = [(numbers.pop(), 2)]
@@ -237,6 +238,8 @@ def _comparative(
         if subject is None or subject == standard:
             return
         if options.count > 2 or (denied and standard is None):
+            if polarity > 0 and not denied and lexicon.REST.match(sentence, than[1]):
+                _claim(reading, subject, strength)
             return
         if standard is None and not re.match(r"\s*(?:the )?other", sentence[than[1] :]):
             return  # closer than an object that is not a choice
@@ -302,7 +305,7 @@ def _relation_claims(
     if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
         return
     both = [start for start, _, kind, _ in rows if kind == "both"]
-    turns = [start for start, _, kind, _ in rows if kind == "turn"]
+    turns = [start for start, _, kind, _ in rows if kind == "turn" or sentence[start] == ";"]
     names: list[tuple[int, int, bool]] = []
     if options.subject is not None and options.anchor is not None:
         names = [(m.start(), m.end(), True) for m in options.subject.finditer(sentence)]
@@ -328,8 +331,8 @@ def _relation_claims(
             third = lexicon.THIRD_OBJECT.match(sentence, mention.end)
             if (
                 third
-                and third[1].lower() not in lexicon.NO_OBJECT
-                and not any(third.start(1) <= name[0] <= third.end(1) + 12 for name in names)
+                and (third["new"] or third[2].lower() not in lexicon.NO_OBJECT)
+                and not any(third.start(2) <= name[0] <= third.end(2) + 12 for name in names)
             ):
                 continue  # "left of the drum"
             after = next((n for n in names if 0 <= n[0] - mention.end < 16), None)
@@ -341,10 +344,13 @@ def _relation_claims(
             elif there and not before and lexicon.SIDE_IS.fullmatch(sentence, mention.end, there[0]):
                 flipped = not there[2]  # "the object on the left is the dog"
             elif before and sentence.startswith("'s", before[-1][1]):
+                if not lexicon.ON_THE.search(sentence, 0, before[-1][0]):
+                    continue  # "the dog's left side is wet"
                 flipped = before[-1][2]  # "on the dog's left"
             elif before:
                 flipped = not before[-1][2]
             elif names[0][1] <= mention.start:
-                flipped = not names[0][2]
+                since = sentence.rfind(";", 0, mention.start)
+                flipped = not next((n for n in names if n[0] > since), names[0])[2]
         strength = 1 if any(mention.start < start for start in thought) else 2
         _claim(reading, options.inverse.get(mention.index) if flipped else mention.index, strength)

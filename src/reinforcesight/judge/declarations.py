@@ -20,13 +20,14 @@ _FILL = (
 )
 _CUE = re.compile(
     r"\b(?:"
-    r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|lösung|risposta|resposta|ответ"
+    r"(?:answer|ans|solution|response|conclusion|verdict|réponse|reponse|respuesta|antwort|lösung|risposta|resposta|opção|ответ"
     r"|odpowiedź|opción|opcion|alternativa|bonne option)"
     r"(?: [^\W\d_]{1,12}){0,6}?\s{0,3}(?::|=|\n|\b(?:is|be|est|ist|lautet|sería|serait|wäre|es|é|è)\b)"
-    r"|(?:output|prediction|result|choose|final|correct|guess)\s{0,2}(?::|\bis\b)"
+    r"|(?:output|prediction|result|choose|chosen|winner|final|correct|guess)\s{0,2}(?::|\bis\b)"
+    r"|es ist\b|(?:leaves|leaving|remains|remaining)(?= (?:option |choice |only )?\(?[A-Z]\b)"
     r"|(?:richtig|korrekt) (?:ist|wäre)|la (?:correcta|correcte|bonne) (?:es|est)|corresponds? to\b"
     r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b|think(?= \(?[B-HJ-Z]\b)"
-    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick)"
+    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick|decision)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|opt(?:ing)? for|say"
     r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
@@ -36,7 +37,7 @@ _CUE = re.compile(
     r"|(?:wait|actually|correction|sorry|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}(?:actually )?"
     r"(?=\(?[A-Z]\b))"
     r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
-    r"|answer(?= \(?[A-Z]\b)"
+    r"|(?:answer|réponse|respuesta|antwort)(?= \(?[A-Z]\b)"
     r")"
     r"|(?:正确的?是|答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
     r"|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
@@ -77,12 +78,12 @@ _FOREIGN_LABEL = re.compile(
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
     r"\s{1,2}(?:it is(?=\s?[.!]|\s*\Z)|(?:ist|es|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
-    r"|(?:is|would be|must be|should be|seems to be|appears to be|seems) (?:the |thus the |therefore the )?"
-    r"(?:correct|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
+    r"|(?:is|would be|must be|should be|seems to be|appears to be|seems|looks like|looks) (?:the |thus the |therefore the )?"
+    r"(?:correct|true(?=\s?[.,;!]|\s*\Z)|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = re.compile(r"\b(?:correct|right|best|answer|most a|it is|my|richtig|korrekt|bonne)")
+_POST_WORDS = re.compile(r"\b(?:correct|true|right|best|answer|most a|it is|my|richtig|korrekt|bonne)")
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
@@ -99,8 +100,10 @@ _LINE_LETTER = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _YES_NO = re.compile(
-    r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?(?:(yes|yeah|yep|true|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
-    r"|(no|nope|false))\b"
+    r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?"
+    r"(?:((?:(?:that|this|it)(?:'s| is) )(?:true|correct|right)|yes|yeah|yep|true"
+    r"|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
+    r"|((?:(?:that|this|it)(?:'s| is) )(?:incorrect|wrong|false|not (?:true|right|correct|so|the case))|no|nope|false))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )

@@ -88,14 +88,14 @@ FILLER = word_set(
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
     "located positioned isn't also just only actually most instead them other without doubt "
-    "highlighted by with box between two objects"
+    "highlighted marked outlined annotated labelled labeled by with box bounding around item between these two objects"
 )
 
 # Every declared answer starts with one of these (lower case), and searching for them is far faster.
 CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
-    r"|risposta|resposta|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
-    r"|best one|opt|vote|lean|settl|richtig|korrekt|la corr|la bonne|opci|altern|bonne|je choisis|go for|go with"
+    r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
+    r"|best one|chosen|winner|leav|remain|opt|vote|lean|settl|richtig|korrekt|la corr|la bonne|opci|altern|bonne|je choisis|go for|go with"
     r"|going (?:for|with)|it would be|it must be|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean"
     r"|maybe|perhaps|choisis|elijo|escojo|ich )"
 )
@@ -105,6 +105,10 @@ THINGS = word_set("object one thing item point circle")
 OBJECT_GAP = re.compile(
     r"\s*(?:of\s+|than\s+)?(?:(?:the|a|an|point|object|option|circle|that)\s+){0,2}(?:[a-z]+\s+){0,2}\(?\Z",
     re.IGNORECASE,
+)
+# "farther than all the others"
+REST = re.compile(
+    r"\s*(?:the rest|everything|any(?: of the)? other|(?:all )?(?:of )?the (?:other|remaining)|all\b)", re.IGNORECASE
 )
 REACH_GAP = re.compile(r"\s*(?:away\s+)?(?:to|from)\s+(?:(?:the|a|an|point|object)\s+)?\(?\Z", re.IGNORECASE)
 REACH = re.compile(
@@ -127,7 +131,7 @@ NOT_GAP = re.compile(
     re.IGNORECASE,
 )
 IS_WRONG = re.compile(
-    r"\s+(?:(?:is|are)\s+(?:\w+ly )?(?:wrong|incorrect|false|excluded|eliminated|ruled out"
+    r"\s+(?:(?:is|are|would be)\s+(?:\w+ly )?(?:wrong|incorrect|false|excluded|eliminated|ruled out"
     r"|not\b\s*(?:correct|right|the answer|it\b|\W*$))"
     r"|can(?: thus| therefore)? be (?:excluded|eliminated|ruled out|rejected))",
     re.IGNORECASE,
@@ -172,13 +176,14 @@ OTHER_VIEW = re.compile(
 )
 # "The drum is left of": another subject. "left of the drum": another object.
 STRANGER = re.compile(r"\W*(?:the|an?)\s([^\W_]+)\s(?:is|are|sits|stands|lies|hangs)\b", re.IGNORECASE)
-THIRD_OBJECT = re.compile(r"(?: side)?(?: of| to| from)?\s(?:the|an?)\s([^\W_]+)", re.IGNORECASE)
+THIRD_OBJECT = re.compile(r"(?: side)?(?: of| to| from)?\s(?:the|(?P<new>an?))\s([^\W_]+)", re.IGNORECASE)
 NO_OBJECT = word_set(
     "image picture photo photograph frame scene room view screen center centre middle box bounding other object same "
     "one viewer camera observer two pair item thing position location relation answer option choice correct result "
     "side animal vehicle person man woman girl boy child device appliance instrument furniture fruit food toy plant "
     "building relationship direction final conclusion red blue green yellow orange purple left right above below"
 )
+ON_THE = re.compile(r"\b(?:on|to|at|towards?) (?:the )?\Z", re.IGNORECASE)
 SIDE_IS = re.compile(
     r"(?: (?:side|hand side|part|one|object))?(?: of the (?:image|picture|photo|frame|scene))?,?"
     r" (?:is|are|stands|sits|lies|hangs|there is|we (?:can )?see) (?:the|an?) ",
@@ -199,6 +204,12 @@ TAKES_BACK = re.compile(
     r" (?:\w+ly )?(?:a mistake|wrong|false|incorrect|not (?:true|right|correct|the case|so))\b",
     re.IGNORECASE,
 )
+# Nouns after "same" that say nothing about the distance; a height matters only where no relation is named.
+SAME_BUT = word_set("size colour color type kind shelf table room wall row object thing time side material scene image")
+SAME_HEIGHT = word_set("height level elevation")
+# "near the box which stands on the floor": a relative clause; "see which is closer": a question.
+RELATIVE_VERBS = word_set("is was are stands sits lies hangs has appears seems extends leans")
+ASKERS = word_set("determine decide see tell know question of identify find check compare to is are about on in for and")
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"
     r"(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b",
@@ -207,7 +218,10 @@ REFERS_BACK = re.compile(
 EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
 # "The chair could be closer, or the table could be."
 LEFT_OPEN = re.compile(
-    r"\b(?:could|might|may)\b[^.]{0,80}\bor\b(?! more)[^.]{0,80}\b(?:could|might|may)\b", re.IGNORECASE
+    r"\b(?:could|might|may|maybe|perhaps|possibly)\b[^.]{0,80}\bor\b(?! more)"
+    r"(?:[^.]{0,80}\b(?:could|might|may)\b| (?:perhaps|maybe|possibly|even)\b)"
+    r"|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
+    re.IGNORECASE,
 )
 # Text after "near" or "far" that makes it a statement about an object: "A is near, B is far".
 NEAR_ENDS = re.compile(

@@ -25,12 +25,12 @@ _NO_VALUE = r"(?! (?:[\w-]+ )?(?:\w-)?(?:value|coordinate|number|score|depth)s?\
 # Word forms of the eight relations that models write. The lookarounds exclude "what's left" and "right answer".
 _RELATIONS: dict[str, str] = {
     "left": r"(?<!what's )(?<!what is )left(?:[ -]?hand|most|wards?)?(?: side)?(?! (?:over|after|out)\b)",
-    "right": r"(?<!that's )(?<!you're )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
+    "right": r"(?<!that's )(?<!you're )(?<!you are )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
     r"(?! (?:answer|choice|option|letter|one|in front|next|beside|behind|above|below|now|here|there|at)\b)",
     "above": rf"above|on top|atop|over(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)|higher{_NO_VALUE}|upper|overhead",
     "below": rf"below|beneath|under(?:neath)?|lower{_NO_VALUE}|bottom",
-    "in front": r"in[ -]?front|front|closer|nearer|closest|nearest",
-    "behind": r"behind|in back of|at the back|farther|further|farthest|furthest|more distant",
+    "in front": r"in[ -]?front|front|ahead(?= of\b)|closer|nearer|closest|nearest",
+    "behind": r"behind|in back of|at the (?:back|rear)|farther|further|farthest|furthest|more distant",
     "closer": r"closer|nearer|closest|nearest",
     "farther": r"farther|further|farthest|furthest|more distant|most distant|more remote",
 }
@@ -197,19 +197,23 @@ def _recital(texts: tuple[str, ...]) -> re.Pattern[str] | None:
         rf"{LETTERS[i]}\s?[).:,=-]?\s{{0,2}}(?:(?:is|means|for) )?(?:the |an? )?{re.escape(text)}(?![^\W_])"
         for i, text in enumerate(texts)
     )
-    one = rf"\(?(?<![^\W_])(?:{parts})"
-    return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}", re.IGNORECASE)
+    # Relations are also listed without letters: "left, right, above and below".
+    name = rf"(?<![^\W_])(?:{'|'.join(map(re.escape, texts))})(?![^\W_])"
+    bare = rf"|{name}(?:,? (?:(?:and|or) )?{name}){{{len(texts) - 1}}}" if len(texts) > 2 else ""
+    one = rf"(?:(?:option|choice)\s)?\(?(?<![^\W_])(?:{parts})"
+    return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}{bare}", re.IGNORECASE)
 
 
 def without_recital(text: str, options: Options) -> str:
     """Remove lists of all options with their letters."""
     last = LETTERS[options.count - 1]
-    if options.recital is None or (last not in text and last.lower() not in text):
+    listed = options.kind == "relation" and options.count > 2
+    if options.recital is None or not (listed or last in text or last.lower() in text):
         return text
 
     def cut(match: re.Match[str]) -> str:
         named = set(re.findall(r"(?<![^\W_])[A-Z](?=[\s).:,-])", match[0].upper()))
-        return "\n" if all(LETTERS[i] in named for i in range(options.count)) else match[0]
+        return "\n" if (listed and not named) or all(LETTERS[i] in named for i in range(options.count)) else match[0]
 
     return options.recital.sub(cut, text)
 
@@ -226,10 +230,10 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
     recital = _recital(tuple(clean))
-    relations = [_relation(text) for text in clean]
-    named = [relation for relation in relations if relation]
-    if len(named) == count and len(set(named)) == count:
-        return _relation_options(clean, named, recital, question)
+    for texts in (clean, _cores(clean) if count > 1 else None):
+        named = [relation for text in texts or () if (relation := _relation(text))]
+        if len(named) == count and len(set(named)) == count:
+            return _relation_options(clean, named, recital, question)
     if count == 2 and {text in _YES for text in clean} == {True, False} and any(text in _NO for text in clean):
         names = {word: i for i, text in enumerate(clean) for word in (_YES if text in _YES else _NO)}
         return Options(count, "yes_no", names, _bounded(names), recital=recital)
@@ -332,8 +336,8 @@ _RELATION_WORDS = {
     "right": "right,righthand,rightmost,rightward,rightwards,right side,right hand side",
     "above": "above,on top,atop,over,higher,upper,overhead",
     "below": "below,beneath,under,underneath,lower,bottom",
-    "in front": "in front,front,closer,nearer,closest,nearest",
-    "behind": "behind,in back of,at the back,farther,further,farthest,furthest,more distant",
+    "in front": "in front,front,ahead,closer,nearer,closest,nearest",
+    "behind": "behind,in back of,at the back,at the rear,farther,further,farthest,furthest,more distant",
     "closer": "closer,nearer,closest,nearest",
     "farther": "farther,further,farthest,furthest,more distant,most distant,more remote",
 }

@@ -20,7 +20,13 @@ from reinforcesight.judge.declarations import (
 from reinforcesight.judge.markup import Region, answer_region, is_blank, without_box_phrases
 from reinforcesight.judge.options import Options, compile_options, without_recital
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
-from reinforcesight.judge.rewording import after_list, with_letters, without_answered_questions, without_denied_letters
+from reinforcesight.judge.rewording import (
+    after_list,
+    plainer,
+    with_letters,
+    without_answered_questions,
+    without_denied_letters,
+)
 from reinforcesight.judge.wording import Reading, sentences
 from reinforcesight.protocol import LETTERS
 
@@ -28,9 +34,9 @@ _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
 # Rules after which relation claims are read too, if the text has relation words but no answer, words such as "hidden"
 # or "seems", or several relation words. A claim overrides the rule.
-_ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "letter_against_text"})
+_ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "several_named", "letter_against_text"})
 _RELATIONAL = re.compile(
-    r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|deep|dist|fore|"
+    r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|rear|ahead|before|deep|dist|fore|top|bottom|"
     r"hid|occlud|cover|block|obscur)"
 )
 _HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")
@@ -46,7 +52,7 @@ def _is_doubtful(rule: str, text: str, options: Options) -> bool:
     if rule == "sentence":
         several = options.kind == "relation" and options.pattern and len(options.pattern.findall(text)) > 1
         return bool(several) or _HIDING.search(text.lower()) is not None
-    if rule in ("no_answer", "refusal"):
+    if rule in ("no_answer", "refusal", "several_named"):
         return _RELATIONAL.search(text.lower()) is not None
     return options.kind == "relation" or _SEEMING.search(text.lower()) is not None
 
@@ -133,7 +139,7 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     number = _OPTION_NUMBER.fullmatch(text) if region.source in _MARKED and options.kind != "number" else None
     if number:
         return (int(number[1]) - 1 if int(number[1]) <= options.count else OUT), "option_number"
-    text = without_answered_questions(with_letters(text, options), options)
+    text = without_answered_questions(with_letters(plainer(text, options), options), options)
     rest = without_recital(text, options)
     if rest != text:
         if is_blank(rest):

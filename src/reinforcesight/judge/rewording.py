@@ -47,7 +47,7 @@ _DENYING = re.compile(
     r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse)"
 )
 _ORDINAL = re.compile(
-    r"\b(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer)\b"
+    r"\b(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer|statement)\b"
     r"|(?:option|choice|answer) is the (?P<is>first|second|third|last) one\b"
     r"|(?:option|choice)(?: number| no\.?)? (?P<number>[1-9])(?![\w.]\w))",
     re.IGNORECASE,
@@ -62,6 +62,22 @@ _ITEM = re.compile(
     r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
     re.IGNORECASE,
 )
+_BACKGROUND = re.compile(
+    r"\b(?:(?:in|at|to|towards?|near) the (?:very |far )?(?:back|rear)\b(?: of the (?:scene|image|picture|photo|room|frame)\b| wall\b)?"
+    r"(?! of\b|-)|(?:far )?in the (?:far )?distance\b|at the far end\b|(?:way|far) back\b(?! to\b))",
+    re.IGNORECASE,
+)
+# An order of a list, without a relation of its own: the reader of claims reads it.
+_ORDER = re.compile(
+    r"\b(?:from )?(?:the )?(?:left (?:to|→) (?:the )?right|right (?:to|→) (?:the )?left|top (?:to|→) (?:the )?bottom"
+    r"|bottom (?:to|→) (?:the )?top|front (?:to|→) (?:the )?back|back (?:to|→) (?:the )?front"
+    r"|(?:near|clos)(?:e|er|est)? (?:to|→) (?:the )?(?:far|furth)(?:ther|thest|er|est)?"
+    r"|(?:far|furth)(?:ther|thest|er|est)? (?:to|→) (?:the )?(?:near|clos)(?:e|er|est)?)\b",
+    re.IGNORECASE,
+)
+_ENDS_IN_IS = re.compile(r" (?:is|are)(?=\s?(?:[.;!\n]|\Z))")
+_COMPARATIVE = re.compile(r"\b(?:closer|closest|nearer|nearest|farther|further|farthest|furthest|more distant)\b")
+_OPENS_CLAUSE = re.compile(r"(?:\A|[.;,!?\n]|\b(?:but|and|fact|rather|so))\s*(?:the )?\Z", re.IGNORECASE)
 _ITEM_ENDS = re.compile(r"[.!?](?=\s)|\n")
 
 
@@ -116,13 +132,38 @@ def with_letters(text: str, options: Options) -> str:
         return f"the object {named[word == 'latter']}" if len(named) == 2 else match[0]
 
     lower = text.lower()
-    if "option" in lower or "choice" in lower or "answer" in lower:
+    if "option" in lower or "choice" in lower or "answer" in lower or "statement" in lower:
         text = _ORDINAL.sub(letter, text)
     if options.pattern is not None and any(word in lower for word in ("latter", "former", "first", "second")):
         # Without names, "the former" is the first of two choices.
         unnamed = options.count == 2 and options.in_order and not options.pattern.search(text)
         text = _LATTER.sub(name, text)
     return text
+
+
+def plainer(text: str, options: Options) -> str:
+    """Reword what the sentence rules don't know: "at the very back", "from left to right", "the chair is"."""
+    lower = text.lower()
+    if "back" in lower or "rear" in lower or "dist" in lower or "far end" in lower:
+        text = _BACKGROUND.sub("in the background", text)
+    if " to " in lower or "→" in lower:
+        text = _ORDER.sub(" ", text)
+    if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):
+        text = _with_ellipses(text, options.pattern)
+    return text
+
+
+def _with_ellipses(text: str, names: re.Pattern[str]) -> str:
+    """Complete "X is not closer. Y is." to "Y is closer."."""
+    pieces: list[str] = []
+    position = 0
+    for end in _ENDS_IN_IS.finditer(text):
+        named = [name for name in names.finditer(text, max(0, end.start() - 60), end.start()) if name.end() == end.start()]
+        compared = list(_COMPARATIVE.finditer(text, max(0, end.start() - 200), end.start()))
+        if named and compared and _OPENS_CLAUSE.search(text, max(0, named[0].start() - 20), named[0].start()):
+            pieces += [text[position : end.end()], f" {compared[-1][0]}"]
+            position = end.end()
+    return "".join((*pieces, text[position:]))
 
 
 def without_answered_questions(text: str, options: Options) -> str:

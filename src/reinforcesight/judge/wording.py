@@ -237,7 +237,10 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
         if text == "which" and i and spelled[i - 1] in lexicon.THINGS:
             continue  # "the object which is closer"
         if text == "which":
-            relative = lexicon.RELATIVE.search(sentence[max(0, word.start() - 3) : word.end()])
+            after, before = spelled[i + 1] if i + 1 < len(spelled) else "", spelled[i - 1] if i else "is"
+            relative = lexicon.RELATIVE.search(sentence[max(0, word.start() - 3) : word.end()]) or (
+                after in lexicon.RELATIVE_VERBS and before not in lexicon.ASKERS and before[0].isalnum()
+            )
             rows.append((word.start(), word.end(), "which" if relative else "ask", 0))
             continue
         if awaits_as and text == "as":
@@ -245,6 +248,10 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
             awaits_as = False
             continue
         kind_only = lexicon.WORD_KINDS.get(text)
+        if text == "same" and i + 1 < len(spelled):
+            if spelled[i + 1] in lexicon.SAME_BUT:
+                continue
+            kind_only = "level" if spelled[i + 1] in lexicon.SAME_HEIGHT else kind_only
         if kind_only is None:
             if text.endswith("n't"):
                 rows.append((word.start(), word.end(), "not", 0))
