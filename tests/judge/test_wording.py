@@ -256,15 +256,13 @@ TEXTS = {
         "The distance between the chair and the door is smaller than the distance between the table and the door.",
         "The chair is the object that is closest to the door.",
         "Door-chair: 1m. Door-table: 2m. Chair.",
+        "The chair is only a metre from the door; the table is across the room.",
     ],
     (DISTANCE, "B"): [
+        "The table is next to the door, while the chair is across the room.",
         "The door is nearer to the table.",
         "The door is closer to the table than it is to the chair.",
         "The table is the closest to the door.",
-    ],
-    (DISTANCE, None): [
-        "The table is next to the door, while the chair is across the room.",
-        "The chair is only a metre from the door; the table is across the room.",
     ],
     (COUNT, "C"): [
         "There are three dogs.",

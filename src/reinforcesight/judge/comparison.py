@@ -75,7 +75,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             reading.claims = [(numbers.pop(), 2)]
     if reading.claims and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    elif reading.claims and ("would" in sentence or "which" in sentence) and lexicon.UNREAL.search(sentence):
+    elif reading.claims and lexicon.UNREAL_WORD.search(sentence) and lexicon.UNREAL.search(sentence):
         reading.claims = []
     # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)
@@ -219,6 +219,8 @@ def _comparative(
         measured_from = (lexicon.VIEWER | options.question_words) - lexicon.FILLER
         if than and len(after) == 2 and not before and not denied and about & measured_from:
             _claim(reading, after[0][3] if polarity > 0 else after[1][3], strength)
+        elif options.anchored and len(after) == 1 and not before and not denied and about & measured_from:
+            _claim(reading, after[0][3] if polarity > 0 else _other(after[0][3], options), strength)
         return
     if options.question_words:
         reach = lexicon.REACH.match(sentence, end)
@@ -315,6 +317,11 @@ def _relation_claims(
     if strange and strange[1].lower() not in lexicon.NO_OBJECT and names[0][0] > strange.end(1):
         return  # "The drum is left of the amplifier."
     edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
+    joined = [
+        second[1]
+        for first, second in zip(names, names[1:], strict=False)
+        if lexicon.PAIR_GAP.match(sentence[first[1] : second[0]]) and lexicon.ARE_BOTH.match(sentence, second[1])
+    ]
     thought = [start for start in turns if lexicon.FIRST_THOUGHT.search(sentence, 0, start)]
     for mention in found:
         turn = max(
@@ -339,7 +346,11 @@ def _relation_claims(
             opened = max((edge for edge in edges if edge <= mention.start), default=0)
             before = [n for n in names if opened <= n[0] and n[1] <= mention.start]
             there = next((n for n in names if n[0] >= mention.end), None)
+            if before and before[-1][1] in joined:
+                continue  # "the dog and the ball are on the left"
             if after and lexicon.RELATION_OBJECT_GAP.fullmatch(sentence, mention.end, after[0]):
+                if not before and names[-1] is after and lexicon.IN_SIGHT.search(sentence, after[1]):
+                    continue  # "left of the dog there is a post"
                 flipped = after[2]
             elif there and not before and lexicon.SIDE_IS.fullmatch(sentence, mention.end, there[0]):
                 flipped = not there[2]  # "the object on the left is the dog"

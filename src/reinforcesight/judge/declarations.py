@@ -29,15 +29,16 @@ _CUE = re.compile(
     r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b|think(?= \(?[B-HJ-Z]\b)"
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick|decision)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
-    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|opt(?:ing)? for|say"
+    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|(?:opt|vot)(?:e|ing)? for"
+    r"|(?<!going to )(?<!about to )say"
     r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|(?:correct|right|best) one\s{0,2}(?::|\bis\b)"
-    r"|(?P<it>(?:it's|it is|it must be)(?= (?:the |\(?[A-Z]\b))"
+    r"|(?P<it>(?:it's|it is|it must be|it has to be|it can only be)(?= (?:the |\(?[A-Z]\b))"
     r"|(?:wait|actually|correction|sorry|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}(?:actually )?"
     r"(?=\(?[A-Z]\b))"
     r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
-    r"|(?:answer|réponse|respuesta|antwort)(?= \(?[A-Z]\b)"
+    r"|(?:answer|letter|réponse|respuesta|antwort)(?= \(?[A-Z]\b)|answer's"
     r")"
     r"|(?:正确的?是|答案|答え|回答|正解|정답|选项|選択肢)[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{0,3}\s?:?"
     r"|(?:选择?|選択?擇?)(?= ?\(?[A-Z])",
@@ -88,22 +89,24 @@ _POST_WORDS = re.compile(r"\b(?:correct|true|right|best|answer|most a|it is|my|r
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
 _LEAD = re.compile(
-    r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes)\W{1,2})?(?:(?:option|choice|answer)\s)?"
+    r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes|surely|definitely|certainly|probably)\W{1,2})?(?:(?:option|choice|answer)\s)?"
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]"
     r"|([A-Za-z])(?:(?=\)|[.:](?!\w*[.:])|,\s|;|\s-\s|\s*\(|\s*\n|\s*\Z))"
     r"|([B-HJ-Z])(?=\s(?!is\b|appears\b|seems\b|looks\b|or\b|and\b)[a-z\u3040-\ud7af])"
     r"|(A)(?=\s+(?:because|since|as it|due|I think|I guess|I believe)\b))",
     re.IGNORECASE,
 )
+# "A: farther, B: closer", "(A) is farther"
+_COMPARES = re.compile(r"[\s):=-]*(?:is |are )?(?:the )?(?:clos|near|far|furth)\w*\b", re.IGNORECASE)
 _LINE_LETTER = re.compile(
     r"^[^\w\n(\[]{0,8}(?:(?:option|choice)\s)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[).:] |[).:]?[ \t]*$))",
     re.MULTILINE | re.IGNORECASE,
 )
 _YES_NO = re.compile(
     r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?"
-    r"(?:((?:(?:that|this|it)(?:'s| is) )(?:true|correct|right)|yes|yeah|yep|true"
+    r"(?:((?:(?:that|this|it)(?:'s| is) )(?:true|correct|right)|yes|yeah|yep|true|absolutely|affirmative"
     r"|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
-    r"|((?:(?:that|this|it)(?:'s| is) )(?:incorrect|wrong|false|not (?:true|right|correct|so|the case))|no|nope|false))\b"
+    r"|((?:(?:that|this|it)(?:'s| is) )(?:incorrect|wrong|false|not (?:true|right|correct|so|the case))|no|nope|false|negative))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )
@@ -277,7 +280,8 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
         # IGNORECASE is for the words around the letter; a lower-case letter counts only with a mark after it.
         mark = text[first.end() : first.end() + 1]
         lone = char.islower() and not strong and mark not in (")", ".", ":")
-        if not lone and not (char in "Ii" and not strong):
+        compares = options.kind in ("entity", "label") and _COMPARES.match(text, first.end())
+        if not (lone or compares) and not (char in "Ii" and not strong):
             end = first.end()
             value, stop = _with_neighbours(text, letter_value(char, options.count), end, options)
             found.append(Declaration(0, stop, value, "leading_letter"))

@@ -30,7 +30,7 @@ WORD_KINDS: dict[str, str] = {
 } | {" - ": "cut"}
 
 # All words that may decide a comparison, besides those of the asked axis and those in "n't".
-DECIDING = WORD_KINDS.keys() | word_set("close near far nearby which as rather")
+DECIDING = WORD_KINDS.keys() | word_set("close near far nearby which as rather being")
 
 # Words that say that an object is nearer, more to the left or higher (+1), or the reverse (-1).
 _DEPTH = {
@@ -39,7 +39,7 @@ _DEPTH = {
     "foreground": ("weak", 1),
     "background": ("weak", -1),
     "front": ("place", 1),
-    "behind": ("place", -1),
+    **dict.fromkeys(word_set("behind beyond"), ("place", -1)),
 }
 _LEFT = {
     **dict.fromkeys(word_set("left leftmost"), ("place", 1)),
@@ -87,7 +87,7 @@ FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "located positioned isn't also just only actually most instead them other without doubt "
+    "course located positioned isn't also just only actually most instead them other without doubt "
     "highlighted marked outlined annotated labelled labeled by with box bounding around item between these two objects"
 )
 
@@ -96,7 +96,7 @@ CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
     r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
     r"|best one|chosen|winner|leav|remain|opt|vote|lean|settl|richtig|korrekt|la corr|la bonne|opci|altern|bonne|je choisis|go for|go with"
-    r"|going (?:for|with)|it would be|it must be|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean"
+    r"|going (?:for|with)|it would be|it must be|it has to be|it can only be|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean"
     r"|maybe|perhaps|choisis|elijo|escojo|ich )"
 )
 THINGS = word_set("object one thing item point circle")
@@ -143,10 +143,13 @@ OPENS_WITH_OBJECT = re.compile(
     re.IGNORECASE,
 )
 IS_BEFORE = re.compile(r"(?:\b(?:is|are|would be|must be)\s+|:\s*)(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
+WRONG = r"(?:\w+ly )?(?:a mistake|wrong|false|incorrect|untrue|mistaken|not (?:true|right|correct|so|the case))"
 # "Option A would mean that the chair is closer", "the chair is closer, which is wrong".
+UNREAL_WORD = re.compile(r"would|which|wrong|false|true|correct|mistake|right|case")
 UNREAL = re.compile(
     r"\bwould (?:mean|imply|require|have to|need to)\b"
-    r"|\bwhich is (?:wrong|false|incorrect|not (?:true|right|so|the case))\b",
+    rf"|\bwhich is {WRONG}\b|\b(?:is|would be|was) {WRONG} (?:that|to say)\b"
+    rf"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{{0,120}}\b(?:is|was|would be) {WRONG}\b",
     re.IGNORECASE,
 )
 _TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|in sum|overall)\b", re.IGNORECASE)
@@ -162,9 +165,10 @@ CUT_OFF = re.compile(
     r"\b(?:by|with|in|the|of|and|or|to|than)"
     r"(?: (?:an?|the)(?: (?:red|blue|green|yellow|orange|purple|black|white)(?: bounding)?)?)?\s*\Z"
 )
+CONCLUDES = re.compile(r"(?:suggest|mean|indicat|impl|mak|show|plac|put|tell|tells)")  # "which suggests that it is nearer"
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 # "I first thought left, but it is right."
-FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance)\b", re.IGNORECASE)
+FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance|(?:going|about) to say)\b", re.IGNORECASE)
 OPENS_TURN = re.compile(r"\W*(?:hmm|no|oh|sorry)\b\s?[,.;:-]", re.IGNORECASE)
 # Another viewpoint than the camera's, up to "but"
 OTHER_VIEW = re.compile(
@@ -175,7 +179,13 @@ OTHER_VIEW = re.compile(
     re.IGNORECASE,
 )
 # "The drum is left of": another subject. "left of the drum": another object.
-STRANGER = re.compile(r"\W*(?:the|an?)\s([^\W_]+)\s(?:is|are|sits|stands|lies|hangs)\b", re.IGNORECASE)
+STRANGER = re.compile(
+    r"\W*(?:the|an?)\s([^\W_]+)\s(?:is|are|sits|stands|lies|hangs|to the|on the|left|right|above|below|behind|in front)\b",
+    re.IGNORECASE,
+)
+IN_SIGHT = re.compile(r"\b(?:is|are|there|stands|sits|lies|see)\b")  # "left of the chair there is a post"
+ARE_BOTH = re.compile(r"\s(?:are|both|lie|sit|stand)\b", re.IGNORECASE)
+
 THIRD_OBJECT = re.compile(r"(?: side)?(?: of| to| from)?\s(?:the|(?P<new>an?))\s([^\W_]+)", re.IGNORECASE)
 NO_OBJECT = word_set(
     "image picture photo photograph frame scene room view screen center centre middle box bounding other object same "
@@ -201,7 +211,7 @@ _ANOTHER_BEFORE = re.compile(
 # "That would be wrong." takes the sentence before back.
 TAKES_BACK = re.compile(
     r"\W*(?:but |however,? )?(?:that|this|it)(?:'s| is| was| would be| cannot be| can't be)"
-    r" (?:\w+ly )?(?:a mistake|wrong|false|incorrect|not (?:true|right|correct|the case|so))\b",
+    rf" {WRONG}\b",
     re.IGNORECASE,
 )
 # Nouns after "same" that say nothing about the distance; a height matters only where no relation is named.
@@ -228,7 +238,7 @@ NEAR_ENDS = re.compile(
     r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|(?:to )?(?:the )?(?:camera|viewer|observer)\b)", re.IGNORECASE
 )
 FAR_ENDS = re.compile(
-    r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|away\b|from (?:the )?(?:camera|viewer|observer|it)\b)",
+    r"\s*(?:$|[.,;)]|and\b|while\b|whereas\b|away\b|from\b)",
     re.IGNORECASE,
 )
 RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IGNORECASE)

@@ -36,7 +36,7 @@ _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 # or "seems", or several relation words. A claim overrides the rule.
 _ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "several_named", "letter_against_text"})
 _RELATIONAL = re.compile(
-    r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|back|rear|ahead|before|deep|dist|fore|top|bottom|"
+    r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
     r"hid|occlud|cover|block|obscur)"
 )
 _HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")

@@ -67,6 +67,13 @@ _BACKGROUND = re.compile(
     r"(?! of\b|-)|(?:far )?in the (?:far )?distance\b|at the far end\b|(?:way|far) back\b(?! to\b))",
     re.IGNORECASE,
 )
+# Nearness to the object that the question measures from
+_NEXT_TO = re.compile(r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b))", re.IGNORECASE)
+_FAR_OFF = re.compile(
+    r"\b(?:on the (?:other|opposite|far) side|(?:all the way )?across the \w+|at the (?:other|opposite|far) end"
+    r"|several (?:met\w+|feet|steps) away|across)\b(?: of the \w+)?",
+    re.IGNORECASE,
+)
 # An order of a list, without a relation of its own: the reader of claims reads it.
 _ORDER = re.compile(
     r"\b(?:from )?(?:the )?(?:left (?:to|→) (?:the )?right|right (?:to|→) (?:the )?left|top (?:to|→) (?:the )?bottom"
@@ -146,6 +153,8 @@ def plainer(text: str, options: Options) -> str:
     lower = text.lower()
     if "back" in lower or "rear" in lower or "dist" in lower or "far end" in lower:
         text = _BACKGROUND.sub("in the background", text)
+    if options.anchored:
+        text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))
     if " to " in lower or "→" in lower:
         text = _ORDER.sub(" ", text)
     if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):

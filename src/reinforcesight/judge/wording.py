@@ -241,13 +241,16 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
             relative = lexicon.RELATIVE.search(sentence[max(0, word.start() - 3) : word.end()]) or (
                 after in lexicon.RELATIVE_VERBS and before not in lexicon.ASKERS and before[0].isalnum()
             )
-            rows.append((word.start(), word.end(), "which" if relative else "ask", 0))
+            kind = "cut" if lexicon.CONCLUDES.match(after) else "which" if relative else "ask"
+            rows.append((word.start(), word.end(), kind, 0))
             continue
         if awaits_as and text == "as":
             rows.append((word.start(), word.end(), "than", 0))
             awaits_as = False
             continue
         kind_only = lexicon.WORD_KINDS.get(text)
+        if text == "being":
+            kind_only = "which" if i and spelled[i - 1] == "," else None
         if text == "same" and i + 1 < len(spelled):
             if spelled[i + 1] in lexicon.SAME_BUT:
                 continue

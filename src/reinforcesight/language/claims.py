@@ -92,10 +92,10 @@ _NEIGHBOURS = re.compile(r"m[be]+[xp]q?x?(?P<k>m),?\Z|(?P<a>m)&(?P<b>m)[^mPCAHDL
 _NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
 _CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
 _WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
-    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]+(?=U)(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
+    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]*(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
 )
 _WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
-    r"(?:G[pv]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]+(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)"
+    r"(?:G[pv]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]*(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)"
 )
 
 # Patterns of sentences that claim nothing.
@@ -124,7 +124,9 @@ class _Found:
     seeming: bool = False
 
 
-def read_claims(text: Words, pair: tuple[int, int] | None = None, anchor: int | None = None) -> list[Claim[int]]:
+def read_claims(
+    text: Words, pair: tuple[int, int] | None = None, anchor: int | None = None, topic: int | None = None
+) -> list[Claim[int]]:
     """Return the claims that a text states; claims that are asked, supposed, quoted, doubted or denied do not count.
 
     Args:
@@ -132,18 +134,19 @@ def read_claims(text: Words, pair: tuple[int, int] | None = None, anchor: int | 
         pair: The two objects that the question compares: "the mug is closer" then means closer than the other object.
             Without a pair, this works only in a text that mentions exactly two objects.
         anchor: Object that the question measures distances to: "closer" alone then means closer to it.
+        topic: Object that a pronoun at the start of the text means.
     """
-    return _Reader(text, pair, anchor).read()
+    return _Reader(text, pair, anchor, topic).read()
 
 
 class _Reader:
-    def __init__(self, text: Words, pair: tuple[int, int] | None, anchor: int | None) -> None:
+    def __init__(self, text: Words, pair: tuple[int, int] | None, anchor: int | None, topic: int | None) -> None:
         self._text = text
         self._anchor = anchor
         mentioned = {target for target in text.targets if target >= 0}
         self._pair = pair if pair is not None else tuple(mentioned) if len(mentioned) == 2 else None
         # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
-        self._topic: int | None = None
+        self._topic = topic
         self._recent: list[int] = []
         self._mentions = list(text.tokens)
         # (axis, object) to the side of the picture that the text puts the object on, and the token.

@@ -186,6 +186,7 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
     "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
+    "Ut": {Relation.FARTHER: ("exceeds",)},
 }
 
 # Tag to words without a relation. A word in no table has the tag "x".
