@@ -39,7 +39,7 @@ class Claim(Generic[Id]):
 _SUBJECT = re.compile(
     r"(?<![pPqtkHDnu])(?<![pPqtkHDn]x)(?<!pw)(?<![mio],x)"  # not "next to the mug", "than the tall mug"
     r"(?P<s>[mio])"
-    r"(?:[pP]g?x?[mio]|pg?[xj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
+    r"(?:[pP]g?x?[mio]|(?:g?p|(?P<with>&))g?[xgj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
     r"|,?w[be]*[gj]?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
     r"|,?&?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
     r"|,x{1,4},)??"  # ", a tall one,"
@@ -51,13 +51,15 @@ _BEFORE_FRONTED = re.compile(r"(?:\A|[,&SBwya])[xgN]?\Z")  # "To the left of", "
 _COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
 _IN_ORDER = re.compile(
     r"T[^mPCAHDLT]{0,8}(?:m[,&xyrbgp]{0,4})+m"  # "from left to right we see the mug, the lamp and the door"
-    r"|m[be]*(?P<v>[xj])m[^mPCAHDLT]{0,8}T"  # "the mug comes before the lamp when we go from left to right"
+    r"|m[be]*(?P<v>[xjg])p?m[^mPCAHDLT]{0,8}T"  # "the mug comes before the lamp when we go from left to right"
 )
 _ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
 _TO = r"(?:(?P<v>[vc])|(?P<e>[EA])|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
 
+_WHOLE = r"(?![xj]|s(?!\Z|[,&SBa]))"  # not "the lamp shop", "the lamp's base"; but "than the lamp's"
+
 _PLACE = re.compile(
-    r"P(?:z(?=m[beg])|wp)?x?(?P<o>[mio])(?![sxj])"
+    rf"P(?:z(?=m[beg])|wp)?x?(?P<o>[mio]){_WHOLE}"
 )  # "to the left of the lamp", "... of where the lamp is"
 _FRONTED = re.compile(
     r"(?:A|Px?(?P<o>[mio]))(?:,[xgp]{1,4})?,?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
@@ -67,13 +69,13 @@ _FRONTED = re.compile(
 )
 _COMPARED = re.compile(  # "closer (to the camera) than the lamp (is)", "closer to the lamp than to the chair"
     r"[CAL][xN]{0,2}" + _TO + r"(?:[be]*,?k|t(?:i[be]+(?=q)|[be]*)(?:wp)?(?P<q>q)?)"
-    r"x?(?P<o>[mio])(?![xj]|s(?!\Z|[,&SBa]))(?:[be]*(?P<v2>[vc]))?"
+    r"x?(?P<o>[mio])" + _WHOLE + r"(?:[be]*(?P<v2>[vc]))?"
 )
 _ALONE = re.compile(
     r"[CA][xN]{0,2}" + _TO + r"(?=\Z|[,&SBapgG])(?!gt)|[PF](?=\Z|[,&SBa])"
 )  # "closer", "in the foreground", "behind"
 _TURNED = re.compile(  # "the closer one (to the camera) is the mug"
-    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?(?:w?[be]+(?P<s>[mi])(?=\Z|[,&SBa])|,(?P<t>m)\Z)"
+    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?(?:(?:w?[be]+|[ry]{1,3})x?(?P<s>[mi])(?=\Z|[,&SBa])|,(?P<t>m)\Z)"
 )
 _SHARED = re.compile(r"[AP],?&Px?(?P<o>[mio])(?![sxj])")  # "to the left of and above the lamp"
 # "the mug is left of the lamp and the door is right of it": "it" is the lamp
@@ -85,8 +87,8 @@ _HIDDEN_PART = re.compile(  # "the lamp's base is hidden by the mug", "the base 
     r"(?:(?P<s>m)s[CLx]?(?P<part>[xjL])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
 )
 _OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
-_OWNED = re.compile(r"Lx?[be]+(?P<s>m)(?=\Z|[,&SBa])")  # "left is the mug" of "on the lamp's left is the mug"
-_HEADED = re.compile(r"L,m\Z")  # "Left: the mug"
+_OWNED = re.compile(r"Lx?,?[ry]{0,2}[bey]+(?P<s>m)(?=\Z|[,&SBa])")  # "left is the mug" of "on the lamp's left is the mug"
+_HEADED = re.compile(r"LN?(?:,|[bey]+)(?P<s>m)(?=\Z|[,&SBa])")  # "Left: the mug", "the left object is the mug"
 # "the mug is beside the lamp, on the left", "the mug and the lamp are side by side, with the mug on the left"
 _NEIGHBOURS = re.compile(r"m[be]+[xp]q?x?(?P<k>m),?\Z|(?P<a>m)&(?P<b>m)[^mPCAHDL]*[,&]+(?P<s>m)\Z")
 _NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
@@ -95,19 +97,21 @@ _WAYS = re.compile(  # "the distance from the mug to the door is smaller than th
     r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]*(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
 )
 _WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
-    r"(?:G[pv]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]*(?P<u>U)t[Gwx]*[pv]*[q&]?x?(?P<o>m)"
+    r"(?:G[pvP]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]*(?P<u>U)t[Gwx]*[pvP]*[q&]?x?(?P<o>m)"
 )
 
 # Patterns of sentences that claim nothing.
-_HEAD = re.compile(r"(?<![pPqtkHDn])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
+_HEAD = re.compile(r"(?<![pPqtkHDnj])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
 _DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
 _DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")
+_SAID = re.compile(r"(?<!P)z")  # "is falsely said to be behind"; but "behind where the lamp is"
 _OTHER_VIEW = re.compile(r"M|(?:[mux]s|xb)V")  # "in the mirror", "from the dog's perspective"
 _ASKED = re.compile(r"(?:\A|[,&SBwa])b+\Z")  # "is the mug left of the lamp"
 _TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
-    r"[,&B]*(?:n(?:[,B]|\Z)|n?,?[wi]?[be]*f|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
+    r"(?:x,|[,&B])*(?:n(?:[,B]|\Z)|n?,?[rwi]?[be]*f|db+i\Z|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
-_ORDER = {"before": True, "precedes": True, "after": False, "follows": False}
+_ORDER = {"before": True, "precedes": True, "followed": True, "after": False, "follows": False}
+_EDGES = ("top", "bottom", "edge", "border", "floor", "ground", "ceiling", "left", "right")
 _ARTICLES = ("the", "a", "an")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
@@ -156,6 +160,8 @@ class _Reader:
         found: list[Claim[int]] = []
         before: list[Claim[int]] = []
         for sentence in tag_sentences(self._text):
+            if not sentence.tags:
+                continue
             stated = self._stated(sentence)
             if _TAKES_BACK.match(sentence.tags):
                 before = []
@@ -195,23 +201,26 @@ class _Reader:
 
     def _claims_at(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         tags, kind = sentence.tags, sentence.tags[at]
-        subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
         if kind in "EUT":
             return []
+        subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
+        if subject and subject["with"] and self._text.words[sentence.at[subject.start("with")]] != "with":
+            subject = None
         if kind == "L":
             owner = _OWNER.search(tags, max(0, at - 4), at)
             if owner:
                 subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start())
             if owner:
                 return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
-            headed = _HEADED.match(tags) if at == 0 else None
-            if headed:
-                self._note_side(sentence, self._text.targets[sentence.at[2]], sentence.relations[at], (0, 2))
+            headed = _HEADED.match(tags, at)
+            if headed and (at == 0 or tags[at - 1] in ",&SBa"):
+                who = self._text.targets[sentence.at[headed.start("s")]]
+                self._note_side(sentence, who, sentence.relations[at], (at, headed.start("s")))
             if tags[at + 1 : at + 2] != "k":
                 return []
         if kind in "HD":
-            if subject is None and kind == "D":
-                subject = _HIDDEN_PART.search(tags, max(0, at - _WINDOW), at)
+            if subject is None:
+                subject = (_HIDDEN_PART if kind == "D" else _CARRIED).search(tags, max(0, at - _WINDOW), at)
             hiding = _HIDING.match(tags, at)
             parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
             if any(part and tags[part] != "L" and self._text.words[sentence.at[part]] not in PARTS for part in parts):
@@ -219,7 +228,7 @@ class _Reader:
             return self._claims(sentence, at, subject, hiding)
         if kind == "C" and _CAMERA_IS.search(tags, max(0, at - 4), at):
             return self._from_camera(sentence, at)
-        if subject is None and kind in "PA" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
+        if (subject is None or (kind == "A" and tags[at - 1] == ",")) and kind in "PA" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
             fronted = _FRONTED.match(tags, at)
             if fronted:
                 return self._claims(sentence, at, fronted, fronted)
@@ -227,8 +236,10 @@ class _Reader:
             turned = _TURNED.match(tags, at)
             if turned:
                 return self._claims(sentence, at, turned, turned)
-        if tags[at : at + 2] == "Cx" and sentence.relations[at].axis is Axis.VERTICAL:
-            return []  # "has a higher contrast than the lamp"
+        if tags[at : at + 2] == "Cx" and (
+            sentence.relations[at].axis is Axis.VERTICAL or self._text.words[sentence.at[at + 1]] in _EDGES
+        ):
+            return []  # "has a higher contrast than the lamp", "nearer the top than the lamp"
         after = (
             _SHARED.match(tags, at) or _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
         )
@@ -349,6 +360,8 @@ class _Reader:
         if tags[place - 1] == "&" and words[sentence.at[place - 1]] == "with":
             follows = words[sentence.at[place + 1]] if len(tags) > place + 1 and tags[place + 1] in "be" else "being"
             return tags[max(0, place - 2)] in "xjmu" and follows != "being"
+        if tags[max(0, place - 3) : place] == "pm&" and words[sentence.at[place - 3]] == "between":
+            return True
         return tags[place - 1] == "g" and words[sentence.at[place] - 1] in _ARTICLES
 
     def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
@@ -495,7 +508,7 @@ class _Reader:
 def _counts(tags: str, found: _Found) -> bool:
     """Return whether the context states the claim, without denying, doubting or asking it."""
     first, last = found.first, found.last
-    if _DENIED_BEFORE.search(tags, 0, first) or _DENIED_AFTER.match(tags, last + 1):
+    if _SAID.search(tags, first, last) or _DENIED_BEFORE.search(tags, 0, first) or _DENIED_AFTER.match(tags, last + 1):
         return False
     asked = _ASKED.search(tags, max(0, first - 4), first)
     if asked and not set(tags[first + 1 : last]) & {"b", "e"}:

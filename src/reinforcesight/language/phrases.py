@@ -60,20 +60,21 @@ _NOT_AS = "[not|isn't|aren't] [as|so]"
 _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
 
+
+
+def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
+    """Return the same patterns for left and for right."""
+    sides = {Relation.LEFT: "left", Relation.RIGHT: "right"}
+    return {relation: tuple(pattern.replace("SIDE", side) for pattern in patterns) for relation, side in sides.items()}
+
+
 # Tag (role of a relation word in a sentence) to phrases by relation.
 RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # P: before an object, "X is to the left of Y".
     "P": {
-        Relation.LEFT: (
-            f"[on|to|at|toward|towards|] [|immediate|very|far|{_OWN}] left [|hand] [|side] of",
-            "[leftward|leftwards] [of|from]",
-            "[located|positioned|situated|placed] left to",
-        ),
-        Relation.RIGHT: (
-            f"[on|to|at|toward|towards|] [|immediate|very|far|{_OWN}] right [|hand] [|side] of",
-            "[rightward|rightwards] [of|from]",
-            "[located|positioned|situated|placed] right to",
-        ),
+        **_sideways(f"[|off|over] [on|to|at|in|toward|towards|] [|immediate|very|far|{_OWN}] SIDE [|hand] [|side] of",
+            "[SIDEward|SIDEwards] [of|from]|SIDE from",
+            "[located|positioned|situated|placed] SIDE to"),
         Relation.ABOVE: ("[|right|up] [above|over|atop|on top of]",),
         Relation.BELOW: ("[|right|down] [below|under|beneath|underneath]",),
         Relation.IN_FRONT: (
@@ -85,23 +86,21 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     },
     # Pi: with a pronoun, "To its left is X".
     "Pi": {
-        Relation.LEFT: ("[on|to|at] [its|their|his|her] left [|hand] [|side]",),
-        Relation.RIGHT: ("[on|to|at] [its|their|his|her] right [|hand] [|side]",),
+        **_sideways("[on|to|at] [its|their|his|her] SIDE [|hand] [|side]"),
     },
     # C: comparatives, "X is closer (to the camera) (than Y)". If an anchor is mentioned, closer and farther claim a
     # distance to it.
     "C": {
-        Relation.LEFT: (f"[{_FAR}|more] [to|on|towards] left", f"{_FAR} left", "leftmost", "more left"),
-        Relation.RIGHT: (f"[{_FAR}|more] [to|on|towards] right", f"{_FAR} right", "rightmost", "more right"),
+        **_sideways(f"[{_FAR}|more] [to|on|towards] SIDE", f"{_FAR} SIDE", "SIDEmost", "more SIDE"),
         Relation.ABOVE: (
-            "[|at] higher [|up|position|place|level|spot]",
+            "[|at|on] higher [|up|position|place|level|spot]",
             "highest",
             "topmost",
             "uppermost",
             "[farther|further] up",
         ),
         Relation.BELOW: (
-            "[|at] lower [|down|position|place|level|spot]",
+            "[|at|on] lower [|down|position|place|level|spot]",
             "lowest",
             "lowermost",
             "[farther|further] down",
@@ -128,23 +127,15 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     },
     # E: edge that a comparative refers to, "closer to the left edge".
     "E": {
-        Relation.LEFT: (f"to left {_EDGES}|from left [|{_SIDES}]",),
-        Relation.RIGHT: (f"to right {_EDGES}|from right [|{_SIDES}]",),
+        **_sideways(f"to SIDE {_EDGES}|from SIDE [|{_SIDES}]"),
         Relation.ABOVE: (f"to [top|upper] {_EDGES}|from [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"to [bottom|lower] {_EDGES}|from [bottom|lower] [|{_SIDES}]",),
     },
     # A: position without a second object, "X is in the background".
     "A": {
-        Relation.LEFT: (
-            f"{_AT} [|upper|lower|top|bottom|far] left [|{_SIDES}]",
-            f"{_AT} [|far] left [|side|hand side] of {_PICTURE}",
-            f"[on|to|at] {_OWN} left [|side|hand side]",
-        ),
-        Relation.RIGHT: (
-            f"{_AT} [|upper|lower|top|bottom|far] right [|{_SIDES}]",
-            f"{_AT} [|far] right [|side|hand side] of {_PICTURE}",
-            f"[on|to|at] {_OWN} right [|side|hand side]",
-        ),
+        **_sideways(f"{_AT} [|upper|lower|top|bottom|far] SIDE [|{_SIDES}]",
+            f"{_AT} [|far] SIDE [|side|hand side] of {_PICTURE}",
+            f"[on|to|at] {_OWN} SIDE [|side|hand side]"),
         Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
         Relation.IN_FRONT: ("[|in|at|into] [|very|far|immediate] foreground", "[in|at|into] [|very] front", f"[{_FAR}|more] [forward|forwards|in front|to front]"),
@@ -162,26 +153,25 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # H: "X hides Y". D: "X is hidden by Y".
     "H": {
         Relation.IN_FRONT: (
-            f"[occludes|hides|obscures|covers|blocks|conceals|obstructs] [|{_VIEW_OF}]",
-            f"[occluding|hiding|obscuring|covering|blocking|concealing|obstructing] [|{_VIEW_OF}]",
-            f"[occlude|hide|obscure|cover|block|conceal|obstruct|in way of] [|{_VIEW_OF}]",
+            f"[occludes|hides|obscures|covers|blocks|conceals|obstructs|eclipses|masks|cuts off] [|{_VIEW_OF}]",
+            f"[occluding|hiding|obscuring|covering|blocking|concealing|obstructing|masking|cutting off] [|{_VIEW_OF}]",
+            f"[occlude|hide|obscure|cover|block|conceal|obstruct|mask|in way of] [|{_VIEW_OF}]",
         )
     },
     "D": {
-        Relation.BEHIND: ("[occluded|hidden|obscured|covered|blocked|concealed|obstructed] [|from view] [by|behind]",)
+        Relation.BEHIND: ("[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped|cut off] [|from view] [by|behind]",)
     },
     # L: after a possessive, "on Y's left".
     "L": {
-        Relation.LEFT: ("left [|hand] [|side]",),
-        Relation.RIGHT: ("right [|hand] [|side]",),
+        **_sideways("SIDE [|hand] [|side]"),
     },
     # T: lists objects in order, "from left to right: X, Y".
     "T": {
-        Relation.LEFT: ("[|from] left to right",),
-        Relation.RIGHT: ("[|from] right to left",),
+        Relation.LEFT: ("[|from|in] left to right",),
+        Relation.RIGHT: ("[|from|in] right to left",),
         Relation.ABOVE: ("[|from] top to bottom",),
         Relation.BELOW: ("[|from] bottom to top",),
-        Relation.IN_FRONT: ("[|from] front to back", f"[|from] {_NEAREST} [to|→] {_FARTHEST}"),
+        Relation.IN_FRONT: ("[|from] front to back", f"[moving|going|walking] [away|out] from {_CAMERA}", f"[|from] {_NEAREST} [to|→] {_FARTHEST}"),
         Relation.BEHIND: ("[|from] back to front", f"[|from] {_FARTHEST} [to|→] {_NEAREST}"),
     },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
@@ -194,7 +184,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     # skipped words
     "": (
         "[the|a|an|this|these|those|its own|-|more|bit|little|lot|far|well|just|quite|rather|somewhat|still|even|also]",
-        "[much|way|too|so far|no doubt|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
+        "[much|way|too|so far|no doubt|no question|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
         f"[in|of|within|across|on] [|this|given|provided] [{_PICTURE}|room|shot|screen|depth|space]",
         "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check|scan|go|move|read]",
         "[most|very|quite] [likely|probably]|likely to [|be]",
@@ -212,7 +202,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
         "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
         " [|as|to be|to lie|to sit|to stand|as being]",
-        "[ends|end|winds|shows|turns] up|[takes|occupies|holds] [position|place|spot]",
+        "[ends|end|winds|shows|turns] [up|out]|[occupied|dominated|filled|taken up] by|[takes|occupies|holds] [position|place|spot]",
     ),
     # verbs of seeming: they claim, unless "but" follows
     "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]", "it [looks like|seems that|appears that]"),
@@ -260,32 +250,34 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[rule|rules|ruled|ruling] out|[exclude|excludes|excluding]",
     ),
     "f": (
-        "[false|untrue|wrong|incorrect|mistaken|impossible|illusion|nonsense]",
+        "[false|untrue|wrong|incorrect|mistaken|mistake|impossible|illusion|nonsense]",
+        "[take|takes] [that|it|this] back|scratch that",
         "not [true|right|so|case|correct|what i see]|[be|is|are] [ruled out|excluded]",
     ),
     # doubt, and alternatives
     "h": (
         "[maybe|perhaps|possibly|doubt|doubtful|doubts|unlikely|unsure|uncertain|unclear|either|hard to|difficult to]",
         "[not|far from] [sure|certain|clear|obvious|know]|opposite|guess|ambiguous|possible|debatable",
+        "chance|[as|though] if|as though|[usually|normally|typically|generally|often|sometimes|yesterday|formerly]",
     ),
     "d": ("[or|could|might|may|would|will]", "should have been|supposed to be"),
     # conditions
-    "Z": ("[if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
+    "Z": ("[as long as|only if|if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
     # indirect questions, tentative thoughts, reported speech
     "z": (
         "[wonder|deny|denies|asks|asked|ask|says|said|say|states|stated|claims|claimed|tells|told|thought]",
         "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
         "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
-        "[belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads|true or false]",
+        "[contradicts|refutes|disproves|belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads|true or false]",
         "[check|verify|confirm|test|ensure|make sure|prove] [that|if|whether|how|which]",
         "[determine|decide|option|choice|possibility|alternative|hypothesis]",
     ),
     # another viewpoint than the camera's: nothing in the sentence counts
     "M": (
         "[mirror|mirrors|mirrored|reflection|reflected|flipped|mirror image|upside down|reversed]",
-        "[|seen|viewed] from [behind|back|other side|opposite side]",
+        "[|seen|viewed] from [behind|back|other side|opposite side]|seen from [above|top|below]",
         "[previous|earlier|last|next|other|another|original] [frame|image|picture|photo|view|shot]",
-        "[own|its|their|his|her] [perspective|point of view|viewpoint]",
+        "[own|its|its own|their|his|her] [perspective|point of view|viewpoint]",
     ),
     "V": ("[perspective|point of view|viewpoint]",),
     "R": ("other way [round|around]|vice versa|reverse|on contrary",),
@@ -293,7 +285,10 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "O": ("( [a|b|c|d|e|f] )|[option|choice|claim|statement] [a|b|c|d|e|f]",),
     # parts of an object, and words that only look like a comparative
     "xb": ("stand [is|was|stands|sits]",),
-    "x": ("[farther|further] along",),
+    "x": (
+        "[farther|further] along",
+        "[moved|moves|moving|pointing|pointed|points|looking|facing|faces|heading|turned|turning]",
+    ),
     ",": ("[,|;|:|—|–|(|)|•]",),
 }
 
