@@ -3,8 +3,8 @@
     python benchmarks/reader_texts.py [--texts third] [--half even]
 
 `reader_texts/` has outputs, claims and sentences with or without numbers in the manner of real models, each with the
-reading of a careful reader. Only the first texts have sentences for the number check. docs/log/judge.md says which lines
-were used to find mistakes, and what was read when each line was new.
+reading of a careful reader. Only the first texts have sentences for the number check. docs/log/judge.md says which
+lines were used to find mistakes, and what was read when each line was new.
 """
 
 from __future__ import annotations

@@ -58,6 +58,14 @@ def letter(text: str, question: str = NEARER) -> str | None:
         ("We can exclude B, since nothing suggests that the table is closer. A is correct.", "A"),
         ("A 不正确, 正确的是 B。", "B"),
         ("La opción A no es correcta. Respuesta: B", "B"),
+        ("Rejected: chair. Chosen: table.", "B"),
+        ("Wrong: B.", None),
+        ("Eliminating A leaves B.", "B"),
+        ("The chair isn't closer. The table is.", "B"),
+        ("The chair is closer, but so is the table.", None),
+        ("The chair might be closer, or perhaps the table.", None),
+        ("One might think that the chair is closer. In fact, the table is.", "B"),
+        ('The claim "the chair is closer" is wrong.', None),
     ],
 )
 def test_denied_letters(text: str, expected: str | None) -> None:
@@ -90,6 +98,12 @@ def test_denied_letters(text: str, expected: str | None) -> None:
         ("The former is closer.", "A"),
         ("Comparing the chair and the table, the former is closer.", "A"),
         ("The chair and the table differ; the latter is nearer.", "B"),
+        ("Option A: chair. Option B: table.", None),
+        ("A: farther, B: closer", "B"),
+        ("From farthest to nearest: chair, table.", "B"),
+        ("The table is at the very front, the chair at the back of the room.", "B"),
+        ("The chair looks larger, which suggests that it is closer.", "A"),
+        ("The table, being behind the chair, is farther.", "A"),
     ],
 )
 def test_conclusions_and_lists(text: str, expected: str | None) -> None:
@@ -183,8 +197,40 @@ def test_marked_answers(text: str, expected: str | None) -> None:
         ("The object on the left is the lamp.", WHERE, "B"),
         ("At first I thought it was on the left, but it is on the right.", WHERE, "B"),
         ("From the waiter's perspective it is right, but in the picture it is left.", WHERE, "A"),
+        ("The chair is right next to the door; the table is on the other side of the room.", DOOR, "A"),
+        ("The door is right next to the table.", DOOR, "B"),
+        ("The cup is left of the lamp, at the same height.", WHERE, "A"),
+        ("The cup and the lamp are on the left.", WHERE, None),
+        ("The cup's left side is chipped.", WHERE, None),
+        ("Left of the lamp there is a vase.", WHERE, None),
+        ("The cup is to the left, near the vase which stands right of a plate.", WHERE, "A"),
+        ("The cup is facing left.", WHERE, None),
+        ("Is it left?", WHERE, None),
+        ("The lamp comes first from left to right, then the cup, so right.", WHERE, "B"),
         ("It is right.", "From the waiter's perspective, where is the cup located with respect to the lamp?", "B"),
     ],
 )
 def test_what_the_question_asks_for(text: str, question: str, expected: str | None) -> None:
     assert letter(text, question) == expected
+
+
+def test_choices_that_are_statements():
+    choices = ["The cup is to the left of the lamp", "The cup is to the right of the lamp"]
+    question = "Where is the cup relative to the lamp?"
+    for text, expected in (
+        ("The lamp is to the left of the cup.", "B"),
+        ("left", "A"),
+        ("The second statement is correct.", "B"),
+    ):
+        assert parse_answer(text, choices, question=question).letter == expected
+
+
+def test_more_than_all_others():
+    choices = ["chair", "table", "jar", "mailbox"]
+    question = "Which of these is the farthest from the camera?"
+    for text, expected in (
+        ("The jar is farther away than the rest.", "C"),
+        ("From nearest to farthest: jar, table, chair, mail box.", "D"),
+        ("The mail box is at the very back.", "D"),
+    ):
+        assert parse_answer(text, choices, question=question).letter == expected

@@ -35,7 +35,9 @@ def index_claimed(text: str, choices: tuple[str, ...], question: str | None, opt
     topic = None if options.kind == "entity" else 0
     claims = read_claims(table.split(text), (0, 1) if count == 2 else None, anchor, topic)
     if options.kind == "yes_no" and not claims:
-        denied = read_claims(table.split(_NOT.sub("", text)), (0, 1), topic=topic) if len(_NOT.findall(text)) == 1 else []
+        denied = (
+            read_claims(table.split(_NOT.sub("", text)), (0, 1), topic=topic) if len(_NOT.findall(text)) == 1 else []
+        )
         asked = {_yes_no(claim.relation, question, options) for claim in denied if claim.subject == 0}
         return options.names["no"] if asked == {options.names["yes"]} else None
     if options.kind == "entity":

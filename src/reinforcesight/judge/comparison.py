@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reinforcesight.judge import lexicon
 from reinforcesight.judge.options import Options
@@ -319,7 +320,7 @@ def _relation_claims(
     edges = [edge.end() for edge in lexicon.EDGE_OF_CLAUSE.finditer(sentence)] if names else []
     joined = [
         second[1]
-        for first, second in zip(names, names[1:], strict=False)
+        for first, second in pairwise(names)
         if lexicon.PAIR_GAP.match(sentence[first[1] : second[0]]) and lexicon.ARE_BOTH.match(sentence, second[1])
     ]
     thought = [start for start in turns if lexicon.FIRST_THOUGHT.search(sentence, 0, start)]
@@ -331,9 +332,11 @@ def _relation_claims(
             continue
         if not mention.by_letter and lexicon.PART_OF_PICTURE.match(sentence, mention.end):
             continue
-        if mention.start == 0 and len(found) > 1 and sentence[mention.end : mention.end + 1] == ",":
+        if mention.start == 0 and names and len(found) > 1 and sentence[mention.end : mention.end + 1] == ",":
             continue  # "Right, the cup is left of the plate."
         flipped = False
+        if not mention.by_letter and lexicon.HEADING.search(sentence, max(0, mention.start - 24), mention.start):
+            continue  # "the dog is facing left"
         if not mention.by_letter and names:
             third = lexicon.THIRD_OBJECT.match(sentence, mention.end)
             if (
@@ -360,7 +363,7 @@ def _relation_claims(
                 flipped = before[-1][2]  # "on the dog's left"
             elif before:
                 flipped = not before[-1][2]
-            elif names[0][1] <= mention.start:
+            elif names[0][1] <= mention.start and not lexicon.CONCLUDED.match(sentence, opened):
                 since = sentence.rfind(";", 0, mention.start)
                 flipped = not next((n for n in names if n[0] > since), names[0])[2]
         strength = 1 if any(mention.start < start for start in thought) else 2

@@ -27,16 +27,16 @@ _CUE = re.compile(
     r"|es ist\b|(?:leaves|leaving|remains|remaining)(?= (?:option |choice |only )?\(?[A-Z]\b)"
     r"|(?:richtig|korrekt) (?:ist|wäre)|la (?:correcta|correcte|bonne) (?:es|est)|corresponds? to\b"
     r"|(?:think|believe|guess|say)(?: that)? (?:it is|it's|it would be)\b|it would be\b|think(?= \(?[B-HJ-Z]\b)"
-    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|selection|vote|pick|decision)"
+    r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|label|selection|vote|pick|decision)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
-    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)|(?:opt|vot)(?:e|ing)? for"
-    r"|(?<!going to )(?<!about to )say"
+    r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)"
+    r"|(?:opt|vot)(?:e|ing)? for|(?<!going to )(?<!about to )say"
     r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|(?:correct|right|best) one\s{0,2}(?::|\bis\b)"
     r"|(?P<it>(?:it's|it is|it must be|it has to be|it can only be)(?= (?:the |\(?[A-Z]\b))"
-    r"|(?:wait|actually|correction|sorry|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}(?:actually )?"
-    r"(?=\(?[A-Z]\b))"
+    r"|(?:wait|actually|correction|sorry|on reflection|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}"
+    r"(?:actually )?(?=\(?[A-Z]\b))"
     r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
     r"|(?:answer|letter|réponse|respuesta|antwort)(?= \(?[A-Z]\b)|answer's"
     r")"
@@ -79,8 +79,9 @@ _FOREIGN_LABEL = re.compile(
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
     r"\s{1,2}(?:it is(?=\s?[.!]|\s*\Z)|(?:ist|es|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
-    r"|(?:is|would be|must be|should be|seems to be|appears to be|seems|looks like|looks) (?:the |thus the |therefore the )?"
-    r"(?:correct|true(?=\s?[.,;!]|\s*\Z)|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))|best (?:answer|choice|option)"
+    r"|(?:is|would be|must be|should be|(?:seems|appears)(?: to be)?|looks(?: like)?) (?:(?:thus |therefore )?the )?"
+    r"(?:correct|true(?=\s?[.,;!]|\s*\Z)|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))"
+    r"|best (?:answer|choice|option)"
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
@@ -104,9 +105,9 @@ _LINE_LETTER = re.compile(
 )
 _YES_NO = re.compile(
     r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?"
-    r"(?:((?:(?:that|this|it)(?:'s| is) )(?:true|correct|right)|yes|yeah|yep|true|absolutely|affirmative"
+    r"(?:((?:that|this|it)(?:'s| is) (?:true|correct|right)|yes|yeah|yep|true|absolutely|affirmative"
     r"|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
-    r"|((?:(?:that|this|it)(?:'s| is) )(?:incorrect|wrong|false|not (?:true|right|correct|so|the case))|no|nope|false|negative))\b"
+    rf"|((?:that|this|it)(?:'s| is) {lexicon.WRONG}|no|nope|false|negative))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )

@@ -38,7 +38,7 @@ _DEPTH = {
     **dict.fromkeys(word_set("farther further farthest furthest farer distant"), ("comparative", -1)),
     "foreground": ("weak", 1),
     "background": ("weak", -1),
-    "front": ("place", 1),
+    **dict.fromkeys(word_set("front infront"), ("place", 1)),
     **dict.fromkeys(word_set("behind beyond"), ("place", -1)),
 }
 _LEFT = {
@@ -94,9 +94,10 @@ FILLER = word_set(
 # Every declared answer starts with one of these (lower case), and searching for them is far faster.
 CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
-    r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess|think|believe|corresponds"
-    r"|best one|chosen|winner|leav|remain|opt|vote|lean|settl|richtig|korrekt|la corr|la bonne|opci|altern|bonne|je choisis|go for|go with"
-    r"|going (?:for|with)|it would be|it must be|it has to be|it can only be|it's|it is|right one|wait|actually|correction|sorry|no\b|i mean"
+    r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess"
+    r"|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|richtig|korrekt|la corr"
+    r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going (?:for|with)|it would be|it must be|it has to be"
+    r"|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
     r"|maybe|perhaps|choisis|elijo|escojo|ich )"
 )
 THINGS = word_set("object one thing item point circle")
@@ -149,7 +150,8 @@ UNREAL_WORD = re.compile(r"would|which|wrong|false|true|correct|mistake|right|ca
 UNREAL = re.compile(
     r"\bwould (?:mean|imply|require|have to|need to)\b"
     rf"|\bwhich is {WRONG}\b|\b(?:is|would be|was) {WRONG} (?:that|to say)\b"
-    rf"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{{0,120}}\b(?:is|was|would be) {WRONG}\b",
+    r"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{0,120}"
+    rf"\b(?:is|was|would be) {WRONG}\b",
     re.IGNORECASE,
 )
 _TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|in sum|overall)\b", re.IGNORECASE)
@@ -165,7 +167,9 @@ CUT_OFF = re.compile(
     r"\b(?:by|with|in|the|of|and|or|to|than)"
     r"(?: (?:an?|the)(?: (?:red|blue|green|yellow|orange|purple|black|white)(?: bounding)?)?)?\s*\Z"
 )
-CONCLUDES = re.compile(r"(?:suggest|mean|indicat|impl|mak|show|plac|put|tell|tells)")  # "which suggests that it is nearer"
+CONCLUDES = re.compile(
+    r"(?:suggest|mean|indicat|impl|mak|show|plac|put|tell|tells)"
+)  # "which suggests that it is nearer"
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 # "I first thought left, but it is right."
 FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance|(?:going|about) to say)\b", re.IGNORECASE)
@@ -180,7 +184,8 @@ OTHER_VIEW = re.compile(
 )
 # "The drum is left of": another subject. "left of the drum": another object.
 STRANGER = re.compile(
-    r"\W*(?:the|an?)\s([^\W_]+)\s(?:is|are|sits|stands|lies|hangs|to the|on the|left|right|above|below|behind|in front)\b",
+    r"\W*(?:the|an?)\s([^\W_]+)\s"
+    r"(?:is|are|sits|stands|lies|hangs|to the|on the|left|right|above|below|behind|in front)\b",
     re.IGNORECASE,
 )
 IN_SIGHT = re.compile(r"\b(?:is|are|there|stands|sits|lies|see)\b")  # "left of the chair there is a post"
@@ -194,18 +199,25 @@ NO_OBJECT = word_set(
     "building relationship direction final conclusion red blue green yellow orange purple left right above below"
 )
 ON_THE = re.compile(r"\b(?:on|to|at|towards?) (?:the )?\Z", re.IGNORECASE)
+HEADING = re.compile(
+    r"\b(?:fac|look|mov|turn|point|head|lean|driv|walk)(?:e?s|ing|ed)(?: to| towards?)?(?: the)? \Z", re.IGNORECASE
+)
+CONCLUDED = re.compile(
+    r"\s*(?:so|thus|hence|therefore)\b", re.IGNORECASE
+)  # "..., so right": about the object asked for
 SIDE_IS = re.compile(
     r"(?: (?:side|hand side|part|one|object))?(?: of the (?:image|picture|photo|frame|scene))?,?"
     r" (?:is|are|stands|sits|lies|hangs|there is|we (?:can )?see) (?:the|an?) ",
     re.IGNORECASE,
 )
 # "the chair's shadow is", "the lamp on the chair is": not the chair itself
-_BESIDE = re.compile(r"\b(?:shadow|reflection)|\b(?:on|next to|beside|near|holding) (?:the|an?) ", re.IGNORECASE)
+_NEXT_TO = "on|in|inside|behind|under|next to|beside|near|holding|with"
+_BESIDE = re.compile(rf"\b(?:shadow|reflection)|\b(?:{_NEXT_TO}) (?:the|an?) ", re.IGNORECASE)
 _ANOTHER_AFTER = re.compile(r"'s (?:shadow|reflection)\b", re.IGNORECASE)
 _ANOTHER_BEFORE = re.compile(
     r"\b(?:shadow|reflection)s? of (?:the |an? )?\Z"
-    r"|\A\W*(?:the|an?|another) \w+(?: (?!is|are|sits|stands|lies|rests)\w+)? (?:on|next to|beside|near|holding)"
-    r" (?:the|an?) \Z",
+    r"|\A\W*(?:the|an?|another) (?!object|item|one|thing|box)\w+(?: (?!is|are|sits|stands|lies|rests|object|item)\w+)?"
+    rf" (?:{_NEXT_TO}) (?:the|an?) \Z",
     re.IGNORECASE,
 )
 # "That would be wrong." takes the sentence before back.
@@ -215,22 +227,26 @@ TAKES_BACK = re.compile(
     re.IGNORECASE,
 )
 # Nouns after "same" that say nothing about the distance; a height matters only where no relation is named.
-SAME_BUT = word_set("size colour color type kind shelf table room wall row object thing time side material scene image")
+SAME_BUT = word_set(
+    "size colour color type kind shelf table room wall row object thing time side material scene image"
+)
 SAME_HEIGHT = word_set("height level elevation")
 # "near the box which stands on the floor": a relative clause; "see which is closer": a question.
 RELATIVE_VERBS = word_set("is was are stands sits lies hangs has appears seems extends leans")
-ASKERS = word_set("determine decide see tell know question of identify find check compare to is are about on in for and")
+ASKERS = word_set(
+    "determine decide see tell know question of identify find check compare to is are about on in for and"
+)
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"
     r"(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b",
     re.IGNORECASE,
 )
-EDGE_OF_CLAUSE = re.compile(r"[,;:]| (?:and|while|whereas|but) ", re.IGNORECASE)
+EDGE_OF_CLAUSE = re.compile(r"[,;:=→]| (?:and|while|whereas|but) ", re.IGNORECASE)
 # "The chair could be closer, or the table could be."
 LEFT_OPEN = re.compile(
     r"\b(?:could|might|may|maybe|perhaps|possibly)\b[^.]{0,80}\bor\b(?! more)"
     r"(?:[^.]{0,80}\b(?:could|might|may)\b| (?:perhaps|maybe|possibly|even)\b)"
-    r"|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
+    r"|\b(?:and|but) so (?:does|do|is|are)\b|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
     re.IGNORECASE,
 )
 # Text after "near" or "far" that makes it a statement about an object: "A is near, B is far".

@@ -21,25 +21,36 @@ _COLOURS = word_set("red blue green yellow orange purple pink black white brown 
 # Words that choices may share around the part in which they differ.
 _CARRIERS = word_set("is are the point object circle box marker label region to of option")
 
-_NO_VALUE = r"(?! (?:[\w-]+ )?(?:\w-)?(?:value|coordinate|number|score|depth)s?\b)"  # "a higher y-value"
-# Word forms of the eight relations that models write. The lookarounds exclude "what's left" and "right answer".
-_RELATIONS: dict[str, str] = {
-    "left": r"(?<!what's )(?<!what is )left(?:[ -]?hand|most|wards?)?(?: side)?(?! (?:over|after|out)\b)",
-    "right": r"(?<!that's )(?<!you're )(?<!you are )(?<!is that )(?<!all )right(?:[ -]?hand|most|wards?)?(?: side)?"
-    r"(?! (?:answer|choice|option|letter|one|in front|next|beside|behind|above|below|now|here|there|at)\b)",
-    "above": rf"above|on top|atop|over(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)|higher{_NO_VALUE}|upper|overhead",
-    "below": rf"below|beneath|under(?:neath)?|lower{_NO_VALUE}|bottom",
-    "in front": r"in[ -]?front|front|ahead(?= of\b)|closer|nearer|closest|nearest",
-    "behind": r"behind|in back of|at the (?:back|rear)|farther|further|farthest|furthest|more distant",
-    "closer": r"closer|nearer|closest|nearest",
-    "farther": r"farther|further|farthest|furthest|more distant|most distant|more remote",
+# Words of the eight relations, without hyphens; closer and farther come first, since they also mean a depth.
+_RELATION_WORDS = {
+    "closer": "closer,nearer,closest,nearest",
+    "farther": "farther,further,farthest,furthest,more distant,most distant,more remote",
+    "left": "left,left hand,leftmost,leftward,leftwards,left side,left hand side",
+    "right": "right,right hand,rightmost,rightward,rightwards,right side,right hand side",
+    "above": "above,on top,atop,over,higher,upper,overhead",
+    "below": "below,beneath,under,underneath,lower,bottom",
+    "in front": "in front,front,ahead,closer,nearer,closest,nearest",
+    "behind": "behind,in back of,at the back,at the rear,farther,further,farthest,furthest,more distant",
 }
-_RELATION_NAMES = {
-    "front": "in front", "in front of": "in front", "in back": "behind", "nearer": "closer", "further": "farther",
-    "farther away": "farther", "further away": "farther", "under": "below", "beneath": "below", "over": "above",
-    "on top": "above", "on top of": "above", "underneath": "below", "top": "above", "bottom": "below",
-}  # fmt: skip
-_RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of)?(?: it)?")
+_NO_VALUE = r"(?! (?:[\w-]+ )?(?:\w-)?(?:value|coordinate|number|score|depth)s?\b)"  # "a higher y-value"
+# What may not go before and after some of these words: "what's left", "the right answer".
+_NOT_BEFORE = {
+    "left": r"(?<!what's )(?<!what is )",
+    "right": "".join(f"(?<!{words} )" for words in ("that's", "you're", "you are", "i am", "is that", "all")),
+}
+_NOT_AFTER = {
+    "left": r"(?! (?:over|after|out)\b)",
+    "right": r"(?! (?:answer|choice|option|letter|one|in front|next|beside|behind|above|below|now|here|there|at)\b)",
+    "over": r"(?= (?:the|a|an|it)\b|\s*[.,;]|\s*$)",
+    "ahead": r"(?= of\b)",
+    "higher": _NO_VALUE,
+    "lower": _NO_VALUE,
+}
+_RELATION_OF = {"top": "above", "in back": "behind"}
+for _relation_name, _words in _RELATION_WORDS.items():
+    for _word in _words.split(","):
+        _RELATION_OF.setdefault(_word, _relation_name)
+_RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of| away)?(?: it)?")
 # The index of a word is its value.
 _NUMBER_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -183,9 +194,14 @@ def _bounded_pattern(ordered: tuple[str, ...]) -> re.Pattern[str]:
 
 def _relation(text: str) -> str | None:
     wrapped = _RELATION_WRAP.fullmatch(text)
-    name = wrapped[1] if wrapped else text
-    name = _RELATION_NAMES.get(name, name)
-    return name if name in _RELATIONS else None
+    return _RELATION_OF.get(wrapped[1] if wrapped else text)
+
+
+def _relation_pattern(name: str) -> str:
+    """Return the pattern of a relation's words, longest first; "left hand" may have a hyphen or be one word."""
+    words = sorted(_RELATION_WORDS[name].split(","), key=len, reverse=True)
+    spelled = "|".join(word.replace(" ", "[ -]?") + _NOT_AFTER.get(word, "") for word in words)
+    return rf"{_NOT_BEFORE.get(name, '')}(?:{spelled}){_NOT_AFTER.get(name, '')}"
 
 
 @lru_cache(maxsize=_DISTINCT)
@@ -230,8 +246,8 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
     recital = _recital(tuple(clean))
-    for texts in (clean, _cores(clean) if count > 1 else None):
-        named = [relation for text in texts or () if (relation := _relation(text))]
+    for parts in (clean, (_cores(clean) or []) if count > 1 else []):
+        named = [relation for part in parts if (relation := _relation(part))]
         if len(named) == count and len(set(named)) == count:
             return _relation_options(clean, named, recital, question)
     if count == 2 and {text in _YES for text in clean} == {True, False} and any(text in _NO for text in clean):
@@ -304,11 +320,11 @@ def _relation_options(
     names = {squeeze(text): i for i, text in enumerate(clean)}
     names |= {squeeze(name): i for i, name in enumerate(named)}
     # Named groups would each cost a lookup; `relation_of` looks the matched word up instead.
-    pattern = _bounded(_RELATIONS[name] for name in named)
+    pattern = _bounded(_relation_pattern(name) for name in named)
     objects = [_name_pattern(name) for name in relation_objects(question)]
     subject, anchor = objects if objects else (None, None)
     for i, name in enumerate(named):
-        for word in re.findall(r"[a-z ]+", _RELATION_WORDS[name]):
+        for word in _RELATION_WORDS[name].split(","):
             names.setdefault(squeeze(word), i)
     # Imported here because it loads pydantic, and importing the judge should be fast.
     from reinforcesight.relations.kinds import Relation
@@ -328,19 +344,6 @@ def _relation_options(
         in_order=True,
         question_words=frozenset(re.findall(r"\w+", (question or "")[:4000].lower())),
     )
-
-
-# Every string that `_RELATIONS` can match, without spaces and hyphens, so that a match can be looked up.
-_RELATION_WORDS = {
-    "left": "left,lefthand,leftmost,leftward,leftwards,left side,left hand side",
-    "right": "right,righthand,rightmost,rightward,rightwards,right side,right hand side",
-    "above": "above,on top,atop,over,higher,upper,overhead",
-    "below": "below,beneath,under,underneath,lower,bottom",
-    "in front": "in front,front,ahead,closer,nearer,closest,nearest",
-    "behind": "behind,in back of,at the back,at the rear,farther,further,farthest,furthest,more distant",
-    "closer": "closer,nearer,closest,nearest",
-    "farther": "farther,further,farthest,furthest,more distant,most distant,more remote",
-}
 
 
 # Positions at which a word is a number, unlike "the one", "one of them", "no idea".

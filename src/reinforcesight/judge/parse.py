@@ -21,6 +21,7 @@ from reinforcesight.judge.markup import Region, answer_region, is_blank, without
 from reinforcesight.judge.options import Options, compile_options, without_recital
 from reinforcesight.judge.records import AnswerStatus, ParsedAnswer
 from reinforcesight.judge.rewording import (
+    ORDER,
     after_list,
     plainer,
     with_letters,
@@ -34,7 +35,9 @@ _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
 
 # Rules after which relation claims are read too, if the text has relation words but no answer, words such as "hidden"
 # or "seems", or several relation words. A claim overrides the rule.
-_ASKING_FOR_CLAIMS = frozenset({"no_answer", "refusal", "sentence", "sentences_disagree", "several_named", "letter_against_text"})
+_ASKING_FOR_CLAIMS = frozenset(
+    {"no_answer", "refusal", "sentence", "sentences_disagree", "several_named", "letter_against_text"}
+)
 _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
     r"hid|occlud|cover|block|obscur)"
@@ -52,7 +55,9 @@ def _is_doubtful(rule: str, text: str, options: Options) -> bool:
     if rule == "sentence":
         several = options.kind == "relation" and options.pattern and len(options.pattern.findall(text)) > 1
         return bool(several) or _HIDING.search(text.lower()) is not None
-    if rule in ("no_answer", "refusal", "several_named"):
+    if rule == "several_named":
+        return ORDER.search(text) is not None
+    if rule in ("no_answer", "refusal"):
         return _RELATIONAL.search(text.lower()) is not None
     return options.kind == "relation" or _SEEMING.search(text.lower()) is not None
 
@@ -268,8 +273,8 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     if last_tie >= 0:
         return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
     named: list[int] = []
-    for reading in readings:
-        if reading.bare and not reading.hedge:
+    for reading, sentence in zip(readings, sentences(text), strict=True):
+        if reading.bare and not reading.hedge and not (reading.asking and _ASKS.match(sentence)):
             named += [mention.index for mention in reading.mentions]
     if len(set(named)) == 1:
         return (named[0], "named") if named[0] >= 0 else (SEVERAL, "equal_choices")
@@ -295,6 +300,7 @@ def _said_in_general(options: Options, meaning: re.Pattern[str], otherwise: tupl
     return (found.pop(), "general_choice") if len(found) == 1 else otherwise
 
 
+_ASKS = re.compile(r"\W*(?:is|are|does|do|which|what|where)\b", re.IGNORECASE)
 _DANGLING = re.compile(
     r"\b(?:answer|option|choice)(?: (?:is|would be|should be))?(?: \(| the)?\s*:?\s*\Z", re.IGNORECASE
 )

@@ -37,7 +37,8 @@ _DENIED = re.compile(
     r"(?: (?:it is|it's|that|the answer is))?"
     r"|neither|nor|nicht|rather than|instead of|unlike|other than|rul(?:e|es|ed|ing) out|cross(?:es|ed|ing)? out"
     r"|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed|ing)?|discard(?:s|ed|ing)?|dismiss(?:es|ed|ing)?)"
-    r"|\b(?:wrong|incorrect|false|excluded|rejected) (?:answer|option|choice|one|letter)s?(?:\s?:| is| would be| was))"
+    r"|\b(?:wrong|incorrect|false|excluded|rejected)"
+    r"(?:\s?:| (?:answer|option|choice|one|letter)s?(?:\s?:| is| would be| was)))"
     r"(?: both)?\s{1,2}\Z",
     re.IGNORECASE,
 )
@@ -63,19 +64,23 @@ _ITEM = re.compile(
     re.IGNORECASE,
 )
 _BACKGROUND = re.compile(
-    r"\b(?:(?:in|at|to|towards?|near) the (?:very |far )?(?:back|rear)\b(?: of the (?:scene|image|picture|photo|room|frame)\b| wall\b)?"
+    r"\b(?:(?:in|at|to|towards?|near) the (?:very |far )?(?:back|rear)\b"
+    r"(?: of the (?:scene|image|picture|photo|room|frame)\b| wall\b)?"
     r"(?! of\b|-)|(?:far )?in the (?:far )?distance\b|at the far end\b|(?:way|far) back\b(?! to\b))",
     re.IGNORECASE,
 )
 # Nearness to the object that the question measures from
-_NEXT_TO = re.compile(r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b))", re.IGNORECASE)
+_NEXT_TO = re.compile(
+    r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b))",
+    re.IGNORECASE,
+)
 _FAR_OFF = re.compile(
     r"\b(?:on the (?:other|opposite|far) side|(?:all the way )?across the \w+|at the (?:other|opposite|far) end"
     r"|several (?:met\w+|feet|steps) away|across)\b(?: of the \w+)?",
     re.IGNORECASE,
 )
 # An order of a list, without a relation of its own: the reader of claims reads it.
-_ORDER = re.compile(
+ORDER = re.compile(
     r"\b(?:from )?(?:the )?(?:left (?:to|→) (?:the )?right|right (?:to|→) (?:the )?left|top (?:to|→) (?:the )?bottom"
     r"|bottom (?:to|→) (?:the )?top|front (?:to|→) (?:the )?back|back (?:to|→) (?:the )?front"
     r"|(?:near|clos)(?:e|er|est)? (?:to|→) (?:the )?(?:far|furth)(?:ther|thest|er|est)?"
@@ -156,7 +161,7 @@ def plainer(text: str, options: Options) -> str:
     if options.anchored:
         text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))
     if " to " in lower or "→" in lower:
-        text = _ORDER.sub(" ", text)
+        text = ORDER.sub(" ", text)
     if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):
         text = _with_ellipses(text, options.pattern)
     return text
@@ -167,7 +172,9 @@ def _with_ellipses(text: str, names: re.Pattern[str]) -> str:
     pieces: list[str] = []
     position = 0
     for end in _ENDS_IN_IS.finditer(text):
-        named = [name for name in names.finditer(text, max(0, end.start() - 60), end.start()) if name.end() == end.start()]
+        named = [
+            name for name in names.finditer(text, max(0, end.start() - 60), end.start()) if name.end() == end.start()
+        ]
         compared = list(_COMPARATIVE.finditer(text, max(0, end.start() - 200), end.start()))
         if named and compared and _OPENS_CLAUSE.search(text, max(0, named[0].start() - 20), named[0].start()):
             pieces += [text[position : end.end()], f" {compared[-1][0]}"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic
 
+from reinforcesight.language import patterns
 from reinforcesight.language.mentions import Id, Words
 from reinforcesight.language.phrases import PARTS
 from reinforcesight.language.tags import TaggedSentence, tag_sentences
@@ -36,80 +37,6 @@ class Claim(Generic[Id]):
     tokens: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
-_SUBJECT = re.compile(
-    r"(?<![pPqtkHDnu])(?<![pPqtkHDn]x)(?<!pw)(?<![mio],x)"  # not "next to the mug", "than the tall mug"
-    r"(?P<s>[mio])"
-    r"(?:[pP]g?x?[mio]|(?:g?p|(?P<with>&))g?[xgj]{1,3}|A"  # "the mug on the table", "with a blue handle", "in the foreground"
-    r"|,?w[be]*[gj]?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
-    r"|,?&?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
-    r"|,x{1,4},)??"  # ", a tall one,"
-    r",?w?(?:[be][beg]*(?:Nw?[be]*)?|N|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
-)
-_CARRIED = re.compile(r"[,&SBa](?:[be][beg]*)?(?:Nw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
-_WHICH = re.compile(r"(?P<s>m),?w[be]+g?\Z")  # "behind the lamp, which is"
-_BEFORE_FRONTED = re.compile(r"(?:\A|[,&SBwya])[xgN]?\Z")  # "To the left of", "and behind"
-_COMPARED_BEFORE = re.compile(r"kx?(?P<k>[mio]),?x{0,2}\Z")  # "Compared to the lamp, the mug"
-_IN_ORDER = re.compile(
-    r"T[^mPCAHDLT]{0,8}(?:m[,&xyrbgp]{0,4})+m"  # "from left to right we see the mug, the lamp and the door"
-    r"|m[be]*(?P<v>[xjg])p?m[^mPCAHDLT]{0,8}T"  # "the mug comes before the lamp when we go from left to right"
-)
-_ANCHOR_BEFORE = re.compile(r"qx?(?P<z>[mio]),?\Z")  # "To the armchair, the rug"
-_TO = r"(?:(?P<v>[vc])|(?P<e>[EA])|qx?(?P<z>[mio]))?"  # "to the camera", "to the left edge", "to the armchair"
-
-_WHOLE = r"(?![xj]|s(?!\Z|[,&SBa]))"  # not "the lamp shop", "the lamp's base"; but "than the lamp's"
-
-_PLACE = re.compile(
-    rf"P(?:z(?=m[beg])|wp)?x?(?P<o>[mio]){_WHOLE}"
-)  # "to the left of the lamp", "... of where the lamp is"
-_FRONTED = re.compile(
-    r"(?:A|Px?(?P<o>[mio]))(?:,[xgp]{1,4})?,?(?:[ry]{0,2}[bey][beyg]{0,2}x?(?P<s>m)(?![sxj])"  # "behind the lamp we can see the mug"
-    r"|x?(?P<t>m)(?=[beg]{1,3}(?:\Z|[,&SBpg])))"  # "in the foreground, the mug is standing"
-    r"|A,?x?(?P<s3>m)(?=\Z|,&?A)"  # "on the left the dog"
-    r"|Px?(?P<o2>[mio])j(?P<s2>m)(?=\Z|,)"  # "behind the lamp looms the door"
-)
-_COMPARED = re.compile(  # "closer (to the camera) than the lamp (is)", "closer to the lamp than to the chair"
-    r"[CAL][xN]{0,2}" + _TO + r"(?:[be]*,?k|t(?:i[be]+(?=q)|[be]*)(?:wp)?(?P<q>q)?)"
-    r"x?(?P<o>[mio])" + _WHOLE + r"(?:[be]*(?P<v2>[vc]))?"
-)
-_ALONE = re.compile(
-    r"[CA][xN]{0,2}" + _TO + r"(?=\Z|[,&SBapgG])(?!gt)|[PF](?=\Z|[,&SBa])"
-)  # "closer", "in the foreground", "behind"
-_TURNED = re.compile(  # "the closer one (to the camera) is the mug"
-    r"C[xN]{0,2}" + _TO + r"(?:tx?(?P<o>[mio]))?(?:(?:w?[be]+|[ry]{1,3})x?(?P<s>[mi])(?=\Z|[,&SBa])|,(?P<t>m)\Z)"
-)
-_SHARED = re.compile(r"[AP],?&Px?(?P<o>[mio])(?![sxj])")  # "to the left of and above the lamp"
-# "the mug is left of the lamp and the door is right of it": "it" is the lamp
-_PARALLEL = re.compile(r"P(?P<o>m)(?:,|,?&)m[be]*\Z")
-_HIDING = re.compile(  # "hides the lamp", "hidden by the lamp", "hides the lamp's base"
-    r"[HD]x?(?P<o>[mio])(?:s[CLx]?(?P<part>[xjL])|(?![sxj]))"
-)
-_HIDDEN_PART = re.compile(  # "the lamp's base is hidden by the mug", "the base of the lamp is"
-    r"(?:(?P<s>m)s[CLx]?(?P<part>[xjL])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
-)
-_OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
-_OWNED = re.compile(r"Lx?,?[ry]{0,2}[bey]+(?P<s>m)(?=\Z|[,&SBa])")  # "left is the mug" of "on the lamp's left is the mug"
-_HEADED = re.compile(r"LN?(?:,|[bey]+)(?P<s>m)(?=\Z|[,&SBa])")  # "Left: the mug", "the left object is the mug"
-# "the mug is beside the lamp, on the left", "the mug and the lamp are side by side, with the mug on the left"
-_NEIGHBOURS = re.compile(r"m[be]+[xp]q?x?(?P<k>m),?\Z|(?P<a>m)&(?P<b>m)[^mPCAHDL]*[,&]+(?P<s>m)\Z")
-_NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
-_CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
-_WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
-    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]*(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
-)
-_WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
-    r"(?:G[pvP]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]*(?P<u>U)t[Gwx]*[pvP]*[q&]?x?(?P<o>m)"
-)
-
-# Patterns of sentences that claim nothing.
-_HEAD = re.compile(r"(?<![pPqtkHDnj])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
-_DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
-_DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")
-_SAID = re.compile(r"(?<!P)z")  # "is falsely said to be behind"; but "behind where the lamp is"
-_OTHER_VIEW = re.compile(r"M|(?:[mux]s|xb)V")  # "in the mirror", "from the dog's perspective"
-_ASKED = re.compile(r"(?:\A|[,&SBwa])b+\Z")  # "is the mug left of the lamp"
-_TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
-    r"(?:x,|[,&B])*(?:n(?:[,B]|\Z)|n?,?[rwi]?[be]*f|db+i\Z|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
-)
 _ORDER = {"before": True, "precedes": True, "followed": True, "after": False, "follows": False}
 _EDGES = ("top", "bottom", "edge", "border", "floor", "ground", "ceiling", "left", "right")
 _ARTICLES = ("the", "a", "an")
@@ -163,7 +90,7 @@ class _Reader:
             if not sentence.tags:
                 continue
             stated = self._stated(sentence)
-            if _TAKES_BACK.match(sentence.tags):
+            if patterns.TAKES_BACK.match(sentence.tags):
                 before = []
             elif sentence.tags.startswith("B"):
                 opposite = {canonical_claim(claim, turned=True) for claim in stated}
@@ -181,9 +108,11 @@ class _Reader:
         if not sentence.relations or sentence.asks:
             return []
         start = 0
-        if ("M" in tags or "V" in tags) and _OTHER_VIEW.search(tags):  # "in the mirror ..., but" counts from "but" on
+        if ("M" in tags or "V" in tags) and patterns.OTHER_VIEW.search(
+            tags
+        ):  # "in the mirror ..., but" counts from "but" on
             start = tags.rfind("B")
-            if start < 0 or _OTHER_VIEW.search(tags, start):
+            if start < 0 or patterns.OTHER_VIEW.search(tags, start):
                 return []
         found: list[_Found] = []
         for at in sentence.relations:
@@ -191,7 +120,7 @@ class _Reader:
                 found += self._claims_at(sentence, at)
         if "G" in tags and "U" in tags:
             found += self._claims_of_ways(sentence)
-        for match in _IN_ORDER.finditer(tags) if "T" in tags else ():
+        for match in patterns.IN_ORDER.finditer(tags) if "T" in tags else ():
             found += self._claims_in_order(sentence, match)
         claims = [item.claim for item in found if _counts(tags, item)]
         if len(claims) < 2:
@@ -203,37 +132,43 @@ class _Reader:
         tags, kind = sentence.tags, sentence.tags[at]
         if kind in "EUT":
             return []
-        subject = _SUBJECT.search(tags, max(0, at - _WINDOW), at)
+        subject = patterns.SUBJECT.search(tags, max(0, at - _WINDOW), at)
         if subject and subject["with"] and self._text.words[sentence.at[subject.start("with")]] != "with":
             subject = None
         if kind == "L":
-            owner = _OWNER.search(tags, max(0, at - 4), at)
+            owner = patterns.OWNER.search(tags, max(0, at - 4), at)
             if owner:
-                subject = _SUBJECT.search(tags, max(0, at - _WINDOW), owner.start())
+                subject = patterns.SUBJECT.search(tags, max(0, at - _WINDOW), owner.start())
             if owner:
-                return self._claims(sentence, at, subject or _OWNED.match(tags, at), owner)
-            headed = _HEADED.match(tags, at)
+                return self._claims(sentence, at, subject or patterns.OWNED.match(tags, at), owner)
+            headed = patterns.HEADED.match(tags, at)
             if headed and (at == 0 or tags[at - 1] in ",&SBa"):
-                who = self._text.targets[sentence.at[headed.start("s")]]
-                self._note_side(sentence, who, sentence.relations[at], (at, headed.start("s")))
+                place = headed.start("s")
+                self._note_side(sentence, self._text.targets[sentence.at[place]], sentence.relations[at], (at, place))
             if tags[at + 1 : at + 2] != "k":
                 return []
         if kind in "HD":
             if subject is None:
-                subject = (_HIDDEN_PART if kind == "D" else _CARRIED).search(tags, max(0, at - _WINDOW), at)
-            hiding = _HIDING.match(tags, at)
+                subject = (patterns.HIDDEN_PART if kind == "D" else patterns.CARRIED).search(
+                    tags, max(0, at - _WINDOW), at
+                )
+            hiding = patterns.HIDING.match(tags, at)
             parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
             if any(part and tags[part] != "L" and self._text.words[sentence.at[part]] not in PARTS for part in parts):
                 return []
             return self._claims(sentence, at, subject, hiding)
-        if kind == "C" and _CAMERA_IS.search(tags, max(0, at - 4), at):
+        if kind == "C" and patterns.CAMERA_IS.search(tags, max(0, at - 4), at):
             return self._from_camera(sentence, at)
-        if (subject is None or (kind == "A" and tags[at - 1] == ",")) and kind in "PA" and _BEFORE_FRONTED.search(tags, max(0, at - 2), at):
-            fronted = _FRONTED.match(tags, at)
+        if (
+            (subject is None or (kind == "A" and tags[at - 1] == ","))
+            and kind in "PA"
+            and patterns.BEFORE_FRONTED.search(tags, max(0, at - 2), at)
+        ):
+            fronted = patterns.FRONTED.match(tags, at)
             if fronted:
                 return self._claims(sentence, at, fronted, fronted)
         if subject is None and kind == "C":
-            turned = _TURNED.match(tags, at)
+            turned = patterns.TURNED.match(tags, at)
             if turned:
                 return self._claims(sentence, at, turned, turned)
         if tags[at : at + 2] == "Cx" and (
@@ -241,7 +176,10 @@ class _Reader:
         ):
             return []  # "has a higher contrast than the lamp", "nearer the top than the lamp"
         after = (
-            _SHARED.match(tags, at) or _PLACE.match(tags, at) or _COMPARED.match(tags, at) or _ALONE.match(tags, at)
+            patterns.SHARED.match(tags, at)
+            or patterns.PLACE.match(tags, at)
+            or patterns.COMPARED.match(tags, at)
+            or patterns.ALONE.match(tags, at)
         )
         if (
             after is None and subject and tags[at : at + 2] == "Px"
@@ -251,11 +189,11 @@ class _Reader:
                 self._note_side(sentence, who, sentence.relations[at], (subject.start("s"), at))
             return []
         if subject is None:
-            subject = _WHICH.search(tags, max(0, at - 8), at)
+            subject = patterns.WHICH.search(tags, max(0, at - 8), at)
             if subject and "who" in self._text.words[sentence.at[subject.start("s")] : sentence.at[at]]:
                 subject = None
         if subject is None:
-            subject = _CARRIED.search(tags, max(0, at - 8), at)
+            subject = patterns.CARRIED.search(tags, max(0, at - 8), at)
         return self._claims(sentence, at, subject, after)
 
     def _claims(
@@ -286,13 +224,13 @@ class _Reader:
         if who is None or self._belongs_to_another(sentence, place):
             return None
         reference_at, compared_at = _position(after, "o", "o2"), _position(subject, "k")
-        before = _COMPARED_BEFORE.search(tags, max(0, place - 6), place) if "k" in tags else None
+        before = patterns.COMPARED_BEFORE.search(tags, max(0, place - 6), place) if "k" in tags else None
         if compared_at is None and before:
             compared_at = before.start("k")
         seeming = "e" in tags[max(0, place - 2) : at]
         first, last = min(place, at), max(after.end() - 1, place)
         if reference_at is None and compared_at is None and tags[at] == "A":
-            ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
+            ahead = patterns.ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
             compared_at = ahead.start("z") if ahead else None  # "seen from the lamp, the mug is on the left"
         if reference_at is None and compared_at is None and tags[at] == "A" and relation.axis is Axis.HORIZONTAL:
             compared_at = self._neighbour(sentence, at, who)
@@ -307,7 +245,7 @@ class _Reader:
             taken.add(self._text.targets[sentence.at[reference_at]])
         anchor_at, anchor = _position(after, "z"), None
         if tags[at] == "C" and relation in _DISTANCE and _position(after, "v", "v2", "e") is None:
-            ahead = _ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
+            ahead = patterns.ANCHOR_BEFORE.search(tags, max(0, place - 4), place)
             if anchor_at is None and ahead:
                 anchor_at = ahead.start("z")
             elif anchor_at is None and reference_at is not None:
@@ -320,7 +258,7 @@ class _Reader:
         if reference_at is None and anchor is not None and who == self._anchor:
             who, anchor = anchor, who  # "the door is closer to the mug": closer than the lamp
         if reference_at is not None:
-            parallel = _PARALLEL.search(tags, max(0, at - _WINDOW), at) if tags[reference_at] == "i" else None
+            parallel = patterns.PARALLEL.search(tags, max(0, at - _WINDOW), at) if tags[reference_at] == "i" else None
             first, last = min(first, reference_at), max(last, reference_at)
             if parallel and sentence.relations[parallel.start()] is relation.inverse:
                 reference_at = parallel.start("o")
@@ -344,9 +282,9 @@ class _Reader:
 
     def _neighbour(self, sentence: TaggedSentence, at: int, who: int) -> int | None:
         """Return the position of the object that ``who`` is next to, before "on the left" at tag ``at``."""
-        found = _NEIGHBOURS.search(sentence.tags, max(0, at - _WINDOW), at)
+        found = patterns.NEIGHBOURS.search(sentence.tags, max(0, at - _WINDOW), at)
         words = self._text.words[sentence.at[found.start()] : sentence.at[found.end() - 1]] if found else []
-        if found is None or not any(map(_NEXT_TO.fullmatch, words)):
+        if found is None or not any(map(patterns.NEXT_TO.fullmatch, words)):
             return None
         places = [place for name in "kab" if (place := found.start(name)) >= 0]
         others = [place for place in places if self._text.targets[sentence.at[place]] != who]
@@ -366,7 +304,7 @@ class _Reader:
 
     def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
         """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth."""
-        after = _COMPARED.match(sentence.tags, at) or _ALONE.match(sentence.tags, at)
+        after = patterns.COMPARED.match(sentence.tags, at) or patterns.ALONE.match(sentence.tags, at)
         place = _position(after, "z") if after else None
         if after is None or place is None:
             return []
@@ -395,7 +333,7 @@ class _Reader:
 
     def _claims_of_ways(self, sentence: TaggedSentence) -> list[_Found]:
         found: list[_Found] = []
-        for match in chain(_WAYS.finditer(sentence.tags), _WAYS_TO_CAMERA.finditer(sentence.tags)):
+        for match in chain(patterns.WAYS.finditer(sentence.tags), patterns.WAYS_TO_CAMERA.finditer(sentence.tags)):
             said = {
                 name: self._text.targets[sentence.at[match.start(name)]]
                 for name, text in match.groupdict().items()
@@ -508,9 +446,13 @@ class _Reader:
 def _counts(tags: str, found: _Found) -> bool:
     """Return whether the context states the claim, without denying, doubting or asking it."""
     first, last = found.first, found.last
-    if _SAID.search(tags, first, last) or _DENIED_BEFORE.search(tags, 0, first) or _DENIED_AFTER.match(tags, last + 1):
+    if (
+        patterns.SAID.search(tags, first, last)
+        or patterns.DENIED_BEFORE.search(tags, 0, first)
+        or patterns.DENIED_AFTER.match(tags, last + 1)
+    ):
         return False
-    asked = _ASKED.search(tags, max(0, first - 4), first)
+    asked = patterns.ASKED.search(tags, max(0, first - 4), first)
     if asked and not set(tags[first + 1 : last]) & {"b", "e"}:
         return False
     return not (found.seeming and ("B" in tags[last:] or tags[:first].endswith(("a", "a,"))))
@@ -535,7 +477,7 @@ def _position(match: re.Match[str], *names: str) -> int | None:
 
 def _carried_subject(tags: str, at: int) -> int | None:
     """Return the subject of the previous clauses: the nearest mention without a preposition before it."""
-    heads = [m.start() for m in _HEAD.finditer(tags, max(0, at - _WINDOW), at)]
+    heads = [m.start() for m in patterns.HEAD.finditer(tags, max(0, at - _WINDOW), at)]
     return heads[-1] if heads and tags[heads[-1]] != "u" else None
 
 

@@ -61,7 +61,6 @@ _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
 
 
-
 def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
     """Return the same patterns for left and for right."""
     sides = {Relation.LEFT: "left", Relation.RIGHT: "right"}
@@ -72,13 +71,15 @@ def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
 RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # P: before an object, "X is to the left of Y".
     "P": {
-        **_sideways(f"[|off|over] [on|to|at|in|toward|towards|] [|immediate|very|far|{_OWN}] SIDE [|hand] [|side] of",
+        **_sideways(
+            f"[|off|over] [on|to|at|in|toward|towards|] [|immediate|very|far|{_OWN}] SIDE [|hand] [|side] of",
             "[SIDEward|SIDEwards] [of|from]|SIDE from",
-            "[located|positioned|situated|placed] SIDE to"),
+            "[located|positioned|situated|placed] SIDE to",
+        ),
         Relation.ABOVE: ("[|right|up] [above|over|atop|on top of]",),
         Relation.BELOW: ("[|right|down] [below|under|beneath|underneath]",),
         Relation.IN_FRONT: (
-            "[|right] [in front of|ahead of]",
+            "[|right] [in front of|infront of|ahead of]",
             f"[|in] between {_CAMERA} and",
             "[lies|sits|stands|rests|located|positioned|situated|placed|standing|sitting|lying] before",
         ),
@@ -133,12 +134,18 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     },
     # A: position without a second object, "X is in the background".
     "A": {
-        **_sideways(f"{_AT} [|upper|lower|top|bottom|far] SIDE [|{_SIDES}]",
+        **_sideways(
+            f"{_AT} [|upper|lower|top|bottom|far] SIDE [|{_SIDES}]",
             f"{_AT} [|far] SIDE [|side|hand side] of {_PICTURE}",
-            f"[on|to|at] {_OWN} SIDE [|side|hand side]"),
+            f"[on|to|at] {_OWN} SIDE [|side|hand side]",
+        ),
         Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
         Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
-        Relation.IN_FRONT: ("[|in|at|into] [|very|far|immediate] foreground", "[in|at|into] [|very] front", f"[{_FAR}|more] [forward|forwards|in front|to front]"),
+        Relation.IN_FRONT: (
+            "[|in|at|into] [|very|far|immediate] foreground",
+            "[in|at|into] [|very] front",
+            f"[{_FAR}|more] [forward|forwards|in front|to front]",
+        ),
         Relation.BEHIND: (
             "[|in|at|into] [|very|far] background",
             "[in|at|into] [|very|far] [back|rear]",
@@ -147,7 +154,10 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     },
     # F: a depth without a comparison: a claim only if another object has the opposite one.
     "F": {
-        Relation.IN_FRONT: (f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}", "up close|close by|close up"),
+        Relation.IN_FRONT: (
+            f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}",
+            "up close|close by|close up",
+        ),
         Relation.BEHIND: (f"far [|away|off|back] from {_CAMERA}", "far [away|off|back]", "[|far] in distance"),
     },
     # H: "X hides Y". D: "X is hidden by Y".
@@ -159,7 +169,10 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         )
     },
     "D": {
-        Relation.BEHIND: ("[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped|cut off] [|from view] [by|behind]",)
+        Relation.BEHIND: (
+            "[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped|cut off]"
+            " [|from view] [by|behind]",
+        )
     },
     # L: after a possessive, "on Y's left".
     "L": {
@@ -171,7 +184,11 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.RIGHT: ("[|from|in] right to left",),
         Relation.ABOVE: ("[|from] top to bottom",),
         Relation.BELOW: ("[|from] bottom to top",),
-        Relation.IN_FRONT: ("[|from] front to back", f"[moving|going|walking] [away|out] from {_CAMERA}", f"[|from] {_NEAREST} [to|→] {_FARTHEST}"),
+        Relation.IN_FRONT: (
+            "[|from] front to back",
+            f"[moving|going|walking] [away|out] from {_CAMERA}",
+            f"[|from] {_NEAREST} [to|→] {_FARTHEST}",
+        ),
         Relation.BEHIND: ("[|from] back to front", f"[|from] {_FARTHEST} [to|→] {_NEAREST}"),
     },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
@@ -184,7 +201,8 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     # skipped words
     "": (
         "[the|a|an|this|these|those|its own|-|more|bit|little|lot|far|well|just|quite|rather|somewhat|still|even|also]",
-        "[much|way|too|so far|no doubt|no question|without doubt|of course|in fact|indeed|therefore|thus|hence|very|own|all|both]",
+        "[much|way|too|so far|no doubt|no question|without doubt|of course|in fact|indeed|therefore|thus|hence|very]",
+        "own|all|both",
         f"[in|of|within|across|on] [|this|given|provided] [{_PICTURE}|room|shot|screen|depth|space]",
         "[if|when] [we|you|i|one] [look|looks|compare|compares|examine|consider|zoom in|check|scan|go|move|read]",
         "[most|very|quite] [likely|probably]|likely to [|be]",
@@ -202,10 +220,14 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
         "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
         " [|as|to be|to lie|to sit|to stand|as being]",
-        "[ends|end|winds|shows|turns] [up|out]|[occupied|dominated|filled|taken up] by|[takes|occupies|holds] [position|place|spot]",
+        "[ends|end|winds|shows|turns] [up|out]|[occupied|dominated|filled|taken up] by",
+        "[takes|occupies|holds] [position|place|spot]",
     ),
     # verbs of seeming: they claim, unless "but" follows
-    "e": ("[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]", "it [looks like|seems that|appears that]"),
+    "e": (
+        "[appears|appear|seems|seem|looks|look] [|to be|to lie|to sit|to stand]",
+        "it [looks like|seems that|appears that]",
+    ),
     # words before the object of a comparison
     "t": ("than",),
     "k": (
@@ -235,7 +257,8 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "G": ("[distance|gap|space|way|separation|depth]",),
     # prepositions, and words that turn a name into another object ("toy car")
     "p": (
-        "[of|near|beside|next to|adjacent to|alongside|by|inside|on|in|at|for|around|against|within|into|onto|like|about|along|between]",
+        "[of|near|beside|next to|adjacent to|alongside|by|inside|on|in|at|for|around|against|within|into|onto|like]",
+        "about|along|between",
         "[toy|model|fake|painted|printed|drawn|reflected|mirrored|another|second|different|other]",
     ),
     # between clauses: "and", "because", "although", "but"
@@ -262,13 +285,17 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     ),
     "d": ("[or|could|might|may|would|will]", "should have been|supposed to be"),
     # conditions
-    "Z": ("[as long as|only if|if|whether|unless|suppose|supposing|assume|assuming|imagine|pretend|provided that|what if|in case|had]",),
+    "Z": (
+        "[if|as long as|only if|what if|in case|had|whether|unless|provided that|suppose|supposing|assume|assuming]",
+        "imagine|pretend",
+    ),
     # indirect questions, tentative thoughts, reported speech
     "z": (
         "[wonder|deny|denies|asks|asked|ask|says|said|say|states|stated|claims|claimed|tells|told|thought]",
         "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
-        "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|statement|claim|idea]",
-        "[contradicts|refutes|disproves|belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads|true or false]",
+        "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|refutes]",
+        "[statement|claim|idea|belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads]",
+        "contradicts|disproves|true or false",
         "[check|verify|confirm|test|ensure|make sure|prove] [that|if|whether|how|which]",
         "[determine|decide|option|choice|possibility|alternative|hypothesis]",
     ),

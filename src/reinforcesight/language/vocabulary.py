@@ -79,8 +79,8 @@ grey | gray
 """.strip().splitlines()
 )
 # Ends of nouns that are also written as two words: "mail box".
-_COMPOUND_ENDS = tuple(
-    "box board case stand table shelf lamp chair pot ball bag light house cloth boat room bin man pack rack".split()
+_COMPOUND_ENDS = word_set(
+    "box board case stand table shelf lamp chair pot ball bag light house cloth boat room bin man pack rack"
 )
 # Hypernym to hyponyms: "person" may mean the man, but "man" and "woman" are different names.
 _KINDS = {
@@ -195,7 +195,11 @@ def other_names(name: str) -> frozenset[str]:
         if general in KIND_OF:
             same |= set(_GROUP_OF.get(KIND_OF[general], (KIND_OF[general],)))
         same |= set(_KINDS.get(general, "").split())
-        same |= {f"{tail[: -len(end)]} {end}" for end in _COMPOUND_ENDS if tail.endswith(end) and tail[-len(end) - 1 : -len(end)].isalpha()}
+        same |= {
+            f"{tail[: -len(end)]} {end}"
+            for end in _COMPOUND_ENDS
+            if tail.endswith(end) and tail[-len(end) - 1 : -len(end)].isalpha()
+        }
         lead = "".join(f"{word} " for word in words[:start])
         found |= {lead + form for other in same for form in number_forms(other)}
     return frozenset(found) - {name}
