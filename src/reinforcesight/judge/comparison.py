@@ -58,7 +58,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         return reading
     reading.mentions = found
     if reading.asking:
-        reading.bare = is_bare(words, named)
+        reading.bare = is_bare(words, named) and lexicon.ASKS.match(sentence) is None
         return reading
     if options.kind == "relation":
         _relation_claims(sentence, found, rows, options, reading)
@@ -74,9 +74,9 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         numbers = {m.index for m in total or found if m.index >= 0}
         if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
             reading.claims = [(numbers.pop(), 2)]
-    if reading.claims and lexicon.LEFT_OPEN.search(sentence):
+    if reading.claims and any(map(sentence.__contains__, lexicon.OPENING)) and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    elif reading.claims and lexicon.UNREAL_WORD.search(sentence) and lexicon.UNREAL.search(sentence):
+    elif reading.claims and any(map(sentence.__contains__, lexicon.DENYING)) and lexicon.UNREAL.search(sentence):
         reading.claims = []
     # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)

@@ -85,7 +85,7 @@ _POST = re.compile(
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = re.compile(r"\b(?:correct|true|right|best|answer|most a|it is|my|richtig|korrekt|bonne)")
+_POST_WORDS = ("correct", "true", "right", "best", "answer", "most a", "it is", "my ", "richtig", "korrekt", "bonne")
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
@@ -139,16 +139,17 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     found = []
     lower = text.lower()
     if not text.isascii() or lexicon.CUE.search(lower):
-        unreal = _IF.search(lower) is not None
         for cue in _cues(text, lower):
             declared = _declared_value(text, cue.end(), options)
-            if declared is None or (unreal and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())):
+            if declared is None or (
+                _IF.search(lower) and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())
+            ):
                 continue
             # "it's the sofa that is farther" is left to read_sentence.
             if not cue["it"] or _ENDS.match(text, declared[1]):
                 value, end = declared
                 found.append(Declaration(cue.start(), end, value, "declared"))
-    if _POST_WORDS.search(lower):
+    if any(map(lower.__contains__, _POST_WORDS)):
         found += _post_declarations(text, options)
     foreign = _FOREIGN_LABEL.match(text) if options.labels else None
     if foreign and (foreign[1] or foreign[2]).upper() not in options.labels:

@@ -198,10 +198,17 @@ def _relation(text: str) -> str | None:
 
 
 def _relation_pattern(name: str) -> str:
-    """Return the pattern of a relation's words, longest first; "left hand" may have a hyphen or be one word."""
-    words = sorted(_RELATION_WORDS[name].split(","), key=len, reverse=True)
-    spelled = "|".join(word.replace(" ", "[ -]?") + _NOT_AFTER.get(word, "") for word in words)
-    return rf"{_NOT_BEFORE.get(name, '')}(?:{spelled}){_NOT_AFTER.get(name, '')}"
+    """Return the pattern of a relation's words; "left hand" may have a hyphen or be one word."""
+    # Words with the same start are tried together, which is faster.
+    ends: dict[str, list[str]] = {}
+    for word in sorted(_RELATION_WORDS[name].split(","), key=len):
+        start = next((known for known in ends if word.startswith(known)), word)
+        ends.setdefault(start, []).insert(0, word[len(start) :].replace(" ", "[ -]?"))
+    spelled = (
+        start.replace(" ", "[ -]?") + (f"(?:{'|'.join(rest)})" if rest != [""] else "") + _NOT_AFTER.get(start, "")
+        for start, rest in ends.items()
+    )
+    return rf"{_NOT_BEFORE.get(name, '')}(?:{'|'.join(spelled)})"
 
 
 @lru_cache(maxsize=_DISTINCT)
@@ -216,8 +223,10 @@ def _recital(texts: tuple[str, ...]) -> re.Pattern[str] | None:
     # Relations are also listed without letters: "left, right, above and below".
     name = rf"(?<![^\W_])(?:{'|'.join(map(re.escape, texts))})(?![^\W_])"
     bare = rf"|{name}(?:,? (?:(?:and|or) )?{name}){{{len(texts) - 1}}}" if len(texts) > 2 else ""
-    one = rf"(?:(?:option|choice)\s)?\(?(?<![^\W_])(?:{parts})"
-    return re.compile(rf"{one}(?:[\W]{{1,8}}(?:(?:and|or)\s)?{one}){{{len(texts) - 1}}}{bare}", re.IGNORECASE)
+    one = rf"\(?(?<![^\W_])(?:{parts})"
+    return re.compile(
+        rf"{one}(?:[\W]{{1,8}}(?:(?:and|or|option|choice)\s)?{one}){{{len(texts) - 1}}}{bare}", re.IGNORECASE
+    )
 
 
 def without_recital(text: str, options: Options) -> str:

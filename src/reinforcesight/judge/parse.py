@@ -70,6 +70,7 @@ def _last_letter(text: str, options: Options) -> int | None:
 # Sources of text that are marked as the answer.
 _MARKED = ("answer_block", "open_answer_block", "boxed", "json")
 _OPTION_NUMBER = re.compile(r"\W*(?:(?:option|choice|answer)\W{1,3})?([1-9])\W*", re.IGNORECASE)
+_OPTION = re.compile(r"\b(?:option|choice)s?\b", re.IGNORECASE)
 _NOT_APPLICABLE = re.compile(r"\W{0,8}n\s?/\s?a\W{0,8}", re.IGNORECASE)
 _WORD_INSIDE = re.compile(r"[a-z]{4}")
 
@@ -147,7 +148,7 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     text = without_answered_questions(with_letters(plainer(text, options), options), options)
     rest = without_recital(text, options)
     if rest != text:
-        if is_blank(rest):
+        if is_blank(_OPTION.sub("", rest)):
             return SEVERAL, "options_only"
         text = rest
     letters = _only_letters(text)
@@ -273,8 +274,8 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     if last_tie >= 0:
         return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
     named: list[int] = []
-    for reading, sentence in zip(readings, sentences(text), strict=True):
-        if reading.bare and not reading.hedge and not (reading.asking and _ASKS.match(sentence)):
+    for reading in readings:
+        if reading.bare and not reading.hedge:
             named += [mention.index for mention in reading.mentions]
     if len(set(named)) == 1:
         return (named[0], "named") if named[0] >= 0 else (SEVERAL, "equal_choices")
@@ -300,7 +301,6 @@ def _said_in_general(options: Options, meaning: re.Pattern[str], otherwise: tupl
     return (found.pop(), "general_choice") if len(found) == 1 else otherwise
 
 
-_ASKS = re.compile(r"\W*(?:is|are|does|do|which|what|where)\b", re.IGNORECASE)
 _DANGLING = re.compile(
     r"\b(?:answer|option|choice)(?: (?:is|would be|should be))?(?: \(| the)?\s*:?\s*\Z", re.IGNORECASE
 )

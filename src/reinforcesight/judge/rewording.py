@@ -63,6 +63,7 @@ _ITEM = re.compile(
     r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
     re.IGNORECASE,
 )
+_FAR_BACK = re.compile(r"back\b|rear\b|distance\b|far end\b")
 _BACKGROUND = re.compile(
     r"\b(?:(?:in|at|to|towards?|near) the (?:very |far )?(?:back|rear)\b"
     r"(?: of the (?:scene|image|picture|photo|room|frame)\b| wall\b)?"
@@ -80,6 +81,7 @@ _FAR_OFF = re.compile(
     re.IGNORECASE,
 )
 # An order of a list, without a relation of its own: the reader of claims reads it.
+_TOWARDS = re.compile(r" (?:to|→) (?:the )?(?:left|right|top|bot|front|back|near|clos|far|furth)")
 ORDER = re.compile(
     r"\b(?:from )?(?:the )?(?:left (?:to|→) (?:the )?right|right (?:to|→) (?:the )?left|top (?:to|→) (?:the )?bottom"
     r"|bottom (?:to|→) (?:the )?top|front (?:to|→) (?:the )?back|back (?:to|→) (?:the )?front"
@@ -156,11 +158,11 @@ def with_letters(text: str, options: Options) -> str:
 def plainer(text: str, options: Options) -> str:
     """Reword what the sentence rules don't know: "at the very back", "from left to right", "the chair is"."""
     lower = text.lower()
-    if "back" in lower or "rear" in lower or "dist" in lower or "far end" in lower:
+    if _FAR_BACK.search(lower):
         text = _BACKGROUND.sub("in the background", text)
     if options.anchored:
         text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))
-    if " to " in lower or "→" in lower:
+    if _TOWARDS.search(lower):
         text = ORDER.sub(" ", text)
     if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):
         text = _with_ellipses(text, options.pattern)
