@@ -107,7 +107,7 @@ _YES_NO = re.compile(
     r"\W{0,12}(?:(?:sure|okay|ok|well)\W{1,4})?"
     r"(?:((?:that|this|it)(?:'s| is) (?:true|correct|right)|yes|yeah|yep|true|absolutely|affirmative"
     r"|indeed(?=,? (?:it|they) (?:is|are|does|do)\b))"
-    rf"|((?:that|this|it)(?:'s| is) {lexicon.WRONG}|no|nope|false|negative))\b"
+    rf"|((?:that|this|it)(?:'s| is) {lexicon.CALLED_WRONG}|no|nope|false|negative))\b"
     r"(?:\s*(?:\Z|[.,;:!\n-])|\s+(?:it|they|he|she|this|that|the|there is not|there isn't|because|since|i)\b)",
     re.IGNORECASE,
 )

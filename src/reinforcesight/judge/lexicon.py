@@ -144,14 +144,14 @@ OPENS_WITH_OBJECT = re.compile(
     re.IGNORECASE,
 )
 IS_BEFORE = re.compile(r"(?:\b(?:is|are|would be|must be)\s+|:\s*)(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
-WRONG = r"(?:\w+ly )?(?:a mistake|wrong|false|incorrect|untrue|mistaken|not (?:true|right|correct|so|the case))"
+CALLED_WRONG = r"(?:\w+ly )?(?:a mistake|wrong|false|incorrect|untrue|mistaken|not (?:true|right|correct|so|the case))"
 # "Option A would mean that the chair is closer", "the chair is closer, which is wrong".
 DENYING = ("would ", "wrong", "false", "true", "correct", "mistake", "not right", "not so", "the case")  # far faster
 UNREAL = re.compile(
     r"\bwould (?:mean|imply|require|have to|need to)\b"
-    rf"|\bwhich is {WRONG}\b|\b(?:is|would be|was) {WRONG} (?:that|to say)\b"
+    rf"|\bwhich is {CALLED_WRONG}\b|\b(?:is|would be|was) {CALLED_WRONG} (?:that|to say)\b"
     r"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{0,120}"
-    rf"\b(?:is|was|would be) {WRONG}\b",
+    rf"\b(?:is|was|would be) {CALLED_WRONG}\b",
     re.IGNORECASE,
 )
 _TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|in sum|overall)\b", re.IGNORECASE)
@@ -223,7 +223,7 @@ _ANOTHER_BEFORE = re.compile(
 # "That would be wrong." takes the sentence before back.
 TAKES_BACK = re.compile(
     r"\W*(?:but |however,? )?(?:that|this|it)(?:'s| is| was| would be| cannot be| can't be)"
-    rf" {WRONG}\b",
+    rf" {CALLED_WRONG}\b",
     re.IGNORECASE,
 )
 # Nouns after "same" that say nothing about the distance; a height matters only where no relation is named.

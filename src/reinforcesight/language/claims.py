@@ -90,7 +90,7 @@ class _Reader:
             if not sentence.tags:
                 continue
             stated = self._stated(sentence)
-            if patterns.TAKES_BACK.match(sentence.tags):
+            if patterns.RETRACTS.match(sentence.tags):
                 before = []
             elif sentence.tags.startswith("B"):
                 opposite = {canonical_claim(claim, turned=True) for claim in stated}
@@ -108,11 +108,11 @@ class _Reader:
         if not sentence.relations or sentence.asks:
             return []
         start = 0
-        if ("M" in tags or "V" in tags) and patterns.OTHER_VIEW.search(
+        if ("M" in tags or "V" in tags) and patterns.SEEN_OTHERWISE.search(
             tags
         ):  # "in the mirror ..., but" counts from "but" on
             start = tags.rfind("B")
-            if start < 0 or patterns.OTHER_VIEW.search(tags, start):
+            if start < 0 or patterns.SEEN_OTHERWISE.search(tags, start):
                 return []
         found: list[_Found] = []
         for at in sentence.relations:

@@ -81,8 +81,8 @@ HEAD = re.compile(r"(?<![pPqtkHDnj])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
 DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
 DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")
 SAID = re.compile(r"(?<!P)z")  # "is falsely said to be behind"; but "behind where the lamp is"
-OTHER_VIEW = re.compile(r"M|(?:[mux]s|xb)V")  # "in the mirror", "from the dog's perspective"
+SEEN_OTHERWISE = re.compile(r"M|(?:[mux]s|xb)V")  # "in the mirror", "from the dog's perspective"
 ASKED = re.compile(r"(?:\A|[,&SBwa])b+\Z")  # "is the mug left of the lamp"
-TAKES_BACK = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
+RETRACTS = re.compile(  # "No.", "No, ...", "That is false.", "I doubt it.", "Or the other way round."
     r"(?:x,|[,&B])*(?:n(?:[,B]|\Z)|n?,?[rwi]?[be]*f|db+i\Z|d?[rwi]?[be]*[hR][^mPCAHDL]*\Z)"
 )
