@@ -37,8 +37,8 @@ class CalibrateConfig(StrictConfig):
     )
     camera: Literal["photograph", "given"] = Field(
         "photograph",
-        description="Camera intrinsics for 3-D positions from estimated depth. photograph: from EXIF, or a default "
-        "field of view; given: from the annotation file",
+        description="Camera intrinsics for 3-D positions from estimated depth. photograph: from EXIF, else from the "
+        "depth model, else a default field of view, as generate does; given: from the annotation file",
     )
     names: Path | None = Field(
         None,
