@@ -121,7 +121,9 @@ def _without_reasoning(text: str) -> tuple[str, str, bool]:
         if tag[1] or tag[4]:
             if inside:
                 thought = text[start_inside : tag.start()]
-            elif tag.start() >= said and (outside or _LETTERED.match(text)):
+            elif tag.start() >= said and (
+                outside or _LETTERED.match(unicodedata.normalize("NFKC", text.lstrip()[:40]))
+            ):
                 outside.append(text[position : tag.start()])
             else:
                 # The opening tag is missing: the chat template wrote it into the prompt.
