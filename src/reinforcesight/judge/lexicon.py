@@ -248,7 +248,8 @@ OPENING = (" or ", " so ", " also ", " as well", "equally")
 LEFT_OPEN = re.compile(
     r"\b(?:could|might|may|maybe|perhaps|possibly)\b[^.]{0,80}\bor\b(?! more)"
     r"(?:[^.]{0,80}\b(?:could|might|may)\b| (?:perhaps|maybe|possibly|even)\b)"
-    r"|\b(?:and|but) so (?:does|do|is|are)\b(?! the answer)|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
+    r"|\b(?:and|but) so (?:does|do|is|are)\b(?! the answer)"
+    r"|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
     re.IGNORECASE,
 )
 # Text after "near" or "far" that makes it a statement about an object: "A is near, B is far".
