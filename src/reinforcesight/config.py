@@ -213,7 +213,11 @@ def load_yaml(path: Path, kind: str) -> Any:
 
 
 def base_file(path: Path, name: str) -> Path:
-    """Return the file that ``extends: name`` in ``path`` refers to."""
+    """Return the file that ``extends: name`` in ``path`` refers to.
+
+    Raises:
+        ConfigError: The name is not a valid file name.
+    """
     base = path.parent / name
     try:
         base.resolve()
@@ -226,6 +230,9 @@ def read_yaml(path: Path, *, origin: dict[str, str] | None = None, _seen: tuple[
     """Read a YAML mapping and the files that it extends.
 
     ``origin`` is filled with dotted key to the file that set it, for error messages.
+
+    Raises:
+        ConfigError: The file is missing, is not a YAML mapping, or extends itself.
     """
     origin = {} if origin is None else origin
     resolved = path.resolve()

@@ -8,7 +8,11 @@ from reinforcesight.errors import ConfigError
 
 
 def pick_device(device: str) -> str:
-    """Resolve ``auto`` to this process's GPU (``LOCAL_RANK``), else Apple's GPU, else the CPU."""
+    """Resolve ``auto`` to this process's GPU (``LOCAL_RANK``), else Apple's GPU, else the CPU.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
     import torch
 
     if device == "auto":

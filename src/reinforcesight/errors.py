@@ -1,8 +1,7 @@
 """Errors that the user can fix: what was wrong, where, and what to do.
 
 The command line prints such an error as one line and exits with status 2. Any other exception is a bug in the program
-and keeps its traceback. Almost every function that reads or writes files may raise an error of this module; docstrings
-list them only where a caller is expected to catch them.
+and keeps its traceback.
 """
 
 from __future__ import annotations

@@ -30,6 +30,9 @@ def download_snapshot(
         revision: Commit, tag or branch.
         what: Description of the content for error messages, such as "benchmark".
         kind: ``model`` or ``dataset``.
+
+    Raises:
+        InputError: The repository can't be downloaded.
     """
     hub = require_module("huggingface_hub", extra="train")
     try:
@@ -60,6 +63,10 @@ def push_folder(
         repository: ``owner/name``; created if absent.
         private: Whether a new repository is private; an existing one is not changed.
         only: Glob patterns of the files to upload; all by default.
+
+    Raises:
+        MissingDependencyError: huggingface_hub is not installed.
+        OutputError: The card is not valid, or the upload fails. The folder is kept.
     """
     hub = require_module("huggingface_hub", extra="train")
     try:

@@ -107,7 +107,11 @@ def _check_results_file(output: Path) -> None:
 
 
 def refuse_other_things(folder: Path, ours: Iterable[str]) -> None:
-    """Refuse an output folder that has files, but none of ours (name patterns)."""
+    """Refuse an output folder that has files, but none of ours (name patterns).
+
+    Raises:
+        OutputError: The folder belongs to something else; the fix is another folder.
+    """
     if folder.exists() and not folder.is_dir():
         raise OutputError("the output is a file", where=str(folder), fix="choose a folder")
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

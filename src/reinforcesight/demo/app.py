@@ -38,7 +38,12 @@ _CLASSES = dict(zip(CLAIM_LABELS.values(), ("good", "bad", "open"), strict=True)
 
 
 def demo(config: DemoConfig) -> None:
-    """Serve the page until interrupted."""
+    """Serve the page until interrupted.
+
+    Raises:
+        MissingDependencyError: The extra ``demo`` is not installed.
+        ConfigError: The address or port can't be used.
+    """
     gradio = require_module("gradio", extra="demo")
     models = DemoModels(config)
     page = build_page(models, config)

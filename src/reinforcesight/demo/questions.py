@@ -72,7 +72,12 @@ class DemoQuestion:
 
 
 def rendered_source(recipe: Path | None, seed: int) -> Source:
-    """Return a source of rendered pictures with the settings of a recipe, or the default settings without one."""
+    """Return a source of rendered pictures with the settings of a recipe, or the default settings without one.
+
+    Raises:
+        MissingDependencyError: The extra ``rendered`` is not installed.
+        ConfigError: The recipe does not exist.
+    """
     from reinforcesight.data_gen.sources.rendered import RenderedSource
 
     settings = load_config(GenerateConfig, recipe, flags={"output": "unused"})
@@ -123,6 +128,9 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
     Args:
         objects: Name and box (pixels, xyxy) of subject and reference, and of the third object for distances.
         kind: One of ``QUESTION_KINDS``.
+
+    Raises:
+        InputError: A name or a box is missing.
     """
     relation = QUESTION_KINDS[kind]
     count = 3 if relation.axis is Axis.DISTANCE else 2

@@ -181,6 +181,9 @@ class EvaluateConfig(StrictConfig):
         """Return one configuration per benchmark, by the benchmark's short name.
 
         With several benchmarks, the short name is part of the names of results, baseline and answers.
+
+        Raises:
+            ConfigError: A benchmark is named twice, or a baseline has no results of one.
         """
         whole = Path(self.benchmark).exists()
         names = [self.benchmark] if whole else [name.strip() for name in self.benchmark.split(",")]

@@ -55,6 +55,9 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
     Args:
         dataset: The data set's folder.
         scenes: Add the columns ``scene`` and ``evidence``, which evaluation reads to check the reasoning.
+
+    Raises:
+        InputError: The data set can't be read, or no row has CV-Bench's form.
     """
     benchmark = load_benchmark(str(dataset), tasks=["all"], split=split)
     listed, broken = [], list(benchmark.broken)

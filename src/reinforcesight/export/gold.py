@@ -28,6 +28,9 @@ def read_gold(text: str) -> Mapping[str, Any]:
     """Parse a record.
 
     The same text gives the same object, by which the reward recognises a batch that it has already scored.
+
+    Raises:
+        InputError: The text is not such a record.
     """
     try:
         record = json.loads(text)
@@ -62,6 +65,9 @@ def score_answers(
 
     Returns:
         For each completion the gated total under the key ``total``, and every part by name.
+
+    Raises:
+        InputError: Texts and ground truths differ in number, or one of the latter is no such record.
     """
     if len(texts) != len(ground_truths):
         raise InputError(f"{len(texts)} completions came with {len(ground_truths)} ground truths", fix=GOLD_FIX)

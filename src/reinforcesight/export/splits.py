@@ -26,7 +26,11 @@ _BATCH = 64
 
 
 def splits_of(dataset: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    """Yield each split with an iterator of its rows."""
+    """Yield each split with an iterator of its rows.
+
+    Raises:
+        InputError: The folder has no data set, or a file is damaged.
+    """
     files_found = find_files(dataset)
     refuse_damaged(dataset, [file.path for file in files_found])
     for split, found in groupby(files_found, key=lambda file: file.split):

@@ -21,7 +21,12 @@ _NEVER = -100.0  # the lowest bias that vLLM accepts
 
 
 def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
-    """Return TRL's ``GRPOConfig``; ``suppress_vision_tokens`` completes it."""
+    """Return TRL's ``GRPOConfig``; ``suppress_vision_tokens`` completes it.
+
+    Raises:
+        ConfigError: TRL or transformers refuse a name or a value.
+        MissingDependencyError: The configuration requires vLLM, which is not installed.
+    """
     vllm = uses_vllm(config)
     if vllm:
         require_module("vllm", extra="vllm")
@@ -38,7 +43,11 @@ def grpo_arguments(config: GrpoConfig, has_validation: bool) -> Any:
 
 
 def check_numbers(config: GrpoConfig, arguments: Any, rows: int) -> None:
-    """Check batches, groups and questions against each other, before a model is loaded and questions are rated."""
+    """Check batches, groups and questions against each other, before a model is loaded and questions are rated.
+
+    Raises:
+        ConfigError: A step needs more questions than there are, or resampling has no complete groups.
+    """
     per_round = arguments.generation_batch_size // arguments.num_generations
     questions = min(rows, config.difficulty.questions or rows)
     if questions < per_round:

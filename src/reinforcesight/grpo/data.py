@@ -50,7 +50,11 @@ class QuestionView:
 
 
 def without_thinking(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row with an instruction that asks only for the answer."""
+    """Return the row with an instruction that asks only for the answer.
+
+    Raises:
+        InputError: The prompt does not end with the instruction of generated data sets.
+    """
     text = str(row["prompt"][-1]["content"])
     if not text.endswith(REASON_INSTRUCTION):
         raise InputError(
@@ -86,7 +90,11 @@ def permuted(row: Mapping[str, Any], *, epoch: int, seed: int) -> dict[str, Any]
 
 
 def gold_index(row: Mapping[str, Any]) -> int:
-    """Return the index of the correct option."""
+    """Return the index of the correct option.
+
+    Raises:
+        InputError: The answer is not the letter of an option.
+    """
     found = LETTERS.find(str(row["answer"]).strip("() ") or "?")
     if not 0 <= found < len(row["choices"]):
         raise InputError(

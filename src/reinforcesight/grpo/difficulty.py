@@ -84,6 +84,9 @@ def rate_questions(
 
     Returns:
         Rates by question, or ``None`` if the rating was stopped.
+
+    Raises:
+        OutputError: The file was made with another model, data set or sampling.
     """
     sampling = {"temperature": temperature, "max_new_tokens": max_new_tokens}
     header = {"schema": 1, **depends_on, "samples": options.samples, **sampling, "seed": seed}
@@ -197,7 +200,11 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def read_rates(path: Path) -> dict[str, PassRate]:
-    """Read the pass rates in a file."""
+    """Read the pass rates in a file.
+
+    Raises:
+        OutputError: The file is missing or can't be read.
+    """
     _, lines = _read(path)
     return {line["id"]: PassRate(line["id"], line["right"], line["readable"], line["samples"]) for line in lines}
 
@@ -207,7 +214,11 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
 
 
 def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:
-    """Return the questions whose pass rate is between the two bounds."""
+    """Return the questions whose pass rate is between the two bounds.
+
+    Raises:
+        InputError: No question would be left.
+    """
     rated = [(at, rates[name].rate) for at, name in enumerate(ids) if name in rates]
     kept = tuple(at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate)
     low = sum(rate <= options.min_pass_rate for _, rate in rated)

@@ -75,7 +75,12 @@ class PreparedRun:
 
 
 def rate_difficulty(config: GrpoConfig) -> RatingResult:
-    """Rate the questions that a GRPO run would train on; the run reads the file."""
+    """Rate the questions that a GRPO run would train on; the run reads the file.
+
+    Raises:
+        InputError: The data set or the model can't be used, or no question would be left.
+        OutputError: The file was made with another model, data set or sampling.
+    """
     quiet_libraries()
     with contextlib.ExitStack() as stack:
         # Forked before anything is computed here.

@@ -27,7 +27,11 @@ def train_grpo(config: GrpoConfig) -> TrainingResult:
 
 
 def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> SpatialGrpoTrainer:
-    """Build the trainer with its adapter, data, rewards and callbacks."""
+    """Build the trainer with its adapter, data, rewards and callbacks.
+
+    Raises:
+        ConfigError: The options can't be combined.
+    """
     config, arguments, processor = session.config, session.arguments, session.loaded.processor
     per_round = int(arguments.generation_batch_size) // arguments.num_generations
     if len(prepared.questions) < per_round:

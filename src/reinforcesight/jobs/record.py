@@ -35,7 +35,11 @@ class RunRecord:
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord | None:
-        """Read the record in a folder; ``None`` if there is none."""
+        """Read the record in a folder; ``None`` if there is none.
+
+        Raises:
+            OutputError: The file exists but can't be read or is damaged.
+        """
         path = folder / RECORD_NAME
         if not path.is_file():
             return None

@@ -169,7 +169,11 @@ def answer_questions(
 
 
 def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
-    """Parse items of the form ``name=x0,y0,x1,y1``."""
+    """Parse items of the form ``name=x0,y0,x1,y1``.
+
+    Raises:
+        InputError: An item has another form, or there are more than three.
+    """
     if len(items) > len(BOX_COLOURS):
         raise InputError(f"{len(items)} boxes, at most {len(BOX_COLOURS)} have a colour", where="--box")
     boxes = []
@@ -190,7 +194,11 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
 
 
 def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
-    """Insert each box after the first mention of its object, as in CV-Bench's questions."""
+    """Insert each box after the first mention of its object, as in CV-Bench's questions.
+
+    Raises:
+        InputError: The question does not name an object that has a box.
+    """
     coloured = []
     for (name, box), colour in zip(boxes, BOX_COLOURS, strict=False):
         mention = re.search(rf"\b{re.escape(name)}\b(?! \((?:highlighted|annotated) by)", question, re.IGNORECASE)
@@ -203,13 +211,21 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
 
 
 def picture_with_boxes(question: _Question) -> Image.Image:
-    """Read the picture in RGB and draw the question's boxes on it."""
+    """Read the picture in RGB and draw the question's boxes on it.
+
+    Raises:
+        InputError: The picture is missing or can't be used, or a box lies outside it.
+    """
     picture = read_rgb(question.image)
     return draw_boxes(picture, question.boxes) if question.boxes else picture
 
 
 def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputError]]:
-    """Yield each line number with its question or error."""
+    """Yield each line number with its question or error.
+
+    Raises:
+        InputError: The file can't be read or has no lines.
+    """
     try:
         texts = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

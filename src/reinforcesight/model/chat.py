@@ -89,6 +89,10 @@ def chat_text(
     """Render messages with the checkpoint's chat template, with the picture in the first plain-text user turn.
 
     Special tokens in the messages are rendered as plain text.
+
+    Raises:
+        ConfigError: The checkpoint has no chat template.
+        InputError: The template can't be rendered.
     """
     if not getattr(processor, "chat_template", None):
         raise ConfigError(

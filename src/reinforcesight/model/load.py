@@ -140,7 +140,11 @@ def resolve_path(model_path: str) -> str:
 
 
 def find_source(config: ModelConfig) -> ModelSource:
-    """Find out whether a folder or hub repository holds a model or an adapter, and which base the adapter has."""
+    """Find out whether a folder or hub repository holds a model or an adapter, and which base the adapter has.
+
+    Raises:
+        InputError: The folder holds no model, or the adapter does not name its base.
+    """
     path = resolve_path(config.model_path)
     folder = Path(path)
     if path == EMBEDDED_MODEL and not folder.exists():
@@ -208,7 +212,12 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def check_remote_code(config: ModelConfig, source: ModelSource) -> None:
-    """Refuse code from a repository or a revision that the user has not named."""
+    """Refuse code from a repository or a revision that the user has not named.
+
+    Raises:
+        ConfigError: Remote code is on, and the model comes from the hub without a revision, or is the base that an
+            adapter's configuration names.
+    """
     if not config.trust_remote_code:
         return
     if source.adapter is not None:

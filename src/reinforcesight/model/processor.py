@@ -103,6 +103,10 @@ def load_processor(source: ModelSource, options: ModelOptions) -> Any:
     """Load a checkpoint's processor, with the pixel limits of the options.
 
     An adapter's processor files are preferred to the base's, since training may have changed the limits.
+
+    Raises:
+        ConfigError: Limits are given, but the image processor has none.
+        InputError: The files are missing or can't be read.
     """
     path, revision = source.base, source.base_revision
     if source.adapter is not None and _has_processor(source.adapter):

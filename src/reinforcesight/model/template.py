@@ -23,7 +23,11 @@ _BYTES = 1 << 30
 
 @functools.lru_cache(maxsize=64)
 def check_template(template: str, where: str) -> None:
-    """Try a chat template on a short conversation."""
+    """Try a chat template on a short conversation.
+
+    Raises:
+        InputError: The template is too long, or takes too much time or memory.
+    """
     from reinforcesight.errors import InputError
 
     problem = f"the chat template has {len(template)} characters, more than {MAX_TEMPLATE}"

@@ -33,7 +33,13 @@ _FORMER_NAMES = (
 
 
 def check_weight_files(source: ModelSource) -> None:
-    """Check the weight files of base and adapter before they are opened."""
+    """Check the weight files of base and adapter before they are opened.
+
+    Raises:
+        InputError: There are only pickles, an index names a file that is not safetensors or lies outside the folder,
+            or a
+            file is missing or truncated.
+    """
     _check_base(source)
     if source.adapter is not None:
         adapter = _find(source.adapter, source.adapter_revision, _ADAPTER)
@@ -43,7 +49,11 @@ def check_weight_files(source: ModelSource) -> None:
 
 
 def check_digests(source: ModelSource) -> None:
-    """Compare local files with the list of digests next to them, as ``sft`` and ``grpo`` write it; reads all files."""
+    """Compare local files with the list of digests next to them, as ``sft`` and ``grpo`` write it; reads all files.
+
+    Raises:
+        InputError: A file has changed since it was written.
+    """
     for folder in filter(None, (source.base, source.adapter)):
         changed = changed_file(Path(folder)) if Path(folder).is_dir() else None
         if changed is not None:
@@ -126,7 +136,11 @@ def _unusable(what: str, path: Path) -> InputError:
 
 
 def check_loaded(info: Mapping[str, Iterable[Any]], path: str) -> None:
-    """Refuse a model with newly initialised or unused weights, according to transformers' loading ``info``."""
+    """Refuse a model with newly initialised or unused weights, according to transformers' loading ``info``.
+
+    Raises:
+        InputError: Weights other than tied ones are missing or unused; gives the counts and the first names.
+    """
     mismatched = [f"{name} {list(stored)} for {list(expected)}" for name, stored, expected in info["mismatched_keys"]]
     _refuse(
         {"missing": info["missing_keys"], "of another shape": mismatched, "unexpected": info["unexpected_keys"]}, path
@@ -137,6 +151,9 @@ def check_adapter(model: Any, source: ModelSource) -> None:
     """Refuse an attached adapter whose file does not have exactly the adapter's weights.
 
     peft only warns, and leaves missing weights as initialised. Weights with older names are translated and loaded.
+
+    Raises:
+        InputError: Weights are missing or unused; gives the counts and the first names.
     """
     peft = require_module("peft", extra="train")
     safetensors = require_module("safetensors.torch", extra="train")

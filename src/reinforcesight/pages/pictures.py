@@ -88,7 +88,11 @@ def show_picture(
 
 
 def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScene:
-    """Read the columns ``scene`` and ``evidence`` of a question."""
+    """Read the columns ``scene`` and ``evidence`` of a question.
+
+    Raises:
+        InputError: A column can't be read, or the two don't match.
+    """
     try:
         found, known = Scene.from_json(scene or ""), json.loads(evidence or "")
         objects = {role: found[known[role]] for role in ROLES if known.get(role) is not None}

@@ -24,7 +24,11 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def save_page(path: Path, template: str, **values: Any) -> None:
-    """Write a rendered template, with a link to the run's page if the file is in the folder of a run."""
+    """Write a rendered template, with a link to the run's page if the file is in the folder of a run.
+
+    Raises:
+        OutputError: The page can't be written.
+    """
     write_text(path, render_page(template, run_page=_link_to_run(path), **values))
 
 

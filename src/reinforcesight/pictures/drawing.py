@@ -26,6 +26,9 @@ def draw_boxes(image: Image.Image, boxes: Sequence[tuple[Box, str]]) -> Image.Im
     Args:
         image: Pillow image; transparent parts become white.
         boxes: Boxes in pixels, xyxy half-open, each with "red", "blue" or "green".
+
+    Raises:
+        InputError: A colour is unknown, or a box lies completely outside the picture.
     """
     result = to_rgb(image)
     painter = ImageDraw.Draw(result)

@@ -144,7 +144,11 @@ def relate_pairs(
     marked: bool = False,
     rules: RelationRules = DEFAULT_RULES,
 ) -> list[RelationResult]:
-    """Return results along one axis for P pairs of indices into ``scene.objects``, arrays of shape (P,)."""
+    """Return results along one axis for P pairs of indices into ``scene.objects``, arrays of shape (P,).
+
+    Raises:
+        InputError: The axis is "distance" and there are no anchors.
+    """
     table = ObjectTable.of(scene)
     if axis is Axis.DISTANCE and anchors is None:
         raise InputError("the axis 'distance' needs an anchor for each pair")

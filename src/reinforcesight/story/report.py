@@ -37,7 +37,12 @@ _FAITHFULNESS = {
 
 
 def write_page(config: RunConfig) -> Path:
-    """Write ``index.html`` from the stages that have finished so far."""
+    """Write ``index.html`` from the stages that have finished so far.
+
+    Raises:
+        InputError: A part of the run can't be read.
+        OutputError: The page can't be written.
+    """
     page = config.folder.page
     write_text(page, render(read_story(config)))
     return page

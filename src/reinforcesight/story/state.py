@@ -91,7 +91,11 @@ def read_state(path: Path, version: str) -> RunState:
 
 
 def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
-    """Return the matching files in a run folder, with hashes of their contents."""
+    """Return the matching files in a run folder, with hashes of their contents.
+
+    Raises:
+        OutputError: A pattern matches nothing, so the stage ended without a result.
+    """
     found: dict[str, Product] = {}
     for pattern in patterns:
         files = [path for path in sorted(root.glob(pattern)) if path.is_file()]

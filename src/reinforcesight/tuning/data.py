@@ -45,7 +45,11 @@ class TrainingData:
 
 
 def load_training_data(dataset: str) -> TrainingData:
-    """Load a data set from a folder or the hub."""
+    """Load a data set from a folder or the hub.
+
+    Raises:
+        InputError: The data set is missing, damaged, empty, or lacks a column of a generated data set.
+    """
     folder = Path(dataset)
     if folder.is_dir():
         files = sorted((folder / "data").glob("*.parquet"))
@@ -121,6 +125,9 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
     Args:
         rows: Rows with pictures still encoded.
         check: Function that raises ``InputError`` if a row's texts can't be used.
+
+    Raises:
+        InputError: No row is usable.
     """
     main = PartialState().is_main_process
 
@@ -154,7 +161,11 @@ def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], obje
 
 
 def check_texts(row: Mapping[str, Any]) -> None:
-    """Check that a row has a prompt and a completion."""
+    """Check that a row has a prompt and a completion.
+
+    Raises:
+        InputError: One of them is empty.
+    """
     for name in ("prompt", "completion"):
         messages = row[name] or []
         if not messages or not str(messages[-1].get("content") or "").strip():
@@ -169,7 +180,11 @@ def answer_rows(rows: Any, samples: int, seed: int) -> Any:
 
 
 def decode_picture(row: Mapping[str, Any]) -> Image.Image:
-    """Decode a row's picture to RGB."""
+    """Decode a row's picture to RGB.
+
+    Raises:
+        InputError: The row has no picture, or its picture can't be used; names the row's id.
+    """
     where = f"row {row.get('id')}"
     encoded = row["image"]
     if isinstance(encoded, Image.Image):

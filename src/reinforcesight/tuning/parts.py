@@ -44,7 +44,11 @@ def part_of(name: str) -> Part:
 
 
 def lora_config(model: Any, config: TrainingConfig) -> LoraConfig:
-    """Return the LoRA configuration for the linear layers of the chosen parts, never the output layer."""
+    """Return the LoRA configuration for the linear layers of the chosen parts, never the output layer.
+
+    Raises:
+        ConfigError: No layer has one of the names in ``lora.targets``.
+    """
     parts = _CHOSEN[config.train_parts]
     linear = linear_layers(model)
     wanted = config.lora.targets
@@ -72,7 +76,12 @@ def linear_layers(model: Any) -> dict[str, nn.Linear]:
 
 
 def load_to_train(config: TrainingConfig) -> LoadedModel:
-    """Load the model to train, with all other parts frozen."""
+    """Load the model to train, with all other parts frozen.
+
+    Raises:
+        ConfigError: The options don't fit the model or the machine.
+        InputError: The model can't be loaded.
+    """
     options, full = config.model, config.tuning == "full"
     if options.dtype == "auto" and full:
         # Small updates of bfloat16 weights are rounded away; mixed precision is still possible.

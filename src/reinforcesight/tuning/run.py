@@ -222,7 +222,11 @@ def start_identity(data: TrainingData, loaded: LoadedModel) -> dict[str, Any]:
 def make_trainer(
     trainer_class: Any, session: Session[Any], *callbacks: Any, charts: Sequence[Chart], **arguments: Any
 ) -> Any:
-    """Build a trainer with the model, its adapter and the callbacks of every run."""
+    """Build a trainer with the model, its adapter and the callbacks of every run.
+
+    Raises:
+        ConfigError: TRL refuses the arguments.
+    """
     config, loaded = session.config, session.loaded
     adapter = new_adapter(loaded, config)
     keeper = CheckpointKeeper(Path(config.output), config.trainer["save_total_limit"])

@@ -219,6 +219,9 @@ def read_name_list(path: Path) -> set[str]:
     Args:
         path: Text with one name per line; CSV, JSON lines or Parquet with the columns ``source_filename`` or
             ``filename``; or a folder of pictures.
+
+    Raises:
+        InputError: The path can't be read, or contains no name.
     """
     columns = ("source_filename", "filename")
     found: list[Any] = []
@@ -248,6 +251,9 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
     Args:
         path: Folder of pictures; Parquet with the column ``image``; or text with a hash of 16 hexadecimal digits at
             the start of each line.
+
+    Raises:
+        InputError: The path can't be read, or contains no picture.
     """
     hashes: list[int] = []
     with _reading(path):

@@ -31,6 +31,9 @@ def names_record(source: AnnotatedSource, detections: Path, *, confidence: float
         source: Pictures with labelled boxes.
         detections: COCO results JSON, a list with ``image_id``, ``category_id`` or ``category_name``, ``bbox`` and
             ``score``.
+
+    Raises:
+        InputError: The file can't be read, has another format, or no detection lies on an annotated box.
     """
     names, ids = _names_and_ids(source.annotation_file)
     by_image: dict[str, list[tuple[str, tuple[float, ...], float]]] = {}

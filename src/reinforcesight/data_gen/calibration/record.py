@@ -80,6 +80,9 @@ class Calibration(StrictConfig):
     def gates_for(self, max_error: float, gates: GateRules) -> tuple[GateRules, list[dict[str, float]]]:
         """Return the lowest detection scores that keep wrong names below an error rate, and facts for the dataset
         card.
+
+        Raises:
+            ConfigError: No score of a detector is high enough.
         """
         update: dict[str, float] = {}
         facts = []
@@ -101,6 +104,9 @@ class Calibration(StrictConfig):
         """Return rules strict enough for a label error, and a statement about them for the data set's card.
 
         An axis whose error can't be bounded by ``max_error`` gets a threshold that no relation reaches.
+
+        Raises:
+            ConfigError: The rules differ from the calibrated rules, or no axis can be kept.
         """
         plain = dict.fromkeys(_RULE_OF.values(), 0.0)
         if rules.model_copy(update=plain) != self.rules.model_copy(update=plain):

@@ -77,7 +77,11 @@ class Job:
             )
 
     def open(self, *, overwrite: bool) -> bool:
-        """Prepare the folder for this job; return ``True`` if the data set is already finished."""
+        """Prepare the folder for this job; return ``True`` if the data set is already finished.
+
+        Raises:
+            OutputError: The folder contains another job's data or files that are not ours, or can't be written to.
+        """
         self.check_folder(overwrite=overwrite)
         if overwrite and self._found() is not None:
             self._clear()

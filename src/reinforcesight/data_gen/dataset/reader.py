@@ -50,7 +50,11 @@ class BadRow:
 
 
 def find_files(dataset: Path) -> list[SplitFile]:
-    """Return the Parquet files of a data set, in its folder ``data`` or the folder itself, train first."""
+    """Return the Parquet files of a data set, in its folder ``data`` or the folder itself, train first.
+
+    Raises:
+        InputError: The folder is absent or contains no such file.
+    """
     fix = "give the folder made by generate"
     if not dataset.is_dir():
         raise InputError("no such data set folder", where=str(dataset), fix=fix)
@@ -67,7 +71,11 @@ def find_files(dataset: Path) -> list[SplitFile]:
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; only its footer is read immediately."""
+    """Open a Parquet file; only its footer is read immediately.
+
+    Raises:
+        InputError: The file is not Parquet, or a part that the ``with`` block reads is damaged.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -87,7 +95,11 @@ def column_names(path: Path) -> list[str]:
 
 
 def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of any Parquet file in order, with all or some columns, a few in memory at a time."""
+    """Yield the rows of any Parquet file in order, with all or some columns, a few in memory at a time.
+
+    Raises:
+        InputError: The file is damaged.
+    """
     with open_file(path) as parquet:
         for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
             yield from batch.to_pylist()

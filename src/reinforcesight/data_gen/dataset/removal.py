@@ -33,6 +33,10 @@ def remove_rows(dataset: Path, manifest: Manifest, reasons: Mapping[str, str], *
     Args:
         dataset: Folder of the data set.
         by: Name of the command that removes the rows.
+
+    Raises:
+        InputError: A Parquet file is damaged or does not match the manifest; then nothing is changed.
+        OutputError: A file can't be written.
     """
     index = _read_index(dataset)
     known, log = KnownRows(index), RowLog(dataset / REMOVED)

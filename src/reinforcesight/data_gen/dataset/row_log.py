@@ -38,7 +38,11 @@ class RowLog:
         self._lock = threading.Lock()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record with the current time; the record is on disk when this method returns."""
+        """Append a record with the current time; the record is on disk when this method returns.
+
+        Raises:
+            OutputError: The disk is full, or the folder can't be written to.
+        """
         import fcntl
 
         line = (json.dumps({"time": now(), **record}, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -133,6 +133,9 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     """Compose and write the questions of one file.
 
     A file that an earlier run wrote for this task is kept.
+
+    Raises:
+        OutputError: The file can't be written, or a work file can't be read.
     """
     path = context.data / task.name
     record = context.work / f"{task.name}.json"

@@ -144,6 +144,10 @@ def run_model(
     """Store the results of one model for a chunk, in the same batches as :func:`perceive`.
 
     Segmentation reads the results of the grounding models from the cache and uses only the identities of these models.
+
+    Raises:
+        InputError: Boxes are not in the cache, or the model can't be loaded.
+        OutputError: A result can't be stored.
     """
     chunk = _Chunk(tasks, rules, cache, batch_size)
     depth = {"depth": models.depth, "second depth": models.second_depth}.get(role)

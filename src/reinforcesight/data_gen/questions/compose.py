@@ -159,6 +159,9 @@ def compose(
         templates: Question wordings.
         rng: Random numbers that decide only the wording, not the answer.
         style: Wording of the reasoning.
+
+    Raises:
+        InputError: Form, relation or index doesn't fit the candidate.
     """
     asked = phrase(
         scene,

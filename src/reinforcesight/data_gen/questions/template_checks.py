@@ -33,6 +33,9 @@ def check_wording(form: Form, key: Axis | Relation, text: str, *, name: str, whe
     Args:
         key: Relation that the wording asks about; for most open questions, an axis.
         name: Key of the wording in the file, for messages.
+
+    Raises:
+        ConfigError: A placeholder is missing or unknown, or the wording doesn't ask what its key says.
     """
     for what, fix in (*_wrong_placeholders(form, key, text), *_wrong_polarity(key, text)):
         raise ConfigError(f"{name}: {text!r} {what}", where=where, fix=fix)

@@ -63,6 +63,10 @@ def load_templates(path: Path | None = None) -> Templates:
         path: YAML file; ``None``: the packaged default. With ``extends: default``, a list under a form and relation
             replaces the default list, and a list under ``add`` is appended to it. Otherwise, the file must be
             complete.
+
+    Raises:
+        ConfigError: A key is unknown or missing; or a wording lacks a placeholder, has an unknown one, asks for
+            another relation, or occurs twice.
     """
     return _load_default() if path is None else _build(_read(path), str(path))
 

@@ -20,7 +20,11 @@ _EXTRA_SHIFTED = 2  # number of objects added to both limits of the configured c
 def draw_layout(
     rng: Generator, distribution: Distribution, size: tuple[int, int], config: RenderConfig
 ) -> SceneLayout:
-    """Draw a camera, surroundings and objects for a picture of ``size`` (width and height in pixels)."""
+    """Draw a camera, surroundings and objects for a picture of ``size`` (width and height in pixels).
+
+    Raises:
+        ConfigError: No kind and colour is left to draw from.
+    """
     shifted = distribution is Distribution.SHIFTED
     extra = _EXTRA_SHIFTED if shifted else 0
     if config.world == "places":

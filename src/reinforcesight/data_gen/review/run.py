@@ -24,7 +24,13 @@ from reinforcesight.pages.render import percent
 
 
 def review(config: ReviewConfig) -> None:
-    """Serve the review page until interrupted, or print the results; store them in manifest and card in any case."""
+    """Serve the review page until interrupted, or print the results; store them in manifest and card in any case.
+
+    Raises:
+        InputError: The folder holds no data set, or its review can't be read.
+        ConfigError: The address can't be used, or the sample was drawn with another seed.
+        OutputError: A file can't be written; verdicts that were saved are kept.
+    """
     pages = ReviewPages(
         config.dataset,
         samples=config.samples,

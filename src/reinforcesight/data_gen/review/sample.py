@@ -59,7 +59,13 @@ class ReviewSample(StrictConfig):
 
 
 def open_sample(dataset: Path, index: RowIndex, samples: int, seed: int | None) -> ReviewSample:
-    """Load the stored sample and enlarge it if more rows are requested, or draw a new one."""
+    """Load the stored sample and enlarge it if more rows are requested, or draw a new one.
+
+    Raises:
+        InputError: ``review.json`` can't be read, or is about other questions than these.
+        ConfigError: It was drawn with another seed.
+        OutputError: It can't be written.
+    """
     path = dataset / SAMPLE
     known = KnownRows(index)
     if not path.exists():

@@ -46,6 +46,9 @@ def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, 
 
     If a worker dies (out of memory, a crash in a library), its chunk is retried once, and then picture by picture:
     pictures that kill their worker are left out and reported by name.
+
+    Raises:
+        OutputError: A work file can't be written.
     """
     chunks = [chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk)]
     if not chunks:

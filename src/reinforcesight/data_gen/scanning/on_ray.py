@@ -54,6 +54,10 @@ def ray_cluster(config: GenerateConfig) -> Iterator[GenerateConfig]:
 
     Paths become absolute. ``dtype: auto`` becomes bfloat16 if the cluster has GPUs, otherwise float32, since cache
     keys contain the dtype; each machine selects its own device.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        InputError: The cluster can't be reached.
     """
     ray: Any = require_module("ray", extra="ray")
     require_module("ray.data", extra="ray")
@@ -182,6 +186,11 @@ def scan_on_ray(context: ScanContext, pictures: int, *, shard: Shard, options: R
     """Scan this shard's chunks of the first ``pictures`` pictures that have no work file yet.
 
     If the cluster loses a machine, the others scan what is missing.
+
+    Raises:
+        InputError: A machine does not see the shared folders, or can't load a model.
+        OutputError: A result can't be stored.
+        ReinforceSightError: Ray failed; finished work is kept.
     """
     from ray.exceptions import RayError
 

@@ -149,6 +149,9 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     """Scan a task's pictures and write their work file; return the number of pictures read.
 
     A picture that fails is reported by name and does not stop the others.
+
+    Raises:
+        OutputError: The work file can't be written.
     """
     if task.probe:
         for index in range(task.start, task.stop):

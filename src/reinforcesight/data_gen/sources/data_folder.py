@@ -21,6 +21,9 @@ def resolve_inside(root: Path, name: object) -> Path:
 
     Args:
         name: Relative path, as given in the data.
+
+    Raises:
+        InputError: The name is not a relative path, or the path leaves the folder (also through a link).
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise InputError(f"expected a relative path, got {short(name)}", fix="give a path below the data folder")

@@ -93,7 +93,12 @@ class PerceivedSource(ABC):
         return model_roles(self.models)
 
     def move_here(self) -> None:
-        """Load this machine's model files after another machine sent the source here."""
+        """Load this machine's model files after another machine sent the source here.
+
+        Raises:
+            InputError: The models can't be loaded, or differ from those of the machine that sent the source.
+            MissingDependencyError: torch or transformers is not installed here.
+        """
         if self._own_models:
             return
         from reinforcesight.data_gen.perception.models.build import build_models
@@ -107,7 +112,12 @@ class PerceivedSource(ABC):
             )
 
     def run_model(self, role: ModelRole, chunk: int) -> None:
-        """Run one model on a chunk (``config.chunk_size`` pictures) and store its results only in the cache."""
+        """Run one model on a chunk (``config.chunk_size`` pictures) and store its results only in the cache.
+
+        Raises:
+            InputError: There is no cache, or the results of the previous model are not in the cache.
+            OutputError: A result can't be stored.
+        """
         if self.config.cache is None:
             raise InputError("running a single stage needs a cache", fix="set perception.cache")
         _, pictures = self._prepared(chunk)

@@ -28,7 +28,11 @@ class Photograph:
 
 
 def list_photographs(folder: Path) -> tuple[str, ...]:
-    """Return the paths of all pictures below a folder, relative to it and sorted, without hidden files."""
+    """Return the paths of all pictures below a folder, relative to it and sorted, without hidden files.
+
+    Raises:
+        InputError: There is no such folder, or no picture in it.
+    """
     if not folder.is_dir():
         raise InputError("expected a folder of pictures", where=str(folder), fix="give a folder as --input")
     names: list[str] = []

@@ -25,7 +25,13 @@ class BrowseConfig(ServedConfig):
 
 
 def browse(config: BrowseConfig) -> None:
-    """Serve a data set until interrupted, or remove the excluded rows."""
+    """Serve a data set until interrupted, or remove the excluded rows.
+
+    Raises:
+        InputError: The folder contains no data set, or a results file can't be read.
+        ConfigError: The address or port can't be used.
+        OutputError: The data set can't be written.
+    """
     from reinforcesight.data_gen.viewing.browse_pages import DatasetPages
     from reinforcesight.data_gen.viewing.removing import remove_and_report
     from reinforcesight.data_gen.viewing.server import serve

@@ -53,7 +53,12 @@ _Rejected = list[tuple[str, str, list[tuple[str, int, str, list[QuestionCard]]]]
 
 
 def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Path:
-    """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page."""
+    """Write ``gallery.html`` into a data set's folder. The same data and seed give the same page.
+
+    Raises:
+        InputError: The folder contains no data set.
+        OutputError: The page can't be written.
+    """
     index = RowIndex(dataset_dir, ("relation", "form", "source_id"))
     problems = index.problems
     stored = index.read(_sample(index, samples, random.Random(seed)), problems)
@@ -88,7 +93,11 @@ def write_gallery(dataset_dir: Path, *, samples: int = 60, seed: int = 0) -> Pat
 
 
 def sample_rows(dataset_dir: Path, count: int) -> list[StoredRow]:
-    """Return a sample of a data set's rows, balanced over relations and forms; damaged rows are left out."""
+    """Return a sample of a data set's rows, balanced over relations and forms; damaged rows are left out.
+
+    Raises:
+        InputError: The folder contains no data set.
+    """
     index = RowIndex(dataset_dir, ("relation", "form"))
     return list(index.read(_sample(index, count, random.Random(0)), []).values())
 

@@ -20,6 +20,10 @@ def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> 
     Args:
         dataset: Folder of the data set.
         by: Name of the command that removes the rows.
+
+    Raises:
+        InputError: The folder contains no data set made by generate, or a file is damaged.
+        OutputError: The folder can't be written to, or another process changes it.
     """
     with only_writer(dataset):
         before = load_manifest(dataset)

@@ -23,7 +23,11 @@ class ModelAnswers:
 
 
 def read_model_answers(path: Path, index: RowIndex) -> ModelAnswers:
-    """Match the answers in a file to rows of this data set by id, or by picture, options and question."""
+    """Match the answers in a file to rows of this data set by id, or by picture, options and question.
+
+    Raises:
+        InputError: The file can't be read, or answers no question of the data set.
+    """
     columns = index.columns
     by_id = {row_id: number for number, row_id in enumerate(columns["id"])}
     by_content: dict[tuple[Any, ...], list[int]] = {}

@@ -81,6 +81,10 @@ def run_vqasynth(run: VqasynthRun) -> Path:
     """Run both stages for all pictures without a row; return the folder for ``--source vqasynth``.
 
     A picture that fails gets a row with the reason, which the source ``vqasynth`` reports.
+
+    Raises:
+        InputError: There are no pictures, the folder belongs to another run, or the stages failed.
+        MissingDependencyError: The interpreter, the container engine, or VQASynth in it is missing.
     """
     if not run.pictures.is_dir():
         raise InputError("expected a folder of pictures", where=str(run.pictures), fix="give it as --pictures")

@@ -100,7 +100,11 @@ class VllmEngine:
 def engine_arguments(
     config: ModelConfig, source: ModelSource, options: VllmConfig, decoding: Decoding
 ) -> dict[str, Any]:
-    """Return the arguments of ``vllm.LLM``."""
+    """Return the arguments of ``vllm.LLM``.
+
+    Raises:
+        ConfigError: vLLM does not support the quantisation or the adapter's rank.
+    """
     if config.quantization != "none":
         # Removed before 0.31 (vllm/model_executor/layers/quantization/__init__.py).
         raise ConfigError(

@@ -57,7 +57,11 @@ def audit_any(config: AuditConfig) -> AuditReport:
 
 
 def audit_benchmark(config: AuditConfig) -> AuditReport:
-    """Measure how often questions are guessed from their text, and write those that are not."""
+    """Measure how often questions are guessed from their text, and write those that are not.
+
+    Raises:
+        InputError: The benchmark can't be read, or has too few questions or pictures.
+    """
     assert config.benchmark is not None
     if config.report is not None:
         check_report_path(config.report)

@@ -46,6 +46,9 @@ def compute_score(
     ``score`` and every part.
     * verl's batch manager: ``compute_score(data_sources=..., solution_strs=..., ground_truths=..., extra_infos=...)``
     gives a list of such dicts.
+
+    Raises:
+        InputError: A ground truth is not a record written by the export.
     """
     if solution_strs is not None:
         return score_answers(solution_strs, ground_truths or (), REWARD_CONFIG, total="score")

@@ -131,6 +131,9 @@ def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
     Args:
         config: Configuration of SFT or GRPO.
         base: Model to count instead of ``model_path``.
+
+    Raises:
+        InputError: The architecture is not known here and can't be downloaded.
     """
     torch = require_module("torch", extra="train")
     transformers = require_module("transformers", extra="train")

@@ -28,7 +28,11 @@ def open_record(
     model: Mapping[str, Any],
     seeds: Mapping[str, int],
 ) -> RunRecord:
-    """Return a new record, or the record of the run to resume; ``recipe`` has the settings that affect the result."""
+    """Return a new record, or the record of the run to resume; ``recipe`` has the settings that affect the result.
+
+    Raises:
+        OutputError: The folder has a checkpoint of another configuration, model or data set.
+    """
     # JSON turns tuples into lists, as in the stored record, so that equal values compare equal.
     recipe = json.loads(json.dumps(recipe))
     old, begun = RunRecord.load(output), complete_checkpoints(output)

@@ -18,6 +18,9 @@ def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here
         config: The run's configuration.
         best_metric: Metric that selects the best checkpoint; ``None`` without a validation split.
         set_here: Arguments that the user can't set.
+
+    Raises:
+        ConfigError: TRL or transformers refuse a name or a value.
     """
     given = config.checked_trainer()
     given.pop("save_total_limit", None)  # CheckpointKeeper removes old checkpoints

@@ -97,7 +97,11 @@ class TrainingConfig(StrictConfig):
         return self
 
     def checked_trainer(self, where: str = "trainer") -> dict[str, Any]:
-        """Return the section with the types that TRL declares; imports TRL."""
+        """Return the section with the types that TRL declares; imports TRL.
+
+        Raises:
+            ConfigError: TRL has no such argument, or a value has the wrong type.
+        """
         values, found = self.trainer_section.checked(self.trainer, type(self).model_fields)
         if found:
             details = found[0]["type"].context or {}  # type: ignore[union-attr]

@@ -22,7 +22,12 @@ _GROUNDERS: dict[object, type[Florence2Grounder] | type[Molmo2Pointer]] = {
 
 
 def build_models(config: PerceptionConfig) -> PerceptionModels:
-    """Build adapters of the configured models. Files are found (or downloaded) now, weights load at the first call."""
+    """Build adapters of the configured models. Files are found (or downloaded) now, weights load at the first call.
+
+    Raises:
+        InputError: A model can't be found or is of another kind; or a model gives points and there is no segmenter.
+        MissingDependencyError: torch or transformers is not installed.
+    """
     for module in ("torch", "transformers"):
         require_module(module, extra="train")
     depth = second_depth = segmenter = second_grounder = None
@@ -46,7 +51,12 @@ def build_models(config: PerceptionConfig) -> PerceptionModels:
 
 
 def build_depth(config: PerceptionConfig) -> DepthEstimator:
-    """Build only the depth model."""
+    """Build only the depth model.
+
+    Raises:
+        InputError: No depth model is configured, or it can't be found.
+        MissingDependencyError: torch or transformers is not installed.
+    """
     for module in ("torch", "transformers"):
         require_module(module, extra="train")
     if config.depth_model is None:

@@ -26,7 +26,12 @@ class ModelFiles:
 
 
 def find_model(name: str, revision: str = "main") -> ModelFiles:
-    """Find the files of a local folder or of a hub model, which is downloaded if it is not in the local cache."""
+    """Find the files of a local folder or of a hub model, which is downloaded if it is not in the local cache.
+
+    Raises:
+        InputError: There is no such model, or it has no safetensors weights.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         files = sorted(p.name for p in folder.iterdir() if any(p.match(pattern) for pattern in _PATTERNS))

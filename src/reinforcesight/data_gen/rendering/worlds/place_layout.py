@@ -40,7 +40,11 @@ _Placement = tuple[UprightBox, int | None]  # box, and the index of what carries
 def draw_place(
     rng: Generator, camera: PinholeCamera, config: RenderConfig, *, shifted: bool, extra: int
 ) -> SceneLayout:
-    """Draw a place and its things; ``extra`` raises both limits of their number."""
+    """Draw a place and its things; ``extra`` raises both limits of their number.
+
+    Raises:
+        ConfigError: No chosen kind occurs in the place in any of the chosen colours.
+    """
     name = _draw_setting(rng, config)
     if name == STREET:
         surroundings, road = make_street(rng, camera)

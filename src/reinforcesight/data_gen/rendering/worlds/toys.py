@@ -62,7 +62,11 @@ def draw_toys(
     indoors: bool,
     extra: int,
 ) -> SceneLayout:
-    """Draw surroundings and objects in a room or on open ground; ``extra`` raises both limits of their number."""
+    """Draw surroundings and objects in a room or on open ground; ``extra`` raises both limits of their number.
+
+    Raises:
+        ConfigError: No kind-colour pair is left to draw from.
+    """
     shifted = distribution is Distribution.SHIFTED
     surroundings = make_room(rng, camera, config.wall_fills_view) if indoors else make_ground(rng)
     furnish(surroundings, camera, rng, extra=1 if shifted else 0, most=config.furnishing)

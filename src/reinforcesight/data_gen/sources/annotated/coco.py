@@ -57,7 +57,11 @@ class CocoIndex:
 
 
 def find_annotation_file(path: Path) -> Path:
-    """Return the path if it is a file; in a folder, ``annotations.json``, or the only ``*.json`` in it or below."""
+    """Return the path if it is a file; in a folder, ``annotations.json``, or the only ``*.json`` in it or below.
+
+    Raises:
+        InputError: There is no such file, or more than one.
+    """
     if is_file(path):
         return path
     if not path.is_dir():
@@ -76,7 +80,11 @@ def find_annotation_file(path: Path) -> Path:
 
 
 def read_coco(path: Path) -> CocoIndex:
-    """Read an annotation file and group its annotations by picture."""
+    """Read an annotation file and group its annotations by picture.
+
+    Raises:
+        InputError: The file can't be read, is not JSON, or lacks a required COCO key.
+    """
     data = _read_json(path)
     problem = "" if isinstance(data, dict) else f"expected a mapping, got {type(data).__name__}"
     for key in ("images", "annotations", "categories"):

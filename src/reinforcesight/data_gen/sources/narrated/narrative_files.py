@@ -53,6 +53,10 @@ def open_narratives(given: str | Path) -> JsonLineNarratives | ParquetNarratives
     Args:
         given: ``.jsonl`` file, or folder with such files and the pictures; ``.parquet`` file, or folder of such files;
             or ``hub:owner/name`` or ``hub:owner/name/config/split``.
+
+    Raises:
+        InputError: There are no narratives.
+        MissingDependencyError: huggingface_hub is not installed (hub only).
     """
     text = str(given)
     if text.startswith(HUB_PREFIX):
