@@ -49,7 +49,9 @@ class World:
         return self.boxes[item].low
 
     def row(self, item: int) -> float:
-        """The lowest projected vertex."""
+        """The lowest projected vertex; of an object that the picture's border cuts, the lowest row in the picture."""
+        if self.picture.objects[item].truncated and (shown := self.silhouette(item, whole=True).any(axis=1)).any():
+            return float(np.flatnonzero(shown)[-1] + 1) / FINE
         points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)
         camera = self.picture.camera
         points = points[points[:, 2] > 0.05]
@@ -66,7 +68,18 @@ class World:
         _, y, z = (np.array([box.x, box.y, 0.0]) - camera.position) @ camera.rotation
         return float(y / z * camera.fy + camera.cy) if z > 0.05 else float("inf")
 
-    def silhouette(self, item: int) -> np.ndarray:
+    def foot_of_wall(self, item: int) -> tuple[float, float]:
+        """The highest and lowest row of the floor along an object's back."""
+        box, camera = self.boxes[item], self.picture.camera
+        rows = []
+        for side in (-box.half_x, box.half_x):
+            x = box.x + np.cos(box.turn) * side - np.sin(box.turn) * box.half_y
+            y = box.y + np.sin(box.turn) * side + np.cos(box.turn) * box.half_y
+            _, down, ahead = (np.array([x, y, 0.0]) - camera.position) @ camera.rotation
+            rows.append(float(down / ahead * camera.fy + camera.cy) if ahead > 0.05 else float("inf"))
+        return min(rows), max(rows)
+
+    def silhouette(self, item: int, *, whole: bool = False) -> np.ndarray:
         """Where an object would be seen alone, without half a pixel of its rim: bool, (H, W) times ``FINE``.
 
         In whole pixels, nothing would be left of the post of a far sign.
@@ -78,10 +91,21 @@ class World:
         for face in self.layout.objects[item].shape.faces:
             if (points[face, 2] > 0.05).all():
                 draw.polygon([(float(x), float(y)) for x, y in pixels[face]], fill=1)
-        return np.asarray(binary_erosion(np.asarray(image), iterations=FINE // 2))
+        shown = np.asarray(image)
+        return shown if whole else np.asarray(binary_erosion(shown, iterations=FINE // 2))
 
     def centre(self, item: int) -> np.ndarray:
         return np.asarray(self.picture.objects[item].centre)
+
+    def seen_sides(self, item: int) -> np.ndarray:
+        """Width and height of what is seen of an object, pixels."""
+        shown = np.argwhere(self.picture.instances == item)
+        return np.asarray((shown.max(axis=0) - shown.min(axis=0) + 1)[::-1], dtype=np.float64)
+
+    def real_sides(self, item: int) -> np.ndarray:
+        """Width and height of an object as it is turned to the camera, metres."""
+        points = np.asarray(self.picture.objects[item].vertices, dtype=np.float64)[:, :2]
+        return np.asarray(points.max(axis=0) - points.min(axis=0))
 
     def gap(self, item: int, other: int) -> float:
         away = distance_transform_edt(self.picture.instances != other)
@@ -133,7 +157,19 @@ def holds(world: World, cue: Mapping[str, Any]) -> bool:
     if kind == "covers":
         return covers(a, b)
     if kind == "chain":
-        return covers(a, via) and covers(via, b)
+        links = {
+            "covers": covers,
+            "rests on": world.on,
+            "carries": lambda one, other: world.on(other, one),
+            "ground": lambda one, other: stands(one, other) and world.row(one) > world.row(other),
+        }
+        return links[cue["first"]](a, via) and links[cue["second"]](via, b)
+    if kind == "cut":
+        below = np.argwhere(world.picture.instances == b)[:, 0].max() / world.height
+        return world.picture.objects[a].truncated and world.row(a) > world.height - 0.5 and below < 0.92
+    if kind == "order" and anchor is not None:
+        rows = [world.row(item) for item in (anchor, a, b)]
+        return stands(a, b, anchor) and sorted(rows) in (rows, rows[::-1])
     if kind == "order":
         return stands(a, b, via) and world.row(a) > world.row(via) > world.row(b)
     if kind == "eye level":
@@ -142,12 +178,20 @@ def holds(world: World, cue: Mapping[str, Any]) -> bool:
         return world.on(a, via) and world.on(b, via) and world.row(a) > world.row(b)
     if kind == "size":
         seen = [int((world.picture.instances == item).sum()) for item in (a, b)]
-        if cue.get("against"):
-            boxes = [np.argwhere(world.picture.instances == item) for item in (a, b)]
-            areas = [float(np.prod(points.max(axis=0) - points.min(axis=0) + 1)) for points in boxes]
-            return areas[0] > 1.3 * areas[1]
+        if cue.get("against"):  # the text may say that it is larger in real life, too
+            areas = [float(np.prod(world.seen_sides(item))) for item in (a, b)]
+            real = [float(np.prod(world.real_sides(item))) for item in (a, b)]
+            return areas[0] > 1.3 * areas[1] and real[0] > real[1]
         real = [float(np.linalg.norm(world.picture.objects[item].size)) for item in (a, b)]
         return seen[0] > 1.2 * seen[1] and max(real) <= 1.35 * min(real)
+    if kind == "usual size":
+        return usual_size(world, cue)
+    if kind == "one support":
+        carried = world.on(b, cue["carrier"]) and cue["carrier"] != via if "carrier" in cue else stands(b)
+        return world.on(a, via) and world.on(anchor, via) and carried
+    if kind == "one depth":
+        rows, depths = zip(*((world.row(item), world.centre(item)[2]) for item in (a, anchor)), strict=True)
+        return stands(a, anchor) and abs(rows[0] - rows[1]) < 0.05 * world.height and max(depths) < 1.25 * min(depths)
     if kind == "in air":
         return stands(a) and world.low(b) > 0.04 and world.row(a) > world.row(b) - PIXELS
     if kind == "rests on":
@@ -167,6 +211,31 @@ def holds(world: World, cue: Mapping[str, Any]) -> bool:
     return ground(world, cue) if kind == "ground" else False
 
 
+def usual_size(world: World, cue: Mapping[str, Any]) -> bool:
+    """Whether one object looks larger beside the other than it is, and what the text says of both sizes."""
+    a, b = cue["subject"], cue["reference"]
+    seen, real = ([sides(item) for item in (a, b)] for sides in (world.seen_sides, world.real_sides))
+    if cue.get("reference_side") == "height":
+        # Its whole height, as far as it is in the picture from side to side, is in sight.
+        shown = np.flatnonzero(world.silhouette(b, whole=True).any(axis=1))
+        if shown[0] < FINE or abs((shown[-1] + 1 - shown[0]) / FINE - seen[1][1]) > PIXELS:
+            return False
+        ratios = [float(sides[0].max() / sides[1][1]) for sides in (seen, real)]
+    else:
+        ratios = [float(sides[0].max() / sides[1].max()) for sides in (seen, real)]
+    if ratios[0] <= 1.05 * ratios[1]:
+        return False
+    area, real_area = (float(np.sqrt(sides[0].prod() / sides[1].prod())) for sides in (seen, real))
+    norms = [float(np.linalg.norm(world.picture.objects[item].size)) for item in (a, b)]
+    smaller = ratios[1] < 0.8 and real_area < 0.8 and norms[0] < 0.85 * norms[1]
+    return {
+        "larger": smaller and ratios[0] > 1.1 and area > 1.1,
+        "alike": smaller and 0.75 < ratios[0] < 1.34 and 0.75 < area < 1.34,
+        "less": smaller and ratios[0] < 0.9 and area < 0.9,
+        "too large": True,
+    }[cue["looks"]]
+
+
 def ground(world: World, cue: Mapping[str, Any]) -> bool:
     """Whether both rows are where the objects, or what carries them, meet the floor, and in this order."""
     rows = []
@@ -177,12 +246,18 @@ def ground(world: World, cue: Mapping[str, Any]) -> bool:
             true = abs(world.low(item)) < EXACT and world.is_base(item, told)
             told = world.row(item)
         elif how == "on":
-            via = cue["via"]
+            via = cue["carrier"] if role == "reference" and "carrier" in cue else cue["via"]
             true = world.on(item, via) and abs(world.low(via)) < EXACT and world.is_base(via, told)
             told = world.row(via)
         elif how == "carried":
             # The front of what carries it is nearer than its middle.
-            true = world.is_carried(item) and -PIXELS <= told - world.row_below(item) <= 0.25 * world.height
+            below = min(world.row_below(item), world.foot_of_wall(item)[0])
+            true = world.is_carried(item) and -PIXELS <= told - below <= 0.25 * world.height
+        elif how == "wall":
+            hangs = any(abs(wall.turn - world.boxes[item].turn) < EXACT for wall in world.layout.surroundings.walls)
+            foot = world.foot_of_wall(item)
+            true = hangs and foot[0] - PIXELS <= told <= foot[1] + PIXELS
+            told = foot[0] if role == "subject" else foot[1]
         elif how == "carried, cut":
             true = world.is_carried(item) and world.row_below(item) > 0.75 * world.height
         elif how == "cut":

@@ -10,7 +10,8 @@ from question_scenes import random_scene
 
 from reinforcesight.data_gen.audit.cues import cue_problems
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.cues import CueKind, find_cues
+from reinforcesight.data_gen.questions.cue_kinds import CueKind
+from reinforcesight.data_gen.questions.cues import find_cues
 from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.numbers import find_numbers

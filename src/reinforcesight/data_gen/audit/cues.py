@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from reinforcesight.data_gen.questions.usual_sizes import usual_size
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import bare_name
 from reinforcesight.relations.kinds import Axis, Relation
@@ -21,9 +22,13 @@ _FAMILIES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
     (re.compile(words, re.IGNORECASE), frozenset(kinds.split("|")))
     for words, kinds in (
         (r"\b(?:covers?|hides?) part of\b|\bpartly (?:hidden|covered) by\b", "covers|chain"),
-        (r"\bground\b|\bbases?\b|\blowest part\b|\bcarries\b", "ground|eye level|order|level|in air|same top"),
-        (r"\brests? on\b", "rests on|same top"),
-        (r"\blooks? (?:larger|smaller)\b|\btakes? up more\b", "size"),
+        (
+            r"\bground\b|\bbases?\b|\blowest part\b|\bcarries\b|\bfoot of the wall\b|\bcuts off\b",
+            "ground|cut|eye level|order|level|in air|same top|chain|one support|one depth",
+        ),
+        (r"\brests? on\b", "rests on|same top|one support|chain"),
+        (r"\blooks? (?:larger|smaller)\b|\btakes? up more\b", "size|usual size"),
+        (r"\breal life\b", "usual size|size"),
         (r"\bgap between\b|\boutlines of\b", "gap|rests on"),
         (r"\b(?:is|are) between\b|\bthere (?:is|are) the\b", "between"),
     )
@@ -61,7 +66,8 @@ def cue_problems(
 
 def _names(sentence: str, cue: Mapping[str, Any], scene: Scene) -> bool:
     """Whether a sentence names a cue with its objects, and says that it misleads if it does."""
-    items = [cue[key] for key in ("subject", "reference", "via") if key in cue]
+    roles = ("subject", "anchor") if cue["kind"] == "one depth" else ("subject", "reference", "via", "carrier")
+    items = [cue[key] for key in roles if key in cue]
     if not all(bare_name(scene[item].name).casefold() in sentence for item in items):
         return False
     if cue.get("against") and not _AGAINST_WORDS.search(sentence):
@@ -81,14 +87,18 @@ class _Check:
     def problem(self, cue: Mapping[str, Any]) -> str | None:
         checks: dict[str, Callable[[Mapping[str, Any], SceneObject, SceneObject], bool]] = {
             "covers": lambda cue, a, b: self._covers(a, b),
-            "chain": lambda cue, a, b: (
-                self._covers(a, self._scene[cue["via"]]) and self._covers(self._scene[cue["via"]], b)
-            ),
+            "chain": self._chain,
             "ground": self._ground,
+            "cut": lambda cue, a, b: (
+                a.truncated and a.box[3] >= self._scene.height - 0.5 and b.box[3] < 0.92 * self._scene.height
+            ),
             "order": self._order,
             "eye level": lambda cue, a, b: self._on_floor(a) and self._on_floor(b) and self._dip(a) > self._dip(b) > 0,
             "same top": self._same_top,
+            "one support": self._one_support,
+            "one depth": self._one_depth,
             "size": self._size,
+            "usual size": self._usual_size,
             "in air": self._in_air,
             "rests on": self._rests,
             "gap": self._gap,
@@ -123,6 +133,21 @@ class _Check:
         apart = max(a.box[0], b.box[0]) - min(a.box[2], b.box[2]), max(a.box[1], b.box[1]) - min(a.box[3], b.box[3])
         in_front = a.depth_near is not None and b.depth_far is not None and a.depth_near < b.depth_far
         return ("covers", a.id, b.id) in self._contacts and max(apart) <= 0.5 and in_front
+
+    def _chain(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
+        via = self._scene[cue["via"]]
+        links = {
+            "covers": lambda one, other: self._covers(one, other) and one.depth < other.depth,
+            "rests on": lambda one, other: self._rests_on(one, other),
+            "carries": lambda one, other: self._rests_on(other, one),
+            "ground": lambda one, other: (
+                self._on_floor(one) and self._on_floor(other) and self._is_beyond(other, one.box[3])
+            ),
+        }
+        names = cue["first"], cue["second"]
+        if names[0] == "carries" or names[1] == "rests on" or "covers" not in names or via.id in (a.id, b.id):
+            return False
+        return bool(links[names[0]](a, via) and links[names[1]](via, b))
 
     def _rests_on(self, a: SceneObject, b: SceneObject) -> bool:
         between = self._scene.surface_distances
@@ -160,25 +185,48 @@ class _Check:
             return False
         depth = self._floor_depth(item, item.box[3])
         clearance = item.floor_clearance
-        return (
-            clearance is not None and abs(clearance) < 0.04 and 0.8 * item.depth_near <= depth <= 1.25 * item.depth_far
-        )
+        # Where three rows of pixels are a greater height, the height of a base is not known better.
+        rows = 3 * self._height_of_a_row(item)
+        low = clearance is not None and abs(clearance) < max(0.04, min(0.09, rows))
+        farthest = max(1.25 * item.depth_far, self._floor_depth(item, item.box[3] + 3))
+        return low and 0.8 * item.depth_near <= depth <= farthest
+
+    def _height_of_a_row(self, item: SceneObject) -> float:
+        """Over the camera's height."""
+        camera, (_, offset) = self._scene.camera, self._floor()
+        return (item.depth or 0.0) / (camera.fy * offset) if camera is not None else 0.0
+
+    def _is_beyond(self, item: SceneObject, row: float) -> bool:
+        """Whether the whole base of an object on the floor is above a row of the picture.
+
+        What is hidden of it, or outside the picture, is not nearer than what is seen.
+        """
+        if row <= item.box[3] + 0.02 * self._scene.height:
+            return False
+        seen = item.visible_fraction is None or item.visible_fraction >= 0.96
+        if seen and item.box[0] > 0 and item.box[2] < self._scene.width:
+            return True
+        return item.depth_near is not None and self._floor_depth(item, row) < item.depth_near
 
     def _ground_row(self, item: SceneObject, how: str, via: SceneObject | None) -> float | None:
         if how == "stands":
             return item.box[3] if self._on_floor(item) else None
         if how == "on":
             return via.box[3] if via is not None and self._rests_on(item, via) and self._on_floor(via) else None
-        if how in ("carried", "carried, cut"):
+        if how in ("carried", "carried, cut", "wall"):
             return item.carrier_base
         return item.box[3] if how in ("above", "cut") else None
 
     def _ground(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         self._floor()
         via = self._scene[cue["via"]] if "via" in cue else None
+        carrier = self._scene[cue["carrier"]] if "carrier" in cue else via
         front = self._ground_row(a, cue["subject_how"], via)
-        back = self._ground_row(b, cue["reference_how"], via)
-        if front is None or back is None or cue["reference_how"] not in ("stands", "on", "carried"):
+        back = self._ground_row(b, cue["reference_how"], carrier)
+        if front is None or back is None or cue["reference_how"] not in ("stands", "on", "carried", "wall"):
+            return False
+        standing = {"stands": b, "on": carrier}.get(cue["reference_how"])
+        if standing is not None and not self._is_beyond(standing, front):
             return False
         told = cue["subject_base"], cue["reference_base"]
         height = self._scene.height
@@ -187,9 +235,33 @@ class _Check:
         return exact and reaches and front > back + 0.02 * height
 
     def _order(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
-        via = self._scene[cue["via"]]
-        standing = all(self._on_floor(item) for item in (a, via, b))
-        return standing and a.box[3] > via.box[3] > b.box[3] and via.id not in (a.id, b.id)
+        if "anchor" in cue:
+            first, middle, last = self._scene[cue["anchor"]], a, b
+            if first.box[3] < last.box[3]:
+                first, last = last, first
+        else:
+            first, middle, last = a, self._scene[cue["via"]], b
+        ids = {item.id for item in (first, middle, last)}
+        standing = len(ids) == 3 and all(self._on_floor(item) for item in (first, middle, last))
+        return standing and self._is_beyond(middle, first.box[3]) and self._is_beyond(last, middle.box[3])
+
+    def _one_support(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
+        via, anchor = self._scene[cue["via"]], self._scene[cue["anchor"]]
+        both = self._rests_on(a, via) and self._rests_on(anchor, via) and anchor.id == self._anchor
+        if "carrier" in cue:
+            return both and cue["carrier"] != cue["via"] and self._rests_on(b, self._scene[cue["carrier"]])
+        return both and ("rests on", b.id, via.id) not in self._contacts and self._on_floor(b)
+
+    def _one_depth(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
+        anchor = self._scene[cue["anchor"]]
+        standing = self._on_floor(a) and self._on_floor(anchor) and anchor.id == self._anchor
+        depths = sorted((a.depth or 0.0, anchor.depth or math.inf))
+        return (
+            standing
+            and abs(a.box[3] - anchor.box[3]) < 0.04 * self._scene.height
+            and depths[1] < 1.15 * depths[0]
+            and b.id not in (a.id, anchor.id)
+        )
 
     def _same_top(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         via = self._scene[cue["via"]]
@@ -204,6 +276,44 @@ class _Check:
             return True
         real = [area * (item.depth or 0) ** 2 for area, item in zip(areas, (a, b), strict=True)]
         return a.category is not None and a.category == b.category and 0.7 <= real[0] / real[1] <= 1.4
+
+    def _usual_size(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
+        """By the middle of each range alone, and by the sizes that depth gives."""
+        upright_only = cue.get("reference_side") == "height"
+        if not upright_only and not self._is_whole(b):
+            return False
+        if upright_only and (b.box[1] <= 0 or not self._on_floor(b)):
+            return False
+        longer, expected, ranges = [], [], []
+        for item in (a, b):
+            size = usual_size(item.name)
+            if size is None or item.depth is None:
+                return False
+            width, height = item.box[2] - item.box[0], item.box[3] - item.box[1]
+            low, high = max(size.height[0], size.breadth[0]), max(size.height[1], size.breadth[1])
+            upright = math.sqrt(size.height[0] * size.height[1])
+            if item is b and upright_only:
+                longer.append(height)
+                expected.append(upright)
+            else:
+                longer.append(max(width, height))
+                side = min(max(upright * max(1.0, width / height), low), high)
+                expected.append(side if self._is_whole(item) else math.sqrt(low * high))
+            ranges.append((0.6 * min(low, size.height[0]) if item is b or self._is_whole(a) else 0.0, 1.7 * high))
+        ratio = longer[0] / longer[1]
+        real = ratio * (a.depth or 0.0) / (b.depth or math.inf)
+        usual = ranges[0][0] / ranges[1][1] <= real <= ranges[0][1] / ranges[1][0]
+        looks = {
+            "larger": ratio > 1.1 and real < 0.8,
+            "alike": 0.75 < ratio < 1.34 and real < 0.8,
+            "less": ratio < 0.9 and real < 0.8,
+            "too large": True,
+        }
+        exact = abs(ratio - cue["ratio"]) < _ROUNDED * max(1.0, ratio)
+        return exact and usual and looks.get(cue["looks"], False) and ratio > expected[0] / expected[1]
+
+    def _is_whole(self, item: SceneObject) -> bool:
+        return not item.truncated and (item.visible_fraction is None or item.visible_fraction >= 0.96)
 
     def _in_air(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         raised = b.depth_far is not None and self._floor_depth(b, b.box[3]) > 1.05 * b.depth_far

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.ndimage import distance_transform_cdt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
@@ -23,9 +24,9 @@ _SHORTEST_SHARE = 0.2  # of the root of the smaller object's area
 _FEWEST_HIDDEN, _HIDDEN_SHARE = 12, 0.02  # hidden pixels that count, where the source knows them: not a thin strip
 _CONTRARY = 0.2  # largest share of the contour along which the order is the other way round
 
-_LOWEST_PART = 0.25  # of an object's height: where it may rest on something
+_LOWEST_PART = 0.1  # of an object's height: where it may rest on something
 _RESTING_SHARE = 0.6  # of the lower edge that must meet the object below
-_TOUCHING = (-0.03, 0.003)  # log depth of the object below over that of the one above: a top comes towards the camera
+_TOUCHING = (-0.06, 0.003)  # log depth of the object below over that of the one above: a top comes towards the camera
 _FEWEST_SIDE = 2  # pixels to the side of the lower edge where the object below continues behind the one above
 
 _LOWEST_PIXELS = 6
@@ -39,6 +40,13 @@ _AT_BASE = 0.02  # how far the carrier's uppermost pixel may be above or below t
 _SET_BACK = 0.02  # how much farther than the object's base a carrier may be, log depth
 _DEEPEST_CARRIER = 0.3  # how much nearer a carrier's foot may be, log depth
 _COLUMNS, _FEWEST_COLUMNS = 9, 6
+
+# What hangs on a wall: the surfaces around its outline are one upright plane, which its own surface is close to.
+_AROUND = (2, 6)  # pixels from the outline
+_FEWEST_AROUND = 60
+_ON_PLANE, _PLANE_SHARE = 0.01, 0.9  # distance over depth, and share of the pixels around
+_UPRIGHT = 0.1  # largest cosine between the plane's normal and the vertical
+_AGAINST_WALL = 0.025  # largest distance of its surface from the plane, over its depth
 
 
 _Pair = tuple[int, int, int]  # positions of two objects, and pixels
@@ -187,6 +195,8 @@ class OutlineMap:
             count = max(_LOWEST_PIXELS, int(_LOWEST_SHARE * own.size))
             lowest = float(np.median(np.partition(own, count - 1)[:count]))
             carrier = self._carrier_row(index, heights, lowest) if lowest >= _RAISED else None
+            if carrier is None and lowest >= _RAISED:
+                carrier = self._wall_row(index, camera, np.array(up), float(floor.offset))
             found.append((round(lowest, 3) + 0.0, carrier))
         return found
 
@@ -219,6 +229,44 @@ class OutlineMap:
             if len(follows) and follows[: end + 1].all():
                 found.append(start + 1 + end)
         return float(np.median(found)) if len(found) >= _FEWEST_COLUMNS else None
+
+    def _wall_row(self, index: int, camera: Camera, up: FloatArray, offset: float) -> float | None:
+        """Row at which the wall that an object hangs on meets the floor, below the object's middle."""
+        mask = self._masks[index]
+        assert mask is not None
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        edge = _AROUND[1]
+        top, left = max(rows[0] - edge, 0), max(columns[0] - edge, 0)
+        area = (slice(top, rows[-1] + 1 + edge), slice(left, columns[-1] + 1 + edge))
+        away = distance_transform_cdt(~mask[area], metric="chessboard")
+        around = (away >= _AROUND[0]) & (away <= edge) & self._valid[area] & (self._labels[area] == -1)
+        if np.count_nonzero(around) < max(
+            _FEWEST_AROUND, 0.4 * np.count_nonzero((away >= _AROUND[0]) & (away <= edge))
+        ):
+            return None
+
+        def points(where: BoolArray) -> FloatArray:
+            r, c = np.nonzero(where)
+            z = np.exp(self._log[area][r, c])
+            x, y = (c + left + 0.5 - camera.cx) / camera.fx, (r + top + 0.5 - camera.cy) / camera.fy
+            return np.stack([x * z, y * z, z], axis=1)
+
+        wall = points(around)
+        middle = np.median(wall, axis=0)
+        normal = np.linalg.svd(wall - wall.mean(axis=0), full_matrices=False)[2][-1]
+        flat = np.abs((wall - wall.mean(axis=0)) @ normal) <= _ON_PLANE * middle[2]
+        if abs(float(normal @ up)) > _UPRIGHT or flat.mean() < _PLANE_SHARE:
+            return None
+        own = points(mask[area] & self._valid[area])
+        if np.median(np.abs((own - wall.mean(axis=0)) @ normal)) > _AGAINST_WALL * middle[2]:
+            return None
+        # Straight down from the object's middle, moved onto the wall.
+        at = np.median(own, axis=0)
+        level = normal - float(normal @ up) * up
+        at = at - float((at - wall.mean(axis=0)) @ normal) / float(level @ normal) * level
+        foot = at - (float(at @ up) + offset) * up
+        row = camera.cy + camera.fy * foot[1] / foot[2] if foot[2] > 0 else np.inf
+        return float(min(row, len(mask)))
 
 
 def _contour(mask: BoolArray) -> FloatArray | None:
