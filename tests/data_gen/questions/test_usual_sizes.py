@@ -14,7 +14,8 @@ from reinforcesight.scene import Camera, Contact, Scene, SceneObject
 
 COCO = """
 person, bicycle, car, motorcycle, bus, truck, traffic light, fire hydrant, stop sign, parking meter, bench, cat, dog,
-horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag, suitcase, frisbee, snowboard, sports ball,
+horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag, suitcase, frisbee, snowboard,
+sports ball,
 baseball bat, skateboard, surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple,
 sandwich, orange, carrot, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse,
 remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear,

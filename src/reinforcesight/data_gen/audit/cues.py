@@ -136,8 +136,8 @@ class _Check:
 
     def _chain(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         via = self._scene[cue["via"]]
-        links = {
-            "covers": lambda one, other: self._covers(one, other) and one.depth < other.depth,
+        links: dict[str, Callable[[SceneObject, SceneObject], bool]] = {
+            "covers": lambda one, other: self._covers(one, other) and (one.depth or 0.0) < (other.depth or 0.0),
             "rests on": lambda one, other: self._rests_on(one, other),
             "carries": lambda one, other: self._rests_on(other, one),
             "ground": lambda one, other: (

@@ -21,7 +21,8 @@ _STEP = 0.03  # relative step in depth from which one object is in front of the 
 _INSIDE = 2  # pixels from the edge at which depth is read as well: estimated depth is blurred across edges
 _SHORTEST = 8  # pixels of a contour that count
 _SHORTEST_SHARE = 0.2  # of the root of the smaller object's area
-_FEWEST_HIDDEN, _HIDDEN_SHARE = 12, 0.02  # hidden pixels that count, where the source knows them: not a thin strip
+# Hidden pixels that count, where the source knows them, and for each pixel of the contour: not a thin strip.
+_FEWEST_HIDDEN, _HIDDEN_SHARE, _HIDDEN_ROWS = 12, 0.02, 1.5
 _CONTRARY = 0.2  # largest share of the contour along which the order is the other way round
 
 _LOWEST_PART = 0.1  # of an object's height: where it may rest on something
@@ -109,7 +110,8 @@ class OutlineMap:
             enough = length >= max(_SHORTEST, _SHORTEST_SHARE * np.sqrt(min(areas)))
             known = hidden[back]
             if known is not None:
-                enough = known.get(ids[front], 0) >= max(_FEWEST_HIDDEN, _HIDDEN_SHARE * areas[1])
+                least = max(_FEWEST_HIDDEN, _HIDDEN_SHARE * areas[1], _HIDDEN_ROWS * length)
+                enough = known.get(ids[front], 0) >= least
             if enough and fronts[back, front] <= _CONTRARY * length:
                 found.append((front, back, length))
         return found

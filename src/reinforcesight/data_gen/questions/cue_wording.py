@@ -18,7 +18,6 @@ from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.relations import Axis, Relation
 from reinforcesight.scene import ObjectId, Scene
 
-_TWO_SHARE = 0.95  # of the texts about a scene with two cues or more that name two
 _AGAINST_SHARE = 0.5  # of the texts about a scene with a misleading cue and two others that name it
 _ALONE = frozenset({CueKind.IN_AIR, CueKind.GAP})  # misleading cues that a text may name without another cue
 
@@ -203,13 +202,12 @@ def _choose(cues: Sequence[Cue], rng: random.Random, *, most: int) -> list[Cue]:
     against = groups.pop("against", [])
     chosen = [rng.choice(groups[name]) for name in rng.sample(sorted(groups), len(groups))]
     first = [cue for cue in chosen if cue.kind not in _SECOND]
-    if len(chosen) > 1:
-        chosen = chosen[: most if rng.random() < _TWO_SHARE else 1]
+    chosen = chosen[:most]
     if all(cue.kind in _SECOND for cue in chosen):
         chosen = first[:1]
     sized = any(cue.kind is CueKind.USUAL_SIZE for cue in chosen)
     fitting = [cue for cue in against if (chosen or cue.kind in _ALONE) and not (sized and cue.kind is CueKind.SIZE)]
-    share = _AGAINST_SHARE if len(chosen) > 1 else _TWO_SHARE
+    share = _AGAINST_SHARE if len(chosen) > 1 else 1.0
     if fitting and (not chosen or (most > 1 and rng.random() < share)):
         chosen = [rng.choice(fitting), *chosen[: most - 1]]
     return chosen

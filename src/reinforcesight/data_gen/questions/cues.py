@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 from reinforcesight.data_gen.questions.cue_kinds import Cue, CueKind
 from reinforcesight.data_gen.questions.seen import Base, Seen
@@ -28,10 +29,10 @@ _ONE_HEIGHT, _OTHER_HEIGHT = 0.035, 0.1  # shares of the picture's height: bases
 _ONE_DEPTH = 1.12  # largest ratio of depths that are about the same
 # Something is between the anchor and the reference: where on the way, how far beside it (over half its width) and above
 # or below it (over half its height) its middle is, and how much longer the way over its middle is.
-_BETWEEN, _BESIDE_WAY, _OVER_WAY, _ROUND = (0.2, 0.8), 0.6, 0.8, 1.12
+_BETWEEN, _BESIDE_WAY, _OVER_WAY, _ROUND = (0.2, 0.8), 0.5, 0.6, 1.12
 # Share of the distance to the anchor that is depth: most of it, and a good part.
-_APART_IN_DEPTH, _PARTLY_IN_DEPTH = 0.6, 0.35
-_LESS_APART = 0.6  # share of the farther one's offset in depth from the anchor that the nearer one may have
+_APART_IN_DEPTH, _PARTLY_IN_DEPTH = 0.6, 0.25
+_LESS_APART = 0.7  # share of the farther one's offset in depth from the anchor that the nearer one may have
 
 
 def find_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId]) -> list[Cue]:
@@ -71,8 +72,8 @@ class _Depth:
         """A third object that both have to do with, and one of them by covering it or being covered."""
         found = []
         for via in self._others:
-            first, second = self._links(self._near, via, "rests on"), [*self._links(via, self._far, "carries")]
-            found += [(one, other, via) for one in first for other in second if "covers" in (one, other)]
+            links = product(self._links(self._near, via, "rests on"), self._links(via, self._far, "carries"))
+            found += [(first, second, via) for first, second in links if "covers" in (first, second)]
         if found:
             first, second, via = min(found, key=lambda link: link[:2] != ("covers", "covers"))
             yield Cue(CueKind.CHAIN, self._near, self._far, via=via, values={"first": first, "second": second})
@@ -263,7 +264,7 @@ class _Distance:
         """A named object on the straight way from the anchor to another one, seen from above."""
         seen, anchor = self._seen, self._anchor
         start, end = seen.items[anchor].centre, seen.items[other].centre
-        if start is None or end is None:
+        if start is None or end is None or seen.items[anchor].truncated or seen.items[other].truncated:
             return None
         floor, camera = seen.scene.floor, seen.scene.camera
         up = floor.normal if floor is not None and floor.normal is not None else (0.0, -1.0, 0.0)

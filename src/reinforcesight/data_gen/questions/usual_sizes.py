@@ -50,7 +50,8 @@ class UsualSize:
         low, high = max(tall[0], self.breadth[0]), max(tall[1], self.breadth[1])
         if ratio is not None:
             low, high = max(low, tall[0] * max(1.0, ratio)), min(high, tall[1] * max(1.0, ratio))
-        return (low, high) if low < high else None
+        too_narrow = ratio is not None and ratio * tall[1] < self.breadth[0]
+        return None if low >= high or too_narrow else (low, high)
 
 
 @cache
