@@ -4,7 +4,9 @@ import pytest
 from cue_scenes import id_of, street
 
 from reinforcesight.data_gen.audit.cues import cue_problems
+from reinforcesight.data_gen.questions.cues import find_cues
 from reinforcesight.relations import Axis, Relation
+from reinforcesight.scene import Camera, Scene, SceneObject
 
 TEXT = "The post covers part of the wall. The post is closer to the camera than the wall."
 
@@ -100,3 +102,41 @@ def test_a_cue_in_the_text_that_is_not_recorded_is_reported(scene, text):
 def test_texts_without_cues_pass(scene):
     text = "The post is close to the camera, while the wall is far from the camera. The post is in front of the wall."
     assert problems(scene, None, text) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("chain", {"via": "tree", "first": "covers", "second": "covers"}),
+        ("chain", {"via": "tree", "first": "ground", "second": "carries"}),
+        ("cut", {}),
+        ("usual size", {"ratio": 1.0, "looks": "too large"}),
+        ("order", {"via": "kite"}),
+    ],
+)
+def test_further_cues_that_the_scene_does_not_show_are_wrong(scene, kind, values):
+    values = {key: id_of(scene, value) if key == "via" else value for key, value in values.items()}
+    assert "wrong_cue" in problems(scene, cue(scene, kind, "post", "wall", **values))
+
+
+def test_usual_sizes_are_checked_with_the_names_the_boxes_and_the_depths():
+    camera = Camera(fx=500.0, fy=500.0, cx=400.0, cy=100.0)
+    things = [("mug", 0.25, (10.0, 300.0, 230.0, 500.0)), ("wardrobe", 6.0, (400.0, 333.0, 500.0, 500.0))]
+    objects = [
+        SceneObject(id=index, name=name, box=box, depth=depth, masked=True, visible_fraction=1.0)
+        for index, (name, depth, box) in enumerate(things)
+    ]
+    scene = Scene(width=800, height=600, depth_unit="m", camera=camera, objects=tuple(objects))
+    text = "The mug looks larger than the wardrobe here, although in real life the wardrobe is much larger."
+    (true,) = find_cues(scene, Relation.IN_FRONT, {"subject": 0, "reference": 1})
+    record = true.record()
+    assert (record["kind"], record["looks"]) == ("usual size", "larger")
+    assert problems(scene, record, text, pair=("mug", "wardrobe")) == []
+    for changed in ({"ratio": 2.0}, {"looks": "less"}, {"subject": 1, "reference": 0}):
+        assert "wrong_cue" in problems(scene, record | changed, text, pair=("mug", "wardrobe"))
+    assert problems(scene, record | {"looks": "too large"}, text, pair=("mug", "wardrobe")) == ["cue_text"]
+    toy = scene.model_copy(update={"objects": (objects[0], objects[1].model_copy(update={"depth": 0.6}))})
+    assert problems(toy, record, text, pair=("mug", "wardrobe"))[0] == "wrong_cue"
+    plain = "The mug is nearer to the camera than the wardrobe."
+    assert problems(scene, record, plain, pair=("mug", "wardrobe")) == ["cue_text"]
+    assert problems(scene, None, text, pair=("mug", "wardrobe")) == ["cue_text"]

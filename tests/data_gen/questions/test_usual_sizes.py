@@ -82,7 +82,7 @@ WARDROBE = ("wardrobe", 6.0, 1.2, 2.0, 400.0, {})
 
 @pytest.mark.parametrize(
     ("depth", "looks"),
-    [(0.25, "larger"), (0.3, "alike"), (1.2, "less")],
+    [(0.25, "larger"), (0.33, "alike"), (1.2, "less")],
 )
 def test_a_mug_before_a_wardrobe(depth, looks):
     assert usual_cues(scene(("mug", depth, 0.11, 0.1, 10.0, {}), WARDROBE)) == [looks]

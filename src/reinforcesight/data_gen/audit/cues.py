@@ -33,6 +33,12 @@ _FAMILIES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"\b(?:is|are) between\b|\bthere (?:is|are) the\b", "between"),
     )
 )
+_LOOKS = {
+    "larger": "looks? larger",
+    "alike": "as large as",
+    "less": "than it looks here",
+    "too large": "than in real life",
+}
 _AGAINST_WORDS = re.compile(r"\bbut\b|\bmisleading\b", re.IGNORECASE)
 _ROUNDED = 1e-3  # shares of the picture are stored with four digits
 
@@ -71,6 +77,8 @@ def _names(sentence: str, cue: Mapping[str, Any], scene: Scene) -> bool:
     if not all(bare_name(scene[item].name).casefold() in sentence for item in items):
         return False
     if cue.get("against") and not _AGAINST_WORDS.search(sentence):
+        return False
+    if cue["kind"] == "usual size" and not re.search(_LOOKS.get(cue["looks"], "$^"), sentence):
         return False
     return any(words.search(sentence) for words, kinds in _FAMILIES if cue["kind"] in kinds)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import distance_transform_cdt
@@ -21,13 +22,10 @@ _STEP = 0.03  # relative step in depth from which one object is in front of the 
 _INSIDE = 2  # pixels from the edge at which depth is read as well: estimated depth is blurred across edges
 _SHORTEST = 8  # pixels of a contour that count
 _SHORTEST_SHARE = 0.2  # of the root of the smaller object's area
-# Hidden pixels that count, where the source knows them, and for each pixel of the contour: not a thin strip.
-_FEWEST_HIDDEN, _HIDDEN_SHARE, _HIDDEN_ROWS = 12, 0.02, 1.5
+_FEWEST_HIDDEN, _HIDDEN_SHARE = 12, 0.02  # hidden pixels that count, where the source knows them: not a thin strip
 _CONTRARY = 0.2  # largest share of the contour along which the order is the other way round
 
-_LOWEST_PART = 0.1  # of an object's height: where it may rest on something
 _RESTING_SHARE = 0.6  # of the lower edge that must meet the object below
-_TOUCHING = (-0.06, 0.003)  # log depth of the object below over that of the one above: a top comes towards the camera
 _FEWEST_SIDE = 2  # pixels to the side of the lower edge where the object below continues behind the one above
 
 _LOWEST_PIXELS = 6
@@ -53,6 +51,27 @@ _AGAINST_WALL = 0.025  # largest distance of its surface from the plane, over it
 _Pair = tuple[int, int, int]  # positions of two objects, and pixels
 
 
+@dataclass(frozen=True, slots=True)
+class ContourRules:
+    """Settings of contacts and carriers.
+
+    Attributes:
+        lowest_part: Fraction of an object's height, from below, where it may rest on something.
+        touching: Range of the log depth of the object below over that of the one above: a top comes towards the camera.
+        hidden_rows: Fewest hidden pixels per pixel of the contour, where the source knows them: not a strip at an edge.
+        walls: Whether to look for the wall that an object hangs on.
+    """
+
+    lowest_part: float = 0.1
+    touching: tuple[float, float] = (-0.06, 0.003)
+    hidden_rows: float = 1.5
+    walls: bool = True
+
+
+TOY_CONTOURS = ContourRules(lowest_part=0.25, touching=(-0.03, 0.003), hidden_rows=0.0, walls=False)
+"""Settings of the toys' world. They never change, nor do the data that the embedded model was trained on."""
+
+
 class OutlineMap:
     """The outlines of N objects in one map.
 
@@ -62,11 +81,18 @@ class OutlineMap:
         valid: (H, W), where depth has a reading.
     """
 
-    def __init__(self, masks: Sequence[BoolArray | None], depth: Float32Array, valid: BoolArray) -> None:
+    def __init__(
+        self,
+        masks: Sequence[BoolArray | None],
+        depth: Float32Array,
+        valid: BoolArray,
+        rules: ContourRules = ContourRules(),
+    ) -> None:
         labels = np.full(depth.shape, -1, dtype=np.int64)
         for index, mask in enumerate(masks):
             if mask is not None:
                 labels[mask] = np.where(labels[mask] == -1, index, -2)
+        self._rules = rules
         self._masks = masks
         self._labels = labels
         self._log = np.log(np.where(valid, depth, 1.0)).astype(np.float64)
@@ -110,7 +136,7 @@ class OutlineMap:
             enough = length >= max(_SHORTEST, _SHORTEST_SHARE * np.sqrt(min(areas)))
             known = hidden[back]
             if known is not None:
-                least = max(_FEWEST_HIDDEN, _HIDDEN_SHARE * areas[1], _HIDDEN_ROWS * length)
+                least = max(_FEWEST_HIDDEN, _HIDDEN_SHARE * areas[1], self._rules.hidden_rows * length)
                 enough = known.get(ids[front], 0) >= least
             if enough and fronts[back, front] <= _CONTRARY * length:
                 found.append((front, back, length))
@@ -130,14 +156,20 @@ class OutlineMap:
         labels, logs = self._labels, self._log
         own = labels == upper
         rows = np.flatnonzero(own.any(axis=1))
-        start = int(rows[-1] + 1 - max(2, round(_LOWEST_PART * (rows[-1] + 1 - rows[0]))))
+        start = int(rows[-1] + 1 - max(2, round(self._rules.lowest_part * (rows[-1] + 1 - rows[0]))))
         if rows[-1] + 1 >= len(labels):
             return 0
         r, c = np.nonzero(own[start:-1] & ~own[start + 1 :])
         r += start
         under = labels[r + 1, c] == lower
         step = logs[r + 1, c] - logs[r, c]
-        touching = under & self._valid[r + 1, c] & self._valid[r, c] & (step >= _TOUCHING[0]) & (step <= _TOUCHING[1])
+        touching = (
+            under
+            & self._valid[r + 1, c]
+            & self._valid[r, c]
+            & (step >= self._rules.touching[0])
+            & (step <= self._rules.touching[1])
+        )
         if touching.sum() < max(2.0, _RESTING_SHARE * len(r)):
             return 0
         beside, behind = 0, 0
@@ -147,7 +179,7 @@ class OutlineMap:
             here, there = (x, x + 1) if flip == 1 else (x + 1, x)
             step = logs[y, there] - logs[y, here]
             beside += len(y)
-            behind += int((step > -_TOUCHING[1]).sum())
+            behind += int((step > -self._rules.touching[1]).sum())
         return int(touching.sum()) if behind >= _FEWEST_SIDE and behind >= 0.8 * beside else 0
 
     def contacts(
@@ -197,7 +229,7 @@ class OutlineMap:
             count = max(_LOWEST_PIXELS, int(_LOWEST_SHARE * own.size))
             lowest = float(np.median(np.partition(own, count - 1)[:count]))
             carrier = self._carrier_row(index, heights, lowest) if lowest >= _RAISED else None
-            if carrier is None and lowest >= _RAISED:
+            if carrier is None and lowest >= _RAISED and self._rules.walls:
                 carrier = self._wall_row(index, camera, np.array(up), float(floor.offset))
             found.append((round(lowest, 3) + 0.0, carrier))
         return found

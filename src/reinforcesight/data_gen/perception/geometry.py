@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from reinforcesight.data_gen.perception.contours import OutlineMap
+from reinforcesight.data_gen.perception.contours import ContourRules, OutlineMap
 from reinforcesight.data_gen.perception.floor import find_floor
 from reinforcesight.data_gen.perception.outlines import holding_others, otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, shared_area
@@ -90,6 +90,7 @@ def build_scene(
     depth_unit: Literal["m", "scene"] | None = None,
     look_for_floor: bool = True,
     depth_views: Sequence[Float32Array] = (),
+    contour_rules: ContourRules = ContourRules(),  # noqa: B008
 ) -> Scene:
     """Build a scene from detections and an optional depth map.
 
@@ -102,6 +103,7 @@ def build_scene(
         depth_unit: Unit of depth; "m" by default.
         look_for_floor: Whether to search for a floor plane, which is only recorded.
         depth_views: Depth of the picture, estimated from other views of it, each (H, W).
+        contour_rules: Settings of contacts and carriers.
 
     Raises:
         ValueError: The depth map has another size than the picture, or a box is invalid.
@@ -120,7 +122,7 @@ def build_scene(
     if look_for_floor:
         rows, columns = _background_pixels(detections, valid)
         floor = find_floor(unproject(columns, rows, depth[rows, columns], camera))
-    outlines = OutlineMap([d.mask for d in detections], depth, valid)
+    outlines = OutlineMap([d.mask for d in detections], depth, valid, contour_rules)
     masks = {number: d.mask for number, d in enumerate(detections) if d.mask is not None}
     merged = holding_others(masks, np.where(valid, depth, 0.0))
     objects = tuple(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from reinforcesight.data_gen.perception.contours import TOY_CONTOURS, ContourRules
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.rendering.twin_search import find_twin
 from reinforcesight.data_gen.source import SourcePicture, TwinPicture
@@ -107,6 +108,8 @@ class RenderedSource:
 
 
 def scene_of(rendered: RenderedPicture) -> Scene:
+    from reinforcesight.data_gen.rendering import REAL_PLACES
+
     visible = [item for item in rendered.objects if item.visible_pixels > 0]
     names = _names(rendered, visible)
     height, width = rendered.depth.shape
@@ -135,6 +138,7 @@ def scene_of(rendered: RenderedPicture) -> Scene:
         depth=rendered.depth,
         camera=Camera(fx=lens.fx, fy=lens.fy, cx=lens.cx, cy=lens.cy),
         depth_unit="m",
+        contour_rules=ContourRules() if rendered.setting in REAL_PLACES else TOY_CONTOURS,
     )
 
 
