@@ -147,7 +147,7 @@ class _Depth:
     def _of_usual_sizes(self) -> Iterator[Cue]:
         """What looks too large beside the other one for a thing of its kind is nearer.
 
-        The nearer one may be partly hidden or cut off: it then looks smaller than it would, and is nearer still.
+        The nearer one may be partly hidden or cut off: what is seen of it must then look too large.
         """
         seen = self._seen
         a, b = seen.items[self._near], seen.items[self._far]
@@ -156,8 +156,10 @@ class _Depth:
             return
         whole, depths = seen.is_whole(a), math.log(a.depth / b.depth)
         # Logarithms of ratios: what is usual, and how far from that a pair may be if both vary.
-        middle = (math.log(side.low * side.high) - math.log(other.low * other.high)) / 2
-        spread = math.hypot(*(math.log(one.high / one.low) / 2 for one in (side, other)))
+        # Of what is not seen whole, even the largest of its kind would look smaller than what is seen of it.
+        low = side.low if whole else side.high
+        middle = (math.log(low * side.high) - math.log(other.low * other.high)) / 2
+        spread = math.hypot(math.log(side.high / low) / 2, math.log(other.high / other.low) / 2)
         most, unusual = math.log(side.high / other.low), math.log(_UNUSUAL)
         looks = math.log(side.pixels / other.pixels)
         # The real sizes are usual ones, as far as depth tells.
