@@ -216,10 +216,11 @@ def usual_size(world: World, cue: Mapping[str, Any]) -> bool:
     a, b = cue["subject"], cue["reference"]
     seen, real = ([sides(item) for item in (a, b)] for sides in (world.seen_sides, world.real_sides))
     if cue.get("reference_side") == "height":
-        # Its whole height, as far as it is in the picture from side to side, is in sight.
+        # Its height without what hides it, as far as it is in the picture from side to side.
         shown = np.flatnonzero(world.silhouette(b, whole=True).any(axis=1))
-        if shown[0] < FINE or abs((shown[-1] + 1 - shown[0]) / FINE - seen[1][1]) > PIXELS:
+        if shown[0] < FINE or shown[-1] >= FINE * world.height - FINE:
             return False
+        seen[1][1] = (shown[-1] + 1 - shown[0]) / FINE
         ratios = [float(sides[0].max() / sides[1][1]) for sides in (seen, real)]
     else:
         ratios = [float(sides[0].max() / sides[1].max()) for sides in (seen, real)]
@@ -256,7 +257,8 @@ def ground(world: World, cue: Mapping[str, Any]) -> bool:
         elif how == "wall":
             hangs = any(abs(wall.turn - world.boxes[item].turn) < EXACT for wall in world.layout.surroundings.walls)
             foot = world.foot_of_wall(item)
-            true = hangs and foot[0] - PIXELS <= told <= foot[1] + PIXELS
+            # This row is not seen but follows from the floor's plane; what counts is the order of the true rows.
+            true = hangs and foot[0] - 2 * PIXELS <= told <= foot[1] + 2 * PIXELS
             told = foot[0] if role == "subject" else foot[1]
         elif how == "carried, cut":
             true = world.is_carried(item) and world.row_below(item) > 0.75 * world.height

@@ -317,8 +317,10 @@ class _Check:
             "less": ratio < 0.9 and real < 0.8,
             "too large": True,
         }
-        exact = abs(ratio - cue["ratio"]) < _ROUNDED * max(1.0, ratio)
-        return exact and usual and looks.get(cue["looks"], False) and ratio > expected[0] / expected[1]
+        # The base of what is partly hidden may be lower than it is seen, and the height greater.
+        slack = 0.5 * ratio if upright_only else 0.0
+        exact = -_ROUNDED * max(1.0, ratio) < ratio - cue["ratio"] < slack + _ROUNDED * max(1.0, ratio)
+        return exact and usual and looks.get(cue["looks"], False) and cue["ratio"] > expected[0] / expected[1]
 
     def _is_whole(self, item: SceneObject) -> bool:
         return not item.truncated and (item.visible_fraction is None or item.visible_fraction >= 0.96)

@@ -172,13 +172,14 @@ class Seen:
         return None if usual is None else Side(max(width, height), *usual)
 
     def whole_side(self, item: SceneObject) -> Side | None:
-        """A side of an object's box that is seen whole, and its usual length."""
+        """A side of an object's box that is seen whole and its usual length; too long if its base is hidden."""
         if self.is_whole(item):
             return self.usual_side(item)
         size = usual_size(item.name)
-        if size is None or not self._shows_height(item):
+        lowest = self.lowest_base(item.id) if self._shows_height(item) else None
+        if size is None or lowest is None:
             return None
-        return Side(item.box[3] - item.box[1], *size.upright_side(*self._slopes(item)), is_height=True)
+        return Side(lowest * self.scene.height - item.box[1], *size.upright_side(*self._slopes(item)), is_height=True)
 
     def _shows_height(self, item: SceneObject) -> bool:
         """Whether an object on the ground is seen from its base to its top, though perhaps not from side to side."""
