@@ -45,6 +45,7 @@ _AROUND = (2, 6)  # pixels from the outline
 _FEWEST_AROUND = 60
 _ON_PLANE, _PLANE_SHARE = 0.01, 0.9  # distance over depth, and share of the pixels around
 _UPRIGHT = 0.1  # largest cosine between the plane's normal and the vertical
+_SLANTED = 0.04  # share of the picture's height by which the wall's foot may rise along the object
 _AGAINST_WALL = 0.025  # largest distance of its surface from the plane, over its depth
 
 
@@ -294,13 +295,18 @@ class OutlineMap:
         own = points(mask[area] & self._valid[area])
         if np.median(np.abs((own - wall.mean(axis=0)) @ normal)) > _AGAINST_WALL * middle[2]:
             return None
-        # Straight down from the object's middle, moved onto the wall.
-        at = np.median(own, axis=0)
+        # Straight down from the object's left side, middle and right side, moved onto the wall.
+        across = own[:, 0] / own[:, 2]
         level = normal - float(normal @ up) * up
-        at = at - float((at - wall.mean(axis=0)) @ normal) / float(level @ normal) * level
-        foot = at - (float(at @ up) + offset) * up
-        row = camera.cy + camera.fy * foot[1] / foot[2] if foot[2] > 0 else np.inf
-        return float(min(row, len(mask)))
+        feet = []
+        for share in (0.05, 0.5, 0.95):
+            at = np.median(own[np.abs(across - np.quantile(across, share)) <= 0.05 * np.ptp(across)], axis=0)
+            at = at - float((at - wall.mean(axis=0)) @ normal) / float(level @ normal) * level
+            foot = at - (float(at @ up) + offset) * up
+            feet.append(float(camera.cy + camera.fy * foot[1] / foot[2]) if foot[2] > 0 else np.inf)
+        if not max(feet) - min(feet) <= _SLANTED * len(mask):
+            return None
+        return float(min(feet[1], len(mask)))
 
 
 def _contour(mask: BoolArray) -> FloatArray | None:
