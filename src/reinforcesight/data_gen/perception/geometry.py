@@ -33,6 +33,10 @@ _SHARED_BOX_DEPTH = 0.15  # ... if the logarithm of the ratio of their depths is
 _COVERED_BOX = 0.9  # share of a box from which another one covers it almost wholly
 _BESIDE = 0.05  # logarithm of the ratio of the depths in a box and beside it, below which they may be one surface
 _BARS = 0.03  # share of a box that is nearer, from which that may be the bars of an open thing
+_NO_DEPTH = {
+    **dict.fromkeys(("depth", "depth_spread", "depth_near", "depth_far", "centre", "thickness", "depth_shared_with")),
+    "depth_views": (),
+}
 _SAMPLES = 4096  # pixels used of one object; more do not change the quantiles
 _SURFACE_SAMPLES = 200  # points inside an outline, kept for the distance between two surfaces ...
 _RIM_SAMPLES = 300  # ... and points on its rim, where things touch what they stand on
@@ -117,7 +121,12 @@ def build_scene(
     valid = valid_depth(depth)
     detections = _with_visible_shares(detections, np.where(valid, depth, 0.0))
     built = [_solid_object(d, detections, depth, valid, camera, depth_views) for d in detections]
-    objects = _mark_shared_depth([item for item, _, _ in built], [layered for _, _, layered in built])
+    marked = _mark_shared_depth([item for item, _, _ in built], [layered for _, _, layered in built])
+    # Without points, the depth may be another object's: it only counted for the marks.
+    objects = tuple(
+        item if points is not None else item.model_copy(update=_NO_DEPTH)
+        for item, (_, points, _) in zip(marked, built, strict=True)
+    )
     floor: Floor | None = None
     if look_for_floor:
         rows, columns = _background_pixels(detections, valid)
@@ -184,7 +193,10 @@ def _solid_object(
     camera: Camera,
     views: Sequence[Float32Array] = (),
 ) -> tuple[SceneObject, FloatArray | None, bool]:
-    """Return an object with depth and position, its surface points (N, 3), if any, and whether its box has layers."""
+    """Return an object with depth and position, its surface points (N, 3), and whether its box has layers.
+
+    The points are ``None`` if there is no depth, or if it may be that of something else.
+    """
     layered = False
     height, width = depth.shape
     flat = _flat_object(d, width, height)
@@ -211,8 +223,6 @@ def _solid_object(
         boxed = (slice(top_row, bottom), slice(left, right))
         bars = depth[boxed][valid[boxed]] < math.exp(-_SHARED_BOX_DEPTH) * np.median(z)
         layered = bool(not chosen.all() or bars.mean() >= _BARS)
-        if layered and _goes_on_beside(rows, z, d.box, depth, valid):
-            return flat.model_copy(update={"valid_depth_fraction": fraction}), None, layered
     low, sixteenth, middle, high, far = (float(v) for v in np.percentile(z, (5, 16, 50, 84, 95)))
     points = unproject(columns, rows, z, camera)
     x0, y0, x1, y1 = d.box
@@ -233,6 +243,8 @@ def _solid_object(
             and two_layers(outline & valid[crop], d.mask[crop] & valid[crop], depth[crop]),
         }
     )
+    if layered and _goes_on_beside(rows, z, d.box, depth, valid):
+        return item, None, layered
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
     cloud, z = points[keep], z[keep]
     if d.mask is not None:
@@ -344,16 +356,20 @@ def _goes_on_beside(
 ) -> bool:
     """Return whether the depth read in a box may be that of the background, or of a larger object in front.
 
-    This is so if a strip to the left or right of the box has most of the depths ``z`` (N,) in the same ``rows`` (N,).
+    This is so if a strip to the left or right of the box has most of the depths ``z`` (N,) in the same ``rows`` (N,),
+    or their median along the middle half of the box's height.
     """
     x0, y0, x1, y1 = (round(v) for v in box)
-    wide = max(2, (x1 - x0) // 6)
+    wide, quarter = max(2, (x1 - x0) // 6), (y1 - y0) // 4
     for strip in (slice(max(0, x0 - wide), x0), slice(x1, x1 + wide)):
         beside = np.where(valid[y0:y1, strip], depth[y0:y1, strip], 0.0)
         if beside.shape[1]:
             with np.errstate(divide="ignore"):
                 apart = np.abs(np.log(z / np.median(beside, axis=1)[np.clip(rows - y0, 0, len(beside) - 1)]))
-            if (apart < _BESIDE).mean() >= 0.5:
+            middle = beside[quarter : len(beside) - quarter]
+            read = middle[middle > 0]
+            alike = read.size > 0 and abs(math.log(float(np.median(z)) / float(np.median(read)))) < _BESIDE
+            if alike or (apart < _BESIDE).mean() >= 0.5:
                 return True
     return False
 
