@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 DIGESTS = {
     "rendered": (
         "7b62b0cbbc374e3946867e5863045fb5fcdd26a0d61f02979af918ee61cb4d8e",
-        "6264c0be2e9fc57422f04b223d83ed3af8ad19aee8f840609deadfc9c529424a",
+        "754e6fa723a00d8b2f5e23d523aa908033cda62e695e90155c1f8c7f520e1c90",
         "43bd62487920a44b1fc22694470c6f1d34cf4dbf6cae8186a5015943df31bfaa",
     ),
     "nano_questions": (

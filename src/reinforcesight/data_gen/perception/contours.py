@@ -300,7 +300,8 @@ class OutlineMap:
         level = normal - float(normal @ up) * up
         feet = []
         for share in (0.05, 0.5, 0.95):
-            at = np.median(own[np.abs(across - np.quantile(across, share)) <= 0.05 * np.ptp(across)], axis=0)
+            nearest = np.argsort(np.abs(across - np.quantile(across, share)), kind="stable")[: len(own) // 20 + 1]
+            at = np.median(own[nearest], axis=0)
             at = at - float((at - wall.mean(axis=0)) @ normal) / float(level @ normal) * level
             foot = at - (float(at @ up) + offset) * up
             feet.append(float(camera.cy + camera.fy * foot[1] / foot[2]) if foot[2] > 0 else np.inf)
