@@ -10,7 +10,7 @@ from reinforcesight.data_gen.questions.cues import find_cues
 from reinforcesight.data_gen.questions.usual_sizes import usual_size
 from reinforcesight.data_gen.rendering.objects.real_kinds import REAL_KINDS, build_real
 from reinforcesight.relations import Relation
-from reinforcesight.scene import Camera, Contact, Scene, SceneObject
+from reinforcesight.scene import Camera, Contact, Floor, Scene, SceneObject
 
 COCO = """
 person, bicycle, car, motorcycle, bus, truck, traffic light, fire hydrant, stop sign, parking meter, bench, cat, dog,
@@ -69,7 +69,9 @@ def scene(*things, contacts=()):
                 centre=(0.0, 0.0, depth), **values,
             )
         )  # fmt: skip
-    return Scene(width=800, height=600, depth_unit="m", camera=camera, objects=tuple(objects), contacts=contacts)
+    floor = Floor(found=True, normal=(0.0, -1.0, 0.0), offset=4.0, support=0.5) if contacts else None
+    size = {"width": 800, "height": 600, "depth_unit": "m"}
+    return Scene(**size, camera=camera, objects=tuple(objects), contacts=contacts, floor=floor)
 
 
 def usual_cues(made):

@@ -280,6 +280,10 @@ class OutlineMap:
         ):
             return None
 
+        below = rows[-1] + 1 - top  # the wall goes on there; what stands before one does not hang on it
+        if np.count_nonzero(around[below:]) < 0.5 * np.count_nonzero(away[below:] <= edge):
+            return None
+
         def points(where: BoolArray) -> FloatArray:
             r, c = np.nonzero(where)
             z = np.exp(self._log[area][r, c])
