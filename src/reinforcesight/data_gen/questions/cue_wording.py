@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reinforcesight.data_gen.questions.cue_kinds import Cue, CueKind
 from reinforcesight.data_gen.questions.cues import find_cues
 from reinforcesight.language.english import Mention, is_plural
-from reinforcesight.language.names import ambiguous_names, bare_name
+from reinforcesight.language.names import bare_name
 from reinforcesight.relations import Axis, Relation
 from reinforcesight.scene import ObjectId, Scene
 
@@ -171,9 +171,7 @@ def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng
         ids: The objects of the question by role.
         rng: Decides which cues are named and how.
     """
-    names = {role: scene[item].name for role, item in ids.items()}
-    alike = any(ambiguous_names([*names.values()]))
-    told = _choose(find_cues(scene, relation, ids), rng, most=1 if alike else 2)
+    told = _choose(find_cues(scene, relation, ids), rng)
     roles = {"subject": "{s}", "reference": "{r}", "anchor": "{anchor}"}
     slots = {item: roles[role] for role, item in ids.items()}
     others: dict[str, Mention] = {}
@@ -194,22 +192,22 @@ def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng
     return Told(tuple(told), tuple(sentences), others)
 
 
-def _choose(cues: Sequence[Cue], rng: random.Random, *, most: int) -> list[Cue]:
-    """One cue of each group, a misleading one before those that support the answer."""
+def _choose(cues: Sequence[Cue], rng: random.Random) -> list[Cue]:
+    """At most two cues, one of each group, a misleading one before those that support the answer."""
     groups: dict[str, list[Cue]] = {}
     for cue in cues:
         groups.setdefault(cue.group, []).append(cue)
     against = groups.pop("against", [])
     chosen = [rng.choice(groups[name]) for name in rng.sample(sorted(groups), len(groups))]
     first = [cue for cue in chosen if cue.kind not in _SECOND]
-    chosen = chosen[:most]
+    chosen = chosen[:2]
     if all(cue.kind in _SECOND for cue in chosen):
         chosen = first[:1]
     sized = any(cue.kind is CueKind.USUAL_SIZE for cue in chosen)
     fitting = [cue for cue in against if (chosen or cue.kind in _ALONE) and not (sized and cue.kind is CueKind.SIZE)]
     share = _AGAINST_SHARE if len(chosen) > 1 else 1.0
-    if fitting and (not chosen or (most > 1 and rng.random() < share)):
-        chosen = [rng.choice(fitting), *chosen[: most - 1]]
+    if fitting and (not chosen or rng.random() < share):
+        chosen = [rng.choice(fitting), *chosen[:1]]
     return chosen
 
 
