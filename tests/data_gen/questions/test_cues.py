@@ -246,4 +246,4 @@ def test_the_wordings_claim_no_relation_that_is_asked_about():
         assert find_numbers(text) == []
         for claim in claims_in(text, {name: slot for slot, name in names.items()}):
             hides = "covers" in text or "hides" in text or "hidden" in text or "covered" in text
-            assert (claim.relation in (Relation.IN_FRONT, Relation.BEHIND) and hides) or "well behind" in text, text
+            assert (claim.relation in (Relation.IN_FRONT, Relation.BEHIND) and hides) or "is in depth" in text, text

@@ -130,7 +130,7 @@ _AGAINST: Mapping[CueKind, tuple[str, ...]] = {
     ),
     CueKind.GAP: (
         "In the picture, the gap between {a} and {anchor} is narrower than the gap between {b} and {anchor}, but {a} is"
-        " well <behind> {anchor}.",
+        " <behind> {anchor}, and most of the distance between them is in depth.",
     ),
 }
 # How an object meets the ground.
@@ -145,7 +145,7 @@ _CUT: Mapping[str, str] = {
     "cut": "The lower edge of the picture cuts off {a}, while <b> is seen on the ground.",
     "carried, cut": "What carries {a} reaches down to the lower edge of the picture, while <b> is seen on the ground.",
 }
-_PUT = "This puts <far> well <behind> {anchor}."
+_PUT = "This puts <far> <behind> {anchor}."
 
 
 @dataclass(frozen=True)
