@@ -157,7 +157,7 @@ def check_model(config: ModelConfig) -> tuple[int, str]:
 
 
 def check_benchmark(config: EvaluateConfig, where: str) -> str:
-    """Read a benchmark, downloaded from the hub if needed; return a line about it."""
+    """Load a benchmark, from the hub if needed; return a line with its name and number of questions."""
     from reinforcesight.eval.benchmarks.load import benchmark_of
 
     found = benchmark_of(config, where)

@@ -27,24 +27,23 @@ class UsualSize:
     breadth: tuple[float, float]
 
     def upright_side(self, upright: float, deep: float) -> tuple[float, float]:
-        """Lowest and highest length that the height of a thing's box stands for.
+        """Return the range of real lengths, metres, that the height of the object's box can show.
 
         Args:
-            upright: How long an upright line appears at this place in the picture; 1 where the camera looks level.
-            deep: How long a level line along the line of sight appears, from bottom to top.
+            upright: Foreshortening of vertical lines at this place in the picture; 1 if the camera is level.
+            deep: Foreshortening of horizontal lines that point away from the camera.
         """
         return upright * self.height[0], upright * self.height[1] + deep * self.breadth[1]
 
     def longer_side(self, upright: float, deep: float, ratio: float | None) -> tuple[float, float] | None:
-        """Lowest and highest length that the longer side of a thing's box stands for.
+        """Return the range of real lengths, metres, that the longer side of the object's box can show.
 
         Args:
             upright, deep: As for :meth:`upright_side`.
-            ratio: Width of the whole box over its height, from which the side in view is known; ``None`` if part of
-                the thing is hidden or cut off.
+            ratio: Width of the box over its height; ``None`` if part of the object is hidden or cut off.
 
         Returns:
-            ``None`` if no such thing has a box of this ratio.
+            ``None`` if no object of this kind has a box with this ratio.
         """
         tall = self.upright_side(upright, deep)
         low, high = max(tall[0], self.breadth[0]), max(tall[1], self.breadth[1])
