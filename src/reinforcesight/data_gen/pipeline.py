@@ -227,8 +227,7 @@ def build_source(config: GenerateConfig) -> Source:
         source = AnnotatedSource(
             config.input, image_root=config.image_root, box_frame=config.box_frame, checks=config.input_checks
         )
-        for doubt in source.doubts:
-            click.echo(f"note: {doubt.what}: {doubt.fix}", err=True)
+        source.print_doubts()
         return source
     perception = config.perception
     if config.source == "vqasynth":

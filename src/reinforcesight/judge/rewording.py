@@ -80,7 +80,7 @@ _FAR_OFF = re.compile(
     r"|several (?:met\w+|feet|steps) away|across)\b(?: of the \w+)?",
     re.IGNORECASE,
 )
-# An order of a list, without a relation of its own: the reader of claims reads it.
+# The order of a list ("from left to right"), which names no relation of two objects; the reader of claims reads it.
 _TOWARDS = re.compile(r" (?:to|→) (?:the )?(?:left|right|top|bot|front|back|near|clos|far|furth)")
 ORDER = re.compile(
     r"\b(?:from )?(?:the )?(?:left (?:to|→) (?:the )?right|right (?:to|→) (?:the )?left|top (?:to|→) (?:the )?bottom"

@@ -114,6 +114,18 @@ def test_pictures_may_be_in_another_folder_than_the_annotations(
         calibrate(CalibrateConfig(input=labels, output=labels / "c.json", estimates="stored"))
 
 
+def test_input_that_looks_wrong_stops_or_is_noted(rooms: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads((rooms / "annotations.json").read_text())
+    for annotation in content["annotations"]:
+        x, y, width, height = annotation["bbox"]
+        annotation["bbox"] = [x, y, x + width, y + height]
+    (rooms / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="--input_checks warn"):
+        calibrate(CalibrateConfig(input=rooms, output=rooms / "c.json", estimates="stored"))
+    calibrate(CalibrateConfig(input=rooms, output=rooms / "c.json", estimates="stored", input_checks="warn"))
+    assert "note: " in capsys.readouterr().err
+
+
 def test_nothing_to_calibrate_with_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.picture()

@@ -1,4 +1,4 @@
-"""Usual sizes: the renderer's things have them, and a thing that looks too large for its kind is told to be nearer."""
+"""Usual sizes contain those of the renderer's objects; an object that looks too large for its kind is nearer."""
 
 import math
 

@@ -45,6 +45,7 @@ def _calibrate(config: CalibrateConfig, depth: DepthEstimator | None) -> Calibra
     source = AnnotatedSource(
         config.input, image_root=config.image_root, box_frame=config.box_frame, checks=config.input_checks
     )
+    source.print_doubts()
     reader = _Reader(config, source, depth)
     with Progress("pictures", source.count()) as progress:
         claims = claims_of(reader.pictures(progress), config.rules)

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import click
+
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture
@@ -121,6 +123,11 @@ class AnnotatedSource:
             if doubt.certain and checks == "stop":
                 fix = f"{doubt.fix} (--input_checks warn goes on all the same)"
                 raise InputError(doubt.what, where=str(self.annotation_file), fix=fix)
+
+    def print_doubts(self) -> None:
+        """Print a note about each sign that the input as a whole is wrong."""
+        for doubt in self.doubts:
+            click.echo(f"note: {doubt.what}: {doubt.fix}", err=True)
 
     def count(self) -> int:
         return len(self._index.images)

@@ -1,7 +1,7 @@
 """Detect whether boxes refer to the stored pixels of a photograph, or to the picture after its EXIF orientation.
 
-Annotation tools differ, and a wrong guess exchanges left and right. Width and height in the JSON may belong to either
-frame, whatever the boxes refer to. So the boxes that fit into only one frame decide for all pictures with the same
+Annotation tools differ, and a wrong guess exchanges left and right. Width and height in the JSON may belong to one
+frame and the boxes to the other. So the boxes that fit into only one frame decide for all pictures with the same
 relation of sizes; if all boxes fit both frames, the user must choose.
 """
 
