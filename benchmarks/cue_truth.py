@@ -258,7 +258,7 @@ def ground(world: World, cue: Mapping[str, Any]) -> bool:
             hangs = any(abs(wall.turn - world.boxes[item].turn) < EXACT for wall in world.layout.surroundings.walls)
             foot = world.foot_of_wall(item)
             # This row is not seen but follows from the floor's plane; what counts is the order of the true rows.
-            true = hangs and foot[0] - 2 * PIXELS <= told <= foot[1] + 2 * PIXELS
+            true = hangs and foot[0] - PIXELS <= told <= foot[1] + PIXELS
             told = foot[0] if role == "subject" else foot[1]
         elif how == "carried, cut":
             true = world.is_carried(item) and world.row_below(item) > 0.75 * world.height
