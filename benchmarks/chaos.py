@@ -147,11 +147,12 @@ def files_of(folder: Path, *patterns: str) -> Result:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 
-def json_without(path: Path, *names: str) -> Result:
-    """The digest of a JSON object without some of its keys; empty if there is no file."""
+def json_without(path: Path, *names: str, folder: str = "") -> Result:
+    """The digest of a JSON object without some of its keys and the run's folder; empty if there is no file."""
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    content = json.loads(text.replace(folder, "") if folder else text)
     kept = {name: value for name, value in content.items() if name not in names}
     return {path.name: hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()}
 
@@ -167,7 +168,9 @@ def story(folder: Path) -> Result:
     results = sorted(folder.glob("evaluations/*/*.json"))
     found = files_of(folder, "dataset/data/*.parquet", "sft/*.safetensors", "grpo/*.safetensors")
     return found | {
-        f"{path.parent.name} {name}": v for path in results for name, v in json_without(path, "run").items()
+        f"{path.parent.name} {name}": v
+        for path in results
+        for name, v in json_without(path, "run", folder=str(folder)).items()
     }
 
 
