@@ -55,6 +55,16 @@ def test_a_finished_part_of_earlier_runs_prints_nothing(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_no_line_comes_twice(capsys):
+    with Progress("steps", 2) as progress:
+        progress.reach(2)
+        progress.figures({"loss": 0.25})
+        progress.reach(2)
+        progress.figures({"loss": 0.25})
+    lines = capsys.readouterr().err.splitlines()
+    assert ["loss 0.25" in line for line in lines] == [False, True]
+
+
 def test_a_bar_on_a_terminal():
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 100))

@@ -32,6 +32,7 @@ class Progress:
         self._started = time.monotonic()
         self._next_line = self._started + _SECONDS_BETWEEN_LINES
         self._next_event = self._started
+        self._line_shown: tuple[int, dict[str, str]] | None = None
         self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
@@ -84,8 +85,10 @@ class Progress:
         if now >= self._next_event or ended:
             self._next_event = now + _SECONDS_BETWEEN_EVENTS
             send_event("progress", what=self.what, done=self.done, total=self.total)
-        if self._bar is None and (now >= self._next_line or (ended and self.done > self._before)):
+        due = now >= self._next_line or (ended and self.done > self._before)
+        if self._bar is None and due and self._line_shown != (self.done, self._figures):
             self._next_line = now + _SECONDS_BETWEEN_LINES
+            self._line_shown = self.done, dict(self._figures)
             click.echo(self._line(now - self._started), err=True)
 
     def _line(self, seconds: float) -> str:
