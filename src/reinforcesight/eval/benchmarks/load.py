@@ -2,7 +2,7 @@
 
 CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with embedded
 pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of pictures, and in an older layout as one
-``test.parquet`` or ``test.jsonl``. All layouts load from the hub or from disk. Its neighbours: ``layouts.py``.
+``test.parquet`` or ``test.jsonl``. All layouts load from the hub or from disk. Other benchmarks: ``layouts.py``.
 """
 
 from __future__ import annotations
