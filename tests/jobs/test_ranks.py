@@ -66,6 +66,54 @@ def test_a_killed_process_ends_the_others_with_the_reason():
     assert "a process of the training was killed by SIGKILL" in done.stdout
 
 
+def test_a_process_killed_before_it_is_connected_ends_the_others():
+    done = python("""
+        from reinforcesight.jobs import ranks
+
+        ranks._SECONDS_TO_CONNECT = 2.0
+        ranks._follow = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            run_in_ranks(lambda: together(1), 2)
+        except ReinforceSightError as error:
+            print(error)
+    """)
+    assert done.returncode == 0, done.stderr
+    assert "a process of the training was killed by SIGKILL" in done.stdout
+
+
+def test_the_error_of_another_process_is_reported():
+    done = python("""
+        def job():
+            if PartialState().process_index == 1:
+                raise ReinforceSightError("the picture is broken", where="row 7")
+            return together(1)
+
+        try:
+            run_in_ranks(job, 2)
+        except ReinforceSightError as error:
+            print(error)
+    """)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["the picture is broken (row 7)"]
+    assert "Traceback" not in done.stderr
+
+
+def test_work_alone_may_take_longer_than_connecting():
+    done = python("""
+        from reinforcesight.jobs import ranks
+
+        def job():
+            if PartialState().process_index == 1:
+                time.sleep(6)
+            return together(1)
+
+        ranks._SECONDS_TO_CONNECT = 4.0
+        print(run_in_ranks(job, 2))
+    """)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "2"
+
+
 def test_the_other_process_ends_with_the_first():
     code = """
         def job():
