@@ -60,6 +60,11 @@ class MissingDependencyError(ReinforceSightError):
     """An optional package is not installed."""
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of a library's error, which says what is wrong; without text the name of its class."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def require_module(name: str, *, extra: str) -> ModuleType:
     """Import an optional module (a dotted name).
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from reinforcesight.errors import InputError, OutputError, require_module
+from reinforcesight.errors import InputError, OutputError, first_line, require_module
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Default output folders of our commands and other usual folder names, which no owner on the hub has.
@@ -40,9 +40,8 @@ def download_snapshot(
             hub.snapshot_download(repository, repo_type=kind, revision=revision, allow_patterns=list(patterns))
         )
     except Exception as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(
-            f"the {what} can't be downloaded: {reason[:200]}",
+            f"the {what} can't be downloaded: {first_line(error)[:200]}",
             where=f"{repository}@{revision or 'main'}",
             fix="check the name and the network, or download it on another machine and give its folder",
         ) from error

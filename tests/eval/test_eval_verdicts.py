@@ -20,6 +20,7 @@ from reinforcesight.eval.results import Accuracy, Results
 from reinforcesight.eval.shortcuts.rules import rule_hits
 from reinforcesight.eval.verdicts import cautions, clearly_better, headline
 from reinforcesight.export.cv_bench import to_cv_bench
+from reinforcesight.jobs.record import RunRecord
 from reinforcesight.scene import Scene
 
 
@@ -119,7 +120,7 @@ def test_overlap_is_said_at_the_top(tmp_path: Path) -> None:
     benchmark = load_benchmark(str(trained))
     model = tmp_path / "model"
     model.mkdir()
-    (model / "run_record.json").write_text(json.dumps({"data": {"path": str(trained)}}))
+    RunRecord(model, {"data": {"path": str(trained)}}).save()
     assert training_set_of(str(model)) == trained
     results = replayed(
         tmp_path / "out", trained, {i.id: f"({i.gold})" for i in benchmark.items}, model_path=str(model)

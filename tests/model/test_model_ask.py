@@ -18,7 +18,7 @@ def test_boxes_are_drawn_and_mentioned_in_cv_bench_colours(tmp_path):
     path = tmp_path / "p.png"
     Image.new("RGB", (100, 80), "white").save(path)
     boxes = parse_boxes(["red chair=10,20,40,60", "table=50,20,90,60"])
-    question = make_question(1, path, "Which is closer, the red chair or the table?", boxes)
+    question = make_question(path, "Which is closer, the red chair or the table?", boxes)
     assert question.prompt == (
         "Which is closer, the red chair (highlighted by a red box) or the table (highlighted by a blue box)?"
     )
@@ -36,7 +36,7 @@ def test_bad_boxes_are_named(item):
 
 def test_a_box_for_something_that_is_not_asked_about(tmp_path):
     with pytest.raises(InputError, match="does not name 'lamp'"):
-        make_question(1, tmp_path / "p.png", "Where is the chair?", parse_boxes(["lamp=0,0,5,5"]))
+        make_question(tmp_path / "p.png", "Where is the chair?", parse_boxes(["lamp=0,0,5,5"]))
 
 
 def test_one_question(tiny, tmp_path, capsys):

@@ -65,7 +65,7 @@ def through_training(data: bytes, tmp_path: Path) -> Image.Image:
 
 def through_ask(data: bytes, tmp_path: Path) -> Image.Image:
     (tmp_path / "p").write_bytes(data)
-    return picture_with_boxes(make_question(1, tmp_path / "p", "What?", []))
+    return picture_with_boxes(make_question(tmp_path / "p", "What?", []))
 
 
 def through_generate(data: bytes, tmp_path: Path) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from reinforcesight.jobs.record import RunRecord
+from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.tuning.callbacks import RecordMetrics
 
 
@@ -24,4 +24,4 @@ def test_steps_and_figures(tmp_path, capsys):
     assert lines[0].startswith("steps: 3 of 4, loss 0.5, validation accuracy 0.75")
     assert lines[1].startswith("steps: 4 of 4, loss 0.5, validation accuracy 0.75")
     assert len(lines) == 2
-    assert [(line["step"], line.get("loss")) for line in metrics.record.metrics()] == [(3, 0.5), (3, None)]
+    assert [(line["step"], line.get("loss")) for line in read_metrics(metrics.record.folder)] == [(3, 0.5), (3, None)]

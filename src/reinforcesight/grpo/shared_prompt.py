@@ -21,7 +21,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
 
-from reinforcesight.model.repeated_pictures import FAMILIES, first_occurrences
+from reinforcesight.model.repeated_pictures import FAMILIES, first_occurrences, inner_model
 
 _NAME = "shared_prompt"
 
@@ -106,8 +106,7 @@ def use_shared_prompts(model: Any) -> bool:
 
 
 def _inner(model: Any) -> Any:
-    model = getattr(model, "module", model)
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    return inner_model(getattr(model, "module", model))
 
 
 def shared_log_probabilities(

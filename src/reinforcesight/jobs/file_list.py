@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from reinforcesight.jobs.files import file_hash, json_value, sync_file, sync_folder, write_text
 
 MARKER = "checkpoint_files.json"
-
-# File name, relative to the folder, to size in bytes and SHA-256; lists of earlier versions have no digests.
-FileList = Mapping[str, tuple[int, str | None]]
 
 
 def write_file_list(folder: Path, files: Iterable[Path]) -> None:
@@ -25,12 +22,12 @@ def write_file_list(folder: Path, files: Iterable[Path]) -> None:
     write_text(folder / MARKER, json.dumps(listed, indent=1, sort_keys=True) + "\n")
 
 
-def read_file_list(folder: Path) -> FileList:
-    """Return the size and SHA-256 of each file that a folder's list names; empty if there is no readable list."""
+def read_file_list(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return the size (bytes) and SHA-256 of each file that a folder's list names; empty without a readable list."""
     try:
         entries = json_value((folder / MARKER).read_text(encoding="utf-8"))
-        return {name: (e, None) if isinstance(e, int) else (int(e[0]), str(e[1])) for name, e in entries.items()}
-    except (OSError, ValueError, AttributeError, TypeError, IndexError, KeyError):
+        return {name: (int(size), str(digest)) for name, (size, digest) in entries.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
@@ -40,7 +37,7 @@ def changed_file(folder: Path) -> str | None:
         return MARKER
     for name, (size, digest) in read_file_list(folder).items():
         try:
-            if (folder / name).stat().st_size != size or digest not in (None, file_hash(folder / name)):
+            if (folder / name).stat().st_size != size or digest != file_hash(folder / name):
                 return name
         except OSError:
             return name

@@ -47,10 +47,7 @@ class RunRecord:
             content = json_value(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise OutputError(f"the run record can't be read: {error}", where=str(path)) from error
-        if not isinstance(content, dict):
-            raise OutputError("the run record is not a JSON object", where=str(path))
-        if "digest" in content:  # records of earlier versions have none
-            content = unsealed(content)
+        content = unsealed(content) if isinstance(content, dict) else None
         if content is None:
             raise OutputError(
                 "the run record is damaged",
@@ -68,7 +65,9 @@ class RunRecord:
         self.content.setdefault("sessions", []).append(
             {"started": now(), "from_step": from_step, "process": os.getpid()}
         )
-        keep_metrics_until(self.folder, from_step)
+        if (self.folder / METRICS_NAME).is_file():
+            kept = [line for line in read_metrics(self.folder) if line.get("step", 0) <= from_step]
+            write_text(self.folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))
         self.save()
 
     def end_session(self, status: str, **facts: Any) -> None:
@@ -80,9 +79,6 @@ class RunRecord:
     def add_metrics(self, line: Mapping[str, Any]) -> None:
         """Append one line of metrics, which must have the key ``step``."""
         append_lines(self.folder / METRICS_NAME, [json.dumps(line)])
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return read_metrics(self.folder)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -99,13 +95,6 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict):
             lines.append(line)
     return lines
-
-
-def keep_metrics_until(folder: Path, step: int) -> None:
-    """Remove the metrics of steps after the checkpoint from which training resumes."""
-    if (folder / METRICS_NAME).is_file():
-        kept = [line for line in read_metrics(folder) if line.get("step", 0) <= step]
-        write_text(folder / METRICS_NAME, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, also: Sequence[str] = ()) -> str:

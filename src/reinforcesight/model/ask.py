@@ -13,7 +13,7 @@ import click
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.errors import InputError, ReinforceSightError
+from reinforcesight.errors import InputError
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.model.load import LoadedModel, load_model
 from reinforcesight.model.options import ModelOptions
@@ -86,7 +86,6 @@ class AskResult:
 
 @dataclass(frozen=True)
 class _Question:
-    line: int
     image: Path
     prompt: str
     boxes: tuple[tuple[Box, str], ...]
@@ -97,15 +96,14 @@ def ask(config: AskConfig) -> AskResult:
 
     Raises:
         InputError: The picture, a box, the file or the model can't be used. A bad line of a file is only reported, and
-            the
-            exit status is 1.
+            the exit status is 1.
     """
     if config.batch is None:
         assert config.image is not None
         assert config.question is not None
-        question = make_question(1, config.image, config.question, parse_boxes(config.box))
-        picture = picture_with_boxes(question)
-        [answer] = answer_questions(load_model(config.model.at(config.model_path)), [question], [picture], config)
+        question = make_question(config.image, config.question, parse_boxes(config.box))
+        asked = [(question, picture_with_boxes(question))]
+        [answer] = _answer(load_model(config.model.at(config.model_path)), asked, config)
         if answer.reasoning:
             click.echo(answer.reasoning)
         click.echo(f"Answer: {answer.answer}")
@@ -120,44 +118,41 @@ def _ask_batch(config: AskConfig, path: Path) -> AskResult:
     loaded = load_model(config.model.at(config.model_path))
     answers: list[Answer | None] = []
     for start in range(0, len(lines), config.batch_size):
-        part = lines[start : start + config.batch_size]
-        ready: dict[int, tuple[_Question, Image.Image]] = {}
-        problems: dict[int, str] = {}
+        part = [(number, _with_picture(item)) for number, item in lines[start : start + config.batch_size]]
+        asked = iter(_answer(loaded, [item for _, item in part if isinstance(item, tuple)], config))
         for number, item in part:
-            try:
-                if isinstance(item, ReinforceSightError):
-                    raise item
-                ready[number] = (item, picture_with_boxes(item))
-            except ReinforceSightError as error:
-                problems[number] = str(error)
-        asked = answer_questions(loaded, [q for q, _ in ready.values()], [p for _, p in ready.values()], config)
-        by_line = dict(zip(ready, asked, strict=True))
-        for number, _ in part:
-            found = by_line.get(number)
-            answers.append(found)
             shown: dict[str, Any] = {"line": number}
-            if found is None:
-                shown["error"] = problems[number]
-            else:
-                question = ready[number][0]
+            if isinstance(item, tuple):
+                question, answer = item[0], next(asked)
+                answers.append(answer)
                 shown |= {"image": str(question.image), "question": question.prompt}
-                shown |= {"reasoning": found.reasoning, "answer": found.answer, "finished": found.finished}
+                shown |= {"reasoning": answer.reasoning, "answer": answer.answer, "finished": answer.finished}
+            else:
+                answers.append(None)
+                shown["error"] = str(item)
             click.echo(json.dumps(shown, ensure_ascii=False))
     return AskResult(tuple(answers), int(any(answer is None for answer in answers)))
 
 
-def answer_questions(
-    loaded: LoadedModel, questions: Sequence[_Question], pictures: Sequence[Image.Image], config: AskConfig
-) -> list[Answer]:
-    if not questions:
+def _with_picture(item: _Question | InputError) -> tuple[_Question, Image.Image] | InputError:
+    if isinstance(item, InputError):
+        return item
+    try:
+        return item, picture_with_boxes(item)
+    except InputError as error:
+        return error
+
+
+def _answer(loaded: LoadedModel, asked: Sequence[tuple[_Question, Image.Image]], config: AskConfig) -> list[Answer]:
+    if not asked:
         return []
     from reinforcesight.model.chat import generate_text
 
     outputs = generate_text(
         loaded.model,
         loaded.processor,
-        [with_instruction(question.prompt, Protocol.REASON) for question in questions],
-        pictures,
+        [with_instruction(question.prompt, Protocol.REASON) for question, _ in asked],
+        [picture for _, picture in asked],
         config.max_new_tokens,
         batch_size=config.batch_size,
     )
@@ -193,7 +188,7 @@ def parse_boxes(items: Sequence[str]) -> list[tuple[str, Box]]:
     return boxes
 
 
-def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
+def make_question(image: Path, question: str, boxes: Sequence[tuple[str, Box]]) -> _Question:
     """Insert each box after the first mention of its object, as in CV-Bench's questions.
 
     Raises:
@@ -207,7 +202,7 @@ def make_question(line: int, image: Path, question: str, boxes: Sequence[tuple[s
         if mention is not None and f"{colour} box)" not in question:
             question = f"{question[: mention.end()]} (highlighted by a {colour} box){question[mention.end() :]}"
         coloured.append((box, colour))
-    return _Question(line, image, question, tuple(coloured))
+    return _Question(image, question, tuple(coloured))
 
 
 def picture_with_boxes(question: _Question) -> Image.Image:
@@ -235,12 +230,12 @@ def read_batch(path: Path, root: Path) -> Iterator[tuple[int, _Question | InputE
         raise InputError("the batch has no lines", where=str(path))
     for number, text in numbered:
         try:
-            yield number, _parse_line(number, text, root)
+            yield number, _parse_line(text, root)
         except InputError as error:
             yield number, InputError(error.what, where=f"{path}, line {number}", fix=error.fix)
 
 
-def _parse_line(number: int, text: str, root: Path) -> _Question:
+def _parse_line(text: str, root: Path) -> _Question:
     try:
         item = json.loads(text)
     except ValueError as error:
@@ -254,4 +249,4 @@ def _parse_line(number: int, text: str, root: Path) -> _Question:
     # The file may come from someone else, so pictures outside its folder are refused.
     if not image.resolve().is_relative_to(root.resolve()):
         raise InputError(f"the picture {item['image']!r} lies outside {root}", fix="give --image_root")
-    return make_question(number, image, item["question"], parse_boxes(boxes))
+    return make_question(image, item["question"], parse_boxes(boxes))

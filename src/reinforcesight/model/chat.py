@@ -229,7 +229,9 @@ def generate_encoded(
     """Generate for one batch made by :func:`encode`, without vision tokens; ``temperature`` 0 decodes greedily."""
     import torch
 
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    from reinforcesight.model.repeated_pictures import inner_model
+
+    inner = inner_model(model)
     inputs = {
         key: value.to(inner.device, inner.dtype if value.is_floating_point() else None) for key, value in batch.items()
     }

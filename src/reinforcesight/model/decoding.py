@@ -14,7 +14,7 @@ from torch import nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from reinforcesight.model.repeated_pictures import FAMILIES
+from reinforcesight.model.repeated_pictures import inner_model, supported_part
 
 _ROOM = 64  # tokens that a cache may grow before it is copied
 # Attributes of a cache: which rows of the batch have not ended (B,), and the rows that it still holds.
@@ -66,9 +66,8 @@ def decode_faster(model: Any, ends: Sequence[int]) -> bool:
     Returns:
         Whether the model's family is supported; other models are not changed.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    language = getattr(getattr(inner, "model", None), "language_model", None)
-    if inner.config.model_type not in FAMILIES or not isinstance(language, nn.Module):
+    language = supported_part(model, "language_model")
+    if language is None:
         return False
     if _make_room not in language._forward_pre_hooks.values():
 
@@ -78,7 +77,7 @@ def decode_faster(model: Any, ends: Sequence[int]) -> bool:
             if cache is not None and ids is not None and ids.shape[1] == 1:
                 _leave_out_ended(cache, torch.isin(ids[:, 0], torch.tensor(ends)))
 
-        inner.register_forward_pre_hook(note_ended, with_kwargs=True)
+        inner_model(model).register_forward_pre_hook(note_ended, with_kwargs=True)
         language.register_forward_pre_hook(_make_room, with_kwargs=True)
         language.register_forward_hook(_all_rows, with_kwargs=True)
     return True

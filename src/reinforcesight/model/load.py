@@ -16,7 +16,7 @@ from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.environment import versions
 from reinforcesight.jobs.files import json_value
 from reinforcesight.model.options import ModelConfig, ModelSource
-from reinforcesight.model.weights import check_adapter, check_digests, check_loaded, check_weight_files
+from reinforcesight.model.weights import cannot_load, check_adapter, check_digests, check_loaded, check_weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +102,7 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     # Without a padding token, generation prints a warning for each batch.
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    return LoadedModel(model, processor, describe_model(model, processor, config, source, torch_dtype=dtype))
+    return LoadedModel(model, processor, _describe(model, processor, config, source, torch_dtype=dtype))
 
 
 def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
@@ -116,7 +116,7 @@ def _load_base(path: str, **arguments: Any) -> tuple[Any, Mapping[str, Any]]:
             path, output_loading_info=True, ignore_mismatched_sizes=True, **arguments
         )
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
-        raise _cannot_load(path, error) from error
+        raise cannot_load(path, error) from error
     finally:
         transformers.logging.set_verbosity(shown)
     # A tied output layer is missing only if the embedding is.
@@ -197,7 +197,7 @@ def _hub_adapter_config(repository: str, revision: str | None) -> str | None:
     try:
         found = find_adapter_config_file(repository, revision=revision)
     except OSError as error:
-        raise _cannot_load(repository, error) from error
+        raise cannot_load(repository, error) from error
     return str(found) if found is not None else None
 
 
@@ -278,26 +278,18 @@ def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
                 ignore_mismatched_sizes=True,
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise _cannot_load(str(source.adapter), error) from error
+        raise cannot_load(str(source.adapter), error) from error
     check_adapter(attached, source)
     return attached
 
 
-def _cannot_load(path: str, error: Exception) -> InputError:
-    # The first line of transformers' long errors says what is wrong.
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return InputError(
-        f"the model can't be loaded: {reason[:300]}",
-        where=path,
-        fix="check the path, and for a hub id the connection; only safetensors weights are read",
-    )
-
-
-def describe_model(
+def _describe(
     model: Any, processor: Any, config: ModelConfig, source: ModelSource, *, torch_dtype: object
 ) -> dict[str, Any]:
     """Describe the loaded model as JSON values, for records and reports."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    from reinforcesight.model.repeated_pictures import inner_model
+
+    inner = inner_model(model)
     size = getattr(processor.image_processor, "size", None)
     return {
         "model_path": config.model_path,

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 from transformers.models.auto import image_processing_auto, processing_auto
 
-from reinforcesight.errors import ConfigError, InputError
+from reinforcesight.errors import ConfigError, InputError, first_line
 from reinforcesight.model.options import ModelOptions, ModelSource
 from reinforcesight.model.template import check_template
 
@@ -122,8 +122,7 @@ def load_processor(source: ModelSource, options: ModelOptions) -> Any:
         else:
             processor = AutoProcessor.from_pretrained(path, **common)
     except (OSError, ValueError, ImportError, KeyError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"the processor can't be loaded: {reason[:300]}", where=path) from error
+        raise InputError(f"the processor can't be loaded: {first_line(error)[:300]}", where=path) from error
     if getattr(processor, "tokenizer", None) is None or getattr(processor, "image_processor", None) is None:
         raise InputError("the model takes no pictures", where=path, fix="choose an image-text-to-text model")
     for template in _templates(processor):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.errors import InputError, require_module
+from reinforcesight.errors import InputError, first_line, require_module
 from reinforcesight.jobs.file_list import MARKER, changed_file
 from reinforcesight.jobs.files import json_value
 from reinforcesight.model.options import ModelSource
@@ -90,13 +90,16 @@ def _find(path: str, revision: str | None, name: str) -> Path | None:
     try:
         found = hub.cached_file(path, name, revision=revision or "main", _raise_exceptions_for_missing_entries=False)
     except (OSError, ValueError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(
-            f"the model can't be loaded: {reason[:300]}",
-            where=path,
-            fix="check the path, and for a hub id the connection; only safetensors weights are read",
-        ) from error
+        raise cannot_load(path, error) from error
     return Path(found) if found is not None else None
+
+
+def cannot_load(path: str, error: Exception) -> InputError:
+    return InputError(
+        f"the model can't be loaded: {first_line(error)[:300]}",
+        where=path,
+        fix="check the path, and for a hub id the connection; only safetensors weights are read",
+    )
 
 
 def _indexed(index: Path) -> list[str]:

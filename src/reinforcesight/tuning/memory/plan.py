@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from reinforcesight.config import read_yaml, recipes_folder
-from reinforcesight.errors import InputError, ReinforceSightError, require_module
+from reinforcesight.errors import InputError, ReinforceSightError, first_line, require_module
 from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.files import json_value
 from reinforcesight.model.load import find_source, resolve_path
@@ -297,5 +297,4 @@ def _architecture(config: TrainingConfig, base: str | None) -> tuple[str, Any, s
     try:
         return path, transformers.AutoConfig.from_pretrained(path, revision=config.model.revision or "main"), note
     except (OSError, ValueError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"the configuration can't be read: {reason[:200]}", where=path) from error
+        raise InputError(f"the configuration can't be read: {first_line(error)[:200]}", where=path) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinforcesight.jobs.record import RunRecord
+from reinforcesight.jobs.record import RunRecord, read_metrics
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -63,7 +63,7 @@ def write_training_page(record: RunRecord, charts: Sequence[Chart]) -> Path:
         groups_page=_GROUPS if (record.folder / _GROUPS).exists() else None,
         facts=flat_facts(facts),
         results=flat_facts(results),
-        charts=draw_charts(charts, record.metrics()),
+        charts=draw_charts(charts, read_metrics(record.folder)),
     )
     return path
 
