@@ -29,7 +29,13 @@ from training_support import row, write_split
 from reinforcesight.model.load import find_source
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.processor import load_processor
-from reinforcesight.tuning.data import SpatialCollator, decode_picture, load_training_data, training_rows
+from reinforcesight.tuning.data import (
+    TRAINING_COLUMNS,
+    SpatialCollator,
+    decode_picture,
+    encoded_rows,
+    load_training_data,
+)
 
 SIDE = 448
 
@@ -62,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data").mkdir()
         write_split(Path(folder), "train", textured_rows(options.samples, options.format))
-        rows = training_rows(load_training_data(folder).train)
+        rows = encoded_rows(load_training_data(folder).train, TRAINING_COLUMNS)
         path = options.processor or str(build_tiny(Path(folder) / "model", max_pixels=SIDE * SIDE))
         config = ModelConfig(model_path=path, max_pixels=SIDE * SIDE)
         collator = SpatialCollator(load_processor(find_source(config), config), completion_only_loss=True)

@@ -28,7 +28,7 @@ from reinforcesight.model.load import load_model
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import AnswerTrainer, train_sft
-from reinforcesight.tuning.data import SpatialCollator, load_training_data, training_rows
+from reinforcesight.tuning.data import TRAINING_COLUMNS, SpatialCollator, encoded_rows, load_training_data
 from reinforcesight.tuning.parts import lora_config
 
 WARM_UP = 4
@@ -55,7 +55,7 @@ def bare_loop(config: SftConfig) -> tuple[float, float]:
     loaded = load_model(config.model.at(config.model_path), trainable=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = get_peft_model(loaded.model, lora_config(loaded.model, config)).to(device).train()
-    rows = training_rows(load_training_data(config.dataset).train)
+    rows = encoded_rows(load_training_data(config.dataset).train, TRAINING_COLUMNS)
     trainer = config.trainer
     batches = torch.utils.data.DataLoader(
         rows,

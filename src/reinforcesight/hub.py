@@ -26,8 +26,6 @@ def download_snapshot(
     """Return the local folder of a hub repository; matching files that are not cached are downloaded.
 
     Args:
-        repository: ``owner/name``.
-        revision: Commit, tag or branch.
         what: Description of the content for error messages, such as "benchmark".
         kind: ``model`` or ``dataset``.
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from reinforcesight import protocol
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.data import Presenter, QuestionView, chosen_rows, gold_index, permuted, question_rows
+from reinforcesight.grpo.data import QUESTION_COLUMNS, Presenter, QuestionView, gold_index, permuted
 from reinforcesight.grpo.reward import score_completion
 from reinforcesight.judge import judge
 from reinforcesight.protocol import ANSWER_INSTRUCTION, Protocol
-from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.data import encoded_rows, load_training_data, random_rows
 
 words = st.lists(
     st.sampled_from(["left", "right", "the red chair", "a lamp", "yes", "no", "nearer"]),
@@ -93,7 +93,7 @@ def test_presented_rows_share_a_picture_that_is_decoded_late(tmp_path, monkeypat
     decoded = []
     original = data_module.decode_picture
     monkeypatch.setattr(data_module, "decode_picture", lambda r: decoded.append(r["id"]) or original(r))
-    rows = question_rows(load_training_data(str(write_scenes(tmp_path))).train)
+    rows = encoded_rows(load_training_data(str(write_scenes(tmp_path))).train, QUESTION_COLUMNS)
     assert isinstance(rows[0]["image"], dict), "still encoded"
     group = [rows[0]] * 3 + [rows[1]] * 3
     shown = Presenter(thinking=True, permute=True, seed=0).present(group, epoch=1)
@@ -119,7 +119,7 @@ def test_pictures_get_the_processors_size_where_vllm_would_choose_another():
 
 
 def test_without_thinking_the_answer_alone_is_asked_for(tmp_path):
-    rows = chosen_rows(load_training_data(str(write_scenes(tmp_path))).train, 3, seed=5)
+    rows = random_rows(load_training_data(str(write_scenes(tmp_path))).train, 3, seed=5)
     view = QuestionView(rows, thinking=False)
     assert len(view) == 3
     assert view.ids == [row["id"] for row in rows]

@@ -10,17 +10,17 @@ from grpo_support import smallest_model, write_scenes
 
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.grpo.config import DifficultyOptions
-from reinforcesight.grpo.data import QuestionView, question_rows
+from reinforcesight.grpo.data import QUESTION_COLUMNS, QuestionView
 from reinforcesight.grpo.difficulty import PassRate, choose_questions, rate_questions, read_rates
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.data import encoded_rows, load_training_data
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("difficulty")
     loaded = load_model(ModelConfig(model_path=str(smallest_model(folder / "tiny"))))
-    rows = question_rows(load_training_data(str(write_scenes(folder / "data"))).train)
+    rows = encoded_rows(load_training_data(str(write_scenes(folder / "data"))).train, QUESTION_COLUMNS)
     return loaded, QuestionView(rows, thinking=True)
 
 

@@ -12,8 +12,8 @@ from reward_samples import row as reward_row
 from reward_samples import says
 
 from reinforcesight.grpo.data import Presenter
-from reinforcesight.grpo.groups_page import SampledGroup, marked_pieces, write_groups_page
-from reinforcesight.grpo.reward import score_completion
+from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
+from reinforcesight.grpo.reward import claim_pieces, score_completion
 
 CLAIMS = ["The cat is left of the dog", "The cat is above the dog", "the bird is red", "Dogs < cats & birds"]
 
@@ -22,9 +22,9 @@ CLAIMS = ["The cat is left of the dog", "The cat is above the dog", "the bird is
 def test_pieces_make_up_the_whole_text(sentences):
     text = says(". ".join(sentences))
     parts = score_completion(text, reward_row())
-    pieces = marked_pieces(text, parts)
+    pieces = list(claim_pieces(text, parts))
     assert "".join(piece for piece, _ in pieces) == text
-    marked = [(piece, verdict) for piece, verdict in pieces if verdict is not None]
+    marked = [(piece, claim.verdict.value) for piece, claim in pieces if claim is not None]
     assert len(marked) == len(parts.claims)
     for piece, verdict in marked:
         assert "cat" in piece

@@ -13,7 +13,7 @@ from tiny_models import build_tiny
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reinforcesight.grpo.arguments import grpo_arguments
-from reinforcesight.grpo.data import question_rows
+from reinforcesight.grpo.data import QUESTION_COLUMNS
 from reinforcesight.grpo.preparation import PreparedRun
 from reinforcesight.grpo.shared_prompt import groups_together, use_shared_prompts
 from reinforcesight.grpo.trainer import build_grpo_trainer, train_grpo
@@ -21,7 +21,7 @@ from reinforcesight.jobs.record import RunRecord, read_metrics
 from reinforcesight.model.load import load_model
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.tuning.callbacks import StopOnSignal
-from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.data import encoded_rows, load_training_data
 from reinforcesight.tuning.parts import load_to_train
 from reinforcesight.tuning.run import Session
 
@@ -44,7 +44,7 @@ def trainer_for(dataset, model, output, **changes):
     data, loaded = load_training_data(config.dataset), load_to_train(config)
     record = RunRecord(output, {"model": {}})
     session = Session(config, grpo_arguments(config, False), data, loaded, record, StopOnSignal())
-    trainer = build_grpo_trainer(session, PreparedRun(question_rows(data.train), None, {}))
+    trainer = build_grpo_trainer(session, PreparedRun(encoded_rows(data.train, QUESTION_COLUMNS), None, {}))
     trainer._step, trainer.current_gradient_accumulation_steps = 0, 1
     with torch.no_grad():  # a new adapter changes nothing, and its gradient is zero in one factor
         for name, parameter in trainer.model.named_parameters():

@@ -22,7 +22,7 @@ from reinforcesight.errors import ConfigError, InputError, MissingDependencyErro
 from reinforcesight.grpo import difficulty, trainer
 from reinforcesight.grpo.arguments import grpo_arguments
 from reinforcesight.grpo.config import CHOICES, GrpoConfig
-from reinforcesight.grpo.data import Presenter, question_rows
+from reinforcesight.grpo.data import QUESTION_COLUMNS, Presenter
 from reinforcesight.grpo.preparation import PreparedRun
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.trainer import build_grpo_trainer, train_grpo
@@ -32,7 +32,7 @@ from reinforcesight.model.load import ModelConfig, load_model
 from reinforcesight.protocol import option_lines
 from reinforcesight.tuning.accuracy import read_step_answers
 from reinforcesight.tuning.callbacks import StopOnSignal
-from reinforcesight.tuning.data import load_training_data
+from reinforcesight.tuning.data import encoded_rows, load_training_data
 from reinforcesight.tuning.run import Session
 
 
@@ -139,7 +139,7 @@ def test_prompts_are_those_of_evaluation_and_no_vision_token_is_sampled(dataset,
     config = settings(dataset, tiny, tmp_path / "run", max_completion_length=200)
     loaded = load_model(ModelConfig(model_path=str(tiny)), trainable=True)
     data = load_training_data(str(dataset))
-    rows = question_rows(data.train)
+    rows = encoded_rows(data.train, QUESTION_COLUMNS)
     record = RunRecord(tmp_path / "run", {"status": "running", "sessions": []})
     session: Session[GrpoConfig] = Session(config, grpo_arguments(config, False), data, loaded, record, StopOnSignal())
     trainer = build_grpo_trainer(session, PreparedRun(rows, None, {}))

@@ -210,7 +210,7 @@ def test_rating_is_a_step_of_its_own_whose_file_grpo_reads(tmp_path, monkeypatch
         return [PassRate(row["id"], 1, 2, 2) for row in rows]
 
     # What a model of random weights never is.
-    monkeypatch.setattr("reinforcesight.grpo.difficulty._rate_block", half_right)
+    monkeypatch.setattr("reinforcesight.grpo.difficulty.rate_seeded", half_right)
     result = preparation.rate_difficulty(config)
     assert result.counts["kept"] == 8
     assert len(read_rates(file)) == len(seen) == 8

@@ -6,7 +6,14 @@ from training_support import row, write_dataset, write_split
 
 from reinforcesight.errors import InputError
 from reinforcesight.model.load import ModelConfig, load_model
-from reinforcesight.tuning.data import SpatialCollator, answer_rows, decode_picture, load_training_data, training_rows
+from reinforcesight.tuning.data import (
+    TRAINING_COLUMNS,
+    SpatialCollator,
+    decode_picture,
+    encoded_rows,
+    load_training_data,
+    random_rows,
+)
 
 ARCHITECTURES = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
 
@@ -19,7 +26,7 @@ def dataset(tmp_path_factory):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_loss_covers_exactly_the_completions_tokens(dataset, tmp_path, architecture):
     processor = load_model(ModelConfig(model_path=str(build_tiny(tmp_path, architecture)))).processor
-    rows = training_rows(load_training_data(str(dataset)).train)
+    rows = encoded_rows(load_training_data(str(dataset)).train, TRAINING_COLUMNS)
     examples = [rows[i] for i in range(len(rows))]
     texts = [example["completion"][0]["content"] for example in examples]
     batch = SpatialCollator(processor, completion_only_loss=True)(examples)
@@ -49,16 +56,16 @@ def test_picture_tokens_are_never_cut(tmp_path, side):
 
 
 def test_pictures_stay_encoded_until_a_batch_is_made(dataset):
-    rows = training_rows(load_training_data(str(dataset)).train)
+    rows = encoded_rows(load_training_data(str(dataset)).train, TRAINING_COLUMNS)
     assert set(rows[0]["image"]) == {"bytes", "path"}
     assert decode_picture(rows[0]).size == (56, 56)
 
 
 def test_the_questions_asked_are_fixed_by_their_seed_alone(dataset):
     validation = load_training_data(str(dataset)).validation
-    first, again, other = (answer_rows(validation, 3, seed)["id"] for seed in (0, 0, 1))
+    first, again, other = (random_rows(validation, 3, seed)["id"] for seed in (0, 0, 1))
     assert list(first) == list(again) != list(other)
-    assert len(answer_rows(validation, 100, 0)) == 6
+    assert len(random_rows(validation, 100, 0)) == 6
 
 
 def test_fingerprint_follows_the_content(dataset, tmp_path):

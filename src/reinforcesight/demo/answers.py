@@ -8,7 +8,7 @@ from threading import Lock
 
 from reinforcesight.demo.config import DemoConfig
 from reinforcesight.demo.questions import DemoQuestion
-from reinforcesight.grpo.reward import claim_spans, score_completion
+from reinforcesight.grpo.reward import claim_pieces, score_completion
 from reinforcesight.judge import parse_answer
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.model.load import load_model
@@ -92,13 +92,5 @@ def mark_claims(text: str, question: DemoQuestion) -> Iterator[tuple[str, str | 
         "evidence": question.evidence,
     }
     parts = score_completion(text, row)
-    position, end = parts.reasoning
-    for start, stop, claim in sorted(claim_spans(text, parts), key=lambda span: span[0]):
-        if start < position:
-            continue  # overlaps the previous claim
-        if start > position:
-            yield text[position:start], None
-        yield text[start:stop], CLAIM_LABELS[claim.verdict.value]
-        position = stop
-    if position < end:
-        yield text[position:end], None
+    for piece, claim in claim_pieces(text, parts, parts.reasoning):
+        yield piece, None if claim is None else CLAIM_LABELS[claim.verdict.value]

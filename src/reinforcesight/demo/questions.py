@@ -48,7 +48,7 @@ class DemoQuestion:
     """A question and what is known about its picture.
 
     Attributes:
-        picture: The picture as the model sees it, with the boxes of the question.
+        picture: The picture with the boxes of the question.
         choices: The options; empty for an open question.
         scene: Scene JSON to check claims against; ``None`` if nothing is known.
         evidence: Evidence JSON, as in the data set.

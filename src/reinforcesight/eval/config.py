@@ -162,7 +162,7 @@ class EvaluateConfig(StrictConfig):
     @field_validator("protocols")
     @classmethod
     def _known_protocols(cls, value: str | None) -> str | None:
-        names = _names(value)
+        names = listed(value)
         prompts = [name for name in names if name not in _PICTURES]
         known = [*(protocol.value for protocol in Protocol), *_PICTURES]
         enough = len(names) > 1 and prompts and len(set(names)) == len(names)
@@ -173,7 +173,7 @@ class EvaluateConfig(StrictConfig):
     @field_validator("consistency")
     @classmethod
     def _known_variants(cls, value: str | None) -> str | None:
-        if value not in (None, "all") and not (_names(value) and {*_names(value)} <= {*CONSISTENCY}):
+        if value not in (None, "all") and not (listed(value) and {*listed(value)} <= {*CONSISTENCY}):
             raise ValueError(f"expected all, or some of {', '.join(CONSISTENCY)}")
         return value
 
@@ -223,7 +223,7 @@ class EvaluateConfig(StrictConfig):
 
     def of_each_protocol(self) -> list[EvaluateConfig]:
         """Return one evaluation per prompt, each compared with those before and by default paired with the first."""
-        names = _names(self.protocols) or [self.protocol.value]
+        names = listed(self.protocols) or [self.protocol.value]
         pictures = {name: True for name in _PICTURES if name in names}
         names = [name for name in names if name not in pictures]
         outputs = [self.output.with_suffix(f".{name}.json") for name in names[:-1]] + [self.output]
@@ -262,5 +262,6 @@ class EvaluateConfig(StrictConfig):
         return self.title or self.model_path or (self.answers.stem if self.answers else "answers")
 
 
-def _names(text: str | None) -> list[str]:
+def listed(text: str | None) -> list[str]:
+    """Return the names in a text, which are separated by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]

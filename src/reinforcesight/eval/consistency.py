@@ -16,7 +16,7 @@ from reinforcesight.data_gen.questions.compose import Candidate, Phrased, phrase
 from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.errors import InputError
-from reinforcesight.eval.config import CONSISTENCY
+from reinforcesight.eval.config import CONSISTENCY, listed
 from reinforcesight.eval.items import Item, Request, Variant, make_request, user_text
 from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pages.pictures import read_question_scene
@@ -62,7 +62,7 @@ class ConsistencyRequests:
 
 def parse_consistency(text: str | None) -> tuple[Variant, ...]:
     """Read ``--consistency``, which the configuration has checked."""
-    names = CONSISTENCY if text == "all" else [name.strip() for name in (text or "").split(",") if name.strip()]
+    names = CONSISTENCY if text == "all" else listed(text)
     return tuple(Variant(name) for name in CONSISTENCY if name in names)
 
 

@@ -39,7 +39,6 @@ from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.processes import Processes
 from reinforcesight.eval.results import Overlap, Results, answers_path, read_results, write_results
 from reinforcesight.eval.shortcuts.rules import compare_with_rules, rule_hits
-from reinforcesight.eval.twins import twin_pairs
 from reinforcesight.eval.verdicts import cautions
 from reinforcesight.grpo.reward.faithfulness import faithfulness_metrics
 from reinforcesight.jobs.environment import versions
@@ -68,7 +67,6 @@ def evaluate(
     """Evaluate a model on one benchmark and write ``results.json``, ``results.jsonl`` and the report.
 
     Args:
-        config: Model, benchmark and protocol.
         metrics: Function called for each plain answer; the results hold the means. By default it measures whether the
             reasoning agrees with the scene, if the item has one.
         engine_of: Function that returns the engine, to share one between evaluations.
@@ -123,9 +121,10 @@ def _evaluate(
         results = results.model_copy(update={"run": run})
         write_results(config.output, results)
         if config.report:
-            from reinforcesight.eval.report import correctness, write_evaluation_report
+            from reinforcesight.eval.report import write_evaluation_report
 
-            baseline = correctness(others[0].answers) if config.baseline else {}
+            theirs = others[0].answers if config.baseline else []
+            baseline = {answer.item: answer.correct for answer in theirs if answer.variant is Variant.PLAIN}
             distinct = list({answer.key: answer for answer in answers}.values())
             write_evaluation_report(
                 results, benchmark.items, distinct, config.output, baseline=baseline, gallery=config.gallery
@@ -337,7 +336,7 @@ def _results(
         compared=tuple(other.as_compared(path) for path, other, _ in others),
         shortcuts=compare_with_rules(plain, rule_hits(benchmark, seed=config.seed)),
         overlap=overlap,
-        twins=twin_pairs(benchmark.items, plain),
+        twins=summary.twin_pairs(benchmark.items, plain),
         run={},
         **dict(summary.summarise(plain, seed=config.seed)),
     )

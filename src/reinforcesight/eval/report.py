@@ -8,7 +8,6 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.results import Accuracy, Compared, Results
@@ -16,7 +15,7 @@ from reinforcesight.eval.verdicts import cautions, overlap_in_words
 from reinforcesight.jobs.files import json_hash, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
-from reinforcesight.pages.pictures import ShownPicture, read_question_scene, show_picture
+from reinforcesight.pages.pictures import ShownPicture, known_scene, show_picture
 from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import NO_VALUE, flat_facts, percent, save_page
 from reinforcesight.protocol import LETTERS
@@ -109,7 +108,7 @@ def _write_page(
         ],
         letters=_letters(results),
         # Official figures can only be missing if the benchmark has CV-Bench's parts.
-        missing_parts=results.official.missing if _has_official_part(results) else (),
+        missing_parts=results.official.missing if {"COCO", "ADE20K", "Omni3D"} & results.per_source.keys() else (),
         confusion=[
             (actual, [(row.get(c, 0), row.get(c, 0) / max(1, sum(row.values()))) for c in columns])
             for actual, row in _in_order(results.confusion).items()
@@ -280,11 +279,7 @@ def _card(answer: ScoredAnswer, item: Item, *, lost: bool) -> QuestionCard:
 
 def question_picture(item: Item) -> ShownPicture | None:
     """Return an item's picture, with the objects' boxes if the item has a scene and they are not yet drawn."""
-    try:
-        known = read_question_scene(item.scene, item.evidence) if item.scene else None
-    except InputError:  # a scene of another program
-        known = None
-    return show_picture(item.picture, side=_SIDE, quality=_QUALITY, known=known)
+    return show_picture(item.picture, side=_SIDE, quality=_QUALITY, known=known_scene(item.scene, item.evidence))
 
 
 def _in_order(cells: Mapping[str, _T]) -> dict[str, _T]:
@@ -302,17 +297,8 @@ def _with_interval(cell: Accuracy | None) -> str:
     return f"{_number(cell.accuracy)} ({_number(cell.low)} to {_number(cell.high)})"
 
 
-def _has_official_part(results: Results) -> bool:
-    return bool({"COCO", "ADE20K", "Omni3D"} & results.per_source.keys())
-
-
 def _cell_text(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def correctness(answers: Sequence[ScoredAnswer]) -> dict[str, bool]:
-    """Return whether the answer of the plain variant was correct, by item key."""
-    return {a.item: a.correct for a in answers if a.variant is Variant.PLAIN}
 
 
 def _letters(results: Results) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.items import BrokenRow
-from reinforcesight.eval.statistics import PairedTest
+from reinforcesight.eval.statistics import Interval, PairedTest, wilson
 from reinforcesight.jobs.files import json_hash, json_value, write_json
 
 _FORMAT = 1
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
 
 class Accuracy(_Record):
@@ -28,6 +30,17 @@ class Accuracy(_Record):
     low: float | None
     high: float | None
     method: str  # method of the interval
+
+    @classmethod
+    def of(cls, right: Sequence[bool]) -> Accuracy:
+        """Return the accuracy of single answers, with Wilson's interval."""
+        correct, n = sum(right), len(right)
+        return cls.within(wilson(correct, n), correct / n if n else None, correct, n)
+
+    @classmethod
+    def within(cls, interval: Interval | None, accuracy: float | None, correct: int | None, n: int) -> Accuracy:
+        bounds = dataclasses.asdict(interval) if interval else {"low": None, "high": None, "method": "none"}
+        return cls(accuracy=accuracy, correct=correct, n=n, **bounds)
 
 
 class Summary(_Record):

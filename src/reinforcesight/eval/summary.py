@@ -1,13 +1,13 @@
-"""Figures from scored answers: accuracies with intervals, chance, official CV-Bench, paired and swapped figures."""
+"""Figures from scored answers: accuracies with intervals, chance, official CV-Bench, pairs of answers."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.benchmarks.figures import official_figures
 from reinforcesight.eval.items import Benchmark, Item, Variant
@@ -21,17 +21,10 @@ from reinforcesight.eval.results import (
     Summary,
     Swapped,
     TaskTest,
+    TwinPairs,
     VariantFigures,
 )
-from reinforcesight.eval.statistics import (
-    Interval,
-    clustered_interval,
-    holm,
-    mcnemar,
-    paired_test,
-    stratified_accuracy,
-    wilson,
-)
+from reinforcesight.eval.statistics import clustered_interval, holm, mcnemar, paired_test, stratified_accuracy
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
@@ -39,7 +32,7 @@ from reinforcesight.relations.kinds import Relation
 # CV-Bench is the mean of 2D and 3D.
 _OFFICIAL_2D = (("ADE20K", "Count"), ("ADE20K", "Relation"), ("COCO", "Count"), ("COCO", "Relation"))
 _OFFICIAL_3D = (("Omni3D", "Depth"), ("Omni3D", "Distance"))
-_OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
+OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
 
 
 def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
@@ -58,7 +51,7 @@ def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
         per_form=_groups(answers, lambda a: a.form),
         per_letter=_groups(answers, lambda a: a.gold),
         letters_given=_counts(a.letter or "none" for a in answers),
-        parse_rate=_proportion([a.letter is not None for a in answers]),
+        parse_rate=Accuracy.of([a.letter is not None for a in answers]),
         parse_status=_counts(a.status for a in answers),
         parse_rules=_counts(a.rule for a in answers),
         truncated=sum(a.truncated is True for a in answers),
@@ -119,7 +112,7 @@ def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int
     cell_3d = _aggregate(picked_3d, lambda a: a.source, seed) if three_d else None
     both = None
     if cell_2d and cell_3d and cell_2d.accuracy is not None and cell_3d.accuracy is not None:
-        spread = _aggregate([*picked_2d, *picked_3d], lambda a: a.source, seed, _OFFICIAL_WEIGHTS)
+        spread = _aggregate([*picked_2d, *picked_3d], lambda a: a.source, seed, OFFICIAL_WEIGHTS)
         both = spread.model_copy(update={"accuracy": (cell_2d.accuracy + cell_3d.accuracy) / 2})
     return Official(two_d=cell_2d, three_d=cell_3d, cv_bench=both, per_source=per_source, missing=tuple(missing))
 
@@ -129,9 +122,9 @@ def swapped(plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not
     pairs = [(here[name], there[name]) for name in here if name in there]
     same = [_chosen(a) is not None and _chosen(a) == _chosen(b) for a, b in pairs]
     return Swapped(
-        consistency=_proportion(same),
+        consistency=Accuracy.of(same),
         both_orders=_aggregate([answer for pair in pairs for answer in pair], lambda a: "all", seed),
-        both_correct=_proportion([a.correct and b.correct for a, b in pairs]),
+        both_correct=Accuracy.of([a.correct and b.correct for a, b in pairs]),
         not_swappable=not_swappable,
         summary=summarise(other, seed=seed),
     )
@@ -159,8 +152,8 @@ def consistency(
     for variant in variants:
         both = [(here[name], found) for name, found in varied.items() if variant in found]
         figures[variant.value] = VariantFigures(
-            right=_proportion([found[variant] for _, found in both]),
-            breaks=_proportion([not found[variant] for answer, found in both if answer.correct]),
+            right=Accuracy.of([found[variant] for _, found in both]),
+            breaks=Accuracy.of([not found[variant] for answer, found in both if answer.correct]),
             alone=sum(
                 answer.correct and [v for v, correct in found.items() if not correct] == [variant]
                 for answer, found in both
@@ -205,6 +198,23 @@ def paired(
     )
 
 
+def twin_pairs(items: Sequence[Item], answers: Sequence[ScoredAnswer]) -> TwinPairs | None:
+    """Return the figures over twins of which both are answered: two questions with the same words, opposite answers."""
+    names = {item.id: twin_name(item.evidence) for item in items}
+    pairs = [(answers[a], answers[b]) for a, b in pairs_of(names.get(answer.id) for answer in answers)]
+    if not pairs:
+        return None
+    tasks = sorted({first.task for first, _ in pairs})
+    right = [(first.task, first.correct + second.correct) for first, second in pairs]
+    return TwinPairs(
+        both_right=Accuracy.of([count == 2 for _, count in right]),
+        per_task={task: Accuracy.of([count == 2 for of, count in right if of == task]) for task in tasks},
+        one_right=sum(count == 1 for _, count in right),
+        none_right=sum(count == 0 for _, count in right),
+        same_answer=sum(a.letter is not None and a.letter == b.letter for a, b in pairs),
+    )
+
+
 def _task_tests(pairs: Sequence[tuple[ScoredAnswer, ScoredAnswer]]) -> dict[str, TaskTest]:
     """Run the paired test for each task, with p-values adjusted for the number of tasks."""
     tasks = sorted({answer.task for answer, _ in pairs})
@@ -235,21 +245,11 @@ def _chosen(answer: ScoredAnswer) -> str | None:
     return None if answer.letter is None else answer.choices[LETTERS.index(answer.letter)]
 
 
-def _proportion(right: Sequence[bool]) -> Accuracy:
-    correct, n = sum(right), len(right)
-    return _accuracy(correct / n if n else None, correct, n, wilson(correct, n))
-
-
-def _accuracy(value: float | None, correct: int | None, n: int, interval: Interval | None) -> Accuracy:
-    bounds = dataclasses.asdict(interval) if interval else {"low": None, "high": None, "method": "none"}
-    return Accuracy(accuracy=value, correct=correct, n=n, **bounds)
-
-
 def _groups(answers: Iterable[ScoredAnswer], group: Callable[[ScoredAnswer], str]) -> dict[str, Accuracy]:
     right: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         right[group(answer)].append(answer.correct)
-    return {name: _proportion(right[name]) for name in sorted(right)}
+    return {name: Accuracy.of(right[name]) for name in sorted(right)}
 
 
 def _aggregate(
@@ -264,7 +264,7 @@ def _aggregate(
     clusters = [a.cluster for a in answers]
     interval = clustered_interval(clusters, strata, right, seed=seed, weights=weights)
     value = stratified_accuracy(right, strata, weights) if answers else None
-    return _accuracy(value, sum(right) if len(set(strata)) <= 1 else None, len(answers), interval)
+    return Accuracy.within(interval, value, sum(right) if len(set(strata)) <= 1 else None, len(answers))
 
 
 def _confusion(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, int]]:

@@ -59,7 +59,13 @@ def cautions(results: Results) -> list[str]:
         found.append(f"Below guessing: {percent(micro.accuracy)} right, a random choice gives {percent(random)}.")
     elif micro.low <= random:
         found.append(f"Not better than guessing, which gives {percent(random)}.")
-    return found + handicaps(results) + guesses_in_words(results) + rules_in_words(results)
+    found += handicaps(results)
+    abstained = results.grey.micro.accuracy if results.grey else None
+    if abstained is not None and abstained < _MOSTLY:
+        found.append(
+            f"Guesses: of the questions about a grey picture, only {percent(abstained)} get “cannot be determined”."
+        )
+    return found + rules_in_words(results)
 
 
 def handicaps(results: Results) -> list[str]:
@@ -84,14 +90,6 @@ def handicaps(results: Results) -> list[str]:
 def clearly_better(one: Accuracy, other: Accuracy) -> bool:
     """Return whether the 95 % interval of the first accuracy lies above that of the second."""
     return one.low is not None and other.high is not None and one.low > other.high
-
-
-def guesses_in_words(results: Results) -> list[str]:
-    """Return a caution if the model answers most questions about a grey picture."""
-    abstained = results.grey.micro.accuracy if results.grey else None
-    if abstained is None or abstained >= _MOSTLY:
-        return []
-    return [f"Guesses: of the questions about a grey picture, only {percent(abstained)} get “cannot be determined”."]
 
 
 def overlap_in_words(results: Results) -> str:

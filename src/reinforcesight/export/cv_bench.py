@@ -53,7 +53,6 @@ def to_cv_bench(dataset: Path, output: Path, *, split: str = "test", scenes: boo
     CV-Bench's own annotation.
 
     Args:
-        dataset: The data set's folder.
         scenes: Add the columns ``scene`` and ``evidence``, which evaluation reads to check the reasoning.
 
     Raises:

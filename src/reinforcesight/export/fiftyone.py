@@ -14,11 +14,10 @@ from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import RowIndex
 from reinforcesight.data_gen.viewing.annotations import NOTED_COLUMNS, Annotation, Annotations
-from reinforcesight.errors import InputError
 from reinforcesight.export.splits import message_text, splits_of, write_picture
 from reinforcesight.jobs.files import atomic_file, write_json
 from reinforcesight.judge.blocks import split_completion
-from reinforcesight.pages.pictures import read_question_scene
+from reinforcesight.pages.pictures import known_scene
 
 _PLAIN = ("question", "choices", "answer", "answer_text", "task", "form", "margin", "source_id", "evidence")
 
@@ -66,18 +65,13 @@ def _sample(row: Mapping[str, Any], split: str, note: Annotation) -> dict[str, A
 
 def _detections(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the question's objects; boxes as left, top, width and height, as fractions of the picture."""
-    try:
-        known = read_question_scene(row["scene"], row["evidence"])
-    except InputError:
+    known = known_scene(row["scene"], row["evidence"])
+    if known is None:
         return []
     width, height = known.scene.width, known.scene.height
-    boxes = {role: item.box for role, item in known.objects.items()}
-    return [
-        {
-            "_cls": "Detection",
-            "label": known.objects[role].name,
-            "bounding_box": [x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height],
-            "role": role,
-        }
-        for role, (x0, y0, x1, y1) in boxes.items()
-    ]
+    found = []
+    for role, item in known.objects.items():
+        x0, y0, x1, y1 = item.box
+        box = [x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height]
+        found.append({"_cls": "Detection", "label": item.name, "bounding_box": box, "role": role})
+    return found

@@ -17,6 +17,7 @@ from PIL import Image
 from reinforcesight.eval.benchmarks.load import HUB_ID
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.statistics import stratified_accuracy
+from reinforcesight.eval.summary import OFFICIAL_WEIGHTS
 from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row
 from reinforcesight.pictures.decode import to_rgb
@@ -103,10 +104,9 @@ def macro(records: Sequence[Mapping[str, Any]]) -> float:
 
 def cv_bench(records: Sequence[Mapping[str, Any]]) -> float:
     """Return CV-Bench's official aggregate; NaN if a source is missing."""
-    weights = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
-    if {r["source"] for r in records} != weights.keys():
+    if {r["source"] for r in records} != OFFICIAL_WEIGHTS.keys():
         return float("nan")
-    return stratified_accuracy([r["correct"] for r in records], [r["source"] for r in records], weights)
+    return stratified_accuracy([r["correct"] for r in records], [r["source"] for r in records], OFFICIAL_WEIGHTS)
 
 
 def parse_rate(records: Sequence[Mapping[str, Any]]) -> float:

@@ -51,7 +51,6 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
     """Write a checkpoint as one model without adapter, in its base's dtype.
 
     Args:
-        model_path: Adapter or checkpoint folder.
         output: Folder to write; must be empty or absent.
         push_to_hub: Repository ``owner/name`` to upload to; created as private if absent.
 

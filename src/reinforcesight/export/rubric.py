@@ -41,7 +41,6 @@ class RubricFunction:
         completions_messages: Sequence[Any] | None = None,
         **columns: Any,
     ) -> list[float]:
-        """Return the values for a batch."""
         given = completions_messages or [None] * len(completions)
         texts = [_whole_text(*each) for each in zip(prompts, completions, given, strict=True)]
         rows = [_own_row(prompt, columns, at, len(texts)) for at, prompt in enumerate(prompts)]

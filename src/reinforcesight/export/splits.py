@@ -47,7 +47,6 @@ def write_splits(
     """Write one Parquet file per split, with few rows in memory at a time.
 
     Args:
-        dataset: The data set's folder.
         name: File name below ``output``, with ``{split}`` in it.
         convert: Function from row, split and index in the split to columns; columns not in ``schema`` are dropped.
     """

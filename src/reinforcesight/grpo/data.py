@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Image as ImageFeature
 from PIL import Image
 
 from reinforcesight.errors import InputError
@@ -15,19 +14,7 @@ from reinforcesight.protocol import ANSWER_INSTRUCTION, LETTERS, REASON_INSTRUCT
 from reinforcesight.tuning.data import decode_picture
 
 # Columns for rewards, validation and the group pages; only generated data sets have the last two.
-_COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
-
-
-def question_rows(rows: Any) -> Any:
-    """Select the columns that GRPO reads, with pictures still encoded."""
-    kept = [name for name in _COLUMNS if name in rows.column_names]
-    return rows.select_columns(kept).cast_column("image", ImageFeature(decode=False))
-
-
-def chosen_rows(rows: Any, count: int, seed: int) -> Any:
-    """Return a fixed random subset, in the order of the data set."""
-    order = np.random.default_rng([seed]).permutation(len(rows))[:count]
-    return question_rows(rows.select(sorted(int(i) for i in order)))
+QUESTION_COLUMNS = ("id", "image", "prompt", "choices", "answer", "task", "question", "scene", "evidence")
 
 
 class QuestionView:

@@ -140,22 +140,12 @@ def rate_seeded(
     **sampling: Any,
 ) -> list[PassRate]:
     """Rate a block of questions with random numbers that depend on the seed and its first question."""
-    with unchanged_random_state(model.device):
-        torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
-        return _rate_block(model, processor, rows, options, **sampling)
-
-
-def _rate_block(
-    model: Any,
-    processor: Any,
-    rows: Sequence[Mapping[str, Any]],
-    options: DifficultyOptions,
-    **sampling: Any,
-) -> list[PassRate]:
     repeated = [row for row in rows for _ in range(options.samples)]
     pictures = [picture for row in rows for picture in [decode_picture(row)] * options.samples]
     prompts = [row["prompt"][-1]["content"] for row in repeated]
-    texts = generate_text(model, processor, prompts, pictures, batch_size=options.batch_size, **sampling)
+    with unchanged_random_state(model.device):
+        torch.manual_seed(zlib.crc32(f"{seed} {rows[0]['id']}".encode()))
+        texts = generate_text(model, processor, prompts, pictures, batch_size=options.batch_size, **sampling)
     verdicts = [judge_row(text.text, row) for text, row in zip(texts, repeated, strict=True)]
     rates = []
     for at, row in enumerate(rows):

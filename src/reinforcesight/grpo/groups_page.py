@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_spans
-from reinforcesight.pages.pictures import ShownPicture, read_question_scene, show_picture
+from reinforcesight.grpo.reward import PART_NAMES, RewardParts, claim_pieces
+from reinforcesight.pages.pictures import known_scene, show_picture
 from reinforcesight.pages.render import save_page
 
 _INDEX = "groups.html"
@@ -43,11 +42,13 @@ def _view(group: SampledGroup) -> dict[str, Any]:
         "id": group.row["id"],
         "prompt": group.row["prompt"][-1]["content"],
         "answer": group.row["answer"],
-        "picture": _picture(group.row),
+        "picture": show_picture(
+            group.row["image"], side=_SIDE, known=known_scene(group.row.get("scene"), group.row.get("evidence"))
+        ),
         "flat": len({None if total is None else round(total, 6) for total in totals}) == 1,
         "completions": [
             {
-                "pieces": marked_pieces(text, parts),
+                "pieces": [(piece, claim and claim.verdict.value) for piece, claim in claim_pieces(text, parts)],
                 "right": parts.accuracy == 1.0,
                 "total": _shown(parts.total),
                 "advantage": _shown(advantage),
@@ -59,30 +60,5 @@ def _view(group: SampledGroup) -> dict[str, Any]:
     }
 
 
-def _picture(row: Mapping[str, Any]) -> ShownPicture | None:
-    """Return the picture with boxes, or without them if the row has no scene."""
-    try:
-        known = read_question_scene(row.get("scene"), row.get("evidence"))
-    except InputError:
-        known = None
-    return show_picture(row["image"], side=_SIDE, known=known)
-
-
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value + 0.0:.3g}"  # turns -0.0 into 0.0
-
-
-def marked_pieces(text: str, parts: RewardParts) -> list[tuple[str, str | None]]:
-    """Split a completion into consecutive pieces of text, each with its verdict if it is a claim."""
-    pieces: list[tuple[str, str | None]] = []
-    position = 0
-    for start, end, claim in sorted(claim_spans(text, parts), key=lambda item: item[:2]):
-        if start < position:
-            continue  # overlaps the previous claim
-        if start > position:
-            pieces.append((text[position:start], None))
-        pieces.append((text[start:end], claim.verdict.value))
-        position = end
-    if position < len(text):
-        pieces.append((text[position:], None))
-    return pieces

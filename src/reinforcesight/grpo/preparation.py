@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
 from reinforcesight.errors import ConfigError
 from reinforcesight.grpo.arguments import check_numbers, grpo_arguments
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.grpo.data import QuestionView, chosen_rows, gold_index, question_rows, without_thinking
+from reinforcesight.grpo.data import QUESTION_COLUMNS, QuestionView, gold_index, without_thinking
 from reinforcesight.grpo.difficulty import (
     RATES_NAME,
     PassRate,
@@ -34,7 +34,7 @@ from reinforcesight.model.memory import processes_that_fit
 from reinforcesight.model.repeated_prompts import prefill_repeated_once
 from reinforcesight.tuning.accuracy import write_step_answers
 from reinforcesight.tuning.callbacks import StopOnSignal, TrainingStoppedError
-from reinforcesight.tuning.data import TrainingData, load_training_data, usable_rows
+from reinforcesight.tuning.data import encoded_rows, load_training_data, random_rows, usable_rows
 from reinforcesight.tuning.parts import load_to_train
 from reinforcesight.tuning.run import Session, start_identity
 from reinforcesight.tuning.trainer import unchanged_random_state
@@ -83,14 +83,16 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
     """
     quiet_libraries()
     with contextlib.ExitStack() as stack:
-        # Forked before anything is computed here.
-        pool = stack.enter_context(_rating_pool(config, workers)) if (workers := _rating_workers(config)) > 1 else None
+        pool: RatingPool | None = None
+        workers = _rating_workers(config)
+        if workers > 1:  # forked before anything is computed here
+            pool = stack.enter_context(WorkerPool(_rate_in_worker, config, workers=workers, fork=True))
         data = load_training_data(config.dataset)
         arguments = grpo_arguments(config, data.validation is not None)
         check_numbers(config, arguments, len(data.train))
         loaded = load_to_train(config)
         stop = stack.enter_context(StopOnSignal())
-        questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
+        questions, _ = _usable_questions(config, data.train, "train")
         rates = _rate(config, arguments, loaded, questions, stop, start_identity(data, loaded), pool)
         if rates is None:
             result = RatingResult(_rates_file(config), {}, exit_code=128 + (stop.received or 0))
@@ -108,15 +110,11 @@ def _rating_workers(config: GrpoConfig) -> int:
     return 1 if few or PartialState().num_processes > 1 else processes_that_fit([config.model.at(config.model_path)])
 
 
-def _rating_pool(config: GrpoConfig, workers: int) -> RatingPool:
-    return WorkerPool(_rate_in_worker, config, workers=workers, fork=True)
-
-
 def _rate_in_worker(config: GrpoConfig, block: tuple[int, ...]) -> list[PassRate]:
     if not _worker:
         torch.set_num_threads(1)
         data = load_training_data(config.dataset)
-        questions, _ = usable_rows(_questions_of(config, data), "train", _check_question(config))
+        questions, _ = _usable_questions(config, data.train, "train")
         arguments, loaded = grpo_arguments(config, data.validation is not None), load_to_train(config)
         if config.encode_prompts_once:
             prefill_repeated_once(loaded.model)
@@ -142,7 +140,7 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
         TrainingStoppedError: A signal was received.
     """
     config, data, record, loaded = session.config, session.data, session.record, session.loaded
-    questions, left_out = usable_rows(_questions_of(config, data), "train", _check_question(config))
+    questions, left_out = _usable_questions(config, data.train, "train")
     record.content["data"]["left_out"] = left_out
     if config.difficulty.enabled:
         rates = _rate(config, session.arguments, loaded, questions, session.stop, start_identity(data, loaded))
@@ -160,8 +158,7 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
     start: dict[str, float] = record.content.get("start", {})
     if data.validation is None:
         return PreparedRun(questions, None, start)
-    rows = chosen_rows(data.validation, config.evaluation.samples, config.evaluation.seed)
-    rows, also = usable_rows(rows, "validation", _check_question(config))
+    rows, also = _usable_questions(config, data.validation, "validation")
     left_out |= also
     held_out = QuestionView(rows, thinking=config.rewards.thinking)
     return PreparedRun(questions, held_out, start or _validate_start(session, held_out))
@@ -183,20 +180,19 @@ def _rates_file(config: GrpoConfig) -> Path:
     return config.difficulty.file or Path(config.output) / RATES_NAME
 
 
-def _questions_of(config: GrpoConfig, data: TrainingData) -> Any:
-    """Return the training questions to rate; training uses those that pass."""
-    if config.difficulty.questions is None:
-        return question_rows(data.train)
-    return chosen_rows(data.train, config.difficulty.questions, config.seed)
+def _usable_questions(config: GrpoConfig, rows: Any, split: str) -> tuple[Any, dict[str, str]]:
+    """Return the questions to rate or to validate with, and the reasons why others can't be used, by id."""
+    if split == "validation":
+        rows = random_rows(rows, config.evaluation.samples, config.evaluation.seed)
+    elif config.difficulty.questions is not None:
+        rows = random_rows(rows, config.difficulty.questions, config.seed)
 
-
-def _check_question(config: GrpoConfig) -> Callable[[Mapping[str, Any]], None]:
     def check(row: Mapping[str, Any]) -> None:
         gold_index(row)
         if not config.rewards.thinking:
             without_thinking(row)
 
-    return check
+    return usable_rows(encoded_rows(rows, QUESTION_COLUMNS), split, check)
 
 
 def _rate(

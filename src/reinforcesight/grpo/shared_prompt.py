@@ -38,13 +38,9 @@ def attend_in_groups(
     """Compute attention with transformers' interface; rows that are not packed use ``sdpa``.
 
     Args:
-        module: The attention layer.
         query: (groups, heads, tokens, head size); ``key`` and ``value`` may have fewer heads.
-        key: Same layout as ``query``.
-        value: Same layout as ``query``.
         attention_mask: For packed rows, which prompt tokens are not padding (groups, 1, 1, prompt).
         shared_prompt: Length of the prompt part and number of completions; ``None`` for rows that are not packed.
-        kwargs: Other arguments of the interface.
 
     Returns:
         (groups, tokens, heads, head size), and no attention weights.

@@ -67,10 +67,6 @@ def build_grpo_trainer(session: Session[GrpoConfig], prepared: PreparedRun) -> S
     return trainer
 
 
-def _prepare_and_build(session: Session[GrpoConfig]) -> SpatialGrpoTrainer:
-    return build_grpo_trainer(session, prepare(session))
-
-
 def _copy_to_reference(trainer: SpatialGrpoTrainer) -> None:
     """Copy the start weights to the reference model: TRL loads the base there, without the merged adapter."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -104,7 +100,7 @@ _GRPO: Method[GrpoConfig] = Method(
     GRPO_CHARTS,
     grpo_arguments,
     check_numbers,
-    _prepare_and_build,
+    lambda session: build_grpo_trainer(session, prepare(session)),
     _results,
     less_memory="use gradient checkpointing, a smaller trainer.max_completion_length or model.max_pixels",
 )

@@ -201,11 +201,8 @@ def generate_text(
 
     Args:
         model: A model in evaluation mode.
-        processor: The model's processor.
         prompts: Plain user texts, to which the chat format is applied.
         images: One picture per prompt, or ``None`` for a text-only prompt.
-        max_new_tokens: Maximum number of tokens per completion.
-        batch_size: Number of prompts per batch.
         temperature: Sampling temperature; 0 decodes greedily.
         synced_gpus: Passed to transformers' ``generate``; needed if weights are sharded over processes.
     """

@@ -47,7 +47,6 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
     """Load a model with its processor.
 
     Args:
-        config: Which model to load, and how.
         trainable: Keep an adapter trainable, and let the trainer place unquantised weights.
         merge_adapter: Merge an adapter into the base's weights, which must not be quantised.
 

@@ -101,3 +101,11 @@ def read_question_scene(scene: str | None, evidence: str | None) -> QuestionScen
     except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"scene or evidence can't be read: {error}") from error
     return result
+
+
+def known_scene(scene: str | None, evidence: str | None) -> QuestionScene | None:
+    """Read a question's scene; ``None`` without one, or if it is of another program."""
+    try:
+        return read_question_scene(scene, evidence)
+    except InputError:
+        return None

@@ -19,7 +19,15 @@ from trl.trainer.sft_trainer import SFTTrainer
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.accuracy import accuracy_metrics, judge_generated, write_step_answers
 from reinforcesight.tuning.callbacks import StopWithoutProgress
-from reinforcesight.tuning.data import SpatialCollator, answer_rows, check_texts, training_rows, usable_rows
+from reinforcesight.tuning.data import (
+    ANSWER_COLUMNS,
+    TRAINING_COLUMNS,
+    SpatialCollator,
+    check_texts,
+    encoded_rows,
+    random_rows,
+    usable_rows,
+)
 from reinforcesight.tuning.records.report import SFT_CHARTS
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
 from reinforcesight.tuning.settings.arguments import trl_arguments
@@ -112,11 +120,11 @@ def _worker_count() -> int:
 
 def _build(session: Session[SftConfig]) -> AnswerTrainer:
     options, data, processor = session.config.evaluation, session.data, session.loaded.processor
-    train, left_out = usable_rows(training_rows(data.train), "train", check_texts)
+    train, left_out = usable_rows(encoded_rows(data.train, TRAINING_COLUMNS), "train", check_texts)
     questions = None
     if data.validation is not None:
-        chosen = answer_rows(data.validation, options.samples, options.seed)
-        questions, also = usable_rows(chosen, "validation", check_texts)
+        chosen = random_rows(data.validation, options.samples, options.seed)
+        questions, also = usable_rows(encoded_rows(chosen, ANSWER_COLUMNS), "validation", check_texts)
         left_out |= also
     session.record.content["data"]["left_out"] = left_out
     early: list[Any] = []

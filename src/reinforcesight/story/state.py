@@ -26,7 +26,7 @@ Status = Literal["running", "finished", "failed", "killed", "interrupted"]
 class Product(BaseModel):
     """A file that a stage made."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     size: int  # bytes
     sha256: str
@@ -34,8 +34,6 @@ class Product(BaseModel):
 
 class StageRecord(BaseModel):
     """State of a stage."""
-
-    model_config = ConfigDict(extra="ignore")
 
     status: Status
     key: str  # hash of the inputs
@@ -53,8 +51,6 @@ class StageRecord(BaseModel):
 
 class RunState(BaseModel):
     """Content of ``run.json``."""
-
-    model_config = ConfigDict(extra="ignore")
 
     schema_version: int = _SCHEMA
     version: str

@@ -145,12 +145,12 @@ class RecordMetrics(TrainerCallback):
         ).__enter__()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self._progress is not None:
-            self._progress.reach(state.global_step)
+        assert self._progress is not None
+        self._progress.reach(state.global_step)
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self._progress is not None:
-            self._progress.__exit__()
+        assert self._progress is not None
+        self._progress.__exit__()
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         logs: dict[str, Any] = kwargs.get("logs") or {}

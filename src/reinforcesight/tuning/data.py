@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +114,16 @@ def _check_columns(rows: Dataset, where: str) -> None:
         raise InputError("the split has no rows", where=where)
 
 
-def training_rows(rows: Any) -> Any:
-    """Select the columns for training, with pictures still encoded."""
-    return rows.select_columns(list(TRAINING_COLUMNS)).cast_column("image", ImageFeature(decode=False))
+def encoded_rows(rows: Any, columns: Sequence[str]) -> Any:
+    """Select columns, as far as the rows have them, with pictures still encoded."""
+    kept = [name for name in columns if name in rows.column_names]
+    return rows.select_columns(kept).cast_column("image", ImageFeature(decode=False))
+
+
+def random_rows(rows: Any, count: int, seed: int) -> Any:
+    """Return a fixed random subset, in the order of the data set."""
+    order = np.random.default_rng([seed]).permutation(len(rows))[:count]
+    return rows.select(sorted(int(i) for i in order))
 
 
 def usable_rows(rows: Any, split: str, check: Callable[[Mapping[str, Any]], object]) -> tuple[Any, dict[str, str]]:
@@ -170,13 +177,6 @@ def check_texts(row: Mapping[str, Any]) -> None:
         messages = row[name] or []
         if not messages or not str(messages[-1].get("content") or "").strip():
             raise InputError(f"the {name} is empty", where=f"row {row.get('id')}")
-
-
-def answer_rows(rows: Any, samples: int, seed: int) -> Any:
-    """Return a fixed random subset of rows for generated answers, with pictures still encoded."""
-    order = np.random.default_rng([seed]).permutation(len(rows))[:samples]
-    chosen = rows.select(sorted(int(i) for i in order))
-    return chosen.select_columns(list(ANSWER_COLUMNS)).cast_column("image", ImageFeature(decode=False))
 
 
 def decode_picture(row: Mapping[str, Any]) -> Image.Image:

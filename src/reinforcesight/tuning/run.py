@@ -18,6 +18,7 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
+from reinforcesight.jobs.environment import memory_peak
 from reinforcesight.jobs.file_list import MARKER, changed_file
 from reinforcesight.jobs.files import full_disk, only_writer
 from reinforcesight.jobs.record import RunRecord
@@ -44,7 +45,7 @@ from reinforcesight.tuning.records.checkpoints import (
     step_of,
 )
 from reinforcesight.tuning.records.report import Chart, write_training_page
-from reinforcesight.tuning.records.session import open_record, session_facts, start_session
+from reinforcesight.tuning.records.session import open_record, start_session
 from reinforcesight.tuning.settings.config import TrainingConfig
 
 TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
@@ -192,7 +193,8 @@ def _run_locked(
         except ReinforceSightError as error:
             failure = error
         step = trainer.state.global_step if trainer is not None else step_of(last) if last else 0
-        facts = session_facts(step, started)
+        seconds = round(time.monotonic() - started, 1)
+        facts = {"to_step": step, "seconds": seconds, "memory_peak": memory_peak()}
         if failure is not None or stop.received is not None or trainer is None:
             if processes.is_main_process:
                 status = "failed" if failure is not None else "interrupted"

@@ -24,13 +24,7 @@ def unchanged_random_state(device: torch.device) -> Iterator[None]:
 
 
 class ResumableTrainer:
-    """Mixin for TRL's trainers; must come before the TRL class.
-
-    Args:
-        config: The run's configuration.
-        stop: Callback that knows whether a signal was received.
-        args, kwargs: Arguments of TRL's trainer.
-    """
+    """Mixin for TRL's trainers; must come before the TRL class."""
 
     def __init__(self, *args: Any, config: TrainingConfig, stop: StopOnSignal, **kwargs: Any) -> None:
         self.run_config: Any = config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -55,10 +54,5 @@ def _accuracy(figure: Figure, answers: Sequence[tuple[Item, bool]], seed: int) -
         return None
     right, parts = [all(members) for members in units.values()], [part for part, _ in units]
     interval = clustered_interval(list(clusters.values()), parts, right, seed=seed)
-    assert interval is not None
-    return Accuracy(
-        accuracy=stratified_accuracy(right, parts),
-        correct=sum(right) if len(set(parts)) == 1 else None,
-        n=len(right),
-        **dataclasses.asdict(interval),
-    )
+    total = sum(right) if len(set(parts)) == 1 else None
+    return Accuracy.within(interval, stratified_accuracy(right, parts), total, len(right))

@@ -19,7 +19,7 @@ from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.benchmarks.layouts import LAYOUTS, VLMEVALKIT, FileLayout, Layout
 from reinforcesight.eval.benchmarks.reader import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BenchmarkReader
 from reinforcesight.eval.benchmarks.rows import ROW_FORMATS
-from reinforcesight.eval.config import CV_BENCH, CV_BENCH_REVISION, EvaluateConfig
+from reinforcesight.eval.config import CV_BENCH, CV_BENCH_REVISION, EvaluateConfig, listed
 from reinforcesight.eval.items import Benchmark, Item
 from reinforcesight.hub import download_snapshot
 from reinforcesight.jobs.files import file_hash, json_hash
@@ -132,7 +132,7 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
     """Parse ``--tasks``: comma-separated names, ``all``, or None for the qualitative tasks."""
     if text is None:
         return None
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    names = tuple(listed(text))
     if not names:
         raise ConfigError("no task is named", where="--tasks", fix="write --tasks Relation,Depth or --tasks all")
     return names

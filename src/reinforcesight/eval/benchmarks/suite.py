@@ -29,7 +29,7 @@ class SuiteRow(BaseModel):
         p_adjusted: p-value of the paired test, corrected for the number of benchmarks (Holm).
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     file: str = ""
     problem: str = ""
@@ -55,7 +55,7 @@ class SuiteRow(BaseModel):
 class Suite(BaseModel):
     """The content of ``results.json`` of several benchmarks."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     format: int = 1
     title: str

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from reinforcesight.data_gen.audit.shortcuts import guess_letters
-from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer
 from reinforcesight.eval.items import Benchmark, Item
 from reinforcesight.eval.results import Accuracy, Shortcut
-from reinforcesight.eval.statistics import mcnemar, wilson
+from reinforcesight.eval.statistics import mcnemar
 from reinforcesight.language.vocabulary import canonical_words
-from reinforcesight.pages.pictures import QuestionScene, read_question_scene
+from reinforcesight.pages.pictures import QuestionScene, known_scene
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.relations.rules_of_thumb import RULES_OF_THUMB, rules_right
@@ -29,34 +27,22 @@ _SIGNIFICANT = 0.05
 RuleHits = Mapping[str, Mapping[str, bool]]  # rule to item id to whether the rule's answer is correct
 
 
+# Of the benchmarks of a run, which several models answer; by content and seed.
+_known_hits: dict[tuple[object, ...], RuleHits] = {}
+
+
 def rule_hits(benchmark: Benchmark, *, seed: int) -> RuleHits:
-    """Return which questions each rule answers correctly. Cached per benchmark and seed."""
-    return _cached_hits(_ByFingerprint(benchmark, seed))
-
-
-class _ByFingerprint:
-    """A benchmark as a cache key; benchmarks with equal content are equal."""
-
-    def __init__(self, benchmark: Benchmark, seed: int) -> None:
-        self.benchmark, self.seed = benchmark, seed
-        self._key = (benchmark.fingerprint, tuple(item.id for item in benchmark.items), seed)
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByFingerprint) and self._key == other._key
-
-
-@lru_cache(maxsize=4)
-def _cached_hits(asked: _ByFingerprint) -> RuleHits:
-    items = asked.benchmark.items
-    known = {item.id: scene for item in items if (scene := _scene_of(item)) is not None}
-    return {
-        **_by_boxes(known),
-        "majority by noun": _by_noun(items),
-        "a classifier that reads only the text": _by_text(items, asked.seed),
-    }
+    """Return which questions each rule answers correctly."""
+    items = benchmark.items
+    key = (benchmark.fingerprint, tuple(item.id for item in items), seed)
+    if key not in _known_hits:
+        known = {item.id: scene for item in items if (scene := known_scene(item.scene, item.evidence)) is not None}
+        _known_hits[key] = {
+            **_by_boxes(known),
+            "majority by noun": _by_noun(items),
+            "a classifier that reads only the text": _by_text(items, seed),
+        }
+    return _known_hits[key]
 
 
 def compare_with_rules(answers: Sequence[ScoredAnswer], hits: RuleHits) -> tuple[Shortcut, ...]:
@@ -73,33 +59,13 @@ def compare_with_rules(answers: Sequence[ScoredAnswer], hits: RuleHits) -> tuple
                 Shortcut(
                     rule=rule,
                     task=task,
-                    accuracy=_share(simple),
-                    model=_share(model),
+                    accuracy=Accuracy.of(simple),
+                    model=Accuracy.of(model),
                     p_value=p_value,
                     beaten=sum(model) > sum(simple) and p_value < _SIGNIFICANT,
                 )
             )
     return tuple(found)
-
-
-def _share(right: Sequence[bool]) -> Accuracy:
-    interval = wilson(sum(right), len(right))
-    assert interval is not None
-    return Accuracy(
-        accuracy=sum(right) / len(right),
-        correct=sum(right),
-        n=len(right),
-        low=interval.low,
-        high=interval.high,
-        method=interval.method,
-    )
-
-
-def _scene_of(item: Item) -> QuestionScene | None:
-    try:
-        return read_question_scene(item.scene, item.evidence) if item.scene else None
-    except InputError:  # a scene of another program
-        return None
 
 
 def _by_boxes(known: Mapping[str, QuestionScene]) -> dict[str, dict[str, bool]]:

@@ -5,9 +5,9 @@ Definitions, formulae, weights and reasons: ``docs/rewards.md``, ``docs/reward-p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import is_
 from typing import Any
 
@@ -127,7 +127,7 @@ class _Scorer:
 
     def __init__(self, config: RewardConfig) -> None:
         self.config = config
-        self._checker = lru_cache(maxsize=4096)(self._make_checker)
+        self._checker = lru_cache(maxsize=4096)(partial(make_checker, rules=config.rules))
         self._last: tuple[list[str], dict[str, list[Any]], list[RewardParts]] | None = None
 
     def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
@@ -139,9 +139,6 @@ class _Scorer:
             scored = [self.score(text, row) for text, row in zip(texts, rows, strict=True)]
             self._last = texts, used, scored
         return self._last[2]
-
-    def _make_checker(self, scene: str | None, evidence: str | None) -> Checker:
-        return make_checker(scene, evidence, self.config.rules)
 
     def score(self, text: str, row: _Row) -> RewardParts:
         config = self.config
@@ -197,6 +194,22 @@ def claim_spans(text: str, parts: RewardParts) -> list[tuple[int, int, CheckedCl
     start, end = parts.reasoning
     found = character_spans(text[start:end], [item.claim.tokens for item in parts.claims])
     return [(start + found[c.claim.tokens][0], start + found[c.claim.tokens][1], c) for c in parts.claims]
+
+
+def claim_pieces(
+    text: str, parts: RewardParts, part: tuple[int, int] | None = None
+) -> Iterator[tuple[str, CheckedClaim | None]]:
+    """Yield consecutive pieces of a scored completion, each with its claim if it is one; ``part``: start and end."""
+    position, end = part or (0, len(text))
+    for start, stop, claim in sorted(claim_spans(text, parts), key=lambda item: item[:2]):
+        if start < position:
+            continue  # overlaps the previous claim
+        if start > position:
+            yield text[position:start], None
+        yield text[start:stop], claim
+        position = stop
+    if position < end:
+        yield text[position:end], None
 
 
 def _repetition(share: float, config: RewardConfig) -> float:
@@ -320,7 +333,6 @@ class RewardFunction:
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """Return the values for a batch."""
         parts = score_batch(completions, columns, self.config)
         if self.name == "total" and parts:
             _log(parts, log_extra, log_metric)

@@ -129,7 +129,6 @@ def plan_memory(config: TrainingConfig, base: str | None = None) -> MemoryPlan:
     """Estimate the memory of a run on each GPU, with plain data parallelism.
 
     Args:
-        config: Configuration of SFT or GRPO.
         base: Model to count instead of ``model_path``.
 
     Raises:

@@ -15,7 +15,6 @@ def trl_arguments(config: TrainingConfig, *, best_metric: str | None, **set_here
     """Return TRL's ``SFTConfig`` or ``GRPOConfig``.
 
     Args:
-        config: The run's configuration.
         best_metric: Metric that selects the best checkpoint; ``None`` without a validation split.
         set_here: Arguments that the user can't set.
 
