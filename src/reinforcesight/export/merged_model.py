@@ -61,7 +61,8 @@ def to_merged_model(model_path: str | Path, output: Path, push_to_hub: str | Non
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError("the output folder is not empty", where=str(output), fix="give another --output")
     found = find_source(ModelConfig(model_path=str(model_path)))
-    record = _record_of(Path(model_path))
+    source = Path(model_path)
+    record = RunRecord.load(source) or RunRecord.load(source.resolve().parent)  # a checkpoint is in the run's folder
     base = _base_of(found, record)
     config = ModelConfig(model_path=str(model_path), dtype=_stored_dtype(found), device="cpu")
     loaded = load_model(config, merge_adapter=found.adapter is not None)
@@ -104,11 +105,6 @@ def _keep_picture_bounds(processor: Any, folder: Path) -> None:
             if any(section.get(key) != value for key, value in kept.items()):
                 section |= kept
                 write_json(path, content)
-
-
-def _record_of(source: Path) -> RunRecord | None:
-    """Return the run record next to a published model, or in the folder above a checkpoint."""
-    return RunRecord.load(source) or RunRecord.load(source.resolve().parent)
 
 
 def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:

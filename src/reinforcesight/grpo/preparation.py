@@ -154,7 +154,14 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
             kept = with_twins(kept, [twin_name(text) for text in questions["evidence"]])
             record.content["data"]["difficulty"]["kept_with_twins"] = len(kept)
         questions = questions.select(kept)
-    _check_twins(config, questions)
+    if config.rewards.twin_bonus:
+        texts = questions["evidence"] if "evidence" in questions.column_names else []
+        if not pairs_of(map(twin_name, texts)):
+            raise ConfigError(
+                "none of the training questions are twins",
+                where="rewards.twin_bonus",
+                fix="use a data set made by generate --twins, or --set rewards.twin_bonus=0",
+            )
     start: dict[str, float] = record.content.get("start", {})
     if data.validation is None:
         return PreparedRun(questions, None, start)
@@ -162,18 +169,6 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
     left_out |= also
     held_out = QuestionView(rows, thinking=config.rewards.thinking)
     return PreparedRun(questions, held_out, start or _validate_start(session, held_out))
-
-
-def _check_twins(config: GrpoConfig, questions: Any) -> None:
-    if not config.rewards.twin_bonus:
-        return
-    texts = questions["evidence"] if "evidence" in questions.column_names else []
-    if not pairs_of(map(twin_name, texts)):
-        raise ConfigError(
-            "none of the training questions are twins",
-            where="rewards.twin_bonus",
-            fix="use a data set made by generate --twins, or --set rewards.twin_bonus=0",
-        )
 
 
 def _rates_file(config: GrpoConfig) -> Path:

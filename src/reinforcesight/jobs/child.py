@@ -86,7 +86,10 @@ def run_child(
                     child.wait(_TICK_SECONDS)
             if len(signals.received) > passed_on:
                 passed_on = len(signals.received)
-                _pass_on(child, signals.received)
+                if passed_on > 1:
+                    _kill(child)
+                elif child.poll() is None:
+                    child.send_signal(signals.received[0])
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK_SECONDS
                 peak = max(peak, _memory(child.pid))
@@ -152,13 +155,6 @@ def _fork(
     with contextlib.suppress(ChildProcessError):
         return warm.run(module, arguments, output=output.fileno(), errors=output.fileno(), keep=keep)
     return None
-
-
-def _pass_on(child: _Child, received: Sequence[int]) -> None:
-    if len(received) > 1:
-        _kill(child)
-    elif child.poll() is None:
-        child.send_signal(received[0])
 
 
 def _kill(child: _Child) -> None:

@@ -169,17 +169,10 @@ def find_source(config: ModelConfig) -> ModelSource:
     base = adapter.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise InputError("the adapter does not name its base model", where=f"{path}/adapter_config.json")
-    base = _locate_base(base, folder)
-    return ModelSource(base, adapter.get("revision"), path, adapter_revision)
-
-
-def _locate_base(base: str, adapter_folder: Path) -> str:
-    """Look up a relative path in the working directory, then in the adapter's folder."""
     base = resolve_path(base)
-    beside = adapter_folder / base
-    if not Path(base).is_dir() and beside.is_dir():
-        return str(beside)
-    return base
+    if not Path(base).is_dir() and (folder / base).is_dir():  # a path relative to the adapter
+        base = str(folder / base)
+    return ModelSource(base, adapter.get("revision"), path, adapter_revision)
 
 
 def _suggest_checkpoint(folder: Path) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +37,8 @@ from reinforcesight.story.view import View
 
 _WORKER = "reinforcesight.story.worker"
 _SECONDS_BETWEEN_SAVES = 10.0
-# The stage of a killed run may still be saving.
 _LONGEST_WAIT = 180.0
+_WAITING = "waiting for an earlier run in this folder to end"
 
 
 class StageError(ReinforceSightError):
@@ -70,8 +68,10 @@ def run_story(config: RunConfig) -> RunResult:
     started = time.monotonic()
     done: list[str] = []
     kept: list[str] = []
+    refuse_other_things(config.output, RUN_FILES)
     with (
-        _held(config) as lock,
+        # A stage of a killed run holds the lock until it has saved and ended.
+        only_writer(config.output, config.folder.lock.name, wait=_LONGEST_WAIT, waiting=_WAITING) as lock,
         NotedSignals(most=2) as signals,
         WarmProcess(HEAVY_MODULES, config.folder.log("imports")) as process,
     ):
@@ -273,13 +273,3 @@ def _write_settings(config: RunConfig) -> None:
     values = config.model_dump(mode="json", exclude={"from_stage", "until"})
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     write_text(config.folder.settings, f"# The whole configuration of this run, as --config takes it.\n{text}")
-
-
-@contextlib.contextmanager
-def _held(config: RunConfig) -> Iterator[int]:
-    """Hold the run folder's lock. A stage of a killed run holds it until it has saved and ended."""
-
-    refuse_other_things(config.output, RUN_FILES)
-    waiting = "waiting for an earlier run in this folder to end"
-    with only_writer(config.output, config.folder.lock.name, wait=_LONGEST_WAIT, waiting=waiting) as lock:
-        yield lock

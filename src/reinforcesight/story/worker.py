@@ -63,21 +63,18 @@ def main(arguments: list[str]) -> int:
             if status == 0 and name != "report":
                 _write_page_so_far(config)
             return status
-    except ReinforceSightError as error:
-        send_event("error", text=str(error))
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
     except Stopped as stop:
         return stop.exit_code
     except Exception as failure:
-        if received:
+        error = failure if isinstance(failure, ReinforceSightError) else None
+        if error is None and received:
             return 128 + received[0]
-        full = full_disk(failure, Path(path).parent)
-        if full is None:
+        error = error or full_disk(failure, Path(path).parent)
+        if error is None:
             raise
-        send_event("error", text=str(full))
-        click.echo(f"error: {full}", err=True)
-        return full.exit_code
+        send_event("error", text=str(error))
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -107,27 +107,22 @@ class Checker:
     def _verdict(self, claim: Claim[int]) -> ClaimVerdict:
         place = _place(claim)
         if place not in self._verdicts:
-            self._verdicts[place] = self._holds(*place)
+            assert self._scene is not None
+            axis, subject, reference, anchor = place
+            # Mentions are already resolved, so objects with the same name are no problem.
+            self._verdicts[place] = relate(
+                self._scene,
+                self._ids[subject],
+                self._ids[reference],
+                axis,
+                anchor=None if anchor is None else self._ids[anchor],
+                marked=True,
+                rules=self._rules,
+            ).relation
         holds = self._verdicts[place]
         if holds is None:
             return ClaimVerdict.UNKNOWN
         return ClaimVerdict.SUPPORTED if holds is claim.relation else ClaimVerdict.CONTRADICTED
-
-    def _holds(self, axis: Axis, subject: int, reference: int, anchor: int | None) -> Relation | None:
-        assert self._scene is not None
-        objects = self._scene.objects
-        third = None if anchor is None else objects[anchor].id
-        # Mentions are already resolved, so objects with the same name are no problem.
-        result = relate(
-            self._scene,
-            objects[subject].id,
-            objects[reference].id,
-            axis,
-            anchor=third,
-            marked=True,
-            rules=self._rules,
-        )
-        return result.relation
 
 
 _Place = tuple[Axis, int, int, int | None]

@@ -15,7 +15,6 @@ from reinforcesight.errors import InputError
 from reinforcesight.grpo.reward.answers import read_answer, read_blocks
 from reinforcesight.grpo.reward.claims import (
     CheckedClaim,
-    Checker,
     ClaimVerdict,
     claimed_relation,
     concluded_letter,
@@ -27,6 +26,7 @@ from reinforcesight.judge import AnswerStatus
 from reinforcesight.judge.blocks import with_opened_block
 from reinforcesight.language.mentions import character_spans
 from reinforcesight.protocol import LETTERS
+from reinforcesight.relations.kinds import Relation
 
 PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
 CONSTRAINED = ("consistent", "grounded")  # the parts with a constraint in the mode ``constraints``
@@ -164,12 +164,15 @@ class _Scorer:
         claims = checker.check(words)
         long = over_length(length, config.soft_words, config.max_words)
         repeated = repeated_share(words, config.ngram)
-        repetition = _repetition(repeated, config)
+        allowed = config.repetition_allowed
+        repetition = max(0.0, (repeated - allowed) / (1.0 - allowed))
         grounded = consistent = None
         says_nothing = not any(item.as_asked for item in claims)
         if checker.asked is not None:
             grounded = grounding(claims, config.max_claims)
-            consistent = float(_follows(letter, gold, blocks.reasoning, row, claims, checker))
+            announced = concluded_letter(blocks.reasoning, row.choices)
+            implied = _implied_letter(claims, checker.asked.relation, gold, len(row.choices))
+            consistent = float(letter is not None and letter == implied and announced in (None, letter))
         counts = blocks.exact or config.condition is Gate.OFF
         if config.condition in (Gate.REASONING, Gate.LEARNING):
             follows = consistent in (None, 1.0) or (config.condition is Gate.LEARNING and says_nothing)
@@ -212,11 +215,6 @@ def claim_pieces(
         yield text[position:end], None
 
 
-def _repetition(share: float, config: RewardConfig) -> float:
-    """Return a penalty from 0 to 1 for a fraction of repeated n-grams above that of ordinary text."""
-    return max(0.0, (share - config.repetition_allowed) / (1.0 - config.repetition_allowed))
-
-
 def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
     """Return supported claims (at most ``most``) minus contradicted claims, divided by ``most``; from -1 to 1.
 
@@ -231,31 +229,18 @@ def grounding(claims: Sequence[CheckedClaim], most: int) -> float:
     return value if central else min(0.0, value)
 
 
-def _implied_letter(claims: Sequence[CheckedClaim], checker: Checker, gold: str | None, count: int) -> str | None:
+def _implied_letter(claims: Sequence[CheckedClaim], asked: Relation, gold: str | None, count: int) -> str | None:
     """Return the answer that follows from what the reasoning claims of the question's two objects, or ``None``.
 
     If it claims the stored relation, this is the gold letter; if it claims the inverse and there are two options, this
     is the other letter.
     """
     claimed, _ = claimed_relation(claims)
-    if claimed is None or checker.asked is None or gold is None:
+    if claimed is None or gold is None:
         return None
-    if claimed is checker.asked.relation:
+    if claimed is asked:
         return gold
     return LETTERS[1 - LETTERS.index(gold)] if count == 2 else None
-
-
-def _follows(
-    letter: str | None,
-    gold: str | None,
-    reasoning: str,
-    row: _Row,
-    claims: Sequence[CheckedClaim],
-    checker: Checker,
-) -> bool:
-    """Return whether the answer follows from the claims and equals the answer that the reasoning announces, if any."""
-    implied = _implied_letter(claims, checker, gold, len(row.choices))
-    return letter is not None and implied == letter and concluded_letter(reasoning, row.choices) in (None, letter)
 
 
 _Parts = tuple[float | None, float, float, float | None, float | None, float, float]
