@@ -91,17 +91,11 @@ def rated(*right):
 
 def test_all_right_and_all_wrong_are_left_out():
     rates = rated(0, 1, 8, 7, 4)
-    selection = choose_questions([*rates, "unrated"], rates, DifficultyOptions())
-    assert selection.kept == (1, 3, 4)
-    assert selection.counts == {
-        "rated": 5,
-        "kept": 3,
-        "too_hard": 1,
-        "too_easy": 1,
-        "mean_pass_rate": 0.5,
-    }
+    kept, counts = choose_questions([*rates, "unrated"], rates, DifficultyOptions())
+    assert kept == [1, 3, 4]
+    assert counts == {"rated": 5, "kept": 3, "too_hard": 1, "too_easy": 1, "mean_pass_rate": 0.5}
     narrow = DifficultyOptions(min_pass_rate=0.2, max_pass_rate=0.8)
-    assert choose_questions(list(rates), rates, narrow).kept == (4,)
+    assert choose_questions(list(rates), rates, narrow)[0] == [4]
 
 
 def test_nothing_left_is_said():

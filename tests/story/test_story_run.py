@@ -242,9 +242,7 @@ def test_exit_status_of_the_command(processes, monkeypatch, capsys, variable, va
 COMMAND = """
 import sys
 from pathlib import Path
-import reinforcesight
-from reinforcesight.cli import run as command
-from reinforcesight.config import load_config, valid_keys
+from reinforcesight.config import load_config
 from reinforcesight.story import run as story
 from reinforcesight.story.config import RunConfig
 story._WORKER = "story_worker"

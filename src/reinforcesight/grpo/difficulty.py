@@ -49,14 +49,6 @@ class PassRate:
         return self.right / self.samples
 
 
-@dataclass(frozen=True)
-class ChosenQuestions:
-    """Indices of the questions to train on, ascending, and numbers of rated, kept, too hard and too easy questions."""
-
-    kept: tuple[int, ...]
-    counts: dict[str, float]
-
-
 def rate_questions(
     model: Any,
     processor: Any,
@@ -203,14 +195,16 @@ def _append(path: Path, rates: Sequence[PassRate]) -> None:
     append_lines(path, (json.dumps(sealed(asdict(rate))) for rate in rates))
 
 
-def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions) -> ChosenQuestions:
-    """Return the questions whose pass rate is between the two bounds.
+def choose_questions(
+    ids: Sequence[str], rates: Mapping[str, PassRate], options: DifficultyOptions
+) -> tuple[list[int], dict[str, float]]:
+    """Return the indices of the questions whose pass rate is between the two bounds, and counts for the record.
 
     Raises:
         InputError: No question would be left.
     """
     rated = [(at, rates[name].rate) for at, name in enumerate(ids) if name in rates]
-    kept = tuple(at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate)
+    kept = [at for at, rate in rated if options.min_pass_rate < rate < options.max_pass_rate]
     low = sum(rate <= options.min_pass_rate for _, rate in rated)
     high = sum(rate >= options.max_pass_rate for _, rate in rated)
     if not kept:
@@ -219,6 +213,6 @@ def choose_questions(ids: Sequence[str], rates: Mapping[str, PassRate], options:
             where="difficulty",
             fix="use harder or easier questions, more difficulty.samples, or difficulty.enabled false",
         )
-    counts = {"rated": len(rated), "kept": len(kept), "too_hard": low, "too_easy": high}
-    mean = sum(rate for _, rate in rated) / len(rated)
-    return ChosenQuestions(kept, {**counts, "mean_pass_rate": round(mean, 4)})
+    mean = round(sum(rate for _, rate in rated) / len(rated), 4)
+    counts = {"rated": len(rated), "kept": len(kept), "too_hard": low, "too_easy": high, "mean_pass_rate": mean}
+    return kept, counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def rate_difficulty(config: GrpoConfig) -> RatingResult:
         if rates is None:
             result = RatingResult(_rates_file(config), {}, exit_code=128 + (stop.received or 0))
         else:
-            counts = choose_questions(list(questions["id"]), rates, config.difficulty).counts
+            _, counts = choose_questions(list(questions["id"]), rates, config.difficulty)
             result = RatingResult(_rates_file(config), counts)
     if PartialState().is_main_process:
         click.echo(str(result))
@@ -146,13 +146,12 @@ def prepare(session: Session[GrpoConfig]) -> PreparedRun:
         rates = _rate(config, session.arguments, loaded, questions, session.stop, start_identity(data, loaded))
         if rates is None:
             raise TrainingStoppedError
-        chosen = choose_questions(list(questions["id"]), rates, config.difficulty)
-        record.content["data"]["difficulty"] = chosen.counts
-        kept: Sequence[int] = chosen.kept
+        kept, counts = choose_questions(list(questions["id"]), rates, config.difficulty)
+        record.content["data"]["difficulty"] = counts
         if config.rewards.twin_bonus and "evidence" in questions.column_names:
             # A twin that the start model always answers correctly still tells which answers to the other count.
             kept = with_twins(kept, [twin_name(text) for text in questions["evidence"]])
-            record.content["data"]["difficulty"]["kept_with_twins"] = len(kept)
+            counts["kept_with_twins"] = len(kept)
         questions = questions.select(kept)
     if config.rewards.twin_bonus:
         texts = questions["evidence"] if "evidence" in questions.column_names else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reinforcesight.jobs.files import file_hash, json_value, sync_file, sync_folder, write_text
@@ -33,9 +33,13 @@ def read_file_list(folder: Path) -> dict[str, tuple[int, str]]:
 
 def changed_file(folder: Path) -> str | None:
     """Return the first listed file that is missing or changed, if any; without a list ``None``. Reads all files."""
-    if (folder / MARKER).is_file() and not read_file_list(folder):
-        return MARKER
-    for name, (size, digest) in read_file_list(folder).items():
+    files = read_file_list(folder)
+    return MARKER if not files and (folder / MARKER).is_file() else first_changed(folder, files)
+
+
+def first_changed(folder: Path, files: Mapping[str, tuple[int, str]]) -> str | None:
+    """Return the first file that is missing or has another size or SHA-256, if any; reads all files."""
+    for name, (size, digest) in files.items():
         try:
             if (folder / name).stat().st_size != size or digest != file_hash(folder / name):
                 return name

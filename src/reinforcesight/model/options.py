@@ -72,8 +72,3 @@ class ModelSource:
     base_revision: str | None
     adapter: str | None = None
     adapter_revision: str | None = None
-
-    @property
-    def processor(self) -> str:
-        """Folder or hub id that is searched first for processor files."""
-        return self.adapter or self.base

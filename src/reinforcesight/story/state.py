@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import now
+from reinforcesight.jobs.file_list import first_changed
 from reinforcesight.jobs.files import file_hash, json_hash, write_json
 from reinforcesight.jobs.record import RECORD_NAME, differences
 
@@ -97,12 +98,9 @@ def take_products(root: Path, patterns: Sequence[str]) -> dict[str, Product]:
         files = [path for path in sorted(root.glob(pattern)) if path.is_file()]
         if not files:
             raise OutputError("the stage ended without its product", where=str(root / pattern))
-        found |= {path.relative_to(root).as_posix(): _product(path) for path in files}
+        for path in files:
+            found[path.relative_to(root).as_posix()] = Product(size=path.stat().st_size, sha256=file_hash(path))
     return found
-
-
-def _product(path: Path) -> Product:
-    return Product(size=path.stat().st_size, sha256=file_hash(path))
 
 
 def fingerprint_of(products: Mapping[str, Product]) -> str:
@@ -112,13 +110,7 @@ def fingerprint_of(products: Mapping[str, Product]) -> str:
 
 def missing_product(root: Path, products: Mapping[str, Product]) -> str | None:
     """Return the first product that is missing or was changed; ``None`` if all are unchanged. Reads all files."""
-    for name, product in products.items():
-        try:
-            if (root / name).stat().st_size != product.size or _product(root / name) != product:
-                return name
-        except OSError:
-            return name
-    return None
+    return first_changed(root, {name: (product.size, product.sha256) for name, product in products.items()})
 
 
 def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
