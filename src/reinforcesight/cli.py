@@ -194,7 +194,6 @@ class _Command(click.Command):
 
 
 def build_command(name: str, spec: CommandSpec) -> click.Command:
-    """Build a command whose flags are the top-level fields of its configuration class."""
     config_class: type[BaseModel] = resolve_name(spec.config)
     params: list[click.Parameter] = [
         click.Option(

@@ -254,7 +254,6 @@ class EvaluateConfig(StrictConfig):
 
     @property
     def token_limit(self) -> int:
-        """Maximum number of tokens per answer."""
         return self.max_new_tokens or _MAX_NEW_TOKENS[self.protocol]
 
     @property

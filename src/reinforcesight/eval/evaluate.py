@@ -28,6 +28,7 @@ from reinforcesight.eval.answers import (
     score,
     write_scored_answers,
 )
+from reinforcesight.eval.benchmarks.figures import official
 from reinforcesight.eval.benchmarks.load import benchmark_of, spread_over_tasks
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.consistency import ConsistencyRequests, parse_consistency
@@ -315,7 +316,7 @@ def _results(
         n_scored=len(plain),
         broken=tuple(broken),
         unanswered=tuple(unanswered),
-        official=summary.official(benchmark, plain, seed=config.seed),
+        official=official(benchmark, plain, seed=config.seed),
         chance=summary.chance([item for item in benchmark.items if item.row not in left_out]),
         blind=summary.summarise(of[Variant.BLIND], seed=config.seed) if config.blind else None,
         grey=summary.summarise(of[Variant.GREY], seed=config.seed) if config.grey else None,

@@ -1,4 +1,4 @@
-"""Figures from scored answers: accuracies with intervals, chance, official CV-Bench, pairs of answers."""
+"""Figures from scored answers: accuracies with intervals, chance, pairs of answers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 
 from reinforcesight.data_gen.dataset.twins import pairs_of, twin_name
 from reinforcesight.eval.answers import ScoredAnswer
-from reinforcesight.eval.benchmarks.figures import official_figures
-from reinforcesight.eval.items import Benchmark, Item, Variant
+from reinforcesight.eval.items import Item, Variant
 from reinforcesight.eval.results import (
     Accuracy,
     Chance,
     Consistency,
-    Official,
     Paired,
     Results,
     Summary,
@@ -28,12 +26,6 @@ from reinforcesight.eval.statistics import clustered_interval, holm, mcnemar, pa
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 
-# From CV-Bench's evaluation script: 2D is the mean of the COCO and ADE20K accuracies, 3D is the Omni3D accuracy, and
-# CV-Bench is the mean of 2D and 3D.
-_OFFICIAL_2D = (("ADE20K", "Count"), ("ADE20K", "Relation"), ("COCO", "Count"), ("COCO", "Relation"))
-_OFFICIAL_3D = (("Omni3D", "Depth"), ("Omni3D", "Distance"))
-OFFICIAL_WEIGHTS = {"ADE20K": 0.25, "COCO": 0.25, "Omni3D": 0.5}
-
 
 def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
     """Compute all figures of one variant.
@@ -42,8 +34,8 @@ def summarise(answers: Sequence[ScoredAnswer], *, seed: int) -> Summary:
     parsed count as wrong and are also counted under ``parse_status``.
     """
     return Summary(
-        micro=_aggregate(answers, lambda a: "all", seed),
-        macro=_aggregate(answers, lambda a: a.task, seed),
+        micro=aggregate(answers, lambda a: "all", seed),
+        macro=aggregate(answers, lambda a: a.task, seed),
         per_task=_groups(answers, lambda a: a.task),
         per_source=_groups(answers, lambda a: a.source or "unnamed"),
         per_source_dataset=_groups((a for a in answers if a.source_dataset), lambda a: a.source_dataset),
@@ -82,48 +74,13 @@ def chance(items: Sequence[Item]) -> Chance:
     )
 
 
-def official(benchmark: Benchmark, answers: Sequence[ScoredAnswer], *, seed: int) -> Official:
-    """Compute the benchmark's own figures, each only if every row of all its parts was scored."""
-    if benchmark.figures:
-        figures, absent = official_figures(benchmark, answers, seed=seed)
-        return Official(two_d=None, three_d=None, cv_bench=None, per_source={}, missing=absent, figures=figures)
-    scored = Counter((a.source, a.task) for a in answers)
-    missing: list[str] = []
-
-    def complete(parts: tuple[tuple[str, str], ...]) -> bool:
-        whole = True
-        for part in parts:
-            have, want = scored[part], benchmark.available.get(part, 0)
-            if want == 0 or have < want:
-                missing.append(f"{part[0]} {part[1]}: {have} of {want or 'no'} rows scored")
-                whole = False
-        return whole
-
-    two_d = complete(_OFFICIAL_2D)
-    three_d = complete(_OFFICIAL_3D)
-    picked_2d = [a for a in answers if (a.source, a.task) in _OFFICIAL_2D]
-    picked_3d = [a for a in answers if (a.source, a.task) in _OFFICIAL_3D]
-    per_source = {
-        source: stratified_accuracy([a.correct for a in picked], ["all"] * len(picked))
-        for source, ok in (("ADE20K", two_d), ("COCO", two_d), ("Omni3D", three_d))
-        if ok and (picked := [a for a in (*picked_2d, *picked_3d) if a.source == source])
-    }
-    cell_2d = _aggregate(picked_2d, lambda a: a.source, seed) if two_d else None
-    cell_3d = _aggregate(picked_3d, lambda a: a.source, seed) if three_d else None
-    both = None
-    if cell_2d and cell_3d and cell_2d.accuracy is not None and cell_3d.accuracy is not None:
-        spread = _aggregate([*picked_2d, *picked_3d], lambda a: a.source, seed, OFFICIAL_WEIGHTS)
-        both = spread.model_copy(update={"accuracy": (cell_2d.accuracy + cell_3d.accuracy) / 2})
-    return Official(two_d=cell_2d, three_d=cell_3d, cv_bench=both, per_source=per_source, missing=tuple(missing))
-
-
 def swapped(plain: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], *, not_swappable: int, seed: int) -> Swapped:
     here, there = _numbered(plain), _numbered(other)
     pairs = [(here[name], there[name]) for name in here if name in there]
     same = [_chosen(a) is not None and _chosen(a) == _chosen(b) for a, b in pairs]
     return Swapped(
         consistency=Accuracy.of(same),
-        both_orders=_aggregate([answer for pair in pairs for answer in pair], lambda a: "all", seed),
+        both_orders=aggregate([answer for pair in pairs for answer in pair], lambda a: "all", seed),
         both_correct=Accuracy.of([a.correct and b.correct for a, b in pairs]),
         not_swappable=not_swappable,
         summary=summarise(other, seed=seed),
@@ -161,8 +118,8 @@ def consistency(
         )
     chances = [(1 / len(here[name].choices)) ** (1 + len(found)) for name, found in varied.items()]
     return Consistency(
-        all_right=_aggregate(whole, lambda a: "all", seed),
-        plain=_aggregate([here[name] for name in varied], lambda a: "all", seed),
+        all_right=aggregate(whole, lambda a: "all", seed),
+        plain=aggregate([here[name] for name in varied], lambda a: "all", seed),
         chance=sum(chances) / max(1, len(chances)),
         per_task=_groups(whole, lambda a: a.task),
         per_variant=figures,
@@ -252,7 +209,7 @@ def _groups(answers: Iterable[ScoredAnswer], group: Callable[[ScoredAnswer], str
     return {name: Accuracy.of(right[name]) for name in sorted(right)}
 
 
-def _aggregate(
+def aggregate(
     answers: Sequence[ScoredAnswer],
     stratum: Callable[[ScoredAnswer], str],
     seed: int,

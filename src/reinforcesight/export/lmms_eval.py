@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from reinforcesight.eval.benchmarks.figures import OFFICIAL_WEIGHTS
 from reinforcesight.eval.benchmarks.load import HUB_ID
 from reinforcesight.eval.config import CV_BENCH_REVISION, EvaluateConfig
 from reinforcesight.eval.statistics import stratified_accuracy
-from reinforcesight.eval.summary import OFFICIAL_WEIGHTS
 from reinforcesight.jobs.files import write_text
 from reinforcesight.judge import judge_row
 from reinforcesight.pictures.decode import to_rgb
@@ -76,12 +76,10 @@ def doc_to_visual(doc: Doc) -> list[Image.Image]:
 
 
 def doc_to_text_direct(doc: Doc, specific: Mapping[str, Any] | None = None) -> str:
-    """Return CV-Bench's prompt with its instruction to answer directly."""
     return with_instruction(doc["prompt"], Protocol.DIRECT)
 
 
 def doc_to_text_reason(doc: Doc, specific: Mapping[str, Any] | None = None) -> str:
-    """Return CV-Bench's prompt with the instruction to reason first."""
     return with_instruction(doc["prompt"], Protocol.REASON)
 
 

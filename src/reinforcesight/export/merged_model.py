@@ -119,7 +119,6 @@ def _base_of(found: ModelSource, record: RunRecord | None) -> ModelSource:
 
 
 def _stored_dtype(found: ModelSource) -> Any:
-    """Return the dtype of the base's stored weights."""
     transformers = require_module("transformers", extra="train")
     try:
         config = transformers.AutoConfig.from_pretrained(found.base, revision=found.base_revision or "main")

@@ -104,7 +104,6 @@ def write_picture(row: Mapping[str, Any], folder: Path, name: str) -> Path:
 
 
 def message_row(row: Mapping[str, Any], picture: str) -> dict[str, Any]:
-    """Return a row as messages about a picture file."""
     return {
         "messages": [
             {"role": "user", "content": f"<image>{message_text(row['prompt'])}"},

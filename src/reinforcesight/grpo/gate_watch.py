@@ -27,7 +27,6 @@ class WatchGate(TrainerCallback):
         self._seen = self._right = self._counted = self._read = 0.0
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Add the fractions of the steps since the last log."""
         logs: dict[str, Any] = kwargs.get("logs") or {}
         if not self._watching or "reward/right" not in logs:
             return

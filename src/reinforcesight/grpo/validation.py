@@ -128,7 +128,6 @@ class StopOnFall(TrainerCallback):
         self.reason: str | None = None
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Request a validation of the final weights."""
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
 

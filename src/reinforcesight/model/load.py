@@ -278,7 +278,6 @@ def _attach(model: Any, source: ModelSource, *, trainable: bool) -> Any:
 def _describe(
     model: Any, processor: Any, config: ModelConfig, source: ModelSource, *, torch_dtype: object
 ) -> dict[str, Any]:
-    """Describe the loaded model as JSON values, for records and reports."""
     from reinforcesight.model.repeated_pictures import inner_model
 
     inner = inner_model(model)

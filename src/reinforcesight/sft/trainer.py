@@ -56,7 +56,6 @@ class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
             return super().evaluate(*args, **kwargs)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
-        """Add the accuracy of generated answers to the metrics."""
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         self.stop.check()
         with self.compute_loss_context_manager():

@@ -55,7 +55,6 @@ class BenchmarkView:
 
     @property
     def chance(self) -> float:
-        """Expected accuracy of a random choice."""
         return self.results["base"].chance.random
 
     @property
@@ -225,7 +224,6 @@ def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: in
 
 
 def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
-    """Return the models' accuracies for a chart."""
     return tuple(
         IntervalDot(MODELS[model], index, cell.accuracy, cell.low, cell.high)
         for index, (model, cell) in enumerate(cells.items())

@@ -76,7 +76,6 @@ class StopOnSignal(TrainerCallback):
         return self._agreed or next(iter(self._signals.received), None)
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and stop if any process received a signal."""
         if self._anywhere():
             control.should_log = control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -163,7 +162,6 @@ class RecordMetrics(TrainerCallback):
             self._progress.figures(figures)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Redraw the curves with each checkpoint."""
         if state.is_world_process_zero:
             write_training_page(self.record, self.charts)
 
