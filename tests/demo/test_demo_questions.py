@@ -25,7 +25,7 @@ def test_own_boxes_say_what_is_left() -> None:
     asked = own_question(PICTURE, [LAMP, MUG], "left or right")
     assert asked.choices == ("left", "right")
     assert asked.gold == "B"  # the lamp is right of the mug
-    assert "(highlighted by a red box)" in asked.question
+    assert "the lamp (annotated by the red box)" in asked.question, "as in CV-Bench and in the training data"
     assert asked.picture.getpixel((250, 100)) == (255, 0, 0)
     assert asked.picture.getpixel((20, 100)) == (0, 0, 255)
 
@@ -37,6 +37,11 @@ def test_every_kind_can_be_asked(kind: str) -> None:
     depth = QUESTION_KINDS[kind].axis in (Axis.DEPTH, Axis.DISTANCE)
     assert depth <= (asked.gold is None), "without depth nobody knows what is closer"
     assert asked.prompt.endswith(f"(B) {asked.choices[1]}")
+
+
+def test_options_of_the_same_name_differ() -> None:
+    asked = own_question(PICTURE, [LAMP, ("lamp", MUG[1])], "closer to the camera")
+    assert asked.choices == ("lamp (red box)", "lamp (blue box)")
 
 
 def test_third_object_is_needed_and_named() -> None:

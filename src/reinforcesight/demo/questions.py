@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -14,23 +13,16 @@ from PIL import Image
 from reinforcesight.config import load_config
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates
+from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates, phrase
 from reinforcesight.data_gen.questions.forms import Form
-from reinforcesight.data_gen.questions.templates import (
-    CVBENCH_COMPARE,
-    CVBENCH_DEPTH,
-    CVBENCH_DISTANCE,
-    CVBENCH_RELATION,
-    Templates,
-    load_templates,
-)
-from reinforcesight.data_gen.source import Source, SourcePicture
+from reinforcesight.data_gen.questions.templates import load_templates
+from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import InputError
-from reinforcesight.language.english import is_plural
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS, Box, draw_boxes
 from reinforcesight.protocol import option_lines, with_options
 from reinforcesight.relations import Axis, Relation, relate
+from reinforcesight.scene import ObjectId
 
 # Kinds of questions about drawn boxes, each with the relation that gives its wording.
 QUESTION_KINDS: dict[str, Relation] = {
@@ -87,22 +79,22 @@ def rendered_source(recipe: Path | None, seed: int) -> Source:
 def rendered_question(source: Source, number: int) -> DemoQuestion:
     """Render a picture with boxes around its objects and ask about it; ``number`` selects picture and question."""
     rng = random.Random(f"{source.fingerprint()} {number}")
-    found: list[tuple[SourcePicture, Candidate]] = []
+    found: list[Candidate] = []
     while not found:
         picture = source.load(number)
         candidates, _ = find_candidates(picture.scene)
-        found = [(picture, candidate) for candidate in candidates if Form.CVBENCH_BOXES in candidate.forms]
+        found = [candidate for candidate in candidates if Form.CVBENCH_BOXES in candidate.forms]
         number += 1
     # Choose the axis first: a picture has many more candidates on some axes than on others.
-    axis = rng.choice(sorted({candidate.axis for _, candidate in found}))
-    picture, candidate = rng.choice([item for item in found if item[1].axis is axis])
+    axis = rng.choice(sorted({candidate.axis for candidate in found}))
+    candidate = rng.choice([candidate for candidate in found if candidate.axis is axis])
     made = compose(
         picture.scene,
         candidate,
         form=Form.CVBENCH_BOXES,
         relation=rng.choice([candidate.relation, candidate.relation.inverse]),
         answer_index=rng.randrange(2),
-        templates=_templates(),
+        templates=load_templates(),
         rng=rng,
     )
     return DemoQuestion(
@@ -113,11 +105,6 @@ def rendered_question(source: Source, number: int) -> DemoQuestion:
         json.dumps(made.evidence),
         made.answer.strip("()"),
     )
-
-
-@cache
-def _templates() -> Templates:
-    return load_templates()
 
 
 def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind: str) -> DemoQuestion:
@@ -139,32 +126,29 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
             f"{kind!r} needs {count} objects with names and boxes, got {sum(bool(n.strip()) for n, _ in objects)}",
             fix="type a name for each box; click two opposite corners of an object to draw its box",
         )
-    objects = [(" ".join(name.split()), box) for name, box in objects[:count]]
-    # CV-Bench draws the third object in red.
-    order = [2, 0, 1] if count == 3 else [0, 1]
-    colours = dict(zip(order, BOX_COLOURS, strict=False))
-    marks = {at: f" (highlighted by a {colour} box)" for at, colour in colours.items()}
-    (first, _), (second, _) = objects[:2]
-    if relation.axis in (Axis.DEPTH, Axis.DISTANCE):
-        pattern = CVBENCH_DEPTH if relation.axis is Axis.DEPTH else CVBENCH_DISTANCE
-        anchor = {"anchor": objects[2][0], "anchor_mark": marks[2]} if count == 3 else {}
-        names = {"first": first, "first_mark": marks[0], "second": second, "second_mark": marks[1]}
-        question = pattern.format(compare=CVBENCH_COMPARE[relation], **names, **anchor)
-        choices: tuple[str, ...] = (first, second)
-    else:
-        names = {"subject": first, "subject_mark": marks[0], "reference": second, "reference_mark": marks[1]}
-        question = CVBENCH_RELATION.format(be="are" if is_plural(names["subject"]) else "is", **names)
-        choices = (relation.value, relation.inverse.value)
-    drawn = draw_boxes(picture, [(objects[at][1], colours[at]) for at in order])
     scene = build_scene(
         width=picture.width,
         height=picture.height,
-        detections=[Detection(id=at, name=name, box=box) for at, (name, box) in enumerate(objects)],
+        detections=[Detection(id=at, name=name, box=box) for at, (name, box) in enumerate(objects[:count])],
     )
-    holds = relate(scene, 0, 1, relation.axis, anchor=2 if count == 3 else None, marked=True).relation
+    # CV-Bench draws the third object in red.
+    order, anchor = ([2, 0, 1], 2) if count == 3 else ([0, 1], None)
+    colours: dict[ObjectId, str] = dict(zip(order, BOX_COLOURS, strict=False))
+    drawn = draw_boxes(picture, [(objects[at][1], colours[at]) for at in order])
+    asked = phrase(
+        scene,
+        Candidate(relation.axis, 0, 1, anchor, relation, 0.0, {}, frozenset({Form.CVBENCH_BOXES})),
+        form=Form.CVBENCH_BOXES,
+        relation=relation,
+        answer_index=0,
+        templates=load_templates(),
+        rng=random.Random(0),  # CV-Bench has one wording
+        colours=colours,
+    )
+    holds = relate(scene, 0, 1, relation.axis, anchor=anchor, marked=True).relation
     evidence = None
     if holds is not None:
         boxes = [{"object": at, "colour": colour} for at, colour in colours.items()]
         evidence = json.dumps({"subject": 0, "reference": 1, "relation": holds.value, "boxes": boxes})
     gold = None if holds is None else "AB"[holds is not relation]
-    return DemoQuestion(drawn, question, choices, scene.to_json(), evidence, gold)
+    return DemoQuestion(drawn, asked.question, asked.choices, scene.to_json(), evidence, gold)
