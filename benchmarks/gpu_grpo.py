@@ -36,7 +36,7 @@ from reinforcesight.grpo.policy import SpatialGrpoTrainer
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.jobs.environment import memory_peak
 from reinforcesight.jobs.record import read_metrics
-from reinforcesight.tuning.memory.out_of_memory import is_out_of_memory
+from reinforcesight.model.memory import is_out_of_memory
 
 RECIPE = Path(__file__).parents[1] / "configs" / "grpo_config.yaml"
 WARM_UP = 1

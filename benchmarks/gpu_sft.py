@@ -37,11 +37,11 @@ from training_support import row
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from reinforcesight.model.load import load_model
+from reinforcesight.model.memory import is_out_of_memory
 from reinforcesight.model.options import ModelConfig
 from reinforcesight.model.processor import make_processor
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.tuning.data import SpatialCollator
-from reinforcesight.tuning.memory.out_of_memory import is_out_of_memory
 from reinforcesight.tuning.parts import lora_config, part_of
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the makers' data sheets.

@@ -12,15 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, RewardParts, score_batch
+from reinforcesight.grpo.reward import PART_NAMES, REWARD_COLUMNS, RewardConfig, RewardParts, score_rows
 
-GOLD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 GOLD_FIX = "use the data that 'reinforcesight export' wrote together with this reward"
 DEFAULT_REWARD = RewardConfig()
 
 
 def gold_record(row: Mapping[str, Any]) -> str:
-    return json.dumps({name: row[name] for name in GOLD_COLUMNS}, ensure_ascii=False)
+    return json.dumps({name: row[name] for name in REWARD_COLUMNS}, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
@@ -39,13 +38,6 @@ def read_gold(text: str) -> Mapping[str, Any]:
     if not isinstance(record, dict) or not {"choices", "answer"} <= record.keys():
         raise InputError(f"the ground truth has no choices and answer: {text[:60]!r}", fix=GOLD_FIX)
     return record
-
-
-def score_records(
-    texts: Sequence[str], records: Sequence[Mapping[str, Any]], config: RewardConfig
-) -> list[RewardParts]:
-    columns = {name: [record.get(name) for record in records] for name in GOLD_COLUMNS}
-    return score_batch(texts, columns, config)
 
 
 def part_value(parts: RewardParts, name: str) -> float:
@@ -74,5 +66,5 @@ def score_answers(
     records = [read_gold(truth if isinstance(truth, str) else "") for truth in ground_truths]
     return [
         {total: part_value(parts, "total"), **{name: part_value(parts, name) for name in PART_NAMES}}
-        for parts in score_records([str(text) for text in texts], records, config)
+        for parts in score_rows([str(text) for text in texts], records, config)
     ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.export.gold import DEFAULT_REWARD, GOLD_COLUMNS, GOLD_FIX, part_value, read_gold, score_records
-from reinforcesight.grpo.reward import PART_NAMES, RewardConfig, text_of_completion
+from reinforcesight.export.gold import DEFAULT_REWARD, GOLD_FIX, part_value, read_gold
+from reinforcesight.grpo.reward import PART_NAMES, REWARD_COLUMNS, RewardConfig, score_rows, text_of_completion
 
 # Key of the record in a message part, next to "type" and "text"; chat templates ignore it.
 GOLD_KEY = "gold"
@@ -44,7 +44,7 @@ class RubricFunction:
         given = completions_messages or [None] * len(completions)
         texts = [_whole_text(*each) for each in zip(prompts, completions, given, strict=True)]
         rows = [_own_row(prompt, columns, at, len(texts)) for at, prompt in enumerate(prompts)]
-        return [part_value(parts, self.name) for parts in score_records(texts, rows, self.config)]
+        return [part_value(parts, self.name) for parts in score_rows(texts, rows, self.config)]
 
 
 def make_rubric(config: RewardConfig = DEFAULT_REWARD) -> list[RubricFunction]:
@@ -92,7 +92,7 @@ def _own_row(prompt: Any, columns: Mapping[str, Any], at: int, count: int) -> Ma
         for part in _parts(message):
             if isinstance(part.get(GOLD_KEY), str):
                 return read_gold(part[GOLD_KEY])
-    found = {name: columns[name] for name in GOLD_COLUMNS if columns.get(name) is not None}
+    found = {name: columns[name] for name in REWARD_COLUMNS if columns.get(name) is not None}
     if not {"choices", "answer"} <= found.keys():
         raise InputError("the prompt carries no record, and there are no columns choices and answer", fix=GOLD_FIX)
     uneven = [name for name, values in found.items() if len(values) != count]

@@ -18,7 +18,7 @@ from reinforcesight.data_gen.dataset.twins import twin_name
 from reinforcesight.grpo.data import Presenter, QuestionView
 from reinforcesight.grpo.groups_page import SampledGroup, write_groups_page
 from reinforcesight.grpo.resampling import draw_questions, exchange_groups, groups_without_spread
-from reinforcesight.grpo.reward import RewardMode, score_batch, text_of_completion
+from reinforcesight.grpo.reward import RewardMode, score_rows, text_of_completion
 from reinforcesight.grpo.reward.constraints import ConstraintMultipliers
 from reinforcesight.grpo.reward.twins import order_with_pairs, pair_bonus
 from reinforcesight.grpo.shared_prompt import groups_together, shared_log_probabilities, use_shared_prompts
@@ -87,7 +87,6 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
     Args:
         questions: Held-out questions; ``None`` without a validation split.
         presenter: Turns stored rows into rows for the model.
-        args, kwargs: Arguments of the base classes.
     """
 
     def __init__(self, *args: Any, questions: QuestionView | None, presenter: Presenter, **kwargs: Any) -> None:
@@ -212,8 +211,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
 
     def _twin_shares(self, inputs: list[Any], completions: list[Any]) -> torch.Tensor:
         """Return :func:`pair_bonus` of the completions of all processes, and log how often both twins are right."""
-        columns = {name: [row.get(name) for row in inputs] for name in inputs[0]}
-        scored = score_batch(completions, columns, self.run_config.rewards)
+        scored = score_rows(completions, inputs, self.run_config.rewards)
         right = gather_object([float(parts.accuracy == 1.0 and parts.answer_counts) for parts in scored])
         names = gather_object([twin_name(row.get("evidence")) for row in inputs])
         ids = gather_object([row["id"] for row in inputs])
@@ -262,12 +260,11 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         size, groups = self.num_generations, []
         for first in range(0, len(rows) - size + 1, size)[: options.shown]:
             own = slice(first, first + size)
-            columns = {name: [row.get(name) for row in rows[own]] for name in rows[first]}
             groups.append(
                 SampledGroup(
                     rows[first],
                     [text_of_completion(completion) for completion in completions[own]],
-                    score_batch(completions[own], columns, self.reward_funcs[0].config),
+                    score_rows(completions[own], rows[own], self.reward_funcs[0].config),
                     advantages[own],
                 )
             )
@@ -333,12 +330,9 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
             lines = [answer.as_line() for answer in answers]
             write_step_answers(Path(self.args.output_dir), self.state.global_step, lines)
         self.log(metrics)
-        self._notify_evaluated(metrics)
-        return metrics
-
-    def _notify_evaluated(self, metrics: dict[str, float]) -> None:
         before: Any = vars(self)["control"]
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, before, metrics)
+        return metrics
 
     # Checkpoints
 

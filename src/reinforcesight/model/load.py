@@ -64,11 +64,7 @@ def load_model(config: ModelConfig, *, trainable: bool = False, merge_adapter: b
 
     if merge_adapter and config.quantization != "none":
         raise ConfigError("an adapter can't be merged into quantised weights", fix="use --quantization none")
-    check_remote_code(config, ModelSource(resolve_path(config.model_path), config.revision))
-    source = find_source(config)
-    check_remote_code(config, source)
-    check_weight_files(source)
-    check_digests(source)
+    source = sound_source(config)
     device = pick_device(config.device)
     dtype = _pick_dtype(config, device)
     arguments: dict[str, Any] = {
@@ -136,6 +132,20 @@ def resolve_path(model_path: str) -> str:
     if model_path.isidentifier() and (embedded / "config.json").is_file() and not Path(model_path).exists():
         return str(embedded)
     return model_path
+
+
+def sound_source(config: ModelConfig) -> ModelSource:
+    """Find a model and check it before it is opened: remote code, complete weights, digests; reads local files whole.
+
+    Raises:
+        ConfigError, InputError: See the functions called here.
+    """
+    check_remote_code(config, ModelSource(resolve_path(config.model_path), config.revision))
+    source = find_source(config)
+    check_remote_code(config, source)
+    check_weight_files(source)
+    check_digests(source)
+    return source
 
 
 def find_source(config: ModelConfig) -> ModelSource:

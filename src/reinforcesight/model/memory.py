@@ -1,4 +1,4 @@
-"""Memory on a CPU: keep that of freed tensors, and how many copies of a model fit."""
+"""Memory: whether it ran out; on a CPU, keep that of freed tensors, and how many copies of a model fit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ _GROW_BY = 256 << 20
 
 _SMALL = 64 << 20  # bytes of weights; a larger model keeps two threads of one process busy
 _PER_PROCESS = 1 << 30  # bytes that generation needs besides the weights, for a small model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether the error means out of memory, on the GPU or the host."""
+    import torch
+
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in text for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )
 
 
 def keep_freed_memory() -> bool:

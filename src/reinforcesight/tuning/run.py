@@ -18,13 +18,13 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from reinforcesight.errors import ConfigError, InputError, OutputError, ReinforceSightError
-from reinforcesight.jobs.environment import memory_peak
 from reinforcesight.jobs.file_list import MARKER, changed_file
 from reinforcesight.jobs.files import full_disk, only_writer
 from reinforcesight.jobs.record import RunRecord
 from reinforcesight.jobs.signals import signal_name
 from reinforcesight.model.card import write_model_card
 from reinforcesight.model.load import LoadedModel, quiet_libraries
+from reinforcesight.model.memory import is_out_of_memory
 from reinforcesight.tuning.callbacks import (
     CheckpointKeeper,
     MissedEvaluation,
@@ -33,7 +33,7 @@ from reinforcesight.tuning.callbacks import (
     TrainingStoppedError,
 )
 from reinforcesight.tuning.data import TrainingData, load_training_data
-from reinforcesight.tuning.memory.out_of_memory import is_out_of_memory, save_after_out_of_memory
+from reinforcesight.tuning.memory.out_of_memory import save_after_out_of_memory
 from reinforcesight.tuning.memory.plan import warn_of_memory
 from reinforcesight.tuning.parts import load_to_train, name_base, new_adapter, trainable_summary
 from reinforcesight.tuning.records.checkpoints import (
@@ -45,7 +45,7 @@ from reinforcesight.tuning.records.checkpoints import (
     step_of,
 )
 from reinforcesight.tuning.records.report import Chart, write_training_page
-from reinforcesight.tuning.records.session import open_record, start_session
+from reinforcesight.tuning.records.session import open_record, session_facts, start_session
 from reinforcesight.tuning.settings.config import TrainingConfig
 
 TrainConfigT = TypeVar("TrainConfigT", bound=TrainingConfig)
@@ -193,8 +193,7 @@ def _run_locked(
         except ReinforceSightError as error:
             failure = error
         step = trainer.state.global_step if trainer is not None else step_of(last) if last else 0
-        seconds = round(time.monotonic() - started, 1)
-        facts = {"to_step": step, "seconds": seconds, "memory_peak": memory_peak()}
+        facts = session_facts(step, started)
         if failure is not None or stop.received is not None or trainer is None:
             if processes.is_main_process:
                 status = "failed" if failure is not None else "interrupted"

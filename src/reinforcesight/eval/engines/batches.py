@@ -14,6 +14,7 @@ from reinforcesight.errors import InputError, ReinforceSightError
 from reinforcesight.eval.answers import Response
 from reinforcesight.eval.engines.base import Decoding, model_identity
 from reinforcesight.eval.items import Request, Variant
+from reinforcesight.model.memory import is_out_of_memory
 from reinforcesight.pictures.decode import decode_rgb, opened
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class TransformersEngine:
                 synced_gpus=None,
             )
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(prepared.indices) == 1:
                 raise ReinforceSightError(
@@ -116,17 +117,13 @@ class TransformersEngine:
                 ) from error
             generations = None
         if generations is None:  # outside the except clause: the error's frames hold the tensors of the failed batch
-            self._halve(len(prepared.indices))
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            tried = len(prepared.indices)
+            self._batch_size = max(1, tried // 2)
+            _log.warning("out of memory with %d questions in a batch; continuing with %d", tried, self._batch_size)
             return None
         return [Response(g.text, truncated=not g.finished, tokens=g.token_count) for g in generations]
-
-    def _halve(self, tried: int) -> None:
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self._batch_size = max(1, tried // 2)
-        _log.warning("out of memory with %d questions in a batch; continuing with %d", tried, self._batch_size)
 
 
 @dataclass(frozen=True)
@@ -153,9 +150,3 @@ def _length(request: Request) -> float:
 def _chunks(indices: Sequence[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(indices), size):
         yield list(indices[start : start + size])
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

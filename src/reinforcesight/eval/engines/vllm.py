@@ -38,14 +38,10 @@ class VllmEngine:
     def __init__(self, config: ModelConfig, options: VllmConfig, decoding: Decoding) -> None:
         vllm = require_module("vllm", extra="vllm")
         from reinforcesight.model.chat import suppressed_token_ids
-        from reinforcesight.model.load import check_remote_code, find_source
+        from reinforcesight.model.load import sound_source
         from reinforcesight.model.processor import load_processor
-        from reinforcesight.model.weights import check_digests, check_weight_files
 
-        source = find_source(config)
-        check_remote_code(config, source)
-        check_weight_files(source)
-        check_digests(source)
+        source = sound_source(config)
         self._processor = load_processor(source, config)
         self._llm = vllm.LLM(**engine_arguments(config, source, options, decoding))
         self._sampling = vllm.SamplingParams(**sampling_arguments(decoding, suppressed_token_ids(self._processor)))

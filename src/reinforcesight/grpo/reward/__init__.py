@@ -4,6 +4,7 @@ from reinforcesight.grpo.reward.config import ConstraintOptions, Gate, RewardCon
 from reinforcesight.grpo.reward.score import (
     CONSTRAINED,
     PART_NAMES,
+    REWARD_COLUMNS,
     RewardFunction,
     RewardParts,
     claim_pieces,
@@ -12,12 +13,14 @@ from reinforcesight.grpo.reward.score import (
     reward_weights,
     score_batch,
     score_completion,
+    score_rows,
     text_of_completion,
 )
 
 __all__ = [
     "CONSTRAINED",
     "PART_NAMES",
+    "REWARD_COLUMNS",
     "ConstraintOptions",
     "Gate",
     "RewardConfig",
@@ -31,5 +34,6 @@ __all__ = [
     "reward_weights",
     "score_batch",
     "score_completion",
+    "score_rows",
     "text_of_completion",
 ]

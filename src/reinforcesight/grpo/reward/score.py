@@ -31,7 +31,8 @@ from reinforcesight.relations.kinds import Relation
 PART_NAMES = ("accuracy", "format", "qualitative", "grounded", "consistent", "over_length", "repetition")
 CONSTRAINED = ("consistent", "grounded")  # the parts with a constraint in the mode ``constraints``
 _DEFAULT = RewardConfig()
-_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
+# The columns of a row that the reward reads.
+REWARD_COLUMNS = ("question", "choices", "answer", "scene", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class _Scorer:
     def batch(self, completions: Sequence[object], columns: Mapping[str, Any]) -> list[RewardParts]:
         """Score a batch. The last batch is cached, since TRL calls every reward function with the same batch."""
         texts = [text_of_completion(completion) for completion in completions]
-        used = {name: list(columns[name]) for name in _COLUMNS if columns.get(name) is not None}
+        used = {name: list(columns[name]) for name in REWARD_COLUMNS if columns.get(name) is not None}
         if self._last is None or self._last[0] != texts or not _same_values(self._last[1], used):
             rows = [_Row.of({name: used[name][at] for name in used}) for at in range(len(texts))]
             scored = [self.score(text, row) for text, row in zip(texts, rows, strict=True)]
@@ -329,6 +330,14 @@ def score_batch(
 ) -> list[RewardParts]:
     """Score completions with the rows in columns, which are lists of the same length."""
     return list(_scorer(config).batch(completions, columns))
+
+
+def score_rows(
+    completions: Sequence[object], rows: Sequence[Mapping[str, Any]], config: RewardConfig = _DEFAULT
+) -> list[RewardParts]:
+    """Score completions, each with its row."""
+    known = [name for name in REWARD_COLUMNS if any(name in row for row in rows)]
+    return score_batch(completions, {name: [row.get(name) for row in rows] for name in known}, config)
 
 
 def _log(

@@ -13,14 +13,6 @@ from reinforcesight.errors import OutputError
 from reinforcesight.tuning.records.checkpoints import complete_checkpoints
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether the error means out of memory, on the GPU or the host."""
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
-        words in text for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
-
-
 def save_after_out_of_memory(trainer: Any, other_fix: str) -> OutputError:
     """Save a checkpoint of the last complete step; return the error to raise, which names flags that need less memory.
 

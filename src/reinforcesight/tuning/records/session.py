@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from accelerate import PartialState
 
 from reinforcesight.config import StrictConfig
 from reinforcesight.errors import OutputError
-from reinforcesight.jobs.environment import hardware, source_state
+from reinforcesight.jobs.environment import hardware, memory_peak, source_state
 from reinforcesight.jobs.record import METRICS_NAME, RunRecord, differences
 from reinforcesight.tuning.records.checkpoints import complete_checkpoints, remove_damaged, remove_incomplete, step_of
 
@@ -83,3 +84,8 @@ def start_session(record: RunRecord) -> Path | None:
     if processes.is_main_process:
         record.start_session(from_step=step_of(last) if last else 0)
     return last
+
+
+def session_facts(step: int, started: float) -> dict[str, Any]:
+    """Return a session's last step, its seconds since ``started`` (monotonic clock), and its memory peak."""
+    return {"to_step": step, "seconds": round(time.monotonic() - started, 1), "memory_peak": memory_peak()}
