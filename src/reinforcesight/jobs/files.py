@@ -17,7 +17,7 @@ from typing import IO, Any
 import click
 import psutil
 
-from reinforcesight.errors import OutputError
+from reinforcesight.errors import InputError, OutputError
 
 _PART_SUFFIX = ".part"
 _DIGEST = "digest"
@@ -182,6 +182,17 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return loaded if isinstance(loaded, dict) else None
+
+
+def required_json_object(path: Path, *, fix: str | None = None) -> dict[str, Any]:
+    """Return a JSON object; raises :class:`InputError` if the file can't be read or holds anything else."""
+    try:
+        content = json_value(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the file can't be read as JSON: {error}", where=str(path), fix=fix) from error
+    if not isinstance(content, dict):
+        raise InputError(f"expected a JSON object, got {type(content).__name__}", where=str(path), fix=fix)
+    return content
 
 
 def remove_parts(folder: Path) -> None:

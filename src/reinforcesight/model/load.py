@@ -14,7 +14,7 @@ from reinforcesight.devices import pick_device
 from reinforcesight.errors import ConfigError, InputError, require_module
 from reinforcesight.hub import is_hub_id
 from reinforcesight.jobs.environment import versions
-from reinforcesight.jobs.files import json_value
+from reinforcesight.jobs.files import required_json_object
 from reinforcesight.model.options import ModelConfig, ModelSource
 from reinforcesight.model.weights import cannot_load, check_adapter, check_digests, check_loaded, check_weight_files
 
@@ -167,7 +167,7 @@ def find_source(config: ModelConfig) -> ModelSource:
             if not (folder / "config.json").is_file():
                 raise InputError("the folder holds no model", where=path, fix=_suggest_checkpoint(folder))
             return ModelSource(path, None)
-        adapter = _read_json(folder / "adapter_config.json")
+        adapter = required_json_object(folder / "adapter_config.json")
         adapter_revision = None
     else:
         if not is_hub_id(path):
@@ -175,7 +175,7 @@ def find_source(config: ModelConfig) -> ModelSource:
         found = _hub_adapter_config(path, config.revision)
         if found is None:
             return ModelSource(path, config.revision)
-        adapter, adapter_revision = _read_json(Path(found)), config.revision
+        adapter, adapter_revision = required_json_object(Path(found)), config.revision
     base = adapter.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise InputError("the adapter does not name its base model", where=f"{path}/adapter_config.json")
@@ -201,16 +201,6 @@ def _hub_adapter_config(repository: str, revision: str | None) -> str | None:
     except OSError as error:
         raise cannot_load(repository, error) from error
     return str(found) if found is not None else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json_value(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"the file can't be read as JSON: {error}", where=str(path)) from error
-    if not isinstance(content, dict):
-        raise InputError(f"expected a JSON object, got {type(content).__name__}", where=str(path))
-    return content
 
 
 def check_remote_code(config: ModelConfig, source: ModelSource) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.data_gen.viewing.gallery import sample_rows
-from reinforcesight.errors import InputError
 from reinforcesight.eval.answers import ScoredAnswer, read_scored_answers
 from reinforcesight.eval.benchmarks.load import benchmark_of
 from reinforcesight.eval.items import Item, Variant
@@ -20,7 +19,7 @@ from reinforcesight.eval.report import question_picture
 from reinforcesight.eval.results import Accuracy, Paired, Results, answers_path, read_results
 from reinforcesight.eval.summary import paired
 from reinforcesight.eval.verdicts import cautions, clearly_better, headline, overlap_in_words, paired_in_words
-from reinforcesight.jobs.files import atomic_file, json_hash, json_value, write_text
+from reinforcesight.jobs.files import atomic_file, json_hash, required_json_object, write_text
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
@@ -124,15 +123,7 @@ def read_story(config: RunConfig) -> Story:
 
 def _read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; empty if the file does not exist yet."""
-    if not path.exists():
-        return {}
-    try:
-        loaded = json_value(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"can't be read: {error}", where=str(path), fix="run the stage that makes it") from error
-    if not isinstance(loaded, dict):
-        raise InputError("expected a JSON object", where=str(path), fix="run the stage that makes it")
-    return loaded
+    return required_json_object(path, fix="run the stage that makes it") if path.exists() else {}
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
