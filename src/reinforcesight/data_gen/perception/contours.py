@@ -16,6 +16,9 @@ from scipy.ndimage import distance_transform_cdt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reinforcesight.data_gen.perception.nearest import smallest_distances
+from reinforcesight.data_gen.perception.outlines import inner_pixels
+from reinforcesight.pictures.boxes import box_of
 from reinforcesight.scene import Camera, Contact, Floor, ObjectId
 
 _STEP = 0.03  # relative step in depth from which one object is in front of the other
@@ -204,7 +207,7 @@ class OutlineMap:
             for j in range(i):
                 tree, points = trees[i], contours[j]
                 if tree is not None and points is not None:
-                    least = float(np.min(tree.query(points)[0]))
+                    least = float(np.min(smallest_distances(tree, points, 1)))
                     table[i][j] = table[j][i] = round(max(0.0, least - 1.0), 1)
         return tuple(tuple(row) for row in table)
 
@@ -316,7 +319,9 @@ class OutlineMap:
 
 def _contour(mask: BoolArray) -> FloatArray | None:
     """(N, 2) rows and columns of a mask's rim; ``None`` for an empty mask."""
-    padded = np.pad(mask, 1)
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    points = np.argwhere(mask & ~core)
-    return points.astype(np.float64) if len(points) else None
+    if not mask.any():
+        return None
+    left, top, right, bottom = (int(v) for v in box_of(mask))
+    crop = mask[top:bottom, left:right]
+    rows, columns = np.nonzero(crop & ~inner_pixels(crop))
+    return np.stack([rows + top, columns + left], axis=1).astype(np.float64)

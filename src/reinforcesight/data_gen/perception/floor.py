@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from reinforcesight.arrays import FloatArray
+from reinforcesight.arrays import FloatArray, IntArray
 from reinforcesight.scene import Floor
 
 _MAX_TILT_DEGREES = 50.0  # between the plane's normal and the picture's upward direction (pitch and roll)
@@ -18,6 +18,7 @@ _MIN_SUPPORT = 0.15  # minimum fraction of the background points on the plane
 _MAX_BELOW = 0.08  # maximum fraction of the background points beneath it: a table top has the floor beneath
 _TOLERANCE = 0.015  # half the plane's thickness, divided by the median distance of the points
 _HYPOTHESES = 192
+_PLANES_AT_ONCE = 8
 
 
 def find_floor(points: FloatArray) -> Floor:
@@ -46,17 +47,32 @@ def find_floor(points: FloatArray) -> Floor:
     if not plausible.any():
         return Floor(found=False, reason="no plane below the camera faces up")
     normals, offsets = normals[plausible], offsets[plausible]
-    heights = normals @ points.T + offsets[:, None]  # (hypotheses, N)
-    below = heights < -tolerance
-    # Counted: the mean of a boolean array is many times slower.
-    support = np.count_nonzero((heights <= tolerance) & ~below, axis=1) / len(points)
-    beneath = np.count_nonzero(below, axis=1) / len(points)
+    under, below = _counts_below(points, normals, offsets, tolerance)
+    support, beneath = (under - below) / len(points), below / len(points)
     score = np.where(beneath <= 2 * _MAX_BELOW, support, 0.0)
     best = int(np.argmax(score))
     if score[best] <= 0:
         return Floor(found=False, reason="the planes that face up have too many points beneath them")
     normal, offset = _refine(points, normals[best], float(offsets[best]), tolerance)
     return _verdict(points, normal, offset, tolerance)
+
+
+def _counts_below(
+    points: FloatArray, normals: FloatArray, offsets: FloatArray, tolerance: float
+) -> tuple[IntArray, IntArray]:
+    """Count the points at most ``tolerance`` above each plane, and those more than ``tolerance`` beneath it."""
+    under, below = np.empty(len(normals), dtype=np.int64), np.empty(len(normals), dtype=np.int64)
+    columns = points.T
+    # A few planes at a time: their heights stay in the cache. And counting a row at once is many times faster than
+    # counting along an axis.
+    for start in range(0, len(normals), _PLANES_AT_ONCE):
+        some = slice(start, start + _PLANES_AT_ONCE)
+        heights = normals[some] @ columns
+        heights += offsets[some, None]
+        for index, row in enumerate(heights, start):
+            under[index] = np.count_nonzero(row <= tolerance)
+            below[index] = np.count_nonzero(row < -tolerance)
+    return under, below
 
 
 def _refine(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> tuple[FloatArray, float]:
@@ -74,8 +90,8 @@ def _refine(points: FloatArray, normal: FloatArray, offset: float, tolerance: fl
 
 def _verdict(points: FloatArray, normal: FloatArray, offset: float, tolerance: float) -> Floor:
     heights = points @ normal + offset
-    support = float((np.abs(heights) <= tolerance).mean())
-    beneath = float((heights < -tolerance).mean())
+    support = int(np.count_nonzero(np.abs(heights) <= tolerance)) / len(points)
+    beneath = int(np.count_nonzero(heights < -tolerance)) / len(points)
     tilt = math.degrees(math.acos(min(1.0, -float(normal[1]))))
     reason: str | None = None
     if tilt > _MAX_TILT_DEGREES:

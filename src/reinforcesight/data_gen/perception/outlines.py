@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reinforcesight.data_gen.perception.nearest import percentiles
 from reinforcesight.pictures.boxes import box_of, shared_area
 
 _LAYER_SHARE = 0.15  # of the pixels, in each of two layers
@@ -25,6 +26,16 @@ _REACH = 3  # pixels on both sides of an edge, where depth maps are blurred
 # A foot behind a nearer edge mostly stands on that thing.
 _HIDDEN_END, _HIDDEN_FOOT = 0.4, 0.25
 _EXTREME = 0.15  # part of a box, along one axis, that counts as its end
+
+
+def inner_pixels(mask: BoolArray) -> BoolArray:
+    """Return the pixels of a mask (h, w) whose four neighbours are in it too; none is at the border."""
+    inner = np.zeros_like(mask)
+    inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
+    core = inner[1:-1, 1:-1]
+    for neighbours in (mask[:-2, 1:-1], mask[2:, 1:-1], mask[1:-1, :-2], mask[1:-1, 2:]):
+        core &= neighbours
+    return inner
 
 
 def otsu(values: FloatArray) -> float:
@@ -52,13 +63,13 @@ def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
     if not core.any():
         return False
     values = np.log(depth[core].astype(np.float64))
-    low, high = np.percentile(values, (5, 95))
+    low, high = percentiles(values, 5, 95)
     if high - low < _LAYER_GAP:
         return False
     near = values <= otsu(values)
-    if not _LAYER_SHARE <= near.mean() <= 1 - _LAYER_SHARE:
+    if not _LAYER_SHARE <= np.count_nonzero(near) / near.size <= 1 - _LAYER_SHARE:
         return False
-    start, stop = float(np.percentile(values[near], 90)), float(np.percentile(values[~near], 10))
+    start, stop = percentiles(values[near], 90)[0], percentiles(values[~near], 10)[0]
     if stop - start < max(_LAYER_GAP, _LAYER_CLEARNESS * (high - low)):
         return False
     margin = 0.1 * (stop - start)
@@ -81,14 +92,14 @@ def holding_others(masks: Mapping[int, BoolArray], depth: Float32Array) -> set[i
 
     A part, or a thing on a table, lies within the depths of the rest. Of two equal outlines one is wrong: both count.
     """
-    sizes = {number: int(mask.sum()) for number, mask in masks.items()}
+    sizes = {number: np.count_nonzero(mask) for number, mask in masks.items()}
     boxes = {number: box_of(mask) for number, mask in masks.items() if sizes[number]}
     found = set()
     for one, other in permutations(boxes, 2):
         if sizes[other] < _HELD_SIZE * sizes[one] or not shared_area(boxes[one], boxes[other]):
             continue
         both = masks[one] & masks[other]
-        if both.sum() < _HELD * sizes[other]:
+        if np.count_nonzero(both) < _HELD * sizes[other]:
             continue
         rest = masks[one] & ~masks[other]
         held, own = depth[both & (depth > 0)], depth[rest & (depth > 0)]

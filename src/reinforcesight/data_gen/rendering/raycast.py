@@ -61,7 +61,8 @@ def triangle_planes(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArra
     A ray t * d from the origin meets the plane at t = 1 / (q . d).
     """
     corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    (ax, ay, az), (bx, by, bz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    normals = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)  # as np.cross, but faster
     offset = np.einsum("ij,ij->i", normals, corners[:, 0])
     safe = np.abs(offset) > 1e-12
     return np.where(safe[:, None], normals / np.where(safe, offset, 1.0)[:, None], 0.0)

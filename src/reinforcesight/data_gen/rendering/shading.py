@@ -12,7 +12,7 @@ from reinforcesight.arrays import BoolArray, Float32Array, FloatArray
 from reinforcesight.data_gen.rendering.camera import PinholeCamera
 from reinforcesight.data_gen.rendering.layout import SceneLayout
 from reinforcesight.data_gen.rendering.palette import to_linear
-from reinforcesight.data_gen.rendering.patterns import reflectance
+from reinforcesight.data_gen.rendering.patterns import blend, reflectance
 from reinforcesight.data_gen.rendering.raycast import Hits, RayScene
 
 # Linear light. Both sum to about 1 on a surface that faces the light; the ambient part keeps the named colours
@@ -100,26 +100,36 @@ def shade(
     """Return linear colour (N, 3) along camera rays with directions (N, 3), z = 1, from their first hits."""
     colour = np.empty((len(directions), 3), dtype=np.float32)
     found = hits.triangle >= 0
-    colour[~found] = _sky(layout, directions[~found])
-    if not found.any():
+    missed = np.flatnonzero(~found)
+    if missed.size:
+        colour[missed] = _sky(layout, directions.take(missed, axis=0))
+    if missed.size == len(colour):
         return colour
-    hit: Any = slice(None) if found.all() else np.flatnonzero(found)  # a slice makes no copies
+    hit: Any = np.flatnonzero(found) if missed.size else slice(None)  # a slice makes no copies
     # take() is faster than indexing with the same numbers.
-    triangle, d, u, v = hits.triangle[hit].astype(np.intp), directions[hit], hits.u[hit], hits.v[hit]
-    points = d * hits.distance[hit, None]
+    triangle, d = hits.triangle[hit].astype(np.intp), directions[hit]
+    points = _scaled(d, hits.distance[hit])
     albedo = triangles.albedo.take(triangle, axis=0)
     normal = np.ascontiguousarray(triangles.normals[:, 0]).take(triangle, axis=0)
     surface = triangles.surface.take(triangle)
     curved_here = triangles.curved.take(triangle)
     curved = np.flatnonzero(curved_here)
     corner = triangles.normals[triangle[curved]]
-    a, b = u[curved, None], v[curved, None]
+    a, b = hits.u[hit][curved, None], hits.v[hit][curved, None]
     smooth = (1 - a - b) * corner[:, 0] + a * corner[:, 1] + b * corner[:, 2]
     normal[curved] = smooth / np.maximum(np.sqrt(_dot(smooth, smooth)), np.float32(1e-6))[:, None]
     _paint_surfaces(layout, surface, points, normal, albedo)
     light = _light(layout, points, normal, d, curved_here, scene, shadows)
-    colour[hit] = albedo * light[:, None]
+    colour[hit] = _scaled(albedo, light)
     return colour
+
+
+def _scaled(vectors: Float32Array, factors: Float32Array) -> Float32Array:
+    """Multiply vectors (N, 3) by factors (N,). A column at a time: numpy is slow with an inner loop of three."""
+    scaled = np.empty_like(vectors)
+    for axis in range(3):
+        np.multiply(vectors[:, axis], factors, out=scaled[:, axis])
+    return scaled
 
 
 def _dot(a: Float32Array, b: Float32Array) -> Float32Array:
@@ -168,12 +178,14 @@ def _light(
     """Return the light (N,) on points: from the lamp or sun, and ambient."""
     camera = layout.camera
     # Thin sheets have only one side, so their normals are turned to the viewer.
-    normal *= np.where(_dot(normal, d) > 0, np.float32(-1), np.float32(1))[:, None]
+    normal = _scaled(normal, np.where(_dot(normal, d) > 0, np.float32(-1), np.float32(1)))
     up = camera.rotation[2].astype(np.float32)
     ambient = np.float32(_AMBIENT) * (np.float32(0.86) + np.float32(0.14) * _dot(normal, up))
     sun, lamp = layout.surroundings.sun, layout.surroundings.lamp
     if lamp is not None:
-        to_light: Float32Array = np.asarray(camera.to_camera(lamp) - points, dtype=np.float32)
+        to_light: Float32Array = np.empty_like(points)
+        for axis, place in enumerate(camera.to_camera(lamp)):
+            to_light[:, axis] = place - points[:, axis]
         facing: Float32Array = np.asarray(_dot(normal, to_light) / np.sqrt(_dot(to_light, to_light)), dtype=np.float32)
         limit = 0.999
     else:
@@ -187,7 +199,7 @@ def _light(
         # Rays from curved surfaces start farther out; otherwise their flat facets would cast shadows on themselves.
         at, outward = points.take(check, axis=0), normal.take(check, axis=0)
         away = np.where(curved.take(check), np.float32(1.2e-2), np.float32(2e-3)) + np.float32(2e-5) * at[:, 2]
-        outward *= away[:, None]
+        outward = _scaled(outward, away)
         outward += at
         dark = scene.blocked(outward, to_light.take(check, axis=0), limit)
         lit[check[dark]] = 0
@@ -198,6 +210,6 @@ def _sky(layout: SceneLayout, directions: Float32Array) -> Float32Array:
     camera: PinholeCamera = layout.camera
     up = camera.rotation[2].astype(np.float32)
     sine = _dot(directions, up) / np.sqrt(_dot(directions, directions))
-    share = np.sqrt(np.clip(sine * np.float32(2.0), 0, 1))[:, None]
+    share = np.sqrt(np.clip(sine * np.float32(2.0), 0, 1))
     low, high = (to_linear(np.array(tone)).astype(np.float32) for tone in layout.surroundings.sky)
-    return np.asarray(low + share * (high - low), dtype=np.float32)
+    return blend(low, high, share)
