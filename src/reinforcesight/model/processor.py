@@ -17,6 +17,7 @@ from transformers.models.auto import image_processing_auto, processing_auto
 
 from reinforcesight.errors import ConfigError, InputError, first_line
 from reinforcesight.model.options import ModelOptions, ModelSource
+from reinforcesight.model.processed_pictures import process_once
 from reinforcesight.model.template import check_template
 
 # transformers' top-level name is a placeholder without torchvision, although the class works without it.
@@ -83,7 +84,10 @@ def image_only_class(processor_class: type) -> type:
         )
 
     # The class name is saved, and stock transformers looks it up when it loads the files.
-    return type(processor_class.__name__, (processor_class, _NoVideo), {"__init__": __init__})
+    methods: dict[str, Any] = {"__init__": __init__}
+    if hasattr(processor_class, "_process_images"):
+        methods["_process_images"] = process_once(processor_class._process_images)
+    return type(processor_class.__name__, (processor_class, _NoVideo), methods)
 
 
 def make_processor(
