@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from reinforcesight.data_gen.source import PictureRejected
-from reinforcesight.data_gen.sources.photographs import read_photograph
-from reinforcesight.data_gen.sources.picture_file import prepare_picture
+from reinforcesight.data_gen.sources.photographs import prepare_picture, read_photograph
 from reinforcesight.errors import InputError
 from reinforcesight.model.ask import make_question, picture_with_boxes
 from reinforcesight.pictures import decode
@@ -70,7 +69,7 @@ def through_ask(data: bytes, tmp_path: Path) -> Image.Image:
 
 def through_generate(data: bytes, tmp_path: Path) -> Image.Image:
     (tmp_path / "p.jpg").write_bytes(data)
-    with Image.open(io.BytesIO(read_photograph(tmp_path, "p.jpg").picture.data)) as image:
+    with Image.open(io.BytesIO(read_photograph(tmp_path, "p.jpg").data)) as image:
         assert image.mode == "RGB"
         return image.copy()
 

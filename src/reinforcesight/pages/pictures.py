@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, to_rgb
+from reinforcesight.pictures.encode import encode
 from reinforcesight.scene import Scene, SceneObject
 
 ROLES = ("subject", "reference", "anchor")
@@ -77,9 +77,8 @@ def show_picture(
         small = to_rgb(picture)
         small.thumbnail((side, side))
     width, height = (known.scene.width, known.scene.height) if known else small.size
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=quality, optimize=True)
-    source = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    encoded = encode(small, "JPEG", quality=quality, optimize=True)
+    source = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     boxes = []
     for role, item in known.unmarked.items() if known else ():
         x0, y0, x1, y1 = (round(value, 1) for value in item.box)

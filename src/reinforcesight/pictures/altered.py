@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import Box, draw_boxes
+from reinforcesight.pictures.encode import encode
 
 _GREY = (128, 128, 128)
 _FAST = 1  # PNG compression level
@@ -28,6 +28,4 @@ def with_boxes(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
 
 
 def _png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=_FAST)
-    return buffer.getvalue()
+    return encode(picture, "PNG", compress_level=_FAST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -25,6 +24,7 @@ from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
 from reinforcesight.pages.render import percent
 from reinforcesight.pictures.decode import decode_rgb
+from reinforcesight.pictures.encode import encode
 from reinforcesight.protocol import LETTERS, Protocol
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
@@ -263,10 +263,8 @@ def write_example(config: RunConfig) -> None:
         items, key=lambda i: ("annotated" in i.prompt or "highlighted" in i.prompt, len(i.prompt)), default=None
     )
     if asked is not None:
-        buffer = io.BytesIO()
-        decode_rgb(asked.picture).save(buffer, "PNG")
         with atomic_file(config.folder.example) as stream:
-            stream.write(buffer.getvalue())
+            stream.write(encode(decode_rgb(asked.picture), "PNG"))
         write_text(config.folder.example.with_suffix(".txt"), asked.prompt)
 
 

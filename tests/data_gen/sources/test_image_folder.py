@@ -194,8 +194,8 @@ def test_large_pictures_are_stored_smaller_with_their_lens(tmp_path: Path) -> No
     photograph = read_photograph(tmp_path, "a.jpg")
     assert shrunk(photograph, 600) is photograph
     small = shrunk(photograph, 300)
-    with Image.open(io.BytesIO(small.picture.data)) as image:
-        assert image.size == (small.picture.width, small.picture.height) == (300, 200)
+    with Image.open(io.BytesIO(small.data)) as image:
+        assert image.size == (small.width, small.height) == (300, 200)
         assert image.format == "JPEG"
     assert small.camera is not None
     assert (small.camera.fx, small.camera.cx) == (pytest.approx(300), 150)

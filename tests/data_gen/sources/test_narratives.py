@@ -348,7 +348,7 @@ def test_pictures_with_numeric_ids_are_found(tmp_path: Path) -> None:
     (tmp_path / "000000391895.jpg").write_bytes(encoded(draw(0)))
     (tmp_path / "coco.jsonl").write_text(json.dumps(record("391895")))
     files = open_narratives(tmp_path / "coco.jsonl")
-    assert files.read(0).photograph.picture.width == WIDTH
+    assert files.read(0).photograph.width == WIDTH
 
 
 def test_rows_without_pictures_and_other_files_are_named(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def read_narratives(folder, data):
     (folder / "n.jsonl").write_bytes(data)
     files = open_narratives(folder)
     files.fingerprint()
-    for index in range(files.count()):
+    for index in range(len(files.entries)):
         try:
             found = files.read(index)
         except PictureRejected as error:
@@ -193,9 +193,9 @@ def test_bad_lines_lose_no_good_one(tmp_path_factory, lines, place):
         Image.fromarray(pixels()).save(folder / f"{name}.png")
     (folder / "n.jsonl").write_bytes(b"\n".join([*lines[:place], narrative("a"), *lines[place:]]))
     files = open_narratives(folder)
-    good = [files.read(index) for index in range(files.count())]
+    good = [files.read(index) for index in range(len(files.entries))]
     assert next(found for found in good if found.source_id == "a").records
-    unread = sum(len(found.skipped) for found in good) + len(files.problems())
+    unread = sum(len(found.skipped) for found in good) + len(files.problems)
     parsed = sum(len(found.records) for found in good)
     assert unread + parsed == len(lines) + 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 from collections import Counter
@@ -24,6 +23,7 @@ from reinforcesight.data_gen.scanning.work_files import read_scanned_picture
 from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
+from reinforcesight.pictures.encode import encode
 
 # A row group ends at either limit: to read one row, readers decode one group.
 _GROUP_ROWS = 100
@@ -258,10 +258,7 @@ class _Drawing:
         if self._decoded is None:
             self._decoded = decode_rgb(self._encoded)
         drawn = draw_boxes(self._decoded, question.boxes)
-        buffer = io.BytesIO()
         if self._is_jpeg:
             # 4:4:4: with chroma subsampling, thin coloured lines smear.
-            drawn.save(buffer, format="JPEG", quality=95, subsampling=0)
-        else:
-            drawn.save(buffer, format="PNG", compress_level=_PNG_LEVEL)
-        return buffer.getvalue(), suffix
+            return encode(drawn, "JPEG", quality=95, subsampling=0), suffix
+        return encode(drawn, "PNG", compress_level=_PNG_LEVEL), suffix

@@ -161,12 +161,12 @@ class PerceivedSource(ABC):
             keep_loaded=self.config.keep_loaded,
         )
         for (index, picture), result in zip(pictures.items(), results, strict=True):
-            encoded = picture.photograph.picture.data
+            encoded = picture.photograph.data
             outcomes[index] = SourcePicture(index, self.name, picture.source_id, result.scene, encoded, result.skipped)
         return outcomes
 
 
 def _task(picture: PictureWithQueries) -> PerceptionTask:
-    encoded = picture.photograph.picture.data
+    encoded = picture.photograph.data
     pixels = np.asarray(decode_rgb(encoded))
     return PerceptionTask(encoded, pixels, picture.queries, picture.unseen, picture.photograph.camera, picture.skipped)

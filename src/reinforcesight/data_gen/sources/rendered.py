@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +17,9 @@ from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.rendering.twin_search import find_twin
 from reinforcesight.data_gen.source import SourcePicture, TwinPicture
 from reinforcesight.errors import require_module
+from reinforcesight.pictures.boxes import box_of
 from reinforcesight.pictures.drawing import BOX_COLOURS
+from reinforcesight.pictures.encode import encode
 from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 from reinforcesight.scene import Camera, Scene
 
@@ -116,12 +117,11 @@ def scene_of(rendered: RenderedPicture) -> Scene:
     detections = []
     for item in visible:
         mask = rendered.instances == item.id
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         detections.append(
             Detection(
                 id=item.id,
                 name=names[item.id],
-                box=(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)),
+                box=box_of(mask),
                 mask=mask,
                 category=item.kind,
                 attributes=(item.colour,),
@@ -164,6 +164,4 @@ def _names(rendered: RenderedPicture, visible: Sequence[RenderedObject]) -> dict
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
-    return buffer.getvalue()
+    return encode(Image.fromarray(picture), "PNG", compress_level=_PNG_LEVEL)

@@ -75,14 +75,12 @@ class VqasynthSource:
         failure = record.column(_ERROR)[0].as_py() if _ERROR in record.column_names else None
         if failure:
             raise PictureRejected("vqasynth_failed", str(failure), source_id=source_id)
-        photograph = photograph_of_cell(
-            record.column(image_column)[0].as_py(), folder=self.folder, source_id=source_id
-        )
+        cell = record.column(image_column)[0].as_py()
+        picture = photograph_of_cell(cell, folder=self.folder, source_id=source_id)
         try:
             row = read_row(record)
         except ValueError as error:
             raise PictureRejected("unreadable_row", str(error), source_id=source_id) from error
-        picture = photograph.picture
         made = scene_of_row(row, width=picture.width, height=picture.height, source_id=source_id, rules=self.gates)
         return SourcePicture(index, self.name, source_id, made.scene, picture.data, made.skipped)
 

@@ -95,13 +95,13 @@ def read_coco(path: Path) -> CocoIndex:
         raise InputError(f"not COCO: {problem}", where=str(path), fix="see docs/annotated-input.md")
     problems: list[Skipped] = []
     categories = _categories(data["categories"], problems)
+    ids = [as_id(image.get("id")) if isinstance(image, dict) else None for image in data["images"]]
     positions: dict[int | str, int] = {}
-    for position, image in enumerate(data["images"]):
-        image_id = as_id(image.get("id")) if isinstance(image, dict) else None
+    for position, image_id in enumerate(ids):
         if image_id is not None:
             positions.setdefault(image_id, position)
     groups = _grouped(data["annotations"], positions, problems)
-    return CocoIndex(_entries(data["images"], groups), categories, tuple(problems))
+    return CocoIndex(_entries(data["images"], ids, groups), categories, tuple(problems))
 
 
 def _read_json(path: Path) -> Any:
@@ -167,23 +167,23 @@ def _grouped(
     return groups
 
 
-def _entries(images: list[object], groups: Mapping[int, list[dict[str, object]]]) -> tuple[CocoImage, ...]:
+def _entries(
+    images: list[object], ids: list[int | str | None], groups: Mapping[int, list[dict[str, object]]]
+) -> tuple[CocoImage, ...]:
     names = [_file_name(image) for image in images]
     same_name: dict[str, list[int]] = {}
     files_of_id: dict[int | str, set[str | None]] = {}
-    for position, (image, name) in enumerate(zip(images, names, strict=True)):
-        image_id = as_id(image.get("id")) if isinstance(image, dict) else None
+    for position, (image_id, name) in enumerate(zip(ids, names, strict=True)):
         if image_id is not None:
             files_of_id.setdefault(image_id, set()).add(name)
-        if name is not None and image_id is not None:
-            same_name.setdefault(name, []).append(position)
+            if name is not None:
+                same_name.setdefault(name, []).append(position)
     entries: list[CocoImage] = []
-    for position, (image, name) in enumerate(zip(images, names, strict=True)):
+    for position, (image, image_id, name) in enumerate(zip(images, ids, names, strict=True)):
         place = f"images[{position}]"
         if not isinstance(image, dict):
             entries.append(CocoImage(place, {}, refused=("bad_image_entry", f"{place} is not a mapping")))
             continue
-        image_id = as_id(image.get("id"))
         refused: tuple[str, str] | None = None
         if name is None:
             refused = ("bad_image_entry", f"{place} has no file_name")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -71,8 +69,13 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         raise DepthRefusedError("bad_depth_unit", f'depth_unit: expected "m" or "scene", got {short(unit)}')
     if not is_file(path):
         raise DepthRefusedError("missing_depth_file", f"no such file: {path.name}")
-    with _refusing_broken(path):
+    try:
         stored = _read_npy(path) if is_npy else _read_png(path)
+    except DepthRefusedError:
+        raise
+    except Exception as error:  # numpy and Pillow raise many kinds of errors on a broken file
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}") from error
     if stored.shape != (height, width):
         stored = _resized(stored, width, height, path.name)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -89,18 +92,6 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
         what = f"median depth {median:.3g} m with depth_scale {units:g} (units per metre): {likely:g} would fit"
         raise DepthRefusedError("implausible_depth", f"{path.name}: {what}")
     return DepthMap(np.where(valid, z, np.float32(0)), "scene" if unit == "scene" else "m")
-
-
-@contextlib.contextmanager
-def _refusing_broken(path: Path) -> Iterator[None]:
-    """Convert the many kinds of errors that numpy and Pillow raise on a broken file to a refusal."""
-    try:
-        yield
-    except DepthRefusedError:
-        raise
-    except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DepthRefusedError("unreadable_depth", f"{path.name}: {what}") from error
 
 
 def _read_npy(path: Path) -> npt.NDArray[np.generic]:

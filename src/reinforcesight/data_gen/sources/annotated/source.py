@@ -32,7 +32,7 @@ from reinforcesight.data_gen.sources.annotated.depth_files import (
 )
 from reinforcesight.data_gen.sources.data_folder import FileFinder, MissingFileError, digest_files
 from reinforcesight.data_gen.sources.json_values import as_id, as_number, as_numbers, short
-from reinforcesight.data_gen.sources.picture_file import PictureBytes, read_picture_file, sizes_of
+from reinforcesight.data_gen.sources.photographs import Photograph, read_annotated_picture, sizes_of
 from reinforcesight.errors import InputError
 from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import look_attributes, tidy_category, tidy_phrase, with_attributes
@@ -61,21 +61,13 @@ _MIN_AGREEMENT = 0.5  # overlap of a box with the box of its outline; below it o
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """Usable annotation: its detection, and adjectives that may distinguish it from others with the same name."""
-
-    detection: Detection
-    attributes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class AnnotatedPicture:
     """Contents of the files for one picture, before a scene is built."""
 
     source_id: str
     path: Path
     record: Mapping[str, object]  # entry in "images"
-    picture: PictureBytes
+    picture: Photograph
     detections: list[Detection]
     depth: DepthMap | None  # if the entry names a usable map
     camera: Camera | None  # if the entry has intrinsics
@@ -224,7 +216,7 @@ class AnnotatedSource:
             what = f"{error}: give --image_root DIR"
             raise PictureRejected("missing_file", what, source_id=entry.source_id) from error
         turn = partial(self._turn, entry)
-        picture = read_picture_file(path, source_id=entry.source_id, turn=turn, expected=_expected_size(entry))
+        picture = read_annotated_picture(path, source_id=entry.source_id, turn=turn, expected=_expected_size(entry))
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
         detections = _detections(entry.annotations(), coco.categories, picture, skipped)
@@ -244,7 +236,7 @@ class AnnotatedSource:
         return frame == "turned"
 
     def _depth(
-        self, record: Mapping[str, object], picture: PictureBytes, skipped: list[Skipped]
+        self, record: Mapping[str, object], picture: Photograph, skipped: list[Skipped]
     ) -> tuple[DepthMap | None, Camera | None]:
         if record.get("depth_file_name") is None:
             return None, None
@@ -295,11 +287,11 @@ def _expected_size(entry: CocoImage) -> tuple[int, int] | None:
 def _detections(
     annotations: list[dict[str, Any]],
     categories: Mapping[int | str, object],
-    picture: PictureBytes,
+    picture: Photograph,
     skipped: list[Skipped],
 ) -> list[Detection]:
     """Return the usable annotations of a picture with their names; add the others to ``skipped``."""
-    named: list[_Named] = []
+    found: list[Detection] = []
     unseen: list[str] = []  # names of objects that are in the picture but were left out
     seen: dict[int | str, dict[str, Any]] = {}
     for annotation in annotations:
@@ -314,15 +306,13 @@ def _detections(
             continue
         seen[item_id] = annotation
         try:
-            item = _usable(annotation, item_id, name, category, picture, skipped)
+            found.append(_usable(annotation, item_id, name, category, picture, skipped))
         except _UnusableError as error:
             skipped.append(Skipped(error.reason, f"{what}: {error.detail}"))
             if name is not None and error.in_picture:
                 unseen.append(name)
-            continue
-        named.append(item)
-    names = with_attributes([n.detection.name for n in named], [n.attributes for n in named])
-    detections = [replace(n.detection, name=name) for n, name in zip(named, names, strict=True)]
+    names = with_attributes([d.name for d in found], [d.attributes for d in found])
+    detections = [replace(d, name=name) for d, name in zip(found, names, strict=True)]
     known = {d.id for d in detections}
     detections = [d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections]
     return _without_doubtful_names(detections, unseen, skipped)
@@ -372,9 +362,9 @@ def _usable(
     item_id: int | str,
     name: str | None,
     category: str | None,
-    picture: PictureBytes,
+    picture: Photograph,
     skipped: list[Skipped],
-) -> _Named:
+) -> Detection:
     what = f"annotation {short(item_id)}"
     if name is None:
         category_id = annotation.get("category_id")
@@ -388,23 +378,21 @@ def _usable(
         except ValueError as error:
             skipped.append(Skipped("bad_segmentation", f"{what}: {error}; its box is used alone"))
     box = _box(annotation, mask, picture, skipped, what)
-    attributes = look_attributes(annotation.get("attributes"))
-    detection = Detection(
+    return Detection(
         id=item_id,
         name=name,
         box=box,
         mask=mask,
         category=category,
-        attributes=attributes,
+        attributes=look_attributes(annotation.get("attributes")),
         part_of=as_id(annotation.get("part_of")),
     )
-    return _Named(detection, attributes)
 
 
 def _box(
     annotation: Mapping[str, Any],
     mask: BoolArray | None,
-    picture: PictureBytes,
+    picture: Photograph,
     skipped: list[Skipped],
     what: str,
 ) -> tuple[float, float, float, float]:

@@ -99,7 +99,7 @@ class JsonLineNarratives:
         self._pictures: dict[str, str] = {}
         for name in list_photographs(folder):
             self._pictures.setdefault(PurePosixPath(name).stem, name)
-        self._problems: list[Skipped] = []
+        self.problems: list[Skipped] = []
         by_id: dict[str, list[_Line]] = {}
         for number, path in enumerate(files):
             with path.open("rb") as stream:
@@ -109,25 +109,19 @@ class JsonLineNarratives:
                         image_id = _image_id(line)
                         if image_id is None:
                             what = printable(f"{path.name} line {row}")
-                            self._problems.append(Skipped("line_without_image_id", what))
+                            self.problems.append(Skipped("line_without_image_id", what))
                         else:
                             by_id.setdefault(image_id, []).append(_Line(number, offset, len(line)))
                     offset += len(line)
         if not by_id:
             raise InputError("no line has an image_id", where=str(files[0]), fix="give localized narratives")
-        self._entries = list(by_id.items())
-
-    def count(self) -> int:
-        return len(self._entries)
-
-    def problems(self) -> tuple[Skipped, ...]:
-        return tuple(self._problems)
+        self.entries = list(by_id.items())
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(bytes.fromhex(file_hash(path)))
-        names = [self._name_of(image_id) for image_id, _ in self._entries]
+        names = [self._name_of(image_id) for image_id, _ in self.entries]
         digest.update(digest_files(self.folder, [name for name in names if name is not None]).encode())
         return digest.hexdigest()
 
@@ -136,7 +130,7 @@ class JsonLineNarratives:
 
     def read(self, index: int) -> NarratedPicture:
         """Read a picture with the narratives of all annotators; raises ``PictureRejected`` if it can't be used."""
-        image_id, lines = self._entries[index]
+        image_id, lines = self.entries[index]
         name = self._name_of(image_id)
         if name is None:
             detail = f"no picture file {image_id[:80]}.jpg (.png, .webp) below {self.folder.name}"
@@ -192,8 +186,8 @@ class ParquetNarratives:
     opener: Callable[[str], Any]
     digest: str
     folder: Path | None = None
-    _entries: list[_Rows] = field(default_factory=list)
-    _problems: list[Skipped] = field(default_factory=list)
+    entries: list[_Rows] = field(default_factory=list)
+    problems: list[Skipped] = field(default_factory=list)
     _open: dict[int, Any] = field(default_factory=dict)
     _group: tuple[int, int, Any] | None = None
 
@@ -214,7 +208,7 @@ class ParquetNarratives:
                 try:
                     ids = table.read_row_group(group, columns=["image_id"])["image_id"].to_pylist()
                 except (OSError, pa.ArrowException, ValueError) as error:
-                    self._problems.append(Skipped("unreadable_row_group", f"{name}, row group {group}: {error}"))
+                    self.problems.append(Skipped("unreadable_row_group", f"{name}, row group {group}: {error}"))
                     continue
                 by_id: dict[str, list[int]] = {}
                 for row, image_id in enumerate(ids):
@@ -222,10 +216,10 @@ class ParquetNarratives:
                 for image_id, rows in by_id.items():
                     seen[image_id] = seen.get(image_id, 0) + 1
                     again = f"#{seen[image_id]}" if seen[image_id] > 1 else ""
-                    self._entries.append(_Rows(number, group, tuple(rows), image_id + again))
+                    self.entries.append(_Rows(number, group, tuple(rows), image_id + again))
         self._open = {}
-        if self._problems and not self._entries:
-            raise InputError("no row can be read", where=self._problems[0].detail, fix="fetch the files again")
+        if self.problems and not self.entries:
+            raise InputError("no row can be read", where=self.problems[0].detail, fix="fetch the files again")
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_group": None}
@@ -242,19 +236,13 @@ class ParquetNarratives:
                 ) from error
         return self._open[number]
 
-    def count(self) -> int:
-        return len(self._entries)
-
-    def problems(self) -> tuple[Skipped, ...]:
-        return tuple(self._problems)
-
     def fingerprint(self) -> str:
         return self.digest
 
     def read(self, index: int) -> NarratedPicture:
         import pyarrow as pa
 
-        entry = self._entries[index]
+        entry = self.entries[index]
         if self._group is None or self._group[:2] != (entry.file, entry.group):
             self._group = None
             try:

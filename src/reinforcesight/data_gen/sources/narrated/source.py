@@ -39,11 +39,11 @@ class LocalizedNarrativesSource(PerceivedSource):
         super().__init__(config or PerceptionConfig(), models)
 
     def count(self) -> int:
-        return self._files.count()
+        return len(self._files.entries)
 
     def problems(self) -> tuple[Skipped, ...]:
         """Return the lines that belong to no picture."""
-        return self._files.problems()
+        return tuple(self._files.problems)
 
     def fingerprint(self) -> str:
         """Return SHA-256 over the files, the models and the gates."""
