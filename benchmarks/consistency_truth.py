@@ -31,7 +31,7 @@ from reinforcesight.data_gen.audit.rows import (
     right_option,
 )
 from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
 from reinforcesight.eval.consistency import ConsistencyRequests, parse_consistency
@@ -75,16 +75,10 @@ def _items(scene: Scene, pixels: Image.Image, rng: random.Random) -> Iterator[tu
     for axis in Axis:
         for candidate in [c for c in candidates if c.axis is axis][:PER_AXIS]:
             for form in sorted(candidate.forms):
-                question = compose(
-                    scene,
-                    candidate,
-                    form=form,
-                    relation=rng.choice(axis.relations),
-                    answer_index=rng.randrange(2),
-                    affirm=rng.random() < 0.5 or form is not Form.YES_NO,
-                    templates=load_templates(),
-                    rng=rng,
+                kind = QuestionKind(
+                    rng.choice(axis.relations), form, rng.randrange(2), rng.random() < 0.5 or form is not Form.YES_NO
                 )
+                question = compose(scene, candidate, kind, templates=load_templates(), rng=rng)
                 buffer = io.BytesIO()
                 draw_boxes(pixels, question.boxes).save(buffer, "PNG", compress_level=1)
                 prompt = strip_instruction(question.prompt)

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.forms import ReasoningStyle
+from reinforcesight.data_gen.questions.forms import QuestionKind, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, RenderedPicture, render_picture
 from reinforcesight.data_gen.rendering.distribution import STREAM
@@ -304,16 +304,12 @@ def measure(pictures: int, seed: int, *, examples: int = 20) -> Counter[tuple[st
         wanted = [c for c in find_candidates(scene)[0] if c.axis in (Axis.DEPTH, Axis.DISTANCE)]
         world: World | None = None
         for candidate in rng.sample(wanted, min(PER_PICTURE, len(wanted))):
-            question = compose(
-                scene,
-                candidate,
+            kind = QuestionKind(
                 form=rng.choice(sorted(candidate.forms)),
                 relation=rng.choice([candidate.relation, candidate.relation.inverse]),
                 answer_index=rng.randrange(2),
-                templates=templates,
-                rng=rng,
-                style=style,
             )
+            question = compose(scene, candidate, kind, templates=templates, rng=rng, style=style)
             cues = question.evidence.get("cues", [])
             counts["questions", question.task] += 1
             counts[f"questions with {len(cues)} cues", question.task] += 1

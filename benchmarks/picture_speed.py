@@ -14,6 +14,7 @@ import statistics
 import time
 
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
+from reinforcesight.data_gen.questions.forms import QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import Distribution, RenderConfig, render_picture
 from reinforcesight.data_gen.sources.rendered import scene_of
@@ -39,15 +40,8 @@ def main() -> None:
         rng = random.Random(index)
         for candidate in rng.sample(candidates, min(args.questions, len(candidates))):
             form = rng.choice(sorted(candidate.forms))
-            compose(
-                scene,
-                candidate,
-                form=form,
-                relation=candidate.relation,
-                answer_index=rng.randrange(2),
-                templates=templates,
-                rng=rng,
-            )
+            kind = QuestionKind(candidate.relation, form, rng.randrange(2))
+            compose(scene, candidate, kind, templates=templates, rng=rng)
         done = time.perf_counter()
         for name, seconds in (
             ("scene", built - start),

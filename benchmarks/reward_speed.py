@@ -20,7 +20,7 @@ from typing import Any
 from gaming_attempts import gaming_table
 
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.relations import Axis
@@ -76,16 +76,13 @@ def make_rows(count: int) -> list[dict[str, Any]]:
         if not fitting:
             continue
         candidate = rng.choice(fitting)
-        question = compose(
-            scene,
-            candidate,
+        kind = QuestionKind(
             form=rng.choice(sorted(candidate.forms, key=list(Form).index)),
             relation=rng.choice([candidate.relation, candidate.relation.inverse]),
             answer_index=rng.randint(0, 1),
             affirm=rng.random() < 0.5,
-            templates=templates,
-            rng=rng,
         )
+        question = compose(scene, candidate, kind, templates=templates, rng=rng)
         rows.append(
             {
                 "question": question.question,

@@ -28,7 +28,7 @@ import yaml
 
 from reinforcesight.data_gen.dataset.reader import find_files
 from reinforcesight.data_gen.questions.compose import Candidate, compose
-from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.eval.results import read_results
 from reinforcesight.jobs.table import table_lines
@@ -69,10 +69,7 @@ def recompose(row: dict[str, Any], *, wrong: bool) -> tuple[str, str, str]:
             evidence=evidence["values"],
             forms=frozenset(Form),
         ),
-        form=form,
-        relation=relation.inverse if wrong and is_word else relation,
-        answer_index=right,
-        affirm=affirm,
+        QuestionKind(relation.inverse if wrong and is_word else relation, form, right, affirm),
         templates=load_templates(),
         rng=random.Random(0),
         style=NANO_WORDING,

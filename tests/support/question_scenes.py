@@ -5,34 +5,14 @@ from __future__ import annotations
 import random
 
 from reinforcesight.data_gen.questions.compose import Candidate, Question, compose, find_candidates
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
 NAMES = (
-    *(
-        "red chair",
-        "table",
-        "floor lamp",
-        "scissors",
-        "sofa",
-        "potted plant",
-        "tv",
-        "pair of shoes",
-        "stairs",
-    ),
-    *(
-        "yellow bicycle",
-        "blue ball",
-        "person",
-        "dog",
-        "traffic light",
-        "green bottle",
-        "books",
-        "wine glass",
-        "bus",
-    ),
+    *("red chair", "table", "floor lamp", "scissors", "sofa", "potted plant", "tv", "pair of shoes", "stairs"),
+    *("yellow bicycle", "blue ball", "person", "dog", "traffic light", "green bottle", "books", "wine glass", "bus"),
 )
 OPPOSITE = {"left": "right", "above": "below", "in front": "behind", "closer": "farther"}
 OPPOSITE |= {other: one for one, other in OPPOSITE.items()}
@@ -97,8 +77,8 @@ def truth(scene: Scene, relation: str, subject, reference, anchor=None) -> bool:
 
 def random_question(
     rng: random.Random, *, form: Form | None = None, axis: Axis | None = None, **scene_options
-) -> tuple[Scene, Candidate, Question, dict]:
-    """A question about a random scene, with the arguments it was composed from."""
+) -> tuple[Scene, Candidate, Question, QuestionKind]:
+    """A question about a random scene, with the candidate and the kind that it was composed from."""
     axis = axis or rng.choice(list(Axis))
     while True:
         scene = random_scene(rng, **scene_options)
@@ -106,11 +86,10 @@ def random_question(
         if fitting:
             break
     candidate = rng.choice(fitting)
-    asked = {
-        "form": form or rng.choice(sorted(candidate.forms)),
-        "relation": rng.choice([candidate.relation, candidate.relation.inverse]),
-        "answer_index": rng.randint(0, 1),
-        "affirm": rng.random() < 0.5,
-    }
-    question = compose(scene, candidate, templates=load_templates(), rng=rng, **asked)
-    return scene, candidate, question, asked
+    kind = QuestionKind(
+        form=form or rng.choice(sorted(candidate.forms)),
+        relation=rng.choice([candidate.relation, candidate.relation.inverse]),
+        answer_index=rng.randint(0, 1),
+        affirm=rng.random() < 0.5,
+    )
+    return scene, candidate, compose(scene, candidate, kind, templates=load_templates(), rng=rng), kind

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.pictures.drawing import draw_boxes
 from reinforcesight.relations import Axis
@@ -76,16 +76,8 @@ def make_rows(pictures: Sequence[int], *, per_axis: int = 3, seed: int = 0, sour
             for candidate in [c for c in candidates if c.axis is axis][:per_axis]:
                 form, affirm, direction, answer_index = next(cells[axis])
                 relation = candidate.axis.relations[direction]
-                question = compose(
-                    scene,
-                    candidate,
-                    form=form,
-                    relation=relation,
-                    answer_index=answer_index,
-                    affirm=affirm or form is not Form.YES_NO,
-                    templates=templates,
-                    rng=rng,
-                )
+                kind = QuestionKind(relation, form, answer_index, affirm or form is not Form.YES_NO)
+                question = compose(scene, candidate, kind, templates=templates, rng=rng)
                 shown = image
                 if question.boxes:
                     buffer = io.BytesIO()

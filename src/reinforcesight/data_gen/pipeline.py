@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -20,8 +19,7 @@ import click
 
 from reinforcesight import __version__
 from reinforcesight.data_gen.choosing.fitting import Fit, fit
-from reinforcesight.data_gen.choosing.quotas import QuestionKind
-from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select
+from reinforcesight.data_gen.choosing.selection import Pictures, SelectionRules, select
 from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
 from reinforcesight.data_gen.dataset.folder import (
@@ -35,6 +33,7 @@ from reinforcesight.data_gen.dataset.folder import (
 )
 from reinforcesight.data_gen.dataset.manifest import (
     Manifest,
+    Tally,
     build_manifest,
     load_manifest,
     problems_of,
@@ -42,7 +41,6 @@ from reinforcesight.data_gen.dataset.manifest import (
     write_rejections,
 )
 from reinforcesight.data_gen.dataset.rows import SPLITS
-from reinforcesight.data_gen.dataset.summary import print_summary
 from reinforcesight.data_gen.dataset.writer import WriteContext, WriteTask, WrittenFile, plan_files, write_file
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.scanning.local import (
@@ -66,6 +64,7 @@ from reinforcesight.jobs.files import json_line, only_writer
 from reinforcesight.jobs.pool import WorkerPool, default_workers
 from reinforcesight.jobs.progress import Progress
 from reinforcesight.jobs.signals import Stopped, stop_on_signals
+from reinforcesight.jobs.table import table_lines
 
 # Part of a job's identity; increase it when the same settings give a different result.
 _FORMAT = 2
@@ -157,8 +156,27 @@ def _run_locked(config: GenerateConfig, source: Source, job: Job, started: float
     seconds = time.monotonic() - started
     if manifest is None:
         return GenerateReport(config.output, "shard_done", seconds=seconds)
-    print_summary(manifest, seconds)
+    _print_summary(manifest, seconds)
     return GenerateReport(config.output, "finished", rows=dict(manifest.rows), seconds=seconds)
+
+
+def _print_summary(manifest: Manifest, seconds: float) -> None:
+    click.echo(f"{sum(manifest.rows.values())} questions about {sum(manifest.pictures.values())} pictures")
+    rows = [
+        (f"{name.replace('_', '/')} {value}", str(count))
+        for name in ("relation", "form", "answer", "yes_no")
+        for value, count in manifest.counts[name].items()
+    ]
+    rows += [("twins", str(manifest.twins))] if manifest.twins is not None else []
+    rows += [(f"{split} ({manifest.pictures[split]} pictures)", str(n)) for split, n in manifest.rows.items()]
+    click.echo("\n".join(table_lines(("what", "questions"), rows)))
+    for shortfall in manifest.shortfalls:
+        click.echo(f"note: {shortfall}")
+    unusable = manifest.pictures_read - manifest.pictures_usable
+    click.echo(
+        f"{manifest.pictures_read} pictures read, {unusable} without a clear pair or unusable "
+        f"(see rejections.json); {seconds:.1f} seconds"
+    )
 
 
 def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]:
@@ -282,24 +300,6 @@ def _workers_for(source: Source) -> int:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Counts of the selected questions, updated while they are written."""
-
-    kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)
-    pictures: Counter[str] = field(default_factory=Counter)
-    twins: int = 0
-    guessed: Counter[str] = field(default_factory=Counter)  # questions that each rule of thumb answers
-
-    def counting(self, selections: Iterator[Selection]) -> Iterator[Selection]:
-        for selection in selections:
-            self.pictures[selection.split] += 1 + any(pick.second for pick in selection.picks)
-            self.twins += sum(pick.twin_of is not None for pick in selection.picks)
-            self.guessed.update(rule for pick in selection.picks for rule in pick.guessed)
-            self.kinds.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
-            yield selection
-
-
-@dataclass(slots=True)
 class _Generation:
     config: GenerateConfig
     source: Source
@@ -328,17 +328,14 @@ class _Generation:
             plan = self._fit(rules)
             if sum(plan.taken.values()) == 0:
                 raise self._without_questions()
-            tally = _Tally()
+            tally = Tally()
             files = self._write(plan, tally, rules)
             manifest = build_manifest(
                 config=self.config,
                 identity=dict(self.job.identity),
                 plan=plan,
                 limit=rules.limit,
-                cells=tally.kinds,
-                guessed=tally.guessed,
-                pictures_used=tally.pictures,
-                twins=tally.twins,
+                tally=tally,
                 pictures_read=self.pictures,
                 files=files,
                 source=self.source,
@@ -422,7 +419,7 @@ class _Generation:
             fix=f"correct the input and run the same command; {self.job.folder / REJECTIONS} lists all reasons",
         )
 
-    def _write(self, plan: Fit, tally: _Tally, rules: SelectionRules) -> list[WrittenFile]:
+    def _write(self, plan: Fit, tally: Tally, rules: SelectionRules) -> list[WrittenFile]:
         selections = select(self._scanned(), plan.borders, plan.quotas, plan.supply, rules)
         tasks = plan_files(tally.counting(selections), plan.taken, self.config.rows_per_file)
         files: list[WrittenFile] = []

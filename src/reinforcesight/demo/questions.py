@@ -14,7 +14,7 @@ from reinforcesight.config import load_config
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates, phrase
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.source import Source
 from reinforcesight.errors import InputError
@@ -88,15 +88,10 @@ def rendered_question(source: Source, number: int) -> DemoQuestion:
     # Choose the axis first: a picture has many more candidates on some axes than on others.
     axis = rng.choice(sorted({candidate.axis for candidate in found}))
     candidate = rng.choice([candidate for candidate in found if candidate.axis is axis])
-    made = compose(
-        picture.scene,
-        candidate,
-        form=Form.CVBENCH_BOXES,
-        relation=rng.choice([candidate.relation, candidate.relation.inverse]),
-        answer_index=rng.randrange(2),
-        templates=load_templates(),
-        rng=rng,
+    kind = QuestionKind(
+        rng.choice([candidate.relation, candidate.relation.inverse]), Form.CVBENCH_BOXES, rng.randrange(2)
     )
+    made = compose(picture.scene, candidate, kind, templates=load_templates(), rng=rng)
     return DemoQuestion(
         draw_boxes(decode_rgb(picture.image), made.boxes),
         made.question,
@@ -138,9 +133,7 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
     asked = phrase(
         scene,
         Candidate(relation.axis, 0, 1, anchor, relation, 0.0, {}, frozenset({Form.CVBENCH_BOXES})),
-        form=Form.CVBENCH_BOXES,
-        relation=relation,
-        answer_index=0,
+        QuestionKind(relation, Form.CVBENCH_BOXES, 0),
         templates=load_templates(),
         rng=random.Random(0),  # CV-Bench has one wording
         colours=colours,

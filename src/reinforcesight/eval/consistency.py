@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from reinforcesight.data_gen.questions.compose import Candidate, Phrased, phrase
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.errors import InputError
 from reinforcesight.eval.config import CONSISTENCY, listed
@@ -159,10 +159,7 @@ class _Restated:
         return phrase(
             self.scene,
             candidate,
-            form=form,
-            relation=relation,
-            answer_index=index,
-            affirm=asked is relation,
+            QuestionKind(relation, form, index, asked is relation),
             templates=templates,
             rng=random.Random(0),  # one wording is left to choose
             colours=self.colours if colours is None else colours,

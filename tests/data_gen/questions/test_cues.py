@@ -21,7 +21,7 @@ from reinforcesight.data_gen.questions.cue_wording import (
     _WORDINGS,
 )
 from reinforcesight.data_gen.questions.cues import find_cues
-from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
+from reinforcesight.data_gen.questions.forms import QuestionKind, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.english import Mention, fill
 from reinforcesight.language.numbers import find_numbers
@@ -83,16 +83,10 @@ def questions(scene, *, style, seed=0, axes=(Axis.DEPTH, Axis.DISTANCE)):
     for candidate in find_candidates(scene)[0]:
         if candidate.axis in axes:
             for form in sorted(candidate.forms):
-                yield compose(
-                    scene,
-                    candidate,
-                    form=Form(form),
-                    relation=rng.choice([candidate.relation, candidate.relation.inverse]),
-                    answer_index=rng.randrange(2),
-                    templates=load_templates(),
-                    rng=rng,
-                    style=style,
+                kind = QuestionKind(
+                    rng.choice([candidate.relation, candidate.relation.inverse]), form, rng.randrange(2)
                 )
+                yield compose(scene, candidate, kind, templates=load_templates(), rng=rng, style=style)
 
 
 @pytest.mark.parametrize("seed", range(6))

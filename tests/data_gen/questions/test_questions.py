@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from question_scenes import OPPOSITE, random_question, random_scene, truth
 
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
@@ -45,16 +45,8 @@ def find(scene, axis, subject=0, reference=1, anchor=None):
 
 
 def ask(scene, candidate, form, relation, answer_index=0, affirm=True, seed=0):
-    return compose(
-        scene,
-        candidate,
-        form=form,
-        relation=relation,
-        answer_index=answer_index,
-        affirm=affirm,
-        templates=TEMPLATES,
-        rng=random.Random(seed),
-    )
+    kind = QuestionKind(relation, form, answer_index, affirm)
+    return compose(scene, candidate, kind, templates=TEMPLATES, rng=random.Random(seed))
 
 
 LEFT_RIGHT = picture(("red chair", (40, 200, 140, 330), 2.0), ("table", (400, 210, 560, 320), 5.0))
@@ -69,13 +61,13 @@ THREE = picture(
 @settings(max_examples=150, deadline=None)
 @given(seeds)
 def test_the_answer_is_what_the_geometry_says(seed):
-    scene, _, q, asked = made(seed)
+    scene, _, q, kind = made(seed)
     ids = (q.subject, q.reference, q.anchor)
     assert truth(scene, q.relation.value, *ids)
-    assert q.relation is asked["relation"]
+    assert q.relation is kind.relation
     if q.form is Form.YES_NO:
         assert q.answer_text == ("yes" if truth(scene, q.evidence["asked"], *ids) else "no")
-        assert (q.evidence["asked"] == q.relation.value) == asked["affirm"]
+        assert (q.evidence["asked"] == q.relation.value) == kind.affirm
     elif set(q.choices) <= {"left", "right", "above", "below", "in front", "behind"}:
         assert truth(scene, q.answer_text, *ids)
         assert not truth(scene, OPPOSITE[q.answer_text], *ids)
@@ -109,8 +101,8 @@ def test_the_words_of_the_question_ask_what_the_evidence_says(seed):
 @settings(max_examples=150, deadline=None)
 @given(seeds)
 def test_letters_prompt_and_completion_fit_together(seed):
-    _, _, q, asked = made(seed)
-    letter = "AB"[asked["answer_index"]]
+    _, _, q, kind = made(seed)
+    letter = "AB"[kind.answer_index]
     assert q.answer == f"({letter})"
     assert q.choices["AB".index(letter)] == q.answer_text
     assert len(set(q.choices)) == 2
@@ -321,13 +313,5 @@ def test_no_box_around_a_thing_whose_name_has_a_boxs_colour():
 
 def test_the_verb_agrees_with_a_plural_name():
     scene = picture(("books", (20, 20, 120, 160), 2.0), ("table", (460, 300, 600, 400), 7.0))
-    question = compose(
-        scene,
-        find(scene, Axis.HORIZONTAL),
-        form=Form.CVBENCH,
-        relation=Relation.LEFT,
-        answer_index=0,
-        templates=TEMPLATES,
-        rng=random.Random(0),
-    )
+    question = ask(scene, find(scene, Axis.HORIZONTAL), Form.CVBENCH, Relation.LEFT)
     assert "where are the books located with respect to the table?" in question.question

@@ -143,8 +143,8 @@ def test_at_least_thirty_wordings_for_each_relation(relation):
     rng = random.Random(str(relation))
     seen, shortened = set(), set()
     for _ in range(150):
-        scene, _, q, asked = random_question(rng, axis=relation.axis, doubles=False)
-        if asked["relation"] is not relation:
+        scene, _, q, kind = random_question(rng, axis=relation.axis, doubles=False)
+        if kind.relation is not relation:
             continue
         text = q.reasoning.lower()
         for role in ("subject", "reference", "anchor"):
@@ -214,8 +214,8 @@ ACROSS = {
 @given(seed=seeds)
 def test_places_said_first_are_those_of_the_scene(seed, axis):
     rng = random.Random(seed)
-    scene, candidate, _, asked = random_question(rng, axis=axis)
-    q = compose(scene, candidate, templates=load_templates(), rng=rng, style=PLACED, **asked)
+    scene, candidate, _, kind = random_question(rng, axis=axis)
+    q = compose(scene, candidate, kind, templates=load_templates(), rng=rng, style=PLACED)
     assert find_numbers(q.reasoning) == []
     told = {}
     asked_about = {q.subject, q.reference, q.anchor} - {None}
@@ -248,26 +248,20 @@ def test_places_said_first_are_those_of_the_scene(seed, axis):
 def test_words_of_a_room_are_not_said_of_other_pictures(factor):
     rng = random.Random(6)
     for _ in range(20):
-        scene, candidate, _, asked = random_question(rng, axis=Axis.DEPTH)
+        scene, candidate, _, kind = random_question(rng, axis=Axis.DEPTH)
         scaled = [item.model_copy(update={"depth": item.depth * factor}) for item in scene.objects]
         other = scene.model_copy(update={"objects": tuple(scaled)})
-        q = compose(other, candidate, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0), **asked)
+        q = compose(other, candidate, kind, templates=load_templates(), rng=rng, style=ReasoningStyle(places=1.0))
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 
 def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
     rng = random.Random(4)
-    scene, candidate, _, asked = random_question(rng, axis=Axis.DISTANCE)
+    scene, candidate, _, kind = random_question(rng, axis=Axis.DISTANCE)
     unknown = scene.model_copy(update={"depth_unit": "scene"})
+    style = ReasoningStyle(places=1.0, cues=0.0)
     for _ in range(20):
-        q = compose(
-            unknown,
-            candidate,
-            templates=load_templates(),
-            rng=rng,
-            style=ReasoningStyle(places=1.0, cues=0.0),
-            **asked,
-        )
+        q = compose(unknown, candidate, kind, templates=load_templates(), rng=rng, style=style)
         assert not any(words in q.reasoning for words in HOW_FAR if words != "close to the camera")
 
 
@@ -275,15 +269,9 @@ def test_nothing_is_said_about_how_far_where_depth_has_no_unit():
 @given(seed=seeds)
 def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the_right_one(seed):
     rng = random.Random(seed)
-    scene, candidate, _, asked = random_question(rng)
-    q = compose(
-        scene,
-        candidate,
-        templates=load_templates(),
-        rng=rng,
-        style=ReasoningStyle(places=0, letters=1.0),
-        **asked,
-    )
+    scene, candidate, _, kind = random_question(rng)
+    style = ReasoningStyle(places=0, letters=1.0)
+    q = compose(scene, candidate, kind, templates=load_templates(), rng=rng, style=style)
     assert find_numbers(q.reasoning) == []
     if "As for the options" not in q.reasoning:
         # Without options there is nothing to name, and where names are alike the text is kept short.
@@ -292,7 +280,7 @@ def test_a_text_that_names_the_letters_gives_each_option_its_own_and_ends_on_the
         return
     told = q.reasoning.split("As for the options, ")[1]
     first, second, last = re.findall(r"(?:^|, and )(?:the )?([^,]+?) (?:is|are) option ([AB])\b", told)
-    right = "AB"[asked["answer_index"]]
+    right = "AB"[kind.answer_index]
     for (name, letter), choice in zip((first, second), q.choices, strict=True):
         assert choice.casefold() in name.casefold()
         assert q.choices["AB".index(letter)] == choice
@@ -312,16 +300,9 @@ def test_fixed_wording_gives_one_text_for_the_same_facts_without_optional_senten
     fixed = ReasoningStyle(places=0, fixed_wording=True)
     lengths = []
     for _ in range(30):
-        scene, candidate, usual, asked = random_question(rng, axis=axis)
+        scene, candidate, usual, kind = random_question(rng, axis=axis)
         plain = [
-            compose(
-                scene,
-                candidate,
-                templates=load_templates(),
-                rng=random.Random(seed),
-                style=fixed,
-                **asked,
-            )
+            compose(scene, candidate, kind, templates=load_templates(), rng=random.Random(seed), style=fixed)
             for seed in range(4)
         ]
         assert len({q.reasoning for q in plain}) == 1
@@ -344,22 +325,15 @@ def test_fixed_wording_with_letters_names_the_object_that_is_asked_for():
     fixed = ReasoningStyle(places=0, letters=1.0, fixed_wording=True)
     named = 0
     for _ in range(60):
-        scene, candidate, _, asked = random_question(rng, axis=rng.choice([Axis.DEPTH, Axis.DISTANCE]))
-        q = compose(
-            scene,
-            candidate,
-            templates=load_templates(),
-            rng=rng,
-            style=fixed,
-            **asked,
-        )
+        scene, candidate, _, kind = random_question(rng, axis=rng.choice([Axis.DEPTH, Axis.DISTANCE]))
+        q = compose(scene, candidate, kind, templates=load_templates(), rng=rng, style=fixed)
         found = re.search(r"the closer object is option ([AB]), and the farther object is option ([AB])", q.reasoning)
         if found is None:
             assert q.choices[0] not in {scene[q.subject].name, scene[q.reference].name} or "As for" not in q.reasoning
             continue
         named += 1
         assert {*found.groups()} == {"A", "B"}
-        right = "AB"[asked["answer_index"]]
+        right = "AB"[kind.answer_index]
         which = "closer" if found.group(1) == right else "farther"
         assert which == ("closer" if q.relation in {Relation.IN_FRONT, Relation.CLOSER} else "farther")
         assert q.reasoning.endswith(f"So the answer is the {which} object, and the {which} object is option {right}.")

@@ -7,9 +7,8 @@ from itertools import product
 
 import pytest
 
-from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.questions.compose import Candidate, Question, compose, find_candidates
-from reinforcesight.data_gen.questions.forms import FORMS, Form
+from reinforcesight.data_gen.questions.forms import FORMS, Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.relations import Axis
 from reinforcesight.scene import Camera, Scene, SceneObject
@@ -49,16 +48,7 @@ def candidate(of: Scene, axis: Axis) -> Candidate:
 
 
 def ask(of: Scene, kind: QuestionKind) -> Question:
-    return compose(
-        of,
-        candidate(of, kind.relation.axis),
-        form=kind.form,
-        relation=kind.relation,
-        answer_index=kind.answer_index,
-        affirm=kind.affirm,
-        templates=TEMPLATES,
-        rng=random.Random(5),
-    )
+    return compose(of, candidate(of, kind.relation.axis), kind, templates=TEMPLATES, rng=random.Random(5))
 
 
 KINDS = [

@@ -73,7 +73,7 @@ SHOWN = {1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1
 @pytest.mark.parametrize("size", [(60, 40), (48, 48)])
 def test_orientation_is_applied(tmp_path: Path, orientation: int, size: tuple[int, int]) -> None:
     save(tmp_path / "p.jpg", size, orientation=orientation)
-    picture = read_photograph(tmp_path, "p.jpg").picture
+    picture = read_photograph(tmp_path, "p.jpg")
     (tmp_path / "out").write_bytes(picture.data)
     with Image.open(tmp_path / "out") as image:
         assert image.getexif().get(0x0112, 1) == 1

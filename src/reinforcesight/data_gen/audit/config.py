@@ -53,11 +53,14 @@ class AuditConfig(StrictConfig):
     quiet: bool = Field(False, description="Print no tables")
 
     @model_validator(mode="after")
-    def _one_input(self) -> AuditConfig:
+    def _check_files(self) -> AuditConfig:
         if (self.dataset is None) == (self.benchmark is None):
             raise ConfigError(
                 "expected a data set or a benchmark", fix="reinforcesight audit DIR, or --benchmark NAME"
             )
         if self.subset is not None and (self.benchmark is None or self.subset.suffix != ".parquet"):
             raise ConfigError("a subset is a .parquet file of a benchmark", where="--subset", fix="add --benchmark")
+        if self.report is not None and self.report.suffix.lower() not in (".json", ".html"):
+            what = f"expected a report name that ends in .json or .html, got {self.report.name!r}"
+            raise ConfigError(what, where="--report")
         return self

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from reinforcesight.errors import ConfigError
 from reinforcesight.jobs.files import write_json
 from reinforcesight.jobs.table import table_lines
 from reinforcesight.pages.render import save_page
@@ -138,22 +137,23 @@ class AuditReport:
         return {**counts, "findings": findings, "measurements": self.measurements}
 
 
-def check_report_path(path: Path) -> None:
-    """Raise :class:`ConfigError` if the suffix is neither .json nor .html."""
-    if path.suffix.lower() not in (".json", ".html"):
-        raise ConfigError(f"expected a report name that ends in .json or .html, got {path.name!r}", where="--report")
-
-
 def write_audit_report(report: AuditReport, path: Path) -> None:
-    """Write the report as JSON or as a page, by the file's suffix; raises :class:`OutputError`."""
-    check_report_path(path)
+    """Write the report as JSON, or as a page with another suffix; raises :class:`OutputError`."""
     if path.suffix.lower() == ".json":
         write_json(path, report.to_json())
     else:
         save_page(path, "data_gen/audit/pages/audit.html.j2", report=report, rules=RULES)
 
 
-def print_report(report: AuditReport) -> None:
+def give_report(report: AuditReport, path: Path | None, *, quiet: bool) -> None:
+    """Write the report to ``path``, and print it unless ``quiet``; raises :class:`OutputError`."""
+    if path is not None:
+        write_audit_report(report, path)
+    if not quiet:
+        _print_report(report)
+
+
+def _print_report(report: AuditReport) -> None:
     for table in report.tables:
         rows = [[str(cell) for cell in row] for row in table.rows]
         click.echo("\n".join([table.title, *table_lines(table.head, rows)]))

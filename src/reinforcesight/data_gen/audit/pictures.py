@@ -25,6 +25,7 @@ from reinforcesight.data_gen.dataset.reader import StoredRow, column_names, parq
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.twins import twin_name
 from reinforcesight.data_gen.sources.data_folder import resolve_inside
+from reinforcesight.data_gen.sources.photographs import list_photographs
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, read_rgb
 from reinforcesight.pictures.drawing import BOX_COLOURS
@@ -35,7 +36,6 @@ _SAME_PICTURE = 4.0
 _THUMB = 16
 _HASH_CHUNK = 2048
 _SEE = "see docs/audit.md"
-_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -227,7 +227,7 @@ def read_name_list(path: Path) -> set[str]:
     found: list[Any] = []
     with _reading(path):
         if path.is_dir():
-            found = [file.name for file in _pictures_in(path)]
+            found = [*list_photographs(path)]
         elif path.suffix == ".parquet":
             have = [name for name in columns if name in column_names(path)]
             for row in parquet_rows(path, have):
@@ -258,7 +258,7 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
     hashes: list[int] = []
     with _reading(path):
         if path.is_dir():
-            hashes = [perceptual_hash(read_rgb(file)) for file in _pictures_in(path)]
+            hashes = [perceptual_hash(read_rgb(resolve_inside(path, name))) for name in list_photographs(path)]
         elif path.suffix == ".parquet":
             hashes = [perceptual_hash(decode_rgb(row["image"]["bytes"])) for row in parquet_rows(path, ["image"])]
         else:
@@ -267,11 +267,6 @@ def read_hash_list(path: Path) -> npt.NDArray[np.uint64]:
     if not hashes or max(hashes) >= 2**64 or min(hashes) < 0:
         raise InputError("no picture, or no hash of 64 bits, in it", where=str(path), fix=_SEE)
     return np.array(sorted(set(hashes)), dtype=np.uint64)
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    found = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in _PICTURE_SUFFIXES)
-    return [resolve_inside(folder, file.as_posix()) for file in sorted(found)]
 
 
 @contextlib.contextmanager

@@ -10,13 +10,7 @@ from pydantic import ValidationError
 
 from reinforcesight.data_gen.audit.balance import Balance
 from reinforcesight.data_gen.audit.config import AuditConfig
-from reinforcesight.data_gen.audit.findings import (
-    AuditReport,
-    Findings,
-    check_report_path,
-    print_report,
-    write_audit_report,
-)
+from reinforcesight.data_gen.audit.findings import AuditReport, Findings, give_report
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
 from reinforcesight.data_gen.audit.rows import RowChecks
 from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
@@ -36,11 +30,8 @@ def audit(config: AuditConfig) -> AuditReport:
 
     Raises:
         InputError: The folder has no data set, or a list of CV-Bench's files can't be read.
-        ConfigError: The report's name has an unknown suffix.
     """
     assert config.dataset is not None
-    if config.report is not None:
-        check_report_path(config.report)
     files = find_files(config.dataset)
     names = read_name_list(config.cv_bench_files) if config.cv_bench_files else set()
     hashes = read_hash_list(config.cv_bench_images) if config.cv_bench_images else None
@@ -75,16 +66,9 @@ def audit(config: AuditConfig) -> AuditReport:
         pictures=pictures.pictures,
         findings=findings.all(),
         tables=(*balance.tables(), table),
-        measurements={
-            **balance.measurements(),
-            "guessed_from_text": guesses,
-            "pictures_decoded": pictures.decoded,
-        },
+        measurements=balance.measurements() | {"guessed_from_text": guesses, "pictures_decoded": pictures.decoded},
     )
-    if config.report is not None:
-        write_audit_report(report, config.report)
-    if not config.quiet:
-        print_report(report)
+    give_report(report, config.report, quiet=config.quiet)
     return report
 
 

@@ -142,7 +142,8 @@ def _guess(what: str, axis: str, asked: Sequence[tuple[TextItem, int]], seed: in
     chance = sum(1 / item.options for item in items) / len(items) if what == "letter" and items else 0.5
     if len(items) < _MIN_ROWS or pictures < _FOLDS:
         return Guess(what, axis, len(items), pictures, None, chance=chance)
-    right = _cross_validate(what, items, [label for _, label in asked], groups, seed)
+    features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
+    right = _predict(what, features, [label for _, label in asked], groups, seed)
     accuracy = sum(right) / len(items)
     error = _standard_error(right, groups)
     low, high = max(0.0, accuracy - 1.96 * error), min(1.0, accuracy + 1.96 * error)
@@ -157,14 +158,6 @@ def _standard_error(right: Sequence[bool], groups: Sequence[str]) -> float:
         residuals[group] = residuals.get(group, 0.0) + hit - accuracy
     clustered = math.sqrt(sum(r * r for r in residuals.values())) / len(right)
     return max(clustered, math.sqrt(0.25 / len(right)))
-
-
-def _cross_validate(
-    what: str, items: Sequence[TextItem], labels: Sequence[int], groups: Sequence[str], seed: int
-) -> list[bool]:
-    """Return whether each item is predicted correctly by a model that never saw its picture."""
-    features = [_signed_names(item) for item in items] if what == "order" else [item.text for item in items]
-    return _predict(what, features, labels, groups, seed)
 
 
 def guess_letters(texts: Sequence[str], letters: Sequence[int], groups: Sequence[str], seed: int) -> list[bool] | None:
@@ -235,6 +228,7 @@ def _option_features(item: TextChoice, at: int) -> list[str]:
 def _predict(
     what: str, features: Sequence[Any], labels: Sequence[int], groups: Sequence[str], seed: int
 ) -> list[bool]:
+    """Return whether each item is predicted correctly by a model that never saw its picture (group)."""
     import numpy as np
     from sklearn.model_selection import GroupKFold
 

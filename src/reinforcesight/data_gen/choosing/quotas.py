@@ -11,26 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form, names_answer
-from reinforcesight.relations.kinds import Axis, Relation
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionKind:
-    """Relation and form of a question, and its correct option."""
-
-    relation: Relation  # relation of subject to reference
-    form: Form
-    answer_index: int
-    affirm: bool = True  # whether the answer of a yes/no question is "yes"
-
-    @property
-    def twin(self) -> QuestionKind:
-        """Kind of the same question about the twin picture, in which the relation is inverted."""
-        same = names_answer(self.form, self.relation.axis)  # then the other object is the subject
-        relation = self.relation if same else self.relation.inverse
-        affirm = self.affirm is not (self.form is Form.YES_NO)
-        return QuestionKind(relation, self.form, 1 - self.answer_index, affirm)
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form, QuestionKind
+from reinforcesight.relations.kinds import Axis
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from zlib import crc32
 
 import numpy as np
 
-from reinforcesight.data_gen.choosing.quotas import QuestionKind, Quota, Supply
-from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form
+from reinforcesight.data_gen.choosing.quotas import Quota, Supply
+from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form, QuestionKind
 from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 

@@ -141,7 +141,12 @@ class Job:
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError("the output is a file", where=str(self.folder), fix="choose a folder")
         if (self.folder / MANIFEST).is_file() and not read_manifest(self.folder):
-            raise _damaged_manifest(self.folder)
+            raise OutputError(
+                f"{MANIFEST} is damaged",
+                where=str(self.folder),
+                fix=f"restore it, or remove {MANIFEST}, {REJECTIONS}, {CARD}, {GALLERY} and {DATA_FOLDER}/ to make the "
+                "data set again",
+            )
         strangers = [name for name in _FILES if (self.folder / name).exists()]
         if REJECTIONS in strangers and "pictures_read" in (read_json_object(self.folder / REJECTIONS) or {}):
             strangers.remove(REJECTIONS)  # of a job without any question
@@ -158,7 +163,8 @@ class Job:
         try:
             for name in _FILES:
                 (self.folder / name).unlink(missing_ok=True)
-            self.remove_data()
+            for path in self.data.glob("*.parquet"):
+                path.unlink()
             self.remove_work()
         except OSError as error:
             raise cannot_write(self.folder, error) from error
@@ -167,10 +173,6 @@ class Job:
         """Remove a job without any question, so that the folder accepts corrected input; keep cached model results."""
         for path in (self.work / "job.json", *self.work.glob("chunk-*")):
             path.unlink(missing_ok=True)
-
-    def remove_data(self) -> None:
-        for path in self.data.glob("*.parquet"):
-            path.unlink()
 
     def remove_work(self) -> None:
         """Remove the work files; a file that a dying worker adds now does no harm."""
@@ -192,15 +194,6 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     found = read_json_object(dataset / MANIFEST) or {}
     # Manifests of earlier versions have no digest.
     return (unsealed(found) or {}) if "digest" in found else found
-
-
-def _damaged_manifest(dataset: Path) -> OutputError:
-    return OutputError(
-        f"{MANIFEST} is damaged",
-        where=str(dataset),
-        fix=f"restore it, or remove {MANIFEST}, {REJECTIONS}, {CARD}, {GALLERY} and {DATA_FOLDER}/ to make the data "
-        "set again",
-    )
 
 
 def digest_problems(dataset: Path, files: Iterable[Path], *, all_files: bool = False) -> Iterator[str]:

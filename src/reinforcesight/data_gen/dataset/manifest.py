@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from reinforcesight.data_gen.choosing.fitting import Fit
-from reinforcesight.data_gen.choosing.quotas import QuestionKind
+from reinforcesight.data_gen.choosing.selection import Selection
 from reinforcesight.data_gen.dataset.folder import MANIFEST, REJECTIONS, read_manifest
 from reinforcesight.data_gen.dataset.rows import SPLITS
 from reinforcesight.data_gen.dataset.writer import WrittenFile
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.scanning.work_files import ChunkReport
 from reinforcesight.data_gen.source import Skipped, Source
 from reinforcesight.errors import InputError
@@ -72,41 +72,58 @@ class Manifest:
     removed: dict[str, Any] | None = None
 
 
+@dataclass(slots=True)
+class Tally:
+    """Counts of the selected questions, updated while they are written."""
+
+    kinds: dict[str, Counter[QuestionKind]] = field(default_factory=dict)  # by split
+    pictures: Counter[str] = field(default_factory=Counter)
+    twins: int = 0
+    guessed: Counter[str] = field(default_factory=Counter)  # questions that each rule of thumb answers
+
+    def counting(self, selections: Iterable[Selection]) -> Iterator[Selection]:
+        for selection in selections:
+            self.pictures[selection.split] += 1 + any(pick.second for pick in selection.picks)
+            self.twins += sum(pick.twin_of is not None for pick in selection.picks)
+            self.guessed.update(rule for pick in selection.picks for rule in pick.guessed)
+            self.kinds.setdefault(selection.split, Counter()).update(pick.kind for pick in selection.picks)
+            yield selection
+
+
 def build_manifest(
     *,
     config: GenerateConfig,
     identity: dict[str, Any],
     plan: Fit,
     limit: int,
-    cells: Mapping[str, Counter[QuestionKind]],
-    guessed: Mapping[str, int],
-    pictures_used: Mapping[str, int],
-    twins: int,
+    tally: Tally,
     pictures_read: int,
-    files: Sequence[WrittenFile],
+    files: list[WrittenFile],
     source: Source,
 ) -> Manifest:
-    total: Counter[QuestionKind] = Counter()
-    for counter in cells.values():
-        total.update(counter)
+    cells = tally.kinds
+    total = sum(cells.values(), Counter[QuestionKind]())
     counts = counts_of(total)
     splits = [name for name in SPLITS if name in cells]
     return Manifest(
         job=identity,
         source=source.name,
         rows={name: cells[name].total() for name in splits},
-        pictures={name: pictures_used[name] for name in splits},
+        pictures={name: tally.pictures[name] for name in splits},
         pictures_read=pictures_read,
         pictures_usable=plan.pictures,
         asked=config.num_samples,
         questions_per_picture=limit,
         counts=counts,
         cells=cells_of({name: cells[name] for name in splits}),
-        shortfalls=[*_shortfalls(config, plan, limit, counts, splits), *_few_twins(config, total.total(), twins)],
-        files=list(files),
+        shortfalls=[
+            *_shortfalls(config, plan, limit, counts, splits),
+            *_few_twins(config, total.total(), tally.twins),
+        ],
+        files=files,
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
-        shortcuts=_shortcuts(total, guessed),
-        twins=twins if config.twins else None,
+        shortcuts=_shortcuts(total, tally.guessed),
+        twins=tally.twins if config.twins else None,
     )
 
 
@@ -242,15 +259,10 @@ def _uneven(what: str, counts: Mapping[str, int]) -> list[str]:
     return [f"{what}: from {counts[fewest]} ({fewest}) to {counts[most]} ({most}) questions"]
 
 
-@runtime_checkable
-class _HasProblems(Protocol):
-    """Source that also reports problems that belong to no picture."""
-
-    def problems(self) -> tuple[Skipped, ...]: ...
-
-
 def problems_of(source: Source) -> tuple[Skipped, ...]:
-    return source.problems() if isinstance(source, _HasProblems) else ()
+    """Return the problems that belong to no picture, of a source that reports such problems."""
+    problems: Callable[[], tuple[Skipped, ...]] = getattr(source, "problems", tuple)
+    return problems()
 
 
 def write_rejections(folder: Path, reports: Iterable[ChunkReport], source: Source) -> None:

@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.choosing.quotas import QuestionKind
 from reinforcesight.data_gen.dataset.folder import REMOVED
 from reinforcesight.data_gen.dataset.manifest import Manifest, cells_of, counts_of
 from reinforcesight.data_gen.dataset.reader import RowIndex, parquet_rows
 from reinforcesight.data_gen.dataset.row_log import IDENTITY_COLUMNS, KnownRows, RowLog, row_digest
 from reinforcesight.data_gen.dataset.writer import WrittenFile, replace_file
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.files import file_hash
 from reinforcesight.protocol import LETTERS

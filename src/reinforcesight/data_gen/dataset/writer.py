@@ -140,9 +140,9 @@ def write_file(context: WriteContext, task: WriteTask) -> WrittenFile:
     path = context.data / task.name
     record = context.work / f"{task.name}.json"
     task_digest = sha256(f"{context.identity} {task!r}".encode()).hexdigest()
-    earlier = _read_record(record, task_digest)
-    if earlier is not None and is_file_of(path, asdict(earlier)):
-        return earlier
+    earlier = read_sealed_json(record)
+    if earlier is not None and earlier["task"] == task_digest and is_file_of(path, earlier["file"]):
+        return WrittenFile(**earlier["file"])
     templates = load_templates(context.templates)
     written = replace_file(path, task.split, (row.to_columns() for row in _rows(context, task, templates)))
     write_sealed_json(record, {"task": task_digest, "file": asdict(written)})
@@ -173,12 +173,6 @@ def replace_file(path: Path, split: str, rows: Iterable[dict[str, Any]]) -> Writ
     return WrittenFile(path.name, split, count, path.stat().st_size, file_hash(path), memory_bytes)
 
 
-def _read_record(path: Path, task_digest: str) -> WrittenFile | None:
-    """Return the record of the file that an earlier run wrote for this task, or ``None``."""
-    noted = read_sealed_json(path)
-    return WrittenFile(**noted["file"]) if noted is not None and noted["task"] == task_digest else None
-
-
 def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
     size = 0
@@ -205,10 +199,7 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
             question = compose(
                 twin.scene if twin else picture.scene,
                 twin.candidates[pick.position] if twin else picture.candidates[pick.position],
-                form=pick.kind.form,
-                relation=pick.kind.relation,
-                answer_index=pick.kind.answer_index,
-                affirm=pick.kind.affirm,
+                pick.kind,
                 templates=templates,
                 rng=random.Random(int.from_bytes(digest[:8], "big")),
                 style=context.style,

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer
 
 from reinforcesight.data_gen.questions.cue_wording import tell_cues
-from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle, names_answer
+from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, QuestionKind, ReasoningStyle, names_answer
 from reinforcesight.data_gen.questions.reasoning import MIDDLE_DISTANCE, ROOM_DEPTHS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
     CVBENCH_COMPARE,
@@ -29,6 +29,7 @@ from reinforcesight.language.english import Mention, fill, is_plural
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.object_names import usable_name
 from reinforcesight.language.vocabulary import canonical_words
+from reinforcesight.pictures.boxes import box_overlap
 from reinforcesight.pictures.drawing import BOX_COLOURS, Box
 from reinforcesight.protocol import Protocol, completion_text, letter, option_lines, with_instruction, with_options
 from reinforcesight.relations import DEFAULT_RULES, Axis, Relation, RelationResult, RelationRules, relate_all
@@ -69,9 +70,7 @@ class Question:
     completion: str  # reasoning and answer in their tags
     reasoning: str
     boxes: tuple[tuple[Box, str], ...]  # boxes to draw: pixels, xyxy half-open, and colour
-    evidence: dict[
-        str, Any
-    ]  # JSON values: ids, the relation asked for, the values compared, whether a floor was found
+    evidence: dict[str, Any]  # JSON values: ids, relation asked for, compared values, whether a floor was found
     margin: float
     subject: ObjectId
     reference: ObjectId
@@ -105,7 +104,8 @@ def find_candidates(
             abstained.append(result)
             continue
         forms = _BOXES_ONLY if any(ambiguous[i] for i in involved if i is not None) else _ALL_FORMS
-        if involved & unboxable or _boxes_coincide([scene[i].box for i in involved if i is not None]):
+        boxes = [scene[i].box for i in involved if i is not None]
+        if involved & unboxable or any(box_overlap(*pair) > _COINCIDING for pair in combinations(boxes, 2)):
             forms = forms - _BOXES_ONLY
         if forms:
             candidates.append(
@@ -123,26 +123,11 @@ def find_candidates(
     return candidates, abstained
 
 
-def _boxes_coincide(boxes: list[Box]) -> bool:
-    """Return whether two drawn boxes would overlap so much that a reader can't distinguish them."""
-    for first, second in combinations(boxes, 2):
-        width = min(first[2], second[2]) - max(first[0], second[0])
-        height = min(first[3], second[3]) - max(first[1], second[1])
-        shared = max(0.0, width) * max(0.0, height)
-        areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-        if shared > _COINCIDING * (sum(areas) - shared):
-            return True
-    return False
-
-
 def compose(
     scene: Scene,
     candidate: Candidate,
+    kind: QuestionKind,
     *,
-    form: Form,
-    relation: Relation,
-    answer_index: int,
-    affirm: bool = True,
     templates: Templates,
     rng: random.Random,
     style: ReasoningStyle = WITHOUT_PLACES,
@@ -150,30 +135,16 @@ def compose(
     """Write one question.
 
     Args:
-        scene: Scene of the candidate.
         candidate: True relation to ask about.
-        form: One of ``candidate.forms``.
-        relation: Relation of the candidate, or its inverse, which exchanges subject and reference.
-        answer_index: Index of the correct option, 0 or 1.
-        affirm: For yes_no: ask about the relation (answer yes) or about its inverse (answer no).
-        templates: Question wordings.
+        kind: One of the candidate's forms, and its relation or the inverse, which exchanges subject and reference.
         rng: Random numbers that decide only the wording, not the answer.
-        style: Wording of the reasoning.
 
     Raises:
         InputError: Form, relation or index doesn't fit the candidate.
     """
-    asked = phrase(
-        scene,
-        candidate,
-        form=form,
-        relation=relation,
-        answer_index=answer_index,
-        affirm=affirm,
-        templates=templates,
-        rng=rng,
-    )
+    asked = phrase(scene, candidate, kind, templates=templates, rng=rng)
     cast, choices, answer_text = asked.cast, asked.choices, asked.answer_text
+    form, relation = kind.form, kind.relation
     values = _values(candidate, exchanged=relation is not candidate.relation)
     mentions = cast.mentions
     wanted = relation.axis in (Axis.DEPTH, Axis.DISTANCE) and style.cues > 0 and not style.fixed_wording
@@ -185,7 +156,7 @@ def compose(
         reference=mentions["reference"],
         anchor=mentions.get("anchor"),
         names_answer=cast.names_answer,
-        subject_first=cast.subject_first if cast.names_answer else style.fixed_wording or rng.random() < 0.5,
+        subject_first=kind.answer_index == 0 if cast.names_answer else style.fixed_wording or rng.random() < 0.5,
         choices=choices,
         answer_text=answer_text,
         values=values,
@@ -197,7 +168,7 @@ def compose(
         others={} if told is None else told.others,
     )
     reasoning = write_reasoning(facts, rng)
-    gold = letter(answer_index)
+    gold = letter(kind.answer_index)
     final = answer_text if form is Form.OPEN else f"({gold}) {answer_text}"
     floor = scene.floor
     evidence = {
@@ -248,11 +219,8 @@ class Phrased:
 def phrase(
     scene: Scene,
     candidate: Candidate,
+    kind: QuestionKind,
     *,
-    form: Form,
-    relation: Relation,
-    answer_index: int,
-    affirm: bool = True,
     templates: Templates,
     rng: random.Random,
     colours: Mapping[ObjectId, str] | None = None,
@@ -261,6 +229,7 @@ def phrase(
 
     ``colours`` gives the drawn box of each marked object; by default as in CV-Bench.
     """
+    form, relation = kind.form, kind.relation
     if form not in candidate.forms:
         raise InputError(
             f"the form {form.value!r} is not among the candidate's forms",
@@ -270,14 +239,14 @@ def phrase(
         raise InputError(
             f"the relation {relation.value!r} is neither the candidate's {candidate.relation.value!r} nor its inverse"
         )
-    if answer_index not in (0, 1):
-        raise InputError(f"answer_index must be 0 or 1, got {answer_index}")
-    cast = _Cast.of(scene, candidate, form, relation, subject_first=answer_index == 0)
+    if kind.answer_index not in (0, 1):
+        raise InputError(f"answer_index must be 0 or 1, got {kind.answer_index}")
+    cast = _Cast.of(scene, candidate, kind)
     if colours is not None:
         known = {role: colours[object_id] for role, object_id in cast.ids.items() if object_id in colours}
         cast = replace(cast, colours=known)
-    asked = relation if form is not Form.YES_NO or affirm else relation.inverse
-    choices, answer_text = _choices(cast, asked, answer_index)
+    asked = relation if form is not Form.YES_NO or kind.affirm else relation.inverse
+    choices, answer_text = _choices(cast, asked)
     question = _question(cast, asked, templates, rng)
     prompt = question
     if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and cast.names_answer:
@@ -293,15 +262,14 @@ class _Cast:
     if any.
     """
 
-    form: Form
-    relation: Relation
+    kind: QuestionKind
     ids: dict[str, ObjectId]
     names: dict[str, str]  # without article
     colours: dict[str, str]  # colour of the drawn box, in drawing order
-    subject_first: bool
 
     @staticmethod
-    def of(scene: Scene, candidate: Candidate, form: Form, relation: Relation, *, subject_first: bool) -> _Cast:
+    def of(scene: Scene, candidate: Candidate, kind: QuestionKind) -> _Cast:
+        relation = kind.relation
         subject, reference = candidate.subject, candidate.reference
         if relation is not candidate.relation:
             subject, reference = reference, subject
@@ -309,9 +277,9 @@ class _Cast:
         if candidate.anchor is not None:
             ids["anchor"] = candidate.anchor
         names = {role: bare_name(scene[object_id].name) for role, object_id in ids.items()}
-        order = ["subject", "reference"] if subject_first else ["reference", "subject"]
+        order = _order(kind)
         colours: dict[str, str] = {}
-        if form is Form.CVBENCH_BOXES:
+        if kind.form is Form.CVBENCH_BOXES:
             if relation.axis is Axis.DISTANCE:
                 colours = dict(zip(["anchor", *order], ("red", "blue", "green"), strict=True))
             elif relation.axis is Axis.DEPTH:
@@ -321,16 +289,11 @@ class _Cast:
                 ambiguous = ambiguous_names([item.name for item in scene.objects])
                 if ambiguous[scene.index_of(reference)]:
                     colours["reference"] = "blue"
-        return _Cast(form, relation, ids, names, colours, subject_first)
+        return _Cast(kind, ids, names, colours)
 
     @property
     def names_answer(self) -> bool:
-        return names_answer(self.form, self.relation.axis)
-
-    @property
-    def order(self) -> tuple[str, str]:
-        """Return the roles of options (A) and (B) if the options are names."""
-        return ("subject", "reference") if self.subject_first else ("reference", "subject")
+        return names_answer(self.kind.form, self.kind.relation.axis)
 
     @property
     def mentions(self) -> dict[str, Mention]:
@@ -354,37 +317,44 @@ class _Cast:
         return self.names[role]
 
 
-def _choices(cast: _Cast, asked: Relation, answer_index: int) -> tuple[tuple[str, ...], str]:
-    if cast.form is Form.YES_NO:
-        right, wrong = ("yes", "no") if asked is cast.relation else ("no", "yes")
+def _order(kind: QuestionKind) -> tuple[str, str]:
+    """Return the roles of options (A) and (B) if the options are names."""
+    return ("subject", "reference") if kind.answer_index == 0 else ("reference", "subject")
+
+
+def _choices(cast: _Cast, asked: Relation) -> tuple[tuple[str, ...], str]:
+    kind = cast.kind
+    if kind.form is Form.YES_NO:
+        right, wrong = ("yes", "no") if asked is kind.relation else ("no", "yes")
     elif cast.names_answer:
         right, wrong = cast.option("subject"), cast.option("reference")
     else:
-        right, wrong = cast.relation.value, cast.relation.inverse.value
-    return ((right, wrong) if answer_index == 0 else (wrong, right)), right
+        right, wrong = kind.relation.value, kind.relation.inverse.value
+    return ((right, wrong) if kind.answer_index == 0 else (wrong, right)), right
 
 
 def _question(cast: _Cast, asked: Relation, templates: Templates, rng: random.Random) -> str:
-    if cast.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
+    if cast.kind.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
         return _cvbench_question(cast)
-    wording = templates.choose(cast.form, asked, rng)
+    wording = templates.choose(cast.kind.form, asked, rng)
     mentions = dict(cast.mentions)
-    mentions["first"], mentions["second"] = (mentions[role] for role in cast.order)
+    mentions["first"], mentions["second"] = (mentions[role] for role in _order(cast.kind))
     return fill(wording, mentions)
 
 
 def _cvbench_question(cast: _Cast) -> str:
-    axis = cast.relation.axis
+    relation = cast.kind.relation
+    axis = relation.axis
     word = "highlighted by a" if axis in (Axis.DEPTH, Axis.DISTANCE) else "annotated by the"
-    roles = {role: role for role in cast.names} | dict(zip(("first", "second"), cast.order, strict=True))
+    roles = {role: role for role in cast.names} | dict(zip(("first", "second"), _order(cast.kind), strict=True))
     parts = {}
     for slot, role in roles.items():
         parts[slot] = cast.names[role]
         parts[f"{slot}_mark"] = f" ({word} {cast.colours[role]} box)" if role in cast.colours else ""
     if axis is Axis.DEPTH:
-        return CVBENCH_DEPTH.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
+        return CVBENCH_DEPTH.format(compare=CVBENCH_COMPARE[relation], **parts)
     if axis is Axis.DISTANCE:
-        return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[cast.relation], **parts)
+        return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[relation], **parts)
     return CVBENCH_RELATION.format(be="are" if is_plural(cast.names["subject"]) else "is", **parts)
 
 

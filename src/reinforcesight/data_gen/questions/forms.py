@@ -1,14 +1,15 @@
-"""Question forms, and settings for the wording of reasoning."""
+"""Question forms, kinds of questions, and settings for the wording of reasoning."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.relations.kinds import Axis
+from reinforcesight.relations.kinds import Axis, Relation
 
 
 class Form(StrEnum):
@@ -47,6 +48,24 @@ def names_answer(form: Form, axis: Axis) -> bool:
     if form in (Form.CVBENCH, Form.CVBENCH_BOXES):
         return axis in (Axis.DEPTH, Axis.DISTANCE)
     return form is Form.WHICH_OBJECT or (form is Form.OPEN and axis is Axis.DISTANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionKind:
+    """Relation and form of a question, and its correct option."""
+
+    relation: Relation  # of subject to reference
+    form: Form
+    answer_index: int  # 0 or 1
+    affirm: bool = True  # whether a yes/no question asks about the relation, so that its answer is "yes"
+
+    @property
+    def twin(self) -> QuestionKind:
+        """Kind of the same question about the twin picture, in which the relation is inverted."""
+        same = names_answer(self.form, self.relation.axis)  # then the other object is the subject
+        relation = self.relation if same else self.relation.inverse
+        affirm = self.affirm is not (self.form is Form.YES_NO)
+        return QuestionKind(relation, self.form, 1 - self.answer_index, affirm)
 
 
 class ReasoningStyle(StrictConfig):

@@ -22,6 +22,11 @@ def chunk_count(pictures: int) -> int:
     return -(-pictures // CHUNK_PICTURES)
 
 
+def chunk_task(chunk: int, pictures: int) -> ScanTask:
+    start = chunk * CHUNK_PICTURES
+    return ScanTask(chunk, start, min(start + CHUNK_PICTURES, pictures))
+
+
 def missing_chunks(context: ScanContext, pictures: int) -> list[int]:
     """Return the chunks without an intact work file of this job."""
     return [
@@ -50,23 +55,18 @@ def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, 
     Raises:
         OutputError: A work file can't be written.
     """
-    chunks = [chunk for chunk in missing_chunks(context, pictures) if shard.has(chunk)]
-    if not chunks:
+    tasks = [chunk_task(chunk, pictures) for chunk in missing_chunks(context, pictures) if shard.has(chunk)]
+    if not tasks:
         return
-    tasks = [_task(chunk, pictures) for chunk in chunks]
-    mine = sum(
-        task.stop - task.start
-        for task in (_task(chunk, pictures) for chunk in range(chunk_count(pictures)))
-        if shard.has(task.chunk)
-    )
-    done = mine - sum(task.stop - task.start for task in tasks)
+    mine = sum(chunk_task(chunk, pictures).size for chunk in range(chunk_count(pictures)) if shard.has(chunk))
+    done = mine - sum(task.size for task in tasks)
     probed: Counter[int] = Counter()
     crashed: dict[int, list[tuple[int, str]]] = {}
     with Progress("pictures", mine, done=done) as progress:
         for outcome in pool.run(tasks):
             task = outcome.task
             assert isinstance(task, ScanTask)
-            whole = _task(task.chunk, pictures)
+            whole = chunk_task(task.chunk, pictures)
             if outcome.crash is not None:
                 where = f"pictures {task.start} to {task.stop - 1}"
                 progress.say(f"a worker died ({outcome.crash}) while scanning {where}")
@@ -74,10 +74,10 @@ def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, 
                 probed[task.chunk] += 1
                 if outcome.crash is not None:
                     crashed.setdefault(task.chunk, []).append((task.start, outcome.crash))
-                if probed[task.chunk] == whole.stop - whole.start:
+                if probed[task.chunk] == whole.size:
                     pool.again(replace(whole, attempt=2, crashed=tuple(sorted(crashed.get(task.chunk, [])))))
             elif outcome.crash is None:
-                progress.advance(whole.stop - whole.start)
+                progress.advance(whole.size)
             elif task.attempt == 0:
                 pool.again(replace(task, attempt=1))
             elif task.attempt == 1:
@@ -88,8 +88,3 @@ def scan_pictures(context: ScanContext, pictures: int, *, pool: WorkerPool[Any, 
                     f"workers keep dying ({outcome.crash}) while scanning pictures {task.start} to {task.stop - 1}",
                     fix="use fewer --workers, or check for a lack of memory",
                 )
-
-
-def _task(chunk: int, pictures: int) -> ScanTask:
-    start = chunk * CHUNK_PICTURES
-    return ScanTask(chunk, start, min(start + CHUNK_PICTURES, pictures))

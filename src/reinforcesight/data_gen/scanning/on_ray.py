@@ -33,7 +33,7 @@ import click
 
 from reinforcesight.data_gen.config import GenerateConfig, RayOptions, Shard
 from reinforcesight.data_gen.perception.perceive import ModelRole
-from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, missing_chunks
+from reinforcesight.data_gen.scanning.local import CHUNK_PICTURES, chunk_count, chunk_task, missing_chunks
 from reinforcesight.data_gen.scanning.work_files import ScanContext, ScanTask, scan_chunk
 from reinforcesight.data_gen.sources.perceived import PerceivedSource
 from reinforcesight.errors import InputError, ReinforceSightError, require_module
@@ -167,11 +167,8 @@ class _Plan:
 
     def unit(self, number: int) -> _Unit:
         start, stop = number * self.size, min((number + 1) * self.size, self.pictures)
-        tasks = [
-            ScanTask(first // CHUNK_PICTURES, first, min(first + CHUNK_PICTURES, self.pictures))
-            for first in range(start, stop, CHUNK_PICTURES)
-            if first // CHUNK_PICTURES in self.missing
-        ]
+        chunks = range(start // CHUNK_PICTURES, chunk_count(stop))
+        tasks = [chunk_task(chunk, self.pictures) for chunk in chunks if chunk in self.missing]
         perceived = range(start // self._chunk_size, -(-stop // self._chunk_size))
         return _Unit(range(start, stop), perceived, tuple(tasks))
 
@@ -272,7 +269,7 @@ def _scan_missing(
     data = data.map_batches(
         ScanStage, fn_constructor_args=(sent,), batch_size=1, compute=pool(), num_cpus=cpus, **retries
     )
-    total = sum(task.stop - task.start for number in plan.numbers() for task in plan.unit(number).tasks)
+    total = sum(task.size for number in plan.numbers() for task in plan.unit(number).tasks)
     try:
         with Progress("pictures", total) as progress:
             for row in data.iter_rows():
@@ -281,7 +278,7 @@ def _scan_missing(
                 if row["messages"]:
                     progress.say(row["messages"])
                 yield row
-                progress.advance(sum(task.stop - task.start for task in plan.unit(int(row["unit"])).tasks))
+                progress.advance(sum(task.size for task in plan.unit(int(row["unit"])).tasks))
     finally:
         for folder in plan.folders():
             (folder / _MARK.format(plan.mark)).unlink(missing_ok=True)

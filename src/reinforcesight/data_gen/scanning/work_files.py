@@ -63,6 +63,10 @@ class ScanTask:
     crashed: tuple[tuple[int, str], ...] = ()  # pictures that killed their worker, and the reason; they are left out
     probe: bool = False  # scan without writing a file
 
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedPicture:
@@ -156,7 +160,7 @@ def scan_chunk(context: ScanContext, task: ScanTask) -> int:
     if task.probe:
         for index in range(task.start, task.stop):
             _scan_picture(context, index, ChunkReport())
-        return task.stop - task.start
+        return task.size
     import pyarrow as pa
     import pyarrow.parquet as pq
 

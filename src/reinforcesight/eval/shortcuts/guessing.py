@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.audit.config import AuditConfig
-from reinforcesight.data_gen.audit.findings import (
-    AuditReport,
-    Findings,
-    Table,
-    check_report_path,
-    print_report,
-    write_audit_report,
-)
+from reinforcesight.data_gen.audit.findings import AuditReport, Findings, Table, give_report
 from reinforcesight.data_gen.audit.run import audit
 from reinforcesight.data_gen.audit.shortcuts import TextChoice, option_probabilities
 from reinforcesight.errors import InputError
@@ -63,8 +56,6 @@ def audit_benchmark(config: AuditConfig) -> AuditReport:
         InputError: The benchmark can't be read, or has too few questions or pictures.
     """
     assert config.benchmark is not None
-    if config.report is not None:
-        check_report_path(config.report)
     benchmark = load_benchmark(config.benchmark, split=config.split, seed=config.seed)
     items = [item for item in benchmark.items if len(item.choices) > 1]
     found = guess_without_pictures(items, config.seed, repeats=_REPEATS)
@@ -104,10 +95,7 @@ def audit_benchmark(config: AuditConfig) -> AuditReport:
     )
     if config.subset is not None:
         write_items(config.subset, chosen)
-    if config.report is not None:
-        write_audit_report(report, config.report)
-    if not config.quiet:
-        print_report(report)
+    give_report(report, config.report, quiet=config.quiet)
     return report
 
 
