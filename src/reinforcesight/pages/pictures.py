@@ -12,7 +12,7 @@ from PIL import Image
 
 from reinforcesight.errors import InputError
 from reinforcesight.pictures.decode import PictureError, decode_rgb, to_rgb
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 from reinforcesight.scene import Scene, SceneObject
 
 ROLES = ("subject", "reference", "anchor")
@@ -77,7 +77,7 @@ def show_picture(
         small = to_rgb(picture)
         small.thumbnail((side, side))
     width, height = (known.scene.width, known.scene.height) if known else small.size
-    encoded = encode(small, "JPEG", quality=quality, optimize=True)
+    encoded = encoded_picture(small, "JPEG", quality=quality, optimize=True)
     source = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     boxes = []
     for role, item in known.unmarked.items() if known else ():

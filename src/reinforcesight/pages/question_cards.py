@@ -20,37 +20,21 @@ class CardAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QuestionCard:
-    """Content of one question card on a page. Empty fields are not shown.
+    """Content of one question card on a page. Empty fields are not shown."""
 
-    Attributes:
-        question: Question text or another heading.
-        options: Letters and texts of the options.
-        right, chosen: Letters of the correct option and of the option that a model chose.
-        reasoning, answer: Text from the training example or from the model.
-        answers: Answers of several models.
-        tags: Short facts in the first line; the first one is emphasised.
-        marks: Annotations by a person.
-        facts: Measurements behind the answer, as sentences.
-        notes: Small print at the end.
-        problem: Reason why the question can't be shown in full.
-        name: Identifier in the last line.
-        link: Page of this question alone.
-        filters: Values that the page's filters compare.
-    """
-
-    question: str
+    question: str  # question text or another heading
     picture: ShownPicture | None = None
-    options: tuple[tuple[str, str], ...] = ()
-    right: str = ""
-    chosen: str = ""
-    reasoning: str = ""
+    options: tuple[tuple[str, str], ...] = ()  # letters and texts
+    right: str = ""  # letter of the correct option
+    chosen: str = ""  # letter of the option that a model chose
+    reasoning: str = ""  # from the training example or from the model
     answer: str = ""
-    answers: tuple[CardAnswer, ...] = ()
-    tags: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    problem: str = ""
-    name: str = ""
-    link: str = ""
-    filters: Mapping[str, str] = field(default_factory=dict)
+    answers: tuple[CardAnswer, ...] = ()  # of several models
+    tags: tuple[str, ...] = ()  # short facts in the first line; the first one is emphasised
+    marks: tuple[str, ...] = ()  # annotations by a person
+    facts: tuple[str, ...] = ()  # measurements behind the answer, as sentences
+    notes: tuple[str, ...] = ()  # small print at the end
+    problem: str = ""  # reason why the question can't be shown in full
+    name: str = ""  # identifier in the last line
+    link: str = ""  # page of this question alone
+    filters: Mapping[str, str] = field(default_factory=dict)  # values that the page's filters compare

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import Box, draw_boxes
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 
 _GREY = (128, 128, 128)
 _FAST = 1  # PNG compression level
@@ -28,4 +28,4 @@ def with_boxes(picture: bytes, boxes: Sequence[tuple[Box, str]]) -> bytes:
 
 
 def _png(picture: Image.Image) -> bytes:
-    return encode(picture, "PNG", compress_level=_FAST)
+    return encoded_picture(picture, "PNG", compress_level=_FAST)

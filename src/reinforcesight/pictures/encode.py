@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 
-def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def encoded_picture(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """Return the content of a picture file; ``options`` are those of Pillow's writer of this kind."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)

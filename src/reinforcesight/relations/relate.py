@@ -36,10 +36,7 @@ class RelationResult:
         margin: Scale-free difference of the compared values, at least 0 (0: equal). Horizontal and vertical: centre
             distance divided by the mean box side (1: boxes of equal size touch). Depth and distance: 1 minus the
             smaller value divided by the larger.
-        reason: Reason why there is no relation; ``None`` if there is one.
-        axis: Quantity that was compared.
-        subject: Id of the object that the relation is about.
-        reference: Id of the object that the subject is compared with.
+        subject, reference: Ids of the object that the relation is about, and of the one that it is compared with.
         anchor: Id of the object that distances are measured to (distance only).
         evidence: Compared values, as stored in the data set.
     """
@@ -71,13 +68,10 @@ def relate(
     """Decide which relation of an axis holds between two objects of a scene, or why none may be claimed.
 
     Args:
-        scene: Scene with both objects.
-        subject: Object that the relation is about, or its id.
-        reference: Object that the subject is compared with, or its id.
+        subject, reference: Object that the relation is about, and the one that it is compared with, or their ids.
         axis: Axis, or a relation of that axis.
         anchor: Object that distances are measured to, or its id (axis "distance" only).
         marked: Whether the objects are marked by drawn boxes, so that their names need not be unique.
-        rules: Thresholds for a claim.
 
     Raises:
         InputError: An id or the axis is unknown, an anchor is missing for the axis "distance", or one is given for

@@ -24,7 +24,7 @@ from reinforcesight.pages.chart import IntervalDot, IntervalRow
 from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
 from reinforcesight.pages.render import percent
 from reinforcesight.pictures.decode import decode_rgb
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 from reinforcesight.protocol import LETTERS, Protocol
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
@@ -264,7 +264,7 @@ def write_example(config: RunConfig) -> None:
     )
     if asked is not None:
         with atomic_file(config.folder.example) as stream:
-            stream.write(encode(decode_rgb(asked.picture), "PNG"))
+            stream.write(encoded_picture(decode_rgb(asked.picture), "PNG"))
         write_text(config.folder.example.with_suffix(".txt"), asked.prompt)
 
 

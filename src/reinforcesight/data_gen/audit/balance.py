@@ -25,21 +25,14 @@ _ORDER = {relation.value: at for at, relation in enumerate(Relation)}
 
 @dataclass(slots=True)
 class Balance:
-    """Counts over all rows.
+    """Counts over all rows."""
 
-    Attributes:
-        cells: Number of rows by split, relation, form and letter.
-        truth: Number of yes/no questions by relation and answer.
-        options: Number of questions by relation and number of options.
-        simple: Number of questions by axis, rule of thumb, and whether the rule gives the correct answer.
-        cues: Number of depth and distance questions by axis and number of visual cues in the reasoning.
-    """
-
-    cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-    truth: Counter[tuple[str, str]] = field(default_factory=Counter)
-    options: Counter[tuple[str, int]] = field(default_factory=Counter)
+    cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # split, relation, form, letter
+    truth: Counter[tuple[str, str]] = field(default_factory=Counter)  # relation and answer of yes/no questions
+    options: Counter[tuple[str, int]] = field(default_factory=Counter)  # relation and number of options
+    # Axis, rule of thumb, whether it gives the correct answer.
     simple: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
-    cues: Counter[tuple[str, int]] = field(default_factory=Counter)
+    cues: Counter[tuple[str, int]] = field(default_factory=Counter)  # axis and number of cues in the reasoning
 
     def add(self, stored: StoredRow, known: Understood | None) -> None:
         row = stored.row

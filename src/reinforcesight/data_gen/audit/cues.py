@@ -108,7 +108,7 @@ class _Check:
             "size": self._size,
             "usual size": self._usual_size,
             "in air": self._in_air,
-            "rests on": self._rests,
+            "rests on": lambda cue, a, b: self._rests_on(a, b),
             "gap": self._gap,
             "level": self._level,
             "between": self._between,
@@ -328,9 +328,6 @@ class _Check:
     def _in_air(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         raised = b.depth_far is not None and self._floor_depth(b, b.box[3]) > 1.05 * b.depth_far
         return raised and self._on_floor(a) and a.box[3] > b.box[3] and bool(cue.get("against"))
-
-    def _rests(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
-        return self._rests_on(a, b)
 
     def _gap(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
         table, anchor = self._scene.outline_gaps, self._scene.index_of(cue["anchor"])

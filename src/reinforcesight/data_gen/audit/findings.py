@@ -108,20 +108,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """Result of an audit.
-
-    Attributes:
-        pictures: Number of different pictures (by source and source_id).
-        findings: Broken rules, hard ones first.
-        measurements: Contents of the tables as JSON values.
-    """
+    """Result of an audit."""
 
     dataset: str
     rows: int
-    pictures: int
-    findings: tuple[Finding, ...]
+    pictures: int  # different ones, by source and source_id
+    findings: tuple[Finding, ...]  # hard ones first
     tables: tuple[Table, ...]
-    measurements: dict[str, Any]
+    measurements: dict[str, Any]  # contents of the tables as JSON values
 
     @property
     def passed(self) -> bool:

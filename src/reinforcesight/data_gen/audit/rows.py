@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from reinforcesight.data_gen.audit.cues import cue_problems
@@ -49,23 +49,20 @@ _REFERENCE_FIRST = re.compile(
 )
 
 
+_Add = Callable[[str, str], None]  # of a rule, and what is wrong in the row
+
+
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Row whose scene and evidence could be read.
-
-    Attributes:
-        objects: Objects by role (subject, reference, anchor).
-        boxed: Colour of the drawn box by role.
-        unique: Whether each role's name is unique in the picture.
-        cues: Number of visual cues in the reasoning.
-    """
+    """Row whose scene and evidence could be read."""
 
     scene: Scene
     axis: Axis
-    objects: Mapping[str, SceneObject]
-    boxed: Mapping[str, str]
-    unique: Mapping[str, bool]
-    cues: int = 0
+    objects: Mapping[str, SceneObject]  # by role: subject, reference, anchor
+    boxed: Mapping[str, str]  # colour of the drawn box by role
+    unique: Mapping[str, bool]  # whether each role's name is unique in the picture
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    cues: int = 0  # number of visual cues in the reasoning
 
 
 class RowChecks:
@@ -81,25 +78,27 @@ class RowChecks:
     def check(self, stored: StoredRow) -> Understood | None:
         """Check everything except the picture; return ``None`` if scene or evidence can't be read."""
         row = stored.row
-        add = self._findings.add
+
+        def add(rule: str, what: str) -> None:
+            self._findings.add(rule, f"{stored.where} ({row.id}): {what}")
+
+        known: Understood | None = None
         try:
-            evidence, known = self._understand(row)
+            known = self._understand(row)
         except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            add("bad_scene", f"{stored.where}: {error}")
-            known, evidence = None, {}
-        where = f"{stored.where} ({row.id})"
+            self._findings.add("bad_scene", f"{stored.where}: {error}")
         if row.form not in FORMS:
-            add("column", f"{where}: unknown form {row.form!r}")
-        self._check_texts(row, where, known)
+            add("column", f"unknown form {row.form!r}")
+        self._check_texts(row, known, add)
         if known is not None:
-            self._check_label(row, where, known, evidence)
-            self._check_answer(row, where, known, evidence)
+            self._check_label(row, known, add)
+            self._check_answer(row, known, add)
             reasoning = split_completion(row.completion).reasoning
-            for rule, problem in cue_problems(evidence, known.scene, known.axis, plain_relation(known), reasoning):
-                add(rule, f"{where}: {problem}")
+            for problem in cue_problems(known.evidence, known.scene, known.axis, plain_relation(known), reasoning):
+                add(*problem)
         return known
 
-    def _understand(self, row: Row) -> tuple[dict[str, Any], Understood]:
+    def _understand(self, row: Row) -> Understood:
         if self._scene is None or row.scene != self._scene_text:
             self._scene = None
             scene = Scene.from_json(row.scene)
@@ -115,10 +114,9 @@ class RowChecks:
         by_id = {item.id: role for role, item in objects.items()}
         boxed = {by_id[entry["object"]]: str(entry["colour"]) for entry in evidence.get("boxes") or []}
         unique = {role: not self._ambiguous[scene.index_of(item.id)] for role, item in objects.items()}
-        return evidence, Understood(scene, axis, objects, boxed, unique, len(evidence.get("cues", [])))
+        return Understood(scene, axis, objects, boxed, unique, evidence, len(evidence.get("cues", [])))
 
-    def _check_label(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
-        add = self._findings.add
+    def _check_label(self, row: Row, known: Understood, add: _Add) -> None:
         roles = known.objects
         result = relate(
             known.scene,
@@ -130,25 +128,24 @@ class RowChecks:
             rules=self._rules,
         )
         bare_relation = plain_relation(known)
-        stated = evidence.get("relation")
+        stated = known.evidence.get("relation")
         if result.relation is None:
-            add("unclaimable", f"{where}: {result.reason}")
+            add("unclaimable", str(result.reason))
         elif math.fabs(result.margin - row.margin) > 1e-6 * max(1.0, result.margin):
-            add("column", f"{where}: margin {row.margin}, the scene gives {result.margin}")
+            add("column", f"margin {row.margin}, the scene gives {result.margin}")
         holds = result.relation or bare_relation
         if row.relation != holds or stated != holds or bare_relation is not holds:
-            add("wrong_label", f"{where}: column {row.relation!r}, evidence {stated!r}, the scene shows {holds}")
+            add("wrong_label", f"column {row.relation!r}, evidence {stated!r}, the scene shows {holds}")
         task = holds.task if holds else None
         if row.task != task:
-            add("column", f"{where}: task {row.task!r}, expected {task!r}")
+            add("column", f"task {row.task!r}, expected {task!r}")
 
-    def _check_answer(self, row: Row, where: str, known: Understood, evidence: Mapping[str, Any]) -> None:
-        add = self._findings.add
+    def _check_answer(self, row: Row, known: Understood, add: _Add) -> None:
         holds = plain_relation(known)
         try:
-            asked = Relation(evidence["asked"])
+            asked = Relation(known.evidence["asked"])
         except (KeyError, ValueError):
-            add("bad_scene", f"{where}: the evidence does not say what is asked")
+            add("bad_scene", "the evidence does not say what is asked")
             return
         if holds is None:
             return
@@ -156,53 +153,51 @@ class RowChecks:
         in_words = asked_in_words(masked, known.axis)
         names_answer = _roles_of_options(row.choices, known) is not None
         if in_words is not None and in_words is not asked and (row.form == "yes_no" or names_answer):
-            what = f"evidence {asked.value!r}, words {in_words.value!r}"
-            add("asked_otherwise", f"{where}: {what}: {row.question}")
+            add("asked_otherwise", f"evidence {asked.value!r}, words {in_words.value!r}: {row.question}")
             asked = in_words
         expected = right_option(row.choices, known, holds, asked)
         if expected is None:
-            add("wrong_answer", f"{where}: the options {list(row.choices)} can't be told apart or don't fit")
+            add("wrong_answer", f"the options {list(row.choices)} can't be told apart or don't fit")
         elif row.answer != f"({LETTERS[expected]})":
-            add("wrong_answer", f"{where}: stored {row.answer}, the scene gives {row.choices[expected]!r}")
+            add("wrong_answer", f"stored {row.answer}, the scene gives {row.choices[expected]!r}")
         if not names_answer and reads_reference_first(masked):
-            add("role_order", f"{where}: {row.question}")
+            add("role_order", row.question)
         for role, unique in known.unique.items():
             if not unique and role not in known.boxed:
-                add("ambiguous_name", f"{where}: {known.objects[role].name!r}")
+                add("ambiguous_name", repr(known.objects[role].name))
 
-    def _check_texts(self, row: Row, where: str, known: Understood | None) -> None:
-        add = self._findings.add
+    def _check_texts(self, row: Row, known: Understood | None, add: _Add) -> None:
         right = LETTERS.find(row.answer.strip("()"))
         folded = [choice.casefold() for choice in row.choices]
         if not re.fullmatch(r"\([A-Z]\)", row.answer) or not 0 <= right < len(row.choices):
-            add("column", f"{where}: answer {row.answer!r} with {len(row.choices)} options")
+            add("column", f"answer {row.answer!r} with {len(row.choices)} options")
         elif row.choices[right] != row.answer_text:
-            add("column", f"{where}: answer_text {row.answer_text!r}, option {row.choices[right]!r}")
+            add("column", f"answer_text {row.answer_text!r}, option {row.choices[right]!r}")
         if len(set(folded)) < 2 or len(set(folded)) < len(folded):
-            add("column", f"{where}: the options are {list(row.choices)}")
+            add("column", f"the options are {list(row.choices)}")
         shown = option_lines(row.choices[:26]).splitlines()
         if row.question not in row.prompt or not row.prompt.endswith(REASON_INSTRUCTION):
-            add("prompt", f"{where}: the question or the closing instruction is not in the prompt")
+            add("prompt", "the question or the closing instruction is not in the prompt")
         elif row.form == "open" and any(line in row.prompt for line in shown):
-            add("prompt", f"{where}: an open question shows its options")
+            add("prompt", "an open question shows its options")
         elif row.form != "open" and not all(line in row.prompt for line in shown):
-            add("prompt", f"{where}: an option is not in the prompt")
+            add("prompt", "an option is not in the prompt")
         final = row.answer_text if row.form == "open" else f"{row.answer} {row.answer_text}"
         blocks = split_completion(row.completion)
         reasoning = blocks.reasoning if blocks.exact else row.completion
         if not reasoning.strip() or row.completion != completion_text(reasoning, final):
-            add("completion_format", f"{where}: {row.completion[-80:]!r}")
+            add("completion_format", repr(row.completion[-80:]))
         verdict = judge(row.completion, row.choices, row.answer, question=row.question)
         if not verdict.correct:
-            add("judge", f"{where}: {verdict.explanation}")
+            add("judge", verdict.explanation)
         names = [item.name for item in known.scene.objects] if known else []
         numbers = find_numbers(reasoning, ignore=[*names, *(bare_name(name) for name in names)])
         if numbers:
-            add("number_in_reasoning", f"{where}: {', '.join(numbers[:5])}")
+            add("number_in_reasoning", ", ".join(numbers[:5]))
         if known is not None:
-            self._check_claims(reasoning, where, known)
+            self._check_claims(reasoning, known, add)
 
-    def _check_claims(self, reasoning: str, where: str, known: Understood) -> None:
+    def _check_claims(self, reasoning: str, known: Understood, add: _Add) -> None:
         holds = plain_relation(known)
         scene, objects = known.scene, known.objects
         places = {role: scene.index_of(item.id) for role, item in objects.items()}
@@ -210,15 +205,11 @@ class RowChecks:
         names = [item.name for item in scene.objects]
         table = MentionTable(scene_mentions(names, self._ambiguous, places.values(), colours))
         pair = (places["subject"], places["reference"])
+        true = {pair: holds, pair[::-1]: holds.inverse} if holds else {}
         for claim in read_claims(table.split(reasoning), pair, places.get("anchor")):
-            if (claim.subject, claim.reference) == pair:
-                true = holds
-            elif (claim.reference, claim.subject) == pair:
-                true = holds.inverse if holds else None
-            else:
-                continue
-            if true is not None and claim.relation.axis is known.axis and claim.relation is not true:
-                self._findings.add("reasoning_contradicts", f"{where}: {reasoning}")
+            expected = true.get((claim.subject, claim.reference), claim.relation)
+            if claim.relation.axis is known.axis and claim.relation is not expected:
+                add("reasoning_contradicts", reasoning)
 
 
 def plain_relation(known: Understood) -> Relation | None:

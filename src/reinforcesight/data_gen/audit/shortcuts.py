@@ -38,26 +38,19 @@ _ENOUGH_PICTURES = 100
 
 @dataclass(frozen=True, slots=True)
 class TextItem:
-    """Text features and targets of one question.
-
-    Attributes:
-        letter: Index of the correct option.
-        first, second: Whole name and single words of the two objects, in alphabetical order.
-        first_is_smaller: Whether the first object has the smaller value along the axis; ``None``: equal names.
-        yes: Whether the answer is yes; ``None``: not a yes/no question.
-    """
+    """Text features and targets of one question."""
 
     group: str
     axis: str
     form: str
     text: str
-    letter: int
+    letter: int  # index of the correct option
     options: int
-    first: tuple[str, ...]
+    first: tuple[str, ...]  # whole name and single words; the two objects are in alphabetical order
     second: tuple[str, ...]
     anchor: str
-    first_is_smaller: bool | None
-    yes: bool | None
+    first_is_smaller: bool | None  # whether the first object has the smaller value along the axis; None: equal names
+    yes: bool | None  # whether the answer is yes; None: not a yes/no question
 
 
 class TextSample:
@@ -102,24 +95,16 @@ class TextSample:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Accuracy of one classifier.
+    """Accuracy of one classifier."""
 
-    Attributes:
-        what: "letter", "truth" or "order".
-        axis: Axis of the comparison, or "all".
-        accuracy: Fraction of correct predictions; ``None``: too few questions or pictures.
-        low, high: 95 % interval, with pictures as the independent units.
-        chance: Accuracy of random guesses.
-    """
-
-    what: str
-    axis: str
+    what: str  # "letter", "truth" or "order"
+    axis: str  # axis of the comparison, or "all"
     count: int
     pictures: int
-    accuracy: float | None
-    low: float = 0.0
+    accuracy: float | None  # None: too few questions or pictures
+    low: float = 0.0  # 95 % interval, with pictures as the independent units
     high: float = 1.0
-    chance: float = 0.5
+    chance: float = 0.5  # accuracy of random guesses
     error: float = 0.0
 
 

@@ -43,14 +43,10 @@ PUBLIC_FILES = (f"{DATA_FOLDER}/*.parquet", *_FILES)  # files that are uploaded 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Output folder and the settings that its data set is made with.
-
-    Attributes:
-        identity: Setting to JSON value; a run resumes only if the stored identity is equal.
-    """
+    """Output folder and the settings that its data set is made with."""
 
     folder: Path
-    identity: Mapping[str, Any]
+    identity: Mapping[str, Any]  # setting to JSON value; a run resumes only if the stored identity is equal
 
     @property
     def digest(self) -> str:

@@ -34,41 +34,26 @@ _LIBRARIES = ("numpy", "pillow", "pyarrow", "pydantic", "trimesh", "embreex", "p
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Description of a finished data set.
+    """Description of a finished data set."""
 
-    Attributes:
-        job: Identity of the job: every setting that decides the result.
-        rows, pictures: Number of questions and pictures by split.
-        pictures_usable: Number of pictures with at least one clear pair.
-        asked: Number of questions requested (``num_samples``).
-        counts: Number of questions by value of relation, task, form, answer, and answer of yes/no questions.
-        cells: Number of questions by split and "relation | form | letter", with "(yes)" or "(no)" for yes/no
-            questions.
-        shortcuts: Fraction of the questions of its axis that each rule of thumb answers correctly, as generated.
-        shortfalls: Sentences, one for each setting that was not reached, such as fewer questions than requested.
-        files: Parquet files of the data set.
-        software: Versions, and the commit of a development checkout.
-        review: Results of people who checked a sample; see ``review.findings``.
-        twins: Number of questions that are one of two twins (docs/twins.md), as generated.
-        removed: Rows that were removed afterwards: number, reasons, and the file that lists them.
-    """
-
-    job: dict[str, Any]
+    job: dict[str, Any]  # identity of the job: every setting that decides the result
     source: str
-    rows: dict[str, int]
-    pictures: dict[str, int]
+    rows: dict[str, int]  # number of questions by split
+    pictures: dict[str, int]  # number of pictures by split
     pictures_read: int
-    pictures_usable: int
-    asked: int
+    pictures_usable: int  # number of pictures with at least one clear pair
+    asked: int  # number of questions requested (num_samples)
     questions_per_picture: int
-    counts: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, int]]  # number of questions by value of relation, task, form, answer and yes_no
+    # Number of questions by split and "relation | form | letter", with "(yes)" or "(no)".
     cells: dict[str, dict[str, int]]
-    shortfalls: list[str]
+    shortfalls: list[str]  # sentences about settings that were not reached, such as fewer questions than requested
     files: list[WrittenFile]
-    software: dict[str, Any]
-    shortcuts: dict[str, float] = field(default_factory=dict)
-    twins: int | None = None
-    review: dict[str, Any] | None = None
+    software: dict[str, Any]  # versions, and the commit of a development checkout
+    shortcuts: dict[str, float] = field(default_factory=dict)  # fraction that each rule of thumb answers, as generated
+    twins: int | None = None  # number of questions that are one of two twins (docs/twins.md), as generated
+    review: dict[str, Any] | None = None  # results of people who checked a sample; see review.findings
+    # Rows that were removed afterwards: number, reasons, and the file that lists them.
     removed: dict[str, Any] | None = None
 
 
@@ -116,10 +101,7 @@ def build_manifest(
         questions_per_picture=limit,
         counts=counts,
         cells=cells_of({name: cells[name] for name in splits}),
-        shortfalls=[
-            *_shortfalls(config, plan, limit, counts, splits),
-            *_few_twins(config, total.total(), tally.twins),
-        ],
+        shortfalls=_shortfalls(config, plan, limit, counts, splits, tally.twins),
         files=files,
         software={"versions": versions(_LIBRARIES), "commit": source_state()["commit"]},
         shortcuts=_shortcuts(total, tally.guessed),
@@ -197,19 +179,13 @@ def _kind_name(kind: QuestionKind) -> str:
     return name
 
 
-def _few_twins(config: GenerateConfig, total: int, twins: int) -> list[str]:
-    wanted = round(config.twins * total)
-    if twins + 2 * len(SPLITS) >= wanted:  # in each split, one pair fewer may fit
-        return []
-    return [f"{twins} questions are twins instead of {wanted}: too few pictures have a twin for the questions left"]
-
-
 def _shortfalls(
     config: GenerateConfig,
     plan: Fit,
     limit: int,
     counts: Mapping[str, Mapping[str, int]],
     splits: Sequence[str],
+    twins: int,
 ) -> list[str]:
     """Return differences of number or balance from the settings; a difference of one question can't be avoided."""
     notes = []
@@ -249,6 +225,11 @@ def _shortfalls(
     for name in SPLITS:
         if getattr(config.splits, name) > 0 and name not in splits:
             notes.append(f"no {name} split: too few pictures")
+    wanted = round(config.twins * total)
+    if twins + 2 * len(SPLITS) < wanted:  # in each split, one pair fewer may fit
+        notes.append(
+            f"{twins} questions are twins instead of {wanted}: too few pictures have a twin for the questions left"
+        )
     return notes
 
 

@@ -29,9 +29,7 @@ _COLUMNS = (*IDENTITY_COLUMNS, "relation", "form", "answer_text")
 def remove_rows(dataset: Path, manifest: Manifest, reasons: Mapping[str, str], *, by: str) -> Manifest:
     """Remove rows, and the rows of an unfinished removal; return the new manifest, which is not written yet.
 
-    Args:
-        dataset: Folder of the data set.
-        by: Name of the command that removes the rows.
+    ``by``: name of the command that removes the rows.
 
     Raises:
         InputError: A Parquet file is damaged or does not match the manifest; then nothing is changed.

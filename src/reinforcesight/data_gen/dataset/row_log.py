@@ -12,7 +12,7 @@ from typing import Any
 from reinforcesight.data_gen.dataset.reader import RowIndex
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.environment import now
-from reinforcesight.jobs.files import cannot_write, json_hash
+from reinforcesight.jobs.files import cannot_write, json_hash, json_line
 
 # Columns that identify a question: a record does not apply to another question with the same id.
 IDENTITY_COLUMNS = ("id", "question", "choices", "answer", "source_id")
@@ -65,11 +65,8 @@ class RowLog:
         """Return all records in order, including records that other processes added meanwhile."""
         with self._lock:
             for line in self._new_lines():
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError):
-                    record = None
-                if isinstance(record, dict) and all(isinstance(record.get(name), str) for name in ("id", "row")):
+                record = json_line(line)
+                if record is not None and all(isinstance(record.get(name), str) for name in ("id", "row")):
                     self._records.append(record)
                 elif line.strip():
                     self.broken += 1

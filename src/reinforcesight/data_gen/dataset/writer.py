@@ -23,7 +23,7 @@ from reinforcesight.data_gen.scanning.work_files import read_scanned_picture
 from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 
 # A row group ends at either limit: to read one row, readers decode one group.
 _GROUP_ROWS = 100
@@ -38,33 +38,23 @@ _PNG_LEVEL = 3
 
 @dataclass(frozen=True, slots=True)
 class WriteContext:
-    """Everything that a worker needs to write any file.
+    """Everything that a worker needs to write any file."""
 
-    Attributes:
-        work, data: Folders of the work files and of the Parquet files.
-        templates: File with question wordings; ``None``: the packaged wordings.
-    """
-
-    work: Path
-    data: Path
+    work: Path  # folder of the work files
+    data: Path  # folder of the Parquet files
     seed: int
-    templates: Path | None
+    templates: Path | None  # file with question wordings; None: the packaged wordings
     identity: str
     style: ReasoningStyle = WITHOUT_PLACES
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Questions of one picture that go into one file.
+    """Questions of one picture that go into one file."""
 
-    Attributes:
-        chunk, row: Work file of the picture, and its row there.
-        first: Index of the first of these questions among the picture's questions.
-    """
-
-    chunk: int
-    row: int
-    first: int
+    chunk: int  # work file of the picture ...
+    row: int  # ... and its row there
+    first: int  # index of the first of these questions among the picture's questions
     picks: tuple[Pick, ...]
 
 
@@ -83,19 +73,14 @@ class WriteTask:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """Finished Parquet file.
-
-    Attributes:
-        sha256: Digest of the whole file, hexadecimal.
-        memory_bytes: Size of its rows in memory, as stated in a dataset card.
-    """
+    """Finished Parquet file."""
 
     name: str
     split: str
     rows: int
     bytes: int
-    sha256: str
-    memory_bytes: int
+    sha256: str  # of the whole file, hexadecimal
+    memory_bytes: int  # size of its rows in memory, as stated in a dataset card
 
 
 def plan_files(
@@ -251,5 +236,5 @@ class _Drawing:
         drawn = draw_boxes(self._decoded, question.boxes)
         if self._is_jpeg:
             # 4:4:4: with chroma subsampling, thin coloured lines smear.
-            return encode(drawn, "JPEG", quality=95, subsampling=0), suffix
-        return encode(drawn, "PNG", compress_level=_PNG_LEVEL), suffix
+            return encoded_picture(drawn, "JPEG", quality=95, subsampling=0), suffix
+        return encoded_picture(drawn, "PNG", compress_level=_PNG_LEVEL), suffix

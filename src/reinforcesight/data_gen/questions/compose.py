@@ -358,11 +358,6 @@ def _cvbench_question(cast: _Cast) -> str:
     return CVBENCH_RELATION.format(be="are" if is_plural(cast.names["subject"]) else "is", **parts)
 
 
-def _is_room_sized(nearest: float, farthest: float) -> bool:
-    """Return whether the distance words of ``NEARNESS``, meant for rooms, differ for these objects."""
-    return ROOM_DEPTHS[0] <= nearest < MIDDLE_DISTANCE[1] and MIDDLE_DISTANCE[0] <= farthest <= ROOM_DEPTHS[1]
-
-
 def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:
     """Return each object's horizontal centre (fraction of the picture's width) and depth; ``None`` without metres.
 
@@ -370,7 +365,11 @@ def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, flo
     street everything would be very far.
     """
     depths = [item.depth for item in scene.objects if item.depth is not None]
-    if scene.depth_unit != "m" or not depths or not _is_room_sized(min(depths), max(depths)):
+    if scene.depth_unit != "m" or not depths:
+        return None
+    if not ROOM_DEPTHS[0] <= min(depths) < MIDDLE_DISTANCE[1]:
+        return None
+    if not MIDDLE_DISTANCE[0] <= max(depths) <= ROOM_DEPTHS[1]:
         return None
     spots = {}
     for role, object_id in ids.items():

@@ -48,22 +48,16 @@ GROUPS: Mapping[CueKind, str] = {
 
 @dataclass(frozen=True)
 class Cue:
-    """One thing that can be seen.
-
-    Attributes:
-        via: A third object that carries, covers or is covered.
-        carrier: What carries the reference, where that is another object than via.
-        against: It points to the wrong answer; a text that names it says so.
-        values: Numbers it rests on: heights and gaps as shares of the picture, sizes as ratios.
-    """
+    """One thing that can be seen."""
 
     kind: CueKind
     subject: ObjectId
     reference: ObjectId
     anchor: ObjectId | None = None
-    via: ObjectId | None = None
-    carrier: ObjectId | None = None
-    against: bool = False
+    via: ObjectId | None = None  # a third object that carries, covers or is covered
+    carrier: ObjectId | None = None  # what carries the reference, where that is another object than via
+    against: bool = False  # it points to the wrong answer; a text that names it says so
+    # Heights and gaps as shares of the picture, sizes as ratios.
     values: Mapping[str, float | str] = field(default_factory=dict)
 
     @property

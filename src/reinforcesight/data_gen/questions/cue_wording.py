@@ -150,27 +150,15 @@ _PUT = "This puts <far> <behind> {anchor}."
 
 @dataclass(frozen=True)
 class Told:
-    """The cues that a text names.
-
-    Attributes:
-        sentences: With placeholders: {s}, {r} and {anchor} for the objects of the question.
-        others: Mentions of further objects, by placeholder.
-    """
+    """The cues that a text names."""
 
     cues: tuple[Cue, ...]
-    sentences: tuple[str, ...]
-    others: Mapping[str, Mention]
+    sentences: tuple[str, ...]  # with the placeholders {s}, {r} and {anchor} for the objects of the question
+    others: Mapping[str, Mention]  # mentions of further objects, by placeholder
 
 
 def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng: random.Random) -> Told:
-    """Choose among the cues of a scene, and word them.
-
-    Args:
-        scene: Where the objects are.
-        relation: The true one, of ``ids["subject"]`` to ``ids["reference"]``; a distance is to ``ids["anchor"]``.
-        ids: The objects of the question by role.
-        rng: Decides which cues are named and how.
-    """
+    """Choose among the cues to a relation (as in :func:`find_cues`), and word them."""
     told = _choose(find_cues(scene, relation, ids), rng)
     roles = {"subject": "{s}", "reference": "{r}", "anchor": "{anchor}"}
     slots = {item: roles[role] for role, item in ids.items()}

@@ -36,12 +36,7 @@ _LESS_APART = 0.7  # share of the farther one's offset in depth from the anchor 
 
 
 def find_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId]) -> list[Cue]:
-    """The cues to a true relation of depth or distance.
-
-    Args:
-        scene: Where the objects are.
-        relation: Of ``ids["subject"]`` to ``ids["reference"]``; a distance is to ``ids["anchor"]``.
-    """
+    """The cues to a true relation of ``ids["subject"]`` to ``ids["reference"]``; a distance is to ``ids["anchor"]``."""
     nearer_first = relation is relation.axis.relations[0]
     first, second = ids["subject"], ids["reference"]
     near, far = (first, second) if nearer_first else (second, first)

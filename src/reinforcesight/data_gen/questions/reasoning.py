@@ -22,36 +22,25 @@ from reinforcesight.relations import Axis, Relation
 
 @dataclass(frozen=True)
 class Facts:
-    """Input of :func:`write_reasoning`.
-
-    Attributes:
-        names_answer: Whether the answer is the subject's name; otherwise it is a relation word, or yes or no.
-        subject_first: Whether the text mentions the subject before the reference, for example as option (A).
-        values: Evidence: "subject", "reference", and other compared values.
-        margin: Scale-free difference of the compared values, as in ``RelationResult.margin``.
-        alike: Whether the names are ambiguous; each mention then names its box, and the text is kept short.
-        spots: For each role ("subject", "reference", "anchor"), the horizontal centre as a fraction of the picture's
-            width, and the depth in metres; ``None`` if depth isn't in metres.
-        cues: Sentences that mention cues, with placeholders; ``None``: the text is written without cues.
-        others: Mentions of further objects, by their placeholder in ``cues``.
-    """
+    """Input of :func:`write_reasoning`."""
 
     form: Form
     relation: Relation  # of subject to reference
     subject: Mention
     reference: Mention
     anchor: Mention | None
-    names_answer: bool
-    subject_first: bool
+    names_answer: bool  # whether the answer is the subject's name, not a relation word or yes or no
+    subject_first: bool  # whether the text mentions the subject first, for example as option (A)
     choices: tuple[str, ...]
     answer_text: str
-    values: Mapping[str, float | None]
-    margin: float
-    alike: bool = False
+    values: Mapping[str, float | None]  # evidence: "subject", "reference", and other compared values
+    margin: float  # as in RelationResult.margin
+    alike: bool = False  # the names are ambiguous: each mention names its box, and the text is kept short
+    # By role: horizontal centre (fraction of the picture's width), and depth in metres; None: depth isn't in metres.
     spots: Mapping[str, tuple[float, float]] | None = None
     style: ReasoningStyle = WITHOUT_PLACES
-    cues: tuple[str, ...] | None = None
-    others: Mapping[str, Mention] = field(default_factory=dict)
+    cues: tuple[str, ...] | None = None  # sentences that mention cues, with placeholders; None: written without cues
+    others: Mapping[str, Mention] = field(default_factory=dict)  # further objects, by placeholder in cues
 
 
 _OPENINGS: dict[Axis, tuple[str, ...]] = {
@@ -396,12 +385,9 @@ def letters_text(choices: Sequence[str], right: int, ending: str) -> str:
         right: Index of the correct option.
         ending: Conclusion without its full stop, such as "So the answer is left".
     """
-    return f"As for the options, {_each_option(choices)}. {ending}, and {choices[right]} is option {letter(right)}."
-
-
-def _each_option(choices: Sequence[str]) -> str:
     named = [f"{choice} is option {letter(i)}" for i, choice in enumerate(choices)]
-    return f"{', '.join(named[:-1])}, and {named[-1]}"
+    listed = f"{', '.join(named[:-1])}, and {named[-1]}"
+    return f"As for the options, {listed}. {ending}, and {choices[right]} is option {letter(right)}."
 
 
 def _letters(facts: Facts, rng: random.Random) -> str:

@@ -14,7 +14,7 @@ from reinforcesight.data_gen.dataset.folder import MANIFEST, REMOVED
 from reinforcesight.data_gen.dataset.manifest import load_manifest, write_manifest
 from reinforcesight.data_gen.dataset.row_log import RowLog
 from reinforcesight.data_gen.review.config import ReviewConfig
-from reinforcesight.data_gen.review.findings import common_verdicts
+from reinforcesight.data_gen.review.findings import WRONG, common_verdicts
 from reinforcesight.data_gen.review.site import ReviewPages
 from reinforcesight.data_gen.viewing.removing import remove_and_report
 from reinforcesight.data_gen.viewing.server import serve
@@ -60,7 +60,7 @@ def _user() -> str:
 def _removed(dataset: Path, pages: ReviewPages) -> int:
     """Return the rows whose label reviewers found wrong and that were removed."""
     removed = {(record["id"], record.get("row")) for record in RowLog(dataset / REMOVED).records()}
-    wrong = {name for name, verdict in common_verdicts(pages.verdicts).items() if verdict.startswith("wrong")}
+    wrong = {name for name, verdict in common_verdicts(pages.verdicts).items() if verdict in WRONG}
     return len(removed & wrong)
 
 

@@ -40,17 +40,12 @@ class SampleDraw(StrictConfig):
 
 
 class ReviewSample(StrictConfig):
-    """A sample, in the order in which it is shown.
-
-    Attributes:
-        relations: Number of rows of each relation in the whole data set.
-        draws: Drawn rows. A row can be drawn again in a later round and then counts twice.
-    """
+    """A sample, in the order in which it is shown."""
 
     seed: Annotated[int, Field(ge=0)]
-    relations: dict[str, int]
+    relations: dict[str, int]  # number of rows of each relation in the whole data set
     rounds: tuple[int, ...]
-    draws: tuple[SampleDraw, ...]
+    draws: tuple[SampleDraw, ...]  # a row can be drawn again in a later round and then counts twice
 
     @property
     def shown(self) -> list[SampleDraw]:

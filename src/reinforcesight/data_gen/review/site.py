@@ -12,7 +12,7 @@ from typing import Any
 from reinforcesight.data_gen.dataset.reader import RowIndex, StoredRow
 from reinforcesight.data_gen.dataset.row_log import KnownRows, RowLog
 from reinforcesight.data_gen.questions.forms import Form
-from reinforcesight.data_gen.review.findings import VERDICTS, RowName, common_verdicts, review_results
+from reinforcesight.data_gen.review.findings import VERDICTS, WRONG, RowName, common_verdicts, review_results
 from reinforcesight.data_gen.review.sample import REVIEWS, SAMPLE_COLUMNS, open_sample
 from reinforcesight.data_gen.viewing.cards import make_card
 from reinforcesight.data_gen.viewing.server import Reply, html_reply, json_reply, new_nonce, text_reply
@@ -90,9 +90,7 @@ class ReviewPages:
     def wrong_rows(self) -> dict[str, str]:
         """Return the ids of the rows whose label is wrong, with the verdict as the reason."""
         return {
-            name[0]: VERDICTS[verdict]
-            for name, verdict in common_verdicts(self.verdicts).items()
-            if verdict in ("wrong_relation", "wrong_name")
+            name[0]: VERDICTS[verdict] for name, verdict in common_verdicts(self.verdicts).items() if verdict in WRONG
         }
 
     # Pages

@@ -18,12 +18,7 @@ from reinforcesight.data_gen.sources.photographs import list_photographs, read_p
 
 
 class ImageFolderSource(PerceivedSource):
-    """Picture files below a folder, sorted by name.
-
-    Args:
-        config: Models, vocabulary and settings.
-        models: Your own models instead of the models in ``config``.
-    """
+    """Picture files below a folder, sorted by name. ``models``: your own models instead of those in ``config``."""
 
     name = "image_folder"
 

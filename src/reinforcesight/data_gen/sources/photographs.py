@@ -24,7 +24,7 @@ from reinforcesight.pictures.decode import (
     to_rgb,
     upright,
 )
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 from reinforcesight.scene import Camera
 
 _SWAPS_SIDES = (5, 6, 7, 8)
@@ -175,7 +175,7 @@ def prepare_picture(
             return Photograph(data, *stored)
         clean = to_rgb(upright(image) if turned else image)
     clean.info.clear()  # write neither colour profile nor comment
-    return Photograph(encode(clean, "PNG"), *clean.size)
+    return Photograph(encoded_picture(clean, "PNG"), *clean.size)
 
 
 def sizes_of(image: Image.Image) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -198,4 +198,4 @@ def shrunk(picture: Photograph, max_side: int) -> Photograph:
         across, down = width / picture.width, height / picture.height
         values = {"fx": across, "cx": across, "fy": down, "cy": down}
         camera = camera.model_copy(update={k: getattr(camera, k) * v for k, v in values.items()})
-    return Photograph(encode(small, "JPEG", quality=95, subsampling=0), width, height, camera)
+    return Photograph(encoded_picture(small, "JPEG", quality=95, subsampling=0), width, height, camera)

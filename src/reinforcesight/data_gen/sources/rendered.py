@@ -19,7 +19,7 @@ from reinforcesight.data_gen.source import SourcePicture, TwinPicture
 from reinforcesight.errors import require_module
 from reinforcesight.pictures.boxes import box_of
 from reinforcesight.pictures.drawing import BOX_COLOURS
-from reinforcesight.pictures.encode import encode
+from reinforcesight.pictures.encode import encoded_picture
 from reinforcesight.relations.kinds import DEFAULT_RULES, RelationRules
 from reinforcesight.scene import Camera, Scene
 
@@ -164,4 +164,4 @@ def _names(rendered: RenderedPicture, visible: Sequence[RenderedObject]) -> dict
 
 
 def encode_png(picture: np.ndarray) -> bytes:
-    return encode(Image.fromarray(picture), "PNG", compress_level=_PNG_LEVEL)
+    return encoded_picture(Image.fromarray(picture), "PNG", compress_level=_PNG_LEVEL)

@@ -15,11 +15,7 @@ from reinforcesight.jobs.files import only_writer
 
 
 def remove_and_report(dataset: Path, reasons: Mapping[str, str], *, by: str) -> None:
-    """Remove rows and print how many; do nothing if they are already removed.
-
-    Args:
-        dataset: Folder of the data set.
-        by: Name of the command that removes the rows.
+    """Remove rows and print how many; do nothing if they are already removed. ``by``: name of the command.
 
     Raises:
         InputError: The folder contains no data set made by generate, or a file is damaged.

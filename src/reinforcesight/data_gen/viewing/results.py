@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import RowIndex
 from reinforcesight.errors import InputError
+from reinforcesight.jobs.files import json_line
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.pages.question_cards import CardAnswer
 
@@ -59,11 +59,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as stream:
             for number, text in enumerate(stream, start=1):
-                try:
-                    line = json.loads(text)
-                except (ValueError, RecursionError):
-                    line = None
-                if not isinstance(line, dict):
+                line = json_line(text)
+                if line is None:
                     fix = "give the results.jsonl that evaluate wrote"
                     raise InputError("expected a JSON object in each line", where=f"{path}, line {number}", fix=fix)
                 yield line

@@ -64,7 +64,10 @@ def bind_captions(
         [bool(mask.any()) and agrees(prompt, mask, least_overlap=least_overlap) for mask in masks]
         for prompt in prompts
     ]
-    places = _by_position(agree) if len(masks) == len(prompts) else _by_agreement(agree, len(masks))
+    if len(masks) == len(prompts):
+        places = [number if row[number] else None for number, row in enumerate(agree)]
+    else:
+        places = _by_agreement(agree, len(masks))
     # Florence repeats one sentence for all its boxes (FlorenceCaptionLocalizer.run), so a caption of two boxes names
     # neither. Molmo's captions are written for each point and may be equal.
     of_boxes = Counter(caption for prompt, caption in zip(prompts, captions, strict=True) if len(prompt) == 4)
@@ -104,10 +107,6 @@ def agrees(prompt: Sequence[float], mask: BoolArray, *, least_overlap: float) ->
     return 0 <= column < width and 0 <= row < height and bool(mask[row, column])
 
 
-def _by_position(agree: Sequence[Sequence[bool]]) -> list[int | None]:
-    return [number if row[number] else None for number, row in enumerate(agree)]
-
-
 def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | None]:
     """Return for each prompt the only mask that agrees with it and with no other prompt, or ``None``."""
     places: list[int | None] = []
@@ -122,17 +121,12 @@ def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | Non
 
 @dataclass(frozen=True, slots=True)
 class CaptionName:
-    """Name in a caption.
+    """Name in a caption."""
 
-    Attributes:
-        name: Noun phrase, or ``None`` if the caption is not a single noun phrase for one object.
-        fault: Reason why there is no name.
-    """
-
-    name: str | None
+    name: str | None  # None: the caption is not a single noun phrase for one object
     category: str | None
     mentioned: tuple[str, ...]
-    fault: Skipped | None
+    fault: Skipped | None  # reason why there is no name
 
 
 def read_caption(caption: str | None) -> CaptionName:

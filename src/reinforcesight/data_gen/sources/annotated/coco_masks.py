@@ -16,8 +16,7 @@ def mask_of_segmentation(segmentation: object, width: int, height: int) -> BoolA
     Args:
         segmentation: List of polygons ``[x0, y0, x1, y1, ...]``, or ``{"size": [H, W], "counts": ...}`` with a list of
             run lengths or COCO's compressed string.
-        width: Picture width, pixels.
-        height: Picture height, pixels.
+        width, height: Of the picture, pixels.
 
     Raises:
         ValueError: The segmentation has another format or another size than the picture, or is empty.

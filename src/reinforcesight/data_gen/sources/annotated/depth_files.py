@@ -50,8 +50,7 @@ def read_depth(path: Path, *, width: int, height: int, scale: object = None, uni
 
     Args:
         path: 16-bit greyscale PNG, or .npy array of numbers with shape (H, W).
-        width: Picture width, pixels. A map with the same aspect ratio is resized to it (nearest neighbour).
-        height: Picture height, pixels.
+        width, height: Of the picture, pixels. A map with the same aspect ratio is resized to it (nearest neighbour).
         scale: Stored units per metre (or per scene unit); ``None``: 1000 for PNG, 1 for .npy.
         unit: "m", "scene" (known up to a factor), or ``None`` for "m".
 

@@ -241,9 +241,8 @@ class AnnotatedSource:
         if record.get("depth_file_name") is None:
             return None, None
         try:
-            path = self.file(record["depth_file_name"])
             depth = read_depth(
-                path,
+                self.file(record["depth_file_name"]),
                 width=picture.width,
                 height=picture.height,
                 scale=record.get("depth_scale"),
@@ -301,7 +300,8 @@ def _detections(
         name, category = _name_of(annotation, categories)
         if item_id in seen:
             skipped.append(Skipped("duplicate_annotation_id", f"{what} occurs more than once"))
-            if name is not None and not _same(annotation, seen[item_id]):
+            about = ("category_id", "bbox", "name", "caption")
+            if name is not None and any(annotation.get(key) != seen[item_id].get(key) for key in about):
                 unseen.append(name)
             continue
         seen[item_id] = annotation
@@ -343,10 +343,6 @@ class _UnusableError(Exception):
     def __init__(self, reason: str, detail: str, *, in_picture: bool = True) -> None:
         super().__init__(reason, detail)
         self.reason, self.detail, self.in_picture = reason, detail, in_picture
-
-
-def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    return all(first.get(key) == second.get(key) for key in ("category_id", "bbox", "name", "caption"))
 
 
 def _name_of(annotation: Mapping[str, Any], categories: Mapping[int | str, object]) -> tuple[str | None, str | None]:

@@ -20,10 +20,9 @@ from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWi
 class LocalizedNarrativesSource(PerceivedSource):
     """Narrated pictures from JSON lines, Parquet files or the Hugging Face hub.
 
-    Args:
-        given: Path or hub name, see :func:`~reinforcesight.data_gen.sources.narrated.narrative_files.open_narratives`.
-        config: Models and settings; the vocabulary is not used.
-        models: Your own models instead of the models in ``config``.
+    ``given`` is a path or a hub name, as for
+    :func:`~reinforcesight.data_gen.sources.narrated.narrative_files.open_narratives`; ``models`` are your own models
+    instead of those in ``config``, whose vocabulary is not used.
     """
 
     name = "localized_narratives"

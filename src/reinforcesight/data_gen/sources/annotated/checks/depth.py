@@ -34,22 +34,14 @@ _LIMITS = (1.0, 10.0, 100.0, 1000.0, 65.535, 65535.0)
 
 @dataclass(frozen=True, slots=True)
 class MapSigns:
-    """Statistics of one depth map (float32 (H, W), 0: no value).
+    """Statistics of one depth map (float32 (H, W), 0: no value)."""
 
-    Attributes:
-        median: Median depth in the map's unit.
-        metres: Whether the unit is metres.
-        trend: Rank correlation of row and depth in the lower half, -1 (nearer towards the lower edge) to 1.
-        nearer, farther: Number of objects that are nearer or farther than their surroundings.
-        largest: Largest value, if it covers so many pixels that it may mean "no value"; else 0.
-    """
-
-    median: float
-    metres: bool
-    trend: float
-    nearer: int
-    farther: int
-    largest: float
+    median: float  # in the map's unit
+    metres: bool  # whether the unit is metres
+    trend: float  # rank correlation of row and depth in the lower half; -1: nearer towards the lower edge
+    nearer: int  # number of objects that are nearer than their surroundings
+    farther: int  # number of objects that are farther than their surroundings
+    largest: float  # largest value if it covers so many pixels that it may mean "no value"; else 0
 
 
 def signs_of(z: npt.NDArray[np.float32], detections: Sequence[Detection], *, metres: bool) -> MapSigns:
