@@ -20,8 +20,8 @@ from reinforcesight.eval.config import CONSISTENCY, listed
 from reinforcesight.eval.items import Item, Request, Variant, make_request, user_text
 from reinforcesight.language.vocabulary import canonical_words
 from reinforcesight.pages.pictures import read_question_scene
-from reinforcesight.pictures.altered import mirror_image, with_boxes
 from reinforcesight.pictures.drawing import BOX_COLOURS
+from reinforcesight.pictures.encode import mirror_image, with_boxes
 from reinforcesight.protocol import LETTERS, Protocol, letter, option_lines
 from reinforcesight.relations import Axis, Relation, RelationResult, relate
 from reinforcesight.scene import ObjectId, Scene

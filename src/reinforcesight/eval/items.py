@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reinforcesight.jobs.files import json_hash
-from reinforcesight.pictures.altered import grey_like
+from reinforcesight.pictures.encode import grey_like
 from reinforcesight.protocol import DIRECT_OPEN_INSTRUCTION, LETTERS, Protocol, letter, option_lines, with_instruction
 from reinforcesight.relations.kinds import Relation
 

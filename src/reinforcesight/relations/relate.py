@@ -78,19 +78,17 @@ def relate(
             another axis.
     """
     axis = _as_axis(axis)
-    i, j = scene.index_of(_id(subject)), scene.index_of(_id(reference))
+    first, second = _index(scene, subject), _index(scene, reference)
     if (axis is Axis.DISTANCE) != (anchor is not None):
         raise InputError(
             "an anchor object belongs to the axis 'distance' and to no other", where=f"axis {axis.value!r}"
         )
-    k = scene.index_of(_id(anchor)) if anchor is not None else None
-    third = None if k is None else np.array([k], dtype=np.int64)
-    first, second = np.array([i], dtype=np.int64), np.array([j], dtype=np.int64)
+    third = None if anchor is None else _index(scene, anchor)
     return relate_pairs(scene, first, second, axis, anchors=third, marked=marked, rules=rules)[0]
 
 
-def _id(item: int | str | SceneObject) -> int | str:
-    return item.id if isinstance(item, SceneObject) else item
+def _index(scene: Scene, item: int | str | SceneObject) -> IntArray:
+    return np.array([scene.index_of(item.id if isinstance(item, SceneObject) else item)], dtype=np.int64)
 
 
 def _as_axis(axis: Axis | Relation | str) -> Axis:
@@ -113,7 +111,9 @@ def relate_all(scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bo
     count = len(scene.objects)
     i, j = (np.asarray(v, dtype=np.int64) for v in np.triu_indices(count, 1))
     results: list[RelationResult] = []
-    axes = (Axis.HORIZONTAL, Axis.VERTICAL) if scene.depth_unit is None else (*_PAIR_AXES,)
+    axes = [Axis.HORIZONTAL, Axis.VERTICAL]
+    if scene.depth_unit is not None:
+        axes.append(Axis.DEPTH)
     for axis in axes:
         results += relate_pairs(scene, i, j, axis, marked=marked, rules=rules)
     if scene.depth_unit is not None and count > 2:
@@ -123,9 +123,6 @@ def relate_all(scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bo
         pair, k = pair[keep], k[keep]
         results += relate_pairs(scene, i[pair], j[pair], Axis.DISTANCE, anchors=k, marked=marked, rules=rules)
     return results
-
-
-_PAIR_AXES = (Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH)
 
 
 def relate_pairs(

@@ -11,7 +11,6 @@ from question_scenes import random_scene
 
 from reinforcesight.data_gen.audit.cues import cue_problems
 from reinforcesight.data_gen.questions.compose import compose, find_candidates
-from reinforcesight.data_gen.questions.cue_kinds import CueKind
 from reinforcesight.data_gen.questions.cue_wording import (
     _AGAINST,
     _BASES,
@@ -20,7 +19,7 @@ from reinforcesight.data_gen.questions.cue_wording import (
     _USUAL_SIZES,
     _WORDINGS,
 )
-from reinforcesight.data_gen.questions.cues import find_cues
+from reinforcesight.data_gen.questions.cues import CueKind, find_cues
 from reinforcesight.data_gen.questions.forms import QuestionKind, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.english import Mention, fill

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reinforcesight.data_gen.questions.cue_kinds import CueKind
-from reinforcesight.data_gen.questions.cues import find_cues
+from reinforcesight.data_gen.questions.cues import CueKind, find_cues
 from reinforcesight.data_gen.questions.usual_sizes import usual_size
 from reinforcesight.data_gen.rendering.objects.real_kinds import REAL_KINDS, build_real
 from reinforcesight.relations import Relation

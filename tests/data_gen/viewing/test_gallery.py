@@ -10,6 +10,7 @@ from small_dataset import change, make_rows, write_dataset
 
 from reinforcesight.data_gen.viewing.gallery import write_gallery
 from reinforcesight.errors import InputError
+from reinforcesight.relations import Reason
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,14 @@ def test_the_gallery_shows_every_relation_and_form(tmp_path, rows):
     rejected = text[text.index('class="rejected"') :]
     assert rejected.count("data:image/jpeg") == 1
     assert page.stat().st_size < 8_000_000
+
+
+def test_every_reason_is_explained(tmp_path, rows):
+    write_dataset(tmp_path, {"train": rows[:4]})
+    pairs = {f"depth {reason}": {"count": 1, "samples": []} for reason in Reason}
+    (tmp_path / "rejections.json").write_text(json.dumps({"pairs": pairs}))
+    text = write_gallery(tmp_path).read_text()
+    assert all(f"{reason}</b>: 1 – " in text for reason in pairs)
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path, rows):

@@ -11,9 +11,9 @@ from page_support import post, serving
 
 from reinforcesight.cli import run
 from reinforcesight.data_gen.config import GenerateConfig
-from reinforcesight.data_gen.dataset import removal
 from reinforcesight.data_gen.dataset.manifest import load_manifest
 from reinforcesight.data_gen.pipeline import generate
+from reinforcesight.data_gen.viewing import removing
 from reinforcesight.data_gen.viewing.browse_pages import DatasetPages
 from reinforcesight.data_gen.viewing.removing import remove_and_report
 from reinforcesight.errors import InputError
@@ -88,7 +88,7 @@ def test_a_killed_removal_is_completed(made, monkeypatch, files_before_the_kill)
     folder = made.output
     before = ids(folder)
     reasons = {before[number][0]: "wrong relation" for number in (2, 10, 12)}
-    real, calls = removal.replace_file, []
+    real, calls = removing.replace_file, []
 
     def dies(*arguments):
         if len(calls) == files_before_the_kill:
@@ -96,11 +96,11 @@ def test_a_killed_removal_is_completed(made, monkeypatch, files_before_the_kill)
         calls.append(arguments)
         return real(*arguments)
 
-    monkeypatch.setattr(removal, "replace_file", dies)
+    monkeypatch.setattr(removing, "replace_file", dies)
     with pytest.raises(KeyboardInterrupt):
         remove_and_report(folder, reasons, by="review")
     assert len(ids(folder)) == len(before) - files_before_the_kill
-    monkeypatch.setattr(removal, "replace_file", real)
+    monkeypatch.setattr(removing, "replace_file", real)
     remove_and_report(folder, {}, by="review")
     assert [row for row, _ in ids(folder)] == [row for row, _ in before if row not in reasons]
     assert load_manifest(folder).removed["rows"] == 3

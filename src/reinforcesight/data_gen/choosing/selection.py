@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from zlib import crc32
 
@@ -192,8 +192,8 @@ class _SplitState:
     """Questions that one split still needs, and pairs that are still available."""
 
     def __init__(self, quota: Quota, supply: Supply, rules: SelectionRules) -> None:
-        self.twins, self.twins_taken = rules.twins, 0
-        self.max_shortcut_share = rules.max_shortcut_share
+        self.rules = rules
+        self.twins_taken = 0
         self._chosen: Counter[Axis] = Counter()
         self._guessed: Counter[str] = Counter()
         self.kinds = quota.kinds()
@@ -208,14 +208,14 @@ class _SplitState:
         self.even = _Evenness(rules.max_shortcut_share < 1)
         self._asked: Counter[Relation | tuple[Axis, int]] = Counter()
 
-    def allowance(self, limit: int) -> int:
+    def allowance(self) -> int:
         """Return the maximum number of questions about the next picture, so that all pictures contribute equally.
 
         With 20 pictures or more, the quota is reached after 95 % of them; the rest are a reserve.
         """
         pace = 1.0 if self.pictures < 20 else 0.95
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
-        return max(0, min(limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
+        return max(0, min(self.rules.limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
 
     def take(self, option: Option, form: Form, rng: random.Random) -> QuestionKind:
         """Assign a kind to a selected pair: the kind with most questions left, or of several the one asked least."""
@@ -240,7 +240,7 @@ class _SplitState:
         self._guessed.update(guessed)
 
     def twin_is_due(self) -> bool:
-        return self.twins_taken + 2 <= self.twins * (self.taken + 2)
+        return self.twins_taken + 2 <= self.rules.twins * (self.taken + 2)
 
     def twin_kinds(self, axis: Axis, form: Form) -> list[QuestionKind]:
         """Return the kinds that still need a question and whose twin's kind needs one, too."""
@@ -260,18 +260,18 @@ class _SplitState:
 
     def cost(self, option: Option) -> float:
         """Return the cost of selecting this pair, from unbalanced nouns and rules of thumb that are right too often."""
-        most = self.max_shortcut_share * (self._chosen[option.axis] + 1)
+        most = self.rules.max_shortcut_share * (self._chosen[option.axis] + 1)
         too_often = sum(self._guessed[rule] + 1 > most for rule in option.guessed)
         return self.even.cost(option) + _GUESSED_COST * too_often
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
-    def passes_over(self, option: Option, limit: int) -> bool:
+    def passes_over(self, option: Option) -> bool:
         """Return whether to skip this pair, because a shortcut answers it and enough other pairs follow."""
-        if self.max_shortcut_share >= 1 or self.urgency(option.axis) > _PATIENCE:
+        if self.rules.max_shortcut_share >= 1 or self.urgency(option.axis) > _PATIENCE:
             return False
-        if self.total - self.taken > _FULL * limit * (self.pictures - self.pictures_seen - 1):
+        if self.total - self.taken > _FULL * self.rules.limit * (self.pictures - self.pictures_seen - 1):
             return False
         return self.cost(option) > _GIVEN_AWAY
 
@@ -293,30 +293,42 @@ def select(
         pairs, _ = _offers(picture, rules.axis_limit, forms)
         if not pairs:
             continue
-        picks = _pick(
-            picture, state, limit=state.allowance(rules.limit), axis_limit=rules.axis_limit, picture_limit=rules.limit
-        )
+        picks = _pick(picture, state)
         state.pictures_seen += 1
         state.pairs_to_come.subtract(pairs)
         if picks:
             yield Selection(picture, split, tuple(picks))
 
 
-def _pick(
-    picture: PictureSummary, state: _SplitState, *, limit: int, axis_limit: int, picture_limit: int
-) -> list[Pick]:
+@dataclass(slots=True)
+class _Used:
+    """What the questions about one picture are about so far."""
+
+    axes: Counter[Axis] = field(default_factory=Counter)
+    forms: Counter[Form] = field(default_factory=Counter)
+    objects: Counter[int] = field(default_factory=Counter)
+    pairs: Counter[tuple[int, ...]] = field(default_factory=Counter)
+
+    def add(self, option: Option, form: Form) -> None:
+        self.axes[option.axis] += 1
+        self.forms[form] += 1
+        self.objects.update(option.objects)
+        self.pairs[tuple(sorted(option.objects[:2]))] += 1
+
+    def cost(self, option: Option) -> float:
+        pair = tuple(sorted(option.objects[:2]))
+        return 3.0 * self.pairs[pair] + sum(self.objects[place] for place in option.objects)
+
+
+def _pick(picture: PictureSummary, state: _SplitState) -> list[Pick]:
     rng = random.Random(int(picture.content[:15], 16))
     options = list(picture.options)
     rng.shuffle(options)
-    used_objects: Counter[int] = Counter()
-    used_pairs: Counter[tuple[int, ...]] = Counter()
-    by_axis: Counter[Axis] = Counter()
-    by_form: Counter[Form] = Counter()
+    limit, used = state.allowance(), _Used()
     picks: list[Pick] = []
     while sum(not pick.second for pick in picks) < limit:
-        tallies = (by_axis, used_objects, used_pairs, axis_limit, by_form, picture_limit)
-        twins = _next(options, state, *tallies, twins=True) if state.twin_is_due() else None
-        found = twins or _next(options, state, *tallies)
+        twins = _next(options, state, used, twins=True) if state.twin_is_due() else None
+        found = twins or _next(options, state, used)
         if found is None:
             break
         option, form = found
@@ -328,49 +340,31 @@ def _pick(
         else:
             picks.append(Pick(option.position, state.take(option, form, rng), guessed=option.guessed))
         options.remove(option)
-        by_axis[option.axis] += 1
-        by_form[form] += 1
-        used_objects.update(option.objects)
-        used_pairs[tuple(sorted(option.objects[:2]))] += 1
+        used.add(option, form)
     return picks
 
 
 def _next(
-    options: list[Option],
-    state: _SplitState,
-    by_axis: Counter[Axis],
-    used_objects: Counter[int],
-    used_pairs: Counter[tuple[int, ...]],
-    axis_limit: int,
-    by_form: Counter[Form],
-    picture_limit: int,
-    *,
-    twins: bool = False,
+    options: list[Option], state: _SplitState, used: _Used, *, twins: bool = False
 ) -> tuple[Option, Form] | None:
     """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can.
 
     With ``twins``, only pairs whose relation is inverted in the picture's twin.
     """
-    axes = [axis for axis in AXES if state.axis_left[axis] > 0 and by_axis[axis] < axis_limit]
+    axes = [axis for axis in AXES if state.axis_left[axis] > 0 and used.axes[axis] < state.rules.axis_limit]
     # The scarcest axis first; among equals, one without a question about this picture so far.
-    axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), by_axis[axis], -state.axis_left[axis]))
+    axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), used.axes[axis], -state.axis_left[axis]))
     for axis in axes:
         group = [option for option in options if option.axis is axis]
         lacking = [form for form in FORMS if state.left[axis, form] > 0]
-        lacking.sort(key=lambda form: by_form[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
+        lacking.sort(key=lambda form: used.forms[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
         for form in lacking:
             if twins and not state.twin_kinds(axis, form):
                 continue
             fitting = [option for option in group if form in (option.twin_forms if twins else option.forms)]
             if fitting:
-                costs = [
-                    state.cost(option)
-                    + 3.0 * used_pairs[tuple(sorted(option.objects[:2]))]
-                    + sum(used_objects[place] for place in option.objects)
-                    for option in fitting
-                ]
-                best = fitting[int(np.argmin(costs))]
-                if not twins and state.passes_over(best, picture_limit):
+                best = min(fitting, key=lambda option: state.cost(option) + used.cost(option))
+                if not twins and state.passes_over(best):
                     break
                 return best, form
     return None

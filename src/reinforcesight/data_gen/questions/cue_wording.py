@@ -11,8 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reinforcesight.data_gen.questions.cue_kinds import Cue, CueKind
-from reinforcesight.data_gen.questions.cues import find_cues
+from reinforcesight.data_gen.questions.cues import Cue, CueKind, find_cues
 from reinforcesight.language.english import Mention, is_plural
 from reinforcesight.language.names import bare_name
 from reinforcesight.relations import Axis, Relation

@@ -26,6 +26,7 @@ from reinforcesight.data_gen.sources.json_values import printable
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.language.object_names import usable_name
+from reinforcesight.pictures.decode import opened
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
 from reinforcesight.relations.rules_of_thumb import rules_right_in
@@ -269,8 +270,6 @@ def _unusable_names(scene: Scene) -> list[Skipped]:
 
 
 def _check_size(picture: SourcePicture) -> None:
-    from reinforcesight.pictures.decode import opened
-
     with opened(picture.image) as image:
         if image.format not in ("PNG", "JPEG"):
             detail = f"expected PNG or JPEG, got {image.format}"
@@ -282,7 +281,7 @@ def _check_size(picture: SourcePicture) -> None:
 
 def _note_abstentions(picture: SourcePicture, abstained: Sequence[RelationResult], report: ChunkReport) -> None:
     for result in abstained:
-        key = f"{result.axis.value} {result.reason.value if result.reason else 'unknown'}"
+        key = f"{result.axis} {result.reason}"
         report.abstained[key] += 1
         if report.abstained[key] > 1:
             continue
@@ -292,7 +291,7 @@ def _note_abstentions(picture: SourcePicture, abstained: Sequence[RelationResult
             {
                 "kind": "pair",
                 "source_id": printable(picture.source_id),
-                "reason": result.reason.value if result.reason else "unknown",
+                "reason": str(result.reason),
                 "axis": result.axis.value,
                 **names,
                 "margin": round(result.margin, 4),

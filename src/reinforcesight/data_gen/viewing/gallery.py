@@ -36,6 +36,7 @@ _MEANINGS = {
     "ambiguous_name": "the name fits another object too",
     "tiny": "an object is too small to be seen",
     "part_of_other": "one object is a part of the other",
+    "merged_outline": "an outline may be that of two objects",
     "occluded": "too little of an object is visible",
     "no_depth": "the depth is unknown",
     "no_position": "the position in space is unknown",
@@ -45,6 +46,7 @@ _MEANINGS = {
     "near_tie": "too close to call",
     "truncated": "the picture's border cuts an object, so its extent is unknown",
     "centre_surface_disagree": "centres and nearest surfaces order the objects differently",
+    "views_disagree": "depth estimates of several copies of the picture disagree or differ too little",
 }
 
 
