@@ -69,8 +69,11 @@ def through_ask(data: bytes, tmp_path: Path) -> Image.Image:
 
 def through_generate(data: bytes, tmp_path: Path) -> Image.Image:
     (tmp_path / "p.jpg").write_bytes(data)
-    with Image.open(io.BytesIO(read_photograph(tmp_path, "p.jpg").data)) as image:
+    photograph = read_photograph(tmp_path, "p.jpg")
+    with Image.open(io.BytesIO(photograph.data)) as image:
         assert image.mode == "RGB"
+        assert image.size == (photograph.width, photograph.height)
+        assert image.getexif().get(ORIENTATION, 1) == 1
         return image.copy()
 
 
@@ -83,12 +86,13 @@ READERS = [through_training, through_ask, through_generate]
 def test_orientation_is_applied_as_viewers_do(
     tmp_path: Path, read: Callable[..., Image.Image], orientation: int, format_: str
 ) -> None:
-    picture = read(corner(orientation=orientation, format_=format_), tmp_path)
-    assert picture.size == ((60, 40) if orientation < 5 else (40, 60))
-    right, bottom = CORNERS[orientation]
-    x, y = (picture.width - 3 if right else 2), (picture.height - 3 if bottom else 2)
-    red, _, blue = picture.getpixel((x, y))
-    assert red > 200 > blue
+    for size in ((60, 40), (48, 48)):
+        picture = read(corner(size, orientation=orientation, format_=format_), tmp_path)
+        assert picture.size == (size if orientation < 5 else size[::-1])
+        right, bottom = CORNERS[orientation]
+        x, y = (picture.width - 3 if right else 2), (picture.height - 3 if bottom else 2)
+        red, _, blue = picture.getpixel((x, y))
+        assert red > 200 > blue
 
 
 def test_a_thumbnail_is_turned_too() -> None:

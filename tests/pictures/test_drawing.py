@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from reinforcesight.errors import InputError
-from reinforcesight.pictures.drawing import BOX_COLOURS, draw_boxes, line_width, to_rgb
+from reinforcesight.pictures.drawing import BOX_COLOURS, draw_boxes, line_width
 
 GREY = (90, 90, 90)
 
@@ -64,14 +64,6 @@ def test_every_mode_becomes_rgb(mode):
     assert drawn.getpixel((10, 10)) == (0, 255, 0)
     if mode not in ("1",):
         assert np.abs(np.asarray(drawn)[30, 35].astype(int) - 90).max() <= 12
-
-
-def test_transparent_parts_become_white():
-    assert to_rgb(Image.new("RGBA", (4, 4), (0, 0, 0, 0))).getpixel((1, 1)) == (255, 255, 255)
-    palette = Image.new("P", (4, 4), 0)
-    palette.putpalette([10, 20, 30] + [0] * 765)
-    palette.info["transparency"] = 0
-    assert to_rgb(palette).getpixel((1, 1)) == (255, 255, 255)
 
 
 def test_tiny_and_fractional_boxes_are_drawn():

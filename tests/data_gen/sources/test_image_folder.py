@@ -65,26 +65,6 @@ def test_lists_what_is_a_picture_in_order(tmp_path: Path) -> None:
         list_photographs(tmp_path / "empty")
 
 
-# Where the stored top-left corner is shown, as (right, bottom), by EXIF orientation.
-SHOWN = {1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 1), 8: (0, 1)}
-
-
-@pytest.mark.parametrize("orientation", SHOWN)
-@pytest.mark.parametrize("size", [(60, 40), (48, 48)])
-def test_orientation_is_applied(tmp_path: Path, orientation: int, size: tuple[int, int]) -> None:
-    save(tmp_path / "p.jpg", size, orientation=orientation)
-    picture = read_photograph(tmp_path, "p.jpg")
-    (tmp_path / "out").write_bytes(picture.data)
-    with Image.open(tmp_path / "out") as image:
-        assert image.getexif().get(0x0112, 1) == 1
-        pixels = np.asarray(image.convert("RGB")).astype(int)
-    assert (picture.width, picture.height) == (size if orientation < 5 else size[::-1])
-    right, bottom = SHOWN[orientation]
-    y, x = (-3 if bottom else 3), (-3 if right else 3)
-    assert pixels[y, x, 0] > 200
-    assert pixels[-y, -x, 2] > 200
-
-
 def test_focal_length_becomes_a_camera(tmp_path: Path) -> None:
     # A full-frame picture (3:2) with 36 mm: as wide as the sensor, so fx is the width.
     save(tmp_path / "a.jpg", (600, 400), focal35=36)

@@ -27,15 +27,10 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Planned questions of one split.
+    """Planned questions of one split."""
 
-    Attributes:
-        counts: Number of questions by axis and form.
-        start: Number of questions by axis and form in the previous splits. The sequence of kinds continues there, so
-            that the whole data set is balanced, too.
-    """
-
-    counts: Mapping[tuple[Axis, Form], int]
+    counts: Mapping[tuple[Axis, Form], int]  # number of questions by axis and form
+    # The same in the previous splits: the sequence of kinds continues there, so that all splits together are balanced.
     start: Mapping[tuple[Axis, Form], int]
 
     @property

@@ -14,41 +14,25 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Row of the data set.
+    """Row of the data set."""
 
-    Attributes:
-        id: Id, unique within the data set: source, index of the picture, index of the question.
-        image: Encoded picture (PNG or JPEG), with boxes drawn into it if the form marks objects by boxes.
-        image_name: File name of the picture, such as "rendered-0000012-1.png".
-        prompt: Text of the user: question, options if the form lists them, instruction.
-        completion: Target: reasoning and answer in their tags.
-        answer, answer_text: Letter of the correct option, such as "(A)", and its text.
-        relation: Relation of the subject to the reference, see the column ``evidence``.
-        task: Name of the task in CV-Bench: Relation, Depth or Distance.
-        form: Question form, see :class:`~reinforcesight.data_gen.questions.forms.Form`.
-        scene: Scene of the picture, JSON.
-        evidence: Objects and values that decide the answer, JSON.
-        margin: Scale-free difference of the compared values, at least 0.
-        source_id: Name of the picture within the source.
-    """
-
-    id: str
-    image: bytes
-    image_name: str
-    prompt: str
-    completion: str
+    id: str  # unique within the data set: source, index of the picture, index of the question
+    image: bytes  # encoded picture (PNG or JPEG), with boxes drawn into it if the form marks objects by boxes
+    image_name: str  # file name of the picture, such as "rendered-0000012-1.png"
+    prompt: str  # text of the user: question, options if the form lists them, instruction
+    completion: str  # target: reasoning and answer in their tags
     question: str
     choices: tuple[str, ...]
-    answer: str
-    answer_text: str
-    relation: str
-    task: str
-    form: str
-    scene: str
-    evidence: str
-    margin: float
+    answer: str  # letter of the correct option, such as "(A)"
+    answer_text: str  # text of the correct option
+    relation: str  # of the subject to the reference, see the column evidence
+    task: str  # name of the task in CV-Bench: Relation, Depth or Distance
+    form: str  # a value of questions.forms.Form
+    scene: str  # scene of the picture, JSON
+    evidence: str  # objects and values that decide the answer, JSON
+    margin: float  # scale-free difference of the compared values, at least 0
     source: str
-    source_id: str
+    source_id: str  # name of the picture within the source
 
     def to_columns(self) -> dict[str, Any]:
         return {

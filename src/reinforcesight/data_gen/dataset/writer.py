@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from reinforcesight.data_gen.dataset.rows import Row, arrow_schema
 from reinforcesight.data_gen.questions.compose import Question, compose
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
-from reinforcesight.data_gen.scanning.work_files import read_scanned_picture
+from reinforcesight.data_gen.scanning.work_files import read_scanned_picture, seeded_random
 from reinforcesight.jobs.files import atomic_file, file_hash, read_sealed_json, write_sealed_json
 from reinforcesight.pictures.decode import decode_rgb
 from reinforcesight.pictures.drawing import draw_boxes
@@ -175,23 +174,20 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
     """Yield the questions of one file. Each depends only on seed, picture and index."""
     for portion in task.portions:
         picture = read_scanned_picture(context.work, portion.chunk, portion.row)
-        drawings = [_Drawing(picture.image), _Drawing(picture.twin.image) if picture.twin else None]
+        drawings = [_Drawing(shown.image) for shown in (picture, picture.twin) if shown is not None]
         for number, pick in enumerate(portion.picks, start=portion.first):
             # Twins have the same random numbers, and so the same wording of the question.
             wording = number if pick.twin_of is None else pick.twin_of
-            digest = sha256(json.dumps([context.seed, picture.source_id, wording]).encode()).digest()
-            twin = picture.twin if pick.second else None
+            shown = picture.twin if pick.second and picture.twin else picture
             question = compose(
-                twin.scene if twin else picture.scene,
-                twin.candidates[pick.position] if twin else picture.candidates[pick.position],
+                shown.scene,
+                shown.candidates[pick.position],
                 pick.kind,
                 templates=templates,
-                rng=random.Random(int.from_bytes(digest[:8], "big")),
+                rng=seeded_random(context.seed, picture.source_id, wording),
                 style=context.style,
             )
-            drawing = drawings[pick.second]
-            assert drawing is not None
-            image, suffix = drawing.with_boxes(question)
+            image, suffix = drawings[pick.second].with_boxes(question)
             evidence = question.evidence
             if pick.twin_of is not None and picture.twin is not None:
                 twin_id = f"{picture.source}-{picture.index:07d}-{pick.twin_of}"
@@ -210,11 +206,11 @@ def _rows(context: WriteContext, task: WriteTask, templates: Templates) -> Itera
                 relation=question.relation.value,
                 task=question.task,
                 form=question.form.value,
-                scene=twin.scene_json if twin else picture.scene_json,
+                scene=shown.scene_json,
                 evidence=json.dumps(evidence, ensure_ascii=False),
                 margin=question.margin,
                 source=picture.source,
-                source_id=f"{picture.source_id}-twin" if twin else picture.source_id,
+                source_id=f"{picture.source_id}-twin" if pick.second else picture.source_id,
             )
 
 

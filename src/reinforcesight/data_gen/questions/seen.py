@@ -19,16 +19,12 @@ _WHOLE = 0.97  # visible share of an object whose size and base can be seen
 
 @dataclass(frozen=True)
 class Base:
-    """Where an object, or what carries it, meets the ground: rows as shares of the picture's height.
-
-    Attributes:
-        lowest: The row that it is not below: part of it may be hidden.
-        how: "stands", "on" (the object ``via``), "wall" (it hangs on one), "carried" (by something else); also "above"
-            (the ground), "cut" (by the lower edge of the picture), "carried, cut".
-    """
+    """Where an object, or what carries it, meets the ground: rows as shares of the picture's height."""
 
     row: float
-    lowest: float
+    lowest: float  # the row that it is not below: part of it may be hidden
+    # "stands", "on" (the object ``via``), "wall" (it hangs on one), "carried" (by something else); also "above" (the
+    # ground), "cut" (by the lower edge of the picture), "carried, cut".
     how: str
     via: ObjectId | None = None
 

@@ -146,6 +146,12 @@ _CANDIDATES = TypeAdapter(list[Candidate])
 _BY_POSITION = TypeAdapter(dict[int, Candidate])
 
 
+def seeded_random(*values: int | str) -> random.Random:
+    """Return random numbers that depend on these values alone."""
+    digest = sha256(json.dumps(values).encode()).digest()
+    return random.Random(int.from_bytes(digest[:8], "big"))
+
+
 def chunk_path(folder: Path, chunk: int) -> Path:
     return folder / f"chunk-{chunk:06d}.parquet"
 
@@ -219,8 +225,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
 def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any] | None, list[RelationResult]]:
     """The row of the work file (``None``: no clear pair), and the pairs without a clear relation."""
     candidates, abstained = find_candidates(picture.scene, context.rules, box_colour_words=context.box_colour_words)
-    digest = sha256(json.dumps([context.seed, picture.source_id]).encode()).digest()
-    kept = _thinned(candidates, random.Random(int.from_bytes(digest[:8], "big")))
+    kept = _thinned(candidates, seeded_random(context.seed, picture.source_id))
     if not kept:
         return None, abstained
     inverted: dict[int, Candidate] = {}
