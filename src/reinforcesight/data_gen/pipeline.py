@@ -99,7 +99,6 @@ def generate(config: GenerateConfig, source: Source | None = None) -> GenerateRe
     """Make a data set, or resume an interrupted run.
 
     Args:
-        config: Settings.
         source: Your own source; by default, the source in the settings. It is sent to worker processes, so its class
             must be importable, and the calling script needs ``if __name__ == "__main__":``.
 

@@ -48,11 +48,7 @@ class IntervalRow:
 
 
 def line_chart(title: str, curves: Mapping[str, Points]) -> Markup:
-    """Draw curves over training steps, with ticks and legend, as an HTML figure.
-
-    Args:
-        curves: Dict of name to (step, value) points, in drawing order; all values are finite.
-    """
+    """Draw curves (name to finite values at training steps) with ticks and legend, as an HTML figure."""
     curves = {name: points for name, points in curves.items() if points}
     xs = [x for points in curves.values() for x, _ in points]
     ys = [y for points in curves.values() for _, y in points]

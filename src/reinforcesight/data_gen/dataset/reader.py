@@ -160,11 +160,7 @@ class RowIndex:
         return values
 
     def read(self, indices: Sequence[int], problems: list[str]) -> dict[int, StoredRow]:
-        """Read rows by their indices; only their row groups are read.
-
-        Args:
-            problems: List to which a line is added for each file or row that can't be read.
-        """
+        """Read rows by their indices; only their row groups are read. What can't be read is added to ``problems``."""
         wanted: dict[int, dict[int, list[int]]] = {}
         for index in sorted(set(indices)):
             number, group = self._places[3 * index : 3 * index + 2]

@@ -17,10 +17,7 @@ _EDGE_BYTES = 64 * 1024
 
 
 def resolve_inside(root: Path, name: object) -> Path:
-    """Return the absolute path of a file in the data folder, with symbolic links resolved.
-
-    Args:
-        name: Relative path, as given in the data.
+    """Return the absolute path of a file that the data name, with symbolic links resolved.
 
     Raises:
         InputError: The name is not a relative path, or the path leaves the folder (also through a link).
@@ -59,10 +56,7 @@ class FileFinder:
 
     A name is looked up unchanged, then in ``images``, and then by its last path components in the whole folder, with
     ``\`` read as ``/``, percent signs decoded, and accents in either Unicode form. The last search needs a single
-    match.
-
-    Args:
-        root: Folder of the files. Files outside it are not found.
+    match. Files outside ``root`` are not found.
     """
 
     def __init__(self, root: Path, names: Iterable[object]) -> None:

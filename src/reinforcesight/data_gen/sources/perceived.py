@@ -36,10 +36,8 @@ class PerceivedSource(ABC):
     """Source whose scenes come from models.
 
     Loading a picture processes its whole chunk, so that each model runs on a chunk at a time: load pictures in order.
-    Models are loaded by the process that first needs them.
-
-    Args:
-        models: Your own models instead of the models in ``config``.
+    Models are loaded by the process that first needs them. ``models`` are your own models instead of those in
+    ``config``.
     """
 
     def __init__(self, config: PerceptionConfig, models: PerceptionModels | None) -> None:

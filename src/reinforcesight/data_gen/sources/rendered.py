@@ -41,9 +41,7 @@ class RenderedSource:
     3-D ground truth is not used, so that labels can be checked against it.
 
     Args:
-        distribution: Training, held-out or shifted scenes.
         size: Picture width and height in pixels.
-        options: Contents, camera and appearance.
         twins: Fraction of the pictures for which a twin is searched.
         rules: Thresholds for the inverted relation of a twin.
     """

@@ -51,8 +51,7 @@ class _Counts:
 def check_boxes(pictures: Sequence[tuple[tuple[float, float] | None, Sequence[Mapping[str, object]]]]) -> list[Doubt]:
     """Return warnings if the boxes are probably not x, y, width and height in pixels.
 
-    Args:
-        pictures: Width and height (``None``: unknown) and annotations of each picture.
+    ``pictures`` has width and height (``None``: unknown) and annotations of each picture.
     """
     counts = _Counts()
     for number, (size, entries) in enumerate(pictures):

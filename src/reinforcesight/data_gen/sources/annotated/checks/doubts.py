@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Probable error in the input, and how to fix it.
-
-    ``certain``: the labels would be wrong, so the run should stop.
-    """
+    """Probable error in the input, and how to fix it."""
 
     reason: str  # snake_case, counted in rejections.json
     what: str
     fix: str
-    certain: bool
+    certain: bool  # the labels would be wrong, so the run should stop
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -51,13 +51,10 @@ class TurnedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Frame decisions for all pictures with an EXIF orientation.
+    """Frame decisions for all pictures with an EXIF orientation."""
 
-    ``asked``: the user's choice; ``decided``: frame by relation of the sizes, where all boxes agree.
-    """
-
-    asked: BoxFrame | None = None
-    decided: Mapping[SizeOf, BoxFrame] | None = None
+    asked: BoxFrame | None = None  # the user's choice
+    decided: Mapping[SizeOf, BoxFrame] | None = None  # by relation of the sizes, where all boxes agree
 
     def of(self, picture: TurnedPicture) -> BoxFrame | None:
         """Return the frame of a picture's boxes; ``None``: both fit."""
