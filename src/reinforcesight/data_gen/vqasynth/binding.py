@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.noun_phrases import HowMany, noun_phrases, tokens
+from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
 from reinforcesight.language.object_names import tidy_phrase
 from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.pictures.drawing import Box
@@ -75,22 +75,17 @@ def bind_captions(
     skipped: list[Skipped] = []
     unseen: list[str] = []
     for prompt, caption, place in zip(prompts, captions, places, strict=True):
-        named = read_caption(caption)
-        fault: Skipped | None
+        found, mentioned = read_caption(caption)
         if place is None:
             detail = f"{caption!r} at {[round(v, 1) for v in prompt]}: no mask belongs to it alone"
-            fault = Skipped("caption_unbound", detail)
+            found = Skipped("caption_unbound", detail)
         elif of_boxes[caption] > 1:
-            fault = Skipped("caption_of_several_boxes", f"{caption!r} is the caption of {of_boxes[caption]} boxes")
-        else:
-            fault = named.fault
-        if fault is not None or place is None or named.name is None or named.category is None:
-            assert fault is not None
-            skipped.append(fault)
-            unseen += named.mentioned
-            continue
-        mask = masks[place]
-        things.append(NamedMask(named.name, named.category, mask, box_of(mask)))
+            found = Skipped("caption_of_several_boxes", f"{caption!r} is the caption of {of_boxes[caption]} boxes")
+        if isinstance(found, Skipped):
+            skipped.append(found)
+            unseen += mentioned
+        elif place is not None:
+            things.append(NamedMask(found.text, found.head, masks[place], box_of(masks[place])))
     used = {place for place in places if place is not None}
     for number in range(len(masks)):
         if number not in used:
@@ -119,31 +114,23 @@ def _by_agreement(agree: Sequence[Sequence[bool]], masks: int) -> list[int | Non
     return places if taken == sorted(taken) else [None] * len(agree)
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionName:
-    """Name in a caption."""
+def read_caption(caption: str | None) -> tuple[NounPhrase | Skipped, tuple[str, ...]]:
+    """Read the name in a caption that is a single noun phrase for one object, such as "a red chair".
 
-    name: str | None  # None: the caption is not a single noun phrase for one object
-    category: str | None
-    mentioned: tuple[str, ...]
-    fault: Skipped | None  # reason why there is no name
-
-
-def read_caption(caption: str | None) -> CaptionName:
-    """Read the name in a caption that is a single noun phrase for one object, such as "a red chair"."""
+    Returns:
+        The name, or the reason why there is none; and all phrases in the caption.
+    """
     text = " ".join(caption.split()).rstrip(".").lower() if isinstance(caption, str) else ""
     for article in _ARTICLES:
         text = text.removeprefix(article)
     if not text:
-        return CaptionName(None, None, (), Skipped("caption_empty", "a thing without a caption"))
+        return Skipped("caption_empty", "a thing without a caption"), ()
     phrases = noun_phrases(f"the {text}")
     mentioned = tuple(phrase.text for phrase in phrases)
     first = phrases[0] if phrases else None
     whole = first is not None and (first.start, first.stop) == (1, 1 + len(tokens(text)))
     if first is None or not whole or tidy_phrase(text) is None:
-        detail = f"{caption!r} is not one noun phrase"
-        return CaptionName(None, None, mentioned, Skipped("caption_not_a_name", detail))
+        return Skipped("caption_not_a_name", f"{caption!r} is not one noun phrase"), mentioned
     if first.how_many is not HowMany.ONE:
-        detail = f"{caption!r} is not one thing"
-        return CaptionName(None, None, mentioned, Skipped("caption_of_many", detail))
-    return CaptionName(first.text, first.head, mentioned, None)
+        return Skipped("caption_of_many", f"{caption!r} is not one thing"), mentioned
+    return first, mentioned

@@ -38,6 +38,7 @@ from reinforcesight.language.names import ambiguous_names
 from reinforcesight.language.object_names import look_attributes, tidy_category, tidy_phrase, with_attributes
 from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.pictures.decode import opened, orientation, read_start
+from reinforcesight.pictures.drawing import Box
 from reinforcesight.scene import Camera
 
 # Of large sets, so many pictures are looked at for doubts: headers and boxes, and whole pictures with depth.
@@ -219,7 +220,7 @@ class AnnotatedSource:
         picture = read_annotated_picture(path, source_id=entry.source_id, turn=turn, expected=_expected_size(entry))
         skipped: list[Skipped] = []
         depth, camera = self._depth(entry.record, picture, skipped)
-        detections = _detections(entry.annotations(), coco.categories, picture, skipped)
+        detections = _Annotations(picture, coco.categories, skipped).detections(entry.annotations())
         return AnnotatedPicture(
             entry.source_id, path, entry.record, picture, detections, depth, camera, tuple(skipped)
         )
@@ -283,60 +284,6 @@ def _expected_size(entry: CocoImage) -> tuple[int, int] | None:
     return int(width), int(height)
 
 
-def _detections(
-    annotations: list[dict[str, Any]],
-    categories: Mapping[int | str, object],
-    picture: Photograph,
-    skipped: list[Skipped],
-) -> list[Detection]:
-    """Return the usable annotations of a picture with their names; add the others to ``skipped``."""
-    found: list[Detection] = []
-    unseen: list[str] = []  # names of objects that are in the picture but were left out
-    seen: dict[int | str, dict[str, Any]] = {}
-    for annotation in annotations:
-        given = as_id(annotation.get("id"))
-        item_id: int | str = given if given is not None else f"annotation-{annotation['number']}"
-        what = f"annotation {short(item_id)}"
-        name, category = _name_of(annotation, categories)
-        if item_id in seen:
-            skipped.append(Skipped("duplicate_annotation_id", f"{what} occurs more than once"))
-            about = ("category_id", "bbox", "name", "caption")
-            if name is not None and any(annotation.get(key) != seen[item_id].get(key) for key in about):
-                unseen.append(name)
-            continue
-        seen[item_id] = annotation
-        try:
-            found.append(_usable(annotation, item_id, name, category, picture, skipped))
-        except _UnusableError as error:
-            skipped.append(Skipped(error.reason, f"{what}: {error.detail}"))
-            if name is not None and error.in_picture:
-                unseen.append(name)
-    names = with_attributes([d.name for d in found], [d.attributes for d in found])
-    detections = [replace(d, name=name) for d, name in zip(found, names, strict=True)]
-    known = {d.id for d in detections}
-    detections = [d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections]
-    return _without_doubtful_names(detections, unseen, skipped)
-
-
-def _without_doubtful_names(detections: list[Detection], unseen: list[str], skipped: list[Skipped]) -> list[Detection]:
-    """Drop objects whose name is unique only because another object with that name was dropped."""
-    unseen = list(unseen)
-    while unseen and detections:
-        names = [d.name for d in detections]
-        alone = ambiguous_names(names)
-        together = ambiguous_names([*names, *unseen])
-        doubtful = [d for d, a, b in zip(detections, alone, together, strict=False) if b and not a]
-        if not doubtful:
-            break
-        for d in doubtful:
-            what = f"annotation {short(d.id)}: another annotation that {d.name!r} may mean was left out"
-            skipped.append(Skipped("name_shared_with_skipped", what))
-        gone = {d.id for d in doubtful}
-        detections = [d for d in detections if d.id not in gone]
-        unseen += [d.name for d in doubtful]
-    return detections
-
-
 class _UnusableError(Exception):
     """Raised if an annotation can't be used; ``in_picture``: its object may still be in the picture."""
 
@@ -345,72 +292,114 @@ class _UnusableError(Exception):
         self.reason, self.detail, self.in_picture = reason, detail, in_picture
 
 
-def _name_of(annotation: Mapping[str, Any], categories: Mapping[int | str, object]) -> tuple[str | None, str | None]:
-    """Return name and category; the name is the annotation's own phrase if that is usable, otherwise the category."""
-    category_id = as_id(annotation.get("category_id"))
-    category = tidy_category(categories.get(category_id)) if category_id is not None else None
-    own = tidy_phrase(annotation.get("name")) or tidy_phrase(annotation.get("caption"))
-    return own or category, category
+class _Annotations:
+    """Reads the annotations of one picture; what is left out or changed is in ``skipped``."""
 
+    def __init__(self, picture: Photograph, categories: Mapping[int | str, object], skipped: list[Skipped]) -> None:
+        self._picture, self._categories, self._skipped = picture, categories, skipped
+        self._unseen: list[str] = []  # names of objects that are in the picture but were left out
 
-def _usable(
-    annotation: Mapping[str, Any],
-    item_id: int | str,
-    name: str | None,
-    category: str | None,
-    picture: Photograph,
-    skipped: list[Skipped],
-) -> Detection:
-    what = f"annotation {short(item_id)}"
-    if name is None:
-        category_id = annotation.get("category_id")
-        raise _UnusableError("unknown_category", f"no usable name; category_id {short(category_id)}")
-    if annotation.get("iscrowd"):
-        raise _UnusableError("crowd", f"a group of {name!r}, not one object")
-    mask: BoolArray | None = None
-    if annotation.get("segmentation"):
-        try:
-            mask = mask_of_segmentation(annotation["segmentation"], picture.width, picture.height)
-        except ValueError as error:
-            skipped.append(Skipped("bad_segmentation", f"{what}: {error}; its box is used alone"))
-    box = _box(annotation, mask, picture, skipped, what)
-    return Detection(
-        id=item_id,
-        name=name,
-        box=box,
-        mask=mask,
-        category=category,
-        attributes=look_attributes(annotation.get("attributes")),
-        part_of=as_id(annotation.get("part_of")),
-    )
+    def detections(self, annotations: list[dict[str, Any]]) -> list[Detection]:
+        """Return the usable annotations with their names."""
+        found: list[Detection] = []
+        seen: dict[int | str, dict[str, Any]] = {}
+        for annotation in annotations:
+            given = as_id(annotation.get("id"))
+            item_id: int | str = given if given is not None else f"annotation-{annotation['number']}"
+            what = f"annotation {short(item_id)}"
+            name, category = self._name_of(annotation)
+            if item_id in seen:
+                self._skip("duplicate_annotation_id", f"{what} occurs more than once")
+                about = ("category_id", "bbox", "name", "caption")
+                if name is not None and any(annotation.get(key) != seen[item_id].get(key) for key in about):
+                    self._unseen.append(name)
+                continue
+            seen[item_id] = annotation
+            try:
+                found.append(self._usable(annotation, item_id, name, category))
+            except _UnusableError as error:
+                self._skip(error.reason, f"{what}: {error.detail}")
+                if name is not None and error.in_picture:
+                    self._unseen.append(name)
+        names = with_attributes([d.name for d in found], [d.attributes for d in found])
+        detections = [replace(d, name=name) for d, name in zip(found, names, strict=True)]
+        known = {d.id for d in detections}
+        detections = [d if d.part_of in known and d.part_of != d.id else replace(d, part_of=None) for d in detections]
+        return self._without_doubtful_names(detections)
 
+    def _skip(self, reason: str, detail: str) -> None:
+        self._skipped.append(Skipped(reason, detail))
 
-def _box(
-    annotation: Mapping[str, Any],
-    mask: BoolArray | None,
-    picture: Photograph,
-    skipped: list[Skipped],
-    what: str,
-) -> tuple[float, float, float, float]:
-    """Return the annotation's box as xyxy, clipped to the picture."""
-    if annotation.get("bbox") is None and mask is not None:
-        return box_of(mask)
-    numbers = as_numbers(annotation.get("bbox"), 4)
-    if numbers is None:
-        raise _UnusableError("bad_box", f"expected x, y, width, height, got {short(annotation.get('bbox'))}")
-    x, y, width, height = numbers
-    if width <= 0 or height <= 0:
-        raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
-    x0, y0 = max(x, 0.0), max(y, 0.0)
-    x1, y1 = min(x + width, float(picture.width)), min(y + height, float(picture.height))
-    if x1 <= x0 or y1 <= y0:
-        raise _UnusableError("box_outside_picture", f"box {short(list(numbers))}", in_picture=False)
-    beyond = max(x0 - x, y0 - y, x + width - x1, y + height - y1)
-    if beyond > _CLIP_TOLERANCE:
-        skipped.append(Skipped("box_clipped", f"{what}: box {short(list(numbers))} was cut at the border and kept"))
-    box = (round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise _UnusableError("zero_area_box", f"box {short(list(numbers))}")
-    if mask is not None and box_overlap(box, box_of(mask)) < _MIN_AGREEMENT:
-        raise _UnusableError("box_and_outline_disagree", f"box {short(list(numbers))}, outline {list(box_of(mask))}")
-    return box
+    def _without_doubtful_names(self, detections: list[Detection]) -> list[Detection]:
+        """Drop objects whose name is unique only because another object with that name was dropped."""
+        while self._unseen and detections:
+            names = [d.name for d in detections]
+            alone = ambiguous_names(names)
+            together = ambiguous_names([*names, *self._unseen])
+            doubtful = [d for d, a, b in zip(detections, alone, together, strict=False) if b and not a]
+            if not doubtful:
+                break
+            for d in doubtful:
+                what = f"annotation {short(d.id)}: another annotation that {d.name!r} may mean was left out"
+                self._skip("name_shared_with_skipped", what)
+            gone = {d.id for d in doubtful}
+            detections = [d for d in detections if d.id not in gone]
+            self._unseen += [d.name for d in doubtful]
+        return detections
+
+    def _name_of(self, annotation: Mapping[str, Any]) -> tuple[str | None, str | None]:
+        """Return name (the annotation's own phrase if that is usable, otherwise the category) and category."""
+        category_id = as_id(annotation.get("category_id"))
+        category = tidy_category(self._categories.get(category_id)) if category_id is not None else None
+        own = tidy_phrase(annotation.get("name")) or tidy_phrase(annotation.get("caption"))
+        return own or category, category
+
+    def _usable(
+        self, annotation: Mapping[str, Any], item_id: int | str, name: str | None, category: str | None
+    ) -> Detection:
+        if name is None:
+            category_id = annotation.get("category_id")
+            raise _UnusableError("unknown_category", f"no usable name; category_id {short(category_id)}")
+        if annotation.get("iscrowd"):
+            raise _UnusableError("crowd", f"a group of {name!r}, not one object")
+        what = f"annotation {short(item_id)}"
+        mask: BoolArray | None = None
+        if annotation.get("segmentation"):
+            try:
+                mask = mask_of_segmentation(annotation["segmentation"], self._picture.width, self._picture.height)
+            except ValueError as error:
+                self._skip("bad_segmentation", f"{what}: {error}; its box is used alone")
+        return Detection(
+            id=item_id,
+            name=name,
+            box=self._box(annotation, mask, what),
+            mask=mask,
+            category=category,
+            attributes=look_attributes(annotation.get("attributes")),
+            part_of=as_id(annotation.get("part_of")),
+        )
+
+    def _box(self, annotation: Mapping[str, Any], mask: BoolArray | None, what: str) -> Box:
+        """Return the annotation's box as xyxy, clipped to the picture."""
+        if annotation.get("bbox") is None and mask is not None:
+            return box_of(mask)
+        numbers = as_numbers(annotation.get("bbox"), 4)
+        if numbers is None:
+            raise _UnusableError("bad_box", f"expected x, y, width, height, got {short(annotation.get('bbox'))}")
+        x, y, width, height = numbers
+        given = f"box {short(list(numbers))}"
+        if width <= 0 or height <= 0:
+            raise _UnusableError("zero_area_box", given)
+        x0, y0 = max(x, 0.0), max(y, 0.0)
+        x1, y1 = min(x + width, float(self._picture.width)), min(y + height, float(self._picture.height))
+        if x1 <= x0 or y1 <= y0:
+            raise _UnusableError("box_outside_picture", given, in_picture=False)
+        beyond = max(x0 - x, y0 - y, x + width - x1, y + height - y1)
+        if beyond > _CLIP_TOLERANCE:
+            self._skip("box_clipped", f"{what}: {given} was cut at the border and kept")
+        box = (round(x0, 3), round(y0, 3), round(x1, 3), round(y1, 3))
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise _UnusableError("zero_area_box", given)
+        if mask is not None and box_overlap(box, box_of(mask)) < _MIN_AGREEMENT:
+            raise _UnusableError("box_and_outline_disagree", f"{given}, outline {list(box_of(mask))}")
+        return box
