@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reinforcesight.data_gen.calibration.bounds import design_effect, least_strict, steps_of, upper_bound
+from reinforcesight.data_gen.calibration.bounds import design_effect, kept_effect, least_strict, steps_of, upper_bound
 
 
 def test_one_claim_a_picture_gives_the_exact_binomial_bound() -> None:
@@ -29,6 +29,14 @@ def test_repeating_every_claim_tells_nothing_new() -> None:
     assert repeated == pytest.approx(once, rel=0.03)
     # As if all were independent, the bound would be far too low.
     assert upper_bound(ten_wrong, ten, effect=1.0, confidence=0.95) < 0.8 * once
+
+
+def test_the_effect_shrinks_with_the_claims_kept_of_a_picture() -> None:
+    claims = np.full(50, 21.0)
+    assert kept_effect(3.0, claims, claims) == pytest.approx(3.0)
+    assert kept_effect(3.0, claims, np.full(50, 11.0)) == pytest.approx(2.0)
+    assert kept_effect(3.0, claims, np.ones(50)) == 1.0
+    assert kept_effect(1.0, np.ones(50), np.ones(50)) == 1.0
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(5, 20)), min_size=3, max_size=30), st.data())

@@ -3,7 +3,8 @@
 A claim is a relation that the rules derive from estimated depth, such as "A is in front of B". The claims of one
 picture are not independent: if a depth estimate fails, it fails for many pairs at once. So we use the bound of Korn
 and Graubard (1998) for clustered samples: the exact binomial bound (Clopper-Pearson) for an effective number of claims,
-which is the number of claims divided by the design effect.
+which is the number of claims divided by the design effect. The design effect is estimated from all claims, where wrong
+ones are not rare, and reduced for a threshold that keeps fewer claims of each picture.
 
 The threshold is chosen by sequences of tests from strict to loose (learn then test, arXiv:2110.01052). Each sequence
 starts at a predefined fraction of the claims and ends before the first test that fails; the loosest threshold that
@@ -62,6 +63,19 @@ def design_effect(wrong: FloatArray, claims: FloatArray) -> float:
     return max(1.0, variance / (share * (1.0 - share) / total))
 
 
+def kept_effect(effect: float, claims: FloatArray, kept: FloatArray) -> float:
+    """Return the design effect of the kept claims, given the design effect of all claims; counts by picture, (P,).
+
+    Two claims of one picture are taken to be as much correlated as before. Fewer claims are kept of each picture, so
+    the effect is smaller (Kish: one plus the correlation times the claims of a picture besides the claim itself).
+    """
+
+    def others(counts: FloatArray) -> float:
+        return float((counts**2).sum() / max(counts.sum(), 1.0)) - 1.0
+
+    return 1.0 if others(claims) <= 0 else 1.0 + (effect - 1.0) * max(0.0, others(kept) / others(claims))
+
+
 def effective_claims(claims: FloatArray, *, effect: float, confidence: float) -> float:
     """Return the number of independent claims with the same information, for counts of claims by picture, (P,)."""
     total, pictures = float(claims.sum()), int((claims > 0).sum())
@@ -105,21 +119,26 @@ def steps_of(
         return []
     _, number = np.unique(np.asarray(picture), return_inverse=True)
     pictures = int(number.max()) + 1
+    strict_first = np.argsort(-scores, kind="stable")
+    scores, is_wrong, number = scores[strict_first], is_wrong[strict_first], number[strict_first]
 
-    def by_picture(chosen: BoolArray) -> FloatArray:
-        return np.bincount(number[chosen], minlength=pictures).astype(np.float64)
+    def by_picture(chosen: slice, weights: BoolArray | None = None) -> FloatArray:
+        counts = np.bincount(number[chosen], None if weights is None else weights[chosen], minlength=pictures)
+        return counts.astype(np.float64)
 
-    # Few wrong claims say little about clustering, so the design effect is computed from all claims.
-    effect = design_effect(by_picture(is_wrong), by_picture(np.ones(scores.size, dtype=bool)))
+    # Few wrong claims say little about clustering, so the correlation is that of all claims.
+    every = by_picture(slice(None))
+    effect = design_effect(by_picture(slice(None), is_wrong), every)
     each = 1.0 - (1.0 - confidence) / len(_STARTS)
     steps: list[Step] = []
+    kept, errors, start = np.zeros(pictures), np.zeros(pictures), 0
     for threshold in np.unique(np.quantile(scores, 1.0 - _SHARES, method="lower"))[::-1]:
-        kept = scores >= threshold
-        upper = upper_bound(by_picture(kept & is_wrong), by_picture(kept), effect=effect, confidence=each)
-        count = int(kept.sum())
-        errors = int((kept & is_wrong).sum())
-        share = count / scores.size
-        steps.append(Step(threshold=float(threshold), kept=count, share=share, wrong=errors, upper=upper))
+        stop = int(np.searchsorted(-scores, -threshold, side="right"))
+        kept, errors = kept + by_picture(slice(start, stop)), errors + by_picture(slice(start, stop), is_wrong)
+        start = stop
+        upper = upper_bound(errors, kept, effect=kept_effect(effect, every, kept), confidence=each)
+        wrongs, share = int(errors.sum()), stop / scores.size
+        steps.append(Step(threshold=float(threshold), kept=stop, share=share, wrong=wrongs, upper=upper))
     return steps
 
 
