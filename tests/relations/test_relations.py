@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reinforcesight.errors import InputError
 from reinforcesight.relations import Axis, Reason, Relation, RelationRules, relate, relate_all
-from reinforcesight.scene import Camera, Scene, SceneObject
+from reinforcesight.scene import Camera, Contact, Scene, SceneObject
 
 W, H = 640, 480
 CAMERA = Camera(fx=500, fy=500, cx=W / 2, cy=H / 2)
@@ -328,3 +328,15 @@ def test_claims_agree_with_the_plain_numbers(s: Scene) -> None:
             c = s[r.anchor]  # type: ignore[index]
             smaller = math.dist(a.centre, c.centre) < math.dist(b.centre, c.centre)  # type: ignore[arg-type]
         assert smaller == (r.relation in ("left", "above", "in front", "closer"))
+
+
+@pytest.mark.parametrize("kind", ["covers", "rests on"])
+def test_what_covers_part_of_the_nearer_object_is_not_behind_it(kind: str) -> None:
+    s = scene(LEFT_NEAR, RIGHT_FAR)
+    contact = Contact.model_validate({"kind": kind, "subject": 2, "reference": 1, "pixels": 20})
+    touching = s.model_copy(update={"contacts": (contact,)})
+    for pair in ((1, 2), (2, 1)):
+        assert relate(touching, *pair, "depth").reason is Reason.CENTRE_SURFACE_DISAGREE
+    # The nearer one may well cover the farther one.
+    usual = s.model_copy(update={"contacts": (contact.model_copy(update={"subject": 1, "reference": 2}),)})
+    assert relate(usual, 1, 2, "depth").relation is Relation.IN_FRONT

@@ -43,6 +43,7 @@ class ObjectTable:
     views: FloatArray  # (N, V) depth in each view of the picture; view 0 is the picture itself
     shared: BoolArray  # the depth may belong to another object
     part_of: IntArray  # (N,) index of the object that this one is a part of; -1: none
+    over: BoolArray  # (N, N) row: covers part of the column's object, or stands or lies on it
 
     @property
     def unseen_thickness(self) -> FloatArray:
@@ -64,6 +65,9 @@ class ObjectTable:
         if scene.surface_distances is not None:
             rows = [[np.nan if v is None else v for v in row] for row in scene.surface_distances]
             surface = np.array(rows, dtype=np.float64).reshape(count, count)
+        over = np.zeros((count, count), dtype=bool)
+        for contact in scene.contacts:
+            over[position[contact.subject], position[contact.reference]] = True
         missing = (np.nan, np.nan, np.nan)
         return ObjectTable(
             box=np.array([item.box for item in items], dtype=np.float64).reshape(count, 4),
@@ -87,6 +91,7 @@ class ObjectTable:
                 [position.get(item.part_of, -1) if item.part_of is not None else -1 for item in items],
                 dtype=np.int64,
             ),
+            over=over,
         )
 
 
@@ -244,7 +249,9 @@ def compare_depth(codes: IntArray, t: ObjectTable, i: IntArray, j: IntArray, rul
         # z and the distance from the camera differ for things at the side: a claim must hold for both.
         by_ray = np.sign(gap) * (length[i] - length[j]) / np.maximum(length[i], length[j])
         against_ray = known_ray & (by_ray < rules.ray_gap)
-        _give(codes, Reason.CENTRE_SURFACE_DISAGREE, against_near | against_ray | (np.abs(gap) < reach))
+        # What covers part of the nearer object, or stands on it, is not behind the whole of it: the far end of a desk.
+        reaches = np.where(gap < 0, t.over[j, i], t.over[i, j])
+        _give(codes, Reason.CENTRE_SURFACE_DISAGREE, against_near | against_ray | (np.abs(gap) < reach) | reaches)
         if rules.min_depth_score > 0:
             _give(codes, Reason.VIEWS_DISAGREE, ~(depth_score(t, i, j, gap) >= rules.min_depth_score))
     return gap, np.nan_to_num(margin), {"subject": t.depth[i], "reference": t.depth[j], "spread": joint}
