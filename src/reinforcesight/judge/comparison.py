@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reinforcesight.judge import lexicon
+from reinforcesight.judge.counting import read_count
 from reinforcesight.judge.options import Options
 from reinforcesight.judge.wording import (
     NamedChoice,
@@ -49,10 +50,13 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
     reading.asking = sentence.endswith("?")
     head = [kind for _, end, kind, _ in rows if end < 60]
     reading.concludes = "done" in head
-    reading.turns = "turn" in head or lexicon.OPENS_TURN.match(sentence) is not None
+    reading.corrects = lexicon.OPENS_CORRECTION.match(sentence) is not None
+    reading.turns = "turn" in head or reading.corrects
     reading.tie = any(kind == "tie" or (kind == "level" and not found) for _, _, kind, _ in rows)
     named = found
     found = drop_pairs(sentence, found, reading, rows)
+    if named and not found and options.kind == "relation":
+        reading.hedge = True  # "left and right of the jar"
     found = drop_denied(sentence, found, rows, reading)
     if options.kind == "entity" and found and lexicon.is_another_object(sentence, found[0].start, found[0].end):
         return reading
@@ -69,14 +73,20 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             if not reading.claims:
                 _closing_name(sentence, found, rows, options, reading)
     elif options.kind == "number" and not reading.hedge:
-        total = [m for m in found if lexicon.is_total(sentence, m.start, m.end)]
-        reading.concludes |= bool(total)
-        numbers = {m.index for m in total or found if m.index >= 0}
-        if len(numbers) == 1 and not any(kind == "ask" for _, _, kind, _ in rows):
-            reading.claims = [(numbers.pop(), 2)]
+        count = read_count(sentence, options.counted)
+        # "I cannot see any dogs" counts none; any other number after "whether" or "cannot" is left open.
+        if count is not None and (count[0] == 0 or not any(kind == "ask" for _, _, kind, _ in rows)):
+            reading.concludes |= count[1]
+            _claim(reading, options.names.get(str(count[0])), 2)
     if reading.claims and any(map(sentence.__contains__, lexicon.OPENING)) and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    elif reading.claims and any(map(sentence.__contains__, lexicon.DENYING)) and lexicon.UNREAL.search(sentence):
+    elif reading.claims and any(map(sentence.__contains__, lexicon.DENYING)):
+        unreal = lexicon.UNREAL.search(sentence)
+        if unreal:
+            # "It is false that the chair is closer; the table is closer."
+            rest = sentence[unreal.end() :].partition(";")[2]
+            reading.claims = read_sentence(rest, options).claims if rest else []
+    elif reading.claims and sentence[:2].lower() in ("if", "un", "su") and lexicon.CONDITION.match(f"{sentence},"):
         reading.claims = []
     # Bare names count only if nothing is claimed.
     reading.bare = not reading.claims and is_bare(words, named)
@@ -305,8 +315,15 @@ def _relation_claims(
     sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
 ) -> None:
     """Claim the named relations. If the question asks about X, "Y is right of X" claims the inverse ("left")."""
-    if any(kind == "ask" for _, _, kind, _ in rows) or reading.hedge or reading.tie:
+    if reading.hedge or reading.tie:
         return
+    asks = [start for start, _, kind, _ in rows if kind == "ask"]
+    said_from = 0
+    if asks:
+        # "It is hard to tell, but the cup is on the left": the part after "but" counts.
+        said_from = next((end for start, end, kind, _ in rows if kind == "turn" and start > asks[-1]), -1)
+        if said_from < 0:
+            return
     both = [start for start, _, kind, _ in rows if kind == "both"]
     turns = [start for start, _, kind, _ in rows if kind == "turn" or sentence[start] == ";"]
     names: list[tuple[int, int, bool]] = []
@@ -328,7 +345,7 @@ def _relation_claims(
         turn = max(
             (start for start in turns if start < mention.start), default=-1
         )  # "neither left nor right, but above"
-        if mention.index < 0 or any(turn < start < mention.start for start in both):
+        if mention.index < 0 or mention.start < said_from or any(turn < start < mention.start for start in both):
             continue
         if not mention.by_letter and lexicon.PART_OF_PICTURE.match(sentence, mention.end):
             continue

@@ -31,11 +31,18 @@ _CUE = re.compile(
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)"
     r"|(?:opt|vot)(?:e|ing)? for|(?<!going to )(?<!about to )say"
-    r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for))\b"
+    r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for)"
+    r"|(?:chang(?:e|ed|ing)|revis(?:e|ed|ing)) (?:it|that|this|my answer) to|switch(?:ed|ing)? to|end(?:ed"
+    r"|ing)? up with"
+    r"|stick(?:ing)? (?:with|to)|stay(?:ing)? with|(?:vote|choice|pick|point) goes (?:to|for)|money is on"
+    r"|(?:everything|evidence|cues?|signs?|all of this|this all) (?:clearly |here )?(?:points? (?:to|at"
+    r"|towards?)|favou?rs?"
+    r"|speaks? for)|in favou?r of|that makes it)\b"
     r"|(?:therefore|thus|hence|so|in conclusion)\b[ ,:]{0,3}(?=(?:it is |it's |option |choice |the |\(|[A-Z]\b))"
     r"|(?:correct|right|best) one\s{0,2}(?::|\bis\b)"
     r"|(?P<it>(?:it's|it is|it must be|it has to be|it can only be)(?= (?:the |\(?[A-Z]\b))"
-    r"|(?:wait|actually|correction|sorry|on reflection|no|i mean|(?<!or )maybe|(?<!or )perhaps)\b[ ,:;.-]{1,3}"
+    r"|(?:wait|actually|correction|update|edit|oops|sorry|on reflection|looking again|no|i meant?|(?<!or )maybe"
+    r"|(?<!or )perhaps)\b[ ,:;.-]{1,3}"
     r"(?:actually )?(?=\(?[A-Z]\b))"
     r"|je choisis|elijo|escojo|ich (?:wähle|nehme)|(?:opción|option) correct[ae] (?:es|est)\b"
     r"|(?:answer|letter|réponse|respuesta|antwort)(?= \(?[A-Z]\b)|answer's"
@@ -49,13 +56,15 @@ _LETTER = re.compile(
     r"|([B-HJ-Z])(?![^\W_]|')"
     r"|(A)(?=\s+(?:(?:because|since|as|and|or|but|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
 )
-# "If the chair were closer, the answer would be A."
-_UNREAL = re.compile(
-    r"(?:\A|[.!?\n]\s*|, )(?:if|unless|were|had|suppose|assuming)\b"
-    r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need))[^.!?\n]*,[^.!?\n]*\Z",
+_IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming)\b")
+# "I wouldn't pick the desk", "a mistake to answer A", "some would say A"
+_DENIES_CUE = re.compile(
+    r"(?:n't|\bnot|\bnever|\bcannot|\b(?:mistake|wrong|incorrect|tempted|tempting) to"
+    r"|\b(?:some|many|others|people|someone|they)(?: \w+)? (?:would|might|may|could|will))"
+    r"(?: (?:really|want to|be|going to|have|say|also|even|simply|just))*\s\Z",
     re.IGNORECASE,
 )
-_IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming)\b")
+_MAYBE = re.compile(r"\b(?:maybe|perhaps|possibly)\b", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(?:[.!;\n]|\Z)")
 _FILL_RE = re.compile(_FILL, re.IGNORECASE)
 _NEGATED = re.compile(r"\s*(?:is\s+)?(?:not|neither|never|unlikely|isn't|n't)\b", re.IGNORECASE)
@@ -78,19 +87,37 @@ _FOREIGN_LABEL = re.compile(
 )
 _OR_NAME = re.compile(r"\s*(?:\bor\b|/)\s*(?:the|a|an)?\s*", re.IGNORECASE)
 _POST = re.compile(
-    r"\s{1,2}(?:it is(?=\s?[.!]|\s*\Z)|(?:ist|es|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
-    r"|(?:is|would be|must be|should be|(?:seems|appears)(?: to be)?|looks(?: like)?) (?:(?:thus |therefore )?the )?"
+    r"\s{1,2}(?:(?:it is|wins|it has to be|it must be)(?=,? (?:then|therefore)\b|\s?[.!]|\s*\Z)|(?:ist|es"
+    r"|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
+    r"|(?:is|would be|must be|should be|(?:seems|appears)(?: to be)?|looks(?: like)?) (?:(?:thus |therefore "
+    r"|also )?the |also )?"
     r"(?:correct|true(?=\s?[.,;!]|\s*\Z)|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))"
     r"|best (?:answer|choice|option)"
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = ("correct", "true", "right", "best", "answer", "most a", "it is", "my ", "richtig", "korrekt", "bonne")
+_POST_WORDS = (
+    "correct",
+    "true",
+    "right",
+    "best",
+    "answer",
+    "most a",
+    "it is",
+    "wins",
+    "it has",
+    "it must",
+    "my ",
+    "richtig",
+    "korrekt",
+    "bonne",
+)
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
 _BACK_LETTER = re.compile(r"(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])[).:]?)\Z")
 _LEAD = re.compile(
-    r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes|surely|definitely|certainly|probably)\W{1,2})?(?:(?:option|choice|answer)\s)?"
+    r"[^\w(\[]{0,8}(?:(?:sure|okay|ok|yes|surely|definitely|certainly|probably)\W{1,2})?(?:(?:la )?(?:option"
+    r"|opci[oó]n|choice|answer)\s)?"
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Za-z])\]"
     r"|([A-Za-z])(?:(?=\)|[.:](?!\w*[.:])|,\s|;|\s-\s|\s*\(|\s*\n|\s*\Z))"
     r"|([B-HJ-Z])(?=\s(?!is\b|appears\b|seems\b|looks\b|or\b|and\b)[a-z\u3040-\ud7af])"
@@ -114,6 +141,7 @@ _YES_NO = re.compile(
 _ARTICLES = re.compile(r"(?:(?:the|a|an|to the|on the|in the|on|it is|it's)\s+){0,2}", re.IGNORECASE)
 _LETTER_AFTER = re.compile(r"\s*\(([A-Za-z])\)")
 _LETTER_A = re.compile(r"\s*A\s+")
+_A_GROUP = re.compile(r"(?:single|pair|couple|dozen)\b")  # "A pair of dogs": an article
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +168,13 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     lower = text.lower()
     if not text.isascii() or lexicon.CUE.search(lower):
         for cue in _cues(text, lower):
+            if _DENIES_CUE.search(text, max(0, cue.start() - 40), cue.start()):
+                continue
+            if cue["it"] and _MAYBE.match(cue[0]) and _MAYBE.search(text, 0, cue.start()):
+                continue  # "perhaps A, perhaps B"
             declared = _declared_value(text, cue.end(), options)
             if declared is None or (
-                _IF.search(lower) and _UNREAL.search(text, max(0, cue.start() - 200), cue.start())
+                _IF.search(lower) and lexicon.CONDITION.search(text, max(0, cue.start() - 200), cue.start())
             ):
                 continue
             # "it's the sofa that is farther" is left to read_sentence.
@@ -273,7 +305,7 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
     first = _LEAD.match(text)
     if first is None and options.kind in ("relation", "yes_no", "number") and options.pattern is not None:
         article = _LETTER_A.match(text)
-        if article and options.pattern.match(text, article.end()):
+        if article and options.pattern.match(text, article.end()) and not _A_GROUP.match(text, article.end()):
             value, stop = _with_neighbours(text, 0, article.end(), options)
             return [Declaration(0, stop, value, "leading_letter")]
     if first:
@@ -282,6 +314,12 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
         # IGNORECASE is for the words around the letter; a lower-case letter counts only with a mark after it.
         mark = text[first.end() : first.end() + 1]
         lone = char.islower() and not strong and mark not in (")", ".", ":")
+        if mark == ":" and any(
+            re.search(rf"\b{LETTERS[i]}:", text[first.end() :].partition("\n")[0])
+            for i in range(options.count)
+            if LETTERS[i] != char.upper()
+        ):
+            lone = True  # "A: the cup is blue and B: the jar is": a list
         compares = options.kind in ("entity", "label") and _COMPARES.match(text, first.end())
         if not (lone or compares) and not (char in "Ii" and not strong):
             end = first.end()

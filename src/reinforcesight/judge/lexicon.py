@@ -23,8 +23,8 @@ WORD_KINDS: dict[str, str] = {
         "space": "distance depth",
         "between": "between",
         "may": "may might could",
-        "small": "shorter smaller less lower lesser",
-        "large": "greater larger longer higher more",
+        "small": "shorter shortest smaller smallest less lower lowest lesser least",
+        "large": "greater greatest larger largest longer longest higher highest more most",
     }.items()
     for word in listed.split()
 } | {" - ": "cut"}
@@ -35,7 +35,7 @@ DECIDING = WORD_KINDS.keys() | word_set("close near far nearby which as rather b
 # Words that say that an object is nearer, more to the left or higher (+1), or the reverse (-1).
 _DEPTH = {
     **dict.fromkeys(word_set("closer nearer closest nearest"), ("comparative", 1)),
-    **dict.fromkeys(word_set("farther further farthest furthest farer distant"), ("comparative", -1)),
+    **dict.fromkeys(word_set("farther further farthest furthest farer distant remote"), ("comparative", -1)),
     "foreground": ("weak", 1),
     "background": ("weak", -1),
     **dict.fromkeys(word_set("front infront"), ("place", 1)),
@@ -95,7 +95,9 @@ FILLER = word_set(
 CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
     r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess"
-    r"|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|richtig|korrekt|la corr"
+    r"|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|chang|switch|end"
+    r"|stick|stay|revis|in favou?r|money|that makes|everything|evidence|cues?\b|signs?\b|all of this|this all"
+    r"|i meant|looking again|update|edit|oops|richtig|korrekt|la corr"
     r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going (?:for|with)|it would be|it must be|it has to be"
     r"|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
     r"|maybe|perhaps|choisis|elijo|escojo|ich )"
@@ -123,7 +125,7 @@ BEFORE_VIEWER = re.compile(
 )
 OTHER_NOUN = re.compile(r"\s*(?:of\s+)?(?:the|a|an|some|another|his|her|my)\s+\w", re.IGNORECASE)
 PAIR_GAP = re.compile(
-    r"\s*(and|or|&|/|,\s?or|,\s?and|,)\s*(?:(?:the|a|an|point|object|option|circle|choice)\s+){0,2}\(?\Z",
+    r"\s*(and|or|&|/|,\s?or|,\s?and|,)\s*(?:(?:to|on|at|the|a|an|point|object|option|circle|choice)\s+){0,2}\(?\Z",
     re.IGNORECASE,
 )
 MERGE_GAP = re.compile(r"[\s).:,(-]{0,5}(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
@@ -154,8 +156,6 @@ UNREAL = re.compile(
     rf"\b(?:is|was|would be) {CALLED_WRONG}\b",
     re.IGNORECASE,
 )
-_TOTAL_AFTER = re.compile(r"(?: \w+)? (?:in total|altogether|in all|in sum|overall)\b", re.IGNORECASE)
-_TOTAL_BEFORE = re.compile(r"\btotal(?: of| is|:)? ?\Z", re.IGNORECASE)
 # "in the lower left corner" is a part of the picture, not a relation to another object.
 PART_OF_PICTURE = re.compile(
     r"(?:[ -](?:left|right|hand))?\s(?:corner|edge|end|half|third|quadrant|border|part|portion)\b", re.IGNORECASE
@@ -173,10 +173,18 @@ CONCLUDES = re.compile(
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 # "I first thought left, but it is right."
 FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance|(?:going|about) to say)\b", re.IGNORECASE)
-OPENS_TURN = re.compile(r"\W*(?:hmm|no|oh|sorry)\b\s?[,.;:-]", re.IGNORECASE)
+# Words that take back what was said just before, at the start of a sentence and between two declared answers
+CORRECTS = (
+    r"(?:\b(?:hmm|no|oh|oops|sorry|correction|edit|update|erratum)\b\s?[,.;:-]|\b(?:scratch|strike) that\b"
+    r"|\bon (?:second thoughts?|reflection)\b|\bor rather\b|\bmy (?:mistake|bad)\b|\blooking again\b"
+    r"|\bi (?:meant|misread|misjudged|mixed|confused|swapped|was wrong)\b|\b(?:that|this|it) was wrong\b)"
+)
+OPENS_CORRECTION = re.compile(rf"\W*{CORRECTS}", re.IGNORECASE)
 # Another viewpoint than the camera's, up to "but"
 OTHER_VIEW = re.compile(
-    r"(?:(?:\A|(?<=[,;] ))in (?:the|a) (?:mirror|reflection),? (?=the |it |an? )"
+    r",? (?:though|although|while|whereas|but) (?=[^.;,]{0,40}\bfrom (?:the |an? )?(?!camera|viewer|observer"
+    r"|photographer)\w+'s )"
+    r"[^.;]*|(?:(?:\A|(?<=[,;] ))in (?:the|a) (?:mirror|reflection),? (?=the |it |an? )"
     r"|\bfrom (?:the |an? )?(?!camera|viewer|observer|photographer)\w+'s (?:own )?"
     r"(?:perspective|point of view|viewpoint)\b)"
     r"(?:(?!\bbut\b|\bhowever\b)[^.;])*",
@@ -200,7 +208,7 @@ NO_OBJECT = word_set(
 )
 ON_THE = re.compile(r"\b(?:on|to|at|towards?) (?:the )?\Z", re.IGNORECASE)
 HEADING = re.compile(
-    r"\b(?:fac|look|mov|turn|point|head|lean|driv|walk)(?:e?s|ing|ed)(?: to| towards?)?(?: the)? \Z", re.IGNORECASE
+    r"\b(?:fac|look|mov|turn|point|head|lean|driv|walk)(?:e?s|e|ing|ed)?(?: to| towards?)?(?: the)? \Z", re.IGNORECASE
 )
 CONCLUDED = re.compile(
     r"\s*(?:so|thus|hence|therefore)\b", re.IGNORECASE
@@ -236,19 +244,25 @@ RELATIVE_VERBS = word_set("is was are stands sits lies hangs has appears seems e
 ASKERS = word_set(
     "determine decide see tell know question of identify find check compare to is are about on in for and"
 )
-ASKS = re.compile(r"\W*(?:is|are|does|do|which|what|where)\b", re.IGNORECASE)  # "is it left?"; but "left?"
+ASKS = re.compile(r"\W*(?:is|are|does|do|which|what|where|or)\b", re.IGNORECASE)  # "is it left?"; but "left?"
 REFERS_BACK = re.compile(
     r"\s*(?:(?:therefore|thus|hence|so|and|also)\W{1,2})?"
     r"(?:it|this|that|this one|that one)\s(?:is|appears|seems|looks|was)\b",
     re.IGNORECASE,
 )
 EDGE_OF_CLAUSE = re.compile(r"[,;:=→]| (?:and|while|whereas|but) ", re.IGNORECASE)
-OPENING = (" or ", " so ", " also ", " as well", "equally")  # looking for these is far faster
+# "If the cup were bigger, ..."; but "If we compare them, ..."
+CONDITION = re.compile(
+    r"(?:\A|[.!?\n]\s*|, )(?:if|unless|were|had|suppose|assuming)\b"
+    r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need))[^.!?\n]*,[^.!?\n]*\Z",
+    re.IGNORECASE,
+)
+OPENING = (" or ", " so ", " also ", " as well", "equally", " depends")  # looking for these is far faster
 # "The chair could be closer, or the table could be."
 LEFT_OPEN = re.compile(
     r"\b(?:could|might|may|maybe|perhaps|possibly)\b[^.]{0,80}\bor\b(?! more)"
     r"(?:[^.]{0,80}\b(?:could|might|may)\b| (?:perhaps|maybe|possibly|even)\b)"
-    r"|\b(?:and|but) so (?:does|do|is|are)\b(?! the answer)"
+    r"|\b(?:and|but) so (?:does|do|is|are|may|might|can|could)\b(?! the answer)|\b(?:it|that) depends\b"
     r"|\b(?:could|might|may) (?:also|as well|equally|just as well) be\b",
     re.IGNORECASE,
 )
@@ -269,8 +283,3 @@ def is_another_object(sentence: str, start: int, end: int) -> bool:
         return False
     before = sentence[:start] if start < 60 else ""
     return bool(_ANOTHER_AFTER.match(sentence, end) or _ANOTHER_BEFORE.search(before))
-
-
-def is_total(sentence: str, start: int, end: int) -> bool:
-    """Return whether a number is a sum, as in "three in total" and "for a total of three"."""
-    return bool(_TOTAL_AFTER.match(sentence, end) or _TOTAL_BEFORE.search(sentence, max(0, start - 12), start))

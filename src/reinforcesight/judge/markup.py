@@ -38,7 +38,7 @@ _ASSISTANT_TURN = re.compile(r"\b(?:assistant|gpt|answer|a)[ \t*]{0,3}:", re.IGN
 _ASSISTANT_HEAD = re.compile(r"[\s*#]{0,8}(?:assistant|model|gpt|bot)[ *]{0,3}(?::|\n)\s*", re.IGNORECASE)
 _JSON_ANSWER = re.compile(
     r"[\"']?\b(?:final[_ ]?)?(?:answer|choice|option|prediction|response|result|letter|label)[\"']\s{0,4}:\s{0,4}"
-    r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([\w.-]{1,40}))",
+    r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|\[([^\]\n]{1,200})\]|([\w.-]{1,40}))",
     re.IGNORECASE,
 )
 
@@ -46,6 +46,8 @@ _JSON_ANSWER = re.compile(
 _INNERMOST = r"\{[^{}]{0,200}\}"
 _INNER = rf"\{{(?:[^{{}}]|{_INNERMOST}){{0,300}}\}}"
 _BOXED = re.compile(rf"\\boxed\s{{0,9}}\{{((?:[^{{}}]|{_INNER}){{0,400}})\}}")
+# Between two marked answers: "\boxed{A} or \boxed{B}"
+_EITHER = re.compile(r"[\s$]{0,9}(?:(?:or|and)(?: maybe| perhaps| possibly| also)?|[/&])[\s$]{0,9}", re.IGNORECASE)
 _QUICK_PLAIN = re.compile(r"[A-Za-z0-9 .,;:!?()'\n-]*\Z")
 _CJK = re.compile(r"([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)")
 _TRANSLATE = {
@@ -143,7 +145,7 @@ def _without_reasoning(text: str) -> tuple[str, str, bool]:
 def _answer_block(text: str) -> tuple[str, str] | None:
     """Return text and source of the last complete answer block that isn't blank, or else of an unclosed one."""
     found: str | None = None
-    opened = -1
+    opened = closed = start = -1
     first_close = -1
     for tag in _BLOCK_TAG.finditer(text):
         if not (tag[3] or tag[6]):
@@ -152,10 +154,14 @@ def _answer_block(text: str) -> tuple[str, str] | None:
             if first_close < 0:
                 first_close = tag.start()
             if opened >= 0 and not is_blank(text[opened : tag.start()]):
+                joined = found if found is not None and _EITHER.fullmatch(text, closed, start) else None
                 found = text[opened : tag.start()]
+                if joined is not None:
+                    found = f"{joined} or {found}"
+                closed = tag.end()
             opened = -1
         else:
-            opened = tag.end()
+            opened, start = tag.end(), tag.start()
     if found is not None:
         return found, "answer_block"
     if opened >= 0 and not is_blank(_SPECIAL.sub(" ", text[opened : opened + _LIMIT])):
@@ -167,8 +173,10 @@ def _answer_block(text: str) -> tuple[str, str] | None:
 
 def _boxed(text: str) -> str | None:
     """Return the content of the last ``\\boxed{...}`` that isn't blank and has balanced braces."""
-    found = [match[1] for match in _BOXED.finditer(text) if not is_blank(match[1])]
-    return found[-1] if found else None
+    found = [match for match in _BOXED.finditer(text) if not is_blank(match[1])]
+    if len(found) > 1 and _EITHER.fullmatch(text, found[-2].end(), found[-1].start()):
+        return f"{found[-2][1]} or {found[-1][1]}"
+    return found[-1][1] if found else None
 
 
 def _first_turn(text: str) -> str:

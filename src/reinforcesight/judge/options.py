@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from reinforcesight.judge.counting import counted_noun
 from reinforcesight.judge.markup import plain
 from reinforcesight.judge.question import asked_anchor, asked_axis, relation_objects
+from reinforcesight.language.spelling import NUMBER_WORDS
 from reinforcesight.language.vocabulary import number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
 
@@ -51,11 +53,6 @@ for _relation_name, _words in _RELATION_WORDS.items():
     for _word in _words.split(","):
         _RELATION_OF.setdefault(_word, _relation_name)
 _RELATION_WRAP = re.compile(r"(?:(?:is|it is|to|on|at) )?(?:the )?(.+?)(?:[ -]hand)?(?: side)?(?: of| away)?(?: it)?")
-# The index of a word is its value.
-_NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen"),
-)
 _YES = ("yes", "yeah", "yep", "true")
 _NO = ("no", "nope", "false")
 
@@ -83,6 +80,7 @@ class Options:
         subject, anchor: Patterns of the names in "where is X with respect to Y", if the question was given.
         general: Choices of several words, such as "cannot be determined", to their index.
         anchored: Whether the question measures distances to a third object.
+        counted: Pattern of the noun in "how many dogs" (kind ``number``).
         in_order: Whether the question names the choices in the order of their letters, if it names them.
     """
 
@@ -100,6 +98,7 @@ class Options:
     general: dict[str, int] = field(default_factory=dict)
     in_order: bool = False
     anchored: bool = False
+    counted: re.Pattern[str] | None = None
 
     def index_of(self, name: str) -> int | None:
         """Return the index of the choice with this name; -1 if several have it, None if none has it."""
@@ -263,7 +262,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         names = {word: i for i, text in enumerate(clean) for word in (_YES if text in _YES else _NO)}
         return Options(count, "yes_no", names, _bounded(names), recital=recital)
     if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
-        return _number_options(clean, recital)
+        return _number_options(clean, recital, question)
     question_text = plain(question[:4000]) if question else ""
     axis = asked_axis(question_text) if question_text else "near"
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
@@ -366,14 +365,16 @@ _NUMBER_SPELLINGS = {
 _MORE_NUMBER_WORDS = {0: ("no", "none"), 1: ("single",), 2: ("pair", "couple"), 12: ("dozen",)}
 
 
-def _number_options(clean: list[str], recital: re.Pattern[str] | None) -> Options:
+def _number_options(clean: list[str], recital: re.Pattern[str] | None, question: str | None) -> Options:
     names: dict[str, int] = {}
     spellings = []
     for i, text in enumerate(clean):
         names[text] = i if text not in names else -1
         spellings.append(rf"(?<!\.){text}(?!\.\d)")
         number = int(text)
-        for word in (*_NUMBER_WORDS[number : number + 1], *_MORE_NUMBER_WORDS.get(number, ())):
+        for word in (*NUMBER_WORDS[number : number + 1], *_MORE_NUMBER_WORDS.get(number, ())):
             names[word] = names[text]
             spellings.append(_NUMBER_SPELLINGS.get(word, word))
-    return Options(len(clean), "number", names, _bounded(spellings), recital=recital)
+    noun = counted_noun(question)
+    counted = _name_pattern(noun) if noun else None
+    return Options(len(clean), "number", names, _bounded(spellings), recital=recital, counted=counted)

@@ -28,7 +28,9 @@ from reinforcesight.judge.rewording import (
     without_answered_questions,
     without_denied_letters,
 )
+from reinforcesight.judge.weighing import weighed
 from reinforcesight.judge.wording import Reading, sentences
+from reinforcesight.language.spelling import restated
 from reinforcesight.protocol import LETTERS
 
 _BARE_LETTER = re.compile(r"[\s(\[\"'*]{0,8}([A-Za-z])[\s)\]\"'*.:]{0,8}\Z")
@@ -40,7 +42,7 @@ _ASKING_FOR_CLAIMS = frozenset(
 )
 _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
-    r"hid|occlud|cover|block|obscur)"
+    r"hid|occlud|cover|block|obscur|overlap|conceal|reach)|\d\s?(?:c?m|met|f(?:ee|oo)?t)"
 )
 _HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")
 _SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
@@ -75,8 +77,18 @@ _NOT_APPLICABLE = re.compile(r"\W{0,8}n\s?/\s?a\W{0,8}", re.IGNORECASE)
 _WORD_INSIDE = re.compile(r"[a-z]{4}")
 
 _SECOND_THOUGHT = re.compile(
-    r"\b(?:wait|actually|therefore|thus|hence|however|reconsider\w*|correction|so|final|but|instead|on reflection|"
-    r"in conclusion|sorry|correct answer)\b",
+    r"\b(?:wait|actually|therefore|thus|hence|however|reconsider\w*|so|final|but|instead|in conclusion"
+    r"|correct answer)\b"
+    rf"|{lexicon.CORRECTS}",
+    re.IGNORECASE,
+)
+_AGAIN = ("again", "recheck", "recon", "re-", "reex", "rethink", "review", "revisit", "twice", "once more", "or is it")
+# The last word is a doubt: "Hmm, let me look again", "or is it the chair?"
+_REOPENS = re.compile(
+    r"\b(?:let me|i(?:'ll| should| need to| have to| must| will)) (?:just )?"
+    r"(?:re-?(?:check|examine|consider|think|visit|view|evaluate|assess|count)"
+    r"|(?:look|check|think|count|compare|see|verify|try|examine)\b[^.!?\n]{0,40}\b(?:again|once more|twice))"
+    r"[^.!?\n]{0,60}[.!\s]*\Z",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
@@ -111,6 +123,14 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
         claimed = index_claimed(without_box_phrases(region.text), tuple(map(str, choices)), question, options)
         if claimed is not None and (rule != "letter_against_text" or claimed == _last_letter(region.text, options)):
             value, rule = claimed, "claim"
+    if rule in ("no_answer", "refusal"):
+        other = restated(region.text, options.kind)
+        if other != region.text:
+            again = _read_region(Region(other, region.source, region.cut), options)
+            value, rule = again if again[0] >= 0 else (value, rule)
+    tail = region.text[-200:]
+    if value >= 0 and region.source == "text" and any(map(tail.__contains__, _AGAIN)) and _REOPENS.search(tail):
+        value, rule = MISSING, "reopened"
     if region.source in _MARKED:
         rule = f"{region.source}:{rule}"
     if region.cut and value == MISSING:
@@ -146,6 +166,19 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
     if number:
         return (int(number[1]) - 1 if int(number[1]) <= options.count else OUT), "option_number"
     text = without_answered_questions(with_letters(plainer(text, options), options), options)
+    weights = weighed(text, options)
+    if weights is not None:
+        best, start, end = weights
+        said = _read_plain(text[:start] + text[end:], options)[0] if len(text) > end - start + 8 else MISSING
+        if best is None or said not in (best, MISSING, SEVERAL):
+            return (
+                (said, "declared")
+                if best is None and said >= 0
+                else (SEVERAL, "tie")
+                if best is None
+                else (CLASH, "weighed")
+            )
+        return best, "weighed"
     rest = without_recital(text, options)
     if rest != text:
         if is_blank(_OPTION.sub("", rest)):
@@ -210,8 +243,10 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
         if other and letter_value(other[1], options.count) not in (last.value, OUT):
             return SEVERAL, "hedged"
         if not is_blank(text[last.end :]):
-            said = _claims(text[last.end :], options)[0]
+            said, readings = _claims(text[last.end :], options)
             if said and last.value not in said:
+                if len(said) == 1 and any(reading.corrects for reading in readings):
+                    return said.pop(), "concluded_last"
                 return CLASH, "letter_against_text"
         before = text[: last.start]
         before = before[: 1 + max(before.rfind(mark) for mark in ".!?;,:\n")]
@@ -262,6 +297,9 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     last_claim = max((i for i, reading in enumerate(readings) if reading.claims), default=-1)
     last_tie = max((i for i, reading in enumerate(readings) if reading.tie and not reading.claims), default=-1)
     if said:
+        weak = not any(strength == 2 for reading in readings for _, strength in reading.claims)
+        if weak and readings[-1].turns and not readings[-1].claims and lexicon.CUT_OFF.search(text[-40:]):
+            return MISSING, "cut_off"  # "... might be closer. However, the"
         if last_tie > last_claim:
             return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
         if len(said) == 1:
@@ -275,8 +313,12 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
         return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))
     named: list[int] = []
     for reading in readings:
+        if reading.corrects:
+            named = []
         if reading.bare and not reading.hedge:
             named += [mention.index for mention in reading.mentions]
+    if len(set(named)) == 1 and _FRAGMENT.search(text[-80:]):
+        return MISSING, "cut_off"
     if len(set(named)) == 1:
         return (named[0], "named") if named[0] >= 0 else (SEVERAL, "equal_choices")
     if len(set(named)) > 1 or any(reading.hedge and not reading.asking for reading in readings):
@@ -304,6 +346,9 @@ def _said_in_general(options: Options, meaning: re.Pattern[str], otherwise: tupl
 _DANGLING = re.compile(
     r"\b(?:answer|option|choice)(?: (?:is|would be|should be))?(?: \(| the)?\s*:?\s*\Z", re.IGNORECASE
 )
+
+
+_FRAGMENT = re.compile(r"\w[.!?] (?:The|An?)(?: \w+){1,3}\s*\Z")  # "Both are on the desk. The jar"
 
 
 def _why_none(text: str) -> str:

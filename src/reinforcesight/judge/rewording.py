@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from reinforcesight.judge.options import Options, squeeze
 from reinforcesight.protocol import LETTERS
@@ -13,7 +14,7 @@ _LETTER = re.compile(
 )
 _ANY_LETTER = re.compile(r"\b[A-HJ-Z]\b|\([a-z]\)")
 _AND_LETTER = re.compile(r"(?:,? (?:and|or|nor|&) (?:(?:option|choice) )?\(?[A-Z]\)?)+(?![^\W_])", re.IGNORECASE)
-_AFTER_LETTER = re.compile(r"[\s).:,-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
+_AFTER_LETTER = re.compile(r"[\s).:,(-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
 # Text after a rejected letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
 _CALLED_WRONG = re.compile(
     r"[\s)]{0,3}(?:"
@@ -72,7 +73,8 @@ _BACKGROUND = re.compile(
 )
 # Nearness to the object that the question measures from
 _NEXT_TO = re.compile(
-    r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b))",
+    r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b)"
+    r"|touch(?:es|ing)(?= the\b)|lean(?:s|ing) (?:on|against))",
     re.IGNORECASE,
 )
 _FAR_OFF = re.compile(
@@ -91,7 +93,7 @@ ORDER = re.compile(
 )
 _ENDS_IN_IS = re.compile(r" (?:is|are)(?=\s?(?:[.;!\n]|\Z))")
 _COMPARATIVE = re.compile(r"\b(?:closer|closest|nearer|nearest|farther|further|farthest|furthest|more distant)\b")
-_OPENS_CLAUSE = re.compile(r"(?:\A|[.;,!?\n]|\b(?:but|and|fact|rather|so))\s*(?:the )?\Z", re.IGNORECASE)
+_OPENS_CLAUSE = re.compile(r"(?:\A|[.;,!?\n-]|\b(?:but|and|fact|rather|so))\s*(?:the )?\Z", re.IGNORECASE)
 _ITEM_ENDS = re.compile(r"[.!?](?=\s)|\n")
 
 
@@ -148,6 +150,8 @@ def with_letters(text: str, options: Options) -> str:
     lower = text.lower()
     if "option" in lower or "choice" in lower or "answer" in lower or "statement" in lower:
         text = _ORDINAL.sub(letter, text)
+    if options.count == 2 and "the other" in lower:
+        text = _with_the_other(text, options)
     if options.pattern is not None and any(word in lower for word in ("latter", "former", "first", "second")):
         # Without names, "the former" is the first of two choices.
         unnamed = options.count == 2 and options.in_order and not options.pattern.search(text)
@@ -155,11 +159,152 @@ def with_letters(text: str, options: Options) -> str:
     return text
 
 
+_LIST_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)][ \t]+(?=\S)", re.MULTILINE)
+# "Left - sorry, right": two sentences. "closer (it would be left for the driver)": an aside.
+_CORRECTED = re.compile(
+    r"(?<=\w)[ ,;:.-]{1,5}(?=(?:oops|sorry,|(?:scratch|strike) that|(?:correction|edit):|or rather (?:the|on|to)\b))",
+    re.IGNORECASE,
+)
+# Looking for these is far faster than for the patterns.
+_CORRECTIONS = ("oops", "sorry", "scratch", "strike", "correction", "edit:", "or rather")
+_REMARKS = (" but ", "though ", "however", " yet ", "unless ", "if i ha")
+_ASIDE = re.compile(
+    r"\((?=[^()\n]{12,200}\))(?=[^()]*\b(?:would|might|may|could|though|perspective|point of view"
+    r"|viewpoint)\b)[^()]*\)",
+    re.IGNORECASE,
+)
+_ASIDE_WORDS = re.compile(r"would|might|may|could|though|perspective|point of view|viewpoint")
+# "Nothing is closer than the desk": the desk is the closest.
+_NOTHING = re.compile(
+    r"\b(?:nothing|no (?:other )?(?:object|one|thing|item))(?: else)? (?:is|lies|sits|stands|gets|appears|comes) "
+    r"((?:closer|nearer|farther|further|more distant)[^.;,\n]{0,40}?) than (the )?",
+    re.IGNORECASE,
+)
+
+
+_THE_OTHER = re.compile(
+    r"((?:\A|[.;:,!?\n]|\b(?:so|therefore|thus|hence|but|leaves|leaving|choose|pick|is|be|it's))\s+)"
+    r"the other(?: (?:one|option|choice|object|answer|letter))?(?=\s*(?:[.!;\n]|\Z))",
+    re.IGNORECASE,
+)
+
+
+def _with_the_other(text: str, options: Options) -> str:
+    """Replace "the other one" by the other letter, if the text before names one of two options only."""
+    other = _THE_OTHER.search(text)
+    if other is None:
+        return text
+    before = text[: other.start()]
+    named = {
+        LETTERS.find((found[1] or found[2]).upper())
+        for found in _LETTER.finditer(before)
+        if found[1] or found[2].isupper()
+    }
+    if options.pattern is not None:
+        named |= {options.names.get(squeeze(found[0]), -1) for found in options.pattern.finditer(before)}
+    if len(named) != 1 or not _DENYING.search(before.lower()) or (index := named.pop()) not in (0, 1):
+        return text
+    return f"{before}{other[1]}({LETTERS[1 - index]}){text[other.end() :]}"
+
+
+# A remark about the certainty: "the jar, but it is hard to tell", "I'm not an expert, but the jar"
+_DOUBT = re.compile(
+    r"\b(?:sure|certain|certainty|uncertain|estimate|guess|tell|judge|difficult|hard|tricky|wrong|mistaken|blurry|dark|expert"
+    r"|depth information|perspective|resolution|confident|misleading|by much|might|may|could|if i had to"
+    r"|if i have to)\b"
+)
+_REMARK_AFTER = re.compile(
+    r"(?:,\s?|\s-\s|;\s?|\s)(?:but|though|although|however|yet|unless|even though|if i ha(?:d|ve) to)\b[^.!?;\n]*",
+    re.IGNORECASE,
+)
+_REMARK_BEFORE = re.compile(r"(?:(?<=[.!?\n])\s*|\A\s*)[^.!?;\n]{3,120}?,? but (?=\S)", re.IGNORECASE)
+_OPEN_HEAD = re.compile(r"\b(?:might|may|could|perhaps|maybe|possibly|either|or)\b", re.IGNORECASE)
+
+
+def _without_remarks(text: str, options: Options) -> str:
+    def names_nothing(words: str) -> bool:
+        named = options.kind != "number" and options.pattern is not None and options.pattern.search(words)
+        return not (named or _ANY_LETTER.search(words) or _COMPARATIVE.search(words.lower()))
+
+    def after(match: re.Match[str]) -> str:
+        head = text[max(0, match.start() - 120) : match.start()]
+        head = head[1 + max(head.rfind(sign) for sign in ".!?\n") :]
+        if not _DOUBT.search(match[0].lower()) or not names_nothing(match[0]) or _OPEN_HEAD.search(head):
+            return match[0]
+        return "" if head.strip() else match[0]
+
+    def before(match: re.Match[str]) -> str:
+        return "" if _DOUBT.search(match[0].lower()) and names_nothing(match[0]) else match[0]
+
+    return _REMARK_BEFORE.sub(before, _REMARK_AFTER.sub(after, text))
+
+
+# Orders and meetings: "in front of everything stands the table", "the vase comes first", "you reach the vase first"
+_THING = (
+    r"(?:both(?: of them)?|them both|them all|all of them|everything(?: else)?|all the others|the others?(?: two)?"
+    r"|the rest)"
+)
+_EXTREME = re.compile(
+    rf"\b(behind|beyond|in front of) {_THING} (?:is|are|stands?|sits?|lies?|comes?|hangs?|there is) (?=the |an? )",
+    re.IGNORECASE,
+)
+_MEET = (
+    r"\b(?:reach(?:ed)?|get to|got to|bump(?:ed)? into|run into|walk into|hit|touch|meet|met|come to|come across"
+    r"|encounter|pass|arrive at)"
+)
+_PLACE_IN_ORDER = re.compile(
+    r"\b(?:comes|is|are|come|ranks|stands) (?:(?:the )?(first)|(?:the )?(last))\b(?! one)", re.IGNORECASE
+)
+_INVERTED = re.compile(r"\b(?:(first)|(last)) (?:comes|is|stands) (?=the |an? )", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _meeting(names: str) -> re.Pattern[str]:
+    named = rf"(?:the |an? )?{names}"
+    return re.compile(
+        rf"{_MEET} (?P<near>{named}) (?:first\b|before (?:(?:you|we|one|i)(?:'d| would| will)?"
+        rf" )?(?:{_MEET[2:]}(?:ing)? )?(?P<far>{named}))",
+        re.IGNORECASE,
+    )
+
+
+def _in_order(text: str, options: Options) -> str:
+    """Reword orders in depth as comparatives; "first" is nearest, unless the text orders from the farthest on."""
+    text = _EXTREME.sub(lambda match: f"{'farthest' if match[1].lower()[0] == 'b' else 'closest'} is ", text)
+    if options.pattern is not None and _MEETS.search(text):
+        text = _meeting(options.pattern.pattern).sub(
+            lambda match: f"{match['near']} is closer" + (f" than {match['far']}" if match["far"] else ""), text
+        )
+    if options.axis == "near" or re.search(r"\b(?:near|clos)est\b", text):
+        text = _PLACE_IN_ORDER.sub(lambda match: f"is the {'closest' if match[1] else 'farthest'}", text)
+        text = _INVERTED.sub(lambda match: f"{'closest' if match[1] else 'farthest'} is ", text)
+    return text
+
+
+_MEETS = re.compile(_MEET, re.IGNORECASE)
+_ORDERS = ("first", "last ", "last.", "before", "behind ", "in front of ")
+
+
 def plainer(text: str, options: Options) -> str:
     """Reword what the sentence rules don't know: "at the very back", "from left to right", "the chair is"."""
     lower = text.lower()
     if _FAR_BACK.search(lower):
         text = _BACKGROUND.sub("in the background", text)
+    if any(map(lower.__contains__, _CORRECTIONS)):
+        text = _CORRECTED.sub(".\n", text)
+    if options.kind == "number" and len(_LIST_NUMBER.findall(text)) > 1:
+        text = _LIST_NUMBER.sub("", text)
+    if "(" in text and _ASIDE_WORDS.search(lower):
+        text = _ASIDE.sub(" ", text)
+    if options.kind == "entity" and options.pattern is not None:
+        if options.axis in ("near", "far") and any(map(lower.__contains__, _ORDERS)):
+            text = _in_order(text, options)
+        if "nothing" in lower or "no o" in lower:
+            text = _NOTHING.sub(lambda match: f"{match[1]} is {match[2] or ''}", text)
+        if " but " in lower and ("n't " in lower or " not " in lower):
+            text = _not_but(text, options.pattern.pattern)
+    if any(map(lower.__contains__, _REMARKS)) and _DOUBT.search(lower):
+        text = _without_remarks(text, options)
     if options.anchored:
         text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))
     if _TOWARDS.search(lower):
@@ -167,6 +312,28 @@ def plainer(text: str, options: Options) -> str:
     if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):
         text = _with_ellipses(text, options.pattern)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _not_but_patterns(names: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    named = rf"(?:the |an? )?{names}"
+    ends = r"(?=\s*(?:[.!;,\n]|\Z))"
+    cleft = (
+        rf"\b(?:it|that)(?:'s| is| was)(?:n't| not) {named}(?P<rest> (?:that|which|who)(?: is|'s)? [^.;,\n]{{3,60}}?)"
+    )
+    return (
+        re.compile(rf"{cleft},? but (?:rather |instead |it is |it's )?(?P<name>{named}){ends}", re.IGNORECASE),
+        re.compile(
+            rf"(?P<is> is| are)(?:n't| not) {named},? but (?:rather |instead )?(?P<name>{named}){ends}", re.IGNORECASE
+        ),
+    )
+
+
+def _not_but(text: str, names: str) -> str:
+    """Keep the affirmed name: "it is not X that is closer but Y" becomes "it is Y that is closer"."""
+    cleft, plain = _not_but_patterns(names)
+    text = cleft.sub(lambda match: f"it is {match['name']}{match['rest']}", text)
+    return plain.sub(lambda match: f"{match['is']} {match['name']}", text)
 
 
 def _with_ellipses(text: str, names: re.Pattern[str]) -> str:

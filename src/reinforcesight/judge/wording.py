@@ -44,6 +44,7 @@ class Reading:
         asking: Whether it is a question or leaves the answer open.
         concludes: Whether it opens with "therefore" or a similar word.
         turns: Whether it opens with "however" or a similar word.
+        corrects: Whether it opens with words that take back what was said: "Correction:", "Scratch that".
         clash: Whether a letter is next to the name of another choice.
         bare: Whether it names choices and says nothing else.
     """
@@ -56,6 +57,7 @@ class Reading:
     asking: bool = False
     concludes: bool = False
     turns: bool = False
+    corrects: bool = False
     clash: bool = False
     bare: bool = False
 
@@ -204,6 +206,8 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
                 continue
             if text == "distant" and before == "less":
                 polarity = 1
+            if before == "no" and kind == "comparative":
+                rows.append((words[i - 1].start(), words[i - 1].end(), "not", 0))  # "no farther than"
             if text == "right" and (before in ("that's", "is") and after in ("", ",") and i < 3):
                 continue
             rows.append((word.start(), word.end(), kind, polarity * sign))

@@ -9,37 +9,23 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
-from typing import Generic
 
 from reinforcesight.language import patterns
-from reinforcesight.language.mentions import Id, Words
+from reinforcesight.language.claim import Claim, canonical_claim
+from reinforcesight.language.measures import claims_of_distances
+from reinforcesight.language.mentions import Words
 from reinforcesight.language.phrases import PARTS
 from reinforcesight.language.tags import TaggedSentence, tag_sentences
 from reinforcesight.relations.kinds import Axis, Relation
 
-
-@dataclass(frozen=True, slots=True)
-class Claim(Generic[Id]):
-    """Relation between two objects that a text claims.
-
-    Attributes:
-        relation: Claimed relation of subject to reference.
-        subject, reference, anchor: Objects; an anchor only for closer and farther.
-        tokens: Position of the claim in the text, as a half-open range of token indices.
-    """
-
-    relation: Relation
-    subject: Id
-    reference: Id
-    anchor: Id | None = None
-    tokens: tuple[int, int] = field(default=(0, 0), compare=False)
-
+__all__ = ["Claim", "canonical_claim", "read_claims"]
 
 _ORDER = {"before": True, "precedes": True, "followed": True, "after": False, "follows": False}
 _EDGES = ("top", "bottom", "edge", "border", "floor", "ground", "ceiling", "left", "right")
 _ARTICLES = ("the", "a", "an")
+_ITS = ("its", "their", "his", "her")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
 _DISTANCE = {Relation.IN_FRONT: Relation.CLOSER, Relation.BEHIND: Relation.FARTHER}
@@ -101,6 +87,9 @@ class _Reader:
         found += before
         if self._sides:
             found += self._claims_of_sides({canonical_claim(claim) for claim in found})
+        found += claims_of_distances(
+            self._text, self._anchor, {frozenset((one.subject, one.reference)) for one in found}
+        )
         return sorted(found, key=lambda claim: claim.tokens)
 
     def _stated(self, sentence: TaggedSentence) -> list[Claim[int]]:
@@ -156,7 +145,13 @@ class _Reader:
             parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
             if any(part and tags[part] != "L" and self._text.words[sentence.at[part]] not in PARTS for part in parts):
                 return []
+            owned = [_position(match, "o2", "s3") for match in (subject, hiding) if match and _position(match, "its")]
+            if any(self._text.words[sentence.at[place]] not in _ITS for place in owned if place is not None):
+                return []
             return self._claims(sentence, at, subject, hiding)
+        behind_which = patterns.OF_WHICH.match(tags, at) if kind == "P" else None
+        if behind_which:
+            return self._claims(sentence, at, behind_which, patterns.BEFORE_WHICH.search(tags, max(0, at - 2), at))
         if kind == "C" and patterns.CAMERA_IS.search(tags, max(0, at - 4), at):
             return self._from_camera(sentence, at)
         if (
@@ -213,7 +208,24 @@ class _Reader:
             item = self._one_claim(sentence, at, who, subject, after)
             if item is not None:
                 found.append(item)
+        last = _position(after, "o", "o2")
+        if (
+            len(found) == 1
+            and last is not None
+            and tags[last] == "m"
+            and found[0].claim.reference == self._target(sentence, last)
+        ):
+            joined = patterns.MORE_OBJECTS.match(tags, last + 1)
+            for place in range(last + 1, joined.end()) if joined else ():
+                if tags[place] == "m":
+                    first = found[0].claim
+                    claim = Claim(first.relation, first.subject, self._target(sentence, place), first.anchor)
+                    if claim.reference not in (claim.subject, claim.anchor):
+                        found.append(self._found(sentence, claim, (found[0].first, place)))
         return found
+
+    def _target(self, sentence: TaggedSentence, place: int) -> int:
+        return self._text.targets[sentence.at[place]]
 
     def _one_claim(
         self, sentence: TaggedSentence, at: int, place: int, subject: re.Match[str], after: re.Match[str]
@@ -456,14 +468,6 @@ def _counts(tags: str, found: _Found) -> bool:
     if asked and not set(tags[first + 1 : last]) & {"b", "e"}:
         return False
     return not (found.seeming and ("B" in tags[last:] or tags[:first].endswith(("a", "a,"))))
-
-
-def canonical_claim(claim: Claim[int], *, turned: bool = False) -> Claim[int]:
-    """Return one claim for both "X left of Y" and "Y right of X"; with ``turned``, the claim that contradicts it."""
-    relation = claim.relation.inverse if turned else claim.relation
-    if claim.subject <= claim.reference:
-        return Claim(relation, claim.subject, claim.reference, claim.anchor)
-    return Claim(relation.inverse, claim.reference, claim.subject, claim.anchor)
 
 
 def _position(match: re.Match[str], *names: str) -> int | None:

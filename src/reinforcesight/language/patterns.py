@@ -16,7 +16,8 @@ SUBJECT = re.compile(
     r"|,?w[be]*[gj]?(?:[PD]x?[mio]|A|pg?[xj]{1,3}),?"  # ", which is behind the lamp,"
     r"|,?&?[nk]x?(?P<k>[mio]),?"  # "rather than the lamp", ", compared to the lamp,"
     r"|,x{1,4},)??"  # ", a tall one,"
-    r",?w?(?:[be][beg]*(?:Nw?[be]*)?|N|g|j)?\Z"  # "is standing", "which must be", "is the one that is", "waits"
+    # "is standing", "which must be", "is the one that is", "waits"
+    r",?(?:w(?:ry)?)?(?:[be][beg]*(?:Nw?[be]*)?|N|g|j)?\Z"
 )
 CARRIED = re.compile(r"[,&SBa](?:[be][beg]*)?(?:Nw?[be]*)?\Z")  # "..., so nearer", "and is above the lamp"
 WHICH = re.compile(r"(?P<s>m),?w[be]+g?\Z")  # "behind the lamp, which is"
@@ -55,11 +56,15 @@ SHARED = re.compile(r"[AP],?&Px?(?P<o>[mio])(?![sxj])")  # "to the left of and a
 # "the mug is left of the lamp and the door is right of it": "it" is the lamp
 PARALLEL = re.compile(r"P(?P<o>m)(?:,|,?&)m[be]*\Z")
 HIDING = re.compile(  # "hides the lamp", "hidden by the lamp", "hides the lamp's base"
-    r"[HD]x?(?P<o>[mio])(?:s[CLx]?(?P<part>[xjL])|(?![sxj]))"
+    r"[HD]x?(?P<o>[mio])(?:s[CLx]?(?P<part>[xjL])|(?![sxj]))|[HD](?P<o2>x)[CLx]?(?P<its>[xj])(?![sm])"  # "its base"
 )
 HIDDEN_PART = re.compile(  # "the lamp's base is hidden by the mug", "the base of the lamp is"
-    r"(?:(?P<s>m)s[CLx]?(?P<part>[xjL])|(?P<part2>[xj])p(?P<t>m))[be]+\Z"
+    r"(?:(?P<s>m)s[CLx]?(?P<part>[xjL])|(?P<part2>[xj])p(?P<t>m)|(?P<s3>x)[CLx]?(?P<its>[xj]))[be]*\Z"
 )
+OF_WHICH = re.compile(r"Pw[bey]*x?(?P<s>m)")  # "the lamp, behind which the mug stands"
+BEFORE_WHICH = re.compile(r"(?P<o>m),?\Z")
+# "behind the mug and the lamp"; but "behind the mug and the lamp is"
+MORE_OBJECTS = re.compile(r"(?:,m)*,?&m(?=\Z|[,SBav])")
 OWNER = re.compile(r"[pqg]?x?(?P<o>[mio])s\Z")  # "the lamp's" of "on the lamp's left"
 OWNED = re.compile(
     r"Lx?,?[ry]{0,2}[bey]+(?P<s>m)(?=\Z|[,&SBa])"
@@ -70,14 +75,14 @@ NEIGHBOURS = re.compile(r"m[be]+[xp]q?x?(?P<k>m),?\Z|(?P<a>m)&(?P<b>m)[^mPCAHDL]
 NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
 CAMERA_IS = re.compile(r"c[be]+\Z")  # "the camera is" of "the camera is closer to the mug than to the lamp"
 WAYS = re.compile(  # "the distance from the mug to the door is smaller than that from the lamp to the door"
-    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]*(?P<u>U)t[Gwx]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
+    r"G[pq]x?(?P<a>m)[&q]x?(?P<b>m)[be]*(?P<u>U)t[GwxN]*[pq]x?(?P<c>m)[&q]x?(?P<d>m)"
 )
 WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
     r"(?:G[pvP]*[q&]?x?(?P<s>m)|(?P<t>m)sG(?:qx?(?P<z>m))?)v?[be]*(?P<u>U)t[Gwx]*[pvP]*[q&]?x?(?P<o>m)"
 )
 
 # Patterns of sentences that claim nothing.
-HEAD = re.compile(r"(?<![pPqtkHDnj])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
+HEAD = re.compile(r"(?<![pPqtkHDnj])(?<!j[gx])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
 DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
 DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")
 SAID = re.compile(r"(?<!P)z")  # "is falsely said to be behind"; but "behind where the lamp is"

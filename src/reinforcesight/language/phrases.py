@@ -50,12 +50,12 @@ _EDGES = "[edge|border|end|corner|boundary|margin]"
 # Parts of an object: what hides one of them is in front of the object.
 PARTS = word_set(
     "part parts half base foot feet leg legs back side corner edge end body frame trunk stem wheel wheels seat rim top "
-    "tail"
+    "tail outline silhouette contour handle"
 )
 _PART = f"[{'|'.join(sorted(PARTS))}]"
 _VIEW_OF = f"[view of|our view of|[|lower|upper|left|right|bottom|top] {_PART} of]"
 _OWN = "[our|your|my|viewer 's|camera 's|observer 's|photographer 's]"
-_PLACES = "[position|location|centre|center|midpoint|bounding box]"
+_PLACES = "[position|location|place|spot|centre|center|midpoint|bounding box]"
 _NOT_AS = "[not|isn't|aren't] [as|so]"
 _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
@@ -76,14 +76,17 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             "[SIDEward|SIDEwards] [of|from]|SIDE from",
             "[located|positioned|situated|placed] SIDE to",
         ),
-        Relation.ABOVE: ("[|right|up] [above|over|atop|on top of]",),
-        Relation.BELOW: ("[|right|down] [below|under|beneath|underneath]",),
+        Relation.ABOVE: ("[|right|up] [above|over|atop|on top of]", "left [above|on top of]"),
+        Relation.BELOW: ("[|right|down|left] [below|under|beneath|underneath]",),
         Relation.IN_FRONT: (
             "[|right] [in front of|infront of|ahead of]",
             f"[|in] between {_CAMERA} and",
             "[lies|sits|stands|rests|located|positioned|situated|placed|standing|sitting|lying] before",
         ),
-        Relation.BEHIND: ("[|right] [behind|beyond|in back of|[at|to] [back|rear] of|out from behind]",),
+        Relation.BEHIND: (
+            "[|right|left] behind|[|right] [beyond|in back of|[at|to] [back|rear] of|out from behind]",
+            "[forms|makes|as|is] [|distant] [backdrop|background] [of|for|to|behind]",
+        ),
     },
     # Pi: with a pronoun, "To its left is X".
     "Pi": {
@@ -143,12 +146,12 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
         Relation.IN_FRONT: (
             "[|in|at|into] [|very|far|immediate] foreground",
-            "[in|at|into] [|very] front",
+            "[in|at|into] [|very] front|up front",
             f"[{_FAR}|more] [forward|forwards|in front|to front]",
         ),
         Relation.BEHIND: (
             "[|in|at|into] [|very|far] background",
-            "[in|at|into] [|very|far] [back|rear]",
+            "[in|at|into|toward|towards] [|very|far] [back|rear]",
             f"deeper|[{_FAR}|more] [back|behind|to back]|set back",
         ),
     },
@@ -156,22 +159,30 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     "F": {
         Relation.IN_FRONT: (
             f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}",
-            "up close|close by|close up",
+            "[|right] in front of [us|me|you|viewer|camera|observer|photographer]",
+            "up close|close by|close up|close|nearby",
         ),
-        Relation.BEHIND: (f"far [|away|off|back] from {_CAMERA}", "far [away|off|back]", "[|far] in distance"),
+        Relation.BEHIND: (
+            f"far [|away|off|back] from {_CAMERA}",
+            "far [away|off|back]|distant|remote",
+            "[|far] in distance|[at|against|near|by|along] far [wall|end|side|corner]",
+        ),
     },
     # H: "X hides Y". D: "X is hidden by Y".
     "H": {
         Relation.IN_FRONT: (
-            f"[occludes|hides|obscures|covers|blocks|conceals|obstructs|eclipses|masks|cuts off] [|{_VIEW_OF}]",
+            f"[occludes|hides|obscures|covers|blocks|conceals|obstructs|eclipses|masks|cuts off|interrupts] ["
+            f"|{_VIEW_OF}]",
             f"[occluding|hiding|obscuring|covering|blocking|concealing|obstructing|masking|cutting off] [|{_VIEW_OF}]",
             f"[occlude|hide|obscure|cover|block|conceal|obstruct|mask|in way of] [|{_VIEW_OF}]",
         )
     },
     "D": {
         Relation.BEHIND: (
-            "[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped|cut off]"
-            " [|from view] [by|behind]",
+            "[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped"
+            "|interrupted|cut off|out of sight]"
+            " [|from view|in part] [by|behind]",
+            "[disappears|vanishes|disappear|vanish|peeks|peeps|sticks] [|out] [|from] behind",
         )
     },
     # L: after a possessive, "on Y's left".
@@ -188,8 +199,13 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             "[|from] front to back",
             f"[moving|going|walking] [away|out] from {_CAMERA}",
             f"[|from] {_NEAREST} [to|→] {_FARTHEST}",
+            "[in|by] order of [increasing|growing] [distance|depth]",
         ),
-        Relation.BEHIND: ("[|from] back to front", f"[|from] {_FARTHEST} [to|→] {_NEAREST}"),
+        Relation.BEHIND: (
+            "[in|by] order of [decreasing|falling] [distance|depth]",
+            "[|from] back to front",
+            f"[|from] {_FARTHEST} [to|→] {_NEAREST}",
+        ),
     },
     # U: comparative between two distances, "the way from X to Z is shorter than the way from Y to Z".
     "U": {Relation.CLOSER: (_LESS,), Relation.FARTHER: (_MORE,)},
@@ -220,7 +236,8 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
         "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
         " [|as|to be|to lie|to sit|to stand|as being]",
-        "[ends|end|winds|shows|turns] [up|out]|[occupied|dominated|filled|taken up] by",
+        "spread|built|thrown|strewn|stuck|draped|[ends|end|winds|shows|turns] [up|out]|[occupied|dominated"
+        "|filled|taken up] by",
         "[takes|occupies|holds] [position|place|spot]",
     ),
     # verbs of seeming: they claim, unless "but" follows
@@ -243,16 +260,17 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "c": ("[camera|viewer|observer|photographer]",),
     "q": ("[|measured|starting|seen|viewed|going|looking] from|to|towards",),
     # pronouns: for an object, for the other object, for a clause, for the speaker
+    "ib": ("rest [is|are|was|being]",),
     "i": ("[it|they|them|he|she|him|this one|that one|former|latter] [|one|object]",),
     "o": ("other [one|object|thing]",),
     "N": ("[one|object|thing|item]",),
-    "w": ("[which|that|who]",),
+    "w": ("[which|that|who]", f"whose {_PLACES}"),
     "r": ("[i|we|you|one can|one could see]",),
     # verbs of seeing
     "y": (
         "[there|see|sees|find|notice|observe|spot|shows|show|means|mean|reach|come to|comes to|suggests|indicates]",
-        "[i|we|you] [will|would] [see|find|notice]",
-        "tells us|points to",
+        "[i|we|you] [will|would] [see|find|notice]|one [sees|finds|notices|spots]|make out|makes out|discern|perceive",
+        "tells us|points to|[someone|somebody] [has|had|] [left|put|placed|set|parked|hung|dropped]",
     ),
     "G": ("[distance|gap|space|way|separation|depth]",),
     # prepositions, and words that turn a name into another object ("toy car")
@@ -283,6 +301,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[not|far from] [sure|certain|clear|obvious|know]|opposite|guess|ambiguous|possible|debatable",
         "chance|[as|though] if|as though|[usually|normally|typically|generally|often|sometimes|yesterday|formerly]",
     ),
+    "gx": ("[followed|preceded] ,",),  # "followed, farther back, by the lamp"
     "d": ("[or|could|might|may|would|will]", "should have been|supposed to be"),
     # conditions
     "Z": (
@@ -295,9 +314,11 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[believed|argue|argued|think|caption|example|options|choices|choose|at first|at first glance|at first sight]",
         "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|refutes]",
         "[statement|claim|idea|belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads]",
-        "contradicts|disproves|true or false",
+        "contradicts|disproves|true or false|[insist|insists|objects|maintains|reports]",
+        "[tell|see|find out|know] [if|whether|which|where|what]",
+        "for [|option|option a] [|b|c|d] to be [right|correct|true]",
         "[check|verify|confirm|test|ensure|make sure|prove] [that|if|whether|how|which]",
-        "[determine|decide|option|choice|possibility|alternative|hypothesis]",
+        "[determine|decide|option|choice|possibility|possibilities|alternative|alternatives|hypothesis|candidate|candidates]",
     ),
     # another viewpoint than the camera's: nothing in the sentence counts
     "M": (

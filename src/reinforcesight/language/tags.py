@@ -16,6 +16,7 @@ _LEFT_OUT = word_set("the a an - *")
 _BEFORE_OPTION_A = (["("], ["option"], ["choice"], ["claim"], ["statement"])
 _OPTIONS = frozenset("abcdef")
 _AFTER_OPTION = (["."], [")"])
+_BEFORE_ITEM = ([":"], [";"], [","])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
 _LONGEST_NAME_IN_QUOTES = 2
@@ -111,6 +112,14 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
                 tag, relation, end = _longest_phrase(node, kept, end)
             else:
                 tag, relation = node.tag, node.relation
+        elif (
+            word == "."
+            and position
+            and kept[position - 1].isdigit()
+            and kept[position - 2 : position - 1] in _BEFORE_ITEM
+        ):
+            position = end  # "Candidates: 1. the mug ...": a list
+            continue
         elif word in _SENTENCE_ENDS or len(tags) > _LONGEST_SENTENCE:
             found.append(TaggedSentence("".join(tags), at, relations, word == "?"))
             if word == "?":

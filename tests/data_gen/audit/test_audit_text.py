@@ -144,6 +144,11 @@ def test_which_way_a_question_asks(question, axis, expected):
         ("Compared with the red chair, is the left shoe farther left?", True),
         ("Is the left shoe left of the red chair?", True),
         ("On which side of the left shoe is the red chair?", False),
+        ("Is the lamp farther from the red chair than from the left shoe?", False),
+        ("Is the lamp farther from the left shoe than from the red chair?", True),
+        ("Is the red chair farther from the lamp than the left shoe is?", False),
+        ("Is the left shoe farther from the lamp than the red chair is?", True),
+        ("Seen from the lamp, is the left shoe nearer than the red chair?", True),
     ],
 )
 def test_who_is_asked_about(question, expected):

@@ -49,6 +49,7 @@ _REFERENCE_FIRST = re.compile(
 )
 
 
+_THAN_FROM = re.compile(r"\bthan from (?:the )?role_", re.IGNORECASE)
 _Add = Callable[[str, str], None]  # of a rule, and what is wrong in the row
 
 
@@ -258,7 +259,9 @@ def asked_in_words(masked: str, axis: Axis) -> Relation | None:
 def reads_reference_first(masked: str) -> bool:
     """Return whether the question asks about the evidence's reference: "Compared with SUBJECT, is REFERENCE ..."."""
     subject, reference = _ROLE_WORDS["subject"], _ROLE_WORDS["reference"]
-    after = {match[1] for match in _REFERENCE_FIRST.finditer(masked)}
+    # "Is the lamp farther from SUBJECT than from REFERENCE?": the compared objects are those after "from".
+    matches = () if _THAN_FROM.search(masked) else _REFERENCE_FIRST.finditer(masked)
+    after = {match[1] for match in matches}
     if subject in after and reference not in after:
         return True
     order = [word for word in re.findall(r"role_[a-z]+", masked) if word not in after]
