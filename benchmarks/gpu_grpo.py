@@ -32,7 +32,7 @@ from tiny_models import build_tiny
 
 from reinforcesight.config import load_config
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.grpo.policy import SpatialGrpoTrainer
+from reinforcesight.grpo.grpo_trainer import SpatialGrpoTrainer
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.jobs.environment import memory_peak
 from reinforcesight.jobs.record import read_metrics

@@ -36,7 +36,7 @@ from tiny_models import build_tiny
 
 from reinforcesight.grpo.arguments import grpo_arguments, suppress_vision_tokens
 from reinforcesight.grpo.config import GrpoConfig
-from reinforcesight.grpo.policy import SpatialGrpoTrainer
+from reinforcesight.grpo.grpo_trainer import SpatialGrpoTrainer
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.model.load import find_source, load_model

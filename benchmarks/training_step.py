@@ -61,7 +61,7 @@ def measure(stage: str, run: Path, steps: int, without: list[str]) -> None:
             update = {"trainer": config.sft.trainer | few, "output": folder, "evaluation": options}
             train_sft(config.sft.model_copy(update=update))
         else:
-            from reinforcesight.grpo.policy import SpatialGrpoTrainer
+            from reinforcesight.grpo.grpo_trainer import SpatialGrpoTrainer
             from reinforcesight.grpo.trainer import train_grpo
 
             seconds = timed(SpatialGrpoTrainer)

@@ -65,7 +65,7 @@ def tiny(tmp_path_factory):
 
 def test_each_step_has_whole_pairs(tiny, tmp_path, monkeypatch):
     asked = []
-    from reinforcesight.grpo.policy import SpatialGrpoTrainer
+    from reinforcesight.grpo.grpo_trainer import SpatialGrpoTrainer
 
     present = SpatialGrpoTrainer._twin_shares
     monkeypatch.setattr(

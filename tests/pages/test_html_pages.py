@@ -36,7 +36,7 @@ from reinforcesight.pages.question_cards import CardAnswer, QuestionCard
 from reinforcesight.pages.render import save_page
 from reinforcesight.story import worker
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import BeforeAndAfter, BenchmarkView, Story, read_story
+from reinforcesight.story.page_content import BeforeAndAfter, BenchmarkView, Story, read_story
 from reinforcesight.story.report import render
 from reinforcesight.tuning.records.report import write_training_page
 

@@ -23,10 +23,10 @@ from reinforcesight.eval.results import read_results
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.pages.question_cards import CardAnswer
 from reinforcesight.pages.render import percent, whole_percent
+from reinforcesight.story.closing_lines import next_lines, outcome_lines
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import pattern_in_words, read_story
 from reinforcesight.story.layout import MODELS
-from reinforcesight.story.outcome import next_lines, outcome_lines
+from reinforcesight.story.page_content import pattern_in_words, read_story
 from reinforcesight.story.report import render
 from reinforcesight.story.run import run_story
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.data_gen.dataset.reader import RowIndex
-from reinforcesight.data_gen.viewing.annotations import NOTED_COLUMNS, Annotation, Annotations
+from reinforcesight.data_gen.viewing.notes import NOTED_COLUMNS, Annotation, Annotations
 from reinforcesight.export.splits import message_text, splits_of, write_picture
 from reinforcesight.jobs.files import atomic_file, write_json
 from reinforcesight.judge.blocks import split_completion

@@ -11,7 +11,7 @@ from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.grpo.curves import GRPO_CHARTS
 from reinforcesight.grpo.data import Presenter
 from reinforcesight.grpo.gate_watch import WatchGate
-from reinforcesight.grpo.policy import SpatialGrpoTrainer
+from reinforcesight.grpo.grpo_trainer import SpatialGrpoTrainer
 from reinforcesight.grpo.preparation import PreparedRun, prepare
 from reinforcesight.grpo.reward import make_reward_functions
 from reinforcesight.grpo.validation import BEST_METRIC, StopOnFall, compare_with_start

@@ -13,10 +13,10 @@ from reinforcesight.jobs.record import read_metrics
 from reinforcesight.pages.chart import bar_chart
 from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import render_page
+from reinforcesight.story.closing_lines import ask_line, own_command
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import Story, interval_dots, read_story
 from reinforcesight.story.layout import MODELS
-from reinforcesight.story.outcome import ask_line, own_command
+from reinforcesight.story.page_content import Story, interval_dots, read_story
 from reinforcesight.story.stages import STAGES
 from reinforcesight.tuning.records.report import SFT_CHARTS, draw_charts
 

@@ -33,7 +33,7 @@ from reinforcesight.story.state import (
     take_products,
     what_changed,
 )
-from reinforcesight.story.view import View
+from reinforcesight.story.terminal import View
 
 _WORKER = "reinforcesight.story.worker"
 _SECONDS_BETWEEN_SAVES = 10.0
@@ -111,7 +111,7 @@ def run_story(config: RunConfig) -> RunResult:
 
 
 def _show_outcome(config: RunConfig, finished: set[str]) -> None:
-    from reinforcesight.story.outcome import next_lines, outcome_lines
+    from reinforcesight.story.closing_lines import next_lines, outcome_lines
 
     try:
         if "evaluate" in finished:

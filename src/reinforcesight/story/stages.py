@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reinforcesight.jobs.files import json_hash
 from reinforcesight.model.load import resolve_path, weights_fingerprint
 from reinforcesight.model.options import ModelSource
-from reinforcesight.story import work
+from reinforcesight.story import stage_functions
 from reinforcesight.story.layout import MODELS
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ _BEFORE_REPORT = (
         folder="dataset",
         products=lambda config: ["dataset/data/*.parquet", "dataset/manifest.json"],
         settings=lambda config: _dataset_settings(config.generate),
-        work=work.make_dataset,
+        work=stage_functions.make_dataset,
         less_memory="generate.workers or generate.perception.batch_size",
     ),
     Stage(
@@ -161,7 +161,7 @@ _BEFORE_REPORT = (
         folder="audit",
         products=lambda config: ["audit/audit.json", "audit/audit.html"],
         settings=lambda config: config.audit.model_dump(mode="json", exclude={"dataset", "report", "quiet"}),
-        work=work.audit_dataset,
+        work=stage_functions.audit_dataset,
         less_memory="audit.max_texts or audit.max_pictures",
     ),
     Stage(
@@ -171,7 +171,7 @@ _BEFORE_REPORT = (
         folder="benchmarks",
         products=_benchmark_products,
         settings=_benchmark_settings,
-        work=work.make_benchmarks,
+        work=stage_functions.make_benchmarks,
         less_memory="generate.workers or generate.perception.batch_size",
     ),
     Stage(
@@ -181,7 +181,7 @@ _BEFORE_REPORT = (
         folder="sft",
         products=lambda config: ["sft/*.safetensors", "sft/run_record.json"],
         settings=_sft_settings,
-        work=work.train_with_sft,
+        work=stage_functions.train_with_sft,
         less_memory="sft.trainer.per_device_train_batch_size",
         heavy=True,
     ),
@@ -192,7 +192,7 @@ _BEFORE_REPORT = (
         folder="difficulty",
         products=lambda config: ["difficulty/difficulty.jsonl"] if config.grpo.difficulty.enabled else [],
         settings=lambda config: _rating_settings(config.grpo),
-        work=work.rate_training_questions,
+        work=stage_functions.rate_training_questions,
         less_memory="grpo.difficulty.batch_size",
         heavy=True,
     ),
@@ -203,7 +203,7 @@ _BEFORE_REPORT = (
         folder="grpo",
         products=lambda config: ["grpo/*.safetensors", "grpo/run_record.json"],
         settings=_grpo_settings,
-        work=work.train_with_grpo,
+        work=stage_functions.train_with_grpo,
         less_memory="grpo.trainer.per_device_train_batch_size",
         heavy=True,
     ),
@@ -219,7 +219,7 @@ _BEFORE_REPORT = (
             for suffix in ("", "l")
         ],
         settings=_evaluate_settings,
-        work=work.evaluate_models,
+        work=stage_functions.evaluate_models,
         less_memory="evaluate.batch_size",
         heavy=True,
         resumes_in_place=True,
@@ -235,7 +235,7 @@ STAGES: tuple[Stage, ...] = (
         folder=None,
         products=lambda config: ["index.html"],
         settings=lambda config: config.report.model_dump(mode="json"),
-        work=work.write_report_page,
+        work=stage_functions.write_report_page,
         less_memory="report.answers",
     ),
 )

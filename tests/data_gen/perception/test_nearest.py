@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from reinforcesight.data_gen.perception.mask_checks import inner_pixels
 from reinforcesight.data_gen.perception.nearest import percentiles, smallest_distances
-from reinforcesight.data_gen.perception.outlines import inner_pixels
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50, 51, 4096])

@@ -16,10 +16,16 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from reinforcesight.data_gen.perception.contours import ContourRules, OutlineMap
+from reinforcesight.data_gen.perception.contacts import ContourRules, OutlineMap
 from reinforcesight.data_gen.perception.floor import find_floor
+from reinforcesight.data_gen.perception.mask_checks import (
+    holding_others,
+    inner_pixels,
+    otsu,
+    two_layers,
+    visible_shares,
+)
 from reinforcesight.data_gen.perception.nearest import percentiles, smallest_distances
-from reinforcesight.data_gen.perception.outlines import holding_others, inner_pixels, otsu, two_layers, visible_shares
 from reinforcesight.pictures.boxes import box_area, box_of, shared_area
 from reinforcesight.scene import Camera, Floor, ObjectId, Scene, SceneObject
 

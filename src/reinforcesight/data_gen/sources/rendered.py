@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from reinforcesight.data_gen.perception.contours import TOY_CONTOURS, ContourRules
+from reinforcesight.data_gen.perception.contacts import TOY_CONTOURS, ContourRules
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
 from reinforcesight.data_gen.rendering.twin_search import find_twin
 from reinforcesight.data_gen.source import SourcePicture, TwinPicture

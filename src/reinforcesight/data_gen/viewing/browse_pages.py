@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from reinforcesight.data_gen.dataset.reader import RowIndex, StoredRow
-from reinforcesight.data_gen.viewing.annotations import ANNOTATIONS, Annotation, Annotations
 from reinforcesight.data_gen.viewing.cards import make_card
+from reinforcesight.data_gen.viewing.notes import ANNOTATIONS, Annotation, Annotations
 from reinforcesight.data_gen.viewing.results import read_model_answers
 from reinforcesight.data_gen.viewing.server import Reply, html_reply, json_reply, new_nonce, picture_reply, text_reply
 from reinforcesight.pages.question_cards import QuestionCard

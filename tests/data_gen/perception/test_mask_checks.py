@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene, eroded
-from reinforcesight.data_gen.perception.outlines import two_layers, visible_shares
+from reinforcesight.data_gen.perception.mask_checks import two_layers, visible_shares
 from reinforcesight.relations import Reason, relate
 from reinforcesight.scene import Camera, Scene
 

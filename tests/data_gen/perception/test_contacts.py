@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cue_scenes import HEIGHT, foot_row, id_of, street
 
-from reinforcesight.data_gen.perception.contours import OutlineMap
+from reinforcesight.data_gen.perception.contacts import OutlineMap
 from reinforcesight.scene import Scene
 
 

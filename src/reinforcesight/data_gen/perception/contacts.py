@@ -16,8 +16,8 @@ from scipy.ndimage import distance_transform_cdt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from reinforcesight.data_gen.perception.mask_checks import inner_pixels
 from reinforcesight.data_gen.perception.nearest import smallest_distances
-from reinforcesight.data_gen.perception.outlines import inner_pixels
 from reinforcesight.pictures.boxes import box_of
 from reinforcesight.scene import Camera, Contact, Floor, ObjectId
 

@@ -11,8 +11,8 @@ from reinforcesight.eval.results import read_results
 from reinforcesight.jobs.table import table_lines
 from reinforcesight.pages.render import percent
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.content import read_benchmark
 from reinforcesight.story.layout import MODELS
+from reinforcesight.story.page_content import read_benchmark
 
 
 def outcome_lines(config: RunConfig) -> list[str]:

@@ -155,7 +155,7 @@ def _check_results(part: EvaluateConfig, results: Results) -> None:
 
 
 def write_report_page(config: RunConfig) -> int:
-    from reinforcesight.story.content import write_example
+    from reinforcesight.story.page_content import write_example
     from reinforcesight.story.report import write_page
 
     write_example(config)
