@@ -21,12 +21,13 @@ def as_perception_knows(scene: Scene, perceived: Scene) -> Scene:
     """The rendered scene with the visible shares that perception estimates, without objects that gates left out."""
     shares = {item.box: item.visible_fraction for item in perceived.objects}
     keep = [i for i, item in enumerate(scene.objects) if item.box in shares]
-    table = scene.surface_distances
+    table, ids = scene.surface_distances, {scene.objects[i].id for i in keep}
     return scene.model_copy(
         update={
             "objects": tuple(
                 scene.objects[i].model_copy(update={"visible_fraction": shares[scene.objects[i].box]}) for i in keep
             ),
+            "contacts": tuple(c for c in scene.contacts if {c.subject, c.reference} <= ids),
             "surface_distances": tuple(tuple(table[i][j] for j in keep) for i in keep),
         }
     )
