@@ -164,7 +164,7 @@ TEXTS = {
         "The letter is B",
         "<think>maybe A</think>B",
         "<answer>B: lamp</answer>",
-        "<answer>A</answer><answer>B</answer>",
+        "<answer>A</answer> No: <answer>B</answer>",
         "\\boxed{lamp}",
         "{'answer': 'lamp'}",
         '```json\n{"final_answer": "(B)"}\n```',
@@ -182,6 +182,7 @@ TEXTS = {
         "L'option correcte est B.",
     ],
     (NEARER, None): [
+        "<answer>A</answer><answer>B</answer>",
         "sofa < lamp in depth",
         "Neither.",
         "They are equally close.",

@@ -57,7 +57,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
     found = drop_pairs(sentence, found, reading, rows)
     if named and not found and options.kind == "relation":
         reading.hedge = True  # "left and right of the jar"
-    found = drop_denied(sentence, found, rows, reading)
+    found = drop_denied(sentence, found, rows, options, reading)
     if options.kind == "entity" and found and lexicon.is_another_object(sentence, found[0].start, found[0].end):
         return reading
     reading.mentions = found
@@ -73,7 +73,11 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
             if not reading.claims:
                 _closing_name(sentence, found, rows, options, reading)
     elif options.kind == "number" and not reading.hedge:
-        count = read_count(sentence, options.counted)
+        later = sentence.find(" but ")
+        corrected = later > 0 and lexicon.FIRST_THOUGHT.search(
+            sentence, 0, later
+        )  # "I first thought five, but it's four"
+        count = read_count(sentence[later:] if corrected else sentence, options.counted)
         # "I cannot see any dogs" counts none; any other number after "whether" or "cannot" is left open.
         if count is not None and (count[0] == 0 or not any(kind == "ask" for _, _, kind, _ in rows)):
             reading.concludes |= count[1]

@@ -30,7 +30,7 @@ _CUE = re.compile(
     r"|(?:correct |right |best |selected |chosen |final )?(?:option|choice|letter|label|selection|vote|pick|decision)"
     r"(?: (?:would|should|must|to))?\s{0,3}(?::|=|\b(?:is|be)\b)"
     r"|(?:choose|chose|choosing|select|selecting|selected|pick|picking|go(?:ing)? (?:with|for)"
-    r"|(?:opt|vot)(?:e|ing)? for|(?<!going to )(?<!about to )say"
+    r"|(?:opt|vot)(?:e|ing)? for|(?<!going to )(?<!about to )say|(?:i'd|i would|i'll|i will) answer"
     r"|lean(?:ing)? (?:towards?|to)|settl(?:e|ing) (?:on|for)"
     r"|(?:chang(?:e|ed|ing)|revis(?:e|ed|ing)) (?:it|that|this|my answer) to|switch(?:ed|ing)? to|end(?:ed"
     r"|ing)? up with"
@@ -56,12 +56,13 @@ _LETTER = re.compile(
     r"|([B-HJ-Z])(?![^\W_]|')"
     r"|(A)(?=\s+(?:(?:because|since|as|and|or|but|which|with|based|due|for|is|so|in|given|from)\b|[A-Z\W]|[\u3040-\ud7af])))"
 )
-_IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming)\b")
+_IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming|provided|in case|should)\b")
 # "I wouldn't pick the desk", "a mistake to answer A", "some would say A"
 _DENIES_CUE = re.compile(
-    r"(?:n't|\bnot|\bnever|\bcannot|\b(?:mistake|wrong|incorrect|tempted|tempting) to"
+    r"(?:n't|\bnot|\bnever|\bcannot|\bno (?:way|chance)|\b(?:i|we) (?:doubt|disagree|refuse to)"
+    r"|\b(?:impossible|unlikely)(?= that)|\b(?:mistake|wrong|incorrect|tempted|tempting) to"
     r"|\b(?:some|many|others|people|someone|they)(?: \w+)? (?:would|might|may|could|will))"
-    r"(?: (?:really|want to|be|going to|have|say|also|even|simply|just))*\s\Z",
+    r"(?: (?:really|want to|be|going to|have|say|also|even|simply|just|that))*\s\Z",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(r"\b(?:maybe|perhaps|possibly)\b", re.IGNORECASE)
@@ -90,8 +91,9 @@ _POST = re.compile(
     r"\s{1,2}(?:(?:it is|wins|it has to be|it must be)(?=,? (?:then|therefore)\b|\s?[.!]|\s*\Z)|(?:ist|es"
     r"|est) (?:richtig|korrekt|(?:la )?(?:correct|bonne|respuesta correct))"
     r"|(?:is|would be|must be|should be|(?:seems|appears)(?: to be)?|looks(?: like)?) (?:(?:thus |therefore "
-    r"|also )?the |also )?"
-    r"(?:correct|true(?=\s?[.,;!]|\s*\Z)|right(?: (?:answer|choice|option|one)\b|(?= and\b|\s?[.,;!]|\s*\Z))"
+    r"|also )?the |also |equally |just as )?"
+    r"(?:correct|true(?= too\b| as well\b|\s?[.,;!]|\s*\Z)"
+    r"|right(?: (?:answer|choice|option|one)\b|(?= (?:and|too|as well|also)\b|\s?[.,;!]|\s*\Z))"
     r"|best (?:answer|choice|option)"
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
@@ -111,6 +113,20 @@ _POST_WORDS = (
     "richtig",
     "korrekt",
     "bonne",
+)
+# "Both cues together → the table", "so: the table"
+_CONCLUDED = re.compile(
+    r"(?:[^\W\d_]{3,}\W{0,3}(?:→|=>|->)|\b(?:so|thus|hence|therefore|donc)\b\s?[:,]?)\s*(?:the )?\Z", re.I
+)
+# "A is correct. So is option B.": two answers
+_SO_IS = re.compile(
+    r"\b(?:[Ss]o|as) (?:is|does|would|are) (?:the )?(?:option |choice )?\(?[A-Z]\b(?! (?:is|has|does)\b)"
+)
+# "Choosing B would not be wrong", "B might also be correct": no answer
+_ALLOWED = re.compile(
+    r"\)?,?\s+(?:would(?:n't| not) be (?:wrong|incorrect|an?\b|im|un)|(?:could|might|may) (?:also|as well|equally)\b"
+    r"|(?:could|might|may) be (?:\w+ )?(?:too|as well)\b)",
+    re.IGNORECASE,
 )
 # "The chair is closer. (A)"
 _CLOSING_LETTER = re.compile(r"[.,;:!\n]\s{0,4}(?:\(([A-Z])\)|([B-HJ-Z]))[\s.]{0,4}\Z")
@@ -201,8 +217,27 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
         value = letter_value(closing[1] or closing[2], options.count)
         if value >= 0:
             found.append(Declaration(len(text) - 1, len(text), value, "closing_letter"))
+    if found and ("so " in lower or "as " in lower) and (same := _SO_IS.search(text, found[0].end)):
+        found.append(Declaration(same.start(), same.end(), SEVERAL, "declared_twice"))
+    if found and any(map(lower.__contains__, ("would", "could", "might", "may"))):
+        found = [declared for declared in found if not _ALLOWED.match(text, declared.end)]
+    if options.kind == "entity" and not found:
+        found += _concluded(text, options)
     found.sort(key=lambda d: (d.start, d.end))
     return found
+
+
+def _concluded(text: str, options: Options) -> list[Declaration]:
+    """Find the name that a closing arrow or "so:" concludes."""
+    start = len(text.rstrip(" \n.!)")) - 60
+    names = list(options.pattern.finditer(text, max(0, start))) if options.pattern else []
+    if not names or text[names[-1].end() :].strip(" \n.!)"):
+        return []
+    before = _CONCLUDED.search(text, max(0, names[-1].start() - 20), names[-1].start())
+    index = options.index_of(names[-1][0])
+    if before is None or index is None or index < 0 or sum(map(text.count, ("→", "=>", "->"))) > 1:
+        return []
+    return [Declaration(before.start(), len(text), index, "declared")]
 
 
 def _cues(text: str, lower: str) -> Iterator[re.Match[str]]:

@@ -87,7 +87,7 @@ FILLER = word_set(
     "the a an it is it's its that that's this would be i i'd think believe guess say sure okay ok yes so probably "
     "likely definitely certainly object one answer therefore thus hence in on at to of image picture photo not but "
     "rather than option choice point circle and or either both could might may well clearly my final correct side hand "
-    "course located positioned isn't also just only actually most instead them other without doubt "
+    "course located positioned thing item isn't also just only actually most instead them other without doubt "
     "highlighted marked outlined annotated labelled labeled by with box bounding around item between these two objects"
 )
 
@@ -100,7 +100,7 @@ CUE = re.compile(
     r"|i meant|looking again|update|edit|oops|richtig|korrekt|la corr"
     r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going (?:for|with)|it would be|it must be|it has to be"
     r"|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
-    r"|maybe|perhaps|choisis|elijo|escojo|ich )"
+    r"|maybe|perhaps|i'd answer|i would answer|i'll answer|i will answer|choisis|elijo|escojo|ich )"
 )
 THINGS = word_set("object one thing item point circle")
 
@@ -162,6 +162,33 @@ PART_OF_PICTURE = re.compile(
 )
 # "ruling out the shop on the left"
 RULED_OUT = re.compile(r"\b(?:rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing))\b[^,;:.]*\Z", re.IGNORECASE)
+# "There's no way it is on the left", "I doubt that the chair is closer": denies the whole clause
+DISBELIEF = re.compile(
+    r"\b(?:no (?:way|chance)(?! to\b)"
+    r"|(?:i|we) (?:strongly |really |would )?(?:doubt|disagree|disbelieve|refuse|deny|reject)\b"
+    r"|(?:(?:do|would|could|can) ?not|(?:do|would|could|ca)n't) (?:really )?(?:think|believe|agree|say|see(?: how)?)\b"
+    r"|(?:by no means|under no circumstances|in no way|hardly|scarcely|anything but|far from being)\b"
+    r"|(?:impossible|unlikely|doubtful) that\b)",
+    re.IGNORECASE,
+)
+# Looking for these is far faster.
+DISBELIEVING = (
+    *(
+        "no way",
+        "no chance",
+        "doubt",
+        "disa",
+        "disb",
+        "refuse",
+        "deny",
+        "reject",
+        "not ",
+        "n't ",
+        "no means",
+        "circum",
+    ),
+    *("ardly", "carcely", "hing but", "far from", "sible that", "likely that", "tful that"),
+)
 # "The stool, highlighted by a": the output was cut off.
 CUT_OFF = re.compile(
     r"\b(?:by|with|in|the|of|and|or|to|than)"
@@ -172,7 +199,11 @@ CONCLUDES = re.compile(
 )  # "which suggests that it is nearer"
 RELATIVE = re.compile(r",\s{0,2}(?:which|that)\s*\Z", re.IGNORECASE)
 # "I first thought left, but it is right."
-FIRST_THOUGHT = re.compile(r"\b(?:thought|initially|at first|first glance|(?:going|about) to say)\b", re.IGNORECASE)
+FIRST_THOUGHT = re.compile(
+    r"\b(?:thought|initially|at first|first glance|(?:going|about) to say"
+    r"|first (?:read|said|saw|took|guess(?:ed)?|answer(?:ed)?|impression|reading))\b",
+    re.IGNORECASE,
+)
 # Words that take back what was said just before, at the start of a sentence and between two declared answers
 CORRECTS = (
     r"(?:\b(?:hmm|no|oh|oops|sorry|correction|edit|update|erratum)\b\s?[,.;:-]|\b(?:scratch|strike) that\b"
@@ -253,8 +284,9 @@ REFERS_BACK = re.compile(
 EDGE_OF_CLAUSE = re.compile(r"[,;:=→]| (?:and|while|whereas|but) ", re.IGNORECASE)
 # "If the cup were bigger, ..."; but "If we compare them, ..."
 CONDITION = re.compile(
-    r"(?:\A|[.!?\n]\s*|, )(?:if|unless|were|had|suppose|assuming)\b"
-    r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need))[^.!?\n]*,[^.!?\n]*\Z",
+    r"(?:\A|[.!?\n]\s*|, )"
+    r"(?:if|unless|were|had|suppose|assuming|provided|in case|should(?= (?:the|it|they|this|that|you|we|one)))\b"
+    r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need|ask))[^.!?\n]*,[^.!?\n]*\Z",
     re.IGNORECASE,
 )
 OPENING = (" or ", " so ", " also ", " as well", "equally", " depends")  # looking for these is far faster

@@ -47,7 +47,10 @@ _INNERMOST = r"\{[^{}]{0,200}\}"
 _INNER = rf"\{{(?:[^{{}}]|{_INNERMOST}){{0,300}}\}}"
 _BOXED = re.compile(rf"\\boxed\s{{0,9}}\{{((?:[^{{}}]|{_INNER}){{0,400}})\}}")
 # Between two marked answers: "\boxed{A} or \boxed{B}"
-_EITHER = re.compile(r"[\s$]{0,9}(?:(?:or|and)(?: maybe| perhaps| possibly| also)?|[/&])[\s$]{0,9}", re.IGNORECASE)
+_EITHER = re.compile(
+    r"[\s$]{0,9}(?:(?:(?:or|and)(?: maybe| perhaps| possibly| also)?|[/&,])[\s$]{0,9})?", re.IGNORECASE
+)
+_MOST_JOINED = 1_000  # characters
 _QUICK_PLAIN = re.compile(r"[A-Za-z0-9 .,;:!?()'\n-]*\Z")
 _CJK = re.compile(r"([\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)")
 _TRANSLATE = {
@@ -123,6 +126,8 @@ def _without_reasoning(text: str) -> tuple[str, str, bool]:
         if tag[1] or tag[4]:
             if inside:
                 thought = text[start_inside : tag.start()]
+                if outside and "answer>" in outside[-1]:
+                    outside.append("…")  # reasoning between two answer blocks: they aren't one answer
             elif tag.start() >= said and (
                 outside or _LETTERED.match(unicodedata.normalize("NFKC", text.lstrip()[:40]))
             ):
@@ -154,10 +159,9 @@ def _answer_block(text: str) -> tuple[str, str] | None:
             if first_close < 0:
                 first_close = tag.start()
             if opened >= 0 and not is_blank(text[opened : tag.start()]):
-                joined = found if found is not None and _EITHER.fullmatch(text, closed, start) else None
-                found = text[opened : tag.start()]
-                if joined is not None:
-                    found = f"{joined} or {found}"
+                before, said = found, text[opened : tag.start()]
+                beside = before is not None and len(before) < _MOST_JOINED and _EITHER.fullmatch(text, closed, start)
+                found = _together(before, text[closed:start], said) if before is not None and beside else said
                 closed = tag.end()
             opened = -1
         else:
@@ -166,16 +170,23 @@ def _answer_block(text: str) -> tuple[str, str] | None:
         return found, "answer_block"
     if opened >= 0 and not is_blank(_SPECIAL.sub(" ", text[opened : opened + _LIMIT])):
         return text[opened:], "open_answer_block"
-    if opened < 0 and first_close >= 0 and not is_blank(text[:first_close]):
+    if opened < 0 and start < 0 and first_close >= 0 and not is_blank(text[:first_close]):
         return text[:first_close], "answer_block"
     return None
+
+
+def _together(first: str, between: str, second: str) -> str:
+    """Join two answers without a correction between them; one is enough if they are the same."""
+    if first.strip() == second.strip():
+        return second
+    return f"{first}\n{second}" if is_blank(between) else f"{first} or {second}"
 
 
 def _boxed(text: str) -> str | None:
     """Return the content of the last ``\\boxed{...}`` that isn't blank and has balanced braces."""
     found = [match for match in _BOXED.finditer(text) if not is_blank(match[1])]
     if len(found) > 1 and _EITHER.fullmatch(text, found[-2].end(), found[-1].start()):
-        return f"{found[-2][1]} or {found[-1][1]}"
+        return _together(found[-2][1], text[found[-2].end() : found[-1].start()], found[-1][1])
     return found[-1][1] if found else None
 
 

@@ -42,7 +42,7 @@ _ASKING_FOR_CLAIMS = frozenset(
 )
 _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
-    r"hid|occlud|cover|block|obscur|overlap|conceal|reach)|\d\s?(?:c?m|met|f(?:ee|oo)?t)"
+    r"hid|occlud|cover|block|obscur|overlap|conceal|reach|obstruct|mask|eclips)|\d\s?(?:c?m|met|f(?:ee|oo)?t)"
 )
 _HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")
 _SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
@@ -78,7 +78,7 @@ _WORD_INSIDE = re.compile(r"[a-z]{4}")
 
 _SECOND_THOUGHT = re.compile(
     r"\b(?:wait|actually|therefore|thus|hence|however|reconsider\w*|so|final|but|instead|in conclusion"
-    r"|correct answer)\b"
+    r"|correct answer|hold on|hang on)\b"
     rf"|{lexicon.CORRECTS}",
     re.IGNORECASE,
 )
@@ -223,6 +223,12 @@ def _only_letters(text: str) -> set[str]:
     return set()
 
 
+# "I'd say the cup; with another lens, the jar"
+_IN_OTHER_CASE = re.compile(
+    r"[;,.]\s{0,2}(?:(?:with|under|for|if|should)\b[^.;,\n]{2,50},|otherwise,?|else,?)\s"
+    r"(?:it(?:'s| is| would be) |i'd (?:say|go with|choose|pick) )?(?:the )?\Z",
+    re.IGNORECASE,
+)
 # "(A) left or maybe (B) right" gives no answer, since it offers a second letter.
 _OR_OTHER = re.compile(
     r"[^.!?;:\n()]{0,40}?\bor(?: (?:maybe|possibly|perhaps|probably|even|rather))?(?: option| choice)? ?\(([A-Z])\)"
@@ -242,6 +248,10 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
         other = _OR_OTHER.match(text, last.end, last.end + 100)
         if other and letter_value(other[1], options.count) not in (last.value, OUT):
             return SEVERAL, "hedged"
+        for name in options.pattern.finditer(text, last.end, last.end + 200) if options.pattern else ():
+            index = options.index_of(name[0])
+            if index != last.value and _IN_OTHER_CASE.search(text, last.end, name.start()):
+                return SEVERAL, "hedged"
         if not is_blank(text[last.end :]):
             said, readings = _claims(text[last.end :], options)
             if said and last.value not in said:
@@ -348,7 +358,8 @@ _DANGLING = re.compile(
 )
 
 
-_FRAGMENT = re.compile(r"\w[.!?] (?:The|An?)(?: \w+){1,3}\s*\Z")  # "Both are on the desk. The jar"
+# "Both are on the desk. The jar", "The distances:\n- From the jar:"
+_FRAGMENT = re.compile(r"\w[.!?] (?:The|An?)(?: \w+){1,3}\s*\Z|\n[^\n]*:\s*\Z")
 
 
 def _why_none(text: str) -> str:

@@ -150,7 +150,7 @@ def with_letters(text: str, options: Options) -> str:
     lower = text.lower()
     if "option" in lower or "choice" in lower or "answer" in lower or "statement" in lower:
         text = _ORDINAL.sub(letter, text)
-    if options.count == 2 and "the other" in lower:
+    if options.count == 2 and ("the other" in lower or "the opposite" in lower):
         text = _with_the_other(text, options)
     if options.pattern is not None and any(word in lower for word in ("latter", "former", "first", "second")):
         # Without names, "the former" is the first of two choices.
@@ -167,7 +167,7 @@ _CORRECTED = re.compile(
 )
 # Looking for these is far faster than for the patterns.
 _CORRECTIONS = ("oops", "sorry", "scratch", "strike", "correction", "edit:", "or rather")
-_REMARKS = (" but ", "though ", "however", " yet ", "unless ", "if i ha")
+_REMARKS = (" but ", " assuming ", " provided ", "though ", "however", " yet ", "unless ", "if i ha")
 _ASIDE = re.compile(
     r"\((?=[^()\n]{12,200}\))(?=[^()]*\b(?:would|might|may|could|though|perspective|point of view"
     r"|viewpoint)\b)[^()]*\)",
@@ -184,7 +184,7 @@ _NOTHING = re.compile(
 
 _THE_OTHER = re.compile(
     r"((?:\A|[.;:,!?\n]|\b(?:so|therefore|thus|hence|but|leaves|leaving|choose|pick|is|be|it's))\s+)"
-    r"the other(?: (?:one|option|choice|object|answer|letter))?(?=\s*(?:[.!;\n]|\Z))",
+    r"the (?:other(?: (?:one|option|choice|object|answer|letter))?|opposite)(?=\s*(?:[.!;\n]|\Z))",
     re.IGNORECASE,
 )
 
@@ -210,11 +210,12 @@ def _with_the_other(text: str, options: Options) -> str:
 # A remark about the certainty: "the jar, but it is hard to tell", "I'm not an expert, but the jar"
 _DOUBT = re.compile(
     r"\b(?:sure|certain|certainty|uncertain|estimate|guess|tell|judge|difficult|hard|tricky|wrong|mistaken|blurry|dark|expert"
-    r"|depth information|perspective|resolution|confident|misleading|by much|might|may|could|if i had to"
-    r"|if i have to)\b"
+    r"|depth information|drawn|labell?ed|accurate|perspective|resolution|confident|misleading|by much|might|may|could"
+    r"|if i had to|if i have to)\b"
 )
 _REMARK_AFTER = re.compile(
-    r"(?:,\s?|\s-\s|;\s?|\s)(?:but|though|although|however|yet|unless|even though|if i ha(?:d|ve) to)\b[^.!?;\n]*",
+    r"(?:,\s?|\s-\s|;\s?|\s)(?:but|though|although|however|yet|unless|even though|if i ha(?:d|ve) to|assuming"
+    r"|provided(?: that)?)\b[^.!?;\n]*",
     re.IGNORECASE,
 )
 _REMARK_BEFORE = re.compile(r"(?:(?<=[.!?\n])\s*|\A\s*)[^.!?;\n]{3,120}?,? but (?=\S)", re.IGNORECASE)
@@ -249,8 +250,8 @@ _EXTREME = re.compile(
     re.IGNORECASE,
 )
 _MEET = (
-    r"\b(?:reach(?:ed)?|get to|got to|bump(?:ed)? into|run into|walk into|hit|touch|meet|met|come to|come across"
-    r"|encounter|pass|arrive at)"
+    r"\b(?:reach(?:es|ed)?|gets? to|got to|bump(?:s|ed)? into|runs? into|walks? into|hits?|touch(?:es)?|meets?|met"
+    r"|comes? to|comes? across|encounters?|pass(?:es)?|arrives? at)"
 )
 _PLACE_IN_ORDER = re.compile(
     r"\b(?:comes|is|are|come|ranks|stands) (?:(?:the )?(first)|(?:the )?(last))\b(?! one)", re.IGNORECASE

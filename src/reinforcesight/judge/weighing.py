@@ -19,7 +19,7 @@ _VERDICTS = {
     **dict.fromkeys(("no", "false", "incorrect", "✗", "✘", "❌", "☐", "[ ]", "[]"), 0.0),
 }
 _LEVELS = {"very low": 0.0, "low": 1.0, "unlikely": 1.0, "medium": 2.0, "moderate": 2.0, "likely": 3.0, "high": 3.0}
-_LEVELS |= {"very high": 4.0}
+_LEVELS |= {"very high": 4.0, "very likely": 4.0, "very unlikely": 0.0, "almost certain": 4.0, "certain": 5.0}
 # Name of a scale to the pattern of its values.
 _SCALES = {
     "percent": re.compile(r"(\d{1,3}(?:\.\d+)?)\s?%"),
@@ -27,7 +27,8 @@ _SCALES = {
     "verdict": re.compile(
         r"(\b(?:yes|true|false|correct|incorrect|no(?=\s*(?:[.,;)\n]|\Z)))\b|[✓✔✅☑✗✘❌☐]|\[[xX ]?\])", re.I
     ),
-    "level": re.compile(r"\b((?:very )?(?:high|low)|(?:un)?likely|medium|moderate)\b", re.IGNORECASE),
+    "tenths": re.compile(r"(?<![\w.])(\d{1,2}(?:\.\d)?)\s?(?:/|out of)\s?10\b"),
+    "level": re.compile(r"\b((?:very )?(?:high|low|likely|unlikely)|(?:almost )?certain|medium|moderate)\b", re.I),
 }
 _OF_LEVELS = re.compile(r"confiden|certain|probab|likel", re.IGNORECASE)
 # Words between an option and its share; any other word makes the number something else ("at 30 % of the width").

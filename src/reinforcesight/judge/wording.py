@@ -15,6 +15,7 @@ from reinforcesight.protocol import LETTERS
 
 # "The chair is highlighted" describes the chair; "the chair is" answers a question.
 _IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)
+_NEW_CLAUSE = re.compile(r"[,;:]|\b(?:but|because|since|so|as)\b", re.IGNORECASE)
 _LONGEST = 1_000
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:/&()]| - ")
 # "One. Two", "one.Two", line breaks. The class in front lets the search skip all other characters.
@@ -212,8 +213,8 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
                 continue
             rows.append((word.start(), word.end(), kind, polarity * sign))
             continue
-        if text in ("close", "near") and in_depth:
-            if i and spelled[i - 1] == "more":
+        if text in ("close", "near", "far") and in_depth:
+            if text != "far" and i and spelled[i - 1] == "more":
                 rows.append((word.start(), word.end(), "comparative", sign))
                 continue
             if (
@@ -224,13 +225,13 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
                 # "X is not as close as Y"
                 while rows and rows[-1][2] in ("not", "done"):
                     rows.pop()
-                rows.append((word.start(), word.end(), "comparative", -sign))
+                rows.append((word.start(), word.end(), "comparative", sign if text == "far" else -sign))
                 awaits_as = True
                 continue
-            if i and spelled[i - 1] in ("as", "equally"):
+            if text != "far" and i and spelled[i - 1] in ("as", "equally"):
                 rows.append((word.start(), word.end(), "tie", 0))
                 continue
-            if i + 1 < len(spelled) and spelled[i + 1] == "to":
+            if text != "far" and i + 1 < len(spelled) and spelled[i + 1] == "to":
                 rows.append((word.start(), word.end(), "weak", sign))
                 continue
         if in_depth and text in ("near", "far", "nearby"):
@@ -270,7 +271,17 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
         if text == "instead" and i + 1 < len(spelled) and spelled[i + 1] == "of":
             kind_only = "not"
         rows.append((word.start(), word.end(), kind_only, sign))
-    return rows
+    for start, end in disbelief(sentence):
+        rows = [row for row in rows if not start <= row[0] < end]
+        rows.append((start, end, "not", 0))
+    return sorted(rows)
+
+
+def disbelief(sentence: str) -> list[tuple[int, int]]:
+    """Return the ranges of phrases that deny what follows in their clause: "I doubt that", "there is no way"."""
+    if not any(map(sentence.lower().__contains__, lexicon.DISBELIEVING)):
+        return []
+    return [match.span() for match in lexicon.DISBELIEF.finditer(sentence)]
 
 
 def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
@@ -287,16 +298,22 @@ def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
     return True
 
 
-def drop_denied(sentence: str, found: list[NamedChoice], rows: list[Token], reading: Reading) -> list[NamedChoice]:
+def drop_denied(
+    sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
+) -> list[NamedChoice]:
     """Remove rejected choices, as in "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
     if not negations and "rul" not in sentence and "exclu" not in sentence:
         return found
+    heads = [end for _, end in disbelief(sentence)] if options.kind == "relation" else []
     kept = []
     for mention in found:
         denied = any(
             0 <= mention.start - end < 30 and lexicon.NOT_GAP.match(sentence[end : mention.start])
             for _, end in negations
+        )
+        denied = denied or any(
+            end <= mention.start and not _NEW_CLAUSE.search(sentence, end, mention.start) for end in heads
         )
         denied = denied or lexicon.RULED_OUT.search(sentence, max(0, mention.start - 60), mention.start) is not None
         if denied or lexicon.IS_WRONG.match(sentence, mention.end):

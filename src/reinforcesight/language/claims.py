@@ -24,6 +24,7 @@ __all__ = ["Claim", "canonical_claim", "read_claims"]
 
 _ORDER = {"before": True, "precedes": True, "followed": True, "after": False, "follows": False}
 _EDGES = ("top", "bottom", "edge", "border", "floor", "ground", "ceiling", "left", "right")
+_NEARNESS = {"near", "nearest", "close", "closest"}
 _ARTICLES = ("the", "a", "an")
 _ITS = ("its", "their", "his", "her")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
@@ -97,6 +98,8 @@ class _Reader:
         if not sentence.relations or sentence.asks:
             return []
         start = 0
+        if patterns.WHEN.match(tags) and self._text.words[sentence.at[0]] == "when":
+            start = tags.find(",") if "," in tags else len(tags)  # "when the mug is left of the lamp, ..."
         if ("M" in tags or "V" in tags) and patterns.SEEN_OTHERWISE.search(
             tags
         ):  # "in the mirror ..., but" counts from "but" on
@@ -337,10 +340,13 @@ class _Reader:
             if order is None:
                 return []
             relation = relation if order else relation.inverse
+        words = self._text.words[sentence.at[listed.start()] : sentence.at[listed.start() + 1]]
+        anchor = self._anchor if relation in _DISTANCE and not _NEARNESS.isdisjoint(words) else None
+        relation = relation if anchor is None else _DISTANCE[relation]
         return [
-            self._found(sentence, Claim(relation, first, second), (listed.start(), place))
+            self._found(sentence, Claim(relation, first, second, anchor), (listed.start(), place))
             for first, second, place in zip(objects, objects[1:], places[1:], strict=False)
-            if first != second
+            if first != second and anchor not in (first, second)
         ]
 
     def _claims_of_ways(self, sentence: TaggedSentence) -> list[_Found]:

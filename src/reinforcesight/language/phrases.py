@@ -41,7 +41,10 @@ def adverbs(phrase: str, strength: int) -> tuple[str, ...]:
 
 _SIDES = "[side|part|half|edge|corner|end|border|portion|area|region|hand side|one|shelf|row]"
 _PICTURE = "[picture|image|photo|photograph|frame|scene|view]"
-_CAMERA = "[camera|cameras|viewer|viewers|observer|photographer|us|me|you|lens|viewpoint|eye|front|foreground]"
+_CAMERA = (
+    "[camera|cameras|viewer|viewers|observer|onlooker|beholder|spectator|photographer|us|me|you|lens|viewpoint|eye"
+    "|front|foreground]"
+)
 _AT = "[on|to|at|in|near|toward|towards|occupies|fills] [|very|far|immediate|extreme]"
 _FAR = "[farther|further|farer]"
 _NEAREST = "[nearest|closest|near|close]"
@@ -53,12 +56,14 @@ PARTS = word_set(
     "tail outline silhouette contour handle"
 )
 _PART = f"[{'|'.join(sorted(PARTS))}]"
-_VIEW_OF = f"[view of|our view of|[|lower|upper|left|right|bottom|top] {_PART} of]"
+_VIEW_OF = (
+    f"[view of|our view of|[most|much|some|bits|pieces|third] of|[|lower|upper|left|right|bottom|top] {_PART} of]"
+)
 _OWN = "[our|your|my|viewer 's|camera 's|observer 's|photographer 's]"
 _PLACES = "[position|location|place|spot|centre|center|midpoint|bounding box]"
 _NOT_AS = "[not|isn't|aren't] [as|so]"
-_LESS = "[shorter|smaller|lesser|lower|less]"
-_MORE = "[longer|greater|larger|bigger|higher]"
+_LESS = "[shorter|smaller|lesser|lower|less|narrower|tighter]"
+_MORE = "[longer|greater|larger|bigger|higher|wider]"
 
 
 def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
@@ -81,7 +86,8 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.IN_FRONT: (
             "[|right] [in front of|infront of|ahead of]",
             f"[|in] between {_CAMERA} and",
-            "[lies|sits|stands|rests|located|positioned|situated|placed|standing|sitting|lying] before",
+            "[lies|sits|stands|rests|located|positioned|situated|placed|standing|sitting|lying|posted|parked|seated|planted|waits"
+            "|waiting] before",
         ),
         Relation.BEHIND: (
             "[|right|left] behind|[|right] [beyond|in back of|[at|to] [back|rear] of|out from behind]",
@@ -142,8 +148,8 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             f"{_AT} [|far] SIDE [|side|hand side] of {_PICTURE}",
             f"[on|to|at] {_OWN} SIDE [|side|hand side]",
         ),
-        Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]",),
-        Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]",),
+        Relation.ABOVE: (f"{_AT} [top|upper] [|{_SIDES}]", "[up|high] [|up] in [sky|air]"),
+        Relation.BELOW: (f"{_AT} [bottom|lower] [|{_SIDES}]", "down on [ground|water|floor|street|lawn|grass]"),
         Relation.IN_FRONT: (
             "[|in|at|into] [|very|far|immediate] foreground",
             "[in|at|into] [|very] front|up front",
@@ -160,12 +166,13 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.IN_FRONT: (
             f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}",
             "[|right] in front of [us|me|you|viewer|camera|observer|photographer]",
-            "up close|close by|close up|close|nearby",
+            f"up close|close by|close up|close|nearby|[|few] [step|steps|stride] [|away] from {_CAMERA}",
         ),
         Relation.BEHIND: (
             f"far [|away|off|back] from {_CAMERA}",
             "far [away|off|back]|distant|remote",
             "[|far] in distance|[at|against|near|by|along] far [wall|end|side|corner]",
+            "at end of [garden|street|road|path|room|hall|corridor|yard|field|lane|alley|aisle|pier]",
         ),
     },
     # H: "X hides Y". D: "X is hidden by Y".
@@ -181,7 +188,7 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.BEHIND: (
             "[|half] [occluded|hidden|obscured|covered|blocked|concealed|obstructed|eclipsed|masked|overlapped"
             "|interrupted|cut off|out of sight]"
-            " [|from view|in part] [by|behind]",
+            " [|from view|in part|up] [by|behind]",
             "[disappears|vanishes|disappear|vanish|peeks|peeps|sticks] [|out] [|from] behind",
         )
     },
@@ -227,6 +234,8 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "at same time|at once|simultaneously",
         # "the mug's position", "the centre of the mug": the mug itself
         f"'s [|horizontal|vertical] {_PLACES}|'s box|[|horizontal|vertical] {_PLACES} of",
+        "on other hand|by contrast|in contrast|meanwhile",
+        "[metre|metres|meter|meters|m|cm|centimetres|centimeters|km]|[row|group|couple|bunch|line|cluster] of",
         "at all|as well|by far|not only|again|then|really|actually|once|itself|themselves|visible|here|now|today",
     ),
     # verbs of being, standing and inferring
@@ -236,6 +245,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[located|positioned|situated|put|set|mounted|hang|hung|kept|held|laid|stood|goes|has|have]",
         "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
         " [|as|to be|to lie|to sit|to stand|as being]",
+        "[stretches|stretch|extends|extend|spreads|runs] [|out|away]|[made out|spotted|noticed|discerned|glimpsed]",
         "spread|built|thrown|strewn|stuck|draped|[ends|end|winds|shows|turns] [up|out]|[occupied|dominated"
         "|filled|taken up] by",
         "[takes|occupies|holds] [position|place|spot]",
@@ -283,7 +293,11 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "&": ("[and|so|while|whereas|with|as|when|meaning|making|plus|given]",),
     "S": ("[because|since]",),
     "a": ("[although|though|even though|despite]",),
-    "B": ("[but|however|yet|nevertheless|in reality|wait|correction|in any case]",),
+    "B": (
+        "[but|however|yet|nevertheless|in reality|wait|correction|in any case|hold on]",
+        "[on|upon] [closer|second|further|careful] [inspection|look|examination|thought|thoughts|reflection]",
+        "[at|after] [closer|second|another] [look|glance]|looking [closer|again]",
+    ),
     # denial
     "n": (
         "[not|never|no|nobody|cannot|neither|nor|without|hardly|scarcely|no longer|anything but|nothing|none]",
@@ -315,6 +329,8 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[initially|where|how|allegedly|supposedly|reportedly|wrongly|mistakenly|falsely|according to|refutes]",
         "[statement|claim|idea|belief|notion|misconception|fallacy|myth|assumption|impression|theory|suggestion|reads]",
         "contradicts|disproves|true or false|[insist|insists|objects|maintains|reports]",
+        "[asserts|assert|asserted|alleges|alleged|contends|contended|declares|declared|wrote|writes|mentions]",
+        "[first|initial] [reading|thought|guess|instinct|answer]|[disagree|disagrees|dispute|disputes] [that|with]",
         "[tell|see|find out|know] [if|whether|which|where|what]",
         "for [|option|option a] [|b|c|d] to be [right|correct|true]",
         "[check|verify|confirm|test|ensure|make sure|prove] [that|if|whether|how|which]",

@@ -12,6 +12,7 @@ from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Relation
 
 _THIRD_PERSON = re.compile(r"\w{2,}[^sui]s$")  # "waits", "crouches"; also plural nouns
+_MEASURE = re.compile(r"\d+(?:c?m|km)?$")  # "2 m behind" is behind
 _LEFT_OUT = word_set("the a an - *")
 _BEFORE_OPTION_A = (["("], ["option"], ["choice"], ["claim"], ["statement"])
 _OPTIONS = frozenset("abcdef")
@@ -102,7 +103,13 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
         tag: str | None = None
         relation, end = None, position + 1
         if node is not None and len(tags) <= _LONGEST_SENTENCE:
-            if word in _JOINTS and relations and "m" in tags and _OPEN[word].isdisjoint(tags):
+            if (
+                word in _JOINTS
+                and relations
+                and "m" in tags
+                and "T" not in tags[-2:]  # "by distance to the lamp, from near to far: the mug, the jar"
+                and _OPEN[word].isdisjoint(tags)
+            ):
                 # What follows is said on its own: "I rule out that the lamp is closer: the mug is closer".
                 found.append(TaggedSentence("".join(tags), at, relations, asks=False))
                 tags, at, relations = [], [], {}
@@ -116,9 +123,9 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
             word == "."
             and position
             and kept[position - 1].isdigit()
-            and kept[position - 2 : position - 1] in _BEFORE_ITEM
+            and (kept[position - 2 : position - 1] in _BEFORE_ITEM or "".join(kept[end : end + 1])[:1].isdigit())
         ):
-            position = end  # "Candidates: 1. the mug ...": a list
+            position = end  # "Candidates: 1. the mug ...": a list; "1.5 m"
             continue
         elif word in _SENTENCE_ENDS or len(tags) > _LONGEST_SENTENCE:
             found.append(TaggedSentence("".join(tags), at, relations, word == "?"))
@@ -175,6 +182,6 @@ def _tag_of_unknown(word: str, before: str) -> str:
         return "n"
     if word in ("'s", "’s"):
         return "s" if before in ("m", "u") else "b"
-    if word.endswith("ly") and len(word) > 4:
+    if (word.endswith("ly") and len(word) > 4) or _MEASURE.match(word):
         return ""
     return "g" if word.endswith(("ing", "ed")) else "j" if _THIRD_PERSON.match(word) else "x"
