@@ -305,6 +305,8 @@ def _place(sentence: str, clause: list[Token], at: int, options: Options, readin
         standard = _other(subject, options) if subject is not None else None
     elif lexicon.OTHER_NOUN.match(sentence, end) and not lexicon.BEFORE_VIEWER.match(sentence, end):
         return
+    elif sentence[end:].strip() in ("of", "of the", "of a"):
+        return  # cut off
     if subject is None and standard is not None:
         subject = _other(standard, options)
         strength = 1

@@ -61,8 +61,9 @@ _IF = re.compile(r"\b(?:if|unless|were|had|suppose|assuming|provided|in case|sho
 _DENIES_CUE = re.compile(
     r"(?:n't|\bnot|\bnever|\bcannot|\bno (?:way|chance)|\b(?:i|we) (?:doubt|disagree|refuse to)"
     r"|\b(?:impossible|unlikely)(?= that)|\b(?:mistake|wrong|incorrect|tempted|tempting) to"
-    r"|\b(?:some|many|others|people|someone|they)(?: \w+)? (?:would|might|may|could|will))"
-    r"(?: (?:really|want to|be|going to|have|say|also|even|simply|just|that))*\s\Z",
+    r"|\b(?:some|many|others|people|someone|they|nobody|no one)(?: \w+)? (?:would|might|may|could|will)"
+    r"|\b(?:nobody|no one)\b(?: \w+)?)"
+    r"(?: (?:really|want to|be|going to|have|say|saying|claiming|also|even|simply|just|that))*\s\Z",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(r"\b(?:maybe|perhaps|possibly)\b", re.IGNORECASE)
@@ -118,6 +119,7 @@ _POST_WORDS = (
 _CONCLUDED = re.compile(
     r"(?:[^\W\d_]{3,}\W{0,3}(?:→|=>|->)|\b(?:so|thus|hence|therefore|donc)\b\s?[:,]?)\s*(?:the )?\Z", re.I
 )
+_CONCLUDES = re.compile(r"→|=>|->|\bso\b|thus|hence|therefore|donc")
 # "A is correct. So is option B.": two answers
 _SO_IS = re.compile(
     r"\b(?:[Ss]o|as) (?:is|does|would|are) (?:the )?(?:option |choice )?\(?[A-Z]\b(?! (?:is|has|does)\b)"
@@ -221,7 +223,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
         found.append(Declaration(same.start(), same.end(), SEVERAL, "declared_twice"))
     if found and any(map(lower.__contains__, ("would", "could", "might", "may"))):
         found = [declared for declared in found if not _ALLOWED.match(text, declared.end)]
-    if options.kind == "entity" and not found:
+    if options.kind == "entity" and not found and _CONCLUDES.search(lower):
         found += _concluded(text, options)
     found.sort(key=lambda d: (d.start, d.end))
     return found

@@ -134,7 +134,8 @@ NOT_GAP = re.compile(
     re.IGNORECASE,
 )
 IS_WRONG = re.compile(
-    r"\s+(?:(?:is|are|would be)\s+(?:\w+ly )?(?:wrong|incorrect|false|excluded|eliminated|ruled out"
+    r"\s+(?:(?:is|are|would be|seems|looks|appears)\s+(?:\w+ly )?(?:wrong|incorrect|false|excluded|eliminated|ruled out"
+    r"|unlikely\b(?! to)|implausible|impossible|out of the question"
     r"|not\b\s*(?:correct|right|the answer|it\b|\W*$))"
     r"|can(?: thus| therefore)? be (?:excluded|eliminated|ruled out|rejected))",
     re.IGNORECASE,
@@ -148,12 +149,23 @@ OPENS_WITH_OBJECT = re.compile(
 IS_BEFORE = re.compile(r"(?:\b(?:is|are|would be|must be)\s+|:\s*)(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
 CALLED_WRONG = r"(?:\w+ly )?(?:a mistake|wrong|false|incorrect|untrue|mistaken|not (?:true|right|correct|so|the case))"
 # "Option A would mean that the chair is closer", "the chair is closer, which is wrong".
-DENYING = ("would ", "wrong", "false", "true", "correct", "mistake", "not right", "not so", "the case")  # far faster
+DENYING = (
+    "would ",
+    "wrong",
+    "false",
+    "true",
+    "correct",
+    "mistake",
+    "not right",
+    "not so",
+    "the case",
+    " hold",
+)  # far faster
 UNREAL = re.compile(
     r"\bwould (?:mean|imply|require|have to|need to)\b"
     rf"|\bwhich is {CALLED_WRONG}\b|\b(?:is|would be|was) {CALLED_WRONG} (?:that|to say)\b"
     r"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{0,120}"
-    rf"\b(?:is|was|would be) {CALLED_WRONG}\b",
+    rf"(?:\b(?:is|was|would be) {CALLED_WRONG}\b|(?:n't| not| fails to) hold\b)",
     re.IGNORECASE,
 )
 # "in the lower left corner" is a part of the picture, not a relation to another object.
@@ -164,30 +176,25 @@ PART_OF_PICTURE = re.compile(
 RULED_OUT = re.compile(r"\b(?:rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing))\b[^,;:.]*\Z", re.IGNORECASE)
 # "There's no way it is on the left", "I doubt that the chair is closer": denies the whole clause
 DISBELIEF = re.compile(
-    r"\b(?:no (?:way|chance)(?! to\b)"
+    r"(?:\b|(?<=[a-z])(?=n't))(?:no (?:way|chance)(?! to\b)"
     r"|(?:i|we) (?:strongly |really |would )?(?:doubt|disagree|disbelieve|refuse|deny|reject)\b"
     r"|(?:(?:do|would|could|can) ?not|(?:do|would|could|ca)n't) (?:really )?(?:think|believe|agree|say|see(?: how)?)\b"
-    r"|(?:by no means|under no circumstances|in no way|hardly|scarcely|anything but|far from being)\b"
-    r"|(?:impossible|unlikely|doubtful) that\b)",
+    r"|(?:by no means|under no circumstances|in no way|hardly|scarcely|anything but|nowhere near|fails to"
+    r"|out of the question that|far from(?= (?:being|closer|nearer|farther|further|left|right|above|below)))\b"
+    r"|(?:nobody|no one|no-one)\b(?! (?:\w+ )?(?:doubt|den|disput|question))|never (?:say|think|believe|pick|choose)\b"
+    r"|(?:n't|not) (?:true|the case|correct|right|so) that\b"
+    r"|(?:wrong|mistaken|mistake|incorrect|stretch|absurd|foolish) to"
+    r" (?:say|call|answer|claim|conclude|think|believe)\b"
+    r"|(?:impossible|unlikely|doubtful) (?:that|to be)\b"
+    r"|(?P<open>(?:n't|not) (?:\w+ )?(?:sure|clear|certain|convinced)(?= (?:that|it's|it is|the \w+ is)\b)"
+    r"|(?:some|many|others|people|someone) (?:would|might|may|could) (?:say|argue|claim|think|object)\b))",
     re.IGNORECASE,
 )
-# Looking for these is far faster.
-DISBELIEVING = (
-    *(
-        "no way",
-        "no chance",
-        "doubt",
-        "disa",
-        "disb",
-        "refuse",
-        "deny",
-        "reject",
-        "not ",
-        "n't ",
-        "no means",
-        "circum",
-    ),
-    *("ardly", "carcely", "hing but", "far from", "sible that", "likely that", "tful that"),
+# Every such phrase has one of these words or "n't"; looking for them is far faster.
+DISBELIEVING = word_set(
+    "no not never nobody cannot doubt disagree disbelieve refuse deny reject circumstances hardly scarcely anything "
+    "nowhere fails question far means way impossible unlikely doubtful wrong mistaken mistake incorrect stretch absurd "
+    "foolish some many others people someone"
 )
 # "The stool, highlighted by a": the output was cut off.
 CUT_OFF = re.compile(

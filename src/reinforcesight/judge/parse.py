@@ -231,7 +231,8 @@ _IN_OTHER_CASE = re.compile(
 )
 # "(A) left or maybe (B) right" gives no answer, since it offers a second letter.
 _OR_OTHER = re.compile(
-    r"[^.!?;:\n()]{0,40}?\bor(?: (?:maybe|possibly|perhaps|probably|even|rather))?(?: option| choice)? ?\(([A-Z])\)"
+    r"(?:[^.!?;:\n()]{0,40}?| \()\bor,?(?: (?:maybe|possibly|perhaps|probably|even|rather|alternatively),?)?"
+    r"(?: option| choice)? ?(?:\(([A-Z])\)|([A-HJ-Z])(?=[,.;)]|\s*\Z))"
 )
 
 
@@ -246,7 +247,7 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
             return CLASH, "declared_twice"
     if last.value >= 0:
         other = _OR_OTHER.match(text, last.end, last.end + 100)
-        if other and letter_value(other[1], options.count) not in (last.value, OUT):
+        if other and letter_value(other[1] or other[2], options.count) not in (last.value, OUT):
             return SEVERAL, "hedged"
         for name in options.pattern.finditer(text, last.end, last.end + 200) if options.pattern else ():
             index = options.index_of(name[0])
@@ -359,7 +360,7 @@ _DANGLING = re.compile(
 
 
 # "Both are on the desk. The jar", "The distances:\n- From the jar:"
-_FRAGMENT = re.compile(r"\w[.!?] (?:The|An?)(?: \w+){1,3}\s*\Z|\n[^\n]*:\s*\Z")
+_FRAGMENT = re.compile(r"\w[.!?] (?:The|An?)(?: \w+){1,3}\s*\Z|\n[^\n]*:\s*\Z|\n\W*\d{1,2}[.)]?\s*\Z")
 
 
 def _why_none(text: str) -> str:

@@ -55,7 +55,12 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"), 1)}
-_ANSWERED = re.compile(r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}(yes|no)\b[.,;!]?\s?", re.IGNORECASE)
+_ANSWERED = re.compile(
+    r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}"
+    r"(yes|no|i (?:do not|don't) (?:think|believe) so|i doubt it|hardly|not really|certainly not|of course not)\b"
+    r"[.,;!]?\s?",
+    re.IGNORECASE,
+)
 _LATTER = re.compile(
     r"\b(?:the )?\b(?:(former|latter)(?: one| object| option| choice)?|(first|second) (?:one|object))\b", re.IGNORECASE
 )

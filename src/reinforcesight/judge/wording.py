@@ -271,17 +271,19 @@ def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> 
         if text == "instead" and i + 1 < len(spelled) and spelled[i + 1] == "of":
             kind_only = "not"
         rows.append((word.start(), word.end(), kind_only, sign))
-    for start, end in disbelief(sentence):
+    disbelieved = "n't" in sentence or not lexicon.DISBELIEVING.isdisjoint(spelled)
+    for start, end, firm in disbelief(sentence) if disbelieved else ():
         rows = [row for row in rows if not start <= row[0] < end]
-        rows.append((start, end, "not", 0))
-    return sorted(rows)
+        rows.append((start, end, "not" if firm else "ask", 0))
+    return sorted(rows) if disbelieved else rows
 
 
-def disbelief(sentence: str) -> list[tuple[int, int]]:
-    """Return the ranges of phrases that deny what follows in their clause: "I doubt that", "there is no way"."""
-    if not any(map(sentence.lower().__contains__, lexicon.DISBELIEVING)):
-        return []
-    return [match.span() for match in lexicon.DISBELIEF.finditer(sentence)]
+def disbelief(sentence: str) -> list[tuple[int, int, bool]]:
+    """Return the ranges of phrases that deny ("I doubt that") or leave open ("I'm not sure that") what follows.
+
+    The third value is whether they deny it.
+    """
+    return [(match.start(), match.end(), not match["open"]) for match in lexicon.DISBELIEF.finditer(sentence)]
 
 
 def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
@@ -303,9 +305,16 @@ def drop_denied(
 ) -> list[NamedChoice]:
     """Remove rejected choices, as in "not the chair", "rather than the chair", "left is wrong"."""
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
-    if not negations and "rul" not in sentence and "exclu" not in sentence:
+    if (
+        not negations
+        and "rul" not in sentence
+        and "exclu" not in sentence
+        and "unlikely" not in sentence
+        and "imp" not in sentence
+        and "out of the q" not in sentence
+    ):
         return found
-    heads = [end for _, end in disbelief(sentence)] if options.kind == "relation" else []
+    heads = [end for _, end, firm in disbelief(sentence) if firm] if options.kind == "relation" else []
     kept = []
     for mention in found:
         denied = any(

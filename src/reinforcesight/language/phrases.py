@@ -307,6 +307,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "f": (
         "[false|untrue|wrong|incorrect|mistaken|mistake|impossible|illusion|nonsense]",
         "[take|takes] [that|it|this] back|scratch that",
+        "out of question|[not|fails to] hold",
         "not [true|right|so|case|correct|what i see]|[be|is|are] [ruled out|excluded]",
     ),
     # doubt, and alternatives
