@@ -101,6 +101,13 @@ READ = [
     ("I disagree: the drum is right of the piano.", "right"),
     ("When the drum and the piano are compared, the drum is closer.", "in front"),
     ("When viewed from the camera, the drum is closer than the piano.", "in front"),
+    ("The drum is between the piano and us.", "in front"),
+    ("The drum stands between the piano and the camera.", "in front"),
+    ("Between the piano and the camera stands the drum.", "in front"),
+    ("Between us and the piano stands the drum.", "in front"),
+    ("I see the drum between the piano and me.", "in front"),
+    ("There is a drum between the piano and the photographer.", "in front"),
+    ("All we see of the piano are its legs, because the drum stands between it and the viewer.", "in front"),
     ("I put the drum at around four metres and the piano at around nine metres.", "in front"),
 ]
 
@@ -171,6 +178,17 @@ NOT_READ = [
     "My first reading was that the drum is above the piano. On closer inspection it's the other way round.",
     "My initial guess was that the drum is behind the piano.",
     "There's no way the drum is left of the piano.",
+    "The drum is not between the piano and the camera.",
+    "Nothing stands between the drum and the camera.",
+    "The drum is between the piano and the door.",
+    "Should the drum be in front of the piano, it would hide it.",
+    "Whenever the drum is behind the piano, choose B.",
+    "For B to hold, the drum has to be behind the piano.",
+    "A: the drum is left of the piano. B: the drum is right of the piano.",
+    "You'd expect the drum to be in front of the piano.",
+    "The question assumes that the drum is left of the piano.",
+    "The claim that the drum is left of the piano doesn't hold.",
+    "The drum being left of the piano is out of the question.",
     "I don't see how the drum could be in front of the piano.",
 ]
 

@@ -98,7 +98,7 @@ class _Reader:
         if not sentence.relations or sentence.asks:
             return []
         start = 0
-        if patterns.WHEN.match(tags) and self._text.words[sentence.at[0]] == "when":
+        if patterns.WHEN.match(tags) and self._text.words[sentence.at[0]] in ("when", "whenever", "should"):
             start = tags.find(",") if "," in tags else len(tags)  # "when the mug is left of the lamp, ..."
         if ("M" in tags or "V" in tags) and patterns.SEEN_OTHERWISE.search(
             tags

@@ -82,7 +82,7 @@ WAYS_TO_CAMERA = re.compile(  # "the mug's depth is smaller than the lamp's"
 )
 
 # Patterns of sentences that claim nothing.
-WHEN = re.compile(r"&x{0,2}[mi][be]")
+WHEN = re.compile(r"[&bx]x{0,2}[mi][be]")  # "when the mug is", "should the mug be"
 HEAD = re.compile(r"(?<![pPqtkHDnj])(?<!j[gx])(?<![pPqtkHDn]x)(?<![mio],x)[miu]")
 DENIED_BEFORE = re.compile(r"(?:[nfd][^,&SBa]*|h[^SB]*|Z[^B]*|z(?:(?!,&)[^B])*|O[,w]*)\Z")
 DENIED_AFTER = re.compile(r",?(?:[wi]?[be]*f|d|n,)|[^&SB]*[hRZ]|,?[Ba][^mPCAHDL]*[hf](?![^mPCAHDL]*[PCAHDL])")

@@ -13,10 +13,11 @@ from reinforcesight.relations.kinds import Relation
 
 _THIRD_PERSON = re.compile(r"\w{2,}[^sui]s$")  # "waits", "crouches"; also plural nouns
 _MEASURE = re.compile(r"\d+(?:c?m|km)?$")  # "2 m behind" is behind
+_CAMERA = word_set("camera viewer observer photographer us me you lens")
 _LEFT_OUT = word_set("the a an - *")
 _BEFORE_OPTION_A = (["("], ["option"], ["choice"], ["claim"], ["statement"])
 _OPTIONS = frozenset("abcdef")
-_AFTER_OPTION = (["."], [")"])
+_AFTER_OPTION = (["."], [")"], [":"])
 _BEFORE_ITEM = ([":"], [";"], [","])
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "'": "'", "‘": "’"}
 _LONGEST_QUOTE = 60
@@ -99,6 +100,14 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
         if not tags and word in _OPTIONS and kept[position + 1 : position + 2] in _AFTER_OPTION:
             tags, at, position = ["O"], [places[position]], position + 2  # "A. The mug is left": an option
             continue
+        camera = _camera_between(kept, position) if word == "between" and "G" not in tags else 0
+        if camera:  # "between the lamp and the camera": in front of the lamp
+            kept[camera - 1 : camera + 1] = ["own", "own"]
+            relations[len(tags)] = Relation.IN_FRONT
+            tags.append("P")
+            at.append(places[position])
+            position += 1
+            continue
         node = phrases.get(word)
         tag: str | None = None
         relation, end = None, position + 1
@@ -167,6 +176,12 @@ def _longest_phrase(node: _Node, words: list[str], end: int) -> tuple[str | None
         if node.tag is not None:
             longest = (node.tag, node.relation, end)
     return longest
+
+
+def _camera_between(words: list[str], start: int) -> int:
+    """Return the position of the camera in "between X and the camera"; 0 if the camera isn't the second object."""
+    ends = range(start + 3, min(len(words), start + 7))
+    return next((at for at in ends if words[at - 1] == "and" and words[at] in _CAMERA), 0)
 
 
 def _closing_mark(words: list[str], start: int) -> int:
