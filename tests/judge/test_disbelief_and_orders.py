@@ -24,6 +24,9 @@ CHOICES = {
 
 TEXTS: dict[str, list[tuple[str, str | None]]] = {
     WHERE: [
+        ("left (85%)", "A"),
+        ("Right, certainty: high", "B"),
+        ("not left (90 %)", None),
         ("I wouldn't say the cup is left of the lamp; it's on the right.", "B"),
         ("I don't think it's left, I think it's right.", "B"),
         ("The cup is not on the left but on the right.", "B"),
@@ -79,6 +82,22 @@ TEXTS: dict[str, list[tuple[str, str | None]]] = {
         ("not left, assuming the image is drawn well", None),
     ],
     NEARER: [
+        ("chair (90 %)", "A"),
+        ("Probably the chair (75 % confident).", "A"),
+        ("Chair, with high confidence.", "A"),
+        ("table, confidence low", "B"),
+        ("Table. Confidence: 0.8", "B"),
+        ("B (confidence 95%)", "B"),
+        ("The table, probability: 80 %", "B"),
+        ("chair (20 %)", None),
+        ("I'd bet on the chair.", "A"),
+        ("I'd put my money on the table.", "B"),
+        ("I wouldn't bet on the chair.", None),
+        ("Everything but the chair is in the back.", None),
+        ("A: 40 %, B: 60 %", "B"),
+        ("chair 30 % / table 70 %", "B"),
+        ("The chair is closer (80 % sure).", "A"),
+        ("The chair is not closer, with high confidence.", None),
         ("I don't think the chair is closer.", None),
         ("I don't think that it's the chair.", None),
         ("Nobody would call the chair closer.", None),
@@ -223,6 +242,8 @@ TEXTS: dict[str, list[tuple[str, str | None]]] = {
         ("2 m → silo, 3 m → cart", "A"),
     ],
     COUNT: [
+        ("4 (90 %)", "B"),
+        ("Three, with moderate confidence.", "A"),
         ("At first it looks like five, but it's really four.", "B"),
         ("I first guessed three, but there are five.", "C"),
         ("I thought two but counted four.", "B"),

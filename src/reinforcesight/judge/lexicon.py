@@ -96,7 +96,8 @@ CUE = re.compile(
     r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
     r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess"
     r"|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|chang|switch|end"
-    r"|stick|stay|revis|in favou?r|money|that makes|everything|evidence|cues?\b|signs?\b|all of this|this all"
+    r"|stick|stay|revis|in favou?r|money|bet(?:ting)?\b|that makes"
+    r"|everything|evidence|cues?\b|signs?\b|all of this|this all"
     r"|i meant|looking again|update|edit|oops|richtig|korrekt|la corr"
     r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going (?:for|with)|it would be|it must be|it has to be"
     r"|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
@@ -160,9 +161,13 @@ DENYING = (
     "not so",
     "the case",
     " hold",
+    "ll but ",
+    "thing but",
+    "ll exc",
+    "thing exc",
 )  # far faster
 UNREAL = re.compile(
-    r"\bwould (?:mean|imply|require|have to|need to)\b"
+    r"\bwould (?:mean|imply|require|have to|need to)\b|\b(?:everything|all) (?:but|except)\b"
     rf"|\bwhich is {CALLED_WRONG}\b|\b(?:is|would be|was) {CALLED_WRONG} (?:that|to say)\b"
     r"|\b(?:claim|statement|idea|notion|suggestion|assumption|hypothesis|saying|caption)\b[^.]{0,120}"
     rf"(?:\b(?:is|was|would be) {CALLED_WRONG}\b|(?:n't| not| fails to) hold\b)",

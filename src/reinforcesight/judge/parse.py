@@ -26,6 +26,7 @@ from reinforcesight.judge.rewording import (
     plainer,
     with_letters,
     without_answered_questions,
+    without_certainty,
     without_denied_letters,
 )
 from reinforcesight.judge.weighing import weighed
@@ -179,6 +180,7 @@ def _read_region(region: Region, options: Options) -> tuple[int, str]:
                 else (CLASH, "weighed")
             )
         return best, "weighed"
+    text = without_certainty(text)
     rest = without_recital(text, options)
     if rest != text:
         if is_blank(_OPTION.sub("", rest)):

@@ -245,6 +245,25 @@ def _without_remarks(text: str, options: Options) -> str:
     return _REMARK_BEFORE.sub(before, _REMARK_AFTER.sub(after, text))
 
 
+# "the jar (90 %)", "the jar, with high confidence"
+_CERTAINTY = re.compile(
+    r"(?<=\w)[\s,;.(-]{1,4}(?:with )?(?:an? |my )?(?:about |roughly |~ ?)?(?:"
+    r"(?:(?:very )?high|low|medium|moderate|full|great|good|some|limited|(?:[5-9]\d|100)\s?%)"
+    r" (?:confidence|confident|certainty|certain|sure|probability|likelihood)"
+    r"|(?:confidence|certainty|probability|likelihood)[:=\s]{1,3}(?:is )?"
+    r"(?:(?:very )?high|low|medium|moderate|(?:[5-9]\d|100)\s?%|0?\.[5-9]\d?|(?:[5-9]|10)/10)"
+    r"|(?<=\()(?:[5-9]\d|100)\s?%)\)?[.!\s]*\Z",
+    re.IGNORECASE,
+)
+
+
+def without_certainty(text: str) -> str:
+    """Remove how certain an answer is from its end."""
+    if not any(map(text.__contains__, ("%", "onfiden", "ertain", "robab", "ikelih"))):
+        return text
+    return _CERTAINTY.sub("", text)
+
+
 # Orders and meetings: "in front of everything stands the table", "the vase comes first", "you reach the vase first"
 _THING = (
     r"(?:both(?: of them)?|them both|them all|all of them|everything(?: else)?|all the others|the others?(?: two)?"

@@ -301,7 +301,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     # denial
     "n": (
         "[not|never|no|nobody|cannot|neither|nor|without|hardly|scarcely|no longer|anything but|nothing|none]",
-        "[rather than|instead of|not really]",
+        "[rather than|instead of|not really]|[everything|all|all objects] [but|except|except for]",
         "[rule|rules|ruled|ruling] out|[exclude|excludes|excluding]",
     ),
     "f": (
