@@ -185,21 +185,20 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
     """Return all declared answers of a plain text, in order."""
     found = []
     lower = text.lower()
-    if not text.isascii() or lexicon.CUE.search(lower):
-        for cue in _cues(text, lower):
-            if _DENIES_CUE.search(text, max(0, cue.start() - 40), cue.start()):
-                continue
-            if cue["it"] and _MAYBE.match(cue[0]) and _MAYBE.search(text, 0, cue.start()):
-                continue  # "perhaps A, perhaps B"
-            declared = _declared_value(text, cue.end(), options)
-            if declared is None or (
-                _IF.search(lower) and lexicon.CONDITION.search(text, max(0, cue.start() - 200), cue.start())
-            ):
-                continue
-            # "it's the sofa that is farther" is left to read_sentence.
-            if not cue["it"] or _ENDS.match(text, declared[1]):
-                value, end = declared
-                found.append(Declaration(cue.start(), end, value, "declared"))
+    for cue in _cues(text, lower):
+        if _DENIES_CUE.search(text, max(0, cue.start() - 40), cue.start()):
+            continue
+        if cue["it"] and _MAYBE.match(cue[0]) and _MAYBE.search(text, 0, cue.start()):
+            continue  # "perhaps A, perhaps B"
+        declared = _declared_value(text, cue.end(), options)
+        if declared is None or (
+            _IF.search(lower) and lexicon.CONDITION.search(text, max(0, cue.start() - 200), cue.start())
+        ):
+            continue
+        # "it's the sofa that is farther" is left to read_sentence.
+        if not cue["it"] or _ENDS.match(text, declared[1]):
+            value, end = declared
+            found.append(Declaration(cue.start(), end, value, "declared"))
     if any(map(lower.__contains__, _POST_WORDS)):
         found += _post_declarations(text, options)
     foreign = _FOREIGN_LABEL.match(text) if options.labels else None
