@@ -62,8 +62,8 @@ _VIEW_OF = (
 _OWN = "[our|your|my|viewer 's|camera 's|observer 's|photographer 's]"
 _PLACES = "[position|location|place|spot|centre|center|midpoint|bounding box]"
 _NOT_AS = "[not|isn't|aren't] [as|so]"
-_LESS = "[shorter|smaller|lesser|lower|less|narrower|tighter]"
-_MORE = "[longer|greater|larger|bigger|higher|wider]"
+_LESS = "[shorter|smaller|lesser|lower|less]"
+_MORE = "[longer|greater|larger|bigger|higher]"
 
 
 def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
