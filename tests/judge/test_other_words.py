@@ -319,6 +319,17 @@ TEXTS: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("Há duas barcas.", "B"),
         ],
     ),
+    # an article's letters at the end of a word
+    (
+        nearer("soda can", "sofa bed"),
+        ["soda can", "sofa bed"],
+        [
+            ("The soda can partly hides the sofa bed.", "A"),
+            ("The sofa bed covers part of the soda can.", "B"),
+            ("The can is closer.", "A"),
+            ("A soda can.", "A"),
+        ],
+    ),
     # broken
     (
         where("cup", "jar"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reinforcesight.judge.options import Options, choice_texts, squeeze
 from reinforcesight.judge.question import asked_anchor, asked_statement, relation_objects
+from reinforcesight.language.names import bare_name
 from reinforcesight.language.vocabulary import number_forms, other_names
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _NOT = re.compile(r" not\b(?! only)|n't\b")
 _MOST = 8  # compared objects
-_ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 
 
 def index_claimed(text: str, choices: tuple[str, ...], question: str | None, options: Options) -> int | None:
@@ -109,7 +109,7 @@ def _table(
     if kind in ("relation", "yes_no"):
         objects = list(relation_objects(question))
     elif kind == "entity" and axis:
-        objects = [_ARTICLE.sub("", text.lower(), count=1) for text in choice_texts(choices)]
+        objects = [bare_name(text.lower()) for text in choice_texts(choices)]
         count = len(objects)
         target = asked_anchor(question)
         if target:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from reinforcesight.judge.counting import counted_noun
 from reinforcesight.judge.markup import plain
 from reinforcesight.judge.question import asked_anchor, asked_axis, relation_objects
+from reinforcesight.language.names import bare_name
 from reinforcesight.language.spelling import NUMBER_WORDS
 from reinforcesight.language.vocabulary import number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
@@ -17,7 +18,6 @@ from reinforcesight.protocol import LETTERS
 # Questions are many, their options and names few: what does not depend on the question is kept for this many of them.
 _DISTINCT = 4096
 
-_ARTICLE = re.compile(r"(?:the|a|an)\s+", re.IGNORECASE)
 _GAP = re.compile(r"[\s-]+")
 _COLOURS = word_set("red blue green yellow orange purple pink black white brown grey gray cyan magenta")
 # Words that choices may share around the part in which they differ.
@@ -108,7 +108,7 @@ class Options:
 @lru_cache(maxsize=8192)
 def squeeze(name: str) -> str:
     """Normalise a name: lower case, no article, no spaces or hyphens ("night stand" becomes "nightstand")."""
-    return _GAP.sub("", _ARTICLE.sub("", name.strip().lower(), count=1))
+    return _GAP.sub("", bare_name(name.strip().lower()))
 
 
 def _text(choice: str) -> str:
@@ -153,9 +153,9 @@ def _entity_names(texts: list[str]) -> dict[str, int]:
     cores = _cores(texts)
     if cores:
         levels.append([(core, i) for i, core in enumerate(cores)])
-    base = [_ARTICLE.sub("", text, count=1) for text in texts]
+    base = list(map(bare_name, texts))
     if all(len(core) > 1 for core in cores or ()):
-        base = [_ARTICLE.sub("", core, count=1) for core in cores or base]
+        base = list(map(bare_name, cores or base))
     levels.append([(form, i) for i, text in enumerate(base) for form in number_forms(text)])
     levels.append([(form, i) for i, text in enumerate(base) for form in other_names(text)])
     # "the plant" means "potted plant", unless another choice contains that word too.
@@ -307,7 +307,7 @@ def _entity(clean: tuple[str, ...]) -> tuple[dict[str, int], list[str]]:
 
 def _entity_spellings(clean: list[str], names: dict[str, int]) -> list[str]:
     sources = set(clean)
-    sources |= {_ARTICLE.sub("", text, count=1) for text in clean}
+    sources |= set(map(bare_name, clean))
     for core in _cores(clean) or ():
         sources.add(core)
     for text in list(sources):
