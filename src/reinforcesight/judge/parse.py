@@ -92,9 +92,9 @@ _REOPENS = re.compile(
     r"[^.!?\n]{0,60}[.!\s]*\Z",
     re.IGNORECASE,
 )
+_UNDECIDED = "cannot|can't|unable|not possible|impossible|insufficient|not enough|unclear"
 _REFUSAL = re.compile(
-    r"\b(?:cannot|can't|unable|not possible|impossible|sorry|not able|insufficient|not enough|doesn't provide|"
-    r"does not provide|unclear|no way)\b",
+    rf"\b(?:{_UNDECIDED}|sorry|not able|doesn't provide|does not provide|no way)\b",
     re.IGNORECASE,
 )
 
@@ -345,9 +345,7 @@ def _from_sentences(text: str, options: Options) -> tuple[int, str]:
 
 # Choices that mean that the objects are equal, or that the question has no answer.
 _EQUAL = re.compile(r"\b(?:equal\w*|same|equidistant|tie)\b")
-_UNKNOWN = re.compile(
-    r"\b(?:cannot|can't|unable|not possible|impossible|unclear|not enough|insufficient|unknown|not sure)\b"
-)
+_UNKNOWN = re.compile(rf"\b(?:{_UNDECIDED}|unknown|not sure)\b")
 
 
 def _said_in_general(options: Options, meaning: re.Pattern[str], otherwise: tuple[int, str]) -> tuple[int, str]:

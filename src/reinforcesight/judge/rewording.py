@@ -274,7 +274,7 @@ _EXTREME = re.compile(
     re.IGNORECASE,
 )
 _MEET = (
-    r"\b(?:reach(?:es|ed)?|gets? to|got to|bump(?:s|ed)? into|runs? into|walks? into|hits?|touch(?:es)?|meets?|met"
+    r"(?:reach(?:es|ed)?|gets? to|got to|bump(?:s|ed)? into|runs? into|walks? into|hits?|touch(?:es)?|meets?|met"
     r"|comes? to|comes? across|encounters?|pass(?:es)?|arrives? at)"
 )
 _PLACE_IN_ORDER = re.compile(
@@ -287,8 +287,8 @@ _INVERTED = re.compile(r"\b(?:(first)|(last)) (?:comes|is|stands) (?=the |an? )"
 def _meeting(names: str) -> re.Pattern[str]:
     named = rf"(?:the |an? )?{names}"
     return re.compile(
-        rf"{_MEET} (?P<near>{named}) (?:first\b|before (?:(?:you|we|one|i)(?:'d| would| will)?"
-        rf" )?(?:{_MEET[2:]}(?:ing)? )?(?P<far>{named}))",
+        rf"\b{_MEET} (?P<near>{named}) (?:first\b|before (?:(?:you|we|one|i)(?:'d| would| will)?"
+        rf" )?(?:{_MEET}(?:ing)? )?(?P<far>{named}))",
         re.IGNORECASE,
     )
 
@@ -306,7 +306,7 @@ def _in_order(text: str, options: Options) -> str:
     return text
 
 
-_MEETS = re.compile(_MEET, re.IGNORECASE)
+_MEETS = re.compile(rf"\b{_MEET}", re.IGNORECASE)
 _ORDERS = ("first", "last ", "last.", "before", "behind ", "in front of ")
 
 
