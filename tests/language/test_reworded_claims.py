@@ -109,6 +109,7 @@ READ = [
     ("There is a drum between the piano and the photographer.", "in front"),
     ("All we see of the piano are its legs, because the drum stands between it and the viewer.", "in front"),
     ("I put the drum at around four metres and the piano at around nine metres.", "in front"),
+    ("The drum is eleven metres away, the piano fourteen.", "in front"),
 ]
 
 AT_THE_DOOR = [

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from reinforcesight.language.spelling import NUMBER_WORDS
+from reinforcesight.language.vocabulary import NUMBER_WORDS
 
 _GROUPS = {
     **{"a single": 1, "just the one": 1, "a pair of": 2, "a couple of": 2, "a trio of": 3, "half a dozen": 6},

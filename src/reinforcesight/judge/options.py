@@ -11,8 +11,7 @@ from reinforcesight.judge.counting import counted_noun
 from reinforcesight.judge.markup import plain
 from reinforcesight.judge.question import asked_anchor, asked_axis, relation_objects
 from reinforcesight.language.names import bare_name
-from reinforcesight.language.spelling import NUMBER_WORDS
-from reinforcesight.language.vocabulary import number_forms, other_names, word_set
+from reinforcesight.language.vocabulary import NUMBER_WORDS, number_forms, other_names, word_set
 from reinforcesight.protocol import LETTERS
 
 # Questions are many, their options and names few: what does not depend on the question is kept for this many of them.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence, Set
 
 from reinforcesight.language.claim import Claim
 from reinforcesight.language.mentions import Words
-from reinforcesight.language.vocabulary import word_set
+from reinforcesight.language.vocabulary import NUMBER_WORDS, word_set
 from reinforcesight.relations.kinds import Relation
 
 _UNITS = {
@@ -22,13 +22,8 @@ _UNITS = {
     **dict.fromkeys(word_set("foot feet ft"), 0.3048),
     **dict.fromkeys(word_set("inch inches"), 0.0254),
 }
-_NUMBERS = {
-    word: float(value)
-    for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-    )
-}
-_NUMBERS |= {"half": 0.5, "twelve": 12.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "fifty": 50.0}
+_NUMBERS = {word: float(value) for value, word in enumerate(NUMBER_WORDS)}
+_NUMBERS |= {"half": 0.5, "twenty": 20.0, "thirty": 30.0, "fifty": 50.0}
 _WRITTEN = re.compile(r"(\d{1,6})(m|cm|mm|km|ft)?")
 # After a value, or anywhere in its clause: it is a size or a difference.
 _NO_DISTANCE_AFTER = word_set(

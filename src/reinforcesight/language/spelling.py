@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from reinforcesight.language.vocabulary import word_set
+from reinforcesight.language.vocabulary import NUMBER_WORDS, word_set
 
-NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen"),
-)
 _WRITTEN = word_set(
     "above below beneath left right under behind front closer closest nearer nearest farther answer option"
 )

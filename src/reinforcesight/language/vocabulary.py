@@ -18,6 +18,10 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen"),
+)
 # inflect treats most singulars in -s as plurals ("bus": "bu"), so word endings decide, with these exceptions.
 _SINGULAR_ENDINGS = ("ss", "us", "is")
 _SINGULAR_IN_S = word_set(
