@@ -53,9 +53,7 @@ class CueKind(StrEnum):
     IN_AIR = "in air"  # the subject's base is lower in the picture, but the reference does not stand on the ground
     RESTS_ON = "rests on"  # subject rests on reference; one of them is the anchor
     GAP = "gap"  # the gap between the outlines of subject and anchor is narrower than that of reference and anchor
-    LEVEL = (
-        "level"  # on the ground, subject and anchor have their bases at about one height, and the reference has not
-    )
+    LEVEL = "level"  # on the ground, only subject and anchor have their bases at about one height
     ONE_DEPTH = "one depth"  # on the ground, subject and anchor have their bases at about one height
     BETWEEN = "between"  # subject is between anchor and reference
 

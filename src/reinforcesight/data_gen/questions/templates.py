@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.config import base_file, load_yaml, nearest_key, parse_yaml
-from reinforcesight.data_gen.questions.forms import Form
+from reinforcesight.data_gen.questions.forms import Form, names_answer
 from reinforcesight.errors import ConfigError
 from reinforcesight.relations import Axis, Relation
 
@@ -184,7 +184,7 @@ def _check_wording(form: Form, key: Axis | Relation, text: str, *, name: str, wh
 def _wrong_placeholders(form: Form, key: Axis | Relation, text: str) -> Iterator[tuple[str, str]]:
     """Yield each error in the placeholders, and how to correct it."""
     axis = key if isinstance(key, Axis) else key.axis
-    by_object = form is Form.WHICH_OBJECT or (form is Form.OPEN and axis is Axis.DISTANCE)
+    by_object = names_answer(form, axis)
     wanted = ["first", "second"] if by_object else ["subject", "reference"]
     wanted += ["anchor"] if axis is Axis.DISTANCE else []
     found = _PLACEHOLDER.findall(text)
