@@ -39,6 +39,15 @@ def test_the_effect_shrinks_with_the_claims_kept_of_a_picture() -> None:
     assert kept_effect(1.0, np.ones(50), np.ones(50)) == 1.0
 
 
+def test_where_one_claim_of_each_picture_is_kept_the_bound_is_that_of_independent_claims() -> None:
+    pictures, each = 400, 10
+    score, picture = np.tile(np.arange(each), pictures), np.repeat(np.arange(pictures), each)
+    wrong = (picture < 20) & (score < 8)  # where an estimate fails, it fails for most pairs of the picture
+    strictest = steps_of(score, wrong, picture)[0]
+    assert (strictest.kept, strictest.wrong) == (pictures, 0)
+    assert strictest.upper == pytest.approx(1 - (0.05 / 3) ** (1 / pictures))  # one of three sequences of tests
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(5, 20)), min_size=3, max_size=30), st.data())
 def test_the_bound_lies_above_the_share_and_rises_with_mistakes(
     pictures: list[tuple[int, int]], data: st.DataObject
