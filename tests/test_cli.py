@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from reinforcesight.cli import COMMANDS, run
+from reinforcesight import cli
+from reinforcesight.cli import COMMANDS, build_command, run
 from reinforcesight.doctor import CORE
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +34,24 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     out = capsys.readouterr().out
     assert "--config" in out
     assert "--set" in out
+    assert f"Example:\n    {COMMANDS[name].example}\n" in out
+    _, nano, then = " ".join(out.split()).partition(" nano ")
+    assert not nano or then.startswith("(the tiny model in this package)")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_the_help_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its flags, recipe and values are accepted; files of the user's own are empty here."""
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(COMMANDS[name].example)
+    assert words[:2] == ["reinforcesight", name]
+    recipe = words[words.index("--config") + 1]
+    if recipe.endswith(".yaml"):
+        Path(recipe).touch()
+    configs = []
+    monkeypatch.setattr(cli, "_function", lambda spec: configs.append)
+    assert run(words[2:], build_command(name, replace(COMMANDS[name], preflight=None, trl_class=None))) == 0
+    assert len(configs) == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -48,7 +48,7 @@ def reference_page(name: str, spec: CommandSpec) -> str:
     """Every key of one command: type, default, meaning; one table a section."""
     config_class: type[BaseModel] = resolve_name(spec.config)
     usage = " ".join(["reinforcesight", name, *(field.upper() for field in spec.positional), "[flags]"])
-    parts = [f"# {name}\n\n{spec.help}\n\n    {usage}\n"]
+    parts = [f"# {name}\n\n{spec.help}\n\n    {usage}\n\nFor example:\n\n    {spec.example}\n"]
     if spec.trl_class is not None:
         parts.append(
             f"Every argument of TRL's `{spec.trl_class}` is accepted in the section `trainer` and as a flag, "

@@ -39,6 +39,7 @@ class CommandSpec:
     """The configuration class and function of a command, as ``module:name``.
 
     Attributes:
+        example: The command with arguments, as its help shows it.
         positional: Fields given as positional arguments, in order.
         trl_class: TRL class whose arguments also become flags; their values go into the section ``trainer``.
         preflight: Function that checks a configuration before the command starts.
@@ -47,6 +48,7 @@ class CommandSpec:
     config: str
     function: str
     help: str
+    example: str
     positional: tuple[str, ...] = ()
     trl_class: str | None = None
     preflight: str | None = None
@@ -57,23 +59,27 @@ COMMANDS = {
         "reinforcesight.data_gen.config:GenerateConfig",
         "reinforcesight.data_gen.pipeline:generate",
         "Make a balanced, verified data set of questions from pictures.",
+        "reinforcesight generate --config rendered --num_samples 1000 --output data",
         preflight="reinforcesight.preflight:check_generate",
     ),
     "audit": CommandSpec(
         "reinforcesight.data_gen.audit.config:AuditConfig",
         "reinforcesight.eval.shortcuts.guessing:audit_any",
         "Check a data set: balance, labels, leakage, shortcuts; or how often text alone answers a benchmark.",
+        "reinforcesight audit data --config audit.yaml --report audit.html",
         positional=("dataset",),
     ),
     "calibrate": CommandSpec(
         "reinforcesight.data_gen.calibration.config:CalibrateConfig",
         "reinforcesight.data_gen.calibration.run:calibrate",
         "Measure how often labels from estimated depth are wrong, on pictures with measured depth.",
+        "reinforcesight calibrate --config calibrate.yaml --input rooms --output calibration.json",
     ),
     "sft": CommandSpec(
         "reinforcesight.sft.config:SftConfig",
         "reinforcesight.sft.trainer:train_sft",
         "Fine-tune a vision-language model on a data set (LoRA or full).",
+        "reinforcesight sft --config sft_config --dataset data --output models/sft",
         trl_class="SFTConfig",
         preflight="reinforcesight.preflight:check_training",
     ),
@@ -81,6 +87,7 @@ COMMANDS = {
         "reinforcesight.grpo.config:GrpoConfig",
         "reinforcesight.grpo.trainer:train_grpo",
         "Train a fine-tuned model with GRPO; rewards check its reasoning.",
+        "reinforcesight grpo --config grpo_config --dataset data --model_path models/sft --output models/grpo",
         trl_class="GRPOConfig",
         preflight="reinforcesight.preflight:check_training",
     ),
@@ -88,46 +95,54 @@ COMMANDS = {
         "reinforcesight.eval.config:EvaluateConfig",
         "reinforcesight.eval.benchmarks.suite:evaluate_benchmarks",
         "Score a model on CV-Bench, other benchmarks or a data set, with confidence intervals and a report.",
+        "reinforcesight evaluate --config eval_config --model_path models/grpo --benchmark cv-bench",
         preflight="reinforcesight.preflight:check_evaluate",
     ),
     "run": CommandSpec(
         "reinforcesight.story.config:RunConfig",
         "reinforcesight.story.run:run_story",
         "Run everything: generate, audit, SFT, GRPO, evaluate, report.",
+        "reinforcesight run --config quickstart --output runs/quickstart",
         preflight="reinforcesight.story.check:check_run",
     ),
     "ask": CommandSpec(
         "reinforcesight.model.ask:AskConfig",
         "reinforcesight.model.ask:ask",
         "Ask a model a question about a picture.",
+        "reinforcesight ask room.jpg 'Is the lamp left of the sofa?' --config ask.yaml --model_path models/grpo",
         positional=("image", "question"),
     ),
     "export": CommandSpec(
         "reinforcesight.export.command:ExportConfig",
         "reinforcesight.export.command:export",
         "Convert a data set or checkpoint for another tool.",
+        "reinforcesight export --config export.yaml --to llama-factory --dataset data --output for_llama_factory",
     ),
     "browse": CommandSpec(
         "reinforcesight.data_gen.viewing.browse:BrowseConfig",
         "reinforcesight.data_gen.viewing.browse:browse",
         "Browse a data set on a local web page.",
+        "reinforcesight browse data --config browse.yaml --port 8000",
         positional=("dataset",),
     ),
     "demo": CommandSpec(
         "reinforcesight.demo.config:DemoConfig",
         "reinforcesight.demo.app:demo",
         "Ask one or two models about pictures on a local web page.",
+        "reinforcesight demo --config demo.yaml --model_path models/grpo",
     ),
     "review": CommandSpec(
         "reinforcesight.data_gen.review.config:ReviewConfig",
         "reinforcesight.data_gen.review.run:review",
         "Check a sample of a data set by eye on a local page, to bound the fraction of wrong labels.",
+        "reinforcesight review data --config review.yaml --samples 300",
         positional=("dataset",),
     ),
     "doctor": CommandSpec(
         "reinforcesight.doctor:DoctorConfig",
         "reinforcesight.doctor:doctor",
         "Check Python, packages and devices, and show how to install what is missing.",
+        "reinforcesight doctor --config doctor.yaml --plan grpo_config",
     ),
 }
 
@@ -272,7 +287,7 @@ def build_command(name: str, spec: CommandSpec) -> click.Command:
         name,
         params=params,
         callback=callback,
-        help=spec.help,
+        help=f"{spec.help}\n\n\b\nExample:\n  {spec.example}",
         epilog=f"Every argument of TRL's {spec.trl_class} is a flag too, such as --learning_rate 1e-4."
         if more
         else None,

@@ -13,7 +13,7 @@ from reinforcesight.model.options import ModelOptions
 class DemoConfig(ServedConfig):
     """Settings of the demo page."""
 
-    model_path: str = Field("nano", description="Model: folder, hub id, or nano")
+    model_path: str = Field("nano", description="Model: folder, hub id, or nano (the tiny model in this package)")
     compare_with: str | None = Field(
         None, description="Second model to ask the same questions, such as the base of the first"
     )

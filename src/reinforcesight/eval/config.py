@@ -56,7 +56,10 @@ class EvaluateConfig(StrictConfig):
 
     RENAMED: ClassVar = {"swap_options": "consistency"}
 
-    model_path: str | None = Field(None, description="Base model, adapter or checkpoint: folder, hub id, or nano")
+    model_path: str | None = Field(
+        None,
+        description="Base model, adapter or checkpoint: folder, hub id, or nano (the tiny model in this package)",
+    )
     benchmark: str = Field(
         CV_BENCH,
         description="A named benchmark, such as cv-bench, blink or vsr (list: docs/benchmarks.md); NAME=PATH to read a "

@@ -109,7 +109,8 @@ class GrpoConfig(TrainingConfig):
 
     model_path: str = Field(
         "models/sft_ckpt",
-        description="Model to start from: base, adapter or merged checkpoint; folder, hub id, or nano",
+        description="Model to start from: base, adapter or merged checkpoint; folder, hub id, or nano (the "
+        "tiny model in this package)",
     )
     output: str = Field("models/grpo_ckpt", description="Output folder for the model, run_record.json and checkpoints")
     permute_options: bool = Field(
