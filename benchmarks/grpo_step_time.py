@@ -89,7 +89,7 @@ def stock_run(config: GrpoConfig) -> tuple[float, float]:
             args=arguments,
             train_dataset=rows.cast_column("image", ImageFeature(decode=True)),
             processing_class=processor,
-            peft_config=None if full else lora_config(model, config),  # type: ignore[arg-type]
+            peft_config=None if full else lora_config(model, config),
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)

@@ -15,6 +15,7 @@ import random
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ from PIL import Image
 from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 
 SUBSETS = 40
+Entry = dict[str, Any]  # an image of the annotations
 
 
 def main() -> None:
@@ -44,7 +46,7 @@ def main() -> None:
                     )
 
 
-def changed(rooms: Path, folder: Path, image: dict, key: str, *, inverse: bool) -> dict:  # type: ignore[type-arg]
+def changed(rooms: Path, folder: Path, image: Entry, key: str, *, inverse: bool) -> Entry:
     """The picture's entry with links to its files, or with a new depth map."""
     picture, depth = folder / image["file_name"], folder / f"depth/{image['id']}.png"
     for path in (picture, depth):
@@ -57,7 +59,7 @@ def changed(rooms: Path, folder: Path, image: dict, key: str, *, inverse: bool) 
     return {**image, "depth_file_name": f"depth/{image['id']}.png", "depth_scale": 1000}
 
 
-def outcomes(folder: Path, coco: dict, images: list[dict], size: int) -> Counter[str]:  # type: ignore[type-arg]
+def outcomes(folder: Path, coco: dict[str, Any], images: list[Entry], size: int) -> Counter[str]:
     rng = random.Random(size)
     found: Counter[str] = Counter()
     for _ in range(1 if size == len(images) else SUBSETS):

@@ -156,7 +156,7 @@ def batch_vision_attention(model: Any) -> None:
     """
     for module in model.modules():
         if isinstance(module, Qwen2_5_VLVisionAttention):
-            module.forward = types.MethodType(_attend, module)  # type: ignore[method-assign]
+            module.forward = types.MethodType(_attend, module)
 
 
 def _attend(

@@ -282,8 +282,7 @@ def _merge(base: dict[str, Any], top: Mapping[Any, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         old = merged.get(str(key))
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[str(key)] = _merge(old, value) if both else value  # type: ignore[arg-type]
+        merged[str(key)] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 

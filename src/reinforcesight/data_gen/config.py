@@ -18,10 +18,9 @@ from reinforcesight.data_gen.questions.forms import (
     Form,
     FormWeight,
     ReasoningStyle,
-    Task,
 )
 from reinforcesight.data_gen.rendering.config import RenderConfig
-from reinforcesight.relations.kinds import Axis, RelationRules
+from reinforcesight.relations.kinds import Axis, RelationRules, Task
 
 _SHARD = re.compile(r"(\d{1,6})/([1-9]\d{0,5})")
 
@@ -243,7 +242,7 @@ class GenerateConfig(StrictConfig):
         for axis in AXES:
             task = axis.relations[0].task
             weights = {
-                form: float(weight.get(task, 0) if isinstance(weight, dict) else weight)  # type: ignore[call-overload]
+                form: float(weight.get(task, 0) if isinstance(weight, dict) else weight)
                 for form, weight in self.forms.items()
             }
             if any(weights.values()):

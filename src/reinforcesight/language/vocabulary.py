@@ -6,6 +6,7 @@ All words are in lower case.
 
 from __future__ import annotations
 
+import importlib
 import re
 from functools import lru_cache
 from typing import Any
@@ -109,14 +110,13 @@ _LONGEST_SYNONYM = max(len(name.split()) for group in _SAME_THING for name in gr
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     # typeguard instruments every function of inflect, which makes the import take seconds (jaraco/inflect#212).
-    import typeguard
-
-    instrument = typeguard.typechecked
-    typeguard.typechecked = lambda target: target  # type: ignore[assignment]
+    guard: Any = importlib.import_module("typeguard")
+    instrument = guard.typechecked
+    guard.typechecked = lambda target: target
     try:
         import inflect
     finally:
-        typeguard.typechecked = instrument
+        guard.typechecked = instrument
     return inflect.engine()
 
 

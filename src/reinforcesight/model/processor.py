@@ -65,7 +65,7 @@ class _NoVideo(ProcessorMixin):
         return make_processor, (type(self).__mro__[1], *state)
 
 
-def image_only_class(processor_class: type) -> type:
+def image_only_class(processor_class: Any) -> type:
     """Return a processor class of the same name that takes only an image processor and a tokenizer."""
 
     def __init__(  # noqa: N807
@@ -75,7 +75,7 @@ def image_only_class(processor_class: type) -> type:
         chat_template: str | None = None,
         **kwargs: Any,
     ) -> None:
-        processor_class.__init__(  # type: ignore[misc]
+        processor_class.__init__(
             self,
             image_processor=image_processor,
             tokenizer=tokenizer,
@@ -137,10 +137,10 @@ def load_processor(source: ModelSource, options: ModelOptions) -> Any:
     return processor
 
 
-def _load_image_only(processor_class: type, path: str, common: dict[str, Any]) -> Any:
+def _load_image_only(processor_class: Any, path: str, common: dict[str, Any]) -> Any:
     image_processor = AutoImageProcessor.from_pretrained(path, backend="pil", **common)
     tokenizer = AutoTokenizer.from_pretrained(path, **common)
-    settings, _ = processor_class.get_processor_dict(path, **common)  # type: ignore[attr-defined]
+    settings, _ = processor_class.get_processor_dict(path, **common)
     template = settings.get("chat_template") or tokenizer.chat_template
     return make_processor(processor_class, image_processor, tokenizer, template, settings.get("video_processor"))
 

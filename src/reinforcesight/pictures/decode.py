@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -202,8 +203,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode.startswith("I;16"):
         values = image.convert("I")
-        largest = values.getextrema()[1]
-        full = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if largest < 2**bits)  # type: ignore[operator]
+        largest: Any = values.getextrema()[1]
+        full = next(2**bits - 1 for bits in (8, 10, 12, 14, 16) if largest < 2**bits)
         return values.point(lambda value: value * (255 / full)).convert("L").convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")

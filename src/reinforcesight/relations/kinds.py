@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
 from reinforcesight.config import StrictConfig
+
+Task = Literal["Relation", "Depth", "Distance"]  # of CV-Bench
 
 
 class Relation(StrEnum):
@@ -30,8 +33,7 @@ class Relation(StrEnum):
         return _INVERSE[self]
 
     @property
-    def task(self) -> str:
-        """Return the task's name in CV-Bench: Relation, Depth or Distance."""
+    def task(self) -> Task:
         return _TASK_OF[self.axis]
 
 
@@ -57,7 +59,7 @@ _RELATIONS_OF = {
 }
 _AXIS_OF = {relation: axis for axis, pair in _RELATIONS_OF.items() for relation in pair}
 _INVERSE = {r: pair[1 - i] for pair in _RELATIONS_OF.values() for i, r in enumerate(pair)}
-_TASK_OF = {
+_TASK_OF: dict[Axis, Task] = {
     Axis.HORIZONTAL: "Relation",
     Axis.VERTICAL: "Relation",
     Axis.DEPTH: "Depth",

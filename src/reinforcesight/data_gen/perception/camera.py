@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from PIL import ExifTags
 
@@ -61,12 +62,12 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
     return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="exif")
 
 
-def _positive(value: object) -> float | None:
+def _positive(value: Any) -> float | None:
     """Return a finite number above zero, or ``None``. EXIF may contain anything, such as rationals over zero."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return number if math.isfinite(number) and number > 0 else None

@@ -210,7 +210,7 @@ def _pattern(cue: Cue, depth: Mapping[ObjectId, float], rng: random.Random) -> s
     if cue.kind is CueKind.GROUND:
         return _ground(cue, rng)
     if cue.kind is CueKind.LEVEL:
-        lower = cue.values["reference_base"] > cue.values["anchor_base"]  # type: ignore[operator]
+        lower = float(cue.values["reference_base"]) > float(cue.values["anchor_base"])
         return _LEVEL.replace("<lower>", "lower" if lower else "higher")
     if cue.kind is CueKind.CHAIN:
         return rng.choice(_CHAINS[str(cue.values["first"]), str(cue.values["second"])])

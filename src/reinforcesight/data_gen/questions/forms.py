@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from pydantic import Field
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.relations.kinds import Axis, Relation
+from reinforcesight.relations.kinds import Axis, Relation, Task
 
 
 class Form(StrEnum):
@@ -22,7 +21,6 @@ class Form(StrEnum):
     OPEN = "open"
 
 
-Task = Literal["Relation", "Depth", "Distance"]
 FormWeight = float | dict[Task, float]
 """Weight of a form in all of CV-Bench's tasks, or in each (0 in those that are left out)."""
 

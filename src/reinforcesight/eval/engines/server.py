@@ -162,7 +162,7 @@ class ServerEngine:
             try:
                 sent = urllib.request.Request(self._url, data, headers)
                 with self._opener.open(sent, timeout=self._options.timeout) as reply:
-                    answer = json.loads(reply.read())
+                    answer: dict[str, Any] = json.loads(reply.read())
                 answer["choices"][0]["message"]["content"]
             except urllib.error.HTTPError as error:
                 reason = f"status {error.code}: {self._reason(error)}"
@@ -172,7 +172,7 @@ class ServerEngine:
             except (OSError, HTTPException, ValueError, KeyError, IndexError, TypeError) as error:
                 reason = f"{type(error).__name__}: {error}"
             else:
-                return answer  # type: ignore[no-any-return]
+                return answer
         raise ReinforceSightError(
             f"the server does not answer after {self._options.attempts} attempts: {reason[:_LONGEST_REASON]}",
             where=self._url,
