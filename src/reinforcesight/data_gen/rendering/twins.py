@@ -27,10 +27,11 @@ from reinforcesight.data_gen.rendering.worlds.composition import Placed, SceneLa
 from reinforcesight.data_gen.rendering.worlds.place_layout import is_end_on
 from reinforcesight.data_gen.rendering.worlds.places import REAL_PLACES
 from reinforcesight.data_gen.rendering.worlds.toys import Placer
+from reinforcesight.relations.kinds import DEFAULT_RULES
 
-# Relative gaps from which a relation may be claimed, about as relations.RelationRules has them: distance of the centres
-# divided by the mean side, depth, distance to an anchor.
-_GAPS = (0.7, 0.18, 0.3)
+# Relative gaps from which a relation may be claimed: distance of the centres divided by the mean side, depth, distance
+# to an anchor.
+_GAPS = (DEFAULT_RULES.picture_gap, DEFAULT_RULES.depth_gap, DEFAULT_RULES.distance_gap)
 _SURE, _POSSIBLE = 1.2, 1.0  # factors on these gaps: the inverted relation is clear, no other claim is inverted
 _CROWDING = 0.6  # as in training scenes: maximum share of an object that another one may cover
 _ANYWHERE = 0.25  # share of the proposed places that are random
