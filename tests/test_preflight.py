@@ -36,7 +36,7 @@ RUN = ["run", "--config", "quickstart", "--output", "out"]
 
 
 @pytest.mark.parametrize("arguments", [["generate", "--output", "out"], SFT, GRPO, EVALUATE, RUN], ids=lambda a: a[0])
-def test_nothing_stands_in_the_way(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checks_pass_and_write_nothing(arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(folder.iterdir())
     assert run([*arguments, "--preflight"]) == 0, capsys.readouterr().err
     assert capsys.readouterr().out.splitlines()[-1] == "all checks passed"
