@@ -25,6 +25,12 @@ START = """
         tensor = torch.tensor([value])
         torch.distributed.all_reduce(tensor)
         return int(tensor)
+
+    def print_error(job):
+        try:
+            run_in_ranks(job, 2)
+        except ReinforceSightError as error:
+            print(error)
 """
 
 
@@ -57,10 +63,7 @@ def test_a_killed_process_ends_the_others_with_the_reason():
             while True:
                 together(1)
 
-        try:
-            run_in_ranks(job, 2)
-        except ReinforceSightError as error:
-            print(error)
+        print_error(job)
     """)
     assert done.returncode == 0, done.stderr
     assert "a process of the training was killed by SIGKILL" in done.stdout
@@ -72,10 +75,7 @@ def test_a_process_killed_before_it_is_connected_ends_the_others():
 
         ranks._SECONDS_TO_CONNECT = 2.0
         ranks._follow = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        try:
-            run_in_ranks(lambda: together(1), 2)
-        except ReinforceSightError as error:
-            print(error)
+        print_error(lambda: together(1))
     """)
     assert done.returncode == 0, done.stderr
     assert "a process of the training was killed by SIGKILL" in done.stdout
@@ -88,10 +88,7 @@ def test_the_error_of_another_process_is_reported():
                 raise ReinforceSightError("the picture is broken", where="row 7")
             return together(1)
 
-        try:
-            run_in_ranks(job, 2)
-        except ReinforceSightError as error:
-            print(error)
+        print_error(job)
     """)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["the picture is broken (row 7)"]

@@ -21,8 +21,8 @@ SIZES = ((56, 56), (84, 56), (56, 84))
 
 
 def picture(colour: int) -> Image.Image:
-    image = Image.new("RGB", SIZES[colour % 3], (colour * 40 % 255, 90, 200 - colour * 20))
-    image.paste((colour * 70 % 255, 10, 30), (5, 5, 30, 20 + colour))
+    image = Image.new("RGB", SIZES[colour % 3], (colour % 256, 90, 200 - colour // 256))
+    image.paste((colour * 70 % 255, 10, 30), (5, 5, 30, 20 + colour % 10))
     return image
 
 
@@ -91,6 +91,11 @@ def test_what_was_kept_first_is_dropped(processor: Any, seen: list[int], monkeyp
         encoded(processor, [colour])
     assert processed_pictures._bytes <= 64 * 4 * size
     assert sum(part.patches.nbytes for part in processed_pictures._known.values()) == processed_pictures._bytes
+    seen.clear()
+    encoded(processor, [299])
+    assert seen == []
+    encoded(processor, [0])
+    assert seen == [1]
 
 
 def test_a_processor_can_be_pickled(processor: Any) -> None:
