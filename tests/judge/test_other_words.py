@@ -237,6 +237,8 @@ TEXTS: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("The tram is 3 m further from the camera than the bus.", "A"),
             ("The bus is 3 m wide and the tram is 2.5 m wide.", None),
             ("The bus is 3 m tall and the tram is 4 m long.", None),
+            ("The bus is 3 m long and the tram is 4 m long.", None),
+            ("The height of the bus is 3 m, that of the tram 4 m.", None),
             ("Both are about 10 m away.", None),
             ("The bus is 10 m away and the tram is 10 m away.", None),
             ("The bus is 12 m away.", None),

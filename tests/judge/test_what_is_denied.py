@@ -32,6 +32,8 @@ TEXTS: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("50% A, 50% B", None),
             ("It's a coin flip between A and B.", None),
             ("Score(cup) = 0.9, score(jar) = 0.1", "A"),
+            ("The cup fills 20 % of the width, the jar fills 80 %.", None),
+            ("There is the cup. 20 % of it lies in shadow. There is the jar. 80 % of it is lit.", None),
         ],
     ),
     (
@@ -247,6 +249,7 @@ TEXTS: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("Probably the jar, although it's hard to be sure from one picture.", "B"),
             ("The jar, but I can't be certain.", "B"),
             ("I'd guess the jar, though the perspective makes it hard to tell.", "B"),
+            ("It might be the jar, but I'm not sure.", None),
             ("The jar appears closer, but this is only an estimate.", "B"),
             ("It's hard to say, but I think it is the jar.", "B"),
             ("Without depth information I can't be sure, but the jar seems closer.", "B"),
