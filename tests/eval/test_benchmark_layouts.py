@@ -12,12 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from eval_samples import picture_bytes, write_parquet
+from eval_samples import picture_bytes, replay, write_parquet
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.benchmarks.layouts import LAYOUTS
 from reinforcesight.eval.benchmarks.load import load_benchmark, parse_columns
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.items import Variant, make_request
 from reinforcesight.protocol import Protocol
@@ -248,7 +247,7 @@ def publish(folder: Path, name: str, change: Callable[[Rows], Rows] = lambda row
     return f"{name}={folder}"
 
 
-def replay(folder: Path, where: str, right: Callable[[Any], bool], report: bool = False) -> Any:
+def replayed(folder: Path, where: str, right: Callable[[Any], bool], report: bool = False) -> Any:
     """Evaluate with answers that are right for some items; others name another option, or nothing."""
     answers = folder / "answers.jsonl"
     with answers.open("w") as lines:
@@ -257,11 +256,7 @@ def replay(folder: Path, where: str, right: Callable[[Any], bool], report: bool 
             chosen = item.choices[wanted if right(item) else wanted - 1]
             text = chosen if right(item) or len(item.choices) > 1 else "no idea"
             lines.write(json.dumps({"id": item.id, "response": f"<answer>{text}</answer>"}) + "\n")
-    return evaluate(
-        EvaluateConfig(
-            benchmark=where, engine="replay", answers=answers, output=folder / "out.json", report=report, tasks="all"
-        )
-    )
+    return evaluate(replay(where, answers, folder / "out.json", report=report, tasks="all"))
 
 
 def test_every_layout_is_tested() -> None:
@@ -295,7 +290,7 @@ def test_a_broken_picture_is_named_and_the_others_scored(name: str, tmp_path: Pa
     where = publish(tmp_path / "broken", name, damage)
     if BENCHMARKS[name][4]:
         (tmp_path / "broken" / BENCHMARKS[name][4][0]).write_bytes(PICTURE[0][:40])
-    results = replay(tmp_path / "broken", where, lambda item: True)
+    results = replayed(tmp_path / "broken", where, lambda item: True)
     assert results.broken
     assert {row.row for row in results.broken} == {1 if name == "sat-real" else 0} | (
         {1} if name == "3dsrbench" else set()  # its picture is that of row 0
@@ -308,7 +303,7 @@ def test_a_broken_picture_is_named_and_the_others_scored(name: str, tmp_path: Pa
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_everything_right_gives_full_figures(name: str, tmp_path: Path) -> None:
-    results = replay(tmp_path, publish(tmp_path, name), lambda item: True)
+    results = replayed(tmp_path, publish(tmp_path, name), lambda item: True)
     assert results.exit_code == 0
     assert results.micro.accuracy == 1
     assert results.official.figures
@@ -336,11 +331,11 @@ def test_official_figures_by_hand(tmp_path: Path) -> None:
     }
     for name, (ids, figures) in wrong.items():
         folder = tmp_path / name
-        results = replay(folder, publish(folder, name), lambda item, ids=ids: item.id not in ids)
+        results = replayed(folder, publish(folder, name), lambda item, ids=ids: item.id not in ids)
         found = {figure: accuracy.accuracy for figure, accuracy in results.official.figures.items()}
         assert found == pytest.approx(figures), name
     assert results.official.missing == ()
-    results = replay(tmp_path / "whatsup", f"whatsup={tmp_path / 'whatsup'}", lambda item: True)
+    results = replayed(tmp_path / "whatsup", f"whatsup={tmp_path / 'whatsup'}", lambda item: True)
     assert "What'sUp, mean of A and B: no Controlled_B" in results.official.missing
 
 
@@ -381,13 +376,13 @@ def test_a_table_of_vlmevalkit(tmp_path: Path) -> None:
     ]
     rows = [dict(zip(head, row, strict=True)) for row in table]
     path = write_table(tmp_path / "Bench_circular.tsv", rows)
-    results = replay(tmp_path, str(path), lambda item: item.id != "1000007", report=True)
+    results = replayed(tmp_path, str(path), lambda item: item.id != "1000007", report=True)
     assert "official figure: circular accuracy" in (tmp_path / "out.html").read_text()
     assert "Official figure, circular accuracy: 50.0" in (tmp_path / "out.md").read_text()
     assert results.official.figures["circular accuracy"].accuracy == 0.5
     assert results.micro.accuracy == pytest.approx(2 / 3)
     assert [item.picture for item in load_benchmark(str(path)).items] == [PICTURE[0], PICTURE[0], PICTURE[1]]
-    plain = replay(tmp_path, str(write_table(tmp_path / "Bench.tsv", [rows[0], rows[2]])), lambda item: True)
+    plain = replayed(tmp_path, str(write_table(tmp_path / "Bench.tsv", [rows[0], rows[2]])), lambda item: True)
     assert plain.official.missing == ("circular accuracy: the file has no copies of a question",)
 
 

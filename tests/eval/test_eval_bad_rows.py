@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_samples import picture_bytes
+from eval_samples import picture_bytes, replay
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.benchmarks.load import load_benchmark, parse_columns
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 
 GOOD: dict[str, Any] = {
@@ -67,11 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_bad_line_among_good_ones(name: str, folder: Path, tmp_path: Path) -> None:
     (folder / "test.jsonl").write_bytes(b"\n".join([BAD[name], line(id="1"), BAD[name], line(id="2")]))
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"id": i, "response": "(A)"}) + "\n" for i in ("1", "2")))
-    results = evaluate(
-        EvaluateConfig(
-            benchmark=str(folder), engine="replay", answers=tmp_path / "a.jsonl", output=tmp_path / "r.json"
-        )
-    )
+    results = evaluate(replay(folder, tmp_path / "a.jsonl", tmp_path / "r.json", report=True))
     assert results.micro.correct == results.n_scored == 2
     assert len(results.broken) == 2 or len(results.unanswered) == 2
     assert results.exit_code == 1

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_samples import bench_rows, write_answers, write_published
+from eval_samples import bench_rows, replay, write_answers, write_published
 from small_dataset import make_rows, write_dataset
 
 from reinforcesight.eval import consistency
 from reinforcesight.eval.benchmarks.load import load_benchmark
-from reinforcesight.eval.config import CONSISTENCY, EvaluateConfig
+from reinforcesight.eval.config import CONSISTENCY
 from reinforcesight.eval.consistency import ConsistencyRequests, parse_consistency
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.items import Request, Variant, make_request
@@ -68,8 +68,7 @@ def answer_log(path: Path, requests: list[Request], knows: Callable[[Request], b
 
 
 def replayed(folder: Path, log: Path, output: Path, **more: Any) -> Any:
-    settings = {"report": False, "protocol": "direct", **more}
-    return evaluate(EvaluateConfig(benchmark=str(folder), engine="replay", answers=log, output=output, **settings))
+    return evaluate(replay(folder, log, output, **{"protocol": "direct", **more}))
 
 
 def test_an_item_counts_only_if_all_its_variants_are_right(tmp_path: Path, folder: Path) -> None:

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from eval_samples import replay
 from small_dataset import make_rows, write_dataset
 
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
@@ -29,15 +29,7 @@ def test_own_reasoning_is_faithful_and_turned_reasoning_is_not(tmp_path: Path, h
                 words = {**OPPOSITE, "higher": "lower", "lower": "higher"}
                 think = "".join(words.get(part, part) for part in re.split(r"(\W+)", think))
             out.write(json.dumps({"id": row.id, "response": think + tag + answer}) + "\n")
-    results = evaluate(
-        EvaluateConfig(
-            engine="replay",
-            answers=answers,
-            benchmark=str(dataset),
-            output=tmp_path / "results.json",
-            report=False,
-        )
-    )
+    results = evaluate(replay(dataset, answers, tmp_path / "results.json"))
     assert results.n_items == len(rows)
     if honest:
         assert results.metrics["consistent"] == 1.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_samples import bench_rows, write_answers, write_parquet, write_published
+from eval_samples import bench_rows, replay, write_answers, write_parquet, write_published
 
 from reinforcesight.eval.benchmarks.load import load_benchmark
 from reinforcesight.eval.config import EvaluateConfig
@@ -62,17 +62,9 @@ def reported(tmp_path: Path) -> Path:
                 answers = [json.loads(line) for line in lines]
             answers[40]["response"] = "<think>x</think><script>alert(1)</script><img src=http://example.org/x>"
             logged.write_text("".join(json.dumps(a) + "\n" for a in answers))
-        evaluate(
-            EvaluateConfig(
-                benchmark=str(folder),
-                engine="replay",
-                answers=logged,
-                output=tmp_path / f"{name}.json",
-                baseline=tmp_path / "base.json" if name == "tuned" else None,
-                title=f"{name} <b>model</b>",
-                tasks="all",
-            )
-        )
+        output, baseline = tmp_path / f"{name}.json", tmp_path / "base.json" if name == "tuned" else None
+        title = f"{name} <b>model</b>"
+        evaluate(replay(folder, logged, output, title=title, tasks="all", report=True, baseline=baseline))
     return tmp_path / "tuned.json"
 
 
@@ -108,17 +100,9 @@ def test_protocols_side_by_side(tmp_path: Path) -> None:
     rows = bench_rows(8, 8)
     folder = write_published(tmp_path / "bench", rows, "split")
     for name, right in (("base", 0.4), ("tuned", 0.8)):
-        evaluate(
-            EvaluateConfig(
-                benchmark=str(folder),
-                engine="replay",
-                answers=write_answers(tmp_path / f"{name}.log.jsonl", rows, right=right),
-                output=tmp_path / f"{name}.json",
-                protocols="direct,reason",
-                baseline=tmp_path / "base.json" if name == "tuned" else None,
-                title=name,
-            )
-        )
+        logged = write_answers(tmp_path / f"{name}.log.jsonl", rows, right=right)
+        output, baseline = tmp_path / f"{name}.json", tmp_path / "base.json" if name == "tuned" else None
+        evaluate(replay(folder, logged, output, protocols="direct,reason", title=name, report=True, baseline=baseline))
     read = {p.name: json.loads(p.read_text()) for p in tmp_path.glob("*.json")}
     assert set(read) == {"base.json", "base.direct.json", "tuned.json", "tuned.direct.json"}
     assert [read[n]["protocol"]["name"] for n in ("tuned.direct.json", "tuned.json")] == ["direct", "reason"]
@@ -153,7 +137,7 @@ def test_a_run_without_any_answer_still_reports(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "b.parquet", rows)
     logged = write_answers(tmp_path / "a.jsonl", bench_rows(), right=1)
     output = tmp_path / "r.json"
-    results = evaluate(EvaluateConfig(benchmark=str(path), engine="replay", answers=logged, output=output))
+    results = evaluate(replay(path, logged, output, report=True))
     assert results.exit_code == 1
     assert results.micro.accuracy is None
     assert "can't be scored" in output.with_suffix(".html").read_text()

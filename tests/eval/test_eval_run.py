@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_samples import bench_rows, write_answers, write_parquet, write_published
+from eval_samples import bench_rows, replay, write_answers, write_parquet, write_published
 from PIL import Image
 
 from reinforcesight.config import load_config
@@ -28,12 +28,6 @@ from reinforcesight.jobs.files import only_writer_of
 def bench(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     rows = bench_rows(6, 6)
     return write_published(tmp_path / "bench", rows, "split"), rows
-
-
-def replay(folder: Path, answers: Path, output: Path, **more: Any) -> EvaluateConfig:
-    return EvaluateConfig(
-        benchmark=str(folder), engine="replay", answers=answers, output=output, **{"report": False, **more}
-    )
 
 
 def without_run(path: Path) -> dict[str, Any]:

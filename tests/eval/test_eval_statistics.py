@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from eval_samples import bench_rows, write_answers, write_published
+from eval_samples import bench_rows, replay, write_answers, write_published
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.statistics import (
     clustered_interval,
@@ -141,17 +140,10 @@ def run(tmp_path: Path, *, tasks: str | None = "all", limit: int | None = None, 
     rows = bench_rows(9, 5, seed=2)
     write_published(tmp_path / "bench", rows, "split")
     write_answers(tmp_path / "a.jsonl", rows, right=0.7)
-    config = EvaluateConfig(
-        benchmark=str(tmp_path / "bench"),
-        engine="replay",
-        answers=tmp_path / "a.jsonl",
-        output=tmp_path / f"{name}.json",
-        tasks=tasks,
-        limit=limit,
-        report=False,
-    )
-    evaluate(config)
-    return json.loads((tmp_path / f"{name}.json").read_text())  # type: ignore[no-any-return]
+    output = tmp_path / f"{name}.json"
+    evaluate(replay(tmp_path / "bench", tmp_path / "a.jsonl", output, tasks=tasks, limit=limit))
+    results: dict[str, object] = json.loads(output.read_text())
+    return results
 
 
 def test_official_figures_agree_to_the_last_digit(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from eval_samples import bench_rows, write_answers, write_published
+from eval_samples import bench_rows, replay, write_answers, write_published
 
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.eval.benchmarks.suite import Suite, evaluate_benchmarks
@@ -25,15 +25,8 @@ def two(tmp_path: Path) -> str:
 def run(folder: Path, benchmarks: str, title: str, right: float, **more: object) -> Suite:
     for key, seed in (("one", 0), ("cv-bench", 1)):
         write_answers(folder / f"{title}.log.{key}.jsonl", bench_rows(6, 6, seed=seed), right=right)
-    config = EvaluateConfig(
-        benchmark=benchmarks,
-        engine="replay",
-        answers=folder / f"{title}.log.jsonl",
-        output=folder / f"{title}.json",
-        tasks="all",
-        title=title,
-        **more,
-    )
+    answers, output = folder / f"{title}.log.jsonl", folder / f"{title}.json"
+    config = replay(benchmarks, answers, output, tasks="all", title=title, report=True, **more)
     check_evaluate(config, thorough=True)
     suite = evaluate_benchmarks(config)
     assert isinstance(suite, Suite)
@@ -71,9 +64,7 @@ def test_one_that_cannot_be_read(tmp_path: Path, two: str, capsys: pytest.Captur
     write_answers(tmp_path / "m.log.jsonl", bench_rows(), right=1)
     with pytest.raises(InputError, match="does not hold BLINK"):
         run(tmp_path, where, "m", 1.0)  # found beforehand with --preflight
-    config = EvaluateConfig(
-        benchmark=where, engine="replay", answers=tmp_path / "m.log.jsonl", output=tmp_path / "m.json", tasks="all"
-    )
+    config = replay(where, tmp_path / "m.log.jsonl", tmp_path / "m.json", tasks="all", report=True)
     suite = evaluate_benchmarks(config)
     assert isinstance(suite, Suite)
     assert suite.exit_code == 1

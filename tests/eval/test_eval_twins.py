@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from eval_samples import bench_rows, write_parquet
+from eval_samples import bench_rows, replay, write_parquet
 
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 
 # Letters given to the questions of four pairs; the right ones are A, then B.
@@ -20,7 +19,7 @@ def run(folder: Path, rows: list[dict], given: str) -> dict:
     lines = [json.dumps({"id": str(row["idx"]), "response": text}) for row, text in zip(rows, texts, strict=True)]
     (folder / "a.jsonl").write_text("".join(f"{line}\n" for line in lines))
     output = folder / "results.json"
-    evaluate(EvaluateConfig(benchmark=str(path), engine="replay", answers=folder / "a.jsonl", output=output))
+    evaluate(replay(path, folder / "a.jsonl", output, report=True))
     return json.loads(output.read_text())
 
 

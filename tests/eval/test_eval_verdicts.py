@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_samples import bench_rows, write_answers, write_published
+from eval_samples import bench_rows, replay, write_answers, write_published
 from PIL import Image
 from small_dataset import change, make_rows, write_dataset
 
 from reinforcesight.eval.benchmarks.load import load_benchmark
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.overlap import find_overlap, training_set_of
 from reinforcesight.eval.results import Accuracy, Results
@@ -33,15 +32,7 @@ def replayed(folder: Path, benchmark: Path, responses: dict[str, str], **more: A
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"id": name, "response": text}) for name, text in responses.items()]
     (folder / "answers.jsonl").write_text("\n".join(lines))
-    return evaluate(
-        EvaluateConfig(
-            benchmark=str(benchmark),
-            engine="replay",
-            answers=folder / "answers.jsonl",
-            output=folder / "r.json",
-            **more,
-        )
-    )
+    return evaluate(replay(benchmark, folder / "answers.jsonl", folder / "r.json", report=True, **more))
 
 
 def test_the_rules_about_boxes_against_the_scenes(dataset: Path) -> None:
@@ -166,18 +157,8 @@ def test_the_headline_obeys_its_test(before: float, after: float, expected: str,
     runs = []
     for name, right in (("before", before), ("after", after)):
         logged = write_answers(tmp_path / f"{name}.log.jsonl", rows, right=right)
-        runs.append(
-            evaluate(
-                EvaluateConfig(
-                    benchmark=str(folder),
-                    engine="replay",
-                    answers=logged,
-                    output=tmp_path / f"{name}.json",
-                    baseline=tmp_path / "before.json" if name == "after" else None,
-                    tasks="all",
-                )
-            )
-        )
+        output, baseline = tmp_path / f"{name}.json", tmp_path / "before.json" if name == "after" else None
+        runs.append(evaluate(replay(folder, logged, output, tasks="all", baseline=baseline)))
     base, tuned = runs
     assert tuned.paired is not None
     assert headline(tuned.paired, base, tuned).startswith(expected)

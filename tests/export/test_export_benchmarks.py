@@ -11,11 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from eval_samples import PARTS, bench_rows, write_answers, write_parquet, write_published
+from eval_samples import PARTS, bench_rows, replay, write_answers, write_parquet, write_published
 
 from reinforcesight.errors import InputError
 from reinforcesight.eval.benchmarks.load import load_benchmark
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.export.cv_bench import to_cv_bench
 from reinforcesight.export.lmms_eval import to_lmms_eval
@@ -102,14 +101,8 @@ Loader.add_constructor("!function", _import)
 def test_lmms_eval_asks_and_scores_the_same(tmp_path: Path) -> None:
     rows = bench_rows(8, 8)
     logged = write_answers(tmp_path / "a.jsonl", rows, right=0.7)
-    config = EvaluateConfig(
-        benchmark=str(write_published(tmp_path / "bench", rows, "split")),
-        engine="replay",
-        answers=logged,
-        output=tmp_path / "r.json",
-        tasks="all",
-        report=False,
-    )
+    folder = write_published(tmp_path / "bench", rows, "split")
+    config = replay(folder, logged, tmp_path / "r.json", tasks="all")
     results = evaluate(config)
     asked = {a["id"]: a["prompt"] for a in map(json.loads, (tmp_path / "r.jsonl").read_text().splitlines())}
     given = {a["id"]: a["response"] for a in map(json.loads, logged.read_text().splitlines())}

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from eval_samples import bench_rows, write_answers, write_published
+from eval_samples import bench_rows, replay, write_answers, write_published
 from grpo_support import row_with_scene
 from small_dataset import change, make_rows, write_dataset
 
@@ -23,7 +23,6 @@ from reinforcesight.data_gen.audit.findings import AuditReport, Finding, Table, 
 from reinforcesight.data_gen.review.site import ReviewPages
 from reinforcesight.data_gen.viewing.browse_pages import DatasetPages
 from reinforcesight.data_gen.viewing.gallery import write_gallery
-from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.results import read_results
 from reinforcesight.eval.verdicts import paired_in_words
@@ -133,17 +132,9 @@ def evaluation_page(folder: Path) -> str:
         for answer in answers[::5]:
             answer["response"] = f"<think>{EVIL * 9}{LONG}</think>{EVIL}"
         logged.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
-        evaluate(
-            EvaluateConfig(
-                benchmark=str(benchmark),
-                engine="replay",
-                answers=logged,
-                output=folder / f"{name}.json",
-                title=f"{name} {EVIL}",
-                tasks="all",
-                baseline=folder / "base.json" if name == "grpo" else None,
-            )
-        )
+        output, baseline = folder / f"{name}.json", folder / "base.json" if name == "grpo" else None
+        title = f"{name} {EVIL}"
+        evaluate(replay(benchmark, logged, output, title=title, tasks="all", report=True, baseline=baseline))
     return (folder / "grpo.html").read_text()
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
+from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.protocol import letter, with_options
 
 # (task, type, source): all parts that CV-Bench's official figures are made of.
@@ -118,3 +119,9 @@ def write_answers(path: Path, rows: Sequence[Mapping[str, Any]], *, right: float
                 text = "I can't tell."
             lines.write(json.dumps({"id": str(row["idx"]), "response": text}) + "\n")
     return path
+
+
+def replay(benchmark: Path | str, answers: Path, output: Path, **more: Any) -> EvaluateConfig:
+    """Score logged answers, by default without a report."""
+    settings = {"report": False, **more}
+    return EvaluateConfig(benchmark=str(benchmark), engine="replay", answers=answers, output=output, **settings)
