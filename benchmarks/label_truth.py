@@ -249,7 +249,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--width", type=int, default=448)
     parser.add_argument("--height", type=int, default=336)
-    parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS))
+    parser.add_argument(
+        "--conditions",
+        nargs="*",
+        default=list(CONDITIONS),
+        help="some of: " + "; ".join(CONDITIONS).replace("%", "%%"),
+    )
     parser.add_argument("--reasons", action="store_true", help="also print why pairs were left out")
     args = parser.parse_args()
     print("| condition | axis | clear: claimed | wrong | wrong % | kept % | all: claimed | wrong | wrong % |")

@@ -131,7 +131,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--conditions", nargs="*", default=list(CONDITIONS), help="some of: " + "; ".join(CONDITIONS))
+    parser.add_argument(
+        "--conditions",
+        nargs="*",
+        default=list(CONDITIONS),
+        help="some of: " + "; ".join(CONDITIONS).replace("%", "%%"),
+    )
     parser.add_argument("--reasons", action="store_true", help="also print why clear pairs were left out")
     args = parser.parse_args()
     print("| condition | axis | clear: claimed | wrong | kept % | all: claimed | wrong | wrong % | odd |")

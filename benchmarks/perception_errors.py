@@ -261,7 +261,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--width", type=int, default=320)
     parser.add_argument("--height", type=int, default=240)
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="some of: " + "; ".join(KINDS))
+    parser.add_argument(
+        "--kinds", nargs="*", default=list(KINDS), help="some of: " + "; ".join(KINDS).replace("%", "%%")
+    )
     parser.add_argument("--factors", nargs="*", type=float, default=list(FACTORS))
     parser.add_argument("--output", type=Path, help="folder for results.json and table.md")
     args = parser.parse_args()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 from label_truth import CONDITIONS, HIDDEN_UNKNOWN, measure
 
@@ -49,3 +51,14 @@ def test_few_wrong_labels_where_less_is_known(condition: str) -> None:
     assert found["claimed"] > 200
     assert found.get("wrong", 0) <= 0.01 * found["claimed"]
     assert found.get("wrong clear", 0) <= 0.005 * found["claimed clear"]
+
+
+@pytest.mark.parametrize("benchmark", ["label_truth", "label_truth_elsewhere", "perception_errors"])
+def test_the_help_of_a_benchmark_lists_its_conditions(
+    benchmark: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [benchmark, "--help"])
+    with pytest.raises(SystemExit) as end:
+        import_module(benchmark).main()
+    assert end.value.code == 0
+    assert "5 %" in capsys.readouterr().out.partition("options:")[2]
