@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 DIGESTS = {
     "rendered": (
         "947b06ace2740145b22cf585f17add216471a6cfeb101feea889666f42d703b8",
-        "0e69a939e4818223f31aa663b44864a93e96f906d21337c91426ed06444de529",
+        "63d1c8555b83b88e19e15347560cdde68ebc7858572d9d8ab340b089f633c0cd",
         "43bd62487920a44b1fc22694470c6f1d34cf4dbf6cae8186a5015943df31bfaa",
     ),
     "nano_questions": (

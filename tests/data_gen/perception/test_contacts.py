@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from cue_scenes import HEIGHT, foot_row, id_of, street
 
-from reinforcesight.data_gen.perception.contacts import OutlineMap
-from reinforcesight.scene import Scene
+from reinforcesight.data_gen.perception.contacts import TOY_CONTOURS, OutlineMap
+from reinforcesight.data_gen.perception.geometry import Detection, build_scene
+from reinforcesight.scene import Camera, Scene
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +80,40 @@ def test_a_cup_on_a_table_rests_on_it_and_a_cup_behind_its_edge_does_not():
     standing = top.copy()
     standing[cup] = top[54, 0]
     found = OutlineMap([cup, table & ~cup], standing.astype(np.float32), np.ones((80, 80), dtype=bool))
-    assert [pair[:2] for pair in found.rests_on()] == [(0, 1)]
+    assert list(found.resting) == [(0, 1)]
     behind = np.zeros((80, 80), dtype=bool)
     behind[20:40, 30:45] = True
     deep = top.copy()
     deep[behind] = top[40, 0] * 1.01
     found = OutlineMap([behind, table], deep.astype(np.float32), np.ones((80, 80), dtype=bool))
-    assert found.rests_on() == []
+    assert not found.resting
+
+
+def desk_with_a_cup_at_its_back():
+    """Depth and outlines of a desk seen at a low angle: its front is most of its pixels, its top recedes to 10 m."""
+    rows = np.arange(200)[:, None] + 0.5
+    depth = np.broadcast_to(100.0 / np.clip(rows - 30.0, 10.0, 40.0), (200, 200)).copy()
+    desk, cup = np.zeros((200, 200), dtype=bool), np.zeros((200, 200), dtype=bool)
+    desk[40:190, 20:180], cup[30:55, 90:110] = True, True
+    depth[cup] = 100.0 / 24.5
+    return depth.astype(np.float32), cup, desk & ~cup
+
+
+def test_what_rests_on_the_far_end_of_something_is_not_far_from_it():
+    depth, cup, desk = desk_with_a_cup_at_its_back()
+    detections = [
+        Detection(id=0, name="cup", box=(90, 30, 110, 55), mask=cup),
+        Detection(id=1, name="desk", box=(20, 40, 180, 190), mask=desk),
+    ]
+    about = {"width": 200, "height": 200, "detections": detections, "depth": depth}
+    camera = Camera(fx=200.0, fy=200.0, cx=100.0, cy=30.0)
+    scene = build_scene(**about, camera=camera)
+    assert ("rests on", "cup", "desk") in contacts(scene)
+    # A row of pixels is 0.16 m of the desk there.
+    assert scene.surface_distances[0][1] < 0.25
+    assert scene.surface_distances[1][0] == scene.surface_distances[0][1]
+    toys = build_scene(**about, camera=camera, contour_rules=TOY_CONTOURS)
+    assert toys.surface_distances[0][1] > 1.0
 
 
 def test_a_scene_keeps_its_contacts_and_leaves_out_what_is_empty(scene):

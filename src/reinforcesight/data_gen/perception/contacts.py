@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import distance_transform_cdt
@@ -64,15 +65,17 @@ class ContourRules:
         touching: Range of the log depth of the object below over that of the one above: a top comes towards the camera.
         hidden_rows: Fewest hidden pixels per pixel of the contour, where the source knows them: not a strip at an edge.
         walls: Whether to look for the wall that an object hangs on.
+        measured: Whether the distance between an object and what it rests on is measured where they touch.
     """
 
     lowest_part: float = 0.1
     touching: tuple[float, float] = (-0.06, 0.003)
     hidden_rows: float = 1.5
     walls: bool = True
+    measured: bool = True
 
 
-TOY_CONTOURS = ContourRules(lowest_part=0.25, touching=(-0.03, 0.003), hidden_rows=0.0, walls=False)
+TOY_CONTOURS = ContourRules(lowest_part=0.25, touching=(-0.03, 0.003), hidden_rows=0.0, walls=False, measured=False)
 """Settings of the toys' world. They never change, nor do the data that the embedded model was trained on."""
 
 
@@ -146,23 +149,26 @@ class OutlineMap:
                 found.append((front, back, length))
         return found
 
-    def rests_on(self) -> list[_Pair]:
-        """Pairs of which the first stands or lies on the second, and along how many pixels.
+    @cached_property
+    def resting(self) -> dict[tuple[int, int], tuple[IntArray, IntArray]]:
+        """Pairs of which the first stands or lies on the second: rows and columns of the first's lower edge there.
 
         Below its lower edge the second one comes towards the camera without a step, and next to it the second one
         continues behind it: so it is seen before a surface that carries it, not behind an edge.
         """
         i, j, _ = self._down
         pairs = sorted(set(zip(i.tolist(), j.tolist(), strict=True)))
-        return [(upper, lower, length) for upper, lower in pairs if (length := self._resting(upper, lower))]
+        found = ((pair, self._touching(*pair)) for pair in pairs)
+        return {pair: pixels for pair, pixels in found if len(pixels[0])}
 
-    def _resting(self, upper: int, lower: int) -> int:
+    def _touching(self, upper: int, lower: int) -> tuple[IntArray, IntArray]:
+        none = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         labels, logs = self._labels, self._log
         own = labels == upper
         rows = np.flatnonzero(own.any(axis=1))
         start = int(rows[-1] + 1 - max(2, round(self._rules.lowest_part * (rows[-1] + 1 - rows[0]))))
         if rows[-1] + 1 >= len(labels):
-            return 0
+            return none
         r, c = np.nonzero(own[start:-1] & ~own[start + 1 :])
         r += start
         under = labels[r + 1, c] == lower
@@ -175,7 +181,7 @@ class OutlineMap:
             & (step <= self._rules.touching[1])
         )
         if touching.sum() < max(2.0, _RESTING_SHARE * len(r)):
-            return 0
+            return none
         beside, behind = 0, 0
         for first, second, flip in ((labels[:, :-1], labels[:, 1:], 1), (labels[:, 1:], labels[:, :-1], -1)):
             y, x = np.nonzero((first[start:] == upper) & (second[start:] == lower))
@@ -184,7 +190,7 @@ class OutlineMap:
             step = logs[y, there] - logs[y, here]
             beside += len(y)
             behind += int((step > -self._rules.touching[1]).sum())
-        return int(touching.sum()) if behind >= _FEWEST_SIDE and behind >= 0.8 * beside else 0
+        return (r[touching], c[touching]) if behind >= _FEWEST_SIDE and behind >= 0.8 * beside else none
 
     def contacts(
         self, ids: Sequence[ObjectId], hidden: Sequence[Mapping[ObjectId, int] | None]
@@ -192,7 +198,10 @@ class OutlineMap:
         """All contacts of the objects with these ids; ``hidden``: see ``Detection.hidden_by``."""
         covers = self.covers(hidden, ids)
         found = [Contact(kind="covers", subject=ids[i], reference=ids[j], pixels=n) for i, j, n in covers]
-        found += [Contact(kind="rests on", subject=ids[i], reference=ids[j], pixels=n) for i, j, n in self.rests_on()]
+        found += [
+            Contact(kind="rests on", subject=ids[i], reference=ids[j], pixels=len(rows))
+            for (i, j), (rows, _) in self.resting.items()
+        ]
         return tuple(found)
 
     def gaps(self) -> tuple[tuple[float | None, ...], ...] | None:

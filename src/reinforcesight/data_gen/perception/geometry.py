@@ -149,13 +149,14 @@ def build_scene(
             zip(objects, outlines.clearances(camera, floor), strict=True)
         )
     )
+    touching = _touching_distances(outlines, depth, camera) if contour_rules.measured else {}
     return Scene(
         width=width,
         height=height,
         depth_unit=depth_unit or "m",
         camera=camera,
         objects=objects,
-        surface_distances=_surface_distances([points for _, points, _ in built]),
+        surface_distances=_surface_distances([points for _, points, _ in built], touching),
         floor=floor,
         contacts=outlines.contacts([d.id for d in detections], [d.hidden_by for d in detections]),
         outline_gaps=outlines.gaps(),
@@ -406,10 +407,27 @@ def _foreground(z: FloatArray) -> BoolArray:
     return chosen
 
 
+def _touching_distances(outlines: OutlineMap, depth: Float32Array, camera: Camera) -> dict[tuple[int, int], float]:
+    """Return the distance between each object and what it rests on: the median over the pixels where they touch.
+
+    Seen at a low angle, the far part of a table is few of its pixels, and its point cloud has none there.
+    """
+    found = {}
+    for pair, (rows, columns) in outlines.resting.items():
+        above, below = (unproject(columns, r, depth[r, columns], camera) for r in (rows, rows + 1))
+        found[pair] = float(np.median(np.linalg.norm(above - below, axis=1)))
+    return found
+
+
 def _surface_distances(
-    clouds: Sequence[FloatArray | None],
+    clouds: Sequence[FloatArray | None], touching: Mapping[tuple[int, int], float]
 ) -> tuple[tuple[float | None, ...], ...]:
-    """Return the smallest distance between each two point clouds as a symmetric table; ``None`` for a missing cloud."""
+    """Return the smallest distance between each two point clouds as a symmetric table; ``None`` for a missing cloud.
+
+    Args:
+        clouds: (N, 3) each.
+        touching: Distances that were measured where two objects touch; the smaller one counts.
+    """
     trees = [cKDTree(cloud) if cloud is not None and len(cloud) else None for cloud in clouds]
     count = len(clouds)
     table: list[list[float | None]] = [[None] * count for _ in range(count)]
@@ -425,6 +443,7 @@ def _surface_distances(
             for tree, cloud in ((first, np.asarray(second.data)), (second, np.asarray(first.data))):
                 count = min(len(cloud), int(0.02 * len(cloud)) + 2)
                 least.append(percentiles(smallest_distances(tree, cloud, count), 2)[0])
+            least += [touching[pair] for pair in ((i, j), (j, i)) if pair in touching]
             table[i][j] = table[j][i] = min(least)
     return tuple(tuple(row) for row in table)
 
