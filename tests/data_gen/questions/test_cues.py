@@ -150,6 +150,17 @@ def test_what_carries_a_thing_is_not_between_it_and_another():
     on_the_bed = (Contact(kind="rests on", subject=1, reference=2, pixels=20),)
     lying = scene.model_copy(update={"contacts": on_the_bed})
     assert CueKind.BETWEEN not in {cue.kind for cue in find_cues(lying, Relation.CLOSER, ids)}
+    # The contact is out of sight, but the surfaces meet: bear and bed, at places 0 and 1.
+    apart = [[0.0 if i == j else 1.0 for j in range(4)] for i in range(4)]
+    free = scene.model_copy(update={"surface_distances": apart})
+    assert CueKind.BETWEEN in {cue.kind for cue in find_cues(free, Relation.CLOSER, ids)}
+    apart[0][1] = apart[1][0] = 0.02
+    touching = scene.model_copy(update={"surface_distances": apart})
+    assert CueKind.BETWEEN not in {cue.kind for cue in find_cues(touching, Relation.CLOSER, ids)}
+    cut = [item.model_copy(update={"truncated": item.id == 2}) for item in things]
+    assert CueKind.BETWEEN not in {
+        cue.kind for cue in find_cues(scene.model_copy(update={"objects": tuple(cut)}), Relation.CLOSER, ids)
+    }
 
 
 def thing(number, name, box, depth, **values):

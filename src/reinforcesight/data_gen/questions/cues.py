@@ -32,6 +32,8 @@ _ONE_DEPTH = 1.12  # largest ratio of depths that are about the same
 # Something is between the anchor and the reference: where on the way, how far beside it (over half its width) and above
 # or below it (over half its height) its middle is, and how much longer the way over its middle is.
 _BETWEEN, _BESIDE_WAY, _OVER_WAY, _ROUND = (0.2, 0.8), 0.5, 0.6, 1.12
+# Share of the way that is free between its surface and those at the ends: the contact of what lies on it may be hidden.
+_FREE_OF_WAY = 0.05
 # Share of the distance to the anchor that is depth: most of it, and a good part.
 _APART_IN_DEPTH, _PARTLY_IN_DEPTH = 0.6, 0.25
 _LESS_APART = 0.7  # share of the farther one's offset in depth from the anchor that the nearer one may have
@@ -335,8 +337,10 @@ class _Distance:
             middle = seen.items[item].centre
             if item in (anchor, other) or middle is None or level == 0:
                 continue
-            # What carries a thing, or lies on it, is not between it and another.
-            if any(seen.rests(item, of) or seen.rests(of, item) for of in (anchor, other)):
+            # What carries a thing, or lies on it, is not between it and another. The middle of what is cut is unknown.
+            if seen.items[item].truncated or any(
+                self._joined(item, of, _FREE_OF_WAY * level) for of in (anchor, other)
+            ):
                 continue
             over, off = _split(start, middle, up)
             share = sum(a * b for a, b in zip(off, way, strict=True)) / level**2
@@ -349,6 +353,14 @@ class _Distance:
             if on_way and _BETWEEN[0] <= share <= _BETWEEN[1] and round_it <= _ROUND * math.dist(start, end):
                 return item
         return None
+
+    def _joined(self, item: ObjectId, other: ObjectId, least: float) -> bool:
+        """Whether one of two objects rests on the other, or their surfaces are less than this far apart."""
+        scene = self._seen.scene
+        table, at = scene.surface_distances, scene.index_of
+        apart = None if table is None else table[at(item)][at(other)]
+        close = apart is not None and apart < least
+        return close or self._seen.rests(item, other) or self._seen.rests(other, item)
 
     def _gap(self) -> Iterator[Cue]:
         scene, near, far, anchor = self._seen.scene, self._near, self._far, self._anchor
