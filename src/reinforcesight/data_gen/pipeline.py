@@ -67,13 +67,13 @@ from reinforcesight.jobs.signals import Stopped, stop_on_signals
 from reinforcesight.jobs.table import table_lines
 
 # Part of a job's identity; increase it when the same settings give a different result.
-_FORMAT = 2
+_FORMAT = 3
 # Questions per picture if max_questions_per_picture is 0: few, for variety; more if there are too few pictures.
 _FEW_QUESTIONS, _MANY_QUESTIONS = 4, 20
 # Factor on the number of rendered pictures, since not every picture gives the maximum number of questions.
 _SPARE_PICTURES = 1.2
 # Factor on it where pairs are passed over.
-_MORE_TO_CHOOSE_FROM = 1.25
+_MORE_TO_CHOOSE_FROM = 1.6
 _MOST_WAVES = 8
 # Share of the pictures for which a twin is looked for, per question of a picture that should be one of twins: half a
 # pair, and reserve for those without a twin and for quotas that a pair does not fit.

@@ -1,12 +1,14 @@
 """The audit notices a cue that does not hold, that points the wrong way, or that the text does not name."""
 
+import math
+
 import pytest
 from cue_scenes import id_of, street
 
 from reinforcesight.data_gen.audit.cues import cue_problems
 from reinforcesight.data_gen.questions.cues import find_cues
 from reinforcesight.relations import Axis, Relation
-from reinforcesight.scene import Camera, Scene, SceneObject
+from reinforcesight.scene import Camera, Floor, Scene, SceneObject
 
 TEXT = "The post covers part of the wall. The post is closer to the camera than the wall."
 
@@ -140,3 +142,42 @@ def test_usual_sizes_are_checked_with_the_names_the_boxes_and_the_depths():
     plain = "The mug is nearer to the camera than the wardrobe."
     assert problems(scene, record, plain, pair=("mug", "wardrobe")) == ["cue_text"]
     assert problems(scene, None, text, pair=("mug", "wardrobe")) == ["cue_text"]
+
+
+def seen_from_above(heights, distance, *, name, number):
+    """A thing from ``heights[0]`` to ``heights[1]`` above the floor; the camera is 1.7 m high, 33 degrees down."""
+    c, s = math.cos(math.radians(33)), math.sin(math.radians(33))
+
+    def point(height):
+        return 0.0, (1.7 - height) * c - distance * s, distance * c + (1.7 - height) * s
+
+    rows = [168 + 394 * y / z for _, y, z in map(point, heights)]
+    # Most of what is seen is the upper end, as of a lamp.
+    depth = point(heights[1])[2]
+    return SceneObject(
+        id=number,
+        name=name,
+        box=(200, max(0.0, rows[1]), 240, rows[0]),
+        depth=depth,
+        depth_near=0.97 * depth,
+        depth_far=1.03 * depth,
+        centre=point(heights[1]),
+        visible_fraction=1.0,
+        truncated=False,
+        masked=True,
+        floor_clearance=heights[0] / 1.7,
+    )
+
+
+@pytest.mark.parametrize(("foot", "expected"), [(0.0, []), (0.4, ["wrong_cue", "cue_text"])])
+def test_the_foot_of_a_tall_thing_is_farther_than_its_top_where_the_camera_looks_down(foot, expected):
+    angle = math.radians(33)
+    floor = Floor(found=True, normal=(0.0, -math.cos(angle), -math.sin(angle)), offset=1.7, support=0.9)
+    lamp = seen_from_above((foot, 1.5), 2.3, name="lamp", number=0)
+    chest = seen_from_above((0.0, 0.5), 4.0, name="chest", number=1)
+    camera = Camera(fx=394, fy=394, cx=224, cy=168)
+    above = Scene(width=448, height=336, depth_unit="m", camera=camera, floor=floor, objects=(lamp, chest))
+    assert lamp.box[3] > chest.box[3]
+    text = "The lamp and the chest both stand on the ground, and the base of the chest is higher in the picture."
+    told = cue(above, "ground", "lamp", "chest", **bases(above, "lamp", "chest"))
+    assert problems(above, told, text, pair=("lamp", "chest")) == expected

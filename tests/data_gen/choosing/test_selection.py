@@ -134,6 +134,22 @@ def test_a_rule_of_thumb_is_right_at_most_as_often_as_set_if_the_pictures_allow(
     assert 0.65 < _guessed_share(0.65, exceptions=0.02) < 0.95
 
 
+@pytest.mark.parametrize("samples", [100, 200, 300])
+def test_pairs_that_are_passed_over_leave_no_question_missing_at_the_end(samples):
+    """A rule of thumb answers all pairs along an axis that only some pictures have, so that each one is put off."""
+    plain = pictures(round(0.6 * samples))
+
+    def summaries() -> Iterator[PictureSummary]:
+        for summary in plain.summaries():
+            guessed = (replace(o, guessed=("lower",)) if o.axis is Axis.DEPTH else o for o in summary.options)
+            yield replace(
+                summary, options=tuple(o for o in guessed if o.axis is not Axis.DEPTH or not summary.index % 3)
+            )
+
+    wanted = replace(rules(samples), max_shortcut_share=0.65)
+    assert fit(Pictures(summaries, plain.contents), wanted, adapt=False).missing == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     samples=st.integers(1, 400),

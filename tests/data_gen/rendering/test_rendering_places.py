@@ -113,6 +113,16 @@ def test_higher_in_the_picture_is_not_always_farther(train):
     assert 0.5 < np.mean(agree) < 0.85
 
 
+def test_some_rooms_are_seen_from_above_and_no_street(train):
+    down = {"street": [], "room": []}
+    for scene in train:
+        down["street" if scene.setting == "street" else "room"].append(scene.camera.pitch >= 31.0)
+        assert not 22.0 < scene.camera.pitch < 31.0  # those of shifted scenes are between
+    assert not any(down["street"])
+    assert 0.27 < np.mean(down["room"]) < 0.53
+    assert any(scene.camera.pitch < 22.0 for scene in train if scene.setting != "street")
+
+
 def test_a_chosen_place_and_chosen_things_are_kept():
     for place in REAL_PLACES:
         assert layout(1, setting=place).setting == place

@@ -196,8 +196,16 @@ class _Check:
         # Where three rows of pixels are a greater height, the height of a base is not known better.
         rows = 3 * self._height_of_a_row(item)
         low = clearance is not None and abs(clearance) < max(0.04, min(0.09, rows))
-        farthest = max(1.25 * item.depth_far, self._floor_depth(item, item.box[3] + 3))
+        farthest = max(1.25 * (item.depth_far + self._slant(item)), self._floor_depth(item, item.box[3] + 3))
         return low and 0.8 * item.depth_near <= depth <= farthest
+
+    def _slant(self, item: SceneObject) -> float:
+        """How much farther the foot of an upright object is than its middle, where the camera looks down on it."""
+        normal, offset = self._floor()
+        if item.centre is None:
+            return 0.0
+        height = offset + sum(n * c for n, c in zip(normal, item.centre, strict=True))
+        return max(0.0, -normal[2]) * max(0.0, height)
 
     def _height_of_a_row(self, item: SceneObject) -> float:
         """Over the camera's height."""

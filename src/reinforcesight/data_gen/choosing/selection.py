@@ -25,7 +25,8 @@ _BORDER_SAMPLE = 4096
 _NOUN_BUCKETS = 1 << 14
 _PAIR_BUCKETS = 1 << 17
 _GIVEN_AWAY = 0.0  # cost from which names or place give a pair's answer away ...
-_PATIENCE = 0.6  # ... so that it is left, unless the needed share of all pairs is larger than this
+_PATIENCE = 0.6  # ... so that it is left, unless the needed share of all pairs is larger than this ...
+_RESERVE = 6  # ... without so many of them, since a pair may be of no use: the last pictures would leave one missing
 _FULL = 0.9  # or the needed share of all questions that the pictures to come may have is larger than this
 # Cost of a pair that a rule of thumb answers, once that rule is right too often; above the other costs of most pairs.
 _GUESSED_COST = 8.0
@@ -269,7 +270,9 @@ class _SplitState:
 
     def passes_over(self, option: Option) -> bool:
         """Return whether to skip this pair, because a shortcut answers it and enough other pairs follow."""
-        if self.rules.max_shortcut_share >= 1 or self.urgency(option.axis) > _PATIENCE:
+        if self.rules.max_shortcut_share >= 1:
+            return False
+        if self.axis_left[option.axis] > _PATIENCE * (self.pairs_to_come[option.axis] - _RESERVE):
             return False
         if self.total - self.taken > _FULL * self.rules.limit * (self.pictures - self.pictures_seen - 1):
             return False

@@ -51,6 +51,20 @@ CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
     ),
 }
 
+_LOOKING_DOWN = (CameraRange((1.3, 2.0), (31.0, 38.0), (0.0, 4.0), (56.0, 68.0)),)
+_INDOORS = 3 * _USUAL + 2 * _LOOKING_DOWN
+
+ROOM_CAMERA_RANGES: dict[Distribution, tuple[CameraRange, ...]] = {
+    Distribution.TRAIN: _INDOORS,
+    Distribution.HELD_OUT: _INDOORS,
+    Distribution.SHIFTED: CAMERA_RANGES[Distribution.SHIFTED],
+}
+"""Of rooms among the places: two of five cameras look down, as a person at a table does.
+
+Looking ahead, what belongs on walls and furniture is always above what belongs on the floor, and names alone tell which
+is which. Looking down, what is farther is higher in the picture.
+"""
+
 
 def is_reserved(kind: str, colour: str) -> bool:
     """Return whether a kind-colour pair is reserved for SHIFTED: every fifth diagonal of the kind x colour table.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from numpy.random import Generator
 
 from reinforcesight.data_gen.rendering.camera import PinholeCamera, make_camera
 from reinforcesight.data_gen.rendering.config import RenderConfig
-from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, Distribution
+from reinforcesight.data_gen.rendering.distribution import CAMERA_RANGES, ROOM_CAMERA_RANGES, CameraRange, Distribution
 from reinforcesight.data_gen.rendering.objects.kinds import uniform
 from reinforcesight.data_gen.rendering.worlds.composition import Placed, SceneLayout
-from reinforcesight.data_gen.rendering.worlds.place_layout import draw_place
+from reinforcesight.data_gen.rendering.worlds.place_layout import choose_place, draw_place
+from reinforcesight.data_gen.rendering.worlds.places import STREET
 from reinforcesight.data_gen.rendering.worlds.toys import draw_toys
 
 __all__ = ["Placed", "SceneLayout", "draw_layout"]
@@ -28,19 +31,20 @@ def draw_layout(
     shifted = distribution is Distribution.SHIFTED
     extra = _EXTRA_SHIFTED if shifted else 0
     if config.world == "places":
-        camera = _draw_camera(rng, distribution, size, config)
-        return draw_place(rng, camera, config, shifted=shifted, extra=extra)
+        place = choose_place(rng, config)
+        ranges = CAMERA_RANGES if place == STREET else ROOM_CAMERA_RANGES
+        camera = _draw_camera(rng, ranges[distribution], size, config)
+        return draw_place(rng, place, camera, config, shifted=shifted, extra=extra)
     indoors = config.wall_fills_view or config.setting == "room"
     if config.setting == "any" and not indoors:
         indoors = rng.random() < 0.5
-    camera = _draw_camera(rng, distribution, size, config)
+    camera = _draw_camera(rng, CAMERA_RANGES[distribution], size, config)
     return draw_toys(rng, distribution, camera, config, indoors=indoors, extra=extra)
 
 
 def _draw_camera(
-    rng: Generator, distribution: Distribution, size: tuple[int, int], config: RenderConfig
+    rng: Generator, ranges: Sequence[CameraRange], size: tuple[int, int], config: RenderConfig
 ) -> PinholeCamera:
-    ranges = CAMERA_RANGES[distribution]
     chosen = ranges[int(rng.integers(len(ranges)))]
     height, pitch = uniform(rng, chosen.height), uniform(rng, chosen.pitch)
     roll = uniform(rng, chosen.roll) * (1 if rng.random() < 0.5 else -1)

@@ -91,8 +91,8 @@ REAL_KINDS: dict[str, RealKind] = {
         ("white", "brown", "black"), hang=(0.8, 1.0), told_apart=False,
     ),
     "curtain": RealKind(
-        "curtain", indoors.curtain, (0.72, 0.12, 2.2), 0.1, "reaches from above the window to the floor", Spot.WALL,
-        ("grey", "white", "yellow", "green", "blue", "pink", "brown"), hang=(0.02, 0.15), beside=("window",),
+        "curtain", indoors.curtain, (0.72, 0.12, 2.2), 0.1, "ends a hand above the floor", Spot.WALL,
+        ("grey", "white", "yellow", "green", "blue", "pink", "brown"), hang=(0.06, 0.15), beside=("window",),
         only_beside=True,
     ),
     "painting": RealKind(

@@ -37,15 +37,23 @@ _ORDER = (Spot.WALL_SIDE, Spot.FLOOR, Spot.WALL, Spot.TOP, Spot.LANE, Spot.KERB,
 _Placement = tuple[UprightBox, int | None]  # box, and the index of what carries it
 
 
+def choose_place(rng: Generator, config: RenderConfig) -> str:
+    """Draw one of ``REAL_PLACES`` that the setting allows."""
+    if config.setting in REAL_PLACES:
+        return config.setting
+    if config.setting == "ground" or (config.setting == "any" and not config.wall_fills_view and rng.random() < 0.3):
+        return STREET
+    return ROOMS[int(rng.integers(len(ROOMS)))]
+
+
 def draw_place(
-    rng: Generator, camera: PinholeCamera, config: RenderConfig, *, shifted: bool, extra: int
+    rng: Generator, name: str, camera: PinholeCamera, config: RenderConfig, *, shifted: bool, extra: int
 ) -> SceneLayout:
-    """Draw a place and its things; ``extra`` raises both limits of their number.
+    """Draw the place with this name and its things; ``extra`` raises both limits of their number.
 
     Raises:
         ConfigError: No chosen kind occurs in the place in any of the chosen colours.
     """
-    name = _draw_setting(rng, config)
     if name == STREET:
         surroundings, road = make_street(rng, camera)
         placer = _Placer(rng, camera, config, surroundings, road)
@@ -66,14 +74,6 @@ def draw_place(
                 names.append((kind, colour))
     order = rng.permutation(len(placer.placed))
     return SceneLayout(name, camera, surroundings, tuple(placer.placed[int(i)] for i in order))
-
-
-def _draw_setting(rng: Generator, config: RenderConfig) -> str:
-    if config.setting in REAL_PLACES:
-        return config.setting
-    if config.setting == "ground" or (config.setting == "any" and not config.wall_fills_view and rng.random() < 0.3):
-        return STREET
-    return ROOMS[int(rng.integers(len(ROOMS)))]
 
 
 def _colours(name: str, config: RenderConfig, *, shifted: bool) -> dict[str, tuple[str, ...]]:
