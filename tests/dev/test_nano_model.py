@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -18,7 +16,7 @@ from nano.config import NanoArchitecture, PretrainConfig, PretrainRound
 from nano.vision import batch_vision_attention
 from nano.vocabulary import FIXED_WORDINGS
 from PIL import Image
-from training_support import quiet_environment
+from training_support import start_python
 
 from reinforcesight import protocol
 from reinforcesight.data_gen.rendering import RenderConfig
@@ -120,13 +118,7 @@ pretrain_nano(PretrainConfig.model_validate(json.loads(sys.argv[1])))
 
 
 def start(output):
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, json.dumps({**SMALL, "output": str(output)})],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=quiet_environment(),
-    )
+    return start_python(RUN, json.dumps({**SMALL, "output": str(output)}))
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from grpo_support import settings, smallest_model, write_scenes
-from training_support import quiet_environment
+from training_support import launch_two
 
 from reinforcesight.grpo.difficulty import read_rates
 from reinforcesight.jobs.record import read_metrics
 from reinforcesight.model.load import ModelConfig, load_model
-
-ROOT = Path(__file__).parents[2]
 
 # Nothing is left for a model that knows nothing, which both processes must find out; then without that filter.
 SCRIPT = """
@@ -54,19 +49,8 @@ def test_two_processes(tmp_path):
     path, script = tmp_path / "grpo.yaml", tmp_path / "train.py"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
     script.write_text(SCRIPT)
-    command = ["-m", "accelerate.commands.launch"]
-    command += ["--config_file", str(ROOT / "configs" / "accelerate" / "cpu.yaml")]
-    command += ["--num_processes", "2", "--main_process_port", "0", str(script), str(path), str(rated)]
-    done = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=quiet_environment(),
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("none of 9 questions is left: 9 are too hard") == 2
+    printed = launch_two(str(script), str(path), str(rated))
+    assert printed.count("none of 9 questions is left: 9 are too hard") == 2
     assert len(read_rates(rated / "difficulty.jsonl")) == 9
     assert json.loads((rated / "run_record.json").read_text())["status"] == "failed"
 

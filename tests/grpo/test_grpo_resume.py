@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from grpo_support import settings, smallest_model, write_scenes
-from training_support import quiet_environment
+from training_support import start_python
 
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.jobs.record import read_metrics
@@ -64,13 +62,7 @@ def started(tmp_path_factory):
 
 
 def start(config):
-    return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, json.dumps(config.model_dump(mode="json"))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=quiet_environment(),
-    )
+    return start_python(TRAIN, json.dumps(config.model_dump(mode="json")))
 
 
 def signal_at(process, output, step, number):

@@ -1,7 +1,5 @@
 """Two processes on the CPU, started by accelerate with the shipped configuration, against one process."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,14 +7,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from tiny_models import build_tiny
-from training_support import quiet_environment, write_dataset
+from training_support import launch_two, write_dataset
 
 from reinforcesight.jobs.record import read_metrics
 from reinforcesight.sft.config import SftConfig
 from reinforcesight.sft.trainer import train_sft
 
-ROOT = Path(__file__).parents[2]
-ACCELERATE = ROOT / "configs" / "accelerate"
+ACCELERATE = Path(__file__).parents[2] / "configs" / "accelerate"
 
 
 def test_two_processes_train_as_one(tmp_path):
@@ -31,27 +28,7 @@ def test_two_processes_train_as_one(tmp_path):
     cut = {"trainer": {**trainer, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}}
     config = tmp_path / "sft.yaml"
     config.write_text(yaml.safe_dump({**base, **cut, "output": str(tmp_path / "two")}))
-    command = ["-m", "accelerate.commands.launch", "--config_file", str(ACCELERATE / "cpu.yaml")]
-    command += [
-        "--num_processes",
-        "2",
-        "--main_process_port",
-        "0",
-        "-m",
-        "reinforcesight",
-        "sft",
-        "--config",
-        str(config),
-    ]
-    done = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=quiet_environment(),
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    launch_two("-m", "reinforcesight", "sft", "--config", str(config))
     one = {"trainer": {**trainer, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}}
     train_sft(SftConfig(**base, **one, output=str(tmp_path / "one")))
     alone, together = ([x for x in read_metrics(tmp_path / name) if "loss" in x] for name in ("one", "two"))

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_models import build_tiny
-from training_support import quiet_environment, write_dataset
+from training_support import quiet_environment, start_python, write_dataset
 
 from reinforcesight.errors import InputError, OutputError
 from reinforcesight.jobs.files import only_writer
@@ -64,13 +64,7 @@ def settings(tmp_path_factory):
 
 
 def start(settings, output):
-    return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, json.dumps({**settings, "output": str(output)})],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=quiet_environment(),
-    )
+    return start_python(TRAIN, json.dumps({**settings, "output": str(output)}))
 
 
 def kill_when(process, condition, number=signal.SIGKILL):

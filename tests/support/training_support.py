@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from reinforcesight import protocol
 
+_ROOT = Path(__file__).parents[2]
 COLOURS = {
     "red": (220, 30, 30),
     "blue": (30, 60, 220),
@@ -130,14 +131,34 @@ def run_python(
     return done
 
 
+def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start Python code in a process of its own, to send signals to."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=quiet_environment(),
+    )
+
+
+def launch_two(*command: str) -> str:
+    """Run a script or a module in two processes on the CPU, with the shipped configuration; return what they print."""
+    launch = [sys.executable, "-m", "accelerate.commands.launch"]
+    launch += ["--config_file", str(_ROOT / "configs" / "accelerate" / "cpu.yaml")]
+    launch += ["--num_processes", "2", "--main_process_port", "0", *command]
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=200, env=quiet_environment(), cwd=_ROOT)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
 def quiet_environment() -> dict[str, str]:
     """The environment for child processes: one thread, no network."""
-    root = Path(__file__).parents[2]
     return {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         # What pytest's pythonpath adds here.
-        "PYTHONPATH": os.pathsep.join([str(root / "dev"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "PYTHONPATH": os.pathsep.join([str(_ROOT / "dev"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
