@@ -24,6 +24,9 @@ from reinforcesight.judge.wording import (
     word_tokens,
 )
 
+# Kinds of tokens without which a sentence compares nothing
+_COMPARING = frozenset({"comparative", "place", "weak", "space"})
+
 
 @dataclass(slots=True)
 class _State:
@@ -44,15 +47,16 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         ("perspective", "viewpoint", "view", "mirror")
     ):
         sentence = lexicon.OTHER_VIEW.sub(" ", sentence)
-    words = read_words(sentence)
-    rows = word_tokens(sentence, words, options)
-    found, reading.clash = mentions(sentence, words, options)
+    words, spelled = read_words(sentence)
+    rows = word_tokens(sentence, words, spelled, options)
+    kinds = {kind for _, _, kind, _ in rows}
+    found, reading.clash = mentions(sentence, words, spelled, options)
     reading.asking = sentence.endswith("?")
     head = [kind for _, end, kind, _ in rows if end < 60]
     reading.concludes = "done" in head
     reading.corrects = lexicon.OPENS_CORRECTION.match(sentence) is not None
     reading.turns = "turn" in head or reading.corrects
-    reading.tie = any(kind == "tie" or (kind == "level" and not found) for _, _, kind, _ in rows)
+    reading.tie = "tie" in kinds or ("level" in kinds and not found)
     named = found
     found = drop_pairs(sentence, found, reading, rows)
     if named and not found and options.kind == "relation":
@@ -62,12 +66,12 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         return reading
     reading.mentions = found
     if reading.asking:
-        reading.bare = is_bare(words, named) and lexicon.ASKS.match(sentence) is None
+        reading.bare = is_bare(words, spelled, named) and lexicon.ASKS.match(sentence) is None
         return reading
     if options.kind == "relation":
         _relation_claims(sentence, found, rows, options, reading)
     elif options.kind in ("entity", "label"):
-        if any(kind in ("comparative", "place", "weak", "space") for _, _, kind, _ in rows):
+        if not kinds.isdisjoint(_COMPARING):
             state = _State(previous if lexicon.REFERS_BACK.match(sentence) else None)
             _comparison_claims(sentence, found, rows, options, reading, state)
             if not reading.claims:
@@ -79,12 +83,12 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
         )  # "I first thought five, but it's four"
         count = read_count(sentence[later:] if corrected else sentence, options.counted)
         # "I cannot see any dogs" counts none; any other number after "whether" or "cannot" is left open.
-        if count is not None and (count[0] == 0 or not any(kind == "ask" for _, _, kind, _ in rows)):
+        if count is not None and (count[0] == 0 or "ask" not in kinds):
             reading.concludes |= count[1]
             _claim(reading, options.names.get(str(count[0])), 2)
-    if reading.claims and any(map(sentence.__contains__, lexicon.OPENING)) and lexicon.LEFT_OPEN.search(sentence):
+    if reading.claims and lexicon.OPENING.search(sentence) and lexicon.LEFT_OPEN.search(sentence):
         reading.claims, reading.hedge = [], True
-    elif reading.claims and any(map(sentence.__contains__, lexicon.DENYING)):
+    elif reading.claims and lexicon.DENYING.search(sentence):
         unreal = lexicon.UNREAL.search(sentence)
         if unreal:
             # "It is false that the chair is closer; the table is closer."
@@ -93,7 +97,7 @@ def read_sentence(sentence: str, options: Options, previous: int | None = None) 
     elif reading.claims and sentence[:2].lower() in ("if", "un", "su") and lexicon.CONDITION.match(f"{sentence},"):
         reading.claims = []
     # Bare names count only if nothing is claimed.
-    reading.bare = not reading.claims and is_bare(words, named)
+    reading.bare = not reading.claims and is_bare(words, spelled, named)
     return reading
 
 

@@ -67,6 +67,7 @@ _DENIES_CUE = re.compile(
     r"(?: (?:really|want to|be|going to|have|say|saying|claiming|also|even|simply|just|that))*\s\Z",
     re.IGNORECASE,
 )
+_MODAL = re.compile("would|could|might|may")
 _MAYBE = re.compile(r"\b(?:maybe|perhaps|possibly)\b", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(?:[.!;\n]|\Z)")
 _FILL_RE = re.compile(_FILL, re.IGNORECASE)
@@ -100,27 +101,12 @@ _POST = re.compile(
     r"|(?:my )?(?:final )?answer\b|my (?:best )?(?:pick|choice|guess)\b|most (?:accurate|appropriate)))",
     re.IGNORECASE,
 )
-_POST_WORDS = (
-    "correct",
-    "true",
-    "right",
-    "best",
-    "answer",
-    "most a",
-    "it is",
-    "wins",
-    "it has",
-    "it must",
-    "my ",
-    "richtig",
-    "korrekt",
-    "bonne",
-)
+_POST_WORDS = re.compile("correct|true|right|best|answer|most a|it is|wins|it has|it must|my |richtig|korrekt|bonne")
 # "Both cues together → the table", "so: the table"
 _CONCLUDED = re.compile(
     r"(?:[^\W\d_]{3,}\W{0,3}(?:→|=>|->)|\b(?:so|thus|hence|therefore|donc)\b\s?[:,]?)\s*(?:the )?\Z", re.I
 )
-_CONCLUDES = re.compile(r"→|=>|->|\bso\b|thus|hence|therefore|donc")
+_CONCLUDES = re.compile(r"→|=>|->|so\b(?<=\bso)|thus|hence|therefore|donc")
 # "A is correct. So is option B.": two answers
 _SO_IS = re.compile(
     r"\b(?:[Ss]o|as) (?:is|does|would|are) (?:the )?(?:option |choice )?\(?[A-Z]\b(?! (?:is|has|does)\b)"
@@ -163,7 +149,7 @@ _LETTER_A = re.compile(r"\s*A\s+")
 _A_GROUP = re.compile(r"(?:single|pair|couple|dozen)\b")  # "A pair of dogs": an article
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Declaration:
     """A declared answer: its position, value and rule."""
 
@@ -199,7 +185,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
         if not cue["it"] or _ENDS.match(text, declared[1]):
             value, end = declared
             found.append(Declaration(cue.start(), end, value, "declared"))
-    if any(map(lower.__contains__, _POST_WORDS)):
+    if _POST_WORDS.search(lower):
         found += _post_declarations(text, options)
     foreign = _FOREIGN_LABEL.match(text) if options.labels else None
     if foreign and (foreign[1] or foreign[2]).upper() not in options.labels:
@@ -210,7 +196,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
             index = options.names["yes" if reply[1] else "no"]
             found.append(Declaration(0, reply.end(), index, "leading_yes_no"))
     leads = _leading_letters(text, options)
-    if len({lead.value for lead in leads}) > 1:
+    if len(leads) > 1 and len({lead.value for lead in leads}) > 1:
         # One line for each option is a list, not an answer.
         leads = []
     found += leads
@@ -221,7 +207,7 @@ def find_declarations(text: str, options: Options) -> list[Declaration]:
             found.append(Declaration(len(text) - 1, len(text), value, "closing_letter"))
     if found and ("so " in lower or "as " in lower) and (same := _SO_IS.search(text, found[0].end)):
         found.append(Declaration(same.start(), same.end(), SEVERAL, "declared_twice"))
-    if found and any(map(lower.__contains__, ("would", "could", "might", "may"))):
+    if found and _MODAL.search(lower):
         found = [declared for declared in found if not _ALLOWED.match(text, declared.end)]
     if options.kind == "entity" and not found and _CONCLUDES.search(lower):
         found += _concluded(text, options)
@@ -362,9 +348,12 @@ def _leading_letters(text: str, options: Options) -> list[Declaration]:
             end = first.end()
             value, stop = _with_neighbours(text, letter_value(char, options.count), end, options)
             found.append(Declaration(0, stop, value, "leading_letter"))
-    if first and "\n" not in text:
-        return found
-    for line in _LINE_LETTER.finditer(text, first.end() if first else 0):
+    if "\n" in text:
+        lines = list(_LINE_LETTER.finditer(text, first.end() if first else 0))
+    else:
+        only = None if first else _LINE_LETTER.match(text)
+        lines = [only] if only else []
+    for line in lines:
         char = line[1] or line[2]
         if (char in "Ii" and not line[1]) or (line.start() and text[line.start() - 1] != "\n"):
             continue

@@ -6,6 +6,15 @@ import re
 
 from reinforcesight.language.vocabulary import word_set
 
+
+def by_first_letter(alternatives: str) -> str:
+    """Group alternatives by their first letter, so that few are tried at each position; "|" may not be nested."""
+    groups: dict[str, list[str]] = {}
+    for alternative in alternatives.split("|"):
+        groups.setdefault(alternative[0], []).append(alternative[1:])
+    return "(?:" + "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items()) + ")"
+
+
 # Kind of each deciding word. "ask" opens a clause that leaves the answer open, "cut" ends a clause.
 WORD_KINDS: dict[str, str] = {
     word: kind
@@ -61,6 +70,8 @@ AXIS_WORDS = {
     "below": (_ABOVE, -1),
     "": (_NOTHING, 1),
 }
+# The same with the words of an asked axis
+DECIDING_ABOUT = {axis: DECIDING | words.keys() for axis, (words, _) in AXIS_WORDS.items()}
 
 # Before these words, a capital letter is an option or an object's label; elsewhere "A" is the article.
 AFTER_LETTER = word_set(
@@ -93,15 +104,18 @@ FILLER = word_set(
 
 # Every declared answer starts with one of these (lower case), and searching for them is far faster.
 CUE = re.compile(
-    r"\b(?:ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
-    r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say|guess"
-    r"|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|chang|switch|end"
-    r"|stick|stay|revis|in favou?r|money|bet(?:ting)?\b|that makes"
-    r"|everything|evidence|cues?\b|signs?\b|all of this|this all"
-    r"|i meant|looking again|update|edit|oops|richtig|korrekt|la corr"
-    r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going (?:for|with)|it would be|it must be|it has to be"
-    r"|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
-    r"|maybe|perhaps|i'd answer|i would answer|i'll answer|i will answer|choisis|elijo|escojo|ich )"
+    r"\b"
+    + by_first_letter(
+        r"ans|option|choice|letter|choos|chose|select|pick|solution|respon|conclusion|verdict|reponse|respuesta|antwort"
+        r"|risposta|resposta|es ist|op[cç][aã]o|output|prediction|result|final|correct|therefore|thus|hence|so|say"
+        r"|guess|think|believe|corresponds|best one|chosen|winner|leav|remain|opt|vote|voting|lean|settl|chang|switch"
+        r"|end|stick|stay|revis|in favou?r|money|bet(?:ting)?\b|that makes"
+        r"|everything|evidence|cues?\b|signs?\b|all of this|this all"
+        r"|i meant|looking again|update|edit|oops|richtig|korrekt|la corr"
+        r"|la bonne|opci|altern|bonne|je choisis|go for|go with|going for|going with|it would be|it must be"
+        r"|it has to be|it can only be|it's|it is|right one|wait|actually|on reflection|correction|sorry|no\b|i mean"
+        r"|maybe|perhaps|i'd answer|i would answer|i'll answer|i will answer|choisis|elijo|escojo|ich "
+    )
 )
 THINGS = word_set("object one thing item point circle")
 
@@ -150,22 +164,10 @@ OPENS_WITH_OBJECT = re.compile(
 IS_BEFORE = re.compile(r"(?:\b(?:is|are|would be|must be)\s+|:\s*)(?:(?:the|a|an)\s+)?\(?\Z", re.IGNORECASE)
 CALLED_WRONG = r"(?:\w+ly )?(?:a mistake|wrong|false|incorrect|untrue|mistaken|not (?:true|right|correct|so|the case))"
 # "Option A would mean that the chair is closer", "the chair is closer, which is wrong".
-DENYING = (
-    "would ",
-    "wrong",
-    "false",
-    "true",
-    "correct",
-    "mistake",
-    "not right",
-    "not so",
-    "the case",
-    " hold",
-    "ll but ",
-    "thing but",
-    "ll exc",
-    "thing exc",
-)  # far faster
+# Every such sentence has one of these; a search for plain texts is far faster.
+DENYING = re.compile(
+    "would |wrong|false|true|correct|mistake|not right|not so|the case| hold|ll but |thing but|ll exc|thing exc"
+)
 UNREAL = re.compile(
     r"\bwould (?:mean|imply|require|have to|need to)\b|\b(?:everything|all) (?:but|except)\b"
     rf"|\bwhich is {CALLED_WRONG}\b|\b(?:is|would be|was) {CALLED_WRONG} (?:that|to say)\b"
@@ -263,12 +265,11 @@ SIDE_IS = re.compile(
 )
 # "the chair's shadow is", "the lamp on the chair is": not the chair itself
 _NEXT_TO = "on|in|inside|behind|under|next to|beside|near|holding|with"
-_BESIDE = re.compile(rf"\b(?:shadow|reflection)|\b(?:{_NEXT_TO}) (?:the|an?) ", re.IGNORECASE)
 _ANOTHER_AFTER = re.compile(r"'s (?:shadow|reflection)\b", re.IGNORECASE)
+_SHADOW_BEFORE = re.compile(r"\b(?:shadow|reflection)s? of (?:the |an? )?\Z", re.IGNORECASE)
 _ANOTHER_BEFORE = re.compile(
-    r"\b(?:shadow|reflection)s? of (?:the |an? )?\Z"
-    r"|\A\W*(?:the|an?|another) (?!object|item|one|thing|box)\w+(?: (?!is|are|sits|stands|lies|rests|object|item)\w+)?"
-    rf" (?:{_NEXT_TO}) (?:the|an?) \Z",
+    r"\W*(?:the|an?|another) (?!object|item|one|thing|box)\w+(?: (?!is|are|sits|stands|lies|rests|object|item)\w+)?"
+    rf" (?:{_NEXT_TO}) (?:the|an?) ",
     re.IGNORECASE,
 )
 # "That would be wrong." takes the sentence before back.
@@ -301,7 +302,7 @@ CONDITION = re.compile(
     r"(?! (?:i|we|you|one) (?:had|have|look|compare|must|need|ask))[^.!?\n]*,[^.!?\n]*\Z",
     re.IGNORECASE,
 )
-OPENING = (" or ", " so ", " also ", " as well", "equally", " depends")  # looking for these is far faster
+OPENING = re.compile(" or | so | also | as well|equally| depends")  # far faster
 # "The chair could be closer, or the table could be."
 LEFT_OPEN = re.compile(
     r"\b(?:could|might|may|maybe|perhaps|possibly)\b[^.]{0,80}\bor\b(?! more)"
@@ -323,7 +324,10 @@ RELATION_OBJECT_GAP = re.compile(r"\s*(?:of|to|from)?\s*(?:the|a|an)?\s*", re.IG
 
 def is_another_object(sentence: str, start: int, end: int) -> bool:
     """Return whether a mention is part of another object's name: "the cat's shadow", "the lamp on the table"."""
-    if not _BESIDE.search(sentence):
+    near = start < 60
+    if near and _ANOTHER_BEFORE.fullmatch(sentence, 0, start):
+        return True
+    lower = sentence.lower()
+    if "shadow" not in lower and "reflect" not in lower:
         return False
-    before = sentence[:start] if start < 60 else ""
-    return bool(_ANOTHER_AFTER.match(sentence, end) or _ANOTHER_BEFORE.search(before))
+    return bool(_ANOTHER_AFTER.match(sentence, end) or (near and _SHADOW_BEFORE.search(sentence, 0, start)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from reinforcesight.judge import lexicon
 from reinforcesight.judge.claimed import index_claimed
@@ -45,24 +46,27 @@ _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
     r"hid|occlud|cover|block|obscur|overlap|conceal|reach|obstruct|mask|eclips)|\d\s?(?:c?m|met|f(?:ee|oo)?t)"
 )
-_HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|\bless\b")
+_HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|less\b(?<=\bless)")
 _SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
 
 
 def _is_doubtful(rule: str, text: str, options: Options) -> bool:
-    if options.kind == "yes_no":
-        return rule in ("no_answer", "refusal") and _RELATIONAL.search(text.lower()) is not None
-    names = options.subject if options.kind == "relation" else options.pattern
-    if names is None or (options.kind != "relation" and not names.search(text)):
+    related = options.kind == "relation"
+    unread = rule in ("no_answer", "refusal")
+    if (options.subject if related else options.pattern) is None or (options.kind == "yes_no" and not unread):
         return False
-    if rule == "sentence":
-        several = options.kind == "relation" and options.pattern and len(options.pattern.findall(text)) > 1
-        return bool(several) or _HIDING.search(text.lower()) is not None
-    if rule == "several_named":
-        return ORDER.search(text) is not None
-    if rule in ("no_answer", "refusal"):
-        return _RELATIONAL.search(text.lower()) is not None
-    return options.kind == "relation" or _SEEMING.search(text.lower()) is not None
+    if unread:
+        doubtful = _RELATIONAL.search(text.lower()) is not None
+    elif rule == "sentence":
+        several = related and options.pattern is not None and len(options.pattern.findall(text)) > 1
+        doubtful = several or _HIDING.search(text.lower()) is not None
+    elif rule == "several_named":
+        doubtful = ORDER.search(text) is not None
+    else:
+        doubtful = related or _SEEMING.search(text.lower()) is not None
+    if not doubtful or options.kind in ("relation", "yes_no"):
+        return doubtful
+    return options.pattern is not None and options.pattern.search(text) is not None
 
 
 def _last_letter(text: str, options: Options) -> int | None:
@@ -83,7 +87,7 @@ _SECOND_THOUGHT = re.compile(
     rf"|{lexicon.CORRECTS}",
     re.IGNORECASE,
 )
-_AGAIN = ("again", "recheck", "recon", "re-", "reex", "rethink", "review", "revisit", "twice", "once more", "or is it")
+_AGAIN = re.compile("again|recheck|recon|re-|reex|rethink|review|revisit|twice|once more|or is it")
 # The last word is a doubt: "Hmm, let me look again", "or is it the chair?"
 _REOPENS = re.compile(
     r"\b(?:let me|i(?:'ll| should| need to| have to| must| will)) (?:just )?"
@@ -130,7 +134,7 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
             again = _read_region(Region(other, region.source, region.cut), options)
             value, rule = again if again[0] >= 0 else (value, rule)
     tail = region.text[-200:]
-    if value >= 0 and region.source == "text" and any(map(tail.__contains__, _AGAIN)) and _REOPENS.search(tail):
+    if value >= 0 and region.source == "text" and _AGAIN.search(tail) and _REOPENS.search(tail):
         value, rule = MISSING, "reopened"
     if region.source in _MARKED:
         rule = f"{region.source}:{rule}"
@@ -139,6 +143,7 @@ def parse_answer(text: str, choices: Sequence[str], question: str | None = None)
     return _of_value(value, rule)
 
 
+@lru_cache(maxsize=1024)
 def _of_value(value: int, rule: str) -> ParsedAnswer:
     if value >= 0:
         return ParsedAnswer(LETTERS[value], AnswerStatus.ANSWERED, rule)
@@ -261,11 +266,14 @@ def _from_declarations(text: str, declarations: list[Declaration], options: Opti
                 if len(said) == 1 and any(reading.corrects for reading in readings):
                     return said.pop(), "concluded_last"
                 return CLASH, "letter_against_text"
-        before = text[: last.start]
-        before = before[: 1 + max(before.rfind(mark) for mark in ".!?;,:\n")]
-        if _last_claim(before, options) not in (None, last.value):
+        if last.start and _last_claim(_clauses_before(text, last.start), options) not in (None, last.value):
             return CLASH, "letter_against_text"
     return last.value, last.rule
+
+
+def _clauses_before(text: str, end: int) -> str:
+    before = text[:end]
+    return before[: 1 + max(map(before.rfind, ".!?;,:\n"))]
 
 
 def _last_claim(text: str, options: Options) -> int | None:
@@ -288,14 +296,12 @@ def _last_claim(text: str, options: Options) -> int | None:
 def _claims(text: str, options: Options) -> tuple[set[int], list[Reading]]:
     """Return the choices that the sentences claim (only definite claims, if there are any), and the readings."""
     readings: list[Reading] = []
-    previous: int | None = None
     for sentence in sentences(text):
-        reading = read_sentence(sentence, options, previous)
+        named = {mention.index for mention in readings[-1].mentions} if readings else set()
+        reading = read_sentence(sentence, options, named.pop() if len(named) == 1 else None)
         if readings and not reading.claims and lexicon.TAKES_BACK.match(sentence):
             readings[-1].claims = []
         readings.append(reading)
-        named = {mention.index for mention in reading.mentions}
-        previous = named.pop() if len(named) == 1 else None
     claims = [claim for reading in readings for claim in reading.claims if claim[0] >= 0]
     outright = {index for index, strength in claims if strength == 2}
     return outright or {index for index, _ in claims}, readings
@@ -303,15 +309,22 @@ def _claims(text: str, options: Options) -> tuple[set[int], list[Reading]]:
 
 def _from_sentences(text: str, options: Options) -> tuple[int, str]:
     said, readings = _claims(text, options)
-    if any(reading.clash for reading in readings):
-        return CLASH, "letter_against_text"
-    if any(index == -1 for reading in readings for index, _ in reading.claims):
+    last_claim = last_tie = -1
+    unclear = False
+    for i, reading in enumerate(readings):
+        if reading.clash:
+            return CLASH, "letter_against_text"
+        if reading.claims:
+            last_claim = i
+            unclear = unclear or any(index == -1 for index, _ in reading.claims)
+        elif reading.tie:
+            last_tie = i
+    if unclear:
         return SEVERAL, "equal_choices"
-    last_claim = max((i for i, reading in enumerate(readings) if reading.claims), default=-1)
-    last_tie = max((i for i, reading in enumerate(readings) if reading.tie and not reading.claims), default=-1)
     if said:
-        weak = not any(strength == 2 for reading in readings for _, strength in reading.claims)
-        if weak and readings[-1].turns and not readings[-1].claims and lexicon.CUT_OFF.search(text[-40:]):
+        turns = readings[-1].turns and not readings[-1].claims
+        weak = turns and not any(strength == 2 for reading in readings for _, strength in reading.claims)
+        if weak and lexicon.CUT_OFF.search(text[-40:]):
             return MISSING, "cut_off"  # "... might be closer. However, the"
         if last_tie > last_claim:
             return _said_in_general(options, _EQUAL, (SEVERAL, "tie"))

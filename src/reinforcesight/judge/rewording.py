@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from reinforcesight.judge.lexicon import by_first_letter
 from reinforcesight.judge.options import Options, squeeze
 from reinforcesight.protocol import LETTERS
 
@@ -12,7 +13,8 @@ _LETTER = re.compile(
     r"(?:\b(?:the )?(?:option|choice|answer|letter)s? )?(?:\(([A-Za-z])\)|(?<![^\W_])([A-Z])(?![^\W_]|'\w))",
     re.IGNORECASE,
 )
-_ANY_LETTER = re.compile(r"\b[A-HJ-Z]\b|\([a-z]\)")
+# The class in front lets the search skip all other characters.
+_ANY_LETTER = re.compile(r"[A-HJ-Z(](?:(?<!\w[A-Z])(?<!\()(?!\w)|(?<=\()[a-z]\))")
 _AND_LETTER = re.compile(r"(?:,? (?:and|or|nor|&) (?:(?:option|choice) )?\(?[A-Z]\)?)+(?![^\W_])", re.IGNORECASE)
 _AFTER_LETTER = re.compile(r"[\s).:,(-]{0,3}(?:(?:the|an?) )?", re.IGNORECASE)
 # Text after a rejected letter: "(B) is clearly wrong", "A: incorrect", "A can be excluded", "B does not fit".
@@ -45,8 +47,11 @@ _DENIED = re.compile(
 )
 # Every text that rejects a letter has one of these; searching for them is far faster.
 _DENYING = re.compile(
-    r"n't|n'est|不|错|\b(?:not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
-    r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse)"
+    r"n't|n'est|不|错|\b"
+    + by_first_letter(
+        r"not?\b|nor|nicht|never|neither|wrong|incorr|false|untrue|can|could|elim|excl|rej|discard|dismiss|rul|cross"
+        r"|rather|instead|unlike|other|impossible|invalid|mistaken|out|fails|contradicts|falsch|fausse"
+    )
 )
 _ORDINAL = re.compile(
     r"\b(?:(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:option|choice|answer|statement)\b"
@@ -54,6 +59,8 @@ _ORDINAL = re.compile(
     r"|(?:option|choice)(?: number| no\.?)? (?P<number>[1-9])(?![\w.]\w))",
     re.IGNORECASE,
 )
+# Every ordinal ends in one of these; searching for them is far faster.
+_NUMBERED = re.compile("rst |econd |rd |ourth |fth |last |[1-9]")
 _PLACE_OF = {word: at for at, word in enumerate(("first", "second", "third", "fourth", "fifth"), 1)}
 _ANSWERED = re.compile(
     r"(?<![^\s])([^.!?\n]{1,80})\?\s{1,3}"
@@ -64,6 +71,7 @@ _ANSWERED = re.compile(
 _LATTER = re.compile(
     r"\b(?:the )?\b(?:(former|latter)(?: one| object| option| choice)?|(first|second) (?:one|object))\b", re.IGNORECASE
 )
+_PLACES = re.compile("latter|former|first|second")
 _ITEM = re.compile(
     r"(?:\A|(?<=[\n.!?;:]))[ \t]{0,4}(?:[-+]\s|\d\.\s)?(?:(?:option|choice)\s)?"
     r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
@@ -153,11 +161,12 @@ def with_letters(text: str, options: Options) -> str:
         return f"the object {named[word == 'latter']}" if len(named) == 2 else match[0]
 
     lower = text.lower()
-    if "option" in lower or "choice" in lower or "answer" in lower or "statement" in lower:
+    listed = "option" in lower or "choice" in lower or "answer" in lower or "statement" in lower
+    if listed and _NUMBERED.search(lower):
         text = _ORDINAL.sub(letter, text)
     if options.count == 2 and ("the other" in lower or "the opposite" in lower):
         text = _with_the_other(text, options)
-    if options.pattern is not None and any(word in lower for word in ("latter", "former", "first", "second")):
+    if options.pattern is not None and _PLACES.search(lower):
         # Without names, "the former" is the first of two choices.
         unnamed = options.count == 2 and options.in_order and not options.pattern.search(text)
         text = _LATTER.sub(name, text)
@@ -171,8 +180,8 @@ _CORRECTED = re.compile(
     re.IGNORECASE,
 )
 # Looking for these is far faster than for the patterns.
-_CORRECTIONS = ("oops", "sorry", "scratch", "strike", "correction", "edit:", "or rather")
-_REMARKS = (" but ", " assuming ", " provided ", "though ", "however", " yet ", "unless ", "if i ha")
+_CORRECTIONS = re.compile("oops|sorry|scratch|strike|correction|edit:|or rather")
+_REMARKS = re.compile(" but | assuming | provided |though |however| yet |unless |if i ha")
 _ASIDE = re.compile(
     r"\((?=[^()\n]{12,200}\))(?=[^()]*\b(?:would|might|may|could|though|perspective|point of view"
     r"|viewpoint)\b)[^()]*\)",
@@ -255,13 +264,12 @@ _CERTAINTY = re.compile(
     r"|(?<=\()(?:[5-9]\d|100)\s?%)\)?[.!\s]*\Z",
     re.IGNORECASE,
 )
+_HOW_CERTAIN = re.compile("%|onfiden|ertain|robab|ikelih")
 
 
 def without_certainty(text: str) -> str:
     """Remove how certain an answer is from its end."""
-    if not any(map(text.__contains__, ("%", "onfiden", "ertain", "robab", "ikelih"))):
-        return text
-    return _CERTAINTY.sub("", text)
+    return _CERTAINTY.sub("", text) if _HOW_CERTAIN.search(text) else text
 
 
 # Orders and meetings: "in front of everything stands the table", "the vase comes first", "you reach the vase first"
@@ -280,6 +288,7 @@ _MEET = (
 _PLACE_IN_ORDER = re.compile(
     r"\b(?:comes|is|are|come|ranks|stands) (?:(?:the )?(first)|(?:the )?(last))\b(?! one)", re.IGNORECASE
 )
+_FIRST_OR_LAST = re.compile("rst|last")
 _INVERTED = re.compile(r"\b(?:(first)|(last)) (?:comes|is|stands) (?=the |an? )", re.IGNORECASE)
 
 
@@ -300,14 +309,14 @@ def _in_order(text: str, options: Options) -> str:
         text = _meeting(options.pattern.pattern).sub(
             lambda match: f"{match['near']} is closer" + (f" than {match['far']}" if match["far"] else ""), text
         )
-    if options.axis == "near" or re.search(r"\b(?:near|clos)est\b", text):
+    if _FIRST_OR_LAST.search(text.lower()) and (options.axis == "near" or re.search(r"\b(?:near|clos)est\b", text)):
         text = _PLACE_IN_ORDER.sub(lambda match: f"is the {'closest' if match[1] else 'farthest'}", text)
         text = _INVERTED.sub(lambda match: f"{'closest' if match[1] else 'farthest'} is ", text)
     return text
 
 
 _MEETS = re.compile(rf"\b{_MEET}", re.IGNORECASE)
-_ORDERS = ("first", "last ", "last.", "before", "behind ", "in front of ")
+_ORDERS = re.compile(r"first|last |last\.|before|behind |in front of ")
 
 
 def plainer(text: str, options: Options) -> str:
@@ -315,20 +324,20 @@ def plainer(text: str, options: Options) -> str:
     lower = text.lower()
     if _FAR_BACK.search(lower):
         text = _BACKGROUND.sub("in the background", text)
-    if any(map(lower.__contains__, _CORRECTIONS)):
+    if _CORRECTIONS.search(lower):
         text = _CORRECTED.sub(".\n", text)
     if options.kind == "number" and len(_LIST_NUMBER.findall(text)) > 1:
         text = _LIST_NUMBER.sub("", text)
     if "(" in text and _ASIDE_WORDS.search(lower):
         text = _ASIDE.sub(" ", text)
     if options.kind == "entity" and options.pattern is not None:
-        if options.axis in ("near", "far") and any(map(lower.__contains__, _ORDERS)):
+        if options.axis in ("near", "far") and _ORDERS.search(lower):
             text = _in_order(text, options)
         if "nothing" in lower or "no o" in lower:
             text = _NOTHING.sub(lambda match: f"{match[1]} is {match[2] or ''}", text)
         if " but " in lower and ("n't " in lower or " not " in lower):
             text = _not_but(text, options.pattern.pattern)
-    if any(map(lower.__contains__, _REMARKS)) and _DOUBT.search(lower):
+    if _REMARKS.search(lower) and _DOUBT.search(lower):
         text = _without_remarks(text, options)
     if options.anchored:
         text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))

@@ -17,6 +17,7 @@ from reinforcesight.protocol import LETTERS
 _IS_SOMETHING = re.compile(r"\s+(?:is|are)\s+(?!the\b|my\b|not\b|it\b)\w", re.IGNORECASE)
 _NEW_CLAUSE = re.compile(r"[,;:]|\b(?:but|because|since|so|as)\b", re.IGNORECASE)
 _LONGEST = 1_000
+_ALPHABET = frozenset(LETTERS.lower())
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:/&()]| - ")
 # "One. Two", "one.Two", line breaks. The class in front lets the search skip all other characters.
 _SENTENCE_END = re.compile(r"[.!?\n](?:(?<!\n)[.!?]*(?=\s|\)|$)|(?<=[a-z)][.!?])(?=[A-Z])|(?<=\n)\n*)")
@@ -119,7 +120,9 @@ def _past(words: list[re.Match[str]], i: int) -> str:
     return "is" if i >= len(words) or words[i][0].lower() in ("to", "than", ",") else ""
 
 
-def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tuple[list[NamedChoice], bool]:
+def mentions(
+    sentence: str, words: list[re.Match[str]], spelled: list[str], options: Options
+) -> tuple[list[NamedChoice], bool]:
     """Return the choices that a sentence names, and whether a letter is next to the name of another choice."""
     found: list[NamedChoice] = []
     if options.pattern is not None:
@@ -128,11 +131,12 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
             if index is not None:
                 found.append(NamedChoice(match.start(), match.end(), index))
     letters: list[NamedChoice] = []
-    for i, word in enumerate(words):
-        if word.end() - word.start() == 1 and word[0].isalpha() and word[0].isascii():
-            index = _letter_mention(words, i, options)
-            if index is not None and not any(m.start <= word.start() < m.end for m in found):
-                letters.append(NamedChoice(word.start(), word.end(), index, True))
+    alone = [] if _ALPHABET.isdisjoint(spelled) else [i for i, text in enumerate(spelled) if text in _ALPHABET]
+    for i in alone:
+        start, end = words[i].span()
+        index = _letter_mention(words, i, options)
+        if index is not None and not any(mention.start <= start < mention.end for mention in found):
+            letters.append(NamedChoice(start, end, index, True))
     if not letters:
         return found, False
     if not found:
@@ -156,6 +160,8 @@ def mentions(sentence: str, words: list[re.Match[str]], options: Options) -> tup
 
 def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: list[Token]) -> list[NamedChoice]:
     """Drop "X and Y" and "X or Y", which name neither choice alone."""
+    if len(found) < 2:
+        return found
     kept: list[NamedChoice] = []
     i = 0
     while i < len(found):
@@ -182,22 +188,25 @@ def drop_pairs(sentence: str, found: list[NamedChoice], reading: Reading, rows: 
     return kept
 
 
-def read_words(sentence: str) -> list[re.Match[str]]:
-    """Return words and the punctuation that ends clauses."""
-    return list(_WORD.finditer(sentence))
+def read_words(sentence: str) -> tuple[list[re.Match[str]], list[str]]:
+    """Return words and the punctuation that ends clauses, and the same in lower case."""
+    words = list(_WORD.finditer(sentence))
+    return words, [word[0].lower() for word in words]
 
 
-def word_tokens(sentence: str, words: list[re.Match[str]], options: Options) -> list[Token]:
+def word_tokens(sentence: str, words: list[re.Match[str]], spelled: list[str], options: Options) -> list[Token]:
     """Return the words of a sentence that decide a comparison, in order."""
     axis_words, sign = lexicon.AXIS_WORDS[options.axis]
     in_depth = "closer" in axis_words
     rows: list[Token] = []
-    spelled = [word[0].lower() for word in words]
     awaits_as = False
-    for i, text in enumerate(spelled):
-        if text not in lexicon.DECIDING and text not in axis_words and text[-3:] != "n't":
-            continue
-        word = words[i]
+    deciding = lexicon.DECIDING_ABOUT[options.axis]
+    if "'" in sentence:
+        decide = [i for i, text in enumerate(spelled) if text in deciding or text[-3:] == "n't"]
+    else:
+        decide = [i for i, text in enumerate(spelled) if text in deciding]
+    for i in decide:
+        word, text = words[i], spelled[i]
         known = axis_words.get(text)
         if known:
             kind, polarity = known
@@ -286,17 +295,18 @@ def disbelief(sentence: str) -> list[tuple[int, int, bool]]:
     return [(match.start(), match.end(), not match["open"]) for match in lexicon.DISBELIEF.finditer(sentence)]
 
 
-def is_bare(words: list[re.Match[str]], found: list[NamedChoice]) -> bool:
+def is_bare(words: list[re.Match[str]], spelled: list[str], found: list[NamedChoice]) -> bool:
     """Return whether a sentence has only names of choices and filler words."""
     if not found or not 0 < len(words) <= 40:
         return False
     sentence = words[0].string
     if _IS_SOMETHING.match(sentence, found[0].end) or lexicon.CUT_OFF.search(sentence[-40:]):
         return False
-    for word in words:
-        inside = any(m.start <= word.start() < m.end for m in found)
-        if word[0][0].isalnum() and not inside and word[0].lower() not in lexicon.FILLER:
-            return False
+    for word, text in zip(words, spelled, strict=True):
+        if text not in lexicon.FILLER and word[0][0].isalnum():
+            start = word.start()
+            if not any(mention.start <= start < mention.end for mention in found):
+                return False
     return True
 
 
@@ -304,6 +314,8 @@ def drop_denied(
     sentence: str, found: list[NamedChoice], rows: list[Token], options: Options, reading: Reading
 ) -> list[NamedChoice]:
     """Remove rejected choices, as in "not the chair", "rather than the chair", "left is wrong"."""
+    if not found:
+        return found
     negations = [(start, end) for start, end, kind, _ in rows if kind == "not"]
     if (
         not negations
