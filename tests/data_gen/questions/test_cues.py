@@ -64,6 +64,13 @@ def test_a_low_base_misleads_where_the_nearer_one_is_in_the_air(scene):
     found = cues(scene, Relation.IN_FRONT, "kite", "post")
     assert ("in air", True) in kinds(found)
     assert ("ground", False) not in kinds(found)
+    # A thin trunk may be what is hidden.
+    things = [o.model_copy(update={"visible_fraction": 0.98}) if o.name == "kite" else o for o in scene.objects]
+    partly = scene.model_copy(update={"objects": tuple(things)})
+    assert ("in air", True) not in kinds(cues(partly, Relation.IN_FRONT, "kite", "post"))
+    behind = Contact(kind="covers", subject=id_of(scene, "tree"), reference=id_of(scene, "kite"), pixels=9)
+    covered = scene.model_copy(update={"contacts": (*scene.contacts, behind)})
+    assert ("in air", True) not in kinds(cues(covered, Relation.IN_FRONT, "kite", "post"))
 
 
 def test_a_pedestal_stands_for_what_it_carries(scene):

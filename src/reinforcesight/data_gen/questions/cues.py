@@ -248,7 +248,8 @@ class _Depth:
         thing = seen.items[near]
         if seen.is_whole(thing) and seen.size(far) >= _LARGER * seen.size(near):
             yield Cue(CueKind.SIZE, far, near, against=True, values={"ratio": seen.size(far) / seen.size(near)})
-        raised = (thing.floor_clearance or 0.0) >= _IN_AIR and seen.is_whole(thing)
+        # A trunk is little of a tree: nothing may hide any part.
+        raised = (thing.floor_clearance or 0.0) >= _IN_AIR and seen.is_whole(thing) and not seen.is_covered(near)
         if thing.visible_fraction is None:  # its base may be hidden, unless what carries it is seen
             raised = raised and thing.carrier_base is not None
         if raised and seen.stands(far) and seen.base(far) - seen.base(near) >= _LOWER:

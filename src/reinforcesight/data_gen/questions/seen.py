@@ -53,6 +53,11 @@ class Seen:
     def covers(self, one: ObjectId, other: ObjectId) -> bool:
         return ("covers", one, other) in self.contacts
 
+    def is_covered(self, item: ObjectId) -> bool:
+        """Whether another object hides any part of this one, however small."""
+        shown = self.items[item].visible_fraction
+        return (shown is not None and shown < 1.0) or any(self.covers(other, item) for other in self.items)
+
     def rests(self, one: ObjectId, other: ObjectId) -> bool:
         return ("rests on", one, other) in self.contacts
 
