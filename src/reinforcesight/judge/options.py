@@ -73,7 +73,7 @@ class Options:
         pattern: Pattern of all names, longest first, on word boundaries; its normalised match is a key of `names`.
         labels: Letter of an object to index (kind ``label``).
         axis: What the question asks for: near, far, left, right, above, below; "" if unclear.
-        recital: Pattern of a list of all options with their letters.
+        texts: The choices in lower case, without marks around them.
         inverse: Index of a choice to the index of the inverse relation, if it is a choice (kind ``relation``).
         question_words: Words of the question, if it was given.
         subject, anchor: Patterns of the names in "where is X with respect to Y", if the question was given.
@@ -89,7 +89,7 @@ class Options:
     pattern: re.Pattern[str] | None
     labels: dict[str, int] = field(default_factory=dict)
     axis: str = "near"
-    recital: re.Pattern[str] | None = None
+    texts: tuple[str, ...] = ()
     inverse: dict[int, int] = field(default_factory=dict)
     question_words: frozenset[str] = frozenset()
     subject: re.Pattern[str] | None = None
@@ -237,17 +237,27 @@ def _own_letter(index: int) -> re.Pattern[str]:
     return re.compile(rf"[{letter}](?=[\s).:,-])(?<![^\W_][{letter}])")
 
 
+def may_list(text: str, options: Options) -> bool:
+    """Return whether a text is long enough for a list of all options and has all of their letters."""
+    letters = reversed(range(options.count))
+    return len(text) > sum(map(len, options.texts)) and all(_own_letter(i).search(text) for i in letters)
+
+
 def without_recital(text: str, options: Options) -> str:
     """Remove lists of all options with their letters."""
     listed = options.kind == "relation" and options.count > 2
-    if options.recital is None or not (listed or _own_letter(options.count - 1).search(text)):
+    # The pattern of a new item takes far longer to compile than an output to read.
+    if not listed and not may_list(text, options):
+        return text
+    recital = _recital(options.texts)
+    if recital is None:
         return text
 
     def cut(match: re.Match[str]) -> str:
         named = set(re.findall(r"(?<![^\W_])[A-Z](?=[\s).:,-])", match[0].upper()))
         return "\n" if (listed and not named) or all(LETTERS[i] in named for i in range(options.count)) else match[0]
 
-    return options.recital.sub(cut, text)
+    return recital.sub(cut, text)
 
 
 @lru_cache(maxsize=_DISTINCT)
@@ -261,16 +271,15 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
     texts = choice_texts(choices)
     count = min(len(texts), len(LETTERS))
     clean = [_text(text) for text in texts[:count]]
-    recital = _recital(tuple(clean))
     for parts in (clean, (_cores(clean) or []) if count > 1 else []):
         named = [relation for part in parts if (relation := _relation(part))]
         if len(named) == count and len(set(named)) == count:
-            return _relation_options(clean, named, recital, question)
+            return _relation_options(clean, named, question)
     if count == 2 and {text in _YES for text in clean} == {True, False} and any(text in _NO for text in clean):
         names = {word: i for i, text in enumerate(clean) for word in (_YES if text in _YES else _NO)}
-        return Options(count, "yes_no", names, _bounded(names), recital=recital)
+        return Options(count, "yes_no", names, _bounded(names), texts=tuple(clean))
     if all(re.fullmatch(r"\d{1,4}", text) for text in clean):
-        return _number_options(clean, recital, question)
+        return _number_options(clean, question)
     question_text = plain(question[:4000]) if question else ""
     axis = asked_axis(question_text) if question_text else "near"
     asked = frozenset(re.findall(r"[^\W_]+", question_text.lower())) - {"the", "a", "of", "to"}
@@ -279,7 +288,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         names = {squeeze(text): i for i, text in enumerate(clean) if len(text) > 1}
         labels = {core.upper(): i for i, core in enumerate(cores)}
         texts_pattern = [_spelling(text) for text in clean if len(text) > 1 and not re.search(r" (?:is|are) ", text)]
-        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, recital, {}, asked)
+        return Options(count, "label", names, _bounded(texts_pattern), labels, axis, tuple(clean), {}, asked)
     known, spelled = _entity(tuple(clean))
     names, spellings = dict(known), list(spelled)
     for i, text in enumerate(clean):
@@ -298,7 +307,7 @@ def compile_options(choices: tuple[str, ...], question: str | None) -> Options:
         _bounded(spellings),
         {},
         axis,
-        recital,
+        tuple(clean),
         question_words=asked,
         general={text: i for i, text in enumerate(clean) if " " in text},
         in_order=places == sorted(places),
@@ -330,9 +339,7 @@ def _box_names(colour: str) -> list[str]:
     return [*(f"{colour} {thing}" for thing in things), colour]
 
 
-def _relation_options(
-    clean: list[str], named: list[str], recital: re.Pattern[str] | None, question: str | None
-) -> Options:
+def _relation_options(clean: list[str], named: list[str], question: str | None) -> Options:
     names = {squeeze(text): i for i, text in enumerate(clean)}
     names |= {squeeze(name): i for i, name in enumerate(named)}
     # Named groups would each cost a lookup; `relation_of` looks the matched word up instead.
@@ -353,7 +360,7 @@ def _relation_options(
         names,
         pattern,
         axis="",
-        recital=recital,
+        texts=tuple(clean),
         inverse=inverse,
         subject=subject,
         anchor=anchor,
@@ -373,7 +380,7 @@ _NUMBER_SPELLINGS = {
 _MORE_NUMBER_WORDS = {0: ("no", "none"), 1: ("single",), 2: ("pair", "couple"), 12: ("dozen",)}
 
 
-def _number_options(clean: list[str], recital: re.Pattern[str] | None, question: str | None) -> Options:
+def _number_options(clean: list[str], question: str | None) -> Options:
     names: dict[str, int] = {}
     spellings = []
     for i, text in enumerate(clean):
@@ -385,4 +392,4 @@ def _number_options(clean: list[str], recital: re.Pattern[str] | None, question:
             spellings.append(_NUMBER_SPELLINGS.get(word, word))
     noun = counted_noun(question)
     counted = _name_pattern(noun) if noun else None
-    return Options(len(clean), "number", names, _bounded(spellings), recital=recital, counted=counted)
+    return Options(len(clean), "number", names, _bounded(spellings), texts=tuple(clean), counted=counted)
