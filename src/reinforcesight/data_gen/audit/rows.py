@@ -158,7 +158,8 @@ class RowChecks:
             asked = in_words
         expected = right_option(row.choices, known, holds, asked)
         if expected is None:
-            add("wrong_answer", f"the options {list(row.choices)} can't be told apart or don't fit")
+            wanted = "yes and no, the two relations of the axis, or the names of the two objects as options"
+            add("wrong_answer", f"expected {wanted}, got {list(row.choices)}")
         elif row.answer != f"({LETTERS[expected]})":
             add("wrong_answer", f"stored {row.answer}, the scene gives {row.choices[expected]!r}")
         if not names_answer and reads_reference_first(masked):

@@ -17,9 +17,8 @@ from scipy.ndimage import distance_transform_cdt
 from scipy.spatial import cKDTree
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from reinforcesight.data_gen.perception.mask_checks import inner_pixels
+from reinforcesight.data_gen.perception.mask_checks import rim_pixels
 from reinforcesight.data_gen.perception.nearest import smallest_distances
-from reinforcesight.pictures.boxes import box_of
 from reinforcesight.scene import Camera, Contact, Floor, ObjectId
 
 _STEP = 0.03  # relative step in depth from which one object is in front of the other
@@ -206,7 +205,8 @@ class OutlineMap:
 
     def gaps(self) -> tuple[tuple[float | None, ...], ...] | None:
         """Free pixels between every two outlines, 0 where they meet; ``None`` if fewer than two have an outline."""
-        contours = [None if mask is None else _contour(mask) for mask in self._masks]
+        seen = [mask if mask is not None and mask.any() else None for mask in self._masks]
+        contours = [None if mask is None else np.column_stack(rim_pixels(mask)).astype(np.float64) for mask in seen]
         trees = [None if points is None else cKDTree(points) for points in contours]
         if sum(tree is not None for tree in trees) < 2:
             return None
@@ -324,13 +324,3 @@ class OutlineMap:
         if not max(feet) - min(feet) <= _SLANTED * len(mask):
             return None
         return float(min(feet[1], len(mask)))
-
-
-def _contour(mask: BoolArray) -> FloatArray | None:
-    """(N, 2) rows and columns of a mask's rim; ``None`` for an empty mask."""
-    if not mask.any():
-        return None
-    left, top, right, bottom = (int(v) for v in box_of(mask))
-    crop = mask[top:bottom, left:right]
-    rows, columns = np.nonzero(crop & ~inner_pixels(crop))
-    return np.stack([rows + top, columns + left], axis=1).astype(np.float64)

@@ -22,11 +22,12 @@ from reinforcesight.data_gen.perception.mask_checks import (
     holding_others,
     inner_pixels,
     otsu,
+    rim_pixels,
     two_layers,
     visible_shares,
 )
 from reinforcesight.data_gen.perception.nearest import percentiles, smallest_distances
-from reinforcesight.pictures.boxes import box_area, box_of, shared_area
+from reinforcesight.pictures.boxes import box_area, shared_area
 from reinforcesight.scene import Camera, Floor, ObjectId, Scene, SceneObject
 
 # Along the long side, a phone's main camera has 65 to 75 degrees and a normal lens 55: a value in between.
@@ -256,25 +257,15 @@ def _solid_object(
     keep = np.linspace(0, len(points) - 1, min(len(points), _SURFACE_SAMPLES)).astype(np.int64)
     cloud, z = points[keep], z[keep]
     if d.mask is not None:
-        rim_rows, rim_columns = _rim(d.mask & valid)
+        rim_rows, rim_columns = rim_pixels(d.mask & valid)
+        keep = np.linspace(0, len(rim_rows) - 1, min(len(rim_rows), _RIM_SAMPLES)).astype(np.int64)
+        rim_rows, rim_columns = rim_rows[keep], rim_columns[keep]
         rim_z = depth[rim_rows, rim_columns].astype(np.float64)
         cloud = np.concatenate([cloud, unproject(rim_columns, rim_rows, rim_z, camera)])
         z = np.concatenate([z, rim_z])
     # Without outliers on the outline, which would make any two surfaces touch.
     near = np.abs(z - middle) <= 3.0 * max(high - sixteenth, 0.02 * middle)
     return item, cloud[near], layered
-
-
-def _rim(mask: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return rows and columns of pixels on the edge of a mask, evenly spaced in raster order."""
-    if not mask.any():
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    left, top, right, bottom = (int(v) for v in box_of(mask))
-    crop = mask[top:bottom, left:right]
-    rows, columns = np.nonzero(crop & ~inner_pixels(crop))
-    rows, columns = rows + top, columns + left
-    keep = np.linspace(0, len(rows) - 1, min(len(rows), _RIM_SAMPLES)).astype(np.int64)
-    return rows[keep], columns[keep]
 
 
 def _view_depths(

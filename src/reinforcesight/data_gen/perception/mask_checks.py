@@ -38,6 +38,16 @@ def inner_pixels(mask: BoolArray) -> BoolArray:
     return inner
 
 
+def rim_pixels(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """Return rows and columns of a mask's pixels that have a neighbour outside it, in raster order."""
+    if not mask.any():
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    left, top, right, bottom = (int(v) for v in box_of(mask))
+    crop = mask[top:bottom, left:right]
+    rows, columns = np.nonzero(crop & ~inner_pixels(crop))
+    return rows + top, columns + left
+
+
 def otsu(values: FloatArray) -> float:
     """Return Otsu's threshold over 64 bins: the cut with the largest variance between the two classes."""
     counts, edges = np.histogram(values, bins=64)
