@@ -48,12 +48,12 @@ def test_jobs_share_imports_and_report_their_ends(place):
     with (place / "out").open("ab") as out, WarmProcess(["imported_once", "no_such_module"], place / "log") as warm:
         for what in ("exit", "fail", "kill", "fine"):
             job = warm.run("a_job", [what], output=out.fileno(), errors=out.fileno(), keep={"PIPE": writing})
-            assert os.getpgid(job.pid) != os.getpgid(0)
             ends[what] = job.wait(60)
             assert job.poll() == ends[what]
         waiting = warm.run("a_job", ["wait"], output=out.fileno(), errors=out.fileno(), keep={})
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(0.2)
+        assert os.getpgid(waiting.pid) != os.getpgid(0)
         waiting.send_signal(signal.SIGTERM)
         assert waiting.wait(60) == -signal.SIGTERM
         last = warm.run("a_job", ["wait"], output=out.fileno(), errors=out.fileno(), keep={})

@@ -131,9 +131,11 @@ def test_depth_of_the_open_ground_is_the_plane(pictures):
         )
         expected = -camera.world_from_camera[2, 3] / (rays @ up)
         off = np.abs(picture.depth[ground] / expected - 1)
-        # Only what stands on the ground may differ, by less than the band that selects it.
+        # Only what stands on the ground may differ, by less than the band that selects it: far away, a low angle makes
+        # a small height a long way.
         assert np.mean(off < 2e-7) > 0.99
-        assert off.max() < 0.05
+        band = 1e-3 * np.maximum(1, picture.depth[ground]) / camera.world_from_camera[2, 3]
+        assert np.all(off < 1.001 * band)
         assert not np.any(seen & (world[..., 2] < -1e-3 * np.maximum(1, picture.depth)))
         checked += rows.size
     assert checked > 20_000
