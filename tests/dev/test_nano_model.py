@@ -29,7 +29,7 @@ SMALL = {
     "vision_batch_size": 4,
     "batch_size": 3,
     "text_batch_size": 2,
-    "first_scenes": 256,
+    "first_scenes": 48,
     "scenes_per_step": 0,
     "shift": 3,
     "workers": 0,
