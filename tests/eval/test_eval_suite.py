@@ -51,7 +51,7 @@ def test_results_of_each_and_one_table(tmp_path: Path, two: str) -> None:
         assert (tmp_path / f"tuned.{key}.html").exists()
     assert Suite.model_validate_json((tmp_path / "tuned.json").read_bytes()) == tuned
     page, table = (tmp_path / "tuned.html").read_text(), (tmp_path / "tuned.md").read_text()
-    shown = f"{100 * tuned.benchmarks['one'].figures['CV-Bench'].accuracy:.1f} %"  # type: ignore[operator]
+    shown = f"{100 * tuned.benchmarks['one'].figures['CV-Bench'].accuracy:.1f} %"
     assert shown in page
     assert shown in table
     assert 'href="tuned.cv-bench.html"' in page

@@ -310,5 +310,5 @@ def test_no_page_is_wider_than_the_window_or_reports_an_error(pages: dict[str, s
                "--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--window-size=1400,900",
                f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", str(whole)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
-    assert re.search(r"<title>(.*?)</title>", done.stdout)[1].strip() == "measured;"  # type: ignore[index]
+    assert re.search(r"<title>(.*?)</title>", done.stdout)[1].strip() == "measured;"
     assert "CONSOLE" not in done.stderr

@@ -81,7 +81,7 @@ class TestClaims:
 
 class TestAbstaining:
     def check(self, s: Scene, axis: str, reason: Reason, **more: object) -> None:
-        result = relate(s, 1, 2, axis, **more)  # type: ignore[arg-type]
+        result = relate(s, 1, 2, axis, **more)
         assert result.relation is None
         assert result.reason is reason
         assert not result.holds
@@ -241,7 +241,7 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 
 def key(r: object) -> tuple[object, ...]:
-    return (r.axis, r.subject, r.reference, r.anchor)  # type: ignore[attr-defined]
+    return (r.axis, r.subject, r.reference, r.anchor)
 
 
 @settings(max_examples=150, deadline=None)
@@ -265,7 +265,7 @@ def mirrored(s: Scene) -> Scene:
     objects = []
     for o in s.objects:
         x0, y0, x1, y1 = o.box
-        x, y, z = o.centre  # type: ignore[misc]
+        x, y, z = o.centre
         objects.append(o.model_copy(update={"box": (W - x1, y0, W - x0, y1), "centre": (-x, y, z)}))
     return s.model_copy(update={"objects": tuple(objects)})
 
@@ -290,11 +290,11 @@ def test_scaling_changes_nothing(s: Scene, by_depth: float, by_picture: float) -
         return o.model_copy(
             update={
                 "box": tuple(v * by_picture for v in o.box),
-                "depth": o.depth * by_depth,  # type: ignore[operator]
-                "depth_near": o.depth_near * by_depth,  # type: ignore[operator]
-                "depth_spread": o.depth_spread * by_depth,  # type: ignore[operator]
-                "thickness": o.thickness * by_depth,  # type: ignore[operator]
-                "centre": tuple(v * by_depth for v in o.centre),  # type: ignore[union-attr]
+                "depth": o.depth * by_depth,
+                "depth_near": o.depth_near * by_depth,
+                "depth_spread": o.depth_spread * by_depth,
+                "thickness": o.thickness * by_depth,
+                "centre": tuple(v * by_depth for v in o.centre),
             }
         )
 
@@ -323,10 +323,10 @@ def test_claims_agree_with_the_plain_numbers(s: Scene) -> None:
             d = 0 if r.axis is Axis.HORIZONTAL else 1
             smaller = a.box[d] + a.box[d + 2] < b.box[d] + b.box[d + 2]
         elif r.axis is Axis.DEPTH:
-            smaller = a.depth < b.depth and a.depth_near < b.depth_near  # type: ignore[operator]
+            smaller = a.depth < b.depth and a.depth_near < b.depth_near
         else:
-            c = s[r.anchor]  # type: ignore[index]
-            smaller = math.dist(a.centre, c.centre) < math.dist(b.centre, c.centre)  # type: ignore[arg-type]
+            c = s[r.anchor]
+            smaller = math.dist(a.centre, c.centre) < math.dist(b.centre, c.centre)
         assert smaller == (r.relation in ("left", "above", "in front", "closer"))
 
 

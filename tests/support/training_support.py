@@ -132,7 +132,7 @@ def run_python(
 
 
 def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start Python code in a process of its own, to send signals to."""
+    """Run Python code in a subprocess that a test can send signals to."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.DEVNULL,

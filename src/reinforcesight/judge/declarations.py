@@ -106,6 +106,7 @@ _POST_WORDS = re.compile("correct|true|right|best|answer|most a|it is|wins|it ha
 _CONCLUDED = re.compile(
     r"(?:[^\W\d_]{3,}\W{0,3}(?:→|=>|->)|\b(?:so|thus|hence|therefore|donc)\b\s?[:,]?)\s*(?:the )?\Z", re.I
 )
+# "so" is looked for before its word boundary: a search that begins with a letter is far faster.
 _CONCLUDES = re.compile(r"→|=>|->|so\b(?<=\bso)|thus|hence|therefore|donc")
 # "A is correct. So is option B.": two answers
 _SO_IS = re.compile(

@@ -46,6 +46,7 @@ _RELATIONAL = re.compile(
     r"\b(?:left|right|above|over|below|under|beneath|high|low|clos|near|far|furth|front|behind|beyond|betw|back|rear|ahead|before|deep|dist|fore|top|bottom|"
     r"hid|occlud|cover|block|obscur|overlap|conceal|reach|obstruct|mask|eclips)|\d\s?(?:c?m|met|f(?:ee|oo)?t)"
 )
+# "less" is looked for before its word boundary: a search that begins with a letter is far faster.
 _HIDING = re.compile(r"hid|occlud|cover|block|obscur|conceal|obstruct|less\b(?<=\bless)")
 _SEEMING = re.compile(r"\b(?:but|however|seems?|appears?|looks?)\b")
 

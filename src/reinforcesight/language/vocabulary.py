@@ -6,7 +6,6 @@ All words are in lower case.
 
 from __future__ import annotations
 
-import importlib
 import re
 from functools import lru_cache
 from typing import Any
@@ -110,7 +109,9 @@ _LONGEST_SYNONYM = max(len(name.split()) for group in _SAME_THING for name in gr
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     # typeguard instruments every function of inflect, which makes the import take seconds (jaraco/inflect#212).
-    guard: Any = importlib.import_module("typeguard")
+    import typeguard
+
+    guard: Any = typeguard
     instrument = guard.typechecked
     guard.typechecked = lambda target: target
     try:

@@ -145,7 +145,7 @@ def test_floor_is_found_with_its_normal(pitch: float, roll: float) -> None:
     points = unproject(columns[::5], rows[::5], depth[rows, columns][::5], CAMERA)
     floor = find_floor(points)
     assert floor.found
-    assert np.dot(floor.normal, up) > 0.999  # type: ignore[arg-type]
+    assert np.dot(floor.normal, up) > 0.999
     assert floor.offset == pytest.approx(1.5, rel=0.02)
 
 
@@ -196,5 +196,5 @@ def test_scaling_depth_scales_the_scene(scale: float, seed: int) -> None:
     one = build_scene(width=W, height=H, detections=detections, depth=depth, camera=CAMERA)
     two = build_scene(width=W, height=H, detections=detections, depth=depth * scale, camera=CAMERA)
     for a, b in zip(one.objects, two.objects, strict=True):
-        assert b.depth == pytest.approx(a.depth * scale)  # type: ignore[operator]
+        assert b.depth == pytest.approx(a.depth * scale)
     assert relate(one, 1, 2, "depth").relation == relate(two, 1, 2, "depth").relation

@@ -25,9 +25,10 @@ _BORDER_SAMPLE = 4096
 _NOUN_BUCKETS = 1 << 14
 _PAIR_BUCKETS = 1 << 17
 _GIVEN_AWAY = 0.0  # cost from which names or place give a pair's answer away ...
-_PATIENCE = 0.6  # ... so that it is left, unless the needed share of all pairs is larger than this ...
-_RESERVE = 6  # ... without so many of them, since a pair may be of no use: the last pictures would leave one missing
+_PATIENCE = 0.6  # ... so that it is left, unless the needed share of the pairs to come is larger than this
 _FULL = 0.9  # or the needed share of all questions that the pictures to come may have is larger than this
+# Pairs to come that are not counted on. Some can't be used, and the last pictures would leave a question missing.
+_RESERVE = 6
 # Cost of a pair that a rule of thumb answers, once that rule is right too often; above the other costs of most pairs.
 _GUESSED_COST = 8.0
 

@@ -64,17 +64,19 @@ class ContourRules:
         touching: Range of the log depth of the object below over that of the one above: a top comes towards the camera.
         hidden_rows: Fewest hidden pixels per pixel of the contour, where the source knows them: not a strip at an edge.
         walls: Whether to look for the wall that an object hangs on.
-        measured: Whether the distance between an object and what it rests on is measured where they touch.
+        contact_distances: Whether the distance between an object and what it rests on is measured where they touch.
     """
 
     lowest_part: float = 0.1
     touching: tuple[float, float] = (-0.06, 0.003)
     hidden_rows: float = 1.5
     walls: bool = True
-    measured: bool = True
+    contact_distances: bool = True
 
 
-TOY_CONTOURS = ContourRules(lowest_part=0.25, touching=(-0.03, 0.003), hidden_rows=0.0, walls=False, measured=False)
+TOY_CONTOURS = ContourRules(
+    lowest_part=0.25, touching=(-0.03, 0.003), hidden_rows=0.0, walls=False, contact_distances=False
+)
 """Settings of the toys' world. They never change, nor do the data that the embedded model was trained on."""
 
 

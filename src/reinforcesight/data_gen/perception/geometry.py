@@ -150,7 +150,7 @@ def build_scene(
             zip(objects, outlines.clearances(camera, floor), strict=True)
         )
     )
-    touching = _touching_distances(outlines, depth, camera) if contour_rules.measured else {}
+    touching = _touching_distances(outlines, depth, camera) if contour_rules.contact_distances else {}
     return Scene(
         width=width,
         height=height,
