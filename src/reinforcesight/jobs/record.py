@@ -15,7 +15,7 @@ from typing import Any
 
 from reinforcesight.errors import OutputError
 from reinforcesight.jobs.environment import now
-from reinforcesight.jobs.files import append_lines, json_value, unsealed, write_sealed_json, write_text
+from reinforcesight.jobs.files import append_lines, json_line, json_value, unsealed, write_sealed_json, write_text
 
 RECORD_NAME = "run_record.json"
 METRICS_NAME = "metrics.jsonl"
@@ -86,15 +86,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / METRICS_NAME
     if not path.is_file():
         return []
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json_value(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict):
-            lines.append(line)
-    return lines
+    lines = map(json_line, path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return [line for line in lines if line is not None]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, also: Sequence[str] = ()) -> str:

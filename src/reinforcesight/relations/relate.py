@@ -117,12 +117,16 @@ def relate_all(scene: Scene, *, rules: RelationRules = DEFAULT_RULES, marked: bo
     for axis in axes:
         results += relate_pairs(scene, i, j, axis, marked=marked, rules=rules)
     if scene.depth_unit is not None and count > 2:
-        pair = np.repeat(np.arange(len(i)), count)
-        k = np.tile(np.arange(count, dtype=np.int64), len(i))
-        keep = (k != i[pair]) & (k != j[pair])
-        pair, k = pair[keep], k[keep]
-        results += relate_pairs(scene, i[pair], j[pair], Axis.DISTANCE, anchors=k, marked=marked, rules=rules)
+        i, j, k = with_every_anchor(i, j, count)
+        results += relate_pairs(scene, i, j, Axis.DISTANCE, anchors=k, marked=marked, rules=rules)
     return results
+
+
+def with_every_anchor(i: IntArray, j: IntArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Repeat pairs of indices, both (P,), with each of the other ``count`` objects as the anchor."""
+    i, j, k = np.repeat(i, count), np.repeat(j, count), np.tile(np.arange(count, dtype=np.int64), len(i))
+    other = (k != i) & (k != j)
+    return i[other], j[other], k[other]
 
 
 def relate_pairs(

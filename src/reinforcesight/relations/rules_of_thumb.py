@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reinforcesight.relations.kinds import Axis
-from reinforcesight.scene import ObjectId, Scene
+from reinforcesight.relations.kinds import Axis, Relation
+from reinforcesight.scene import SceneObject
 
 _Box = tuple[float, float, float, float]  # left, top, right, bottom; pixels
 
@@ -35,19 +35,14 @@ RULES_OF_THUMB: Mapping[Axis, Mapping[str, Callable[[_Box, _Box | None], float]]
 }
 
 
-def rules_right(axis: Axis, smaller: _Box, larger: _Box, anchor: _Box | None) -> dict[str, bool]:
-    """Return which rules are right, given the boxes of the objects with the smaller and the larger value.
-
-    A tie counts as wrong.
-    """
-    return {
-        rule: measure(smaller, anchor) > measure(larger, anchor)
-        for rule, measure in RULES_OF_THUMB.get(axis, {}).items()
-    }
-
-
-def rules_right_in(
-    scene: Scene, axis: Axis, smaller: ObjectId, larger: ObjectId, anchor: ObjectId | None
+def rules_right(
+    holds: Relation, subject: SceneObject, reference: SceneObject, anchor: SceneObject | None
 ) -> dict[str, bool]:
-    """Return :func:`rules_right` for two objects of a scene and the anchor, if any, given by id."""
-    return rules_right(axis, scene[smaller].box, scene[larger].box, None if anchor is None else scene[anchor].box)
+    """Return which rules are right, given the relation of two objects; a tie counts as wrong."""
+    pair = (subject.box, reference.box)
+    smaller, larger = pair if holds is holds.axis.relations[0] else pair[::-1]
+    third = None if anchor is None else anchor.box
+    return {
+        rule: measure(smaller, third) > measure(larger, third)
+        for rule, measure in RULES_OF_THUMB.get(holds.axis, {}).items()
+    }

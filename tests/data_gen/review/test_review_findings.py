@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from scipy import stats
 
+from reinforcesight.data_gen.calibration.bounds import exact_upper
 from reinforcesight.data_gen.review import sample as sampling
-from reinforcesight.data_gen.review.findings import common_verdict, exact_upper, kappa, review_results
+from reinforcesight.data_gen.review.findings import common_verdict, kappa, review_results
 from reinforcesight.data_gen.review.sample import ReviewSample, SampleDraw
 
 

@@ -49,10 +49,9 @@ class Balance:
         holds = plain_relation(known)
         if holds is None:
             return
-        pair = [known.objects[role].box for role in ("subject", "reference")]
-        smaller, larger = pair if holds is known.axis.relations[0] else pair[::-1]
-        anchor = known.objects["anchor"].box if "anchor" in known.objects else None
-        for name, right in rules_right(known.axis, smaller, larger, anchor).items():
+        things = known.objects
+        hits = rules_right(holds, things["subject"], things["reference"], things.get("anchor"))
+        for name, right in hits.items():
             self.simple[known.axis.value, name, right] += 1
 
     def sum(self, **wanted: str) -> int:

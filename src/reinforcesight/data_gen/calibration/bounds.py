@@ -97,10 +97,12 @@ def upper_bound(wrong: FloatArray, claims: FloatArray, *, effect: float, confide
     """
     effective = effective_claims(claims, effect=effect, confidence=confidence)
     share = float(wrong.sum()) / max(float(claims.sum()), 1.0)
-    found = effective * share
-    if found >= effective:
-        return 1.0
-    return float(stats.beta.ppf(confidence, found + 1.0, effective - found))  # Clopper-Pearson
+    return exact_upper(effective * share, effective, confidence)
+
+
+def exact_upper(wrong: float, count: float, confidence: float) -> float:
+    """Return Clopper and Pearson's one-sided upper bound on a proportion; an effective count may be a fraction."""
+    return 1.0 if wrong >= count else float(stats.beta.ppf(confidence, wrong + 1.0, count - wrong))
 
 
 def steps_of(

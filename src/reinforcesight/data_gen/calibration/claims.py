@@ -21,6 +21,7 @@ from reinforcesight.relations.compare import (
     distance_score,
 )
 from reinforcesight.relations.kinds import Axis, RelationRules
+from reinforcesight.relations.relate import with_every_anchor
 from reinforcesight.scene import Camera
 
 
@@ -114,7 +115,7 @@ def _depth_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: Relat
 
 
 def _distance_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: RelationRules) -> Claims:
-    i, j, k = _triples(len(seen.box))
+    i, j, k = with_every_anchor(*np.triu_indices(len(seen.box), k=1), len(seen.box))
     codes = np.full(len(i), HOLDS, dtype=np.int64)
     common_reasons(codes, seen, (i, j, k), rules, marked=True)
     gap, _, _ = compare_distance(codes, seen, i, j, k, rules)
@@ -122,14 +123,6 @@ def _distance_claims(name: str, seen: ObjectTable, truth: ObjectTable, rules: Re
     to_i = np.linalg.norm(truth.centre[i] - truth.centre[k], axis=1)
     to_j = np.linalg.norm(truth.centre[j] - truth.centre[k], axis=1)
     return _compared(name, codes, score, gap, to_i - to_j)
-
-
-def _triples(count: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Return every pair (i < j) with every third object as anchor."""
-    i, j = np.triu_indices(count, k=1)
-    i, j, k = (np.repeat(i, count), np.repeat(j, count), np.tile(np.arange(count), len(i)))
-    keep = (k != i) & (k != j)
-    return i[keep], j[keep], k[keep]
 
 
 def _compared(name: str, codes: IntArray, score: FloatArray, gap: FloatArray, true_gap: FloatArray) -> Claims:

@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from scipy import stats
-
+from reinforcesight.data_gen.calibration.bounds import exact_upper
 from reinforcesight.data_gen.review.sample import ReviewSample, SampleDraw, in_thirds
 
 # Verdict to its words, and to what it means for the label.
@@ -31,11 +30,6 @@ _UNCLEAR = "cannot_tell"
 
 RowName = tuple[str, str]  # id and digest of a row
 Verdicts = Mapping[str, Mapping[RowName, str]]  # by reviewer
-
-
-def exact_upper(wrong: int, count: int, confidence: float) -> float:
-    """Return Clopper and Pearson's one-sided upper bound on a proportion."""
-    return 1.0 if wrong >= count else float(stats.beta.ppf(confidence, wrong + 1, count - wrong))
 
 
 def common_verdict(votes: Sequence[str]) -> str:

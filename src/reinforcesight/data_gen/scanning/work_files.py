@@ -29,7 +29,7 @@ from reinforcesight.language.object_names import usable_name
 from reinforcesight.pictures.decode import opened
 from reinforcesight.relations import RelationResult
 from reinforcesight.relations.kinds import Axis, RelationRules
-from reinforcesight.relations.rules_of_thumb import rules_right_in
+from reinforcesight.relations.rules_of_thumb import rules_right
 from reinforcesight.scene import ObjectId, Scene
 
 if TYPE_CHECKING:
@@ -331,9 +331,8 @@ def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
 
 
 def _guessed(scene: Scene, candidate: Candidate) -> list[str]:
-    ids = [candidate.subject, candidate.reference]
-    smaller, larger = ids if candidate.relation is candidate.axis.relations[0] else ids[::-1]
-    right = rules_right_in(scene, candidate.axis, smaller, larger, candidate.anchor)
+    anchor = None if candidate.anchor is None else scene[candidate.anchor]
+    right = rules_right(candidate.relation, scene[candidate.subject], scene[candidate.reference], anchor)
     return [rule for rule, holds in right.items() if holds]
 
 

@@ -75,11 +75,8 @@ def _by_boxes(known: Mapping[str, QuestionScene]) -> dict[str, dict[str, bool]]:
         relation, things = scene.evidence.get("relation"), scene.objects
         if relation not in set(Relation) or not {*things} >= _PAIR:
             continue
-        pair = [things[role].box for role in ("subject", "reference")]
-        holds = Relation(relation)
-        smaller, larger = pair if holds is holds.axis.relations[0] else pair[::-1]
-        anchor = things["anchor"].box if "anchor" in things else None
-        for rule, hit in rules_right(holds.axis, smaller, larger, anchor).items():
+        hits = rules_right(Relation(relation), things["subject"], things["reference"], things.get("anchor"))
+        for rule, hit in hits.items():
             right[rule][name] = hit
     return right
 

@@ -9,12 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reinforcesight.data_gen.perception.models.generated_text import (
-    end_tokens,
-    generate_tokens,
-    parse_location_boxes,
-    until_end,
-)
+from reinforcesight.data_gen.perception.models.generated_text import generate_answers, parse_location_boxes
 from reinforcesight.data_gen.perception.models.stored_model import StoredGrounder, batches_of_one_size
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.language.vocabulary import canonical_words
@@ -89,16 +84,15 @@ class Florence2Grounder(StoredGrounder):
         texts = [_TASK + " ".join(f"{phrase.strip()}." for phrase in caption) for caption in captions]
         inputs = processor(images=pictures, text=texts, return_tensors="pt", padding=True).to(model.device)
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-        ids, probabilities = generate_tokens(model, inputs, max_new_tokens=_MAX_NEW_TOKENS)
-        tokenizer, end = processor.tokenizer, end_tokens(model, processor.tokenizer)
+        tokenizer = processor.tokenizer
         answers: list[list[tuple[str, float]] | None] = []
-        for row in range(len(pictures)):
-            tokens, chances = ids[row], probabilities[row]
-            if len(tokens) and int(tokens[0]) == tokenizer.bos_token_id:
-                tokens, chances = tokens[1:], chances[1:]
-            whole = until_end(tokens, chances, end)
-            if whole is None:
+        for made in generate_answers(model, tokenizer, inputs, max_new_tokens=_MAX_NEW_TOKENS):
+            if made is None:
                 answers.append(None)
-            else:
-                answers.append([(tokenizer.decode([token]), chance) for token, chance in zip(*whole, strict=True)])
+                continue
+            start = int(made[0][:1] == [tokenizer.bos_token_id])
+            tokens, chances = made[0][start:], made[1][start:]
+            answers.append(
+                [(tokenizer.decode([token]), chance) for token, chance in zip(tokens, chances, strict=True)]
+            )
         return answers

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reinforcesight.arrays import FloatArray, IntArray
 from reinforcesight.pictures.drawing import Box
 
 _TAG = re.compile(r'<points\s+coords="([^"<>]*)"(?:\s+alt="[^"<>]*")?\s*(?:/>|>[^<>]*</points>)')
@@ -20,8 +19,13 @@ _LOCATION = re.compile(r"<loc_(\d{1,4})>")
 _STEPS = 1000  # coordinate steps per picture side, of Molmo2 and Florence-2
 
 
-def generate_tokens(model: Any, inputs: Mapping[str, Any], *, max_new_tokens: int) -> tuple[IntArray, FloatArray]:
-    """Generate greedy answers for a batch; return new token ids (B, T) and the probability of each, (B, T)."""
+def generate_answers(
+    model: Any, tokenizer: Any, inputs: Mapping[str, Any], *, max_new_tokens: int
+) -> list[tuple[list[int], list[float]] | None]:
+    """Generate greedy answers for a batch: token ids before the end token, and the probability of each.
+
+    ``None`` stands for an answer that is cut off at ``max_new_tokens``, which can't be trusted.
+    """
     import torch
 
     with torch.inference_mode():
@@ -37,18 +41,16 @@ def generate_tokens(model: Any, inputs: Mapping[str, Any], *, max_new_tokens: in
     chosen = [
         logits.float().softmax(dim=-1).gather(1, ids[:, step : step + 1]) for step, logits in enumerate(made.logits)
     ]
-    return ids.cpu().numpy(), torch.cat(chosen, dim=1).cpu().double().numpy()
+    probabilities = torch.cat(chosen, dim=1).cpu().double().tolist()
+    end = _end_tokens(model, tokenizer)
+    answers: list[tuple[list[int], list[float]] | None] = []
+    for tokens, chances in zip(ids.tolist(), probabilities, strict=True):
+        stop = next((at for at, token in enumerate(tokens) if token in end), None)
+        answers.append(None if stop is None else (tokens[:stop], chances[:stop]))
+    return answers
 
 
-def until_end(ids: IntArray, probabilities: FloatArray, end: set[int]) -> tuple[list[int], list[float]] | None:
-    """Return one answer (T,) up to its end token; ``None`` for a truncated answer, which can't be trusted."""
-    for position, token in enumerate(ids.tolist()):
-        if token in end:
-            return ids[:position].tolist(), probabilities[:position].tolist()
-    return None
-
-
-def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
     """Return the token ids that end an answer, from the model's generation config and its tokenizer."""
     found: set[int] = set()
     for ids in (getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id):

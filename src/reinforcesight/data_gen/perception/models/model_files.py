@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.errors import InputError, require_module
-from reinforcesight.jobs.files import file_hash
+from reinforcesight.errors import InputError
+from reinforcesight.hub import download_snapshot, is_hub_id
+from reinforcesight.jobs.files import file_hash, required_json_object
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 # Only safetensors weights; no code.
 _PATTERNS = ("*.json", "*.txt", "*.safetensors", "*.model")
 
@@ -37,21 +35,9 @@ def find_model(name: str, revision: str = "main") -> ModelFiles:
         files = sorted(p.name for p in folder.iterdir() if any(p.match(pattern) for pattern in _PATTERNS))
         _check(folder, files, name)
         return ModelFiles(folder.resolve(), f"local:{_digest(folder, files)}")
-    if not _HUB_ID.fullmatch(name) or name.startswith((".", "~")):
+    if not is_hub_id(name):
         raise InputError("no such model folder", where=name, fix="give a folder or a hub id (owner/name)")
-    require_module("huggingface_hub", extra="train")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        stored = Path(snapshot_download(name, revision=revision, allow_patterns=list(_PATTERNS)))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()
-        raise InputError(
-            f"the model can't be downloaded from the hub: {reason[0] if reason else type(error).__name__}",
-            where=f"{name}@{revision}",
-            fix="check name, revision and network, or give a local folder",
-        ) from error
+    stored = download_snapshot(name, revision, _PATTERNS, what="model")
     _check(stored, [p.name for p in stored.iterdir()], name)
     # The name of a snapshot's folder is its commit.
     return ModelFiles(stored, f"hub:{name}@{stored.name}")
@@ -68,13 +54,7 @@ def config_in(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise InputError("expected config.json", where=str(folder), fix="give another model folder")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"config.json can't be read: {error}", where=str(path)) from error
-    if not isinstance(config, dict):
-        raise InputError(f"expected a JSON object, got {type(config).__name__}", where=str(path))
-    return config
+    return required_json_object(path)
 
 
 def _digest(folder: Path, files: list[str]) -> str:

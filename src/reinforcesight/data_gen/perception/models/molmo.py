@@ -11,13 +11,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
-from reinforcesight.data_gen.perception.models.generated_text import (
-    end_tokens,
-    generate_tokens,
-    geometric_mean,
-    parse_points,
-    until_end,
-)
+from reinforcesight.data_gen.perception.models.generated_text import generate_answers, geometric_mean, parse_points
 from reinforcesight.data_gen.perception.models.stored_model import StoredGrounder
 from reinforcesight.data_gen.perception.protocols import GroundedBox, Picture
 from reinforcesight.errors import MissingDependencyError, require_module
@@ -90,15 +84,9 @@ class Molmo2Pointer(StoredGrounder):
             model.device
         )
         inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-        ids, probabilities = generate_tokens(model, inputs, max_new_tokens=_MAX_NEW_TOKENS)
-        end = end_tokens(model, processor.tokenizer)
-        answers: list[tuple[str, float] | None] = []
-        for row in range(len(questions)):
-            whole = until_end(ids[row], probabilities[row], end)
-            if whole is None:
-                answers.append(None)
-            else:
-                tokens, chances = whole
-                text = processor.tokenizer.decode(tokens, skip_special_tokens=True)
-                answers.append((text, geometric_mean(chances)))
-        return answers
+        tokenizer = processor.tokenizer
+        made = generate_answers(model, tokenizer, inputs, max_new_tokens=_MAX_NEW_TOKENS)
+        return [
+            None if one is None else (tokenizer.decode(one[0], skip_special_tokens=True), geometric_mean(one[1]))
+            for one in made
+        ]

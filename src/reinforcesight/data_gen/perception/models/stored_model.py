@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, Un
 from reinforcesight.data_gen.perception.models.model_files import config_in, find_model
 from reinforcesight.data_gen.perception.protocols import Picture
 from reinforcesight.devices import pick_device
-from reinforcesight.errors import InputError
+from reinforcesight.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -127,11 +127,8 @@ class StoredModel(ABC):
         try:
             yield
         except (ValueError, OSError, ImportError, AttributeError, TypeError, RuntimeError) as error:
-            lines = str(error).strip().splitlines()
-            message = lines[0][:200] if lines else type(error).__name__
-            raise InputError(
-                f"expected {self.expected}: {message}", where=self.name, fix="choose a model of that kind"
-            ) from error
+            what = f"expected {self.expected}: {first_line(error)[:200]}"
+            raise InputError(what, where=self.name, fix="choose a model of that kind") from error
 
 
 class StoredGrounder(StoredModel):

@@ -23,7 +23,7 @@ from reinforcesight.data_gen.sources.photographs import (
     photograph_of_cell,
     read_photograph,
 )
-from reinforcesight.errors import InputError, require_module
+from reinforcesight.errors import InputError, first_line, require_module
 from reinforcesight.jobs.files import file_hash
 
 HUB_PREFIX = "hub:"
@@ -290,9 +290,8 @@ def _from_hub(name: str) -> ParquetNarratives:
     try:
         info = HfApi().dataset_info(repository, revision=HUB_REVISION)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()
         raise InputError(
-            f"the data set can't be read from the hub: {reason[0] if reason else type(error).__name__}",
+            f"the data set can't be read from the hub: {first_line(error)}",
             where=f"{repository}@{HUB_REVISION}",
             fix="check name and network, or download its Parquet files and give their folder",
         ) from error
