@@ -86,7 +86,7 @@ def measure(folder: Path, engine: str, options: argparse.Namespace) -> dict[str,
     finally:
         SpatialGrpoTrainer._generate = whole
     lines = [line for line in read_metrics(output) if "step_time" in line][WARM_UP:]
-    completions = config.recipe(processes=1)["completions_per_step"]
+    completions = config.result_settings(processes=1)["completions_per_step"]
     sampling = statistics.median(spent[WARM_UP:])
     tokens = statistics.mean(line["completions/mean_length"] for line in lines)
     peak = memory_peak()

@@ -31,7 +31,7 @@ from reinforcesight.data_gen.calibration.claims import MeasuredPicture, claims_o
 from reinforcesight.data_gen.calibration.config import CalibrateConfig
 from reinforcesight.data_gen.calibration.run import calibrate
 from reinforcesight.data_gen.perception.depth_views import MultiViewDepth
-from reinforcesight.data_gen.perception.gates import may_be_one_name
+from reinforcesight.data_gen.perception.filtering import may_be_one_name
 from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.pictures.boxes import box_overlap
 from reinforcesight.pictures.decode import decode_rgb

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from label_truth import smooth_noise
 
-from reinforcesight.data_gen.perception.gates import Query, Trace
+from reinforcesight.data_gen.perception.filtering import Query, Trace
 from reinforcesight.data_gen.perception.perceive import PerceptionTask
 from reinforcesight.data_gen.perception.protocols import (
     DepthPrediction,

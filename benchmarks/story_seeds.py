@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reinforcesight.eval.results import Results, read_results
 from reinforcesight.jobs.table import table_lines
-from reinforcesight.story.layout import MODELS, RunFolder
+from reinforcesight.story.folder import MODEL_TITLES, RunFolder
 
 
 def run(folder: Path, config: str, seed: int, overrides: list[str]) -> None:
@@ -40,7 +40,7 @@ def table(folders: list[Path]) -> list[str]:
     """Lines with the accuracies of all models on all benchmarks."""
     rows = []
     for benchmark in sorted(path.name for path in RunFolder(folders[0]).benchmark_dataset("").iterdir()):
-        for model in MODELS:
+        for model in MODEL_TITLES:
             found = [results(folder, benchmark, model) for folder in folders]
             values = [spread([r.micro.accuracy or 0.0 for r in found])]
             values += [spread([r.per_task[task].accuracy or 0.0 for r in found]) for task in found[0].per_task]

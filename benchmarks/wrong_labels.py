@@ -35,7 +35,7 @@ from reinforcesight.jobs.table import table_lines
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations import Axis, Relation
 from reinforcesight.scene import Scene
-from reinforcesight.story.layout import RunFolder
+from reinforcesight.story.folder import RunFolder
 
 NANO_WORDING = ReasoningStyle(places=1.0, letters=1.0, fixed_wording=True)
 

@@ -14,7 +14,7 @@ from nano.tasks import text_turns
 from nano.tokens import CHAT_TEMPLATE, END_OF_TEXT
 from nano.vocabulary import train_vocabulary
 from reinforcesight.data_gen.questions.forms import Form
-from reinforcesight.data_gen.questions.reasoning import NEARNESS, PLACES, Facts, write_reasoning
+from reinforcesight.data_gen.questions.reasoning import NEARNESS, POSITION_WORDS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.errors import require_module
@@ -128,7 +128,7 @@ def vocabulary_texts(options: RenderConfig, seed: int) -> Iterator[str]:
             yield answer
         for relation in Relation:
             yield _reasoning(relation, rng.sample(names, 3), rng)
-    for places in PLACES.values():
+    for places in POSITION_WORDS.values():
         yield from (f" {words}" for band in places for words in band for _ in range(20))
     yield from (f" {words}" for _, words in NEARNESS for _ in range(80))
     for by_relation in load_templates().wordings.values():

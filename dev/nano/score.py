@@ -11,7 +11,7 @@ from PIL import Image
 
 from nano.scenes import PretrainingScene
 from nano.tasks import SeenObject, choose_present, describe, look_up, point_out, seen_objects
-from reinforcesight.data_gen.questions.reasoning import PLACES, nearness_words
+from reinforcesight.data_gen.questions.reasoning import POSITION_WORDS, nearness_words
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.model.chat import generate_text
 from reinforcesight.relations import Axis
@@ -111,7 +111,7 @@ def _says(text: str, axis: Axis, bands: set[int]) -> bool:
     """Whether a place along an axis is told, as one of the bands."""
     told = [
         (len(words), band)
-        for band, phrases in enumerate(PLACES[axis])
+        for band, phrases in enumerate(POSITION_WORDS[axis])
         for words in phrases
         if words in text.split(", ")
     ]

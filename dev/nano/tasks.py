@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from nano.scenes import PretrainingScene
 from reinforcesight import protocol
-from reinforcesight.data_gen.questions.reasoning import NEARNESS, PLACED_APART, PLACES, letters_text, nearness_words
+from reinforcesight.data_gen.questions.reasoning import (
+    NEARNESS,
+    PLACED_APART,
+    POSITION_WORDS,
+    letters_text,
+    nearness_words,
+)
 from reinforcesight.data_gen.rendering import RenderConfig
 from reinforcesight.language.english import Mention, fill
 from reinforcesight.relations import Axis
@@ -63,7 +69,7 @@ class SeenObject:
         """Where it is along an axis, in the words of the reasoning; along the depth, how far away."""
         if axis is Axis.DEPTH:
             return nearness_words(self.depth)
-        return rng.choice(PLACES[axis][self.band(axis)])
+        return rng.choice(POSITION_WORDS[axis][self.band(axis)])
 
     def band(self, axis: Axis) -> int:
         """Which of the five places along an axis it is in."""
@@ -310,7 +316,7 @@ def read_places(options: RenderConfig, rng: random.Random) -> Turn:
     """Choose which of two things is at a place that a text tells: the same answer without a picture."""
     names = _made_up_names(options, rng, rng.choice((2, 3, 4)))
     axis = rng.choice((Axis.HORIZONTAL, Axis.VERTICAL, Axis.DEPTH))
-    bands = [[words] for _, words in NEARNESS] if axis is Axis.DEPTH else [[*b] for b in PLACES[axis]]
+    bands = [[words] for _, words in NEARNESS] if axis is Axis.DEPTH else [[*b] for b in POSITION_WORDS[axis]]
     places = [rng.choice(band) for band in rng.sample(bands, len(names))]
     facts = " ".join(f"The {name} is {place}." for name, place in zip(names, places, strict=True))
     rows = rng.sample(range(len(names)), 2)

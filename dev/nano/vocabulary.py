@@ -49,7 +49,7 @@ def _fixed_parts() -> tuple[str, ...]:
         *(f"{{x}} is option {protocol.letter(i)}" for i in range(6)),
         *(f"{{x}} {words}" for words in reasoning._SHORT.values()),
         *(f"{{x}} {phrase}" for phrases in CLAIM_PHRASES.values() for phrase in phrases),
-        *(f"{{x}} {words}" for bands in reasoning.PLACES.values() for band in bands for words in band),
+        *(f"{{x}} {words}" for bands in reasoning.POSITION_WORDS.values() for band in bands for words in band),
         *(f"{{x}} {words}" for _, words in reasoning.NEARNESS),
     ]
     parts = [f" {part}" for text in patterns for part in _SLOT.split(text) if part[:1].isalpha()]

@@ -37,7 +37,7 @@ def test_shipped_recipes_fit_trl(name, tmp_path):
     assert config.rewards.thinking == (name == "grpo_config")
     # On two GPUs with half the accumulation it is the same recipe.
     halved = changed(config, gradient_accumulation_steps=config.trainer["gradient_accumulation_steps"] // 2)
-    assert config.recipe(processes=1) == halved.recipe(processes=2)
+    assert config.result_settings(processes=1) == halved.result_settings(processes=2)
 
 
 @pytest.mark.parametrize("trained", ["sft", "grpo"])

@@ -190,7 +190,7 @@ def test_a_run_is_that_of_trl(dataset, tiny, tmp_path):
         config = settings(dataset, tiny["qwen2_5_vl"], tmp_path / str(once), encode_prompts_once=once, **values)
         train_grpo(config)
         curves.append([line for line in read_metrics(tmp_path / str(once)) if "grad_norm" in line])
-        assert "encode_prompts_once" not in config.recipe(processes=1)
+        assert "encode_prompts_once" not in config.result_settings(processes=1)
     for ours, theirs in zip(*curves, strict=True):
         for name in ("reward", "loss", "grad_norm", "entropy"):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-5), name

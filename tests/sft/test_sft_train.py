@@ -317,7 +317,7 @@ def test_an_adapter_can_be_trained_further(finished, dataset, tmp_path):
 def test_shipped_configurations_are_valid():
     for name in ("sft_config.yaml", "sft_config_24gb.yaml"):
         config = load_config(SftConfig, Path(__file__).parents[2] / "configs" / name)
-        assert config.recipe(processes=1)["questions_per_step"] == 32
+        assert config.result_settings(processes=1)["questions_per_step"] == 32
 
 
 def test_options_that_do_not_go_together():

@@ -25,7 +25,7 @@ from reinforcesight.pages.question_cards import CardAnswer
 from reinforcesight.pages.render import percent, whole_percent
 from reinforcesight.story.closing_lines import next_lines, outcome_lines
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.folder import MODEL_TITLES
 from reinforcesight.story.page_content import pattern_in_words, read_story
 from reinforcesight.story.report import render
 from reinforcesight.story.run import run_story
@@ -173,7 +173,7 @@ def test_who_was_right_in_words(right, words):
 
 def test_the_terminal_shows_the_result_and_commands_that_work(config, done, monkeypatch, capsys):
     lines = outcome_lines(config)
-    results = {model: read_results(config.folder.results("held_out", model)) for model in MODELS}
+    results = {model: read_results(config.folder.results("held_out", model)) for model in MODEL_TITLES}
     assert lines[0].split() == ["right", "answers", "Base", "SFT", "GRPO", "guessing"]
     for result in results.values():
         assert percent(result.micro.accuracy) in lines[2]

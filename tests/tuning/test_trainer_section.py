@@ -185,12 +185,12 @@ def test_what_the_project_sets_is_refused(name):
 
 def test_the_identity_of_a_run_leaves_out_speed_and_logging():
     config = SftConfig(dataset="d")
-    before = config.recipe(processes=1)
+    before = config.result_settings(processes=1)
     free = {"logging_steps": 3, "save_steps": 7, "dataloader_num_workers": 2, "report_to": ["wandb"]}
     halved = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}
-    assert changed(config, **free, **halved).recipe(processes=1) == before
-    assert changed(config, **halved).recipe(processes=2)["questions_per_step"] == 32
-    assert changed(config, weight_decay=0.1).recipe(processes=1) != before
+    assert changed(config, **free, **halved).result_settings(processes=1) == before
+    assert changed(config, **halved).result_settings(processes=2)["questions_per_step"] == 32
+    assert changed(config, weight_decay=0.1).result_settings(processes=1) != before
 
 
 def test_help_imports_neither_trl_nor_torch():

@@ -19,7 +19,7 @@ import click
 
 from reinforcesight import __version__
 from reinforcesight.data_gen.choosing.fitting import Fit, fit
-from reinforcesight.data_gen.choosing.selection import Pictures, SelectionRules, select
+from reinforcesight.data_gen.choosing.selection import PictureSummaries, SelectionRules, select
 from reinforcesight.data_gen.config import GenerateConfig, GenerateReport, Shard
 from reinforcesight.data_gen.dataset.card import write_card
 from reinforcesight.data_gen.dataset.folder import (
@@ -186,9 +186,9 @@ def _calibrated(config: GenerateConfig) -> tuple[GenerateConfig, dict[str, Any]]
 
     calibration = Calibration.load(config.calibration)
     rules, label_error = calibration.rules_for(config.max_label_error, config.rules)
-    gates, names = calibration.gates_for(config.max_label_error, config.perception.gates)
+    thresholds, names = calibration.thresholds_for(config.max_label_error, config.perception.gates)
     label_error |= {"names": names} if names else {}
-    perception = config.perception.model_copy(update={"depth_views": calibration.views, "gates": gates})
+    perception = config.perception.model_copy(update={"depth_views": calibration.views, "gates": thresholds})
     return config.model_copy(update={"rules": rules, "perception": perception}), {"label_error": label_error}
 
 
@@ -357,9 +357,9 @@ class _Generation:
         else:
             scan_pictures(self.context, self.pictures, pool=self.pool, shard=shard)
 
-    def _scanned(self) -> Pictures:
+    def _scanned(self) -> PictureSummaries:
         folder, chunks = self.context.folder, range(chunk_count(self.pictures))
-        return Pictures(lambda: read_summaries(folder, chunks), lambda: read_contents(folder, chunks))
+        return PictureSummaries(lambda: read_summaries(folder, chunks), lambda: read_contents(folder, chunks))
 
     def _selection_rules(self) -> SelectionRules:
         limit = self.config.max_questions_per_picture

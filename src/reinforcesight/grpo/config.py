@@ -148,8 +148,8 @@ class GrpoConfig(TrainingConfig):
             raise ValueError("trainer.vllm_mode server needs trainer.use_vllm true")
         return self
 
-    def recipe(self, *, processes: int) -> dict[str, Any]:
-        values = super().recipe(processes=processes)
+    def result_settings(self, *, processes: int) -> dict[str, Any]:
+        values = super().result_settings(processes=processes)
         for name in ("groups", "encode_prompts_once"):
             values.pop(name)
         values["difficulty"].pop("batch_size")

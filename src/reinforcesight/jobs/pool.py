@@ -141,7 +141,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
         if self._method == "fork":
             arguments += ([here, *(worker.connection for worker in self._workers)],)
         process = context.Process(target=_worker_main, args=arguments, daemon=True)
-        with environment(SINGLE_THREADED):
+        with environment_variables(SINGLE_THREADED):
             process.start()
         there.close()
         worker: _Worker[TaskT] = _Worker(process, here)
@@ -201,7 +201,7 @@ class WorkerPool(Generic[ContextT, TaskT, ResultT]):
 
 
 @contextlib.contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
+def environment_variables(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables for processes started inside the block; libraries read them when imported."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

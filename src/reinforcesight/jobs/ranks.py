@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reinforcesight.errors import ReinforceSightError
-from reinforcesight.jobs.pool import SINGLE_THREADED, end_with, environment
+from reinforcesight.jobs.pool import SINGLE_THREADED, end_with, environment_variables
 from reinforcesight.jobs.signals import signal_name
 
 RankResultT = TypeVar("RankResultT")
@@ -81,7 +81,7 @@ def _as_rank(job: Callable[[], RankResultT], rank: int, meeting: Path, count: in
     }
     # Only this machine's processes take part.
     network = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo")}
-    with environment({**{name: str(value) for name, value in own.items()}, **network, **SINGLE_THREADED}):
+    with environment_variables({**{name: str(value) for name, value in own.items()}, **network, **SINGLE_THREADED}):
         torch.set_num_threads(1)
         patience = timedelta(seconds=_SECONDS_TO_CONNECT)
         torch.distributed.init_process_group(

@@ -11,7 +11,7 @@ from reinforcesight.eval.results import read_results
 from reinforcesight.jobs.table import table_lines
 from reinforcesight.pages.render import percent
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.folder import MODEL_TITLES
 from reinforcesight.story.page_content import read_benchmark
 
 
@@ -19,7 +19,7 @@ def outcome_lines(config: RunConfig) -> list[str]:
     """Return the results of the evaluations as a table, and three lines about the first benchmark."""
     rows = []
     for name in config.benchmarks:
-        results = {model: read_results(config.folder.results(name, model)) for model in MODELS}
+        results = {model: read_results(config.folder.results(name, model)) for model in MODEL_TITLES}
         base = results["base"]
         cells = [percent(r.micro.accuracy) for r in results.values()]
         rows.append(
@@ -30,7 +30,7 @@ def outcome_lines(config: RunConfig) -> list[str]:
             rows.append([f"  {task}", *cells, percent(base.chance.random_per_task.get(task))])
     main = read_benchmark(config, next(iter(config.benchmarks)))
     return [
-        *table_lines(["right answers", *MODELS.values(), "guessing"], rows),
+        *table_lines(["right answers", *MODEL_TITLES.values(), "guessing"], rows),
         f"{main.name}: {main.headline}",
         main.sentences[1],
         main.cautions[0] if main.cautions else main.overlap,

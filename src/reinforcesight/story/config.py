@@ -14,7 +14,7 @@ from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.eval.config import EvaluateConfig
 from reinforcesight.grpo.config import GrpoConfig
 from reinforcesight.sft.config import SftConfig
-from reinforcesight.story.layout import RunFolder
+from reinforcesight.story.folder import RunFolder
 from reinforcesight.story.stages import STAGE_NAMES
 
 # By default, a benchmark is one test split in CV-Bench's two wordings.

@@ -28,7 +28,7 @@ from reinforcesight.pictures.encode import encoded_picture
 from reinforcesight.protocol import LETTERS, Protocol
 from reinforcesight.relations.kinds import Relation
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.layout import MODELS, RunFolder
+from reinforcesight.story.folder import MODEL_TITLES, RunFolder
 from reinforcesight.story.state import StageRecord, read_state
 
 _DISTRIBUTIONS = {
@@ -104,7 +104,7 @@ def read_story(config: RunConfig) -> Story:
     folder = config.folder
     state = read_state(folder.state, __version__)
     manifest = _read_json(folder.dataset / "manifest.json")
-    evaluated = all(folder.results(name, model).exists() for name in config.benchmarks for model in MODELS)
+    evaluated = all(folder.results(name, model).exists() for name in config.benchmarks for model in MODEL_TITLES)
     return Story(
         config=config,
         stages={name: record for name, record in state.stages.items() if name != "report"},
@@ -134,7 +134,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
     folder = config.folder
-    results = {model: read_results(folder.results(name, model)) for model in MODELS}
+    results = {model: read_results(folder.results(name, model)) for model in MODEL_TITLES}
     entry = config.benchmarks[name]
     if isinstance(entry, GenerateConfig):
         about = _DISTRIBUTIONS[entry.distribution] if entry.source == "rendered" else f"from {entry.input}"
@@ -172,20 +172,22 @@ def read_benchmark(config: RunConfig, name: str) -> BenchmarkView:
         results=results,
         groups=[(heading, rows) for heading, rows in groups if rows],
         sentences=[
-            paired_in_words(MODELS[model], results[model].paired, MODELS[other])
+            paired_in_words(MODEL_TITLES[model], results[model].paired, MODEL_TITLES[other])
             for other, model in (("base", "sft"), ("sft", "grpo"))
         ],
         headline=headline(_gain(folder, name, results, config.evaluate.seed), base, results["grpo"]),
         cautions=[*_handicap(base, others), *(f"GRPO: {caution}" for caution in cautions(results["grpo"]))],
         overlap=overlap_in_words(results["grpo"]),
-        files={m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODELS},
+        files={
+            m: folder.results(name, m).with_suffix(".html").relative_to(folder.root).as_posix() for m in MODEL_TITLES
+        },
     )
 
 
 def _other_protocols(config: RunConfig, name: str) -> dict[str, dict[str, Results]]:
     """Return the results of each model under the protocols besides that of the main figures."""
     names = [part.protocol.value for part in config.evaluate.of_each_protocol()[:-1]]
-    files = {model: config.folder.results(name, model) for model in MODELS}
+    files = {model: config.folder.results(name, model) for model in MODEL_TITLES}
     return {n: {model: read_results(f.with_suffix(f".{n}.json")) for model, f in files.items()} for n in names}
 
 
@@ -216,7 +218,7 @@ def _gain(folder: RunFolder, name: str, results: Mapping[str, Results], seed: in
 
 def interval_dots(cells: Mapping[str, Accuracy]) -> tuple[IntervalDot, ...]:
     return tuple(
-        IntervalDot(MODELS[model], index, cell.accuracy, cell.low, cell.high)
+        IntervalDot(MODEL_TITLES[model], index, cell.accuracy, cell.low, cell.high)
         for index, (model, cell) in enumerate(cells.items())
         if cell.accuracy is not None
     )
@@ -240,18 +242,18 @@ def _before_and_after(config: RunConfig) -> BeforeAndAfter:
     """Choose questions of the first benchmark, in turn from each pattern of models that were right."""
     name = next(iter(config.benchmarks))
     items = _items(config, name)
-    answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODELS}
+    answers = {model: _plain(answers_path(config.folder.results(name, model))) for model in MODEL_TITLES}
     by_pattern: dict[str, list[Item]] = {}
     for item in sorted(items, key=lambda i: json_hash(i.item_key)):
         if all(item.item_key in found for found in answers.values()):
-            pattern = pattern_in_words([answers[model][item.item_key].correct for model in MODELS])
+            pattern = pattern_in_words([answers[model][item.item_key].correct for model in MODEL_TITLES])
             by_pattern.setdefault(pattern, []).append(item)
     order = sorted(by_pattern, key=lambda pattern: (not pattern.startswith("learnt"), pattern))
     turns = zip_longest(*([(pattern, item) for item in by_pattern[pattern]] for pattern in order))
     shown = [turn for turn in chain.from_iterable(turns) if turn is not None][: config.report.answers]
     return BeforeAndAfter(
         benchmark=name.replace("_", "-"),
-        cards=[_card(item, pattern, {m: answers[m][item.item_key] for m in MODELS}) for pattern, item in shown],
+        cards=[_card(item, pattern, {m: answers[m][item.item_key] for m in MODEL_TITLES}) for pattern, item in shown],
         counts=[(pattern, len(by_pattern[pattern])) for pattern in order],
     )
 
@@ -295,4 +297,4 @@ def _card_answer(model: str, answer: ScoredAnswer) -> CardAnswer:
     given = blocks.answer.strip()[:120] or "(nothing)"
     if answer.letter:
         given = f"({answer.letter}) {options.get(answer.letter, '')}"
-    return CardAnswer(MODELS[model], answer.correct, given, blocks.reasoning.strip())
+    return CardAnswer(MODEL_TITLES[model], answer.correct, given, blocks.reasoning.strip())

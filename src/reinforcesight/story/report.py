@@ -15,7 +15,7 @@ from reinforcesight.pages.question_cards import QuestionCard
 from reinforcesight.pages.render import render_page
 from reinforcesight.story.closing_lines import ask_line, own_command
 from reinforcesight.story.config import RunConfig
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.folder import MODEL_TITLES
 from reinforcesight.story.page_content import Story, interval_dots, read_story
 from reinforcesight.story.stages import STAGES
 from reinforcesight.tuning.records.report import SFT_CHARTS, draw_charts
@@ -60,10 +60,10 @@ def render(story: Story) -> str:
         hero=main
         and bar_chart(
             "Accuracy",
-            interval_dots({m: main.results[m].micro for m in MODELS}),
+            interval_dots({m: main.results[m].micro for m in MODEL_TITLES}),
             level=main.chance,
         ),
-        models=MODELS,
+        models=MODEL_TITLES,
         command=own_command(),
         ask=ask_line(config),
         steps=_steps(story),

@@ -13,7 +13,7 @@ import click
 from reinforcesight.errors import InputError
 from reinforcesight.jobs.events import send_event
 from reinforcesight.jobs.progress import announce
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.folder import MODEL_TITLES
 from reinforcesight.tuning.settings.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _evaluations(config: RunConfig, benchmark: str) -> tuple[EvaluateConfig, ...
     """Return the evaluations of all models on a benchmark, each paired with the previous model."""
     folder, entry = config.folder, config.benchmarks[benchmark]
     paths = {"base": config.base, "sft": str(folder.sft), "grpo": str(folder.grpo)}
-    outputs = [folder.results(benchmark, model) for model in MODELS]
+    outputs = [folder.results(benchmark, model) for model in MODEL_TITLES]
     return tuple(
         config.evaluate.model_copy(
             update={
@@ -138,7 +138,7 @@ def _evaluations(config: RunConfig, benchmark: str) -> tuple[EvaluateConfig, ...
                 "compare": tuple(outputs[: max(0, at - 1)]),
             }
         )
-        for at, (model, title) in enumerate(MODELS.items())
+        for at, (model, title) in enumerate(MODEL_TITLES.items())
     )
 
 

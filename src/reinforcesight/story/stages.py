@@ -14,7 +14,7 @@ from reinforcesight.jobs.files import json_hash
 from reinforcesight.model.load import resolve_path, weights_fingerprint
 from reinforcesight.model.options import ModelSource
 from reinforcesight.story import stage_functions
-from reinforcesight.story.layout import MODELS
+from reinforcesight.story.folder import MODEL_TITLES
 
 if TYPE_CHECKING:
     from reinforcesight.data_gen.config import GenerateConfig
@@ -106,12 +106,12 @@ def _base(config: RunConfig) -> dict[str, Any]:
 
 def _sft_settings(config: RunConfig) -> dict[str, Any]:
     # JSON turns tuples into lists, so that values equal those read from run.json.
-    settings = config.sft.recipe(processes=1)
+    settings = config.sft.result_settings(processes=1)
     return {**_without(settings, "dataset", "model_path"), "base": _base(config)}
 
 
 def _grpo_settings(config: RunConfig) -> dict[str, Any]:
-    return _without(config.grpo.recipe(processes=1), "dataset", "model_path")
+    return _without(config.grpo.result_settings(processes=1), "dataset", "model_path")
 
 
 def _rating_settings(config: GrpoConfig) -> dict[str, Any]:
@@ -215,7 +215,7 @@ _BEFORE_REPORT = (
         products=lambda config: [
             f"evaluations/{benchmark}/{model}.json{suffix}"
             for benchmark in config.benchmarks
-            for model in MODELS
+            for model in MODEL_TITLES
             for suffix in ("", "l")
         ],
         settings=_evaluate_settings,

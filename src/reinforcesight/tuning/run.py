@@ -159,7 +159,7 @@ def _run_locked(
         method.command,
         Path(config.output),
         config,
-        {**config.recipe(processes=processes.num_processes), **start_identity(data, loaded)},
+        {**config.result_settings(processes=processes.num_processes), **start_identity(data, loaded)},
         data=data.description,
         model=loaded.description,
         seeds={"training": config.seed, "evaluation": config.evaluation.seed},

@@ -11,8 +11,8 @@ from calibration_support import made_up
 from PIL import Image
 
 from reinforcesight.data_gen.calibration.names import names_record
-from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.gates import Query, confirm_boxes, gate_boxes
+from reinforcesight.data_gen.perception.config import DetectionThresholds
+from reinforcesight.data_gen.perception.filtering import Query, confirm_boxes, filter_boxes
 from reinforcesight.data_gen.perception.protocols import GroundedBox
 from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import ConfigError, InputError
@@ -50,11 +50,11 @@ def test_the_score_is_found_at_which_names_are_right(tmp_path: Path) -> None:
     assert step is not None
     assert step.threshold == pytest.approx(0.4, abs=0.05)
     calibration = made_up().model_copy(update={"names": (record, record)})
-    gates, facts = calibration.gates_for(0.08, GateRules())
+    gates, facts = calibration.thresholds_for(0.08, DetectionThresholds())
     assert gates.min_score == gates.second_min_score == pytest.approx(step.threshold)
     assert [fact["names"] for fact in facts] == [step.kept] * 2
     with pytest.raises(ConfigError, match="no score of a detector"):
-        calibration.gates_for(0.0001, GateRules())
+        calibration.thresholds_for(0.0001, DetectionThresholds())
 
 
 @pytest.mark.parametrize("content", ["[1]", "{}", "nothing", '[{"image_id": 1}]', '[{"image_id": 1, "bbox": 3}]'])
@@ -74,7 +74,7 @@ def test_detections_of_other_pictures_are_refused(tmp_path: Path) -> None:
 
 def test_the_second_detector_confirms_on_its_own_scale() -> None:
     queries = [Query("cup", "cup")]
-    rules = GateRules(second_min_score=0.6)
-    first = gate_boxes([GroundedBox(0, (10, 10, 50, 50), 0.5)], queries, width=160, height=120, rules=rules)
+    rules = DetectionThresholds(second_min_score=0.6)
+    first = filter_boxes([GroundedBox(0, (10, 10, 50, 50), 0.5)], queries, width=160, height=120, rules=rules)
     for score, kept in ((0.5, 0), (0.7, 1)):
         assert len(confirm_boxes(first, [GroundedBox(0, (10, 10, 50, 50), score)], queries, rules).found) == kept

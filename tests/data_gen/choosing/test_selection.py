@@ -16,10 +16,16 @@ from hypothesis import strategies as st
 
 from reinforcesight.data_gen.choosing.fitting import Fit, fit
 from reinforcesight.data_gen.choosing.quotas import Supply, form_cycle, plan_quotas, split_samples
-from reinforcesight.data_gen.choosing.selection import Pictures, Selection, SelectionRules, select, split_borders
+from reinforcesight.data_gen.choosing.selection import (
+    PictureSummaries,
+    Selection,
+    SelectionRules,
+    select,
+    split_borders,
+)
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.questions.forms import AXES, Form
-from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
+from reinforcesight.data_gen.scanning.work_files import CandidateSummary, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 
 FRACTIONS = {"train": 0.9, "validation": 0.05, "test": 0.05}
@@ -38,23 +44,25 @@ def picture(index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased
             if biased and rng.random() < 0.7:
                 nouns.sort()
             forms = ALL if rng.random() < named else BOXES
-            options.append(Option(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4))))
+            options.append(
+                CandidateSummary(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4)))
+            )
     content = sha256(str(index).encode()).hexdigest()
     return PictureSummary(index // 16, index % 16, index, content, tuple(options))
 
 
-def pictures(count: int, **values) -> Pictures:
+def pictures(count: int, **values) -> PictureSummaries:
     def summaries() -> Iterator[PictureSummary]:
         return (picture(index, **values) for index in range(count))
 
-    return Pictures(summaries, lambda: (p.content for p in summaries()))
+    return PictureSummaries(summaries, lambda: (p.content for p in summaries()))
 
 
 def rules(samples: int, *, limit: int = 4, forms=EVEN, fractions=FRACTIONS, axes=EVEN_AXES) -> SelectionRules:
     return SelectionRules(samples, fractions, axes, dict.fromkeys(AXES, forms), limit, seed=0)
 
 
-def chosen(found: Pictures, plan: Fit, wanted: SelectionRules) -> list[Selection]:
+def chosen(found: PictureSummaries, plan: Fit, wanted: SelectionRules) -> list[Selection]:
     return list(select(found, plan.borders, plan.quotas, plan.supply, wanted))
 
 
@@ -120,7 +128,7 @@ def _guessed_share(most: float, *, exceptions: float) -> float:
             )
             yield replace(plain, options=options)
 
-    found = Pictures(summaries, lambda: (p.content for p in summaries()))
+    found = PictureSummaries(summaries, lambda: (p.content for p in summaries()))
     wanted = replace(rules(1200), max_shortcut_share=most)
     plan = fit(found, wanted, adapt=False)
     assert plan.missing == 0
@@ -147,7 +155,7 @@ def test_pairs_that_are_passed_over_leave_no_question_missing_at_the_end(samples
             )
 
     wanted = replace(rules(samples), max_shortcut_share=0.65)
-    assert fit(Pictures(summaries, plain.contents), wanted, adapt=False).missing == 0
+    assert fit(PictureSummaries(summaries, plain.contents), wanted, adapt=False).missing == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,7 +210,7 @@ def test_a_scarce_axis_leaves_its_share_to_the_others():
     def summaries() -> Iterator[PictureSummary]:
         return (picture(i, axes=AXES if i % 20 == 0 else AXES[:3]) for i in range(400))
 
-    found = Pictures(summaries, lambda: (p.content for p in summaries()))
+    found = PictureSummaries(summaries, lambda: (p.content for p in summaries()))
     wanted = rules(800)
     plan = fit(found, wanted, adapt=True)
     total = by(kinds(chosen(found, plan, wanted)), "relation")

@@ -13,8 +13,8 @@ from perception_generators import PICTURE_SIZE, save_florence2, save_molmo2
 from torchvision_shim import importable_torchvision
 
 from reinforcesight.data_gen.perception.cache import ResultCache, pack_boxes, unpack_boxes
-from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.gates import Query, gate_boxes
+from reinforcesight.data_gen.perception.config import DetectionThresholds
+from reinforcesight.data_gen.perception.filtering import Query, filter_boxes
 from reinforcesight.data_gen.perception.models.generated_text import geometric_mean, parse_location_boxes, parse_points
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import GroundedBox, PerceptionModels, SegmentedMask
@@ -161,10 +161,12 @@ def test_florence2_with_random_weights_says_nothing_that_counts(tmp_path: Path) 
     adapter = module.Florence2Grounder(str(tmp_path), min_score=0.0)
     found = adapter.ground([picture(0)], [["chair", "table"]])[0]
     assert {box.phrase for box in found} <= {0, 1}
-    gated = gate_boxes(found, [Query("chair"), Query("table")], width=WIDTH, height=HEIGHT, rules=GateRules())
-    assert not gated.found
-    assert {item.reason for item in gated.skipped} == {"unreadable_answer"}
-    assert gated.unseen == ["chair", "table"]
+    filtered = filter_boxes(
+        found, [Query("chair"), Query("table")], width=WIDTH, height=HEIGHT, rules=DetectionThresholds()
+    )
+    assert not filtered.found
+    assert {item.reason for item in filtered.skipped} == {"unreadable_answer"}
+    assert filtered.unseen == ["chair", "table"]
 
 
 def test_florence2_in_another_form_is_refused(tmp_path: Path, florence: Path) -> None:

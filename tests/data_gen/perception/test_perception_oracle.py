@@ -11,8 +11,8 @@ from perception_claims import as_perception_knows, claims
 from perception_support import KnownScenes
 
 from reinforcesight.data_gen.perception.cache import ResultCache
-from reinforcesight.data_gen.perception.config import GateRules
-from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.config import DetectionThresholds
+from reinforcesight.data_gen.perception.filtering import Query
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, model_roles, perceive, run_model
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.errors import InputError
@@ -104,9 +104,9 @@ def test_models_one_by_one_store_what_all_together_would(tmp_path: Path) -> None
     tasks, models, cache = [task_of(*pair) for pair in pairs], truth.models(), ResultCache(tmp_path)
     assert model_roles(models) == ("depth", "grounding", "segmentation")
     with pytest.raises(InputError, match="results of a grounding model are not in the cache"):
-        run_model("segmentation", tasks, models, rules=GateRules(), cache=cache, batch_size=4)
+        run_model("segmentation", tasks, models, rules=DetectionThresholds(), cache=cache, batch_size=4)
     for number, role in enumerate(model_roles(models), start=1):
-        run_model(role, tasks, models, rules=GateRules(), cache=cache, batch_size=4)
+        run_model(role, tasks, models, rules=DetectionThresholds(), cache=cache, batch_size=4)
         assert sum(truth.calls.values()) == number * len(tasks)
     before = dict(truth.calls)
     stored = perceive(tasks, models, cache=cache)

@@ -5,19 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.depth_maps import agreeing_depth
-from reinforcesight.data_gen.perception.gates import Found, Gated, Query, confirm_boxes, gate_boxes
+from reinforcesight.data_gen.perception.filtering import (
+    FilteredDetections,
+    KeptDetection,
+    Query,
+    confirm_boxes,
+    filter_boxes,
+)
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction, GroundedBox, PerceptionModels
 
-RULES = GateRules()
+RULES = DetectionThresholds()
 QUERIES = tuple(Query(name) for name in ("red chair", "lamp", "chair", "table"))
 CHAIR, LAMP, TABLE = (10.0, 10.0, 50.0, 60.0), (70.0, 5.0, 90.0, 50.0), (20.0, 70.0, 95.0, 99.0)
 
 
-def first() -> Gated:
-    return Gated([Found("red chair", None, CHAIR, 0.8), Found("lamp", None, LAMP, 0.7)], [], [])
+def first() -> FilteredDetections:
+    return FilteredDetections(
+        [KeptDetection("red chair", None, CHAIR, 0.8), KeptDetection("lamp", None, LAMP, 0.7)], [], []
+    )
 
 
 def outcome(*second: GroundedBox) -> tuple[list[str], list[str], set[str]]:
@@ -57,22 +65,22 @@ def test_the_surest_name_counts() -> None:
 def test_a_namesake_that_only_the_second_sees_takes_the_name(extra: GroundedBox) -> None:
     found, _, unseen = outcome(GroundedBox(0, CHAIR, 0.6), GroundedBox(1, LAMP, 0.6), extra)
     assert found == ["red chair", "lamp"]
-    assert unseen == {"chair"}  # so that gate_names leaves the red chair out
+    assert unseen == {"chair"}  # so that filter_names leaves the red chair out
 
 
 def test_a_name_must_lead() -> None:
     def reasons(runner_up: float, phrase: int) -> tuple[list[str], list[str]]:
         boxes = [GroundedBox(1, LAMP, 0.6), GroundedBox(phrase, LAMP, runner_up), GroundedBox(3, TABLE, 0.5)]
-        gated = gate_boxes(boxes, QUERIES, width=100, height=100, rules=RULES)
-        return [item.name for item in gated.found], sorted({item.reason for item in gated.skipped})
+        filtered = filter_boxes(boxes, QUERIES, width=100, height=100, rules=RULES)
+        return [item.name for item in filtered.found], sorted({item.reason for item in filtered.skipped})
 
     assert reasons(0.45, 0) == (["lamp", "table"], ["same_thing_other_name"])
     assert reasons(0.55, 0) == (["table"], ["name_not_sure"])
     # A weak second name on the thing is no other thing.
     assert reasons(0.25, 3) == (["lamp", "table"], ["low_score"])
     same = [GroundedBox(0, CHAIR, 0.6), GroundedBox(2, CHAIR, 0.58)]
-    gated = gate_boxes(same, QUERIES, width=100, height=100, rules=RULES)
-    assert [item.name for item in gated.found] == ["red chair"]
+    filtered = filter_boxes(same, QUERIES, width=100, height=100, rules=RULES)
+    assert [item.name for item in filtered.found] == ["red chair"]
 
 
 def ramp() -> np.ndarray:
@@ -150,7 +158,7 @@ def test_only_what_two_models_agree_on_reaches_the_scene() -> None:
             second_grounder=Fixed("two", boxes[:2]),
             second_depth=FixedDepth("b", DepthPrediction(bent, "scale")),
         ),
-        rules=GateRules(min_valid_depth=0.3),
+        rules=DetectionThresholds(min_valid_depth=0.3),
     )[0]
     by_name = {item.name: item for item in result.scene.objects}
     assert set(by_name) == {"red chair", "lamp"}

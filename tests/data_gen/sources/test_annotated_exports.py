@@ -30,7 +30,7 @@ def export(root, annotation_file, pictures):
     return root
 
 
-LAYOUTS = {
+BENCHMARK_FORMATS = {
     "cvat": ("annotations/instances_default.json", {"a.png": "images/default/a.png"}),
     "coco": ("annotations/instances_val.json", {"a.png": "val/a.png"}),
     "fiftyone": ("labels.json", {"a.png": "data/a.png"}),
@@ -51,9 +51,9 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", BENCHMARK_FORMATS)
 def test_exports_are_read_as_they_come(tmp_path, layout):
-    annotation_file, pictures = LAYOUTS[layout]
+    annotation_file, pictures = BENCHMARK_FORMATS[layout]
     export(tmp_path, annotation_file, pictures)
     for given in (tmp_path, tmp_path / annotation_file):
         source = AnnotatedSource(given)

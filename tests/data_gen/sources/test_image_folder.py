@@ -18,7 +18,7 @@ from small_dataset import make_picture
 
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.perception.camera import camera_from_tags
-from reinforcesight.data_gen.perception.config import GateRules, PerceptionConfig
+from reinforcesight.data_gen.perception.config import DetectionThresholds, PerceptionConfig
 from reinforcesight.data_gen.perception.protocols import DepthPrediction
 from reinforcesight.data_gen.pipeline import generate
 from reinforcesight.data_gen.questions.forms import Form
@@ -162,7 +162,7 @@ def test_pictures_are_the_same_in_any_order_and_process(tmp_path: Path) -> None:
     before = source.fingerprint()
     assert copy.fingerprint() == before
     other = ImageFolderSource(
-        tmp_path, config.model_copy(update={"gates": GateRules(min_score=0.5)}), models=truth.models()
+        tmp_path, config.model_copy(update={"gates": DetectionThresholds(min_score=0.5)}), models=truth.models()
     )
     assert other.fingerprint() != before
     save(tmp_path / "zz.png")
@@ -210,7 +210,7 @@ def test_folder_to_questions(tmp_path: Path) -> None:
 def test_real_photographs_with_tiny_models_run_to_the_end(tmp_path: Path) -> None:
     """Random weights: what the scenes say means nothing, the way to them is the real one."""
     pytest.importorskip("transformers")
-    everything = GateRules(
+    everything = DetectionThresholds(
         min_score=0, doubt_score=0, other_name=1, name_margin=0, min_mask_score=0, mask_box=0, same_mask=1,
         fills_picture=1,
     )  # fmt: skip

@@ -31,7 +31,7 @@ _SHARES = np.linspace(0.05, 1.0, 96)
 _STARTS = (0.3, 0.5, 0.7)
 
 
-class Step(StrictConfig):
+class ThresholdResult(StrictConfig):
     """Measurements at one threshold: a row of an axis's table in ``calibration.json``.
 
     Attributes:
@@ -107,7 +107,7 @@ def exact_upper(wrong: float, count: float, confidence: float) -> float:
 
 def steps_of(
     score: npt.ArrayLike, wrong: npt.ArrayLike, picture: npt.ArrayLike, *, confidence: float = 0.95
-) -> list[Step]:
+) -> list[ThresholdResult]:
     """Return thresholds from strict to loose with the measurements at each; the last one keeps all claims.
 
     Args:
@@ -132,7 +132,7 @@ def steps_of(
     every = by_picture(slice(None))
     effect = design_effect(by_picture(slice(None), is_wrong), every)
     each = 1.0 - (1.0 - confidence) / len(_STARTS)
-    steps: list[Step] = []
+    steps: list[ThresholdResult] = []
     kept, errors, start = np.zeros(pictures), np.zeros(pictures), 0
     for threshold in np.unique(np.quantile(scores, 1.0 - _SHARES, method="lower"))[::-1]:
         stop = int(np.searchsorted(-scores, -threshold, side="right"))
@@ -140,17 +140,17 @@ def steps_of(
         start = stop
         upper = upper_bound(errors, kept, effect=kept_effect(effect, every, kept), confidence=each)
         wrongs, share = int(errors.sum()), stop / scores.size
-        steps.append(Step(threshold=float(threshold), kept=stop, share=share, wrong=wrongs, upper=upper))
+        steps.append(ThresholdResult(threshold=float(threshold), kept=stop, share=share, wrong=wrongs, upper=upper))
     return steps
 
 
-def least_strict(steps: Sequence[Step], max_error: float) -> Step | None:
+def least_strict(steps: Sequence[ThresholdResult], max_error: float) -> ThresholdResult | None:
     """Return the loosest step that passes: its bound, and all bounds since its sequence's start, are low enough.
 
     Returns:
         ``None`` if no threshold is good enough: too few pictures, or too many wrong claims.
     """
-    best: Step | None = None
+    best: ThresholdResult | None = None
     for start in _STARTS:
         for step in steps:
             if step.share < start:

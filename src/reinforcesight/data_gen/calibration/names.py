@@ -11,7 +11,7 @@ import numpy as np
 
 from reinforcesight.data_gen.calibration.bounds import steps_of
 from reinforcesight.data_gen.calibration.record import AxisRecord
-from reinforcesight.data_gen.perception.gates import may_be_one_name
+from reinforcesight.data_gen.perception.filtering import may_be_one_name
 from reinforcesight.data_gen.source import PictureRejected
 from reinforcesight.data_gen.sources.annotated.source import AnnotatedSource
 from reinforcesight.errors import InputError

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from reinforcesight.config import StrictConfig
-from reinforcesight.data_gen.calibration.bounds import Step, least_strict
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.calibration.bounds import ThresholdResult, least_strict
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.errors import ConfigError, InputError
 from reinforcesight.relations.kinds import Axis, RelationRules
 
@@ -32,9 +32,9 @@ class AxisRecord(StrictConfig):
     claims: int
     wrong: int
     undecided: int
-    steps: tuple[Step, ...]
+    steps: tuple[ThresholdResult, ...]
 
-    def step_for(self, max_error: float) -> Step | None:
+    def step_for(self, max_error: float) -> ThresholdResult | None:
         return least_strict(self.steps, max_error)
 
 
@@ -77,7 +77,9 @@ class Calibration(StrictConfig):
                 fix="make it with: reinforcesight calibrate",
             ) from error
 
-    def gates_for(self, max_error: float, gates: GateRules) -> tuple[GateRules, list[dict[str, float]]]:
+    def thresholds_for(
+        self, max_error: float, thresholds: DetectionThresholds
+    ) -> tuple[DetectionThresholds, list[dict[str, float]]]:
         """Return the lowest detection scores that keep wrong names below an error rate, and facts for the dataset
         card.
 
@@ -98,7 +100,7 @@ class Calibration(StrictConfig):
                 )
             update[field] = min(max(step.threshold, 0.0), 1.0)
             facts.append({"score": step.threshold, "upper": step.upper, "kept": step.share, "names": step.kept})
-        return gates.model_copy(update=update), facts
+        return thresholds.model_copy(update=update), facts
 
     def rules_for(self, max_error: float, rules: RelationRules) -> tuple[RelationRules, dict[str, Any]]:
         """Return rules strict enough for a label error, and a statement about them for the data set's card.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reinforcesight.data_gen.choosing.quotas import Quota, Supply, form_cycle, plan_quotas, split_samples
 from reinforcesight.data_gen.choosing.selection import (
-    Pictures,
+    PictureSummaries,
     SelectionRules,
     SplitBorders,
     count_supply,
@@ -36,7 +36,7 @@ class Fit:
     pictures: int  # pictures with at least one clear pair
 
 
-def fit(pictures: Pictures, rules: SelectionRules, *, adapt: bool) -> Fit:
+def fit(pictures: PictureSummaries, rules: SelectionRules, *, adapt: bool) -> Fit:
     """Find quotas that the pictures can fill.
 
     Args:

@@ -17,7 +17,7 @@ import numpy as np
 
 from reinforcesight.data_gen.choosing.quotas import Quota, Supply
 from reinforcesight.data_gen.questions.forms import AXES, FORMS, Form, QuestionKind
-from reinforcesight.data_gen.scanning.work_files import Option, PictureSummary
+from reinforcesight.data_gen.scanning.work_files import CandidateSummary, PictureSummary
 from reinforcesight.relations.kinds import Axis, Relation
 
 # Split borders are computed from this many pictures: exact for small data sets, precise enough for large ones.
@@ -98,14 +98,14 @@ class SelectionRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PictureSummaries:
     """Summaries and content digests of scanned pictures, which each pass reads again from the work files."""
 
     summaries: Callable[[], Iterable[PictureSummary]]
     contents: Callable[[], Iterable[str]]
 
 
-def count_supply(pictures: Pictures, borders: SplitBorders, rules: SelectionRules) -> dict[str, Supply]:
+def count_supply(pictures: PictureSummaries, borders: SplitBorders, rules: SelectionRules) -> dict[str, Supply]:
     supply = {name: Supply() for name, _ in borders.upper}
     forms = {axis: frozenset(rules.forms.get(axis, ())) if rules.axes.get(axis) else frozenset() for axis in AXES}
     for picture in pictures.summaries():
@@ -162,7 +162,7 @@ class _Evenness:
         self._nouns = np.zeros((len(AXES), _NOUN_BUCKETS), dtype=np.int32)
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
-    def cost(self, option: Option) -> float:
+    def cost(self, option: CandidateSummary) -> float:
         """Return how far this pair would move the counters away from zero; negative if towards zero."""
         if option.first == option.second:
             return 0.0
@@ -171,7 +171,7 @@ class _Evenness:
         of_pair, of_noun = (1.0, 1.0) if self._fewer_shortcuts else (2.0, 0.5)
         return of_pair * sign * int(self._pairs[axis, pair]) + of_noun * nouns
 
-    def add(self, option: Option) -> None:
+    def add(self, option: CandidateSummary) -> None:
         if option.first != option.second:
             axis, first, second, pair, sign = self._places(option)
             self._nouns[axis, first] += 1
@@ -179,7 +179,7 @@ class _Evenness:
             self._pairs[axis, pair] += sign
 
     @staticmethod
-    def _places(option: Option) -> tuple[int, int, int, int, int]:
+    def _places(option: CandidateSummary) -> tuple[int, int, int, int, int]:
         low, high = sorted((option.first, option.second))
         return (
             AXES.index(option.axis),
@@ -219,7 +219,7 @@ class _SplitState:
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
         return max(0, min(self.rules.limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
 
-    def take(self, option: Option, form: Form, rng: random.Random) -> QuestionKind:
+    def take(self, option: CandidateSummary, form: Form, rng: random.Random) -> QuestionKind:
         """Assign a kind to a selected pair: the kind with most questions left, or of several the one asked least."""
         axis = option.axis
         kinds = self.kinds[axis, form]
@@ -249,7 +249,9 @@ class _SplitState:
         kinds = self.kinds.get((axis, form), Counter())
         return [kind for kind, count in kinds.items() if count > 0 and kinds[kind.twin] > 0]
 
-    def take_twins(self, option: Option, form: Form, rng: random.Random) -> tuple[QuestionKind, QuestionKind]:
+    def take_twins(
+        self, option: CandidateSummary, form: Form, rng: random.Random
+    ) -> tuple[QuestionKind, QuestionKind]:
         """Assign kinds to a pair of twins. Its answers are opposite, so it changes no balance of answers or nouns."""
         kinds = self.kinds[option.axis, form]
         usable = self.twin_kinds(option.axis, form)
@@ -260,7 +262,7 @@ class _SplitState:
         self.twins_taken += 2
         return kind, kind.twin
 
-    def cost(self, option: Option) -> float:
+    def cost(self, option: CandidateSummary) -> float:
         """Return the cost of selecting this pair, from unbalanced nouns and rules of thumb that are right too often."""
         most = self.rules.max_shortcut_share * (self._chosen[option.axis] + 1)
         too_often = sum(self._guessed[rule] + 1 > most for rule in option.guessed)
@@ -269,7 +271,7 @@ class _SplitState:
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
-    def passes_over(self, option: Option) -> bool:
+    def passes_over(self, option: CandidateSummary) -> bool:
         """Return whether to skip this pair, because a shortcut answers it and enough other pairs follow."""
         if self.rules.max_shortcut_share >= 1:
             return False
@@ -281,7 +283,7 @@ class _SplitState:
 
 
 def select(
-    pictures: Pictures,
+    pictures: PictureSummaries,
     borders: SplitBorders,
     quotas: Mapping[str, Quota],
     supply: Mapping[str, Supply],
@@ -313,13 +315,13 @@ class _Used:
     objects: Counter[int] = field(default_factory=Counter)
     pairs: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
-    def add(self, option: Option, form: Form) -> None:
+    def add(self, option: CandidateSummary, form: Form) -> None:
         self.axes[option.axis] += 1
         self.forms[form] += 1
         self.objects.update(option.objects)
         self.pairs[tuple(sorted(option.objects[:2]))] += 1
 
-    def cost(self, option: Option) -> float:
+    def cost(self, option: CandidateSummary) -> float:
         pair = tuple(sorted(option.objects[:2]))
         return 3.0 * self.pairs[pair] + sum(self.objects[place] for place in option.objects)
 
@@ -349,8 +351,8 @@ def _pick(picture: PictureSummary, state: _SplitState) -> list[Pick]:
 
 
 def _next(
-    options: list[Option], state: _SplitState, used: _Used, *, twins: bool = False
-) -> tuple[Option, Form] | None:
+    options: list[CandidateSummary], state: _SplitState, used: _Used, *, twins: bool = False
+) -> tuple[CandidateSummary, Form] | None:
     """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can.
 
     With ``twins``, only pairs whose relation is inverted in the picture's twin.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from reinforcesight.config import StrictConfig
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from reinforcesight.scene import Fraction
 
 # Objects to search for in pictures without text: objects that are usually separate and completely visible. Of nouns
 # that detectors confuse (mug and cup, sofa and couch), the list has only one.
@@ -26,48 +25,50 @@ DEFAULT_VOCABULARY: tuple[str, ...] = (
 )
 
 
-class GateRules(StrictConfig):
+class DetectionThresholds(StrictConfig):
     """Thresholds for detections: scores, overlaps (IoU) and fractions, from 0 to 1."""
 
     RENAMED: ClassVar = {"second_look": "second_overlap", "min_visited": "min_trace_inside"}
 
-    min_score: Share = Field(0.35, description="Minimum detection score")
-    second_min_score: Share | None = Field(
+    min_score: Fraction = Field(0.35, description="Minimum detection score")
+    second_min_score: Fraction | None = Field(
         None,
         description="Minimum score of the second detector, which has its own scale; default: doubt_score",
     )
-    doubt_score: Share = Field(
+    doubt_score: Fraction = Field(
         0.2,
         description="Drop detections with a score from this to min_score, and count their name as not unique in the "
         "picture",
     )
-    same_box: Share = Field(0.6, description="Boxes with the same name and at least this IoU count as one object")
-    nested: Share = Field(
+    same_box: Fraction = Field(0.6, description="Boxes with the same name and at least this IoU count as one object")
+    nested: Fraction = Field(
         0.85,
         description="A box is dropped if at least this fraction of it lies inside a better box with the same name",
     )
-    other_name: Share = Field(0.75, description="Boxes with different names and at least this IoU count as one object")
-    name_margin: Share = Field(
+    other_name: Fraction = Field(
+        0.75, description="Boxes with different names and at least this IoU count as one object"
+    )
+    name_margin: Fraction = Field(
         0.1,
         description="If boxes with different names are one object: keep the best box if its score is higher by this "
         "much, else drop the object",
     )
-    second_overlap: Share = Field(
+    second_overlap: Fraction = Field(
         0.5, description="Minimum IoU with a box of the second detector; boxes below are dropped"
     )
-    depth_agreement: Share = Field(
+    depth_agreement: Fraction = Field(
         0.15,
         description="Maximum relative difference between the depths of two depth models; pixels above count as "
         "unknown",
     )
-    fills_picture: Share = Field(0.9, description="Maximum fraction of the picture that one box may cover")
-    min_trace_inside: Share = Field(
+    fills_picture: Fraction = Field(0.9, description="Maximum fraction of the picture that one box may cover")
+    min_trace_inside: Fraction = Field(
         0.3, description="Localized Narratives: minimum fraction of a phrase's mouse trace inside its box"
     )
-    min_mask_score: Share = Field(0.6, description="Minimum mask score, as predicted by the segmentation model")
-    mask_box: Share = Field(0.6, description="Minimum IoU of a box and the bounding box of its mask")
-    same_mask: Share = Field(0.7, description="Masks with at least this IoU count as one object")
-    min_valid_depth: Share = Field(0.5, description="Minimum fraction of a picture's pixels with valid depth")
+    min_mask_score: Fraction = Field(0.6, description="Minimum mask score, as predicted by the segmentation model")
+    mask_box: Fraction = Field(0.6, description="Minimum IoU of a box and the bounding box of its mask")
+    same_mask: Fraction = Field(0.7, description="Masks with at least this IoU count as one object")
+    min_valid_depth: Fraction = Field(0.5, description="Minimum fraction of a picture's pixels with valid depth")
     max_objects: int = Field(40, ge=1, description="Maximum number of detections per picture, highest scores first")
 
 
@@ -125,7 +126,7 @@ class PerceptionConfig(StrictConfig):
     cache: Path | None = Field(
         None, description="Folder in which model outputs are kept for later runs; null: they are deleted after the run"
     )
-    gates: GateRules = GateRules()
+    gates: DetectionThresholds = DetectionThresholds()
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from reinforcesight.arrays import BoolArray, Float32Array, FloatArray
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.protocols import DepthKind, DepthPrediction
 from reinforcesight.data_gen.source import Skipped
 
@@ -18,7 +18,7 @@ _FIT_ROUNDS = 4
 _MIN_FIT = 64  # minimum number of pixels with a value in both maps
 
 
-def depth_fault(values: Float32Array, kind: DepthKind, rules: GateRules) -> Skipped | None:
+def depth_fault(values: Float32Array, kind: DepthKind, rules: DetectionThresholds) -> Skipped | None:
     """Return the reason why a depth map can't be used, or ``None``."""
     valid = _has_reading(values, kind)
     share = float(valid.mean()) if valid.size else 0.0
@@ -30,7 +30,11 @@ def depth_fault(values: Float32Array, kind: DepthKind, rules: GateRules) -> Skip
 
 
 def agreeing_depth(
-    first: Float32Array, first_kind: DepthKind, second: Float32Array, second_kind: DepthKind, rules: GateRules
+    first: Float32Array,
+    first_kind: DepthKind,
+    second: Float32Array,
+    second_kind: DepthKind,
+    rules: DetectionThresholds,
 ) -> tuple[BoolArray | None, Skipped | None]:
     """Return where two depth maps of one picture agree, bool (H, W), or the reason why they can't be compared.
 

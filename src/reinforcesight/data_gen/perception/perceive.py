@@ -1,6 +1,6 @@
 """Make scenes from pictures and phrases: depth, grounding and segmentation, one model at a time over a chunk.
 
-    depth of all pictures -> boxes of all pictures -> gates -> masks of accepted boxes -> gates -> scenes
+    depth of all pictures -> boxes of all pictures -> filters -> masks of accepted boxes -> filters -> scenes
 
 Each result is stored as soon as its batch is done, so an interrupted run repeats no finished call. A machine that
 holds only one model runs its stage with :func:`run_model`; the cache combines the results.
@@ -25,7 +25,7 @@ from reinforcesight.data_gen.perception.cache import (
     unpack_depth,
     unpack_masks,
 )
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.depth_maps import (
     agreeing_depth,
     depth_fault,
@@ -33,14 +33,14 @@ from reinforcesight.data_gen.perception.depth_maps import (
     fitted_depth,
     fitted_reading,
 )
-from reinforcesight.data_gen.perception.gates import (
-    Gated,
+from reinforcesight.data_gen.perception.filtering import (
+    FilteredDetections,
     Query,
     boxes_of_points,
     confirm_boxes,
-    gate_boxes,
-    gate_masks,
-    gate_names,
+    filter_boxes,
+    filter_masks,
+    filter_names,
 )
 from reinforcesight.data_gen.perception.geometry import build_scene
 from reinforcesight.data_gen.perception.protocols import (
@@ -92,7 +92,7 @@ def perceive(
     tasks: Sequence[PerceptionTask],
     models: PerceptionModels,
     *,
-    rules: GateRules | None = None,
+    rules: DetectionThresholds | None = None,
     cache: ResultCache | None = None,
     batch_size: int = 4,
     keep_loaded: bool = True,
@@ -109,14 +109,14 @@ def perceive(
         OutputError: A result can't be stored.
         InputError: A model can't be loaded, or a model gives points and there is no segmenter.
     """
-    chunk = _Chunk(tasks, rules or GateRules(), cache, batch_size, keep_loaded)
+    chunk = _Chunk(tasks, rules or DetectionThresholds(), cache, batch_size, keep_loaded)
     none: list[DepthPrediction | None] = [None] * len(tasks)
     depths = none if models.depth is None else [*chunk.depths(models.depth)]
     second_depths = none if models.second_depth is None else [*chunk.depths(models.second_depth)]
-    gated = chunk.outlined(models)
+    filtered = chunk.outlined(models)
     return [
-        _perceived(task, gate_names(result), depth, second, chunk.rules)
-        for task, result, depth, second in zip(tasks, gated, depths, second_depths, strict=True)
+        _perceived(task, filter_names(result), depth, second, chunk.rules)
+        for task, result, depth, second in zip(tasks, filtered, depths, second_depths, strict=True)
     ]
 
 
@@ -137,7 +137,7 @@ def run_model(
     tasks: Sequence[PerceptionTask],
     models: PerceptionModels,
     *,
-    rules: GateRules,
+    rules: DetectionThresholds,
     cache: ResultCache,
     batch_size: int,
 ) -> None:
@@ -188,7 +188,7 @@ class _Chunk:
     """Pictures that are processed together by each model."""
 
     tasks: Sequence[PerceptionTask]
-    rules: GateRules
+    rules: DetectionThresholds
     cache: ResultCache | None
     batch_size: int
     keep_loaded: bool = True
@@ -214,11 +214,11 @@ class _Chunk:
             unpack_boxes,
         )
 
-    def outlined(self, models: PerceptionModels) -> list[Gated]:
+    def outlined(self, models: PerceptionModels) -> list[FilteredDetections]:
         """Return the detections that both grounders and the segmenter agree on, for each picture."""
         boxes = self.boxes(models.grounder)
         second_boxes = None if models.second_grounder is None else self.boxes(models.second_grounder)
-        lost = [Gated([], [], []) for _ in self.tasks]
+        lost = [FilteredDetections([], [], []) for _ in self.tasks]
         if any(item.point is not None for found in boxes for item in found):
             prompts = [
                 [SegmentPrompt(point=item.point) for item in found if item.point is not None] for found in boxes
@@ -226,19 +226,19 @@ class _Chunk:
             for number, masks in enumerate(self._outlines(models, prompts)):
                 queries = self.tasks[number].queries
                 boxes[number], lost[number] = boxes_of_points(boxes[number], masks, queries, self.rules)
-        gated = []
+        filtered = []
         for number, task in enumerate(self.tasks):
             height, width = task.picture.shape[:2]
-            result = gate_boxes(boxes[number], task.queries, width=width, height=height, rules=self.rules)
+            result = filter_boxes(boxes[number], task.queries, width=width, height=height, rules=self.rules)
             result.skipped[:0] = lost[number].skipped
             result.unseen.extend([*lost[number].unseen, *task.unseen])
             if second_boxes is not None:
                 result = confirm_boxes(result, second_boxes[number], task.queries, self.rules)
-            gated.append(result)
+            filtered.append(result)
         if models.segmenter is None:
-            return gated
-        outlines = self._outlines(models, [[SegmentPrompt(item.box) for item in result.found] for result in gated])
-        return [gate_masks(result, made, self.rules) for result, made in zip(gated, outlines, strict=True)]
+            return filtered
+        outlines = self._outlines(models, [[SegmentPrompt(item.box) for item in result.found] for result in filtered])
+        return [filter_masks(result, made, self.rules) for result, made in zip(filtered, outlines, strict=True)]
 
     def _outlines(
         self, models: PerceptionModels, prompts: Sequence[Sequence[SegmentPrompt]]
@@ -297,15 +297,15 @@ class _Chunk:
 
 def _perceived(
     task: PerceptionTask,
-    gated: Gated,
+    filtered: FilteredDetections,
     depth: DepthPrediction | None,
     second: DepthPrediction | None,
-    rules: GateRules,
+    rules: DetectionThresholds,
 ) -> Perceived:
     """Build a picture's scene from the accepted detections and the depth that the models agree on."""
     height, width = task.picture.shape[:2]
-    skipped = [*task.skipped, *gated.skipped]
-    detections = gated.detections()
+    skipped = [*task.skipped, *filtered.skipped]
+    detections = filtered.detections()
     fault = None if depth is None else depth_fault(depth.values, depth.kind, rules)
     agree = None
     if depth is not None and second is not None and fault is None:

@@ -180,12 +180,12 @@ def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng
 
 
 def _choose(cues: Sequence[Cue], rng: random.Random) -> list[Cue]:
-    """At most two cues, one of each group, a misleading one before those that support the answer."""
-    groups: dict[str, list[Cue]] = {}
+    """At most two cues, one of each family, a misleading one before those that support the answer."""
+    families: dict[str, list[Cue]] = {}
     for cue in cues:
-        groups.setdefault(cue.group, []).append(cue)
-    against = groups.pop("against", [])
-    chosen = [rng.choice(groups[name]) for name in rng.sample(sorted(groups), len(groups))]
+        families.setdefault(cue.family, []).append(cue)
+    against = families.pop("against", [])
+    chosen = [rng.choice(families[name]) for name in rng.sample(sorted(families), len(families))]
     first = [cue for cue in chosen if cue.kind not in _SECOND]
     chosen = chosen[:2]
     if all(cue.kind in _SECOND for cue in chosen):

@@ -60,8 +60,8 @@ class CueKind(StrEnum):
     BETWEEN = "between"  # subject is between anchor and reference
 
 
-# Cues of one group say nearly the same: a text names one of them.
-GROUPS: Mapping[CueKind, str] = {
+# Cues of one family say nearly the same: a text names one of them.
+_FAMILY_OF: Mapping[CueKind, str] = {
     CueKind.CHAIN: "covers",
     CueKind.EYE_LEVEL: "ground",
     CueKind.CUT: "ground",
@@ -88,8 +88,8 @@ class Cue:
     values: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
-    def group(self) -> str:
-        return "against" if self.against else GROUPS.get(self.kind, self.kind.value)
+    def family(self) -> str:
+        return "against" if self.against else _FAMILY_OF.get(self.kind, self.kind.value)
 
     def record(self) -> dict[str, Any]:
         """For the evidence: JSON values, without what is empty."""

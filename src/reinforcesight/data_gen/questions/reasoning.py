@@ -73,7 +73,7 @@ _OPENINGS: dict[Axis, tuple[str, ...]] = {
 
 # Position of a centre, by fifths of the picture; each phrase is true of every centre within its band. The pretraining
 # of nano uses the same words.
-PLACES: dict[Axis, tuple[tuple[str, ...], ...]] = {
+POSITION_WORDS: dict[Axis, tuple[tuple[str, ...], ...]] = {
     Axis.HORIZONTAL: (
         ("near the left edge", "at the far left of the picture"),
         ("in the left part of the picture", "left of the middle"),
@@ -236,7 +236,7 @@ def write_reasoning(facts: Facts, rng: random.Random) -> str:
     parts: list[str] = []
     if not facts.alike and (rng.random() < 0.6 or facts.cues == ()):
         parts.append(rng.choice(_OPENINGS[axis]))
-    if axis in PLACES:
+    if axis in POSITION_WORDS:
         seen, together = _places(facts, axis, rng)
         parts += seen
     else:
@@ -279,7 +279,7 @@ def _places(facts: Facts, axis: Axis, rng: random.Random) -> tuple[list[str], bo
     if not facts.subject_first:
         at.reverse()
     bands = [min(4, int(5 * (value or 0.0))) for value in at]
-    places = [rng.choice(PLACES[axis][band]) for band in bands]
+    places = [rng.choice(POSITION_WORDS[axis][band]) for band in bands]
     together = bands[0] == bands[1]
     pattern = rng.choice(_PLACED_TOGETHER if together else PLACED_APART)
     parts = [pattern.replace("<x>", places[0]).replace("<y>", places[1])]
@@ -312,7 +312,7 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
         return [pattern.replace("<x>", first).replace("<y>", second)]
     parts = []
     for slot, role in (("anchor", "anchor"), ("x", order[0]), ("y", order[1])):
-        across = rng.choice(PLACES[Axis.HORIZONTAL][min(4, max(0, int(5 * facts.spots[role][0])))])
+        across = rng.choice(POSITION_WORDS[Axis.HORIZONTAL][min(4, max(0, int(5 * facts.spots[role][0])))])
         parts.append(f"{{{slot}}} is {across}, {near[role]}.")
     return parts
 
@@ -360,7 +360,7 @@ def _strength(facts: Facts) -> int:
     axis = facts.relation.axis
     clear, strong = _STRENGTHS[axis]
     level = int(facts.margin >= clear) + int(facts.margin >= strong)
-    if level == 2 and axis in PLACES:
+    if level == 2 and axis in POSITION_WORDS:
         shift = abs((facts.values["subject"] or 0.0) - (facts.values["reference"] or 0.0))
         level = 2 if shift >= _FAR_IN_PICTURE else 1
     return level

@@ -29,7 +29,7 @@ WRONG = ("wrong_relation", "wrong_name")
 _UNCLEAR = "cannot_tell"
 
 RowName = tuple[str, str]  # id and digest of a row
-Verdicts = Mapping[str, Mapping[RowName, str]]  # by reviewer
+ReviewVerdicts = Mapping[str, Mapping[RowName, str]]  # by reviewer
 
 
 def common_verdict(votes: Sequence[str]) -> str:
@@ -39,7 +39,7 @@ def common_verdict(votes: Sequence[str]) -> str:
     return max(counts, key=lambda verdict: (counts[verdict], -order.index(verdict)))
 
 
-def common_verdicts(verdicts: Verdicts) -> dict[RowName, str]:
+def common_verdicts(verdicts: ReviewVerdicts) -> dict[RowName, str]:
     votes: dict[RowName, list[str]] = {}
     for given in verdicts.values():
         for row, verdict in given.items():
@@ -56,7 +56,7 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
     return None if chance == 1.0 else (agreed - chance) / (1.0 - chance)
 
 
-def agreements(verdicts: Verdicts) -> list[dict[str, Any]]:
+def agreements(verdicts: ReviewVerdicts) -> list[dict[str, Any]]:
     """Return for each two reviewers the number of rows that both checked, the fraction of equal verdicts, and kappa."""
     found = []
     for first, second in combinations(sorted(verdicts), 2):
@@ -68,7 +68,9 @@ def agreements(verdicts: Verdicts) -> list[dict[str, Any]]:
     return found
 
 
-def review_results(sample: ReviewSample, verdicts: Verdicts, *, confidence: float, removed: int = 0) -> dict[str, Any]:
+def review_results(
+    sample: ReviewSample, verdicts: ReviewVerdicts, *, confidence: float, removed: int = 0
+) -> dict[str, Any]:
     """Return the results of the review as JSON values.
 
     Args:

@@ -90,7 +90,7 @@ class ChunkReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class CandidateSummary:
     """Properties of a candidate that the selection uses."""
 
     position: int  # index among the picture's stored candidates
@@ -112,7 +112,7 @@ class PictureSummary:
     row: int  # row in the work file
     index: int  # index in the source
     content: str  # SHA-256 of the encoded picture, hexadecimal; a picture under two names counts once
-    options: tuple[Option, ...]
+    options: tuple[CandidateSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,10 +388,10 @@ def _option(
     guessed: list[str],
     twin_forms: int = 0,
     twin_guessed: Sequence[str] = (),
-) -> Option:
+) -> CandidateSummary:
     sets = (_FORM_SETS[forms], _FORM_SETS[twin_forms])
     rules = (tuple(guessed), tuple(twin_guessed))
-    return Option(position, AXES[axis], sets[0], first, second, tuple(places), sets[1], *rules)
+    return CandidateSummary(position, AXES[axis], sets[0], first, second, tuple(places), sets[1], *rules)
 
 
 def read_scanned_picture(folder: Path, chunk: int, row: int) -> ScannedPicture:

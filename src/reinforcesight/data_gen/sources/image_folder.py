@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from reinforcesight.data_gen.perception.config import PerceptionConfig
-from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.filtering import Query
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.sources.data_folder import digest_files
 from reinforcesight.data_gen.sources.perceived import PerceivedSource, PictureWithQueries
@@ -38,7 +38,7 @@ class ImageFolderSource(PerceivedSource):
         return len(self._names)
 
     def fingerprint(self) -> str:
-        """Return SHA-256 over the files (name, size, start and end), the vocabulary, the models and the gates."""
+        """Return SHA-256 over the files (name, size, start and end), the vocabulary, the models and the thresholds."""
         parts = [
             digest_files(self.folder, self._names),
             json.dumps(self.config.vocabulary),

@@ -11,7 +11,7 @@ import numpy as np
 
 from reinforcesight.data_gen.perception.cache import ResultCache
 from reinforcesight.data_gen.perception.config import PerceptionConfig
-from reinforcesight.data_gen.perception.gates import Query
+from reinforcesight.data_gen.perception.filtering import Query
 from reinforcesight.data_gen.perception.perceive import ModelRole, PerceptionTask, model_roles, perceive, run_model
 from reinforcesight.data_gen.perception.protocols import PerceptionModels
 from reinforcesight.data_gen.source import PictureRejected, Skipped, SourcePicture, rejection_of
@@ -63,7 +63,7 @@ class PerceivedSource(ABC):
         return self.__dict__ | {"_held": None}
 
     def perception_identity(self) -> str:
-        """Return the perception settings that decide the scenes: models, gates and picture size."""
+        """Return the perception settings that decide the scenes: models, thresholds and picture size."""
         models = (self.models.depth, self.models.grounder, self.models.segmenter)
         parts = [model.identity if model is not None else "none" for model in models]
         seconds = (self.models.second_grounder, self.models.second_depth)

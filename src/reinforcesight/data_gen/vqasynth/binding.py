@@ -32,7 +32,7 @@ class NamedMask:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundCaptions:
     """Matched objects, skipped entries, and the names of objects that were left out."""
 
     things: tuple[NamedMask, ...]
@@ -46,7 +46,7 @@ def bind_captions(
     captions: Sequence[str | None],
     *,
     least_overlap: float,
-) -> Bound:
+) -> BoundCaptions:
     """Match captions to masks by the boxes or points that the masks were made from.
 
     Args:
@@ -90,7 +90,7 @@ def bind_captions(
     for number in range(len(masks)):
         if number not in used:
             skipped.append(Skipped("mask_unbound", f"mask {number}: no caption belongs to it alone"))
-    return Bound(tuple(things), tuple(skipped), tuple(unseen))
+    return BoundCaptions(tuple(things), tuple(skipped), tuple(unseen))
 
 
 def agrees(prompt: Sequence[float], mask: BoolArray, *, least_overlap: float) -> bool:

@@ -28,14 +28,20 @@ import numpy as np
 
 from reinforcesight.arrays import BoolArray, Float32Array
 from reinforcesight.data_gen.perception.camera import MAX_FOV_DEGREES, MIN_FOV_DEGREES
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.depth_maps import depth_fault, fitted_depth
-from reinforcesight.data_gen.perception.gates import Gated, Query, gate_boxes, gate_masks, gate_names
+from reinforcesight.data_gen.perception.filtering import (
+    FilteredDetections,
+    Query,
+    filter_boxes,
+    filter_masks,
+    filter_names,
+)
 from reinforcesight.data_gen.perception.geometry import build_scene
 from reinforcesight.data_gen.perception.perceive import Perceived
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import PictureRejected, Skipped
-from reinforcesight.data_gen.vqasynth.binding import Bound, bind_captions
+from reinforcesight.data_gen.vqasynth.binding import BoundCaptions, bind_captions
 from reinforcesight.scene import Camera
 
 _PATCH = 14  # VGGT's patch size: preprocess_images rounds the resized height to a multiple of it
@@ -54,21 +60,21 @@ class VqasynthRow:
 
 
 def scene_of_row(
-    row: VqasynthRow, *, width: int, height: int, source_id: str, rules: GateRules | None = None
+    row: VqasynthRow, *, width: int, height: int, source_id: str, rules: DetectionThresholds | None = None
 ) -> Perceived:
     """Convert one row to a scene.
 
     The depth unit is "scene" (VGGT's, up to scale), and the camera comes from the row's focal length. Without usable
-    depth, only picture relations can be asked. Rows have no scores, so every detection passes the gates on scores.
+    depth, only picture relations can be asked. Rows have no scores, so every detection passes the filters on scores.
 
     Raises:
         PictureRejected: no_masks, mask_size or captions_unbound.
     """
-    rules = rules or GateRules()
+    rules = rules or DetectionThresholds()
     bound = _bound(row, width, height, source_id, rules)
-    gated = _gated(bound, width, height, rules)
-    skipped = [*bound.skipped, *gated.skipped]
-    detections = gated.detections()
+    filtered = _filtered(bound, width, height, rules)
+    skipped = [*bound.skipped, *filtered.skipped]
+    detections = filtered.detections()
     z = _usable_depth(row, width, height, rules, skipped)
     if z is None:
         scene = build_scene(width=width, height=height, detections=detections)
@@ -81,7 +87,7 @@ def scene_of_row(
     return Perceived(scene, tuple(skipped))
 
 
-def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: GateRules) -> Bound:
+def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: DetectionThresholds) -> BoundCaptions:
     if row.masks is None or len(row.masks) == 0:
         raise PictureRejected("no_masks", "VQASynth localised nothing in this picture", source_id=source_id)
     if row.masks.shape[1:] != (height, width):
@@ -94,20 +100,20 @@ def _bound(row: VqasynthRow, width: int, height: int, source_id: str, rules: Gat
         raise PictureRejected("captions_unbound", str(error), source_id=source_id) from error
 
 
-def _gated(bound: Bound, width: int, height: int, rules: GateRules) -> Gated:
-    """Apply the gates for parts, duplicates, impossible boxes and ambiguous names."""
+def _filtered(bound: BoundCaptions, width: int, height: int, rules: DetectionThresholds) -> FilteredDetections:
+    """Remove parts, duplicates, impossible boxes and objects with ambiguous names."""
     queries = [Query(thing.name, thing.category) for thing in bound.things]
     boxes = [GroundedBox(number, thing.box, 1.0) for number, thing in enumerate(bound.things)]
-    gated = gate_boxes(boxes, queries, width=width, height=height, rules=rules)
-    gated.unseen.extend(bound.unseen)
+    filtered = filter_boxes(boxes, queries, width=width, height=height, rules=rules)
+    filtered.unseen.extend(bound.unseen)
     # Of two objects with the same name and box, the first one was accepted.
     mask_of = {(thing.name, thing.box): thing.mask for thing in reversed(bound.things)}
-    masks = [SegmentedMask(mask_of[item.name, item.box], 1.0) for item in gated.found]
-    return gate_names(gate_masks(gated, masks, rules))
+    masks = [SegmentedMask(mask_of[item.name, item.box], 1.0) for item in filtered.found]
+    return filter_names(filter_masks(filtered, masks, rules))
 
 
 def _usable_depth(
-    row: VqasynthRow, width: int, height: int, rules: GateRules, skipped: list[Skipped]
+    row: VqasynthRow, width: int, height: int, rules: DetectionThresholds, skipped: list[Skipped]
 ) -> Float32Array | None:
     """Return z of every pixel of the picture, 0 where unknown, or ``None`` if there is no usable depth."""
     values = row.depth

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.source import PictureRejected, SourcePicture
 from reinforcesight.data_gen.sources.data_folder import digest_files
 from reinforcesight.data_gen.sources.photographs import photograph_of_cell
@@ -30,9 +30,9 @@ class VqasynthSource:
 
     name = "vqasynth"
 
-    def __init__(self, folder: Path, gates: GateRules | None = None) -> None:
+    def __init__(self, folder: Path, thresholds: DetectionThresholds | None = None) -> None:
         self.folder = Path(folder)
-        self.gates = gates or GateRules()
+        self.thresholds = thresholds or DetectionThresholds()
         self._directories = _data_sets(self.folder)
         self._tables: list[tuple[str, Any, str]] | None = None
         self._ids: list[str] = []
@@ -51,14 +51,14 @@ class VqasynthSource:
         return len(self._ids)
 
     def fingerprint(self) -> str:
-        """Return SHA-256 over the data set's files (name, size, start and end) and the gates."""
+        """Return SHA-256 over the data set's files (name, size, start and end) and the thresholds."""
         names = sorted(
             path.relative_to(self.folder).as_posix()
             for directory in self._directories
             for path in directory.rglob("*")
             if path.suffix in (".arrow", ".json")
         )
-        parts = [digest_files(self.folder, names), self.gates.model_dump_json()]
+        parts = [digest_files(self.folder, names), self.thresholds.model_dump_json()]
         return sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self, index: int) -> SourcePicture:
@@ -81,7 +81,9 @@ class VqasynthSource:
             row = read_row(record)
         except ValueError as error:
             raise PictureRejected("unreadable_row", str(error), source_id=source_id) from error
-        made = scene_of_row(row, width=picture.width, height=picture.height, source_id=source_id, rules=self.gates)
+        made = scene_of_row(
+            row, width=picture.width, height=picture.height, source_id=source_id, rules=self.thresholds
+        )
         return SourcePicture(index, self.name, source_id, made.scene, picture.data, made.skipped)
 
     def _opened(self) -> list[tuple[str, Any, str]]:

@@ -1,8 +1,8 @@
 """Find and read a benchmark: by name, from the hub, from a folder or from a file.
 
 CV-Bench (Tong et al. 2024, Cambrian-1) is published as ``test_2d.parquet`` and ``test_3d.parquet`` with embedded
-pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of pictures, and in an older layout as one
-``test.parquet`` or ``test.jsonl``. All layouts load from the hub or from disk. Other benchmarks: ``layouts.py``.
+pictures, as ``test_2d.jsonl`` and ``test_3d.jsonl`` next to a folder of pictures, and in an older format as one
+``test.parquet`` or ``test.jsonl``. All of them load from the hub or from disk. Other benchmarks: ``formats.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from reinforcesight.data_gen.dataset.folder import refuse_damaged
 from reinforcesight.errors import ConfigError, InputError
-from reinforcesight.eval.benchmarks.layouts import LAYOUTS, VLMEVALKIT, FileLayout, Layout
+from reinforcesight.eval.benchmarks.formats import BENCHMARK_FORMATS, VLMEVALKIT, BenchmarkFormat, FileFormat
 from reinforcesight.eval.benchmarks.reader import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BenchmarkReader
 from reinforcesight.eval.benchmarks.rows import ROW_FORMATS
 from reinforcesight.eval.config import CV_BENCH, CV_BENCH_REVISION, EvaluateConfig, listed
@@ -56,15 +56,17 @@ def load_benchmark(
     """
     found = _locate(where, revision)
     name, root, columns = found.name, found.root, columns or {}
-    layout, base = found.layout, root if root.is_dir() else root.parent
+    published, base = found.published, root if root.is_dir() else root.parent
     reader = BenchmarkReader(base, tasks, columns)
-    if layout is None or columns:
+    if published is None or columns:
         files, used_split = _find_files(root, split)
         refuse_damaged(root, files)
-        layout = VLMEVALKIT if not columns and all(file.suffix == ".tsv" for file in files) else None
-        kinds: list[tuple[Path, FileLayout | None]] = [(file, layout.files[0] if layout else None) for file in files]
+        published = VLMEVALKIT if not columns and all(file.suffix == ".tsv" for file in files) else None
+        kinds: list[tuple[Path, FileFormat | None]] = [
+            (file, published.files[0] if published else None) for file in files
+        ]
     else:
-        kinds, used_split = [*_published_files(root, layout)], None
+        kinds, used_split = [*_published_files(root, published)], None
     for file, kind in kinds:
         if kind is None:
             reader.read(file)
@@ -80,10 +82,10 @@ def load_benchmark(
         )
     if limit is not None:
         items = spread_over_tasks(items, limit, seed)
-    if found.revision is None and found.layout is None:
+    if found.revision is None and found.published is None:
         name = _local_name(name, root, {source for source, _ in reader.available})
-    if layout and reader.left_out:
-        reader.notes.append(f"{reader.left_out} rows are not asked: {layout.not_asked or 'other tasks'}")
+    if published and reader.left_out:
+        reader.notes.append(f"{reader.left_out} rows are not asked: {published.not_asked or 'other tasks'}")
     fingerprint = json_hash([[i.item_key for i in items], [[b.id, b.problem] for b in broken]])
     return Benchmark(
         name=name,
@@ -92,10 +94,10 @@ def load_benchmark(
         items=tuple(items),
         broken=tuple(broken),
         available=dict(reader.available),
-        files={file.relative_to(base).as_posix() if layout else file.name: file_hash(file) for file, _ in kinds},
+        files={file.relative_to(base).as_posix() if published else file.name: file_hash(file) for file, _ in kinds},
         fingerprint=fingerprint,
         notes=tuple(reader.notes),
-        figures=layout.figures if layout else (),
+        figures=published.figures if published else (),
     )
 
 
@@ -142,37 +144,37 @@ class _Found(NamedTuple):
     name: str
     revision: str | None  # commit on the hub; None on disk
     root: Path  # folder or file
-    layout: Layout | None  # None: CV-Bench's columns, or those of --columns
+    published: BenchmarkFormat | None  # None: CV-Bench's columns, or those of --columns
 
 
 def _locate(where: str, revision: str | None) -> _Found:
     known, _, path = where.partition("=")
     key = known.lower()
-    layout = LAYOUTS.get(key)
-    if path and (layout or key == CV_BENCH):
+    published = BENCHMARK_FORMATS.get(key)
+    if path and (published or key == CV_BENCH):
         if not Path(path).exists():
             raise InputError("no such file or folder", where=where, fix=f"give the files of {known} as NAME=PATH")
-        return _Found(layout.title if layout else Path(path).name, None, Path(path), layout)
+        return _Found(published.title if published else Path(path).name, None, Path(path), published)
     if Path(where).exists():
         return _Found(Path(where).name, None, Path(where), None)
     if key in (CV_BENCH, HUB_ID.lower()):
         pinned = revision or CV_BENCH_REVISION
         return _Found("CV-Bench", pinned, _download(HUB_ID, pinned), None)
-    if layout:
-        if layout.hub is None:
-            raise InputError(f"{layout.title} is not on the hub", where=where, fix=layout.local)
+    if published:
+        if published.hub is None:
+            raise InputError(f"{published.title} is not on the hub", where=where, fix=published.local)
         root = download_snapshot(
-            layout.hub, revision or layout.revision, layout.hub_files, what="benchmark", kind="dataset"
+            published.hub, revision or published.revision, published.hub_files, what="benchmark", kind="dataset"
         )
-        commit = root.name if re.fullmatch("[0-9a-f]{40}", root.name) else revision or layout.revision
-        return _Found(layout.title, commit or "main", root, layout)
+        commit = root.name if re.fullmatch("[0-9a-f]{40}", root.name) else revision or published.revision
+        return _Found(published.title, commit or "main", root, published)
     match = re.fullmatch(r"([\w.-]+/[\w.-]+)@([\w.-]+)", where)
     if match:
         return _Found(match[1], match[2], _download(match[1], match[2]), None)
     raise InputError(
         "no such benchmark",
         where=where,
-        fix=f"give {CV_BENCH}, {', '.join(LAYOUTS)}, a folder, a file, or owner/name@revision on the hub",
+        fix=f"give {CV_BENCH}, {', '.join(BENCHMARK_FORMATS)}, a folder, a file, or owner/name@revision on the hub",
     )
 
 
@@ -191,29 +193,29 @@ def _download(repository: str, revision: str) -> Path:
     return download_snapshot(repository, revision, patterns, what="benchmark", kind="dataset")
 
 
-def _published_files(root: Path, layout: Layout) -> list[tuple[Path, FileLayout]]:
+def _published_files(root: Path, published: BenchmarkFormat) -> list[tuple[Path, FileFormat]]:
     if root.is_file() and root.suffix != ".zip":
-        kinds = [kind for kind in layout.files if any(root.match(p) for p in "|".join(kind.patterns).split("|"))]
-        return [(root, (kinds or layout.files)[0])]
-    saved = _saved_files(root, layout.splits)
+        kinds = [kind for kind in published.files if any(root.match(p) for p in "|".join(kind.patterns).split("|"))]
+        return [(root, (kinds or published.files)[0])]
+    saved = _saved_files(root, published.splits)
     if saved:
-        return [(file, layout.files[0]) for file in saved]
-    archives = [root] if root.is_file() else [root / name for name in layout.hub_files if name.endswith(".zip")]
+        return [(file, published.files[0]) for file in saved]
+    archives = [root] if root.is_file() else [root / name for name in published.hub_files if name.endswith(".zip")]
     folder = root.parent if root.is_file() else root
-    found = _matching(folder, layout)
+    found = _matching(folder, published)
     for archive in archives:
         if not found and archive.is_file():
             _unpack(archive)
-            found = _matching(folder, layout)
+            found = _matching(folder, published)
     if not found:
-        names = " or ".join(kind.patterns[0].replace("|", ", ") for kind in layout.files)
-        raise InputError(f"the folder does not hold {layout.title}", where=str(root), fix=f"expected {names}")
+        names = " or ".join(kind.patterns[0].replace("|", ", ") for kind in published.files)
+        raise InputError(f"the folder does not hold {published.title}", where=str(root), fix=f"expected {names}")
     return found
 
 
-def _matching(folder: Path, layout: Layout) -> list[tuple[Path, FileLayout]]:
+def _matching(folder: Path, published: BenchmarkFormat) -> list[tuple[Path, FileFormat]]:
     found = []
-    for kind in layout.files:
+    for kind in published.files:
         for pattern in kind.patterns:
             files = sorted({file for part in pattern.split("|") for file in folder.glob(part) if file.is_file()})
             if files:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.benchmarks.layouts import FileLayout
+from reinforcesight.eval.benchmarks.formats import FileFormat
 from reinforcesight.eval.benchmarks.pictures import BenchmarkPictures
 from reinforcesight.eval.benchmarks.rows import BenchmarkRow, RowProblem, read_rows
 from reinforcesight.eval.items import BrokenRow, Item, gold_letter, relation_of, strip_instruction, type_of
@@ -61,22 +61,22 @@ class BenchmarkReader:
                 known = True
             self._take([row], file)
 
-    def read_published(self, file: Path, layout: FileLayout) -> None:
+    def read_published(self, file: Path, kind: FileFormat) -> None:
         def check(path: Path, names: Sequence[str]) -> None:
             _refuse_missing(
                 path,
-                [need.replace("|", " or ") for need in layout.needs if not {*need.split("|")} & {*names}],
+                [need.replace("|", " or ") for need in kind.needs if not {*need.split("|")} & {*names}],
                 names,
                 "give the files as they are published (see docs/benchmarks.md), or name the columns with --columns",
             )
 
-        for number, row in enumerate(read_rows(file, check, layout.columns)):
+        for number, row in enumerate(read_rows(file, check, kind.columns)):
             if isinstance(row, RowProblem):
                 self._take([row], file)
                 continue
             rows: list[BenchmarkRow | RowProblem]
             try:
-                rows = list(layout.read(row, number, file))
+                rows = list(kind.read(row, number, file))
             except Exception as error:  # noqa: BLE001 - a bad row must not stop the other rows
                 rows = [RowProblem("unusable row", f"{type(error).__name__}: {error}")]
             self.left_out += not rows

@@ -22,24 +22,24 @@ def open_record(
     command: str,
     output: Path,
     config: StrictConfig,
-    recipe: Mapping[str, Any],
+    settings: Mapping[str, Any],
     *,
     data: Mapping[str, Any],
     model: Mapping[str, Any],
     seeds: Mapping[str, int],
 ) -> RunRecord:
-    """Return a new record, or the record of the run to resume; ``recipe`` has the settings that affect the result.
+    """Return a new record, or the record of the run to resume; ``settings`` are those that affect the result.
 
     Raises:
         OutputError: The folder has a checkpoint of another configuration, model or data set.
     """
     # JSON turns tuples into lists, as in the stored record, so that equal values compare equal.
-    recipe = json.loads(json.dumps(recipe))
+    settings = json.loads(json.dumps(settings))
     old, begun = RunRecord.load(output), complete_checkpoints(output)
     if old is None and begun:
         raise OutputError("the folder has checkpoints but no run record", where=str(output), fix="choose another")
     if old is not None:
-        changed = differences(old.content.get("recipe", {}), recipe)
+        changed = differences(old.content.get("recipe", {}), settings)
         if not changed:
             old.content["config"] = config.model_dump(mode="json")
             return old
@@ -57,7 +57,7 @@ def open_record(
         "command": command,
         "status": "running",
         "config": config.model_dump(mode="json"),
-        "recipe": recipe,
+        "recipe": settings,
         "data": data,
         "model": model,
         "seeds": dict(seeds),

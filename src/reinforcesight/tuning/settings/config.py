@@ -108,7 +108,7 @@ class TrainingConfig(StrictConfig):
             raise ConfigError(details["what"], where=f"{where}.{found[0]['loc'][0]}", fix=details["fix"])
         return values
 
-    def recipe(self, *, processes: int) -> dict[str, Any]:
+    def result_settings(self, *, processes: int) -> dict[str, Any]:
         """Return the settings that affect the result, with only the total batch size, however it is divided."""
         values = self.model_dump(mode="json", exclude={"output"})
         values["model"].pop("device")

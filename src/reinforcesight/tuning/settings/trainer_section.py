@@ -54,7 +54,7 @@ MOVED_KEYS = {name: f"trainer.{name}" for name in _FORMER_KEYS.split()}
 MOVED_KEYS |= {old: f"trainer.{new}" for old, new in NEW_NAMES.items()}
 
 # Arguments that may change when a run is resumed: they affect speed, memory and logging, not the result. Only the total
-# batch size must stay, see TrainingConfig.recipe.
+# batch size must stay, see TrainingConfig.result_settings.
 _FREE_TO_CHANGE = """
 per_device_train_batch_size gradient_accumulation_steps per_device_eval_batch_size gradient_checkpointing
 gradient_checkpointing_kwargs activation_offloading torch_empty_cache_steps dataloader_num_workers

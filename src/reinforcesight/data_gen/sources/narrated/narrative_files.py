@@ -34,7 +34,7 @@ _TEXT_COLUMNS = ("image_id", "caption", "timed_caption", "traces")
 _ID = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
 _COCO_DIGITS = 12  # COCO file names are the id, padded with zeros
 
-Record = Mapping[str, Any]
+NarrativeRecord = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class NarratedPicture:
 
     source_id: str  # id of the picture in the data
     photograph: Photograph
-    records: tuple[Record, ...]  # as stored, one per annotator
+    records: tuple[NarrativeRecord, ...]  # as stored, one per annotator
     skipped: tuple[Skipped, ...] = ()  # narratives that can't be read
 
 
@@ -135,7 +135,7 @@ class JsonLineNarratives:
         if name is None:
             detail = f"no picture file {image_id[:80]}.jpg (.png, .webp) below {self.folder.name}"
             raise PictureRejected("missing_file", detail, source_id=image_id)
-        records: list[Record] = []
+        records: list[NarrativeRecord] = []
         skipped: list[Skipped] = []
         for line in lines:
             with self.files[line.file].open("rb") as stream:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinforcesight.data_gen.perception.gates import Query, Trace
+from reinforcesight.data_gen.perception.filtering import Query, Trace
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.data_gen.sources.json_values import as_number, short
 from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens

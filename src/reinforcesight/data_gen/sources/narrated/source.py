@@ -45,7 +45,7 @@ class LocalizedNarrativesSource(PerceivedSource):
         return tuple(self._files.problems)
 
     def fingerprint(self) -> str:
-        """Return SHA-256 over the files, the models and the gates."""
+        """Return SHA-256 over the files, the models and the thresholds."""
         return sha256(f"{self._files.fingerprint()}\n{self.perception_identity()}".encode()).hexdigest()
 
     def picture(self, index: int) -> PictureWithQueries:

@@ -7,7 +7,7 @@ from pathlib import Path
 from reinforcesight.pages.render import RUN_PAGE, RUN_SETTINGS, RUN_STATE
 
 # Name of a model in paths to its title in reports.
-MODELS = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
+MODEL_TITLES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 
 
 class RunFolder:

@@ -15,7 +15,7 @@ import pytest
 from eval_samples import picture_bytes, replay, write_parquet
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.benchmarks.layouts import LAYOUTS
+from reinforcesight.eval.benchmarks.formats import BENCHMARK_FORMATS
 from reinforcesight.eval.benchmarks.load import load_benchmark, parse_columns
 from reinforcesight.eval.evaluate import evaluate
 from reinforcesight.eval.items import Variant, make_request
@@ -237,7 +237,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], Rows], str, Callable[[Path, Rows], obje
 
 
 def publish(folder: Path, name: str, change: Callable[[Rows], Rows] = lambda rows: rows) -> str:
-    """Write a benchmark in its published layout; return its ``--benchmark``."""
+    """Write a benchmark in its published format; return its ``--benchmark``."""
     rows, file, write, _, pictures = BENCHMARKS[name]
     for at, picture in enumerate(pictures):
         (folder / picture).parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ def replayed(folder: Path, where: str, right: Callable[[Any], bool], report: boo
 
 
 def test_every_layout_is_tested() -> None:
-    assert BENCHMARKS.keys() == LAYOUTS.keys()
+    assert BENCHMARKS.keys() == BENCHMARK_FORMATS.keys()
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -308,7 +308,7 @@ def test_everything_right_gives_full_figures(name: str, tmp_path: Path) -> None:
     assert results.micro.accuracy == 1
     assert results.official.figures
     assert {figure.accuracy for figure in results.official.figures.values()} == {1}
-    assert results.protocol["benchmark"]["name"] == LAYOUTS[name].title
+    assert results.protocol["benchmark"]["name"] == BENCHMARK_FORMATS[name].title
     assert results.chance.random < 0.6
 
 
@@ -441,8 +441,8 @@ def test_the_hub_is_asked_for_what_is_known(tmp_path: Path, monkeypatch: pytest.
     commit = "0123456789" * 4
 
     def download(repository: str, *, revision: str | None, allow_patterns: list[str], **_: object) -> str:
-        name = next(name for name, layout in LAYOUTS.items() if layout.hub == repository)
-        assert allow_patterns == list(LAYOUTS[name].hub_files)
+        name = next(name for name, published in BENCHMARK_FORMATS.items() if published.hub == repository)
+        assert allow_patterns == list(BENCHMARK_FORMATS[name].hub_files)
         asked.append((name, revision))
         if name == "vsr":
             (tmp_path / name / commit).mkdir(parents=True)
@@ -453,13 +453,13 @@ def test_the_hub_is_asked_for_what_is_known(tmp_path: Path, monkeypatch: pytest.
         return str(tmp_path / name / commit)
 
     monkeypatch.setattr(hub, "snapshot_download", download)
-    for name, layout in LAYOUTS.items():
-        if layout.hub is None:
+    for name, published in BENCHMARK_FORMATS.items():
+        if published.hub is None:
             with pytest.raises(InputError, match=f"not on the hub.*{name}=DIR"):
                 load_benchmark(name)
         else:
             assert load_benchmark(name).revision == commit
-            assert asked[-1] == (name, layout.revision)
+            assert asked[-1] == (name, published.revision)
     assert load_benchmark("mmvp", revision="v2").items
     assert asked[-1] == ("mmvp", "v2")
 

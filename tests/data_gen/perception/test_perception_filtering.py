@@ -13,9 +13,15 @@ from perception_support import KnownScenes
 from PIL import Image
 
 from reinforcesight.data_gen.perception.cache import ResultCache, pack_boxes, pack_masks, unpack_boxes, unpack_masks
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.depth_maps import depth_fault, depth_in_scene_units
-from reinforcesight.data_gen.perception.gates import Gated, Query, gate_boxes, gate_masks, gate_names
+from reinforcesight.data_gen.perception.filtering import (
+    FilteredDetections,
+    Query,
+    filter_boxes,
+    filter_masks,
+    filter_names,
+)
 from reinforcesight.data_gen.perception.perceive import PerceptionTask, perceive
 from reinforcesight.data_gen.perception.protocols import DepthPrediction, GroundedBox, SegmentedMask
 from reinforcesight.errors import OutputError
@@ -24,16 +30,18 @@ QUERIES = (Query("chair", "chair"), Query("table", "table"), Query("red chair", 
 CHAIR, TABLE, RED_CHAIR = 0, 1, 2
 
 
-def gated(*boxes: tuple[int, tuple[float, ...], float], queries: tuple[Query, ...] = QUERIES) -> Gated:
-    return gate_boxes([GroundedBox(*box) for box in boxes], queries, width=200, height=100, rules=GateRules())
+def filtered(*boxes: tuple[int, tuple[float, ...], float], queries: tuple[Query, ...] = QUERIES) -> FilteredDetections:
+    return filter_boxes(
+        [GroundedBox(*box) for box in boxes], queries, width=200, height=100, rules=DetectionThresholds()
+    )
 
 
-def reasons(result: Gated) -> list[str]:
+def reasons(result: FilteredDetections) -> list[str]:
     return [skipped.reason for skipped in result.skipped]
 
 
 def test_sure_boxes_pass_and_are_cut_at_the_border() -> None:
-    result = gated((CHAIR, (-5, 10, 40, 60), 0.8), (TABLE, (100, 20, 150, 120), 0.6))
+    result = filtered((CHAIR, (-5, 10, 40, 60), 0.8), (TABLE, (100, 20, 150, 120), 0.6))
     assert [(item.name, item.box) for item in result.found] == [
         ("chair", (0, 10, 40, 60)),
         ("table", (100, 20, 150, 100)),
@@ -56,47 +64,47 @@ def test_sure_boxes_pass_and_are_cut_at_the_border() -> None:
     ],
 )
 def test_a_second_box_is_refused(second: tuple[int, tuple[float, ...], float], reason: str, in_picture: bool) -> None:
-    result = gated((CHAIR, (10, 10, 40, 60), 0.8), second)
+    result = filtered((CHAIR, (10, 10, 40, 60), 0.8), second)
     assert [item.name for item in result.found] == ["chair"]
     assert reasons(result) == [reason]
     assert bool(result.unseen) is in_picture
 
 
 def test_two_things_of_one_name_both_stay() -> None:
-    result = gated((CHAIR, (10, 10, 40, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.7))
-    assert len(gate_names(result).found) == 2
+    result = filtered((CHAIR, (10, 10, 40, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.7))
+    assert len(filter_names(result).found) == 2
 
 
 def test_a_doubtful_namesake_takes_the_name() -> None:
-    result = gated((CHAIR, (10, 10, 40, 60), 0.8), (TABLE, (60, 10, 90, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3))
-    named = gate_names(result)
+    result = filtered((CHAIR, (10, 10, 40, 60), 0.8), (TABLE, (60, 10, 90, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3))
+    named = filter_names(result)
     assert [item.name for item in named.found] == ["table"]
     assert reasons(named) == ["low_score", "name_shared_with_skipped"]
     # "red chair" may be the doubtful chair as well.
-    red = gate_names(gated((RED_CHAIR, (10, 10, 40, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3)))
+    red = filter_names(filtered((RED_CHAIR, (10, 10, 40, 60), 0.8), (CHAIR, (100, 10, 130, 60), 0.3)))
     assert not red.found
 
 
 def test_too_many_boxes() -> None:
-    rules = GateRules(max_objects=1)
+    rules = DetectionThresholds(max_objects=1)
     boxes = [GroundedBox(CHAIR, (10, 10, 40, 60), 0.8), GroundedBox(TABLE, (100, 10, 140, 60), 0.7)]
-    result = gate_boxes(boxes, QUERIES, width=200, height=100, rules=rules)
+    result = filter_boxes(boxes, QUERIES, width=200, height=100, rules=rules)
     assert reasons(result) == ["too_many_boxes"]
 
 
 def test_the_trace_decides_where_it_was_recorded() -> None:
     trace = tuple((0.1 + 0.001 * i, 0.3) for i in range(20))
     queries = (Query("chair", "chair", (trace,)), QUERIES[1])
-    result = gated((0, (10, 10, 40, 60), 0.6), (0, (100, 10, 130, 60), 0.9), queries=queries)
+    result = filtered((0, (10, 10, 40, 60), 0.6), (0, (100, 10, 130, 60), 0.9), queries=queries)
     assert [item.box for item in result.found] == [(10, 10, 40, 60)]
     assert reasons(result) == ["trace_elsewhere"]
     assert result.unseen == ["chair"]
-    untraced = gated((1, (100, 10, 130, 60), 0.9), queries=queries)
+    untraced = filtered((1, (100, 10, 130, 60), 0.9), queries=queries)
     assert len(untraced.found) == 1
 
 
 def test_masks_must_be_sure_and_agree_with_their_boxes() -> None:
-    result = gated(
+    result = filtered(
         (CHAIR, (10, 10, 40, 60), 0.9), (TABLE, (100, 10, 150, 60), 0.8), (RED_CHAIR, (160, 10, 190, 60), 0.7)
     )
     assert len(result.found) == 3
@@ -111,20 +119,20 @@ def test_masks_must_be_sure_and_agree_with_their_boxes() -> None:
 
     def outcome(masks: list[np.ndarray], scores: list[float]) -> list[str]:
         made = [SegmentedMask(m, s) for m, s in zip(masks, scores, strict=True)]
-        return reasons(gate_masks(result, made, GateRules()))
+        return reasons(filter_masks(result, made, DetectionThresholds()))
 
     assert outcome(good, scores) == []
     assert outcome([good[0], mask(100, 10, 110, 20), good[2]], scores) == ["mask_box_disagree"]
     assert outcome([good[0], np.zeros_like(good[0]), good[2]], scores) == ["empty_mask"]
     assert outcome(good, [0.9, 0.3, 0.9]) == ["low_mask_score"]
-    twin = gated((CHAIR, (10, 10, 40, 60), 0.9), (TABLE, (10, 10, 40, 78), 0.8))
+    twin = filtered((CHAIR, (10, 10, 40, 60), 0.9), (TABLE, (10, 10, 40, 78), 0.8))
     both = [SegmentedMask(mask(10, 10, 40, 60), 0.9), SegmentedMask(mask(10, 10, 40, 62), 0.9)]
-    assert reasons(gate_masks(twin, both, GateRules())) == ["duplicate_mask"]
+    assert reasons(filter_masks(twin, both, DetectionThresholds())) == ["duplicate_mask"]
 
 
 def test_depth_faults() -> None:
     ramp = np.linspace(1, 5, 400, dtype=np.float32).reshape(20, 20)
-    rules = GateRules()
+    rules = DetectionThresholds()
     assert depth_fault(ramp, "metric", rules) is None
     assert depth_fault(ramp - 3, "inverse", rules) is None  # negative values are values there
     flat = np.full_like(ramp, 2.0)

@@ -22,7 +22,7 @@ _ACCURACY = Figure("accuracy")
 
 
 @dataclass(frozen=True)
-class FileLayout:
+class FileFormat:
     """Files of a benchmark with the same columns.
 
     Attributes:
@@ -42,7 +42,7 @@ class FileLayout:
 
 
 @dataclass(frozen=True)
-class Layout:
+class BenchmarkFormat:
     """A benchmark as published.
 
     Attributes:
@@ -57,7 +57,7 @@ class Layout:
     """
 
     title: str
-    files: tuple[FileLayout, ...]
+    files: tuple[FileFormat, ...]
     figures: tuple[Figure, ...]
     hub: str | None = None
     revision: str | None = None
@@ -294,21 +294,21 @@ def _only(*tasks: str) -> Callable[[str, str], str | None]:
     return lambda task, _: task if task in tasks else None
 
 
-# Any table of VLMEvalKit that has no layout here.
-VLMEVALKIT = Layout(
+# Any table of VLMEvalKit that has no format here.
+VLMEVALKIT = BenchmarkFormat(
     title="",
-    files=(FileLayout(("*.tsv",), ("question", "answer", "image|image_path"), _vlmevalkit),),
+    files=(FileFormat(("*.tsv",), ("question", "answer", "image|image_path"), _vlmevalkit),),
     figures=(Figure("circular accuracy", group=lambda item: item.group),),
 )
 
-LAYOUTS: dict[str, Layout] = {
-    "blink": Layout(
+BENCHMARK_FORMATS: dict[str, BenchmarkFormat] = {
+    "blink": BenchmarkFormat(
         title="BLINK",
         hub="BLINK-Benchmark/BLINK",
         revision="98cc5d1bb4978857cf868598fefd35a510579e2f",
         hub_files=tuple(f"{task}/val-*.parquet" for task in _BLINK_TASKS),
         files=(
-            FileLayout(
+            FileFormat(
                 ("|".join(f"{task}/val-*.parquet" for task in _BLINK_TASKS),),
                 ("idx", "sub_task", "question", "prompt", "choices", "answer", "image_1"),
                 _blink,
@@ -317,13 +317,13 @@ LAYOUTS: dict[str, Layout] = {
         splits=("val",),
         figures=(Figure("mean of tasks", part=_only(*_BLINK_TASKS), parts=_BLINK_TASKS),),
     ),
-    "embspatial": Layout(
+    "embspatial": BenchmarkFormat(
         title="EmbSpatial-Bench",
         hub="Phineas476/EmbSpatial-Bench",
         revision="e2733cacf0f20371518c687176e881d79644e61e",
         hub_files=("embspatial_bench.json",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("embspatial_bench.json", "data/test-*.parquet"),
                 ("question_id", "question", "answer_options", "answer", "image", "relation", "data_source"),
                 _embspatial,
@@ -331,12 +331,12 @@ LAYOUTS: dict[str, Layout] = {
         ),
         figures=(_ACCURACY,),
     ),
-    "robospatial-home": Layout(
+    "robospatial-home": BenchmarkFormat(
         title="RoboSpatial-Home",
         hub="chanhee-luke/RoboSpatial-Home",
         hub_files=("*.parquet",),
         files=(
-            FileLayout(("annotations.json", "**/*.parquet"), ("category", "question", "answer", "img"), _robospatial),
+            FileFormat(("annotations.json", "**/*.parquet"), ("category", "question", "answer", "img"), _robospatial),
         ),
         splits=("configuration", "compatibility"),
         figures=(
@@ -348,13 +348,13 @@ LAYOUTS: dict[str, Layout] = {
         ),
         not_asked="rows of the category context ask for points",
     ),
-    "sat-real": Layout(
+    "sat-real": BenchmarkFormat(
         title="SAT real, single pictures",
         hub="array/SAT",
         revision="bda5dde942d7f7b41bff7935f086ed9a9e348ae3",
         hub_files=("SAT_test.parquet",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("SAT_test.parquet", "data/test-*.parquet"),
                 ("image_bytes|images", "question", "answers", "correct_answer", "question_type"),
                 _sat,
@@ -363,13 +363,13 @@ LAYOUTS: dict[str, Layout] = {
         figures=(Figure("circular, mean over orders"), Figure("circular, all orders", group=lambda item: item.group)),
         not_asked="questions about several pictures",
     ),
-    "3dsrbench": Layout(
+    "3dsrbench": BenchmarkFormat(
         title="3DSRBench",
         hub="ccvl/3DSRBench",
         revision="24bc4854ead64eb7d1442da7e4789d2c807816b2",
         hub_files=("3dsrbench_v1_vlmevalkit_circular.tsv",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("3dsrbench_v1_vlmevalkit_circular.tsv", "3DSRBench.tsv", "3dsrbench_v1_vlmevalkit.tsv"),
                 ("index", "qid", "question", "A", "B", "answer", "category", "image"),
                 _3dsrbench,
@@ -382,12 +382,12 @@ LAYOUTS: dict[str, Layout] = {
             Figure("vanilla"),
         ),
     ),
-    "vsr": Layout(
+    "vsr": BenchmarkFormat(
         title="VSR, zero-shot split",
         hub="ignoreandfly/vsr_zeroshot_tsv",
         hub_files=("vsr_zeroshot_dataset_yn_strict.tsv",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("test.jsonl", "splits/zeroshot/test.jsonl", "vsr_zeroshot_dataset_yn_strict.tsv"),
                 ("image", "caption|question", "label|answer"),
                 _vsr,
@@ -396,16 +396,16 @@ LAYOUTS: dict[str, Layout] = {
         ),
         figures=(_ACCURACY,),
     ),
-    "whatsup": Layout(
+    "whatsup": BenchmarkFormat(
         title="What'sUp",
         local="download the files named in github.com/amitakamath/whatsup_vlms and give their folder, whatsup=DIR",
         files=(
-            FileLayout(
+            FileFormat(
                 ("controlled_images_dataset.json|controlled_clevr_dataset.json",),
                 ("image_path", "caption_options"),
                 _controlled,
             ),
-            FileLayout(("coco_qa_*_obj.json|vg_qa_*_obj.json",), ("0", "1", "2"), _caption_pairs),
+            FileFormat(("coco_qa_*_obj.json|vg_qa_*_obj.json",), ("0", "1", "2"), _caption_pairs),
         ),
         figures=(
             *(
@@ -414,13 +414,13 @@ LAYOUTS: dict[str, Layout] = {
             ),
         ),
     ),
-    "omnispatial": Layout(
+    "omnispatial": BenchmarkFormat(
         title="OmniSpatial",
         hub="qizekun/OmniSpatial",
         revision="6691f3288bb1ff207d6ead4d841b505de08a6fd8",
         hub_files=("OmniSpatial-test.zip",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("data.json", "OmniSpatial-test/data.json"),
                 ("id", "question", "options", "answer", "task_type", "sub_task_type"),
                 _omnispatial,
@@ -428,13 +428,13 @@ LAYOUTS: dict[str, Layout] = {
         ),
         figures=(_ACCURACY,),
     ),
-    "realworldqa": Layout(
+    "realworldqa": BenchmarkFormat(
         title="RealWorldQA",
         hub="xai-org/RealworldQA",
         revision="17e7f75e092e47169732462ea3cdfebe911105dd",
         hub_files=("data/test-*.parquet",),
         files=(
-            FileLayout(
+            FileFormat(
                 ("data/test-*.parquet", "RealWorldQA.tsv"),
                 ("question", "answer", "image"),
                 _realworldqa,
@@ -443,12 +443,12 @@ LAYOUTS: dict[str, Layout] = {
         ),
         figures=(_ACCURACY,),
     ),
-    "mmvp": Layout(
+    "mmvp": BenchmarkFormat(
         title="MMVP",
         hub="MMVP/MMVP",
         hub_files=("Questions.csv", "MMVP Images/*"),
         files=(
-            FileLayout(
+            FileFormat(
                 ("Questions.csv", "data/*.parquet"),
                 ("Question", "Options", "Correct Answer"),
                 _mmvp,

@@ -1,7 +1,7 @@
 """Filter detections, and count a reason for each one that is dropped.
 
 A duplicate can be dropped safely. But if another object that may be in the picture is dropped, its name is no longer
-unique: "the chair" is ambiguous next to an uncertain chair. ``Gated.unseen`` holds such names.
+unique: "the chair" is ambiguous next to an uncertain chair. ``FilteredDetections.unseen`` holds such names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reinforcesight.arrays import BoolArray
-from reinforcesight.data_gen.perception.config import GateRules
+from reinforcesight.data_gen.perception.config import DetectionThresholds
 from reinforcesight.data_gen.perception.geometry import Detection
 from reinforcesight.data_gen.perception.protocols import GroundedBox, SegmentedMask
 from reinforcesight.data_gen.source import Skipped
@@ -36,8 +36,8 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Detection that passed all gates so far."""
+class KeptDetection:
+    """Detection that passed all filters so far."""
 
     name: str
     category: str | None
@@ -47,14 +47,14 @@ class Found:
 
 
 @dataclass(slots=True)
-class Gated:
+class FilteredDetections:
     """Accepted and dropped detections, and names of objects that may be in the picture but were not accepted."""
 
-    found: list[Found]
+    found: list[KeptDetection]
     skipped: list[Skipped]
     unseen: list[str]
 
-    def drop(self, item: Found, reason: str, detail: str, *, in_picture: bool) -> None:
+    def drop(self, item: KeptDetection, reason: str, detail: str, *, in_picture: bool) -> None:
         """Drop a detection; ``in_picture``: its object may still be in the picture."""
         box = [round(v, 1) for v in item.box]
         self.skipped.append(Skipped(reason, f"{item.name!r} at {box}, score {item.score:.2f}: {detail}"))
@@ -68,46 +68,46 @@ class Gated:
         ]
 
 
-def gate_boxes(
-    boxes: Sequence[GroundedBox], queries: Sequence[Query], *, width: int, height: int, rules: GateRules
-) -> Gated:
+def filter_boxes(
+    boxes: Sequence[GroundedBox], queries: Sequence[Query], *, width: int, height: int, rules: DetectionThresholds
+) -> FilteredDetections:
     """Keep boxes with a sufficient score, one per object, best first; their phrases are indices into ``queries``."""
-    gated = Gated([], [], [])
-    kept: list[tuple[Found, Query]] = []
-    doubtful: list[Found] = []
+    filtered = FilteredDetections([], [], [])
+    kept: list[tuple[KeptDetection, Query]] = []
+    doubtful: list[KeptDetection] = []
     for number, raw in enumerate(sorted(boxes, key=lambda b: (-b.score, b.phrase, b.box))):
         query = queries[raw.phrase]
         box = _clipped(raw.box, width, height)
-        item = Found(query.phrase, query.category, box or raw.box, raw.score)
+        item = KeptDetection(query.phrase, query.category, box or raw.box, raw.score)
         if np.isnan(raw.box).all():
-            gated.drop(item, "unreadable_answer", "the model's answer can't be read", in_picture=True)
+            filtered.drop(item, "unreadable_answer", "the model's answer can't be read", in_picture=True)
         elif box is None:
-            gated.drop(item, "bad_box", "empty or outside the picture", in_picture=False)
+            filtered.drop(item, "bad_box", "empty or outside the picture", in_picture=False)
         elif number >= rules.max_objects:
-            gated.drop(item, "too_many_boxes", f"beyond the best {rules.max_objects}", in_picture=True)
+            filtered.drop(item, "too_many_boxes", f"beyond the best {rules.max_objects}", in_picture=True)
         elif box_area(box) > rules.fills_picture * width * height:
-            gated.drop(item, "fills_picture", "covers nearly the whole picture", in_picture=True)
+            filtered.drop(item, "fills_picture", "covers nearly the whole picture", in_picture=True)
         elif raw.score < rules.min_score:
             if raw.score >= rules.doubt_score:
                 doubtful.append(item)
         else:
             kept.append((item, query))
-    kept = _one_box_each(kept, gated, rules)
-    kept = _one_name_each(kept, gated, rules)
+    kept = _one_box_each(kept, filtered, rules)
+    kept = _one_name_each(kept, filtered, rules)
     for item, query in kept:
         share = visited_share(item.box, query.traces, width=width, height=height)
         if share is not None and share < rules.min_trace_inside:
             detail = f"{share:.0%} of the phrase's trace is inside"
-            gated.drop(item, "trace_elsewhere", detail, in_picture=True)
+            filtered.drop(item, "trace_elsewhere", detail, in_picture=True)
         else:
-            gated.found.append(item)
+            filtered.found.append(item)
     for item in doubtful:
         again = any(_same_thing(item, other, rules) for other, _ in kept)
-        gated.drop(item, "low_score", f"below {rules.min_score}", in_picture=not again)
-    return gated
+        filtered.drop(item, "low_score", f"below {rules.min_score}", in_picture=not again)
+    return filtered
 
 
-def _same_thing(weak: Found, sure: Found, rules: GateRules) -> bool:
+def _same_thing(weak: KeptDetection, sure: KeptDetection, rules: DetectionThresholds) -> bool:
     """Return whether a low-score box covers the same object as an accepted box."""
     overlap = box_overlap(weak.box, sure.box)
     one_name = canonical_words(weak.name) == canonical_words(sure.name)
@@ -120,8 +120,8 @@ def boxes_of_points(
     boxes: Sequence[GroundedBox],
     masks: Sequence[SegmentedMask],
     queries: Sequence[Query],
-    rules: GateRules,
-) -> tuple[list[GroundedBox], Gated]:
+    rules: DetectionThresholds,
+) -> tuple[list[GroundedBox], FilteredDetections]:
     """Replace the points among ``boxes`` by the boxes of their ``masks``, which are in the same order.
 
     Returns:
@@ -129,53 +129,57 @@ def boxes_of_points(
     """
     made = iter(masks)
     kept: list[GroundedBox] = []
-    gated = Gated([], [], [])
+    filtered = FilteredDetections([], [], [])
     for raw in boxes:
         if raw.point is None:
             kept.append(raw)
             continue
         outline, query = next(made), queries[raw.phrase]
-        item = Found(query.phrase, query.category, raw.box, raw.score)
+        item = KeptDetection(query.phrase, query.category, raw.box, raw.score)
         if not outline.mask.any():
-            gated.drop(item, "empty_mask", "the segmenter found nothing at the point", in_picture=True)
+            filtered.drop(item, "empty_mask", "the segmenter found nothing at the point", in_picture=True)
         elif outline.score < rules.min_mask_score:
-            gated.drop(item, "low_mask_score", f"expected quality {outline.score:.2f}", in_picture=True)
+            filtered.drop(item, "low_mask_score", f"expected quality {outline.score:.2f}", in_picture=True)
         else:
             kept.append(GroundedBox(raw.phrase, box_of(outline.mask), raw.score))
-    return kept, gated
+    return kept, filtered
 
 
-def _one_box_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
+def _one_box_each(
+    kept: list[tuple[KeptDetection, Query]], filtered: FilteredDetections, rules: DetectionThresholds
+) -> list[tuple[KeptDetection, Query]]:
     """Remove duplicates, parts and groups among boxes with the same name; ``kept`` is sorted best first."""
-    result: list[tuple[Found, Query]] = []
+    result: list[tuple[KeptDetection, Query]] = []
     for item, query in kept:
         words = canonical_words(item.name)
         alike = [other for other, _ in result if canonical_words(other.name) == words]
         if any(box_overlap(item.box, other.box) >= rules.same_box for other in alike):
-            gated.drop(item, "duplicate_box", "another box is on the same thing", in_picture=False)
+            filtered.drop(item, "duplicate_box", "another box is on the same thing", in_picture=False)
         elif any(contained(item.box, other.box) >= rules.nested for other in alike):
-            gated.drop(item, "nested_box", "inside or around a better box of its name", in_picture=False)
+            filtered.drop(item, "nested_box", "inside or around a better box of its name", in_picture=False)
         else:
             result.append((item, query))
     return result
 
 
-def _one_name_each(kept: list[tuple[Found, Query]], gated: Gated, rules: GateRules) -> list[tuple[Found, Query]]:
+def _one_name_each(
+    kept: list[tuple[KeptDetection, Query]], filtered: FilteredDetections, rules: DetectionThresholds
+) -> list[tuple[KeptDetection, Query]]:
     """Keep one name per object, and remove objects whose best name has no clear lead over another name."""
-    result: list[tuple[Found, Query]] = []
-    unsure: list[Found] = []
+    result: list[tuple[KeptDetection, Query]] = []
+    unsure: list[KeptDetection] = []
     for item, query in kept:
         other = next((o for o, _ in result if box_overlap(item.box, o.box) >= rules.other_name), None)
         if other is None:
             result.append((item, query))
         elif other.score - item.score >= rules.name_margin or may_be_one_name(other.name, item.name):
-            gated.drop(item, "same_thing_other_name", f"better as {other.name!r}", in_picture=False)
+            filtered.drop(item, "same_thing_other_name", f"better as {other.name!r}", in_picture=False)
         else:
-            gated.drop(item, "name_not_sure", f"almost the same score as {other.name!r}", in_picture=True)
+            filtered.drop(item, "name_not_sure", f"almost the same score as {other.name!r}", in_picture=True)
             unsure.append(other)
     for item, _ in result:
         if item in unsure:
-            gated.drop(item, "name_not_sure", "almost the same score under another name", in_picture=True)
+            filtered.drop(item, "name_not_sure", "almost the same score under another name", in_picture=True)
     return [pair for pair in result if pair[0] not in unsure]
 
 
@@ -194,17 +198,19 @@ def visited_share(box: Box, traces: Sequence[Trace], *, width: int, height: int)
     return max(sum(x0 <= x <= x1 and y0 <= y <= y1 for x, y in trace) / len(trace) for trace in traces)
 
 
-def confirm_boxes(gated: Gated, second: Sequence[GroundedBox], queries: Sequence[Query], rules: GateRules) -> Gated:
+def confirm_boxes(
+    filtered: FilteredDetections, second: Sequence[GroundedBox], queries: Sequence[Query], rules: DetectionThresholds
+) -> FilteredDetections:
     """Keep the detections that a second detector confirms. Errors that both detectors make are not found.
 
     A detection is confirmed if the second detector's best box on the object (IoU of at least ``second_overlap``, or a
     point inside) has the same name. High-score boxes of the second detector that match no detection may be objects in
     the picture, so their names are no longer unique.
     """
-    result = Gated([], list(gated.skipped), list(gated.unseen))
+    result = FilteredDetections([], list(filtered.skipped), list(filtered.unseen))
     seen = [item for item in second if item.score >= rules.doubt_score and not np.isnan(item.box).any()]
     explained: set[int] = set()
-    for item in gated.found:
+    for item in filtered.found:
         on_it = [n for n, other in enumerate(seen) if _same_place(item.box, other, rules.second_overlap)]
         explained.update(on_it)
         best = max(on_it, key=lambda n: seen[n].score, default=None)
@@ -232,10 +238,12 @@ def _same_place(box: Box, other: GroundedBox, least: float) -> bool:
     return box_overlap(box, other.box) >= least
 
 
-def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -> Gated:
+def filter_masks(
+    filtered: FilteredDetections, masks: Sequence[SegmentedMask], rules: DetectionThresholds
+) -> FilteredDetections:
     """Keep the detections whose mask has a sufficient score and agrees with the box, and add the mask."""
-    result = Gated([], list(gated.skipped), list(gated.unseen))
-    for item, made in zip(gated.found, masks, strict=True):
+    result = FilteredDetections([], list(filtered.skipped), list(filtered.unseen))
+    for item, made in zip(filtered.found, masks, strict=True):
         if not made.mask.any():
             result.drop(item, "empty_mask", "the segmenter found nothing", in_picture=True)
         elif made.score < rules.min_mask_score:
@@ -250,7 +258,7 @@ def gate_masks(gated: Gated, masks: Sequence[SegmentedMask], rules: GateRules) -
     return result
 
 
-def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Found | None:
+def _same_outline(mask: BoolArray, found: Sequence[KeptDetection], least: float) -> KeptDetection | None:
     for other in found:
         assert other.mask is not None
         union = int((mask | other.mask).sum())
@@ -259,9 +267,9 @@ def _same_outline(mask: BoolArray, found: Sequence[Found], least: float) -> Foun
     return None
 
 
-def gate_names(gated: Gated) -> Gated:
+def filter_names(filtered: FilteredDetections) -> FilteredDetections:
     """Drop objects whose name seems unique only because another object with that name was dropped."""
-    result = Gated(list(gated.found), list(gated.skipped), list(gated.unseen))
+    result = FilteredDetections(list(filtered.found), list(filtered.skipped), list(filtered.unseen))
     while result.found and result.unseen:
         names = [item.name for item in result.found]
         alone = ambiguous_names(names)
