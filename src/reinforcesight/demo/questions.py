@@ -13,7 +13,7 @@ from PIL import Image
 from reinforcesight.config import load_config
 from reinforcesight.data_gen.config import GenerateConfig
 from reinforcesight.data_gen.perception.geometry import Detection, build_scene
-from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates, phrase
+from reinforcesight.data_gen.questions.compose import Candidate, compose, find_candidates, word_question
 from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.data_gen.source import Source
@@ -130,7 +130,7 @@ def own_question(picture: Image.Image, objects: Sequence[tuple[str, Box]], kind:
     order, anchor = ([2, 0, 1], 2) if count == 3 else ([0, 1], None)
     colours: dict[ObjectId, str] = dict(zip(order, BOX_COLOURS, strict=False))
     drawn = draw_boxes(picture, [(objects[at][1], colours[at]) for at in order])
-    asked = phrase(
+    asked = word_question(
         scene,
         Candidate(relation.axis, 0, 1, anchor, relation, 0.0, {}, frozenset({Form.CVBENCH_BOXES})),
         QuestionKind(relation, Form.CVBENCH_BOXES, 0),

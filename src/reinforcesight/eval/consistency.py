@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reinforcesight.data_gen.questions.compose import Candidate, Phrased, phrase
+from reinforcesight.data_gen.questions.compose import Candidate, WordedQuestion, word_question
 from reinforcesight.data_gen.questions.forms import Form, QuestionKind
 from reinforcesight.data_gen.questions.templates import Templates, load_templates
 from reinforcesight.errors import InputError
@@ -111,12 +111,12 @@ class _Restated:
         wordings = 1 if form in _CV_BENCH else len(load_templates().wordings[form][asked])
         for wording in range(wordings):
             restated = replace(bare, wording=wording)
-            same = restated.phrase(found)
+            same = restated.worded(found)
             if same.question == item.question and same.choices == item.choices:
                 return restated
         raise _CannotVary("another wording or another right option than the scene gives")
 
-    def phrase(
+    def worded(
         self,
         result: RelationResult,
         *,
@@ -125,7 +125,7 @@ class _Restated:
         form: Form | None = None,
         wording: int | None = None,
         colours: Mapping[ObjectId, str] | None = None,
-    ) -> Phrased:
+    ) -> WordedQuestion:
         """Write the question about a relation of the scene or its mirror image.
 
         Args:
@@ -156,7 +156,7 @@ class _Restated:
             texts = templates.wordings[form][asked]
             chosen = texts[(self.wording if wording is None else wording) % len(texts)]
             templates = Templates({form: {asked: (chosen,)}})
-        return phrase(
+        return word_question(
             self.scene,
             candidate,
             QuestionKind(relation, form, index, asked is relation),
@@ -176,12 +176,12 @@ class _Restated:
         same = _relation(self.scene, self.asked.axis, self.subject, self.reference, self.anchor)
         alter: Callable[[bytes], bytes] | None = None
         if variant is Variant.NOUNS:
-            phrased = self.phrase(same, exchanged=True)
+            phrased = self.worded(same, exchanged=True)
         elif variant is Variant.INVERSE:
             # "Where is the cup?" has no inverse but the exchange of its nouns.
             if not self.names_objects and self.form is not Form.YES_NO:
                 return None
-            phrased = self.phrase(same, asked=self.asked.inverse)
+            phrased = self.worded(same, asked=self.asked.inverse)
         elif variant is Variant.MIRROR:
             things = [self.scene[thing] for thing in (self.subject, self.reference, self.anchor) if thing is not None]
             if any(_SIDES & {*canonical_words(thing.name)} for thing in things):
@@ -189,7 +189,7 @@ class _Restated:
             result = _relation(_mirror(self.scene), self.asked.axis, self.subject, self.reference, self.anchor)
             if result.relation is None:
                 return None
-            phrased, alter = self.phrase(result), mirror_image
+            phrased, alter = self.worded(result), mirror_image
         elif variant is Variant.WORDING:
             phrased = self._in_other_words(same)
         else:
@@ -197,21 +197,21 @@ class _Restated:
             if not self.colours or not self.item.picture.startswith(_PNG):
                 return None
             colours = {thing: _next_colour(colour) for thing, colour in self.colours.items()}
-            phrased = self.phrase(same, colours=colours)
+            phrased = self.worded(same, colours=colours)
             alter = partial(with_boxes, boxes=[(self.scene[thing].box, c) for thing, c in colours.items()])
         return self._request(variant, phrased, protocol, alter)
 
-    def _in_other_words(self, same: RelationResult) -> Phrased:
+    def _in_other_words(self, same: RelationResult) -> WordedQuestion:
         """Write the question in another wording of its form, or a CV-Bench question in one of another form."""
         draw = random.Random(self.item.item_key)
         if self.form in _CV_BENCH:
             form = Form.WHICH_OBJECT if self.names_objects else Form.OPEN
-            return self.phrase(same, form=form, wording=draw.randrange(len(_texts(form, self.asked))))
+            return self.worded(same, form=form, wording=draw.randrange(len(_texts(form, self.asked))))
         count = len(_texts(self.form, self.asked))
-        return self.phrase(same, wording=(self.wording + draw.randrange(1, count)) % count if count > 1 else 0)
+        return self.worded(same, wording=(self.wording + draw.randrange(1, count)) % count if count > 1 else 0)
 
     def _request(
-        self, variant: Variant, phrased: Phrased, protocol: Protocol, alter: Callable[[bytes], bytes] | None
+        self, variant: Variant, phrased: WordedQuestion, protocol: Protocol, alter: Callable[[bytes], bytes] | None
     ) -> Request | None:
         item = self.item
         new_question = phrased.question != item.question

@@ -72,7 +72,7 @@ class NounPhrase:
         text: Lower-case phrase without its article: "white cup".
         head: Bare noun: "cup".
         how_many: Whether the phrase names one object, several, or is unclear.
-        start: Index of the first word in :func:`tokens`.
+        start: Index of the first word in :func:`split_words`.
         stop: Index after the last word.
     """
 
@@ -83,7 +83,7 @@ class NounPhrase:
     stop: int
 
 
-def tokens(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split a text into words, numbers and punctuation marks."""
     return _TOKEN.findall(text)
 
@@ -94,7 +94,7 @@ def noun_phrases(text: str) -> list[NounPhrase]:
     A phrase is ``ONE`` if it has a singular determiner and a singular head, ``MANY`` if it has "another" or a plural,
     and ``UNCLEAR`` without a determiner.
     """
-    words = [token.lower().replace("’", "'") for token in tokens(text)]
+    words = [token.lower().replace("’", "'") for token in split_words(text)]
     found: list[NounPhrase] = []
     position = 0
     while position < len(words):

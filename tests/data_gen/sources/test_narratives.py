@@ -32,7 +32,7 @@ from reinforcesight.data_gen.sources.narrated.narratives import (
 )
 from reinforcesight.data_gen.sources.narrated.source import LocalizedNarrativesSource
 from reinforcesight.errors import InputError
-from reinforcesight.language.noun_phrases import noun_phrases, tokens
+from reinforcesight.language.noun_phrases import noun_phrases, split_words
 
 CAPTION = "In this image I can see a white cup on the table. There is a red lamp, and there are two books."
 WIDTH, HEIGHT = 160, 120
@@ -126,7 +126,7 @@ def test_noun_phrases(text: str, expected: list[tuple[str, str]]) -> None:
 @given(st.text(max_size=80) | st.lists(st.sampled_from(CAPTION.split()), max_size=20).map(" ".join))
 @settings(max_examples=150, deadline=None)
 def test_any_text_gives_phrases_of_its_own_words(text: str) -> None:
-    words = [token.lower().replace("’", "'") for token in tokens(text)]
+    words = [token.lower().replace("’", "'") for token in split_words(text)]
     last = 0
     for phrase in noun_phrases(text):
         assert last <= phrase.start < phrase.stop <= len(words)

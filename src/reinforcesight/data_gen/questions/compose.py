@@ -142,7 +142,7 @@ def compose(
     Raises:
         InputError: Form, relation or index doesn't fit the candidate.
     """
-    asked = phrase(scene, candidate, kind, templates=templates, rng=rng)
+    asked = word_question(scene, candidate, kind, templates=templates, rng=rng)
     cast, choices, answer_text = asked.cast, asked.choices, asked.answer_text
     form, relation = kind.form, kind.relation
     values = _values(candidate, exchanged=relation is not candidate.relation)
@@ -205,7 +205,7 @@ def compose(
 
 
 @dataclass(frozen=True)
-class Phrased:
+class WordedQuestion:
     """A question with its options, without reasoning."""
 
     cast: _Cast
@@ -216,7 +216,7 @@ class Phrased:
     prompt: str  # question, options if shown
 
 
-def phrase(
+def word_question(
     scene: Scene,
     candidate: Candidate,
     kind: QuestionKind,
@@ -224,7 +224,7 @@ def phrase(
     templates: Templates,
     rng: random.Random,
     colours: Mapping[ObjectId, str] | None = None,
-) -> Phrased:
+) -> WordedQuestion:
     """Write the question of :func:`compose`, which describes the arguments, and its options.
 
     ``colours`` gives the drawn box of each marked object; by default as in CV-Bench.
@@ -253,7 +253,7 @@ def phrase(
         prompt = f"{question}\n{option_lines(choices)}"  # as CV-Bench does for Depth and Distance
     elif form is not Form.OPEN:
         prompt = with_options(question, choices)
-    return Phrased(cast, asked, question, choices, answer_text, prompt)
+    return WordedQuestion(cast, asked, question, choices, answer_text, prompt)
 
 
 @dataclass(frozen=True)

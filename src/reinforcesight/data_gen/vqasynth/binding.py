@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reinforcesight.arrays import BoolArray
 from reinforcesight.data_gen.source import Skipped
-from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
+from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, split_words
 from reinforcesight.language.object_names import tidy_phrase
 from reinforcesight.pictures.boxes import box_of, box_overlap
 from reinforcesight.pictures.drawing import Box
@@ -128,7 +128,7 @@ def read_caption(caption: str | None) -> tuple[NounPhrase | Skipped, tuple[str, 
     phrases = noun_phrases(f"the {text}")
     mentioned = tuple(phrase.text for phrase in phrases)
     first = phrases[0] if phrases else None
-    whole = first is not None and (first.start, first.stop) == (1, 1 + len(tokens(text)))
+    whole = first is not None and (first.start, first.stop) == (1, 1 + len(split_words(text)))
     if first is None or not whole or tidy_phrase(text) is None:
         return Skipped("caption_not_a_name", f"{caption!r} is not one noun phrase"), mentioned
     if first.how_many is not HowMany.ONE:

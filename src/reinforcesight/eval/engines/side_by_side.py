@@ -28,7 +28,7 @@ from reinforcesight.model.memory import processes_that_fit
 from reinforcesight.model.picture_features import share_vision
 
 # Evaluations of several models on one benchmark, in the order in which they are compared.
-Group = tuple[EvaluateConfig, ...]
+ComparedModels = tuple[EvaluateConfig, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def worker_count(configs: Sequence[EvaluateConfig]) -> int:
     return processes_that_fit({str(c.model_path): c.model_config_at() for c in configs}.values())
 
 
-def evaluate_side_by_side(groups: Sequence[Group], *, workers: int) -> list[list[Results]]:
+def evaluate_side_by_side(groups: Sequence[ComparedModels], *, workers: int) -> list[list[Results]]:
     """Evaluate each group's models, and return the results of each. Raises the same errors as :func:`evaluate`."""
     import torch  # noqa: F401 - imported before the workers are forked
     import transformers  # noqa: F401
@@ -64,7 +64,7 @@ def evaluate_side_by_side(groups: Sequence[Group], *, workers: int) -> list[list
     return [found[index] for index in range(len(groups))]
 
 
-def _ask(groups: Sequence[Group], pool: WorkerPool[tuple[Group, ...], _Task, list[Any]]) -> None:
+def _ask(groups: Sequence[ComparedModels], pool: WorkerPool[tuple[ComparedModels, ...], _Task, list[Any]]) -> None:
     """Write the answers of all models to their logs as they come."""
     tasks = []
     outputs = [part.output for group in groups for config in group for part in config.of_each_protocol()]
@@ -91,7 +91,7 @@ def _check(crash: str | None) -> None:
         )
 
 
-def _do(groups: tuple[Group, ...], task: _Task) -> list[Any]:
+def _do(groups: tuple[ComparedModels, ...], task: _Task) -> list[Any]:
     import torch
 
     torch.set_num_threads(1)
@@ -101,7 +101,7 @@ def _do(groups: tuple[Group, ...], task: _Task) -> list[Any]:
     return _answer(groups, group, task)
 
 
-def _answer(groups: tuple[Group, ...], group: Group, task: _Task) -> list[tuple[Path, ScoredAnswer]]:
+def _answer(groups: tuple[ComparedModels, ...], group: ComparedModels, task: _Task) -> list[tuple[Path, ScoredAnswer]]:
     if task.group not in _benchmarks:
         _benchmarks[task.group] = benchmark_of(group[0])
     benchmark = _benchmarks[task.group]
@@ -122,7 +122,7 @@ def _answer(groups: tuple[Group, ...], group: Group, task: _Task) -> list[tuple[
 _engines: dict[str, TransformersEngine] = {}
 
 
-def _engine(groups: tuple[Group, ...], config: EvaluateConfig) -> TransformersEngine:
+def _engine(groups: tuple[ComparedModels, ...], config: EvaluateConfig) -> TransformersEngine:
     """Return the engine of a model; this process keeps all of them."""
     if not _engines:
         distinct = {str(c.model_path): c for group in groups for c in group}

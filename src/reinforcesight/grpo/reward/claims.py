@@ -52,7 +52,7 @@ class CheckedClaim:
     as_asked: Relation | None
 
 
-class Checker:
+class ClaimChecker:
     """Reads and checks claims about one question. Verdicts are cached, since completions repeat claims.
 
     Attributes:
@@ -167,11 +167,11 @@ def _read_scene(text: str) -> tuple[Scene, tuple[bool, ...]] | None:
     return scene, tuple(ambiguous_names([item.name for item in scene.objects]))
 
 
-def make_checker(scene_json: str | None, evidence_json: str | None, rules: RelationRules) -> Checker:
+def make_checker(scene_json: str | None, evidence_json: str | None, rules: RelationRules) -> ClaimChecker:
     """Return the checker of a question. Without a readable scene and evidence, it finds no claims."""
     read = _read_scene(scene_json) if scene_json else None
     if read is None:
-        return Checker(None, None, MentionTable({}), rules)
+        return ClaimChecker(None, None, MentionTable({}), rules)
     scene, ambiguous = read
     evidence = _read_evidence(evidence_json)
     asked, boxes = _asked(scene, evidence)
@@ -179,7 +179,7 @@ def make_checker(scene_json: str | None, evidence_json: str | None, rules: Relat
     mentions = scene_mentions(
         [item.name for item in scene.objects], ambiguous, [at for at in roles if at is not None], boxes
     )
-    return Checker(scene, asked, MentionTable(mentions), rules)
+    return ClaimChecker(scene, asked, MentionTable(mentions), rules)
 
 
 def _read_evidence(text: str | None) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from reinforcesight.data_gen.perception.filtering import Query, Trace
 from reinforcesight.data_gen.source import Skipped
 from reinforcesight.data_gen.sources.json_values import as_number, short
-from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, tokens
+from reinforcesight.language.noun_phrases import HowMany, NounPhrase, noun_phrases, split_words
 from reinforcesight.language.vocabulary import canonical_words
 
 # Pointer and voice are only loosely aligned, so the time window is widened.
@@ -116,11 +116,11 @@ def phrase_times(narrative: Narrative, phrases: Iterable[NounPhrase]) -> list[tu
     spoken: list[str] = []
     times: list[tuple[float, float]] = []
     for utterance in narrative.utterances:
-        for word in tokens(utterance.text.lower()):
+        for word in split_words(utterance.text.lower()):
             if word[0].isalnum():
                 spoken.append(word)
                 times.append((utterance.start, utterance.end))
-    written = [(place, word) for place, word in enumerate(tokens(narrative.caption.lower())) if word[0].isalnum()]
+    written = [(place, word) for place, word in enumerate(split_words(narrative.caption.lower())) if word[0].isalnum()]
     matches = _aligned([word for _, word in written], spoken)
     time_of = {written[first][0]: times[second] for first, second in matches}
     found: list[tuple[float, float] | None] = []
