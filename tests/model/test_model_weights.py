@@ -94,7 +94,7 @@ def test_a_file_that_is_cut_off(tiny, adapter, tmp_path):
         copy = tmp_path / file
         shutil.copytree(folder, copy)
         cut(copy / file)
-        with pytest.raises(InputError, match=f"cut off: expected .* bytes, got .*{file}"):
+        with pytest.raises(InputError, match=f"cut off or not safetensors.*{file}"):
             load_model(ModelConfig(model_path=str(copy)))
         (copy / file).write_bytes(b"\x80\x02pickle")
         with pytest.raises(InputError, match="cut off or not safetensors"):

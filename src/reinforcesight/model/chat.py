@@ -150,10 +150,8 @@ def training_texts(processor: Any, prompt: Sequence[Message], completion: Sequen
     return before, whole[len(before) :]
 
 
-def encode(
-    processor: Any, texts: Sequence[str], images: Sequence[Image.Image | None], padding_side: str = "left"
-) -> Any:
-    """Tokenise a batch of rendered texts, each with its picture or ``None``.
+def encode(processor: Any, texts: Sequence[str], images: Sequence[Image.Image | None]) -> Any:
+    """Tokenise a batch of rendered texts, each with its picture or ``None``, padded on the left.
 
     Returns:
         ``input_ids`` and ``attention_mask`` (B, T), and the picture tensors if there are pictures.
@@ -163,7 +161,7 @@ def encode(
         text=list(texts),
         images=nested if any(nested) else None,
         padding=True,
-        padding_side=padding_side,
+        padding_side="left",
         add_special_tokens=False,  # the template has already added them
         return_tensors="pt",
     )

@@ -15,13 +15,13 @@ from reinforcesight.data_gen.questions.forms import Form
 from reinforcesight.data_gen.review.findings import VERDICTS, WRONG, RowName, common_verdicts, review_results
 from reinforcesight.data_gen.review.sample import REVIEWS, SAMPLE_COLUMNS, open_sample
 from reinforcesight.data_gen.viewing.cards import make_card
+from reinforcesight.data_gen.viewing.notes import tidy_comment
 from reinforcesight.data_gen.viewing.server import Reply, html_reply, json_reply, new_nonce, text_reply
 from reinforcesight.errors import InputError
 from reinforcesight.pages.pictures import read_question_scene, show_picture
 from reinforcesight.pages.render import render_page
 
 _SIDE, _QUALITY = 1600, 90
-_LONGEST_COMMENT = 4000
 # Keys of the verdicts, in the order of the buttons.
 _KEYS = dict(zip(VERDICTS, "rwnbc", strict=True))
 _CLAIMS = {
@@ -124,11 +124,11 @@ class ReviewPages:
         match = re.fullmatch(r"/answer/(\d{1,9})", path, re.ASCII)
         if match is None or int(match[1]) >= len(self.questions):
             return None
-        verdict, comment = values.get("verdict"), values.get("comment")
+        verdict = values.get("verdict")
         if verdict is not None and verdict not in list(VERDICTS):
             return text_reply(HTTPStatus.BAD_REQUEST, f"expected one of {', '.join(VERDICTS)}")
         at = int(match[1])
-        self._save(self.questions[at], verdict, comment.strip()[:_LONGEST_COMMENT] if isinstance(comment, str) else "")
+        self._save(self.questions[at], verdict, tidy_comment(values.get("comment")))
         return json_reply({"next": self._next(at)})
 
     def _next(self, at: int) -> str:

@@ -32,14 +32,19 @@ class Annotation:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Annotation:
         """Read any JSON; values of another type count as empty, and long texts are cut."""
-        tags, comment = values.get("tags"), values.get("comment")
+        tags = values.get("tags")
         texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
         words = [" ".join(text.split())[:_LONGEST_TAG] for text in texts]
         return cls(
             tuple(dict.fromkeys(word for word in words if word))[:_MOST_TAGS],
-            comment.strip()[:_LONGEST_COMMENT] if isinstance(comment, str) else "",
+            tidy_comment(values.get("comment")),
             values.get("excluded") is True,
         )
+
+
+def tidy_comment(value: object) -> str:
+    """Return a comment from a page, without what is beyond the maximum length; empty for another type."""
+    return value.strip()[:_LONGEST_COMMENT] if isinstance(value, str) else ""
 
 
 class Annotations:

@@ -17,7 +17,7 @@ from reinforcesight.protocol import LETTERS
 # ``files`` (names of the picture to try) and ``group``. No row: it can't be asked.
 RowReader = Callable[[BenchmarkRow, int, Path], Iterable[BenchmarkRow]]
 
-_YES_NO = ("yes", "no")
+YES_NO = ("yes", "no")
 _ACCURACY = Figure("accuracy")
 
 
@@ -74,7 +74,7 @@ def lettered_options(row: Mapping[str, Any]) -> list[str]:
 
 
 def _yes_no(question: str, answer: object) -> BenchmarkRow:
-    return {"question": question, "prompt": question, "choices": _YES_NO, "answer": str(answer).strip().lower()}
+    return {"question": question, "prompt": question, "choices": YES_NO, "answer": str(answer).strip().lower()}
 
 
 def _blink(row: BenchmarkRow, number: int, file: Path) -> Iterable[BenchmarkRow]:
@@ -237,7 +237,7 @@ def _realworldqa(row: BenchmarkRow, number: int, file: Path) -> Iterable[Benchma
     question = _OPTION_LINE.sub("", text).strip()
     if listed:
         yield {**shared, "question": question, "choices": listed, "answer": answer, "task": "multiple choice"}
-    elif answer.lower() in _YES_NO:
+    elif answer.lower() in YES_NO:
         yield {**shared, **_yes_no(question, answer), "task": "yes or no"}
     else:
         choices = _NUMBERS if answer in _NUMBERS else [answer]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reinforcesight.errors import InputError
-from reinforcesight.eval.benchmarks.formats import FileFormat
+from reinforcesight.eval.benchmarks.formats import YES_NO, FileFormat
 from reinforcesight.eval.benchmarks.pictures import BenchmarkPictures
 from reinforcesight.eval.benchmarks.rows import BenchmarkRow, RowProblem, read_rows
 from reinforcesight.eval.items import BrokenRow, Item, gold_letter, relation_of, strip_instruction, type_of
@@ -25,7 +25,6 @@ OPTIONAL_COLUMNS = (
 )
 _NOT_QUALITATIVE = "Count"
 _LONGEST_DETAIL = 300
-_YES_NO = ("yes", "no")
 
 
 class BenchmarkReader:
@@ -137,8 +136,8 @@ class BenchmarkReader:
         if not question:
             raise RowProblem("no question", "the question is empty")
         raw = row.get("choices")
-        if raw is None and self._columns and str(row.get("answer")).strip().lower() in _YES_NO:
-            raw, row = _YES_NO, {**row, "answer": str(row["answer"]).strip().lower()}
+        if raw is None and self._columns and str(row.get("answer")).strip().lower() in YES_NO:
+            raw, row = YES_NO, {**row, "answer": str(row["answer"]).strip().lower()}
         choices = _choices(raw)
         if not choices or any(not choice.strip() for choice in choices):
             raise RowProblem("empty choice list", f"choices: {raw!r}")
