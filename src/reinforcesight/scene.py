@@ -35,6 +35,11 @@ class Camera(_Record):
     cy: float
     source: Literal["given", "exif", "model", "default"] = "given"
 
+    @classmethod
+    def centred(cls, focal: float, width: int, height: int, source: Literal["exif", "model", "default"]) -> Camera:
+        """Return a camera with square pixels and the principal point at the centre of a picture."""
+        return cls(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source=source)
+
 
 class Floor(_Record):
     """Result of the search for a floor plane. It never changes an answer in the camera frame.

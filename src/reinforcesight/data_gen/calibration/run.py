@@ -140,7 +140,7 @@ class _Reader:
             return found.camera
         camera = camera_from_exif(read_bytes(found.path), width, height)
         if camera is None and estimate.focal is not None:
-            camera = Camera(fx=estimate.focal, fy=estimate.focal, cx=width / 2.0, cy=height / 2.0, source="model")
+            camera = Camera.centred(estimate.focal, width, height, "model")
         return camera
 
     def _estimated(self, found: AnnotatedPicture) -> DepthPrediction:

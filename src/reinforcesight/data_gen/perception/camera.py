@@ -59,7 +59,7 @@ def camera_from_tags(tags: dict[int, object], width: int, height: int) -> Camera
     fov = math.degrees(2.0 * math.atan(long_side / 2.0 / focal))
     if not MIN_FOV_DEGREES <= fov <= MAX_FOV_DEGREES:
         return None
-    return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="exif")
+    return Camera.centred(focal, width, height, "exif")
 
 
 def _positive(value: Any) -> float | None:

@@ -75,7 +75,7 @@ class Detection:
 def default_camera(width: int, height: int) -> Camera:
     """Return intrinsics for an unknown lens: 60 degrees along the long side, centred, square pixels."""
     focal = max(width, height) / 2.0 / math.tan(math.radians(_DEFAULT_FOV_DEGREES) / 2.0)
-    return Camera(fx=focal, fy=focal, cx=width / 2.0, cy=height / 2.0, source="default")
+    return Camera.centred(focal, width, height, "default")
 
 
 def unproject(columns: npt.ArrayLike, rows: npt.ArrayLike, depth: npt.ArrayLike, camera: Camera) -> FloatArray:

@@ -322,7 +322,7 @@ def _perceived(
         z = np.where(agree, z, np.float32(0.0))
     camera = task.camera
     if camera is None and depth.focal is not None:
-        camera = Camera(fx=depth.focal, fy=depth.focal, cx=width / 2.0, cy=height / 2.0, source="model")
+        camera = Camera.centred(depth.focal, width, height, "model")
     scene = build_scene(
         width=width,
         height=height,

@@ -159,6 +159,6 @@ def _camera(focal: float | None, columns: int, width: int, height: int, skipped:
         scaled = focal * width / columns
         fov = math.degrees(2.0 * math.atan(max(width, height) / 2.0 / scaled))
         if MIN_FOV_DEGREES <= fov <= MAX_FOV_DEGREES:
-            return Camera(fx=scaled, fy=scaled, cx=width / 2.0, cy=height / 2.0, source="model")
+            return Camera.centred(scaled, width, height, "model")
     skipped.append(Skipped("focal_length", f"{focal!r} pixels at a width of {columns} is not a possible lens"))
     return None
