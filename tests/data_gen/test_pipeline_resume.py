@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
+import forked
 import pytest
 from pipeline_support import command, digests, run, run_until, write_annotated
 
@@ -189,26 +188,33 @@ def test_the_last_shard_in_a_shared_folder_finishes(source, finished, tmp_path):
     assert digests(tmp_path / "out") == digests(finished)
 
 
+SMALL_FILES = """
+import os, resource, sys
+from reinforcesight.__main__ import main
+# The limit would cut off what Python compiles, here and in the worker.
+sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
+main()
+"""
+
+
 def test_a_full_disk_is_named_and_loses_nothing(source, tmp_path):
     """A limit on file size stands for the full disk: the same write fails with the same kind of error."""
     output = tmp_path / "out"
-    arguments = command(source, output, *FLAGS[:2], "--set", "gallery.samples=4", "--workers", 1)
-
-    def limit_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
-
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit_files)
-    assert done.returncode == 2, done.stdout + done.stderr
-    message = done.stderr.strip().splitlines()[-1]
+    flags = (*FLAGS[:2], "--set", "gallery.samples=4", "--workers", 1)
+    arguments = command(source, output, *flags)
+    process = forked.start_code(SMALL_FILES, *arguments, imports=forked.GENERATE)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2, out + err
+    message = err.strip().splitlines()[-1]
     assert message.startswith("error: can't write: File too large")
     assert "train-00000-of-00001.parquet" in message
     assert "finished work is kept" in message
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in err
     assert not list(output.rglob(".*.part"))
     before = {path.name: path.stat().st_mtime_ns for path in (output / ".work").glob("chunk-*.parquet")}
     assert len(before) == PICTURES // 16
-    done = subprocess.run([*arguments, "--keep_work"], capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0
+    run(source, output, *flags, "--keep_work")
     after = {path.name: path.stat().st_mtime_ns for path in (output / ".work").glob("chunk-*.parquet")}
     assert after == before
 

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,6 @@ from nano.config import NanoArchitecture, PretrainConfig, PretrainRound
 from nano.vision import batch_vision_attention
 from nano.vocabulary import FIXED_WORDINGS
 from PIL import Image
-from training_support import start_python
 
 from reinforcesight import protocol
 from reinforcesight.data_gen.rendering import RenderConfig
@@ -109,6 +109,23 @@ def test_attention_over_a_batch_of_pictures_is_the_stock_one(nano):
     assert torch.allclose(stock, ours, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """The folder of a small model, whose scenes other runs share."""
+    from nano.pretrain import pretrain_nano
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    pretrain_nano(PretrainConfig.model_validate(SMALL | {"output": folder}))
+    return folder
+
+
+def sharing_scenes(pretrained, output):
+    """The folder of another run, which need not render the same scenes again."""
+    output.mkdir()
+    (output / "scenes").symlink_to(pretrained / "scenes")
+    return output
+
+
 RUN = """
 import json, sys
 from nano.config import PretrainConfig
@@ -118,27 +135,24 @@ pretrain_nano(PretrainConfig.model_validate(json.loads(sys.argv[1])))
 
 
 def start(output):
-    return start_python(RUN, json.dumps({**SMALL, "output": str(output)}))
+    return forked.start_code(RUN, json.dumps({**SMALL, "output": str(output)}))
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+def test_a_killed_run_goes_on_to_the_same_weights(pretrained, tmp_path):
     from safetensors.torch import load_file
 
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    process = start(whole)
-    assert process.wait(timeout=250) == 0, process.stderr.read()
-    (cut / "scenes").mkdir(parents=True)
-    for file in (whole / "scenes").iterdir():
-        os.link(file, cut / "scenes" / file.name)
+    cut = sharing_scenes(pretrained, tmp_path / "cut")
     process = start(cut)
     deadline = time.monotonic() + 200
     while not list(cut.glob("checkpoint-*/checkpoint_files.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
     process = start(cut)
-    assert process.wait(timeout=250) == 0, process.stderr.read()
-    first, second = (load_file(folder / "model.safetensors") for folder in (whole, cut))
+    _, said = process.communicate(timeout=250)
+    assert process.returncode == 0, said
+    first, second = (load_file(folder / "model.safetensors") for folder in (pretrained, cut))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     record = json.loads((cut / "run_record.json").read_text())
@@ -154,7 +168,7 @@ def test_configuration_names_what_does_not_fit():
     assert NanoArchitecture(patch_size=8, merge_size=2).cell == 16
 
 
-def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_path, monkeypatch):
+def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(pretrained, tmp_path, monkeypatch):
     from nano.pretrain import Pretraining, change_length, pretrain_nano
     from safetensors.torch import load_file
 
@@ -171,15 +185,14 @@ def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_
             os.kill(os.getpid(), signal.SIGTERM)
         return figures
 
+    for name in ("changed", "plain"):
+        sharing_scenes(pretrained, tmp_path / name)
     monkeypatch.setattr(Pretraining, "learn", learn_and_stop)
     assert pretrain_nano(config("changed", steps=40)).content["status"] == "interrupted"
     with pytest.raises(ConfigError, match="other weights after step 3"):
         change_length(config("changed", steps=1))
     monkeypatch.setattr(Pretraining, "learn", learn)
-    (tmp_path / "changed" / "scenes").rename(tmp_path / "kept")
     for name in ("changed", "plain"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "scenes").symlink_to(tmp_path / "kept")
         assert pretrain_nano(config(name)).content["status"] == "finished"
     changed, plain = (load_file(tmp_path / name / "model.safetensors") for name in ("changed", "plain"))
     assert all(torch.equal(changed[name], plain[name]) for name in plain)
@@ -188,7 +201,7 @@ def test_a_run_can_be_made_longer_until_its_rate_falls_with_the_same_result(tmp_
 
 
 def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_had_it_from_the_start(
-    tmp_path,
+    pretrained, tmp_path
 ):
     from nano.pretrain import change_length, pretrain_nano
     from safetensors.torch import load_file
@@ -200,11 +213,9 @@ def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_h
     def config(name, **changed):
         return PretrainConfig.model_validate({**SMALL, "output": tmp_path / name, **changed})
 
-    pretrain_nano(config("later"))
-    (tmp_path / "later" / "scenes").rename(tmp_path / "kept")
     for name in ("later", "at_once"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "scenes").symlink_to(tmp_path / "kept")
+        sharing_scenes(pretrained, tmp_path / name)
+    pretrain_nano(config("later"))
     short = load_file(tmp_path / "later" / "model.safetensors")
     for name in ("later", "at_once"):
         record = pretrain_nano(config(name, further=more))
@@ -220,10 +231,10 @@ def test_a_finished_run_given_another_round_comes_to_the_weights_of_a_run_that_h
         change_length(config("later", further=[{**more[0], "scenes_per_step": 5}, *more]))
 
 
-def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_further_round(tmp_path):
+def test_words_stay_where_they_are_while_the_vision_tower_learns_alone_in_a_further_round(pretrained, tmp_path):
     from nano.pretrain import Pretraining
 
-    settings = SMALL | {"output": tmp_path, "vision_steps": 1, "steps": 1}
+    settings = SMALL | {"output": sharing_scenes(pretrained, tmp_path / "run"), "vision_steps": 1, "steps": 1}
     run = Pretraining(PretrainConfig.model_validate(settings | {"further": [{"vision_steps": 2, "steps": 1}]}))
     run.model.train()
     run.learn(), run.learn()
@@ -242,21 +253,9 @@ def test_new_scenes_come_in_at_the_pace_of_each_round():
     assert [config.new_scenes(step) for step in (0, 8, 9, 28)] == [0, 32, 34, 72]
 
 
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    """The folder of a small model, whose scenes later runs can share."""
-    from nano.pretrain import pretrain_nano
-
-    folder = tmp_path_factory.mktemp("pretrained")
-    pretrain_nano(PretrainConfig.model_validate(SMALL | {"output": folder}))
-    return folder
-
-
 def going_on(pretrained, output, **changed):
-    output.mkdir(exist_ok=True)
-    (output / "scenes").symlink_to(pretrained / "scenes")
-    settings = SMALL | {"output": output, "start_model": str(pretrained), "warmup_steps": 2, **changed}
-    return PretrainConfig.model_validate(settings)
+    own = {"output": sharing_scenes(pretrained, output), "start_model": str(pretrained), "warmup_steps": 2}
+    return PretrainConfig.model_validate(SMALL | own | changed)
 
 
 def test_a_run_from_a_model_has_its_weights_and_leaves_them_until_the_new_layers_fit(pretrained, tmp_path):
@@ -351,7 +350,7 @@ def test_scenes_that_the_start_model_has_seen_are_passed_over(tmp_path, monkeypa
     assert sorted(scenes._chunks) == [3, 4]
 
 
-def test_the_rate_falls_from_where_it_is_told_to(tmp_path):
+def test_the_rate_falls_from_where_it_is_told_to(pretrained, tmp_path):
     from nano.pretrain import Pretraining, change_length, pretrain_nano
 
     from reinforcesight.jobs.record import RunRecord
@@ -368,7 +367,7 @@ def test_the_rate_falls_from_where_it_is_told_to(tmp_path):
     assert rates(0.5) == pytest.approx([1, 1, 1, 0.53, 0.07], abs=0.02)
     assert rates(0.0) == pytest.approx([1, 0.76, 0.53, 0.29, 0.06], abs=0.02)
     # A run of a version that had no choice did the same as the default, and may be given another round.
-    config = PretrainConfig.model_validate(SMALL | {"output": tmp_path / "former"})
+    config = PretrainConfig.model_validate(SMALL | {"output": sharing_scenes(pretrained, tmp_path / "former")})
     pretrain_nano(config)
     record = RunRecord.load(config.output)
     for name in ("decay_from", "start_model", "skip_scenes", "further"):

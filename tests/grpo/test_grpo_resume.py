@@ -7,10 +7,10 @@ import signal
 import time
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from grpo_support import settings, smallest_model, write_scenes
-from training_support import start_python
 
 from reinforcesight.grpo.trainer import train_grpo
 from reinforcesight.jobs.record import read_metrics
@@ -62,7 +62,7 @@ def started(tmp_path_factory):
 
 
 def start(config):
-    return start_python(TRAIN, json.dumps(config.model_dump(mode="json")))
+    return forked.start_code(TRAIN, json.dumps(config.model_dump(mode="json")))
 
 
 def signal_at(process, output, step, number):

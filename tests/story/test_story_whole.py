@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from forked import quiet_environment
 from grpo_support import BY_LENGTH, smallest_model
-from training_support import quiet_environment
 
 from reinforcesight.cli import run as command
 from reinforcesight.config import load_config

@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import forked
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
@@ -84,14 +84,14 @@ def write_annotated(folder: Path, pictures: int, *, depth: bool = True, suffix: 
 
 
 def command(source: Path, output: Path, *flags: object) -> list[str]:
-    """The command line of a run on an annotated folder."""
-    parts = [sys.executable, "-m", "reinforcesight", "generate", "--source", "annotated"]
-    return [*parts, "--input", str(source), "--output", str(output), *(str(flag) for flag in flags)]
+    """The arguments of a run on an annotated folder."""
+    places = ["--input", str(source), "--output", str(output)]
+    return ["generate", "--source", "annotated", *places, *(str(flag) for flag in flags)]
 
 
 def run(source: Path, output: Path, *flags: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, which must have the given exit status."""
-    done = subprocess.run(command(source, output, *flags), capture_output=True, text=True, timeout=120, check=False)
+    done = forked.run("reinforcesight", *command(source, output, *flags), imports=forked.GENERATE)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -100,7 +100,7 @@ def run_until(
     reached: Callable[[], bool], arguments: list[str], number: int = signal.SIGKILL
 ) -> subprocess.CompletedProcess[str]:
     """Start a command and send it a signal as soon as a state of its folder is reached (or let it end)."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = forked.start("reinforcesight", *arguments, imports=forked.GENERATE)
     deadline = time.monotonic() + 60
     while process.poll() is None and not reached():
         assert time.monotonic() < deadline, "the state was never reached"
@@ -108,6 +108,7 @@ def run_until(
     if process.poll() is None:
         process.send_signal(number)
     out, err = process.communicate(timeout=60)
+    assert process.returncode is not None
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageFeature
+from forked import quiet_environment
 from PIL import Image, ImageDraw
 
 from reinforcesight import protocol
@@ -131,17 +131,6 @@ def run_python(
     return done
 
 
-def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    """Run Python code in a subprocess that a test can send signals to."""
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=quiet_environment(),
-    )
-
-
 def launch_two(*command: str) -> str:
     """Run a script or a module in two processes on the CPU, with the shipped configuration; return what they print."""
     launch = [sys.executable, "-m", "accelerate.commands.launch"]
@@ -150,15 +139,3 @@ def launch_two(*command: str) -> str:
     done = subprocess.run(launch, capture_output=True, text=True, timeout=200, env=quiet_environment(), cwd=_ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
-
-
-def quiet_environment() -> dict[str, str]:
-    """The environment for child processes: one thread, no network."""
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        # What pytest's pythonpath adds here.
-        "PYTHONPATH": os.pathsep.join([str(_ROOT / "dev"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
-    }

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from reinforcesight.data_gen.perception.geometry import Detection
 from reinforcesight.data_gen.sources.annotated.checks.doubts import Doubt
@@ -61,6 +60,8 @@ def _trend(z: npt.NDArray[np.float32]) -> float:
     medians = [(place, float(np.median(row))) for place, row in enumerate(rows) if len(row) > 10]
     if len(medians) < 10 or len({value for _, value in medians}) < 5:
         return 0.0
+    from scipy.stats import rankdata  # takes half a second, which workers do not need
+
     places, values = zip(*medians, strict=True)
     return float(np.corrcoef(places, rankdata(values))[0, 1])
 
