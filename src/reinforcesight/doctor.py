@@ -47,7 +47,7 @@ class DoctorConfig(StrictConfig):
         None,
         description="Estimate the GPU memory of a training recipe (sft, grpo or run) instead, without loading a model",
     )
-    base: str | None = Field(None, description="With --plan: count this model instead of the recipe's")
+    base: str | None = Field(None, description="With --plan: base model to plan for, instead of the recipe's")
 
 
 @dataclass(slots=True)

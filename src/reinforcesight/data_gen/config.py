@@ -157,7 +157,11 @@ class GenerateConfig(StrictConfig):
         "depth",
     )
     max_label_error: float = Field(
-        0.01, gt=0, lt=1, description="With --calibration: maximum fraction of wrong Depth and Distance labels"
+        0.01,
+        gt=0,
+        lt=1,
+        description="With --calibration: maximum fraction of wrong labels about depth or distance (in front or behind, "
+        "closer or farther)",
     )
     picture_size: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]] = Field(
         (448, 336),

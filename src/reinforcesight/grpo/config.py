@@ -96,7 +96,7 @@ class GroupOptions(StrictConfig):
     every: int = Field(
         25, ge=0, description="Every N steps, write an HTML page of sampled completions with their rewards; 0: never"
     )
-    shown: int = Field(4, ge=1, description="Number of questions per page, each with all its completions")
+    shown: int = Field(4, ge=1, description="Number of questions on each page of sampled completions")
 
 
 class GrpoConfig(TrainingConfig):

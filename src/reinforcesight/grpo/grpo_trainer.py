@@ -110,7 +110,7 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         self.shares_prompts = self.run_config.encode_prompts_once and all(use_shared_prompts(m) for m in models)
 
     def _current_epoch(self) -> int:
-        """Number of finished epochs, the same on all processes and after resuming."""
+        """Return the number of finished epochs, the same on all processes and after resuming."""
         # The Trainer computes the epoch by division, so at its end it may be slightly below an integer.
         return int((self.state.epoch or 0.0) + 1e-6)
 

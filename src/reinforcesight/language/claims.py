@@ -403,7 +403,7 @@ class _Reader:
         as_subject: bool = False,
         subject: int | None = None,
     ) -> int | None:
-        """Return the object of a mention or pronoun; ``None`` if a pronoun is ambiguous."""
+        """Return the object that a mention or pronoun refers to; ``None`` if a pronoun is ambiguous."""
         kind = sentence.tags[place]
         if kind == "m":
             return self._text.targets[sentence.at[place]]

@@ -83,7 +83,7 @@ _NUMBER = re.compile(
 
 
 def find_numbers(text: str, ignore: Sequence[str] = ()) -> list[str]:
-    """Every amount in a text, in order of appearance: numerals, number words, units, coordinates.
+    """Find every amount in a text, in order of appearance: numerals, number words, units, coordinates.
 
     Args:
         text: Any text; digits of every script and characters such as "½" or "²" are found.
@@ -101,7 +101,7 @@ def find_numbers(text: str, ignore: Sequence[str] = ()) -> list[str]:
 
 
 def has_number_words(name: str) -> bool:
-    """Whether a name has any digit or word of number, also one that says no amount: "one-way sign", "first aid kit"."""
+    """Return whether a name has a digit or number word, also if it says no amount: "one-way sign", "first aid kit"."""
     if _SIGN.search(name) or any(sign.isnumeric() for sign in name):
         return True
     return not _IN_NAMES.isdisjoint(_ANY_WORD.findall(name.lower()))

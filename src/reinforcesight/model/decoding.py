@@ -61,7 +61,7 @@ def decode_faster(model: Any, ends: Sequence[int]) -> bool:
 
     Args:
         model: A ``PreTrainedModel`` or a ``PeftModel`` around one. Weights and state dict are not changed.
-        ends: Tokens that end every completion, whatever else does.
+        ends: Tokens that end a completion in all calls of ``generate``, which may have further ones.
 
     Returns:
         Whether the model's family is supported; other models are not changed.

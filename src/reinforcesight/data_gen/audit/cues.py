@@ -1,7 +1,7 @@
 """Checks of the cues that a reasoning names: each holds in the stored scene, agrees with the answer, and is named.
 
 The code that found and worded the cues is not used. Heights on the ground are checked by rays to the floor plane,
-eye level by angles, and what is between two objects by the way round it.
+eye level by angles, and what is between two objects by the length of the way past it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ROUNDED = 1e-3  # shares of the picture are stored with four digits
 def cue_problems(
     evidence: Mapping[str, Any], scene: Scene, axis: Axis, holds: Relation | None, reasoning: str
 ) -> Iterator[tuple[str, str]]:
-    """The rules that a row's cues break, each with what is wrong."""
+    """Return the rules that a row's cues break, each with what is wrong."""
     if axis not in (Axis.DEPTH, Axis.DISTANCE) or holds is None:
         return
     cues = evidence.get("cues", [])
@@ -71,7 +71,7 @@ def cue_problems(
 
 
 def _names(sentence: str, cue: Mapping[str, Any], scene: Scene) -> bool:
-    """Whether a sentence names a cue with its objects, and says that it misleads if it does."""
+    """Return whether a sentence names a cue with its objects, and says so if the cue misleads."""
     roles = ("subject", "anchor") if cue["kind"] == "one depth" else ("subject", "reference", "via", "carrier")
     items = [cue[key] for key in roles if key in cue]
     if not all(bare_name(scene[item].name).casefold() in sentence for item in items):
@@ -176,19 +176,19 @@ class _Check:
         return floor.normal, floor.offset
 
     def _floor_depth(self, item: SceneObject, row: float) -> float:
-        """Depth of the floor below an object's middle in a row of the picture; infinite above the horizon."""
+        """Return the depth of the floor in a row below an object's middle; infinite above the horizon."""
         normal, offset = self._floor()
         falls = -sum(n * d for n, d in zip(normal, self._ray(item, row), strict=True))
         return offset / falls if falls > 0 else math.inf
 
     def _dip(self, item: SceneObject) -> float:
-        """Angle of an object's base below eye level, radians."""
+        """Return how far below eye level an object's base is seen, in radians."""
         normal, _ = self._floor()
         ray = self._ray(item, item.box[3])
         return math.asin(-sum(n * d for n, d in zip(normal, ray, strict=True)) / math.hypot(*ray))
 
     def _on_floor(self, item: SceneObject) -> bool:
-        """Whether the ray to an object's base meets the floor at the object's own depth."""
+        """Return whether the ray to an object's base meets the floor at the object's own depth."""
         if item.depth_near is None or item.depth_far is None or item.box[3] >= self._scene.height - 0.5:
             return False
         depth = self._floor_depth(item, item.box[3])
@@ -200,7 +200,7 @@ class _Check:
         return low and 0.8 * item.depth_near <= depth <= farthest
 
     def _slant(self, item: SceneObject) -> float:
-        """How much farther the foot of an upright object is than its middle, where the camera looks down on it."""
+        """Return how much farther the foot of an upright object is than its middle, as the camera looks down on it."""
         normal, offset = self._floor()
         if item.centre is None:
             return 0.0
@@ -208,12 +208,12 @@ class _Check:
         return max(0.0, -normal[2]) * max(0.0, height)
 
     def _height_of_a_row(self, item: SceneObject) -> float:
-        """Over the camera's height."""
+        """Return the height that a row of pixels spans at an object's depth, divided by the camera's height."""
         camera, (_, offset) = self._scene.camera, self._floor()
         return (item.depth or 0.0) / (camera.fy * offset) if camera is not None else 0.0
 
     def _is_beyond(self, item: SceneObject, row: float) -> bool:
-        """Whether the whole base of an object on the floor is above a row of the picture.
+        """Return whether the whole base of an object on the floor is above a row of the picture.
 
         What is hidden of it, or outside the picture, is not nearer than what is seen.
         """
@@ -294,7 +294,7 @@ class _Check:
         return a.category is not None and a.category == b.category and 0.7 <= real[0] / real[1] <= 1.4
 
     def _usual_size(self, cue: Mapping[str, Any], a: SceneObject, b: SceneObject) -> bool:
-        """By the middle of each range alone, and by the sizes that depth gives."""
+        """Compare the middles of both usual ranges, and the sizes that depth gives."""
         upright_only = cue.get("reference_side") == "height"
         if not upright_only and not self._is_whole(b):
             return False

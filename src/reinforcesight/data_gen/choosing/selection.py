@@ -245,7 +245,7 @@ class _SplitState:
         return self.twins_taken + 2 <= self.rules.twins * (self.taken + 2)
 
     def twin_kinds(self, axis: Axis, form: Form) -> list[QuestionKind]:
-        """Return the kinds that still need a question and whose twin's kind needs one, too."""
+        """Return the kinds of questions still needed whose twin's kind is needed, too."""
         kinds = self.kinds.get((axis, form), Counter())
         return [kind for kind, count in kinds.items() if count > 0 and kinds[kind.twin] > 0]
 

@@ -112,7 +112,7 @@ class OutlineMap:
 
     @staticmethod
     def _meetings(labels: IntArray, near: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Objects on both sides of each place where two outlines meet, and which is in front there (-1: neither).
+        """Return the objects on both sides of each place where two outlines meet, and which is in front (-1: neither).
 
         Inverse depth is linear in the pixels of a plane. So a top that comes towards the camera is continued by a pixel
         before depths are compared: below a thing that stands on it there is no step.
@@ -132,7 +132,7 @@ class OutlineMap:
         return i, j, np.where(read & first, i, np.where(read & second, j, -1))
 
     def covers(self, hidden: Sequence[Mapping[ObjectId, int] | None], ids: Sequence[ObjectId]) -> list[_Pair]:
-        """Pairs of which the first covers part of the second, and along how many pixels."""
+        """Return pairs whose first object covers part of the second, and along how many pixels."""
         fronts: Counter[tuple[int, int]] = Counter()
         for one, other, nearer in (self._across, self._down):
             seen = nearer >= 0
@@ -152,7 +152,7 @@ class OutlineMap:
 
     @cached_property
     def resting(self) -> dict[tuple[int, int], tuple[IntArray, IntArray]]:
-        """Pairs of which the first stands or lies on the second: rows and columns of the first's lower edge there.
+        """Return pairs whose first object stands or lies on the second: rows and columns of its lower edge there.
 
         Below its lower edge the second one comes towards the camera without a step, and next to it the second one
         continues behind it: so it is seen before a surface that carries it, not behind an edge.
@@ -196,7 +196,7 @@ class OutlineMap:
     def contacts(
         self, ids: Sequence[ObjectId], hidden: Sequence[Mapping[ObjectId, int] | None]
     ) -> tuple[Contact, ...]:
-        """All contacts of the objects with these ids; ``hidden``: see ``Detection.hidden_by``."""
+        """Return all contacts of the objects with these ids; ``hidden``: see ``Detection.hidden_by``."""
         covers = self.covers(hidden, ids)
         found = [Contact(kind="covers", subject=ids[i], reference=ids[j], pixels=n) for i, j, n in covers]
         found += [
@@ -206,7 +206,7 @@ class OutlineMap:
         return tuple(found)
 
     def gaps(self) -> tuple[tuple[float | None, ...], ...] | None:
-        """Free pixels between every two outlines, 0 where they meet; ``None`` if fewer than two have an outline."""
+        """Return free pixels between every two outlines, 0 where they meet; ``None`` if fewer than two have one."""
         seen = [mask if mask is not None and mask.any() else None for mask in self._masks]
         contours = [None if mask is None else np.column_stack(rim_pixels(mask)).astype(np.float64) for mask in seen]
         trees = [None if points is None else cKDTree(points) for points in contours]
@@ -223,7 +223,7 @@ class OutlineMap:
         return tuple(tuple(row) for row in table)
 
     def clearances(self, camera: Camera, floor: Floor | None) -> list[tuple[float | None, float | None]]:
-        """For each object how high it is above the floor, and the row where what carries it meets the floor.
+        """Return each object's height above the floor, and the row where what carries it meets the floor.
 
         The height is that of the lowest visible points over the camera's height. The row is known where a surface
         can be followed from the object straight down to the floor: a pedestal, a shelf, the wall that it hangs on.
@@ -250,7 +250,7 @@ class OutlineMap:
         return found
 
     def _carrier_row(self, index: int, heights: FloatArray, lowest: float) -> float | None:
-        """Median row at which the surfaces below an object reach the floor, in columns through its middle.
+        """Return the median row at which the surfaces below an object reach the floor, in columns through its middle.
 
         It is the picture's height if they reach the lower border before the floor.
         """
@@ -280,7 +280,7 @@ class OutlineMap:
         return float(np.median(found)) if len(found) >= _FEWEST_COLUMNS else None
 
     def _wall_row(self, index: int, camera: Camera, up: FloatArray, offset: float) -> float | None:
-        """Row at which the wall that an object hangs on meets the floor, below the object's middle."""
+        """Return the row at which the wall that an object hangs on meets the floor, below the object's middle."""
         mask = self._masks[index]
         assert mask is not None
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

@@ -98,7 +98,7 @@ def two_layers(core: BoolArray, whole: BoolArray, depth: Float32Array) -> bool:
 
 
 def holding_others(masks: Mapping[int, BoolArray], depth: Float32Array) -> set[int]:
-    """Objects whose outline (H, W) holds that of another one, nearer or farther than all the rest; z is (H, W).
+    """Find objects whose outline (H, W) holds another's, which is nearer or farther than all the rest; z is (H, W).
 
     A part, or a thing on a table, lies within the depths of the rest. Of two equal outlines one is wrong: both count.
     """

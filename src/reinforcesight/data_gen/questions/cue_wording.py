@@ -180,7 +180,7 @@ def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng
 
 
 def _choose(cues: Sequence[Cue], rng: random.Random) -> list[Cue]:
-    """At most two cues, one of each family, a misleading one before those that support the answer."""
+    """Choose at most two cues, one of each family; a misleading one comes before those that support the answer."""
     families: dict[str, list[Cue]] = {}
     for cue in cues:
         families.setdefault(cue.family, []).append(cue)

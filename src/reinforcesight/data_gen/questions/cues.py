@@ -92,7 +92,7 @@ class Cue:
         return "against" if self.against else _FAMILY_OF.get(self.kind, self.kind.value)
 
     def record(self) -> dict[str, Any]:
-        """For the evidence: JSON values, without what is empty."""
+        """Return the JSON object for a row's evidence, without empty values."""
         found: dict[str, Any] = {"kind": self.kind.value, "subject": self.subject, "reference": self.reference}
         found |= {key: value for key in ("anchor", "via", "carrier") if (value := getattr(self, key)) is not None}
         found |= {"against": True} if self.against else {}
@@ -102,7 +102,7 @@ class Cue:
 
 
 def find_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId]) -> list[Cue]:
-    """The cues to a true relation of ``ids["subject"]`` to ``ids["reference"]``; a distance is to ``ids["anchor"]``."""
+    """Find cues to a true relation of ``ids["subject"]`` to ``ids["reference"]`` (by distance to ``ids["anchor"]``)."""
     nearer_first = relation is relation.axis.relations[0]
     first, second = ids["subject"], ids["reference"]
     near, far = (first, second) if nearer_first else (second, first)
@@ -130,7 +130,7 @@ class _Depth:
         yield from self._of_usual_sizes()
 
     def _chain(self) -> Iterator[Cue]:
-        """A third object that both have to do with, and one of them by covering it or being covered."""
+        """Find a third object that links the two: in at least one of its links, one object covers the other."""
         found = []
         for via in self._others:
             links = product(self._links(self._near, via, "rests on"), self._links(via, self._far, "carries"))
@@ -206,7 +206,7 @@ class _Depth:
             yield Cue(CueKind.SIZE, near, far, values={"ratio": ratio, "real_ratio": math.sqrt(real[0] * real[1])})
 
     def _of_usual_sizes(self) -> Iterator[Cue]:
-        """What looks too large beside the other one for a thing of its kind is nearer.
+        """Compare sizes: an object that looks too large for its kind, beside the other one, is nearer.
 
         The nearer one may be partly hidden or cut off: what is seen of it must then look too large.
         """
@@ -243,7 +243,7 @@ class _Depth:
         yield Cue(CueKind.USUAL_SIZE, self._near, self._far, values=values)
 
     def against(self) -> Iterator[Cue]:
-        """What is seen that points to the farther one."""
+        """Find cues that point to the farther object."""
         seen, near, far = self._seen, self._near, self._far
         thing = seen.items[near]
         if seen.is_whole(thing) and seen.size(far) >= _LARGER * seen.size(near):
@@ -308,12 +308,12 @@ class _Distance:
             yield Cue(CueKind.ONE_DEPTH, near, far, anchor, values=values)
 
     def _less_apart(self) -> bool:
-        """Whether the nearer one has clearly less depth between itself and the anchor."""
+        """Return whether the nearer one has clearly less depth between itself and the anchor."""
         a, b, c = (self._seen.items[item].centre for item in (self._near, self._far, self._anchor))
         return a is not None and b is not None and c is not None and abs(a[2] - c[2]) <= _LESS_APART * abs(b[2] - c[2])
 
     def _in_a_row(self) -> Iterator[Cue]:
-        """On the ground, the base of the nearer one between the bases of the anchor and the farther one."""
+        """Compare bases on the ground: the nearer one's is between those of the anchor and the farther one."""
         seen, near = self._seen, self._near
         front, back = sorted((self._anchor, self._far), key=seen.base, reverse=True)
         behind = seen.lowest_base(back)
@@ -325,7 +325,7 @@ class _Distance:
             yield Cue(CueKind.ORDER, near, self._far, self._anchor, values=values)
 
     def _between(self, other: ObjectId) -> ObjectId | None:
-        """A named object on the straight way from the anchor to another one, seen from above."""
+        """Find a named object on the straight line from the anchor to another object, seen from above."""
         seen, anchor = self._seen, self._anchor
         start, end = seen.items[anchor].centre, seen.items[other].centre
         if start is None or end is None or seen.items[anchor].truncated or seen.items[other].truncated:
@@ -356,7 +356,7 @@ class _Distance:
         return None
 
     def _joined(self, item: ObjectId, other: ObjectId, least: float) -> bool:
-        """Whether one of two objects rests on the other, or their surfaces are less than this far apart."""
+        """Return whether one of two objects rests on the other, or their surfaces are less than this far apart."""
         scene = self._seen.scene
         table, at = scene.surface_distances, scene.index_of
         apart = None if table is None else table[at(item)][at(other)]
@@ -381,7 +381,7 @@ class _Distance:
             yield Cue(CueKind.GAP, far, near, anchor, against=True, values=values)
 
     def _apart_in_depth(self, share: float) -> bool:
-        """Whether so much of the farther one's distance is depth, which a gap in the picture does not show."""
+        """Return whether this share of the farther one's distance is depth, which no gap in the picture shows."""
         a, b = self._seen.items[self._far].centre, self._seen.items[self._anchor].centre
         if a is None or b is None or abs(a[2] - b[2]) < share * math.dist(a, b):
             return False
@@ -389,7 +389,7 @@ class _Distance:
 
 
 def _split(start: Vector, end: Vector, up: Vector) -> tuple[float, list[float]]:
-    """How much the way between two points rises, and its level part."""
+    """Split the line between two points into its rise and its level part."""
     way = [b - a for a, b in zip(start, end, strict=True)]
     rise = sum(a * b for a, b in zip(way, up, strict=True))
     return rise, [a - rise * b for a, b in zip(way, up, strict=True)]

@@ -54,7 +54,7 @@ class Seen:
         return ("covers", one, other) in self.contacts
 
     def is_covered(self, item: ObjectId) -> bool:
-        """Whether another object hides any part of this one, however small."""
+        """Return whether another object hides any part of this one, however small."""
         shown = self.items[item].visible_fraction
         return (shown is not None and shown < 1.0) or any(self.covers(other, item) for other in self.items)
 
@@ -67,18 +67,18 @@ class Seen:
     # --- the ground ---
 
     def base(self, item: ObjectId) -> float:
-        """Row of an object's lowest point as a share of the picture's height."""
+        """Return the row of an object's lowest point as a share of the picture's height."""
         return self.items[item].box[3] / self.scene.height
 
     def touches(self, item: ObjectId) -> bool:
-        """Whether what is seen of an object reaches down to the ground."""
+        """Return whether what is seen of an object reaches down to the ground."""
         thing = self.items[item]
         if thing.floor_clearance is None or thing.box[3] >= self.scene.height - 1:
             return False
         return ON_GROUND[0] <= thing.floor_clearance <= self._on_ground_up_to(thing)
 
     def _on_ground_up_to(self, thing: SceneObject) -> float:
-        """Largest clearance of what stands on the ground: far away, a row of pixels is a lot of height."""
+        """Return the largest clearance of what stands on the ground: far away, a row of pixels is a lot of height."""
         camera, floor = self.scene.camera, self.scene.floor
         if camera is None or floor is None or not floor.offset or thing.depth is None:
             return ON_GROUND[1]
@@ -86,12 +86,12 @@ class Seen:
         return max(ON_GROUND[1], min(_ON_GROUND_MOST, rows))
 
     def stands(self, item: ObjectId) -> bool:
-        """Whether an object stands on the ground, with its whole base in sight."""
+        """Return whether an object stands on the ground, with its whole base in sight."""
         thing, box = self.items[item], self.items[item].box
         return self.touches(item) and box[0] > 1 and box[2] < self.scene.width - 1 and self._is_seen(thing)
 
     def lowest_base(self, item: ObjectId) -> float | None:
-        """Row that the base of an object on the ground is not below, as a share of the picture's height.
+        """Return the lowest row that the base of an object on the ground can have, as a share of the picture's height.
 
         If part of it is hidden, its base is not nearer than its nearest visible surface. ``None``: not on the ground.
         """
@@ -104,7 +104,7 @@ class Seen:
         return None if row is None else max(self.base(item), row)
 
     def _floor_row(self, thing: SceneObject, depth: float) -> float | None:
-        """Row of the floor below an object at a depth, as a share of the picture's height; the lower of its sides'."""
+        """Return the row of the floor at a depth, below the left or right side of an object, whichever is lower."""
         floor, camera = self.scene.floor, self.scene.camera
         if floor is None or floor.normal is None or not floor.offset or camera is None:
             return None
@@ -114,7 +114,7 @@ class Seen:
         return max(rows) / self.scene.height
 
     def ground(self, item: ObjectId) -> Base | None:
-        """Where an object, or what carries it, meets the ground."""
+        """Return where an object, or what carries it, meets the ground."""
         lowest = self.lowest_base(item)
         if lowest is not None:
             return Base(self.base(item), lowest, "stands")
@@ -131,13 +131,13 @@ class Seen:
         return Base(row, row, how if row < 1 - 1 / self.scene.height else "carried, cut")
 
     def is_cut(self, item: ObjectId) -> bool:
-        """Whether an object goes on below the picture."""
+        """Return whether an object goes on below the picture."""
         thing = self.items[item]
         above = thing.floor_clearance is None or thing.floor_clearance > ON_GROUND[1]
         return thing.truncated and above and thing.box[3] >= self.scene.height
 
     def below_eye_level(self, item: ObjectId, base: float) -> float | None:
-        """Distance of a base of an object below eye level; both are shares of the picture's height."""
+        """Return how far below eye level a base of an object is; both are shares of the picture's height."""
         floor, camera = self.scene.floor, self.scene.camera
         if floor is None or floor.normal is None or camera is None:
             return None
@@ -149,12 +149,12 @@ class Seen:
     # --- sizes ---
 
     def size(self, item: ObjectId) -> float:
-        """Root of the box's area, pixels."""
+        """Return the root of the box's area, pixels."""
         x0, y0, x1, y1 = self.items[item].box
         return math.sqrt((x1 - x0) * (y1 - y0))
 
     def is_whole(self, item: SceneObject) -> bool:
-        """Whether nothing cuts or hides an object; without outlines, whether no nearer box overlaps its box."""
+        """Return whether nothing cuts or hides an object; without outlines, whether no nearer box overlaps its box."""
         if item.truncated or item.masked or item.visible_fraction is not None:
             return not item.truncated and self._is_seen(item)
         nearer = [other for other in self.scene.objects if other.id != item.id and self.nearer(other.id, item.id)]
@@ -164,7 +164,7 @@ class Seen:
         return item.visible_fraction is None or item.visible_fraction >= _WHOLE
 
     def usual_side(self, item: SceneObject) -> Side | None:
-        """The longer side of an object's box, and its usual length; in pixels too short if part of it is not seen."""
+        """Return the longer side of an object's box and its usual length; too short if part of it is not seen."""
         size = usual_size(item.name)
         if size is None or self.scene.camera is None:
             return None
@@ -173,7 +173,7 @@ class Seen:
         return None if usual is None else Side(max(width, height), *usual)
 
     def whole_side(self, item: SceneObject) -> Side | None:
-        """A side of an object's box that is seen whole and its usual length; too long if its base is hidden."""
+        """Return a side of an object's box that is seen whole, and its usual length; too long if its base is hidden."""
         if self.is_whole(item):
             return self.usual_side(item)
         size = usual_size(item.name)
@@ -183,14 +183,14 @@ class Seen:
         return Side(lowest * self.scene.height - item.box[1], *size.upright_side(*self._slopes(item)), is_height=True)
 
     def _shows_height(self, item: SceneObject) -> bool:
-        """Whether an object on the ground is seen from its base to its top, though perhaps not from side to side."""
+        """Return whether an object on the ground is seen from base to top, though perhaps not from side to side."""
         covers = [self.items[c.subject] for c in self.scene.contacts if c.kind == "covers" and c.reference == item.id]
         hidden = any(other.box[1] <= item.box[1] + 1 and other.box[3] > item.box[1] for other in covers)
         known = self._is_seen(item) or bool(covers)
         return item.masked and item.box[1] > 1 and self.touches(item.id) and known and not hidden
 
     def _slopes(self, item: SceneObject) -> tuple[float, float]:
-        """How long upright lines, and level ones along the line of sight, appear at an object."""
+        """Return how long upright lines, and level ones along the line of sight, appear at an object."""
         camera, floor = self.scene.camera, self.scene.floor
         if camera is None:
             return 1.0, 0.0

@@ -64,7 +64,7 @@ def _table() -> dict[tuple[bool, tuple[str, ...]], UsualSize]:
 
 @cache
 def usual_size(name: str) -> UsualSize | None:
-    """The usual size of what a name names, such as "white mug"; ``None`` if it isn't known."""
+    """Look up the usual size of what a name names, such as "white mug"; ``None`` if it isn't known."""
     words = bare_name(name).casefold().split()
     for start in range(len(words)):
         found = _table().get((is_plural(name), canonical_words(" ".join(words[start:]))))

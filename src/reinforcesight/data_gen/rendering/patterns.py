@@ -34,7 +34,7 @@ def reflectance(surface: Surface, u: Float32Array, v: Float32Array, pixel: Float
 
 
 def blend(first: Float32Array, second: Float32Array, share: Float32Array) -> Float32Array:
-    """Return (N, 3): the first colour (3,) and ``share`` (N,) of the way to the second one."""
+    """Mix two colours (3,): return (N, 3) colours, with the fraction ``share`` (N,) of the second one."""
     blended = np.empty((len(share), 3), dtype=np.float32)
     for axis in range(3):  # numpy is slow with an inner loop of three
         np.multiply(share, second[axis] - first[axis], out=blended[:, axis])

@@ -223,7 +223,7 @@ def _scan_picture(context: ScanContext, index: int, report: ChunkReport) -> dict
 
 
 def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any] | None, list[RelationResult]]:
-    """The row of the work file (``None``: no clear pair), and the pairs without a clear relation."""
+    """Return the row of the work file (``None``: no clear pair), and the pairs without a clear relation."""
     candidates, abstained = find_candidates(picture.scene, context.rules, box_colour_words=context.box_colour_words)
     kept = _thinned(candidates, seeded_random(context.seed, picture.source_id))
     if not kept:

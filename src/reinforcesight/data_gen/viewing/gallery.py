@@ -105,7 +105,7 @@ def sample_rows(dataset_dir: Path, count: int) -> list[StoredRow]:
 
 
 def _sample(index: RowIndex, count: int, rng: random.Random) -> list[int]:
-    """Return indices of rows to show: cycle over relations with the least used form of each; sort by both."""
+    """Return indices of rows to show, balanced over relations and forms, and sorted by both."""
     kinds = list(zip(index.columns["relation"], index.columns["form"], strict=True))
     cells: dict[str, dict[str, list[int]]] = {}
     for number, (relation, form) in enumerate(kinds):

@@ -172,7 +172,7 @@ def batches_of_one_size(pictures: Sequence[Picture], size: int) -> Iterator[list
 def in_batches_of_one_size(
     pictures: Sequence[Picture], size: int, call: Callable[[list[Picture]], list[_ResultT]]
 ) -> list[_ResultT]:
-    """Return the results of ``call`` in the order of the pictures, with one call per batch."""
+    """Call ``call`` with batches of pictures of one size; return the results in the order of the pictures."""
     results: dict[int, _ResultT] = {}
     for positions in batches_of_one_size(pictures, size):
         made = call([pictures[position] for position in positions])

@@ -191,7 +191,7 @@ def _onto_axis(axis: FloatArray) -> FloatArray:
 
 
 def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The same values as ``np.cross``, which takes ten times as long for two vectors (3,)."""
+    """Return the same values as ``np.cross``, which takes ten times as long for two vectors (3,)."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 

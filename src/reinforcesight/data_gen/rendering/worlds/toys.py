@@ -286,7 +286,7 @@ class Placer:
         return True
 
     def occupy(self, box: UprightBox) -> None:
-        """Keep the space of a box, and its place in the picture, for its object."""
+        """Mark the space of a box, and its place in the picture, as used."""
         corners = self.camera.to_camera(box.corners())
         self._solids.append(box)
         self._views.append((float(corners[:, 2].mean()), extent(self.camera.project(corners))))
