@@ -197,12 +197,3 @@ def test_help_imports_neither_trl_nor_torch():
     code = "import sys; from reinforcesight.cli import run; run(['sft', '--help']); "
     done = run_python(code + "assert not {'trl', 'torch', 'transformers'} & sys.modules.keys()")
     assert "Every argument of TRL's SFTConfig is a flag too" in " ".join(done.stdout.split())
-
-
-@pytest.mark.parametrize("has", [False, True])
-def test_cpu_bf16_depends_on_the_processor_and_trainer_bf16_has_precedence(has, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": has})
-    assert sft_arguments(SftConfig(dataset="d", cpu_bf16=True), False).bf16 is has
-    assert not sft_arguments(SftConfig(dataset="d"), False).bf16
-    assert not sft_arguments(SftConfig(dataset="d", cpu_bf16=True, trainer={"bf16": False}), False).bf16

@@ -26,7 +26,7 @@ from reinforcesight.grpo.validation import validate, validation_metrics
 from reinforcesight.model.chat import plain_messages
 from reinforcesight.model.repeated_prompts import prefill_repeated_once
 from reinforcesight.tuning.accuracy import write_step_answers
-from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
+from reinforcesight.tuning.trainer import ResumableTrainer, labelled_positions_only, unchanged_random_state
 
 _Trainer: Any = GRPOTrainer  # mypy can't follow TRL's class; what is used of it is tested
 
@@ -293,23 +293,24 @@ class SpatialGrpoTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         **pictures: Any,
     ) -> Any:
         """Return TRL's values, with a group's prompt encoded once if possible."""
-        if self.shares_prompts and not compute_aux_loss:
-            with self.accelerator.autocast():
-                found = shared_log_probabilities(
-                    model, input_ids, attention_mask, logits_to_keep, batch_size, pictures
-                )
-            if found is not None:
-                return found[0], found[1] if compute_entropy else None, None
-        return super()._get_per_token_logps_and_entropies(
-            model,
-            input_ids,
-            attention_mask,
-            logits_to_keep,
-            batch_size,
-            compute_entropy,
-            compute_aux_loss,
-            **pictures,
-        )
+        with labelled_positions_only(), self.loss_precision():
+            if self.shares_prompts and not compute_aux_loss:
+                with self.accelerator.autocast():
+                    found = shared_log_probabilities(
+                        model, input_ids, attention_mask, logits_to_keep, batch_size, pictures
+                    )
+                if found is not None:
+                    return found[0], found[1] if compute_entropy else None, None
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                compute_entropy,
+                compute_aux_loss,
+                **pictures,
+            )
 
     # Validation
 

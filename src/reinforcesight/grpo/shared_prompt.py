@@ -19,6 +19,7 @@ import torch
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_forward
 from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
 
 from reinforcesight.model.repeated_pictures import FAMILIES, first_occurrences, inner_model
@@ -54,9 +55,7 @@ def attend_in_groups(
     # Padding attends to itself, since a softmax row without any token would be NaN.
     own = torch.eye(length, dtype=torch.bool, device=device)
     mask = (attention_mask & torch.ones_like(own).tril()) | own
-    prompt, _ = sdpa_attention_forward(
-        module, query[:, :, :length], key[:, :, :length], value[:, :, :length], mask, **kwargs
-    )
+    prompt = _attend(module, query[:, :, :length], key[:, :, :length], value[:, :, :length], mask, **kwargs)
 
     def completions(states: torch.Tensor) -> torch.Tensor:
         """Reshape (groups, heads, completions x tokens, size) to (groups x completions, heads, tokens, size)."""
@@ -70,7 +69,7 @@ def attend_in_groups(
     tokens = (query.size(2) - length) // members
     causal = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril().expand(len(query) * members, 1, -1, -1)
     seen = attention_mask.repeat_interleave(members, dim=0).expand(-1, -1, tokens, -1)
-    answers, _ = sdpa_attention_forward(
+    answers = _attend(
         module,
         completions(query),
         torch.cat([before(key), completions(key)], dim=2),
@@ -80,6 +79,18 @@ def attend_in_groups(
     )
     packed = answers.reshape(len(query), members * tokens, *answers.shape[2:])
     return torch.cat([prompt, packed], dim=1), None
+
+
+def _attend(
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, **kwargs: Any
+) -> torch.Tensor:
+    """Compute attention where ``mask`` is true; on a CPU with plain products, whose gradients take half the time."""
+    if query.device.type == "cpu":
+        bias = torch.zeros(mask.shape, dtype=query.dtype).masked_fill(~mask, torch.finfo(query.dtype).min)
+        found: torch.Tensor = eager_attention_forward(module, query, key, value, bias, **kwargs)[0]
+    else:
+        found = sdpa_attention_forward(module, query, key, value, mask, **kwargs)[0]
+    return found
 
 
 def use_shared_prompts(model: Any) -> bool:

@@ -36,8 +36,3 @@ class SftConfig(TrainingConfig):
     counted: ClassVar = "questions"
 
     output: str = Field("models/sft_ckpt", description="Output folder for the model, run_record.json and checkpoints")
-    cpu_bf16: bool = Field(
-        False,
-        description="On a CPU with bfloat16 instructions (avx512_bf16, amx_bf16): train in mixed precision, about 25 %"
-        " faster; trainer.bf16 takes precedence",
-    )

@@ -31,7 +31,7 @@ from reinforcesight.tuning.data import (
 from reinforcesight.tuning.records.report import SFT_CHARTS
 from reinforcesight.tuning.run import Method, Session, TrainingResult, make_trainer, run_training
 from reinforcesight.tuning.settings.arguments import trl_arguments
-from reinforcesight.tuning.trainer import ResumableTrainer, unchanged_random_state
+from reinforcesight.tuning.trainer import ResumableTrainer, labelled_positions_only, unchanged_random_state
 
 _Trainer: Any = SFTTrainer  # mypy can't follow TRL's class; what is used of it is tested
 
@@ -49,6 +49,10 @@ class AnswerTrainer(ResumableTrainer, _Trainer):  # type: ignore[misc]
         # For Qwen's classes, the Trainer averages the loss over micro-batches instead of over all tokens of the step
         # (huggingface/transformers#37766). TRL computes the loss itself and accepts the number of tokens.
         self.model_accepts_loss_kwargs = True
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        with labelled_positions_only(), self.loss_precision():
+            return super().compute_loss(*args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate, then restore the random state, so that eval_steps does not change training."""
@@ -80,10 +84,8 @@ def train_sft(config: SftConfig) -> TrainingResult:
 
 def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
     """Return TRL's ``SFTConfig``. Raises the same errors as :func:`trl_arguments`."""
-    precision = {"bf16": True} if config.cpu_bf16 and "bf16" not in config.trainer and _cpu_has_bf16() else {}
     arguments = trl_arguments(
         config,
-        **precision,
         best_metric="accuracy" if has_validation else None,
         max_length=None,  # truncation would cut picture tokens
         completion_only_loss=True,
@@ -94,12 +96,6 @@ def sft_arguments(config: SftConfig, has_validation: bool) -> Any:
     if "dataloader_persistent_workers" not in config.trainer:
         arguments.dataloader_persistent_workers = arguments.dataloader_num_workers > 0
     return arguments
-
-
-def _cpu_has_bf16() -> bool:
-    """Return whether the model runs on a CPU with bfloat16 in hardware; on others it is slower than float32."""
-    found = torch.cpu.get_capabilities()
-    return not torch.cuda.is_available() and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _worker_count() -> int:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from trl.trainer import utils as trl_utils
 
 from reinforcesight.tuning.callbacks import StopOnSignal
 from reinforcesight.tuning.records.checkpoints import checkpoint_folder, is_complete
 from reinforcesight.tuning.settings.config import TrainingConfig
 
+_trl: Any = trl_utils
 _WHOLE_MODEL = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -23,6 +25,30 @@ def unchanged_random_state(device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def labelled_positions_only() -> Iterator[None]:
+    """Let TRL's fused output layer leave out positions without a label on a CPU too, as it does on a GPU.
+
+    TRL computes them where there is no Triton, so that all batches have the same shapes, which a CPU does not need.
+    Values and gradients are the same.
+    """
+    compacts = getattr(_trl, "_use_triton", None)
+    if compacts is None:  # another version of TRL: slower, but right
+        yield
+        return
+    _trl._use_triton = lambda device: device.type == "cpu" or compacts(device)
+    try:
+        yield
+    finally:
+        _trl._use_triton = compacts
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the model runs on a CPU with bfloat16 in hardware; on others it is slower than float32."""
+    found = torch.cpu.get_capabilities()
+    return not torch.cuda.is_available() and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 class ResumableTrainer:
     """Mixin for TRL's trainers; must come before the TRL class."""
 
@@ -30,6 +56,10 @@ class ResumableTrainer:
         self.run_config: Any = config
         self.stop = stop
         super().__init__(*args, **kwargs)
+
+    def loss_precision(self: Any) -> torch.autocast:
+        """Return the context of the loss: bfloat16 if ``cpu_bf16`` asks for it and the processor has it."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.run_config.cpu_bf16 and cpu_has_bf16())
 
     def _load_from_checkpoint(self: Any, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load a checkpoint of all weights through ``from_pretrained``.

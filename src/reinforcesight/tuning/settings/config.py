@@ -63,6 +63,11 @@ class TrainingConfig(StrictConfig):
         "language",
         description="Modules to train: language model, also the projector, or all; only 'all' trains the vision tower",
     )
+    cpu_bf16: bool = Field(
+        False,
+        description="On a CPU with bfloat16 instructions (avx512_bf16, amx_bf16): compute the loss in mixed precision, "
+        "which is faster; answers are sampled in float32",
+    )
     seed: int = Field(0, ge=0, description="Random seed of initialisation, data order, dropout and sampling")
     trainer: dict[str, Any] = Field({}, description="Arguments of TRL's config class, by their TRL names")
     model: ModelOptions = Field(default_factory=ModelOptions)
