@@ -51,8 +51,8 @@ def train(kind, dataset, base, output, **changes):
         "output": str(output),
         "tuning": "full",
         "max_steps": 2,  # in the first one the rate is 0
-        "eval_steps": 1,
-        "save_steps": 1,
+        "eval_steps": 2,
+        "save_steps": 2,
         "logging_steps": 1,
         "gradient_accumulation_steps": 1,
         "gradient_checkpointing": False,
