@@ -50,6 +50,11 @@ class AuditConfig(StrictConfig):
         le=16,
         description="Treat two pictures as copies if their 64-bit perceptual hashes differ in at most this many bits",
     )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="Processes that check rows (on Linux); 0: one per core for 4,000 questions or more, else one",
+    )
     quiet: bool = Field(False, description="Print no tables")
 
     @model_validator(mode="after")

@@ -90,6 +90,13 @@ class Findings:
         if len(finding.examples) < _EXAMPLES:
             finding.examples.append(example)
 
+    def merge(self, later: Findings) -> None:
+        """Add the findings of later rows."""
+        for rule, found in later._found.items():
+            finding = self._found.setdefault(rule, Finding(rule, found.hard))
+            finding.count += found.count
+            finding.examples = (finding.examples + found.examples)[:_EXAMPLES]
+
     def all(self) -> tuple[Finding, ...]:
         """Return the findings, hard ones first, in the order of the rules."""
         order = list(RULES)

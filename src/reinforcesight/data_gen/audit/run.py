@@ -12,8 +12,8 @@ from reinforcesight.data_gen.audit.balance import Balance
 from reinforcesight.data_gen.audit.config import AuditConfig
 from reinforcesight.data_gen.audit.findings import AuditReport, Findings, give_report
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
-from reinforcesight.data_gen.audit.rows import RowChecks
 from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
+from reinforcesight.data_gen.audit.workers import checked_rows, worker_count
 from reinforcesight.data_gen.dataset.folder import digest_problems, read_manifest
 from reinforcesight.data_gen.dataset.reader import BadRow, SplitFile, find_files, iterate_rows, open_file
 from reinforcesight.data_gen.dataset.rows import arrow_schema
@@ -37,20 +37,20 @@ def audit(config: AuditConfig) -> AuditReport:
     hashes = read_hash_list(config.cv_bench_images) if config.cv_bench_images else None
     findings = Findings()
     readable, total = check_files(config.dataset, files, findings)
-    rows = RowChecks(findings, rules_of(config.dataset))
     pictures = PictureChecks(findings, distance=config.max_hash_distance, most=config.max_pictures)
     balance, texts = Balance(), TextSample(config.max_texts, config.seed)
     count = 0
     with contextlib.ExitStack() as stack:
         progress = None if config.quiet else stack.enter_context(Progress("questions audited", total))
-        for stored in iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e))):
+        stored_rows = iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e)))
+        workers = worker_count(config.workers, total)
+        for stored, known in checked_rows(stored_rows, rules_of(config.dataset), findings, workers):
             count += 1
             if progress is not None:
                 progress.advance()
             if isinstance(stored, BadRow):
                 findings.add("bad_row", f"{stored.where}: {stored.problem}")
                 continue
-            known = rows.check(stored)
             pictures.check(stored, known)
             balance.add(stored, known)
             if known is not None:
