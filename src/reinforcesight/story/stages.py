@@ -160,7 +160,9 @@ _BEFORE_REPORT = (
         reads=("generate",),
         folder="audit",
         products=lambda config: ["audit/audit.json", "audit/audit.html"],
-        settings=lambda config: config.audit.model_dump(mode="json", exclude={"dataset", "report", "quiet", "workers"}),
+        settings=lambda config: config.audit.model_dump(
+            mode="json", exclude={"dataset", "report", "quiet", "workers"}
+        ),
         work=stage_functions.audit_dataset,
         less_memory="audit.max_texts or audit.max_pictures",
     ),
