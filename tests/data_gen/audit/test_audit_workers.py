@@ -57,6 +57,6 @@ def test_rows_of_a_killed_process_are_checked(flawed, small_tasks, monkeypatch):
 
 
 def test_small_sets_start_no_processes():
-    assert workers.worker_count(0, 3999) == 1
-    assert workers.worker_count(0, 4000) == workers.default_workers()
-    assert workers.worker_count(3, 10) == 3
+    assert workers.row_processes(0, 3999) == 1
+    assert workers.row_processes(0, 4000) == workers.default_workers()
+    assert workers.row_processes(3, 10) == 3

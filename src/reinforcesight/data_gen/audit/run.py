@@ -13,7 +13,7 @@ from reinforcesight.data_gen.audit.config import AuditConfig
 from reinforcesight.data_gen.audit.findings import AuditReport, Findings, give_report
 from reinforcesight.data_gen.audit.pictures import PictureChecks, read_hash_list, read_name_list
 from reinforcesight.data_gen.audit.shortcuts import TextSample, guess_from_text, judge_guesses
-from reinforcesight.data_gen.audit.workers import checked_rows, worker_count
+from reinforcesight.data_gen.audit.workers import checked_rows, row_processes
 from reinforcesight.data_gen.dataset.folder import digest_problems, read_manifest
 from reinforcesight.data_gen.dataset.reader import BadRow, SplitFile, find_files, iterate_rows, open_file
 from reinforcesight.data_gen.dataset.rows import arrow_schema
@@ -43,7 +43,7 @@ def audit(config: AuditConfig) -> AuditReport:
     with contextlib.ExitStack() as stack:
         progress = None if config.quiet else stack.enter_context(Progress("questions audited", total))
         stored_rows = iterate_rows(readable, on_broken=lambda _, e: findings.add("damaged_file", str(e)))
-        workers = worker_count(config.workers, total)
+        workers = row_processes(config.workers, total)
         for stored, known in checked_rows(stored_rows, rules_of(config.dataset), findings, workers):
             count += 1
             if progress is not None:

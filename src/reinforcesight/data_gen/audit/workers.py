@@ -28,7 +28,7 @@ _Checked = tuple[StoredRow | BadRow, Understood | None]
 _Result = tuple[list[Understood | None], Findings]
 
 
-def worker_count(asked: int, rows: int) -> int:
+def row_processes(asked: int, rows: int) -> int:
     """Return the number of processes; 0 asks for one per core if there are many rows.
 
     Only on Linux, where a process can be forked: a spawned one would need a guarded main module.
