@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 
+import forked
 import psutil
 import pytest
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one p
 
 START = """
     import os, signal, sys, time
+    from pathlib import Path
     import torch
     from accelerate import PartialState
     from reinforcesight.errors import ReinforceSightError
@@ -34,9 +35,15 @@ START = """
 """
 
 
+def start(code: str, *arguments: str) -> forked.Process:
+    return forked.start_code(textwrap.dedent(START) + textwrap.dedent(code), *arguments)
+
+
 def python(code: str) -> subprocess.CompletedProcess[str]:
-    text = textwrap.dedent(START) + textwrap.dedent(code)
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120, check=False)
+    process = start(code)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess([], process.returncode, out, err)
 
 
 def test_both_processes_take_part_and_the_first_returns():
@@ -111,22 +118,26 @@ def test_work_alone_may_take_longer_than_connecting():
     assert done.stdout.splitlines()[-1] == "2"
 
 
-def test_the_other_process_ends_with_the_first():
+def test_the_other_process_ends_with_the_first(tmp_path):
     code = """
         def job():
             if PartialState().process_index == 1:
-                print(os.getpid(), flush=True)
+                Path(sys.argv[1], "part").write_text(str(os.getpid()))
+                Path(sys.argv[1], "part").rename(Path(sys.argv[1], "pid"))
             together(1)
             time.sleep(600)
 
         run_in_ranks(job, 2)
     """
-    text = textwrap.dedent(START) + textwrap.dedent(code)
-    first = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    other = int(first.stdout.readline())
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    first = start(code, str(tmp_path))
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pid").exists():
+        assert time.monotonic() < deadline
+        assert first.poll() is None, first.communicate(timeout=10)
+        time.sleep(0.05)
+    other = int((tmp_path / "pid").read_text())
+    first.send_signal(signal.SIGKILL)
+    first.communicate(timeout=30)
     deadline = time.monotonic() + 30
     while psutil.pid_exists(other) and psutil.Process(other).status() != "zombie":
         assert time.monotonic() < deadline

@@ -330,9 +330,9 @@ SHAPES = [
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_megabytes_of_anything(shape):
+def test_a_megabyte_of_anything(shape):
     # A pattern that backtracks would run for hours here.
-    text = shape * (2_000_000 // len(shape))
+    text = shape * (1_000_000 // len(shape))
     for end in ("", "x", "\nAnswer: B"):
         answer = parse_answer(text + end, PAIR)
         assert answer.letter in {None, "A", "B"}

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
 from story_worker import quick
@@ -19,6 +20,7 @@ from reinforcesight.cli import run as command
 from reinforcesight.config import load_config, valid_keys
 from reinforcesight.errors import ConfigError, OutputError, ReinforceSightError
 from reinforcesight.jobs.child import ChildResult
+from reinforcesight.jobs.warm import can_fork
 from reinforcesight.story import run as story
 from reinforcesight.story.check import check_before_first_stage
 from reinforcesight.story.config import RunConfig
@@ -273,7 +275,10 @@ def start(folder, stage):
 
 
 def test_arguments_of_trl_are_checked_before_the_first_stage(folder, monkeypatch):
-    monkeypatch.setattr(story, "check_before_first_stage", check_before_first_stage)
+    warm = forked.warm_process(forked.TRAIN) if can_fork() else None
+    monkeypatch.setattr(
+        story, "check_before_first_stage", lambda settings, _: check_before_first_stage(settings, warm)
+    )
     with pytest.raises(ConfigError, match=r"'num_generation' \(grpo\.trainer.*did you mean 'num_generations'"):
         do(folder, "grpo.trainer.num_generation=4")
     assert not (folder.parent / "calls.txt").exists()

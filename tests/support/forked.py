@@ -17,11 +17,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
+from reinforcesight.jobs.pool import environment_variables
 from reinforcesight.jobs.warm import ForkedJob, WarmProcess, can_fork
 
 _ROOT = Path(__file__).parents[2]
+_FOLDERS = [str(_ROOT / name) for name in ("benchmarks", "dev", "tests/support")]
 # What the commands import in the end; the heavy ones after those that they need themselves.
 GENERATE = ("datasets", "reinforcesight.data_gen.pipeline", "reinforcesight.data_gen.sources.annotated.source")
 TRAIN = ("reinforcesight.sft.trainer", "reinforcesight.grpo.trainer")
@@ -35,9 +35,7 @@ def quiet_environment() -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         # What pytest's pythonpath adds here.
-        "PYTHONPATH": os.pathsep.join(
-            [str(_ROOT / "dev"), str(_ROOT / "tests" / "support"), os.environ.get("PYTHONPATH", "")]
-        ).rstrip(os.pathsep),
+        "PYTHONPATH": os.pathsep.join([*_FOLDERS, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
 
 
@@ -119,13 +117,11 @@ def _start(
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=quiet_environment(), start_new_session=True
         )
-    with pytest.MonkeyPatch.context() as patch:  # the first job starts the process that is forked
-        for name, value in quiet_environment().items():
-            patch.setenv(name, value)
-        return _warm(imports).run(module, arguments, output=out, errors=err, keep={})
+    with environment_variables(quiet_environment()):  # the first job starts the process that is forked
+        return warm_process(imports).run(module, arguments, output=out, errors=err, keep={})
 
 
 @functools.cache
-def _warm(imports: tuple[str, ...]) -> WarmProcess:
+def warm_process(imports: tuple[str, ...]) -> WarmProcess:
     """The process with these imports; it ends with this one."""
     return WarmProcess(imports, Path(os.devnull))

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageFeature
-from forked import quiet_environment
 from PIL import Image, ImageDraw
 
 from reinforcesight import protocol
@@ -124,7 +124,7 @@ def run_python(
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=quiet_environment(),
+        env=forked.quiet_environment(),
     )
     if check and done.returncode != 0:
         raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -133,9 +133,8 @@ def run_python(
 
 def launch_two(*command: str) -> str:
     """Run a script or a module in two processes on the CPU, with the shipped configuration; return what they print."""
-    launch = [sys.executable, "-m", "accelerate.commands.launch"]
-    launch += ["--config_file", str(_ROOT / "configs" / "accelerate" / "cpu.yaml")]
+    launch = ["--config_file", str(_ROOT / "configs" / "accelerate" / "cpu.yaml")]
     launch += ["--num_processes", "2", "--main_process_port", "0", *command]
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=200, env=quiet_environment(), cwd=_ROOT)
+    done = forked.run("accelerate.commands.launch", *launch, imports=forked.TRAIN, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
