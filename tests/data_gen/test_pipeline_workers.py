@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
+import shutil
 
 import pytest
 from pipeline_support import TroubledSource
+from pool_tasks import Unloadable, half, same
 
 from reinforcesight.data_gen.dataset.manifest import write_rejections
 from reinforcesight.data_gen.dataset.writer import WriteContext
@@ -28,16 +27,21 @@ def scan(folder, source, *, workers=1, shard=None):
     return context
 
 
-def test_a_bad_picture_costs_nothing_but_itself(tmp_path):
-    source = TroubledSource(20, rejected=frozenset({3, 17}), failing=frozenset({5}))
-    context = scan(tmp_path, source)
-    assert missing_chunks(context, 20) == []
-    read = {summary.index for summary in read_summaries(tmp_path, range(2))}
-    assert read == set(range(20)) - {3, 5, 17}
-    rejected = [entry for report in read_reports(context, 20) for entry in report.rejected]
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory):
+    """Twenty scanned pictures, of which two are rejected and one fails."""
+    source = TroubledSource(20, rejected=frozenset({3, 17}), failing=frozenset({6}))
+    return scan(tmp_path_factory.mktemp("scanned"), source)
+
+
+def test_a_bad_picture_costs_nothing_but_itself(scanned):
+    assert missing_chunks(scanned, 20) == []
+    read = {summary.index for summary in read_summaries(scanned.folder, range(2))}
+    assert read == set(range(20)) - {3, 6, 17}
+    rejected = [entry for report in read_reports(scanned, 20) for entry in report.rejected]
     assert [(entry.source_id, entry.reason) for entry in rejected] == [
         ("p3.png", "unreadable_picture"),
-        ("picture 5", "failed"),
+        ("picture 6", "failed"),
         ("p17.png", "unreadable_picture"),
     ]
     assert rejected[1].detail == "ZeroDivisionError: a defect"
@@ -91,26 +95,25 @@ def test_a_damaged_or_foreign_work_file_is_made_again(tmp_path):
     assert missing_chunks(context, 33) == []
 
 
-def test_a_work_file_that_changes_during_the_run_is_noticed(tmp_path):
-    context = scan(tmp_path, TroubledSource(3))
-    path = chunk_path(context.folder, 0)
+def test_a_work_file_that_changes_during_the_run_is_noticed(scanned, tmp_path):
+    folder = shutil.copytree(scanned.folder, tmp_path / "changed")
+    path = chunk_path(folder, 0)
+    read_scanned_picture(folder, 0, 0)
     whole = path.read_bytes()
     at = whole.index(b"IDAT") + 20  # in a picture, which is not compressed
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     with pytest.raises(OutputError, match="run the command again, which makes damaged work files again"):
-        read_scanned_picture(context.folder, 0, 0)
+        read_scanned_picture(folder, 0, 0)
 
 
-def test_a_scanned_picture_comes_back_whole(tmp_path):
-    source = TroubledSource(3)
-    scan(tmp_path, source)
-    stored, original = read_scanned_picture(tmp_path, 0, 2), source.load(2)
+def test_a_scanned_picture_comes_back_whole(scanned):
+    stored, original = read_scanned_picture(scanned.folder, 0, 2), scanned.source.load(2)
     assert (stored.source_id, stored.image, stored.scene) == (
         original.source_id,
         original.image,
         original.scene,
     )
-    summary = list(read_summaries(tmp_path, [0]))[2]
+    summary = list(read_summaries(scanned.folder, [0]))[2]
     assert len(summary.options) == len(stored.candidates) > 8
     for option, candidate in zip(summary.options, stored.candidates, strict=True):
         assert option.axis is candidate.axis
@@ -118,10 +121,8 @@ def test_a_scanned_picture_comes_back_whole(tmp_path):
         assert option.first == stored.scene[near].noun
 
 
-def test_rejections_are_counted_and_named(tmp_path):
-    source = TroubledSource(20, rejected=frozenset({3, 17}))
-    context = scan(tmp_path, source)
-    write_rejections(tmp_path, read_reports(context, 20), source)
+def test_rejections_are_counted_and_named(scanned, tmp_path):
+    write_rejections(tmp_path, read_reports(scanned, 20), scanned.source)
     found = json.loads((tmp_path / "rejections.json").read_text())
     assert found["pictures_read"] == 20
     assert found["pictures"]["unreadable_picture"]["count"] == 2
@@ -129,16 +130,6 @@ def test_rejections_are_counted_and_named(tmp_path):
     assert named == ["p3.png", "p17.png"]
     assert found["annotations"]["empty_box"]["count"] == 4
     assert all(entry["count"] >= len(entry["samples"]) >= 1 for entry in found["pairs"].values())
-
-
-def half(context: int, task: int) -> int:
-    if task == 13:
-        raise InputError("thirteen", fix="take another")
-    if task == 14:
-        raise KeyError("fourteen")
-    if task == 15:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return task // context
 
 
 def test_the_pool_gives_every_result():
@@ -157,18 +148,9 @@ def test_the_pool_tells_errors_defects_and_deaths_apart():
     assert [(o.task, o.result, o.crash) for o in outcomes] == [(15, None, "killed by SIGKILL"), (4, 2, None)]
 
 
-def start_badly(context: object, task: int) -> int:
-    return task
-
-
-class Unloadable:
-    def __reduce__(self):
-        return (sys.exit, (3,))
-
-
 def test_a_worker_that_can_not_start_is_no_endless_loop():
     with (
-        WorkerPool(start_badly, Unloadable(), workers=1) as pool,
+        WorkerPool(same, Unloadable(), workers=1) as pool,
         pytest.raises(ReinforceSightError, match="could not start"),
     ):
         list(pool.run([1]))
