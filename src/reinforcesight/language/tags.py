@@ -56,7 +56,9 @@ class _Node:
     relation: Relation | None = None
 
 
+@lru_cache(maxsize=1)
 def _phrase_tree() -> _Node:
+    """Return all phrases; made when the first text is read, since most processes that import this read none."""
     found: dict[tuple[str, ...], tuple[str, Relation | None]] = {}
     for tag, relations in RELATION_WORDS.items():
         for relation, patterns in relations.items():
@@ -75,9 +77,6 @@ def _phrase_tree() -> _Node:
     return root
 
 
-_PHRASES = _phrase_tree()
-
-
 def tag_sentences(text: Words) -> list[TaggedSentence]:
     """Split a text into tagged sentences. Quotations are left out, unless the quotation is only a name."""
     words = text.words
@@ -92,7 +91,7 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
     tags: list[str] = []
     at: list[int] = []
     relations: dict[int, Relation] = {}
-    phrases, targets = _PHRASES.following, text.targets
+    phrases, targets = _phrase_tree().following, text.targets
     position, count = 0, len(kept)
     opened = 0  # first part of the sentence in `found`
     while position <= count:
