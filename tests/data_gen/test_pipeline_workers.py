@@ -114,11 +114,11 @@ def test_a_scanned_picture_comes_back_whole(scanned):
         original.scene,
     )
     summary = list(read_summaries(scanned.folder, [0]))[2]
-    assert len(summary.options) == len(stored.candidates) > 8
-    for option, candidate in zip(summary.options, stored.candidates, strict=True):
-        assert option.axis is candidate.axis
+    assert len(summary.candidates) == len(stored.candidates) > 8
+    for kept, candidate in zip(summary.candidates, stored.candidates, strict=True):
+        assert kept.axis is candidate.axis
         near = candidate.subject if candidate.relation is candidate.axis.relations[0] else candidate.reference
-        assert option.first == stored.scene[near].noun
+        assert kept.first == stored.scene[near].noun
 
 
 def test_rejections_are_counted_and_named(scanned, tmp_path):

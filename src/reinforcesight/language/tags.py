@@ -168,7 +168,7 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
 
 
 def _longest_phrase(node: _Node, words: list[str], end: int) -> tuple[str | None, Relation | None, int]:
-    """Tag and relation of the longest phrase from a node on, whose words end before ``end``, and the end of it."""
+    """Return tag and relation of the longest phrase from a node on that ends before ``end``, and its end."""
     longest = (node.tag, node.relation, end)
     while end < len(words) and (following := node.following.get(words[end])):
         node, end = following, end + 1

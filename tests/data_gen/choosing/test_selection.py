@@ -37,18 +37,18 @@ ALL, BOXES = frozenset(Form), frozenset({Form.CVBENCH_BOXES})
 def picture(index: int, axes=AXES, *, pairs: int = 6, named: float = 1.0, biased: bool = False) -> PictureSummary:
     """A picture with some pairs along each axis."""
     rng = random.Random(index)
-    options = []
+    candidates = []
     for axis in axes:
         for _ in range(pairs):
             nouns = rng.sample(["chair", "table", "lamp", "vase", "box", "bin"], 2)
             if biased and rng.random() < 0.7:
                 nouns.sort()
             forms = ALL if rng.random() < named else BOXES
-            options.append(
-                CandidateSummary(len(options), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4)))
+            candidates.append(
+                CandidateSummary(len(candidates), axis, forms, *nouns, (rng.randrange(4), 4 + rng.randrange(4)))
             )
     content = sha256(str(index).encode()).hexdigest()
-    return PictureSummary(index // 16, index % 16, index, content, tuple(options))
+    return PictureSummary(index // 16, index % 16, index, content, tuple(candidates))
 
 
 def pictures(count: int, **values) -> PictureSummaries:
@@ -120,13 +120,13 @@ def _guessed_share(most: float, *, exceptions: float) -> float:
     def summaries() -> Iterator[PictureSummary]:
         for index in range(400):
             plain, rng = picture(index), random.Random(-index)
-            options = tuple(
-                replace(option, guessed=() if rng.random() < exceptions else ("lower",))
-                if option.axis is Axis.DEPTH
-                else option
-                for option in plain.options
+            candidates = tuple(
+                replace(candidate, guessed=() if rng.random() < exceptions else ("lower",))
+                if candidate.axis is Axis.DEPTH
+                else candidate
+                for candidate in plain.candidates
             )
-            yield replace(plain, options=options)
+            yield replace(plain, candidates=candidates)
 
     found = PictureSummaries(summaries, lambda: (p.content for p in summaries()))
     wanted = replace(rules(1200), max_shortcut_share=most)
@@ -149,9 +149,9 @@ def test_pairs_that_are_passed_over_leave_no_question_missing_at_the_end(samples
 
     def summaries() -> Iterator[PictureSummary]:
         for summary in plain.summaries():
-            guessed = (replace(o, guessed=("lower",)) if o.axis is Axis.DEPTH else o for o in summary.options)
+            guessed = (replace(o, guessed=("lower",)) if o.axis is Axis.DEPTH else o for o in summary.candidates)
             yield replace(
-                summary, options=tuple(o for o in guessed if o.axis is not Axis.DEPTH or not summary.index % 3)
+                summary, candidates=tuple(o for o in guessed if o.axis is not Axis.DEPTH or not summary.index % 3)
             )
 
     wanted = replace(rules(samples), max_shortcut_share=0.65)
@@ -177,12 +177,12 @@ def test_whatever_the_pictures_hold(samples, count, axes, named, pairs, limit):
     assert sum(plan.taken.values()) == sum(len(s.picks) for s in selections) <= samples
     assert len({s.picture.index for s in selections}) == len(selections)
     for selection in selections:
-        options = selection.picture.options
+        candidates = selection.picture.candidates
         assert len(selection.picks) <= limit
         assert len({pick.position for pick in selection.picks}) == len(selection.picks)
         for pick in selection.picks:
-            assert pick.kind.form in options[pick.position].forms
-            assert pick.kind.relation.axis is options[pick.position].axis
+            assert pick.kind.form in candidates[pick.position].forms
+            assert pick.kind.relation.axis is candidates[pick.position].axis
         assert plan.borders.split_of(selection.picture.content) == selection.split
     relations = by(kinds(selections), "relation")
     assert {relation.axis for (relation,) in relations} <= axes
@@ -234,10 +234,10 @@ def test_no_noun_is_favoured():
     plan = fit(found, wanted, adapt=False)
     before, after = Counter(), Counter()
     for summary in found.summaries():
-        before.update((o.first < o.second) for o in summary.options)
+        before.update((o.first < o.second) for o in summary.candidates)
     for selection in chosen(found, plan, wanted):
-        options = [selection.picture.options[pick.position] for pick in selection.picks]
-        after.update((o.first < o.second) for o in options)
+        candidates = [selection.picture.candidates[pick.position] for pick in selection.picks]
+        after.update((o.first < o.second) for o in candidates)
     assert before[True] / before.total() > 0.8
     assert after[True] / after.total() < 0.6
 

@@ -123,7 +123,7 @@ def _offers(
     picture: PictureSummary, axis_limit: int, forms: Mapping[Axis, frozenset[Form]]
 ) -> tuple[Counter[Axis], Counter[Axis]]:
     """Return the possible number of questions about a picture by axis: all, and those without drawn boxes."""
-    usable = [(option.axis, option.forms & forms[option.axis]) for option in picture.options]
+    usable = [(candidate.axis, candidate.forms & forms[candidate.axis]) for candidate in picture.candidates]
     pairs = Counter(axis for axis, possible in usable if possible)
     named = Counter(axis for axis, possible in usable if possible - {Form.CVBENCH_BOXES})
     cap = Counter({axis: min(n, axis_limit) for axis, n in pairs.items()})
@@ -162,31 +162,31 @@ class _Evenness:
         self._nouns = np.zeros((len(AXES), _NOUN_BUCKETS), dtype=np.int32)
         self._pairs = np.zeros((len(AXES), _PAIR_BUCKETS), dtype=np.int32)
 
-    def cost(self, option: CandidateSummary) -> float:
+    def cost(self, candidate: CandidateSummary) -> float:
         """Return how far this pair would move the counters away from zero; negative if towards zero."""
-        if option.first == option.second:
+        if candidate.first == candidate.second:
             return 0.0
-        axis, first, second, pair, sign = self._places(option)
+        axis, first, second, pair, sign = self._places(candidate)
         nouns = int(self._nouns[axis, first]) - int(self._nouns[axis, second])
         of_pair, of_noun = (1.0, 1.0) if self._fewer_shortcuts else (2.0, 0.5)
         return of_pair * sign * int(self._pairs[axis, pair]) + of_noun * nouns
 
-    def add(self, option: CandidateSummary) -> None:
-        if option.first != option.second:
-            axis, first, second, pair, sign = self._places(option)
+    def add(self, candidate: CandidateSummary) -> None:
+        if candidate.first != candidate.second:
+            axis, first, second, pair, sign = self._places(candidate)
             self._nouns[axis, first] += 1
             self._nouns[axis, second] -= 1
             self._pairs[axis, pair] += sign
 
     @staticmethod
-    def _places(option: CandidateSummary) -> tuple[int, int, int, int, int]:
-        low, high = sorted((option.first, option.second))
+    def _places(candidate: CandidateSummary) -> tuple[int, int, int, int, int]:
+        low, high = sorted((candidate.first, candidate.second))
         return (
-            AXES.index(option.axis),
-            crc32(option.first.encode()) % _NOUN_BUCKETS,
-            crc32(option.second.encode()) % _NOUN_BUCKETS,
+            AXES.index(candidate.axis),
+            crc32(candidate.first.encode()) % _NOUN_BUCKETS,
+            crc32(candidate.second.encode()) % _NOUN_BUCKETS,
             crc32(f"{low}\n{high}".encode()) % _PAIR_BUCKETS,
-            1 if option.first == low else -1,
+            1 if candidate.first == low else -1,
         )
 
 
@@ -219,16 +219,16 @@ class _SplitState:
         due = self.total * (self.pictures_seen + 1) / max(1.0, self.pictures * pace)
         return max(0, min(self.rules.limit, int(np.ceil(min(due, self.total) - 1e-9)) - self.taken))
 
-    def take(self, option: CandidateSummary, form: Form, rng: random.Random) -> QuestionKind:
+    def take(self, candidate: CandidateSummary, form: Form, rng: random.Random) -> QuestionKind:
         """Assign a kind to a selected pair: the kind with most questions left, or of several the one asked least."""
-        axis = option.axis
+        axis = candidate.axis
         kinds = self.kinds[axis, form]
         most = max(kinds.values())
         equals = [kind for kind, count in kinds.items() if count == most]
         rng.shuffle(equals)
         kind = min(equals, key=lambda c: self._asked[c.relation] + self._asked[axis, c.answer_index])
-        self._count(kind, option.guessed)
-        self.even.add(option)
+        self._count(kind, candidate.guessed)
+        self.even.add(candidate)
         return kind
 
     def _count(self, kind: QuestionKind, guessed: Sequence[str]) -> None:
@@ -250,36 +250,36 @@ class _SplitState:
         return [kind for kind, count in kinds.items() if count > 0 and kinds[kind.twin] > 0]
 
     def take_twins(
-        self, option: CandidateSummary, form: Form, rng: random.Random
+        self, candidate: CandidateSummary, form: Form, rng: random.Random
     ) -> tuple[QuestionKind, QuestionKind]:
         """Assign kinds to a pair of twins. Its answers are opposite, so it changes no balance of answers or nouns."""
-        kinds = self.kinds[option.axis, form]
-        usable = self.twin_kinds(option.axis, form)
+        kinds = self.kinds[candidate.axis, form]
+        usable = self.twin_kinds(candidate.axis, form)
         rng.shuffle(usable)
         kind = max(usable, key=lambda kind: kinds[kind] + kinds[kind.twin])
-        self._count(kind, option.guessed)
-        self._count(kind.twin, option.twin_guessed)
+        self._count(kind, candidate.guessed)
+        self._count(kind.twin, candidate.twin_guessed)
         self.twins_taken += 2
         return kind, kind.twin
 
-    def cost(self, option: CandidateSummary) -> float:
+    def cost(self, candidate: CandidateSummary) -> float:
         """Return the cost of selecting this pair, from unbalanced nouns and rules of thumb that are right too often."""
-        most = self.rules.max_shortcut_share * (self._chosen[option.axis] + 1)
-        too_often = sum(self._guessed[rule] + 1 > most for rule in option.guessed)
-        return self.even.cost(option) + _GUESSED_COST * too_often
+        most = self.rules.max_shortcut_share * (self._chosen[candidate.axis] + 1)
+        too_often = sum(self._guessed[rule] + 1 > most for rule in candidate.guessed)
+        return self.even.cost(candidate) + _GUESSED_COST * too_often
 
     def urgency(self, axis: Axis) -> float:
         return self.axis_left[axis] / max(1, self.pairs_to_come[axis])
 
-    def passes_over(self, option: CandidateSummary) -> bool:
+    def passes_over(self, candidate: CandidateSummary) -> bool:
         """Return whether to skip this pair, because a shortcut answers it and enough other pairs follow."""
         if self.rules.max_shortcut_share >= 1:
             return False
-        if self.axis_left[option.axis] > _PATIENCE * (self.pairs_to_come[option.axis] - _RESERVE):
+        if self.axis_left[candidate.axis] > _PATIENCE * (self.pairs_to_come[candidate.axis] - _RESERVE):
             return False
         if self.total - self.taken > _FULL * self.rules.limit * (self.pictures - self.pictures_seen - 1):
             return False
-        return self.cost(option) > _GIVEN_AWAY
+        return self.cost(candidate) > _GIVEN_AWAY
 
 
 def select(
@@ -315,43 +315,43 @@ class _Used:
     objects: Counter[int] = field(default_factory=Counter)
     pairs: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
-    def add(self, option: CandidateSummary, form: Form) -> None:
-        self.axes[option.axis] += 1
+    def add(self, candidate: CandidateSummary, form: Form) -> None:
+        self.axes[candidate.axis] += 1
         self.forms[form] += 1
-        self.objects.update(option.objects)
-        self.pairs[tuple(sorted(option.objects[:2]))] += 1
+        self.objects.update(candidate.objects)
+        self.pairs[tuple(sorted(candidate.objects[:2]))] += 1
 
-    def cost(self, option: CandidateSummary) -> float:
-        pair = tuple(sorted(option.objects[:2]))
-        return 3.0 * self.pairs[pair] + sum(self.objects[place] for place in option.objects)
+    def cost(self, candidate: CandidateSummary) -> float:
+        pair = tuple(sorted(candidate.objects[:2]))
+        return 3.0 * self.pairs[pair] + sum(self.objects[place] for place in candidate.objects)
 
 
 def _pick(picture: PictureSummary, state: _SplitState) -> list[Pick]:
     rng = random.Random(int(picture.content[:15], 16))
-    options = list(picture.options)
-    rng.shuffle(options)
+    candidates = list(picture.candidates)
+    rng.shuffle(candidates)
     limit, used = state.allowance(), _Used()
     picks: list[Pick] = []
     while sum(not pick.second for pick in picks) < limit:
-        twins = _next(options, state, used, twins=True) if state.twin_is_due() else None
-        found = twins or _next(options, state, used)
+        twins = _next(candidates, state, used, twins=True) if state.twin_is_due() else None
+        found = twins or _next(candidates, state, used)
         if found is None:
             break
-        option, form = found
+        candidate, form = found
         if twins:
             first = len(picks)
-            for second, kind in enumerate(state.take_twins(option, form, rng)):
-                guessed = option.twin_guessed if second else option.guessed
-                picks.append(Pick(option.position, kind, first, bool(second), guessed))
+            for second, kind in enumerate(state.take_twins(candidate, form, rng)):
+                guessed = candidate.twin_guessed if second else candidate.guessed
+                picks.append(Pick(candidate.position, kind, first, bool(second), guessed))
         else:
-            picks.append(Pick(option.position, state.take(option, form, rng), guessed=option.guessed))
-        options.remove(option)
-        used.add(option, form)
+            picks.append(Pick(candidate.position, state.take(candidate, form, rng), guessed=candidate.guessed))
+        candidates.remove(candidate)
+        used.add(candidate, form)
     return picks
 
 
 def _next(
-    options: list[CandidateSummary], state: _SplitState, used: _Used, *, twins: bool = False
+    candidates: list[CandidateSummary], state: _SplitState, used: _Used, *, twins: bool = False
 ) -> tuple[CandidateSummary, Form] | None:
     """Return the pair and question form that best fill the remaining quotas, or ``None`` if none can.
 
@@ -361,15 +361,17 @@ def _next(
     # The scarcest axis first; among equals, one without a question about this picture so far.
     axes.sort(key=lambda axis: (-round(state.urgency(axis), 2), used.axes[axis], -state.axis_left[axis]))
     for axis in axes:
-        group = [option for option in options if option.axis is axis]
+        group = [candidate for candidate in candidates if candidate.axis is axis]
         lacking = [form for form in FORMS if state.left[axis, form] > 0]
         lacking.sort(key=lambda form: used.forms[form] - 2.0 * state.left[axis, form] / state.planned[axis, form])
         for form in lacking:
             if twins and not state.twin_kinds(axis, form):
                 continue
-            fitting = [option for option in group if form in (option.twin_forms if twins else option.forms)]
+            fitting = [
+                candidate for candidate in group if form in (candidate.twin_forms if twins else candidate.forms)
+            ]
             if fitting:
-                best = min(fitting, key=lambda option: state.cost(option) + used.cost(option))
+                best = min(fitting, key=lambda candidate: state.cost(candidate) + used.cost(candidate))
                 if not twins and state.passes_over(best):
                     break
                 return best, form

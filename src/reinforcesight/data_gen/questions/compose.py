@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
-from reinforcesight.data_gen.questions.cue_wording import tell_cues
+from reinforcesight.data_gen.questions.cue_wording import word_cues
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, QuestionKind, ReasoningStyle, names_answer
 from reinforcesight.data_gen.questions.reasoning import MIDDLE_DISTANCE, ROOM_DEPTHS, Facts, write_reasoning
 from reinforcesight.data_gen.questions.templates import (
@@ -143,29 +143,29 @@ def compose(
         InputError: Form, relation or index doesn't fit the candidate.
     """
     asked = word_question(scene, candidate, kind, templates=templates, rng=rng)
-    cast, choices, answer_text = asked.cast, asked.choices, asked.answer_text
+    roles, choices, answer_text = asked.roles, asked.choices, asked.answer_text
     form, relation = kind.form, kind.relation
     values = _values(candidate, exchanged=relation is not candidate.relation)
-    mentions = cast.mentions
+    mentions = roles.mentions
     wanted = relation.axis in (Axis.DEPTH, Axis.DISTANCE) and style.cues > 0 and not style.fixed_wording
-    told = tell_cues(scene, relation, cast.ids, rng) if wanted and rng.random() < style.cues else None
+    worded_cues = word_cues(scene, relation, roles.ids, rng) if wanted and rng.random() < style.cues else None
     facts = Facts(
         form=form,
         relation=relation,
         subject=mentions["subject"],
         reference=mentions["reference"],
         anchor=mentions.get("anchor"),
-        names_answer=cast.names_answer,
-        subject_first=kind.answer_index == 0 if cast.names_answer else style.fixed_wording or rng.random() < 0.5,
+        names_answer=roles.names_answer,
+        subject_first=kind.answer_index == 0 if roles.names_answer else style.fixed_wording or rng.random() < 0.5,
         choices=choices,
         answer_text=answer_text,
         values=values,
         margin=candidate.margin,
-        alike=any(ambiguous_names([*cast.names.values()])),
-        spots=_spots(scene, cast.ids),
+        alike=any(ambiguous_names([*roles.names.values()])),
+        spots=_spots(scene, roles.ids),
         style=style,
-        cues=None if told is None else told.sentences,
-        others={} if told is None else told.others,
+        cues=None if worded_cues is None else worded_cues.sentences,
+        others={} if worded_cues is None else worded_cues.others,
     )
     reasoning = write_reasoning(facts, rng)
     gold = letter(kind.answer_index)
@@ -173,17 +173,17 @@ def compose(
     floor = scene.floor
     evidence = {
         "axis": candidate.axis.value,
-        "subject": cast.ids["subject"],
-        "reference": cast.ids["reference"],
-        "anchor": cast.ids.get("anchor"),
+        "subject": roles.ids["subject"],
+        "reference": roles.ids["reference"],
+        "anchor": roles.ids.get("anchor"),
         "relation": relation.value,
         "asked": asked.relation.value,
         "values": values,
         "floor_found": None if floor is None else floor.found,
-        "boxes": [{"object": cast.ids[role], "colour": colour} for role, colour in cast.colours.items()],
+        "boxes": [{"object": roles.ids[role], "colour": colour} for role, colour in roles.colours.items()],
     }
-    if told is not None and told.cues:
-        evidence["cues"] = [cue.record() for cue in told.cues]
+    if worded_cues is not None and worded_cues.cues:
+        evidence["cues"] = [cue.record() for cue in worded_cues.cues]
     return Question(
         form=form,
         relation=relation,
@@ -195,12 +195,12 @@ def compose(
         prompt=with_instruction(asked.prompt, Protocol.REASON),
         completion=completion_text(reasoning, final),
         reasoning=reasoning,
-        boxes=tuple((scene[cast.ids[role]].box, colour) for role, colour in cast.colours.items()),
+        boxes=tuple((scene[roles.ids[role]].box, colour) for role, colour in roles.colours.items()),
         evidence=evidence,
         margin=candidate.margin,
-        subject=cast.ids["subject"],
-        reference=cast.ids["reference"],
-        anchor=cast.ids.get("anchor"),
+        subject=roles.ids["subject"],
+        reference=roles.ids["reference"],
+        anchor=roles.ids.get("anchor"),
     )
 
 
@@ -208,7 +208,7 @@ def compose(
 class WordedQuestion:
     """A question with its options, without reasoning."""
 
-    cast: _Cast
+    roles: _Roles
     relation: Relation  # the relation that is asked for
     question: str
     choices: tuple[str, ...]
@@ -241,23 +241,23 @@ def word_question(
         )
     if kind.answer_index not in (0, 1):
         raise InputError(f"answer_index must be 0 or 1, got {kind.answer_index}")
-    cast = _Cast.of(scene, candidate, kind)
+    roles = _Roles.of(scene, candidate, kind)
     if colours is not None:
-        known = {role: colours[object_id] for role, object_id in cast.ids.items() if object_id in colours}
-        cast = replace(cast, colours=known)
+        known = {role: colours[object_id] for role, object_id in roles.ids.items() if object_id in colours}
+        roles = replace(roles, colours=known)
     asked = relation if form is not Form.YES_NO or kind.affirm else relation.inverse
-    choices, answer_text = _choices(cast, asked)
-    question = _question(cast, asked, templates, rng)
+    choices, answer_text = _choices(roles, asked)
+    question = _question(roles, asked, templates, rng)
     prompt = question
-    if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and cast.names_answer:
+    if form in (Form.CVBENCH, Form.CVBENCH_BOXES) and roles.names_answer:
         prompt = f"{question}\n{option_lines(choices)}"  # as CV-Bench does for Depth and Distance
     elif form is not Form.OPEN:
         prompt = with_options(question, choices)
-    return WordedQuestion(cast, asked, question, choices, answer_text, prompt)
+    return WordedQuestion(roles, asked, question, choices, answer_text, prompt)
 
 
 @dataclass(frozen=True)
-class _Cast:
+class _Roles:
     """Objects of a question by role: "subject", "reference", and "anchor" (the object that distances are measured to),
     if any.
     """
@@ -268,7 +268,7 @@ class _Cast:
     colours: dict[str, str]  # colour of the drawn box, in drawing order
 
     @staticmethod
-    def of(scene: Scene, candidate: Candidate, kind: QuestionKind) -> _Cast:
+    def of(scene: Scene, candidate: Candidate, kind: QuestionKind) -> _Roles:
         relation = kind.relation
         subject, reference = candidate.subject, candidate.reference
         if relation is not candidate.relation:
@@ -289,7 +289,7 @@ class _Cast:
                 ambiguous = ambiguous_names([item.name for item in scene.objects])
                 if ambiguous[scene.index_of(reference)]:
                     colours["reference"] = "blue"
-        return _Cast(kind, ids, names, colours)
+        return _Roles(kind, ids, names, colours)
 
     @property
     def names_answer(self) -> bool:
@@ -322,40 +322,40 @@ def _order(kind: QuestionKind) -> tuple[str, str]:
     return ("subject", "reference") if kind.answer_index == 0 else ("reference", "subject")
 
 
-def _choices(cast: _Cast, asked: Relation) -> tuple[tuple[str, ...], str]:
-    kind = cast.kind
+def _choices(roles: _Roles, asked: Relation) -> tuple[tuple[str, ...], str]:
+    kind = roles.kind
     if kind.form is Form.YES_NO:
         right, wrong = ("yes", "no") if asked is kind.relation else ("no", "yes")
-    elif cast.names_answer:
-        right, wrong = cast.option("subject"), cast.option("reference")
+    elif roles.names_answer:
+        right, wrong = roles.option("subject"), roles.option("reference")
     else:
         right, wrong = kind.relation.value, kind.relation.inverse.value
     return ((right, wrong) if kind.answer_index == 0 else (wrong, right)), right
 
 
-def _question(cast: _Cast, asked: Relation, templates: Templates, rng: random.Random) -> str:
-    if cast.kind.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
-        return _cvbench_question(cast)
-    wording = templates.choose(cast.kind.form, asked, rng)
-    mentions = dict(cast.mentions)
-    mentions["first"], mentions["second"] = (mentions[role] for role in _order(cast.kind))
+def _question(roles: _Roles, asked: Relation, templates: Templates, rng: random.Random) -> str:
+    if roles.kind.form in (Form.CVBENCH, Form.CVBENCH_BOXES):
+        return _cvbench_question(roles)
+    wording = templates.choose(roles.kind.form, asked, rng)
+    mentions = dict(roles.mentions)
+    mentions["first"], mentions["second"] = (mentions[role] for role in _order(roles.kind))
     return fill(wording, mentions)
 
 
-def _cvbench_question(cast: _Cast) -> str:
-    relation = cast.kind.relation
+def _cvbench_question(roles: _Roles) -> str:
+    relation = roles.kind.relation
     axis = relation.axis
     word = "highlighted by a" if axis in (Axis.DEPTH, Axis.DISTANCE) else "annotated by the"
-    roles = {role: role for role in cast.names} | dict(zip(("first", "second"), _order(cast.kind), strict=True))
+    slots = {role: role for role in roles.names} | dict(zip(("first", "second"), _order(roles.kind), strict=True))
     parts = {}
-    for slot, role in roles.items():
-        parts[slot] = cast.names[role]
-        parts[f"{slot}_mark"] = f" ({word} {cast.colours[role]} box)" if role in cast.colours else ""
+    for slot, role in slots.items():
+        parts[slot] = roles.names[role]
+        parts[f"{slot}_mark"] = f" ({word} {roles.colours[role]} box)" if role in roles.colours else ""
     if axis is Axis.DEPTH:
         return CVBENCH_DEPTH.format(compare=CVBENCH_COMPARE[relation], **parts)
     if axis is Axis.DISTANCE:
         return CVBENCH_DISTANCE.format(compare=CVBENCH_COMPARE[relation], **parts)
-    return CVBENCH_RELATION.format(be="are" if is_plural(cast.names["subject"]) else "is", **parts)
+    return CVBENCH_RELATION.format(be="are" if is_plural(roles.names["subject"]) else "is", **parts)
 
 
 def _spots(scene: Scene, ids: dict[str, ObjectId]) -> dict[str, tuple[float, float]] | None:

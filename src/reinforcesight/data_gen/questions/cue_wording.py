@@ -148,35 +148,35 @@ _PUT = "This puts <far> <behind> {anchor}."
 
 
 @dataclass(frozen=True)
-class Told:
-    """The cues that a text names."""
+class WordedCues:
+    """The chosen cues, and the sentences that mention them."""
 
     cues: tuple[Cue, ...]
     sentences: tuple[str, ...]  # with the placeholders {s}, {r} and {anchor} for the objects of the question
     others: Mapping[str, Mention]  # mentions of further objects, by placeholder
 
 
-def tell_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng: random.Random) -> Told:
+def word_cues(scene: Scene, relation: Relation, ids: Mapping[str, ObjectId], rng: random.Random) -> WordedCues:
     """Choose among the cues to a relation (as in :func:`find_cues`), and word them."""
-    told = _choose(find_cues(scene, relation, ids), rng)
+    chosen = _choose(find_cues(scene, relation, ids), rng)
     roles = {"subject": "{s}", "reference": "{r}", "anchor": "{anchor}"}
     slots = {item: roles[role] for role, item in ids.items()}
     others: dict[str, Mention] = {}
-    for cue in told:
+    for cue in chosen:
         for item in (cue.subject, cue.reference, cue.via, cue.carrier):
             if item is not None and item not in slots:
                 slot, name = f"other{len(others)}", bare_name(scene[item].name)
                 slots[item] = f"{{{slot}}}"
                 others[slot] = Mention(f"the {name}", is_plural(name))
     depth = {item.id: item.depth or 0.0 for item in scene.objects}
-    sentences = [_sentence(_pattern(cue, depth, rng), cue, slots) for cue in told]
+    sentences = [_sentence(_pattern(cue, depth, rng), cue, slots) for cue in chosen]
     # In a question about distances: cues to the depth of the anchor and of the object that is farther from it.
-    apart = [cue for cue in told if cue.anchor is None]
-    if relation.axis is Axis.DISTANCE and apart and not any(cue.against for cue in told):
+    apart = [cue for cue in chosen if cue.anchor is None]
+    if relation.axis is Axis.DISTANCE and apart and not any(cue.against for cue in chosen):
         far = apart[-1].reference if apart[-1].subject == ids["anchor"] else apart[-1].subject
         puts = _PUT.replace("<behind>", _behind(far, ids["anchor"], depth)).replace("<far>", slots[far])
-        sentences.insert(1 + told.index(apart[-1]), puts)
-    return Told(tuple(told), tuple(sentences), others)
+        sentences.insert(1 + chosen.index(apart[-1]), puts)
+    return WordedCues(tuple(chosen), tuple(sentences), others)
 
 
 def _choose(cues: Sequence[Cue], rng: random.Random) -> list[Cue]:

@@ -297,7 +297,7 @@ def nearness_words(metres: float) -> str:
 
 
 def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
-    """Sentences that say where each object is: from side to side (for distances), and how far away."""
+    """Return sentences that say where each object is: from side to side (for distances), and how far away."""
     if facts.spots is None:
         return []
     if not facts.style.places or (facts.cues is None and rng.random() >= facts.style.places):
@@ -318,7 +318,7 @@ def _spots(facts: Facts, axis: Axis, rng: random.Random) -> list[str]:
 
 
 def _along_the_way(facts: Facts, axis: Axis, rng: random.Random, *, near_first: bool) -> list[str]:
-    """Sentences that say which object is nearer to the camera, or to the anchor.
+    """Return sentences that say which object is nearer to the camera, or to the anchor.
 
     With cues they only say what can be seen, or where each object is: the claim follows, and is not its own reason.
     """

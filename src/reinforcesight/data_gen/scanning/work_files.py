@@ -112,7 +112,7 @@ class PictureSummary:
     row: int  # row in the work file
     index: int  # index in the source
     content: str  # SHA-256 of the encoded picture, hexadecimal; a picture under two names counts once
-    options: tuple[CandidateSummary, ...]
+    candidates: tuple[CandidateSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def _row_of(context: ScanContext, picture: SourcePicture) -> tuple[dict[str, Any
         pairs = _inverted(candidates, picture.twin, context.rules)
         kept += [candidate for candidate, _ in pairs if candidate not in kept]
         inverted = {kept.index(candidate): other for candidate, other in pairs}
-    options = [_option_values(picture.scene, candidate) for candidate in kept]
+    options = [_summary_values(picture.scene, candidate) for candidate in kept]
     for position, other in inverted.items():
         assert picture.twin is not None
         options[position] += [_bits(kept[position].forms & other.forms), _guessed(picture.twin.scene, other)]
@@ -318,7 +318,7 @@ def _thinned(candidates: Sequence[Candidate], rng: random.Random) -> list[Candid
     return kept
 
 
-def _option_values(scene: Scene, candidate: Candidate) -> list[Any]:
+def _summary_values(scene: Scene, candidate: Candidate) -> list[Any]:
     """Return axis, forms as bits, nouns of smaller and larger value, object indices, rules of thumb that are right."""
     ids = [candidate.subject, candidate.reference]
     if candidate.anchor is not None:
@@ -374,11 +374,11 @@ def read_summaries(folder: Path, chunks: Iterable[int]) -> Iterator[PictureSumma
             table = file.read(columns=["index", "content", "options"])
         rows = zip(*(table[name].to_pylist() for name in ("index", "content", "options")), strict=True)
         for row, (index, content, options) in enumerate(rows):
-            decoded = tuple(_option(position, *values) for position, values in enumerate(json.loads(options)))
+            decoded = tuple(_summary(position, *values) for position, values in enumerate(json.loads(options)))
             yield PictureSummary(chunk, row, index, content, decoded)
 
 
-def _option(
+def _summary(
     position: int,
     axis: int,
     forms: int,
