@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
 import shutil
@@ -53,13 +52,10 @@ def train_only(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def quick():
-    """One thread, as tiny tensors want it; and the libraries' objects out of the collections that each run makes."""
+    """One thread, as tiny tensors want it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    gc.collect()
-    gc.freeze()
     yield
-    gc.unfreeze()
     torch.set_num_threads(before)
 
 

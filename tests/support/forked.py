@@ -75,13 +75,19 @@ class Process:
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
+    def end(self) -> None:
+        """Kill the process and what it started, if it still runs."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+
     def communicate(self, timeout: float) -> tuple[str, str]:
         """Wait for the process, and for all that share its output; return what they wrote."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            self.end()
             raise
         for reader in self._readers:
             reader.join(timeout)
@@ -89,14 +95,20 @@ class Process:
         return out, err
 
 
+_LAST: dict[tuple[str, ...], Process] = {}
+
+
 def start(module: str, *arguments: str, imports: tuple[str, ...]) -> Process:
-    """Start ``python -m module`` in a process that has imported these modules; the last one must have ended."""
-    return Process(module, arguments, imports)
+    """Start ``python -m module`` in a process that has imported these modules; the last one with them is ended."""
+    if imports in _LAST:
+        _LAST[imports].end()  # a test that failed may have left it
+    _LAST[imports] = Process(module, arguments, imports)
+    return _LAST[imports]
 
 
 def start_code(code: str, *arguments: str, imports: tuple[str, ...] = TRAIN) -> Process:
-    """Run Python code in a process that has imported these modules; the last one must have ended."""
-    return Process("run_code", [code, *arguments], imports)
+    """Run Python code in a process that has imported these modules; the last one with them is ended."""
+    return start("run_code", code, *arguments, imports=imports)
 
 
 def run(
@@ -117,8 +129,12 @@ def _start(
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=quiet_environment(), start_new_session=True
         )
-    with environment_variables(quiet_environment()):  # the first job starts the process that is forked
-        return warm_process(imports).run(module, arguments, output=out, errors=err, keep={})
+    try:
+        with environment_variables(quiet_environment()):  # the first job starts the process that is forked
+            return warm_process(imports).run(module, arguments, output=out, errors=err, keep={})
+    except BaseException:  # also a test's time limit
+        warm_process.cache_clear()  # the next test gets another one
+        raise
 
 
 @functools.cache

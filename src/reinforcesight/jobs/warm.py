@@ -7,6 +7,7 @@ survive a fork. One job runs at a time. The warm process ends when its socket cl
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -198,6 +199,9 @@ def main(arguments: list[str]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Jobs need not look through what they share: training collects garbage several times.
+    gc.collect()
+    gc.freeze()
     with socket.socket(fileno=int(descriptor)) as channel, contextlib.suppress(BrokenPipeError, ConnectionResetError):
         _serve(channel)
 
