@@ -218,7 +218,7 @@ def _recital(texts: tuple[str, ...]) -> re.Pattern[str] | None:
     if not 2 <= len(texts) <= 12:
         return None
     parts = "|".join(
-        rf"{LETTERS[i]}\s?[).:,=-]?\s{{0,2}}(?:(?:is|means|for) )?(?:the |an? )?{re.escape(text)}(?![^\W_])"
+        rf"{LETTERS[i]}\s?[).:,=-]{{0,2}}\s{{0,2}}(?:(?:is|means|for) )?(?:the |an? )?{re.escape(text)}(?![^\W_])"
         for i, text in enumerate(texts)
     )
     # Relations are also listed without letters: "left, right, above and below".

@@ -74,7 +74,8 @@ _LATTER = re.compile(
 _PLACES = re.compile("latter|former|first|second")
 _ITEM = re.compile(
     r"(?:\A|(?<=[\n.!?;:]))[ \t]{0,4}(?:[-+]\s|\d\.\s)?(?:(?:option|choice)\s)?"
-    r"(?:\(([A-Za-z])\)|([A-Z])(?:[).:]|\s-))\s",
+    r"(?:\(([A-Za-z])\)[:,]?|([A-Z])(?:[).:]|\s-"
+    r"|(?:(?<=ption [A-Z])|(?<=hoice [A-Z]))(?:,|\s\([^()\n]{1,40}\):?)))\s",
     re.IGNORECASE,
 )
 _FAR_BACK = re.compile(r"back\b|rear\b|distance\b|far end\b")
@@ -88,6 +89,13 @@ _BACKGROUND = re.compile(
 _NEXT_TO = re.compile(
     r"\b(?:(?:right|directly|immediately) )?(?:next to|adjacent to|beside|alongside|near(?= (?:the|it)\b)"
     r"|touch(?:es|ing)(?= the\b)|lean(?:s|ing) (?:on|against))",
+    re.IGNORECASE,
+)
+# "right next to the photographer", "a step from the camera"; but "next to the photographer's bag"
+_AT_VIEWER = re.compile(
+    r"\b(?:(?:right |directly |immediately )?(?:next to|beside|touching)|(?:right|directly) by"
+    r"|(?:just |only )?(?:a|one) (?:small |single |short )?step (?:away )?from)"
+    r" (?:the (?:camera|lens|viewer|observer|photographer)|us|me)\b(?!['’]s)",
     re.IGNORECASE,
 )
 _FAR_OFF = re.compile(
@@ -341,6 +349,10 @@ def plainer(text: str, options: Options) -> str:
         text = _without_remarks(text, options)
     if options.anchored:
         text = _FAR_OFF.sub("far away", _NEXT_TO.sub("close to", text))
+    elif options.axis in ("near", "far") and (
+        "next to" in lower or "beside" in lower or " by " in lower or "touching" in lower or " step " in lower
+    ):
+        text = _AT_VIEWER.sub("close to the camera", text)
     if _TOWARDS.search(lower):
         text = ORDER.sub(" ", text)
     if options.kind == "entity" and options.pattern is not None and _ENDS_IN_IS.search(lower):
@@ -400,4 +412,11 @@ def after_list(text: str, options: Options) -> str | None:
     if len({(match[1] or match[2]).upper() for match in items}) < max(2, options.count):
         return None
     ends = _ITEM_ENDS.search(text, items[-1].end())
+    if ends is None or not text[ends.end() :].strip():  # the last item may be the answer: "(A): ... (B): ... So (A)."
+        seen: set[str] = set()
+        for item in items[:-1]:
+            seen.add((item[1] or item[2]).upper())
+            if len(seen) == options.count:
+                ends = _ITEM_ENDS.search(text, item.end())
+                break
     return text[ends.end() :] if ends else None

@@ -14,10 +14,21 @@ from itertools import chain
 
 from reinforcesight.language import patterns
 from reinforcesight.language.claim import Claim, canonical_claim
+from reinforcesight.language.contrasts import Sides, claims_of_reach
+from reinforcesight.language.denials import counts, kept_after
 from reinforcesight.language.measures import claims_of_distances
 from reinforcesight.language.mentions import Words
 from reinforcesight.language.phrases import PARTS
+from reinforcesight.language.subjects import (
+    belongs_to_another,
+    carried_subject,
+    carries_along,
+    has_clear_roles,
+    joined_subjects,
+    topic_place,
+)
 from reinforcesight.language.tags import TaggedSentence, tag_sentences
+from reinforcesight.language.viewpoints import is_partly_hidden, is_seen_from_camera
 from reinforcesight.relations.kinds import Axis, Relation
 
 __all__ = ["Claim", "canonical_claim", "read_claims"]
@@ -25,7 +36,8 @@ __all__ = ["Claim", "canonical_claim", "read_claims"]
 _ORDER = {"before": True, "precedes": True, "followed": True, "after": False, "follows": False}
 _EDGES = ("top", "bottom", "edge", "border", "floor", "ground", "ceiling", "left", "right")
 _NEARNESS = {"near", "nearest", "close", "closest"}
-_ARTICLES = ("the", "a", "an")
+_SO = ("so", "meaning", "making")
+_RANKED = frozenset(("former", "latter"))
 _ITS = ("its", "their", "his", "her")
 _WINDOW = 24  # number of tags before a relation word that are searched for its subject
 
@@ -66,9 +78,9 @@ class _Reader:
         # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
         self._topic = topic
         self._recent: list[int] = []
+        self._clear = True  # whether it opens with its subject
         self._mentions = list(text.tokens)
-        # (axis, object) to the side of the picture that the text puts the object on, and the token.
-        self._sides: dict[tuple[Axis, int], tuple[Relation, int] | None] = {}
+        self._sides = Sides()
 
     def read(self) -> list[Claim[int]]:
         found: list[Claim[int]] = []
@@ -77,20 +89,15 @@ class _Reader:
             if not sentence.tags:
                 continue
             stated = self._stated(sentence)
-            if patterns.RETRACTS.match(sentence.tags):
-                before = []
-            elif sentence.tags.startswith("B"):
-                opposite = {canonical_claim(claim, turned=True) for claim in stated}
-                before = [claim for claim in before if canonical_claim(claim) not in opposite]
-            found += before
+            found += kept_after(before, sentence, stated, self._text)
             before = stated
             self._remember(sentence)
         found += before
-        if self._sides:
-            found += self._claims_of_sides({canonical_claim(claim) for claim in found})
-        found += claims_of_distances(
-            self._text, self._anchor, {frozenset((one.subject, one.reference)) for one in found}
-        )
+        found += self._sides.claims({canonical_claim(claim) for claim in found})
+        pairs = {frozenset((one.subject, one.reference)) for one in found}
+        found += claims_of_distances(self._text, self._anchor, pairs)
+        if self._anchor is not None:
+            found += claims_of_reach(self._text, self._anchor, pairs)
         return sorted(found, key=lambda claim: claim.tokens)
 
     def _stated(self, sentence: TaggedSentence) -> list[Claim[int]]:
@@ -114,7 +121,7 @@ class _Reader:
             found += self._claims_of_ways(sentence)
         for match in patterns.IN_ORDER.finditer(tags) if "T" in tags else ():
             found += self._claims_in_order(sentence, match)
-        claims = [item.claim for item in found if _counts(tags, item)]
+        claims = [item.claim for item in found if counts(tags, item.first, item.last, seeming=item.seeming)]
         if len(claims) < 2:
             return claims
         opposite = {canonical_claim(claim, turned=True) for claim in claims}
@@ -127,6 +134,10 @@ class _Reader:
         subject = patterns.SUBJECT.search(tags, max(0, at - _WINDOW), at)
         if subject and subject["with"] and self._text.words[sentence.at[subject.start("with")]] != "with":
             subject = None
+        if subject and subject["on"] and not carries_along(sentence, self._text.words, subject.start("on")):
+            subject = None
+        if kind == "W" and not is_seen_from_camera(sentence, self._text.words, subject, at):
+            return []
         if kind == "L":
             owner = patterns.OWNER.search(tags, max(0, at - 4), at)
             if owner:
@@ -145,6 +156,8 @@ class _Reader:
                     tags, max(0, at - _WINDOW), at
                 )
             hiding = patterns.HIDING.match(tags, at)
+            if hiding is None and self._text.words[sentence.at[at]] == "in":
+                return self._in_the_way(sentence, at, subject)
             parts = [_position(match, "part", "part2") for match in (subject, hiding) if match]
             if any(part and tags[part] != "L" and self._text.words[sentence.at[part]] not in PARTS for part in parts):
                 return []
@@ -155,12 +168,13 @@ class _Reader:
         behind_which = patterns.OF_WHICH.match(tags, at) if kind == "P" else None
         if behind_which:
             return self._claims(sentence, at, behind_which, patterns.BEFORE_WHICH.search(tags, max(0, at - 2), at))
-        if kind == "C" and patterns.CAMERA_IS.search(tags, max(0, at - 4), at):
-            return self._from_camera(sentence, at)
+        camera = patterns.CAMERA_IS.search(tags, max(0, at - 4), at) if kind == "C" else None
+        if camera:
+            return self._from_camera(sentence, at, alone=not (camera["r"] or camera["x"]))
         if (
             (subject is None or (kind == "A" and tags[at - 1] == ","))
             and kind in "PA"
-            and patterns.BEFORE_FRONTED.search(tags, max(0, at - 2), at)
+            and (patterns.BEFORE_FRONTED.search(tags, max(0, at - 2), at) or self._is_beside(sentence, at))
         ):
             fronted = patterns.FRONTED.match(tags, at)
             if fronted:
@@ -203,11 +217,11 @@ class _Reader:
         tags = sentence.tags
         place = _position(subject, "s", "t", "s2", "s3")
         if place is None:
-            place = _carried_subject(tags, at)
+            place = carried_subject(tags, at, _WINDOW)
         if place is None:
             return []
         found: list[_Found] = []
-        for who in _joined_subjects(tags, place):
+        for who in joined_subjects(tags, place):
             item = self._one_claim(sentence, at, who, subject, after)
             if item is not None:
                 found.append(item)
@@ -236,7 +250,7 @@ class _Reader:
         """Return the claim of the relation word at tag ``at`` about the mention or pronoun at tag ``place``."""
         tags, relation = sentence.tags, sentence.relations[at]
         who = self._object(sentence, place, set(), as_subject=True)
-        if who is None or self._belongs_to_another(sentence, place):
+        if who is None or belongs_to_another(sentence, self._text.words, place):
             return None
         reference_at, compared_at = _position(after, "o", "o2"), _position(subject, "k")
         before = patterns.COMPARED_BEFORE.search(tags, max(0, place - 6), place) if "k" in tags else None
@@ -252,7 +266,7 @@ class _Reader:
         if reference_at is None and compared_at is None:
             if tags[at] in "AF":
                 self._note_side(sentence, who, relation, (first, at))
-            joined = len(_joined_subjects(tags, place)) > 1
+            joined = len(joined_subjects(tags, place)) > 1
             if joined or tags[at] == "F" or (tags[at] == "A" and relation.axis is not Axis.DEPTH):
                 return None
         taken: set[int | None] = {who}
@@ -277,6 +291,11 @@ class _Reader:
             first, last = min(first, reference_at), max(last, reference_at)
             if parallel and sentence.relations[parallel.start()] is relation.inverse:
                 reference_at = parallel.start("o")
+            words = self._text.words[sentence.at[place]], self._text.words[sentence.at[reference_at]]
+            if tags[place] == tags[reference_at] == "i" and _RANKED.isdisjoint(words):  # "it is left of it"
+                earlier = "m" in tags[: min(place, reference_at)]
+                if not (has_clear_roles(sentence, self._text.words) if earlier else self._clear):
+                    return None
             reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
         elif anchor_at is None or anchor == self._anchor:
             reference = self._other(who)
@@ -295,31 +314,48 @@ class _Reader:
             return None
         return self._found(sentence, Claim(relation, who, reference, anchor), (first, last), seeming=seeming)
 
+    def _is_beside(self, sentence: TaggedSentence, at: int) -> bool:
+        """Return whether "on the left" at tag ``at`` follows "next to the lamp" at the start of a clause."""
+        if sentence.tags[at] != "A":
+            return False
+        beside = patterns.BESIDE_FRONTED.search(sentence.tags, max(0, at - 6), at)
+        return bool(beside and patterns.NEXT_TO.match(self._text.words[sentence.at[beside.start("p")]]))
+
     def _neighbour(self, sentence: TaggedSentence, at: int, who: int) -> int | None:
         """Return the position of the object that ``who`` is next to, before "on the left" at tag ``at``."""
-        found = patterns.NEIGHBOURS.search(sentence.tags, max(0, at - _WINDOW), at)
+        tags = sentence.tags
+        concluded = patterns.CONCLUDED.search(tags, max(0, at - _WINDOW), at) if "t" in tags else None
+        if concluded and self._text.words[sentence.at[concluded.start("so")]] in _SO:
+            return concluded.start("k")
+        found = patterns.NEIGHBOURS.search(tags, max(0, at - _WINDOW), at)
         words = self._text.words[sentence.at[found.start()] : sentence.at[found.end() - 1]] if found else []
         if found is None or not any(map(patterns.NEXT_TO.fullmatch, words)):
             return None
-        places = [place for name in "kab" if (place := found.start(name)) >= 0]
+        places = [place for name in "kabn" if (place := found.start(name)) >= 0]
         others = [place for place in places if self._text.targets[sentence.at[place]] != who]
         return others[0] if len(others) == 1 else None
 
-    def _belongs_to_another(self, sentence: TaggedSentence, place: int) -> bool:
-        """Return whether "someone holding the mug is" or "the boy with the mug is" is about something else."""
-        tags, words = sentence.tags, self._text.words
-        if not place:
-            return False
-        if tags[place - 1] == "&" and words[sentence.at[place - 1]] == "with":
-            follows = words[sentence.at[place + 1]] if len(tags) > place + 1 and tags[place + 1] in "be" else "being"
-            return tags[max(0, place - 2)] in "xjmu" and follows != "being"
-        if tags[max(0, place - 3) : place] == "pm&" and words[sentence.at[place - 3]] == "between":
-            return True
-        return tags[place - 1] == "g" and words[sentence.at[place] - 1] in _ARTICLES
+    def _in_the_way(self, sentence: TaggedSentence, at: int, subject: re.Match[str] | None) -> list[_Found]:
+        """Read "only half of the lamp can be seen because the mug is in the way"."""
+        tags = sentence.tags
+        if subject is None or tags[at + 1 : at + 2] not in ("", ",", "&", "S", "B"):
+            return []
+        place = subject.start("s")
+        who = self._object(sentence, place, set(), as_subject=True)
+        others = [other for other, tag in enumerate(tags) if tag == "m" and self._target(sentence, other) != who]
+        if who is None or len(others) != 1 or not is_partly_hidden(sentence, self._text.words, others[0]):
+            return []
+        claim = Claim(sentence.relations[at], who, self._target(sentence, others[0]))
+        return [self._found(sentence, claim, (place, at))]
 
-    def _from_camera(self, sentence: TaggedSentence, at: int) -> list[_Found]:
-        """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth."""
-        after = patterns.COMPARED.match(sentence.tags, at) or patterns.ALONE.match(sentence.tags, at)
+    def _from_camera(self, sentence: TaggedSentence, at: int, *, alone: bool) -> list[_Found]:
+        """Read a claim with the camera as its subject, "the camera is closer to the mug than to the lamp", as depth.
+
+        ``alone`` allows claims without "than".
+        """
+        after = patterns.COMPARED.match(sentence.tags, at)
+        if after is None and alone:
+            after = patterns.ALONE.match(sentence.tags, at)
         place = _position(after, "z") if after else None
         if after is None or place is None:
             return []
@@ -351,13 +387,15 @@ class _Reader:
 
     def _claims_of_ways(self, sentence: TaggedSentence) -> list[_Found]:
         found: list[_Found] = []
-        for match in chain(patterns.WAYS.finditer(sentence.tags), patterns.WAYS_TO_CAMERA.finditer(sentence.tags)):
+        for match in chain.from_iterable(ways.finditer(sentence.tags) for ways in patterns.ALL_WAYS):
             said = {
                 name: self._text.targets[sentence.at[match.start(name)]]
                 for name, text in match.groupdict().items()
-                if text and name != "u"
+                if text and name not in "uf"
             }
             relation = sentence.relations[match.start("u")]
+            if (place := _position(match, "f")) is not None and self._text.words[sentence.at[place]] != "for":
+                continue
             claim: Claim[int] | None = None
             if "o" in said:
                 who = said["s"] if "s" in said else said["t"]
@@ -411,14 +449,14 @@ class _Reader:
             return self._other(subject) if subject is not None else None
         mentioned = [(at, self._text.targets[sentence.at[at]]) for at in range(place) if sentence.tags[at] == "m"]
         word = self._text.words[sentence.at[place]]
-        if word in ("former", "latter"):
+        if word in _RANKED:
             pair = list(dict.fromkeys(target for _, target in mentioned)) or self._recent
             return pair[word == "latter"] if len(pair) == 2 else None
         if as_subject:
             if not mentioned:
                 return self._topic
-            first = mentioned[0][0]
-            return None if len(_joined_subjects(sentence.tags, first)) > 1 else mentioned[0][1]
+            first = topic_place(sentence.tags, place)
+            return None if first is None else self._target(sentence, first)
         open_ = {target for _, target in mentioned} - taken or set(self._recent) - taken
         return open_.pop() if len(open_) == 1 else None
 
@@ -431,49 +469,17 @@ class _Reader:
     def _remember(self, sentence: TaggedSentence) -> None:
         if "m" not in sentence.tags:
             return
-        places = [at for at, tag in enumerate(sentence.tags) if tag == "m"]
-        first = places[0]
-        clear = len(_joined_subjects(sentence.tags, first)) == 1
-        self._topic = self._text.targets[sentence.at[first]] if clear else None
-        self._recent = list(dict.fromkeys(self._text.targets[sentence.at[at]] for at in places))
-
-    # --- sides of the picture ---
+        first = topic_place(sentence.tags, len(sentence.tags))
+        self._topic = None if first is None else self._target(sentence, first)
+        self._recent = list(
+            dict.fromkeys(self._target(sentence, at) for at, tag in enumerate(sentence.tags) if tag == "m")
+        )
+        self._clear = has_clear_roles(sentence, self._text.words)
 
     def _note_side(self, sentence: TaggedSentence, who: int, relation: Relation, tags: tuple[int, int]) -> None:
         """Store a side such as "the mug is on the left"; it becomes a claim only with "the lamp is on the right"."""
-        if not _counts(sentence.tags, _Found(Claim(relation, who, who), *tags)):
-            return
-        key = (relation.axis, who)
-        token = self._tokens(sentence, tags[0])[0]
-        known = self._sides.get(key, (relation, token))
-        self._sides[key] = (relation, token) if known is not None and known[0] is relation else None
-
-    def _claims_of_sides(self, known: set[Claim[int]]) -> list[Claim[int]]:
-        found: list[Claim[int]] = []
-        sides = [(axis, who, side) for (axis, who), side in self._sides.items() if side is not None]
-        for axis, who, (relation, token) in sides:
-            for other_axis, other, (opposite, second) in sides:
-                if axis is other_axis and relation is axis.relations[0] and opposite is relation.inverse:
-                    first = min(token, second)
-                    claim = Claim(relation, who, other, None, (first, max(token, second) + 1))
-                    if not {canonical_claim(claim), canonical_claim(claim, turned=True)} & known:
-                        found.append(claim)
-        return found
-
-
-def _counts(tags: str, found: _Found) -> bool:
-    """Return whether the context states the claim, without denying, doubting or asking it."""
-    first, last = found.first, found.last
-    if (
-        patterns.SAID.search(tags, first, last)
-        or patterns.DENIED_BEFORE.search(tags, 0, first)
-        or patterns.DENIED_AFTER.match(tags, last + 1)
-    ):
-        return False
-    asked = patterns.ASKED.search(tags, max(0, first - 4), first)
-    if asked and not set(tags[first + 1 : last]) & {"b", "e"}:
-        return False
-    return not (found.seeming and ("B" in tags[last:] or tags[:first].endswith(("a", "a,"))))
+        if counts(sentence.tags, *tags):
+            self._sides.note(who, relation, self._tokens(sentence, tags[0])[0])
 
 
 def _position(match: re.Match[str], *names: str) -> int | None:
@@ -483,17 +489,3 @@ def _position(match: re.Match[str], *names: str) -> int | None:
         if name in groups and (start := match.start(name)) >= 0:
             return start
     return None
-
-
-def _carried_subject(tags: str, at: int) -> int | None:
-    """Return the subject of the previous clauses: the nearest mention without a preposition before it."""
-    heads = [m.start() for m in patterns.HEAD.finditer(tags, max(0, at - _WINDOW), at)]
-    return heads[-1] if heads and tags[heads[-1]] != "u" else None
-
-
-def _joined_subjects(tags: str, place: int) -> tuple[int, ...]:
-    """Return the positions of all subjects that "and" joins with this one, as in "the mug and the lamp are"."""
-    first = place - 2
-    if first < 0 or tags[place - 1] != "&" or tags[first] not in "mi" or tags[:first].endswith(tuple("pPqtkHDnx")):
-        first = place
-    return (first, first + 2) if tags[first + 1 : first + 3] in ("&m", "&i") else (place,)

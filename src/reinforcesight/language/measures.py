@@ -31,7 +31,7 @@ _NO_DISTANCE_AFTER = word_set(
     "apart taller longer shorter in more less ahead"
 )
 _SIZES = word_set("height width length size tall wide span spans diameter")
-_CLAIMS_NOTHING = word_set("if suppose assume imagine not never whether or would were ?")
+CLAIMS_NOTHING = word_set("if suppose assume imagine not never whether or would were ?")
 _CAMERA = word_set("camera viewer viewers observer photographer us me lens")
 
 
@@ -62,7 +62,7 @@ def _stated_distances(
     known_unit: float | None = None
     for start, end in _sentences(words):
         sentence = words[start:end]
-        if not _CLAIMS_NOTHING.isdisjoint(sentence) or not _SIZES.isdisjoint(sentence):
+        if not CLAIMS_NOTHING.isdisjoint(sentence) or not _SIZES.isdisjoint(sentence):
             continue
         values, known_unit = _values(words, start, end, known_unit)
         mentions = [(at, targets[at]) for at in range(start, end) if targets[at] >= 0 and targets[at] != anchor]

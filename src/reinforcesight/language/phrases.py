@@ -45,6 +45,7 @@ _CAMERA = (
     "[camera|cameras|viewer|viewers|observer|onlooker|beholder|spectator|photographer|us|me|you|lens|viewpoint|eye"
     "|front|foreground]"
 )
+_VIEWER = "[camera|viewer|observer|photographer|us|me|lens]"
 _AT = "[on|to|at|in|near|toward|towards|occupies|fills] [|very|far|immediate|extreme]"
 _FAR = "[farther|further|farer]"
 _NEAREST = "[nearest|closest|near|close]"
@@ -57,11 +58,14 @@ PARTS = word_set(
 )
 _PART = f"[{'|'.join(sorted(PARTS))}]"
 _VIEW_OF = (
-    f"[view of|our view of|[most|much|some|bits|pieces|third] of|[|lower|upper|left|right|bottom|top] {_PART} of]"
+    "[[|our|my] [view|sight|line of sight] [to|of]|[most|much|some|bits|pieces|third] of"
+    f"|[|lower|upper|left|right|bottom|top] {_PART} of]"
 )
 _OWN = "[our|your|my|viewer 's|camera 's|observer 's|photographer 's]"
 _PLACES = "[position|location|place|spot|centre|center|midpoint|bounding box]"
 _NOT_AS = "[not|isn't|aren't] [as|so]"
+_HEIGHTS = "[|vertical] [position|place|level|spot|point|location|elevation]"
+_X = "[x [|coordinate|value|position]|[x|horizontal] [coordinate|value|position]]"
 _LESS = "[shorter|smaller|lesser|lower|less]"
 _MORE = "[longer|greater|larger|bigger|higher]"
 
@@ -71,6 +75,8 @@ def _sideways(*patterns: str) -> dict[Relation, tuple[str, ...]]:
     sides = {Relation.LEFT: "left", Relation.RIGHT: "right"}
     return {relation: tuple(pattern.replace("SIDE", side) for pattern in patterns) for relation, side in sides.items()}
 
+
+_SIDEWAYS = f"[{_FAR}|more] [to|on|towards] SIDE|{_FAR} SIDE|SIDEmost|more SIDE"
 
 # Tag (role of a relation word in a sentence) to phrases by relation.
 RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
@@ -101,16 +107,25 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
     # C: comparatives, "X is closer (to the camera) (than Y)". If an anchor is mentioned, closer and farther claim a
     # distance to it.
     "C": {
-        **_sideways(f"[{_FAR}|more] [to|on|towards] SIDE", f"{_FAR} SIDE", "SIDEmost", "more SIDE"),
+        Relation.LEFT: (
+            *_sideways(_SIDEWAYS)[Relation.LEFT],
+            f"[|at] {_LESS} {_X}|'s {_X} is {_LESS}",
+            "less [|far] [|to|on|towards] right",
+        ),
+        Relation.RIGHT: (
+            *_sideways(_SIDEWAYS)[Relation.RIGHT],
+            f"[|at] {_MORE} {_X}|'s {_X} is {_MORE}",
+            "less [|far] [|to|on|towards] left",
+        ),
         Relation.ABOVE: (
-            "[|at|on] higher [|up|position|place|level|spot]",
+            f"[|at|on|in] higher [|up|{_HEIGHTS}]|at [greater|larger] height",
             "highest",
             "topmost",
             "uppermost",
             "[farther|further] up",
         ),
         Relation.BELOW: (
-            "[|at|on] lower [|down|position|place|level|spot]",
+            f"[|at|on|in] lower [|down|{_HEIGHTS}]",
             "lowest",
             "lowermost",
             "[farther|further] down",
@@ -166,12 +181,18 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
         Relation.IN_FRONT: (
             f"[|very|quite|fairly] [near|close to|right before] {_CAMERA}",
             "[|right] in front of [us|me|you|viewer|camera|observer|photographer]",
-            f"up close|close by|close up|close|nearby|[|few] [step|steps|stride] [|away] from {_CAMERA}",
+            "[|right|very] [up close|close by|close up|close|nearby|close at hand]",
+            f"[|few] [step|steps|stride] [|away] from {_CAMERA}",
+            f"within [|arm 's|arm ’s|arms|easy] reach|[|almost|nearly|practically] [touching|touches] {_VIEWER}",
+            f"[|right|directly] [by|beside|next to] {_VIEWER}",
         ),
         Relation.BEHIND: (
             f"far [|away|off|back] from {_CAMERA}",
             "far [away|off|back]|distant|remote",
-            "[|far] in distance|[at|against|near|by|along] far [wall|end|side|corner]",
+            "[|far|way|way off|off|out|away|back] in distance",
+            "[at|against|near|by|along] far [wall|end|side|corner]",
+            "[recedes|receding|fades|fading|vanishes|shrinks|disappears] [in|into|toward] [distance|background]",
+            "[on|at|near] horizon|[|a] long way [off|away|back]|way [off|back|away]",
             "at end of [garden|street|road|path|room|hall|corridor|yard|field|lane|alley|aisle|pier]",
         ),
     },
@@ -182,6 +203,7 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             f"|{_VIEW_OF}]",
             f"[occluding|hiding|obscuring|covering|blocking|concealing|obstructing|masking|cutting off] [|{_VIEW_OF}]",
             f"[occlude|hide|obscure|cover|block|conceal|obstruct|mask|in way of] [|{_VIEW_OF}]",
+            "in [|its|our|their|her|his] way",
         )
     },
     "D": {
@@ -192,6 +214,8 @@ RELATION_WORDS: dict[str, dict[Relation, tuple[str, ...]]] = {
             "[disappears|vanishes|disappear|vanish|peeks|peeps|sticks] [|out] [|from] behind",
         )
     },
+    # W: "before", a depth only from the camera's perspective.
+    "W": {Relation.IN_FRONT: ("before",)},
     # L: after a possessive, "on Y's left".
     "L": {
         **_sideways("SIDE [|hand] [|side]"),
@@ -246,6 +270,7 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         "[would|can|must|should|to] be [considered|called|described|regarded|said|inferred|judged|concluded|seen|taken]"
         " [|as|to be|to lie|to sit|to stand|as being]",
         "[stretches|stretch|extends|extend|spreads|runs] [|out|away]|[made out|spotted|noticed|discerned|glimpsed]",
+        "[looms|loom|looming] large|[gets|get|got|getting]",
         "spread|built|thrown|strewn|stuck|draped|[ends|end|winds|shows|turns] [up|out]|[occupied|dominated"
         "|filled|taken up] by",
         "[takes|occupies|holds] [position|place|spot]",
@@ -267,7 +292,11 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
         f"[to|from|of|for|toward|towards] {_CAMERA} [|taking photo|taking picture|position]",
         "[to|from] [point of view|where we stand|where i stand|person taking photo]",
     ),
-    "c": ("[camera|viewer|observer|photographer]",),
+    "c": (
+        "[camera|viewer|observer|photographer|cameraman]",
+        "[person|someone] [taking|who took|who takes|behind] [photo|picture|camera]",
+        "whoever [took|takes] [this|] [photo|picture|shot]|[photo|picture|shot|image] was taken",
+    ),
     "q": ("[|measured|starting|seen|viewed|going|looking] from|to|towards",),
     # pronouns: for an object, for the other object, for a clause, for the speaker
     "ib": ("rest [is|are|was|being]",),
@@ -314,6 +343,9 @@ SMALL_WORDS: dict[str, tuple[str, ...]] = {
     "h": (
         "[maybe|perhaps|possibly|doubt|doubtful|doubts|unlikely|unsure|uncertain|unclear|either|hard to|difficult to]",
         "[not|far from] [sure|certain|clear|obvious|know]|opposite|guess|ambiguous|possible|debatable",
+        "ago|tomorrow|until recently|[before that|back then] ,|[in|last] past",
+        "last [week|year|month|night|summer|winter|time]|used to be",
+        "[moment|moments|minute|minutes|second|seconds|hour|hours|day|days] [earlier|later|before]",
         "chance|[as|though] if|as though|[usually|normally|typically|generally|often|sometimes|yesterday|formerly]",
     ),
     "gx": ("[followed|preceded] ,",),  # "followed, farther back, by the lamp"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from reinforcesight.language.mentions import NOT_AN_OBJECT, UNCLEAR, Words
+from reinforcesight.language.openings import OPENING_WORDS, opening_tag
 from reinforcesight.language.phrases import RELATION_WORDS, SMALL_WORDS, expand
 from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Relation
@@ -25,6 +26,7 @@ _LONGEST_NAME_IN_QUOTES = 2
 # Signs that end a statement, unless it is a condition or a list of options.
 _JOINTS = frozenset(":;")
 _OPEN = {":": frozenset("Z"), ";": frozenset("Zz")}
+_LISTS = frozenset("TZu")
 _SENTENCE_ENDS = frozenset(".!?\n")
 _LONGEST_SENTENCE = 200  # maximum number of tags, since the matching time grows with the sentence
 
@@ -107,17 +109,16 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
             at.append(places[position])
             position += 1
             continue
+        if word in OPENING_WORDS and (opening := opening_tag(kept, places, text, position, phrases, first=not tags)):
+            tags.append(opening)
+            at.append(places[position])
+            position += 1
+            continue
         node = phrases.get(word)
         tag: str | None = None
         relation, end = None, position + 1
         if node is not None and len(tags) <= _LONGEST_SENTENCE:
-            if (
-                word in _JOINTS
-                and relations
-                and "m" in tags
-                and "T" not in tags[-2:]  # "by distance to the lamp, from near to far: the mug, the jar"
-                and _OPEN[word].isdisjoint(tags)
-            ):
+            if word in _JOINTS and relations and _joint_ends(word, tags, relations):
                 # What follows is said on its own: "I rule out that the lamp is closer: the mug is closer".
                 found.append(TaggedSentence("".join(tags), at, relations, asks=False))
                 tags, at, relations = [], [], {}
@@ -165,6 +166,15 @@ def tag_sentences(text: Words) -> list[TaggedSentence]:
             at.append(places[position])
         position = end
     return found
+
+
+def _joint_ends(sign: str, tags: list[str], relations: dict[int, Relation]) -> bool:
+    """Return whether a colon or semicolon ends a statement with these tags, or a list of bare relations."""
+    if "m" not in tags:  # "The options are left and right; the mug is left of the lamp"
+        listed = set(relations.values())
+        return _LISTS.isdisjoint(tags) and any(relation.inverse in listed for relation in listed)
+    # Not "by distance to the lamp, from near to far: the mug, the jar".
+    return "T" not in tags[-2:] and _OPEN[sign].isdisjoint(tags)
 
 
 def _longest_phrase(node: _Node, words: list[str], end: int) -> tuple[str | None, Relation | None, int]:
