@@ -75,10 +75,8 @@ class _Reader:
         self._anchor = anchor
         mentioned = {target for target in text.targets if target >= 0}
         self._pair = pair if pair is not None else tuple(mentioned) if len(mentioned) == 2 else None
-        # Candidates for pronouns: the first object of the previous sentence, and all of its objects.
         self._topic = topic
-        self._recent: list[int] = []
-        self._clear = True  # whether it opens with its subject
+        self._previous: TaggedSentence | None = None  # the last one with an object; pronouns mean its objects
         self._mentions = list(text.tokens)
         self._sides = Sides()
 
@@ -91,7 +89,8 @@ class _Reader:
             stated = self._stated(sentence)
             found += kept_after(before, sentence, stated, self._text)
             before = stated
-            self._remember(sentence)
+            if "m" in sentence.tags:
+                self._previous = sentence
         found += before
         found += self._sides.claims({canonical_claim(claim) for claim in found})
         pairs = {frozenset((one.subject, one.reference)) for one in found}
@@ -293,8 +292,8 @@ class _Reader:
                 reference_at = parallel.start("o")
             words = self._text.words[sentence.at[place]], self._text.words[sentence.at[reference_at]]
             if tags[place] == tags[reference_at] == "i" and _RANKED.isdisjoint(words):  # "it is left of it"
-                earlier = "m" in tags[: min(place, reference_at)]
-                if not (has_clear_roles(sentence, self._text.words) if earlier else self._clear):
+                named = sentence if "m" in tags[: min(place, reference_at)] else self._previous
+                if named is not None and not has_clear_roles(named, self._text.words):
                     return None
             reference = self._object(sentence, reference_at, {who, anchor}, subject=who)
         elif anchor_at is None or anchor == self._anchor:
@@ -450,14 +449,14 @@ class _Reader:
         mentioned = [(at, self._text.targets[sentence.at[at]]) for at in range(place) if sentence.tags[at] == "m"]
         word = self._text.words[sentence.at[place]]
         if word in _RANKED:
-            pair = list(dict.fromkeys(target for _, target in mentioned)) or self._recent
+            pair = list(dict.fromkeys(target for _, target in mentioned)) or self._recent()
             return pair[word == "latter"] if len(pair) == 2 else None
         if as_subject:
             if not mentioned:
-                return self._topic
+                return self._topic_before()
             first = topic_place(sentence.tags, place)
             return None if first is None else self._target(sentence, first)
-        open_ = {target for _, target in mentioned} - taken or set(self._recent) - taken
+        open_ = {target for _, target in mentioned} - taken or set(self._recent()) - taken
         return open_.pop() if len(open_) == 1 else None
 
     def _other(self, who: int) -> int | None:
@@ -466,15 +465,19 @@ class _Reader:
             return None
         return self._pair[1 - self._pair.index(who)]
 
-    def _remember(self, sentence: TaggedSentence) -> None:
-        if "m" not in sentence.tags:
-            return
-        first = topic_place(sentence.tags, len(sentence.tags))
-        self._topic = None if first is None else self._target(sentence, first)
-        self._recent = list(
-            dict.fromkeys(self._target(sentence, at) for at, tag in enumerate(sentence.tags) if tag == "m")
-        )
-        self._clear = has_clear_roles(sentence, self._text.words)
+    def _topic_before(self) -> int | None:
+        """Return the object that a pronoun means which is the subject, if its sentence has no object before it."""
+        if self._previous is None:
+            return self._topic
+        place = topic_place(self._previous.tags, len(self._previous.tags))
+        return None if place is None else self._target(self._previous, place)
+
+    def _recent(self) -> list[int]:
+        """Return the objects of the previous sentence."""
+        if self._previous is None:
+            return []
+        tags = self._previous.tags
+        return list(dict.fromkeys(self._target(self._previous, at) for at, tag in enumerate(tags) if tag == "m"))
 
     def _note_side(self, sentence: TaggedSentence, who: int, relation: Relation, tags: tuple[int, int]) -> None:
         """Store a side such as "the mug is on the left"; it becomes a claim only with "the lamp is on the right"."""
