@@ -166,6 +166,8 @@ READ = [
 ]
 
 NOT_READ = [
+    # no subject
+    "The kite and the bench can be seen, and in the way.",
     # pronouns
     "Beside the bench is the kite. It is to the left of it.",
     "Next to the bench stands the kite. It is in front of it.",

@@ -337,7 +337,7 @@ class _Reader:
     def _in_the_way(self, sentence: TaggedSentence, at: int, subject: re.Match[str] | None) -> list[_Found]:
         """Read "only half of the lamp can be seen because the mug is in the way"."""
         tags = sentence.tags
-        if subject is None or tags[at + 1 : at + 2] not in ("", ",", "&", "S", "B"):
+        if subject is None or subject.re is not patterns.SUBJECT or tags[at + 1 : at + 2] not in ("", *",&SB"):
             return []
         place = subject.start("s")
         who = self._object(sentence, place, set(), as_subject=True)
