@@ -323,7 +323,7 @@ class _Reader:
     def _neighbour(self, sentence: TaggedSentence, at: int, who: int) -> int | None:
         """Return the position of the object that ``who`` is next to, before "on the left" at tag ``at``."""
         tags = sentence.tags
-        concluded = patterns.CONCLUDED.search(tags, max(0, at - _WINDOW), at) if "t" in tags else None
+        concluded = patterns.CONCLUDED_PLACE.search(tags, max(0, at - _WINDOW), at) if "t" in tags else None
         if concluded and self._text.words[sentence.at[concluded.start("so")]] in _SO:
             return concluded.start("k")
         found = patterns.NEIGHBOURS.search(tags, max(0, at - _WINDOW), at)

@@ -78,7 +78,7 @@ NEIGHBOURS = re.compile(
     r"|(?:\A|[,&SB])[xL]?pq?x?(?P<n>[mi]),?\Z"  # "next to the lamp on the left is the mug"
 )
 # "its x is smaller than the lamp's, so it is on the left"
-CONCLUDED = re.compile(r"tx?(?P<k>m)(?:s[CLxG]?)?[be]*,?(?P<so>&)i?[be]*\Z")
+CONCLUDED_PLACE = re.compile(r"tx?(?P<k>m)(?:s[CLxG]?)?[be]*,?(?P<so>&)i?[be]*\Z")
 NEXT_TO = re.compile(r"beside|next|adjacent|alongside|side")
 # "the camera is" of "the camera is closer to the mug than to the lamp"; "the observer was standing", "we are"
 CAMERA_IS = re.compile(r"(?<![pPq])(?<!x&)(?:c[be]*|(?P<r>r)[be]+)(?P<x>[gx])?\Z")
