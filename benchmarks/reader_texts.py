@@ -19,8 +19,8 @@ from typing import Any
 from reinforcesight.grpo.reward.text_checks import numbers_in
 from reinforcesight.judge import parse_answer
 from reinforcesight.language.claims import read_claims
-from reinforcesight.language.mentions import MentionTable, scene_mentions
 from reinforcesight.language.names import ambiguous_names
+from reinforcesight.language.sentences.mentions import MentionTable, scene_mentions
 from reinforcesight.relations.kinds import Relation
 
 TEXTS = Path(__file__).with_name("reader_texts")

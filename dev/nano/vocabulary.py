@@ -17,7 +17,7 @@ from nano.tokens import END_OF_TEXT, SPECIAL_TOKENS
 from reinforcesight import protocol
 from reinforcesight.data_gen.questions import reasoning
 from reinforcesight.errors import require_module
-from reinforcesight.language.phrases import CLAIM_PHRASES
+from reinforcesight.language.sentences.phrases import CLAIM_PHRASES
 
 transformers = require_module("transformers", extra="train")
 

@@ -11,7 +11,7 @@ from reward_samples import SCENE, random_row, row, says, thing
 from reinforcesight.grpo.reward import claim_spans, score_completion
 from reinforcesight.grpo.reward.claims import concluded_letter
 from reinforcesight.language.claims import read_claims
-from reinforcesight.language.mentions import UNCLEAR, MentionTable
+from reinforcesight.language.sentences.mentions import UNCLEAR, MentionTable
 from reinforcesight.scene import Scene
 
 seeds = st.integers(0, 2**32 - 1)

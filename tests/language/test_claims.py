@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reinforcesight.language.claims import read_claims
-from reinforcesight.language.mentions import MentionTable, character_spans
-from reinforcesight.language.phrases import CLAIM_PHRASES, RELATION_WORDS, SMALL_WORDS, expand
+from reinforcesight.language.sentences.mentions import MentionTable, character_spans
+from reinforcesight.language.sentences.phrases import CLAIM_PHRASES, RELATION_WORDS, SMALL_WORDS, expand
 from reinforcesight.relations.kinds import Relation
 
 NAMES = {"cat": "cat", "dog": "dog", "bird": "bird", "bowl": "bowl"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reinforcesight.language.claims import Claim, read_claims
-from reinforcesight.language.mentions import MentionTable
+from reinforcesight.language.sentences.mentions import MentionTable
 
 
 def claims_in(

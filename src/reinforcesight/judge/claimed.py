@@ -17,7 +17,7 @@ from reinforcesight.language.vocabulary import number_forms, other_names
 
 if TYPE_CHECKING:
     from reinforcesight.language.claims import Claim
-    from reinforcesight.language.mentions import MentionTable
+    from reinforcesight.language.sentences.mentions import MentionTable
     from reinforcesight.relations.kinds import Relation
 
 _NOT = re.compile(r" not\b(?! only)|n't\b")
@@ -103,7 +103,7 @@ def _table(
     choices: tuple[str, ...], question: str | None, kind: str, axis: str
 ) -> tuple[MentionTable | None, int, int | None]:
     """Return mentions of the compared objects, their number, and the mention from which distance is measured."""
-    from reinforcesight.language.mentions import UNCLEAR, MentionTable
+    from reinforcesight.language.sentences.mentions import UNCLEAR, MentionTable
 
     anchor: int | None = None
     if kind in ("relation", "yes_no"):

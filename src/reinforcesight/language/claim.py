@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic
 
-from reinforcesight.language.mentions import Id
+from reinforcesight.language.sentences.mentions import Id
 from reinforcesight.relations.kinds import Relation
 
 

@@ -1,8 +1,8 @@
 """Read which relations between objects a text claims. The audit and the reward both use this reader.
 
-Each sentence becomes a string of tags, one per word or phrase of the tables in :mod:`reinforcesight.language.phrases`.
-A few regular expressions over these strings find what is compared with what. docs/claims.md explains the tags and the
-steps.
+Each sentence becomes a string of tags, one per word or phrase of the tables in
+:mod:`reinforcesight.language.sentences.phrases`. A few regular expressions over these strings find what is compared with
+what. docs/claims.md explains the tags and the steps.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from bisect import bisect
 from dataclasses import dataclass
 from itertools import chain
 
-from reinforcesight.language import patterns
 from reinforcesight.language.claim import Claim, canonical_claim
-from reinforcesight.language.contrasts import Sides, claims_of_reach
-from reinforcesight.language.denials import counts, kept_after
 from reinforcesight.language.measures import claims_of_distances
-from reinforcesight.language.mentions import Words
-from reinforcesight.language.phrases import PARTS
-from reinforcesight.language.subjects import (
+from reinforcesight.language.sentences import patterns
+from reinforcesight.language.sentences.contrasts import Sides, claims_of_reach
+from reinforcesight.language.sentences.denials import counts, kept_after
+from reinforcesight.language.sentences.mentions import Words
+from reinforcesight.language.sentences.phrases import PARTS
+from reinforcesight.language.sentences.subjects import (
     belongs_to_another,
     carried_subject,
     carries_along,
@@ -27,8 +27,8 @@ from reinforcesight.language.subjects import (
     joined_subjects,
     topic_place,
 )
-from reinforcesight.language.tags import TaggedSentence, tag_sentences
-from reinforcesight.language.viewpoints import is_partly_hidden, is_seen_from_camera
+from reinforcesight.language.sentences.tags import TaggedSentence, tag_sentences
+from reinforcesight.language.sentences.viewpoints import is_partly_hidden, is_seen_from_camera
 from reinforcesight.relations.kinds import Axis, Relation
 
 __all__ = ["Claim", "canonical_claim", "read_claims"]
@@ -60,7 +60,7 @@ def read_claims(
     """Return the claims that a text states; claims that are asked, supposed, quoted, doubted or denied do not count.
 
     Args:
-        text: Text, split by a :class:`~reinforcesight.language.mentions.MentionTable`.
+        text: Text, split by a :class:`~reinforcesight.language.sentences.mentions.MentionTable`.
         pair: The two objects that the question compares: "the mug is closer" then means closer than the other object.
             Without a pair, this works only in a text that mentions exactly two objects.
         anchor: Object that the question measures distances to: "closer" alone then means closer to it.

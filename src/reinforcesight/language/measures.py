@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence, Set
 
 from reinforcesight.language.claim import Claim
-from reinforcesight.language.mentions import Words
+from reinforcesight.language.sentences.mentions import Words
 from reinforcesight.language.vocabulary import NUMBER_WORDS, word_set
 from reinforcesight.relations.kinds import Relation
 

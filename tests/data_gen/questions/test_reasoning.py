@@ -14,10 +14,10 @@ from reinforcesight.data_gen.questions.compose import compose
 from reinforcesight.data_gen.questions.forms import Form, ReasoningStyle
 from reinforcesight.data_gen.questions.templates import load_templates
 from reinforcesight.language.claims import Claim
-from reinforcesight.language.mentions import asked_mentions
 from reinforcesight.language.names import bare_name
 from reinforcesight.language.numbers import find_numbers
-from reinforcesight.language.phrases import CLAIM_PHRASES
+from reinforcesight.language.sentences.mentions import asked_mentions
+from reinforcesight.language.sentences.phrases import CLAIM_PHRASES
 from reinforcesight.relations import Axis, Relation
 
 PLACED = ReasoningStyle(places=1.0, cues=0.0)

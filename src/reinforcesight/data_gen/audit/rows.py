@@ -22,9 +22,9 @@ from reinforcesight.errors import InputError
 from reinforcesight.judge import judge
 from reinforcesight.judge.blocks import split_completion
 from reinforcesight.language.claims import read_claims
-from reinforcesight.language.mentions import MentionTable, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
 from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.sentences.mentions import MentionTable, scene_mentions
 from reinforcesight.protocol import LETTERS, REASON_INSTRUCTION, completion_text, option_lines
 from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules

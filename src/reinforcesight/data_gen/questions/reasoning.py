@@ -2,7 +2,7 @@
 
 A text consists of an opening that names the quantity to compare, the position of each object, the comparison, the
 options if they are shown, and a conclusion. It contains at least one phrase of
-:data:`~reinforcesight.language.phrases.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
+:data:`~reinforcesight.language.sentences.phrases.CLAIM_PHRASES`, and no statement that the evidence doesn't support.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from reinforcesight.data_gen.questions.forms import WITHOUT_PLACES, Form, ReasoningStyle
 from reinforcesight.language.english import Mention, fill
-from reinforcesight.language.phrases import CLAIM_PHRASES, adverbs
+from reinforcesight.language.sentences.phrases import CLAIM_PHRASES, adverbs
 from reinforcesight.protocol import letter
 from reinforcesight.relations import Axis, Relation
 

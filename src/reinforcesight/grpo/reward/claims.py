@@ -15,8 +15,8 @@ from typing import Any
 
 from reinforcesight.errors import InputError
 from reinforcesight.language.claims import Claim, canonical_claim, read_claims
-from reinforcesight.language.mentions import MentionTable, Words, scene_mentions
 from reinforcesight.language.names import ambiguous_names, bare_name
+from reinforcesight.language.sentences.mentions import MentionTable, Words, scene_mentions
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations import relate
 from reinforcesight.relations.kinds import Axis, Relation, RelationRules

@@ -24,7 +24,7 @@ from reinforcesight.grpo.reward.config import Gate, RewardConfig, RewardMode
 from reinforcesight.grpo.reward.text_checks import count_words, numbers_in, over_length, repeated_share
 from reinforcesight.judge import AnswerStatus
 from reinforcesight.judge.blocks import with_opened_block
-from reinforcesight.language.mentions import character_spans
+from reinforcesight.language.sentences.mentions import character_spans
 from reinforcesight.protocol import LETTERS
 from reinforcesight.relations.kinds import Relation
 

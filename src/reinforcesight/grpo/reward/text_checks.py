@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from reinforcesight.language.mentions import MentionTable, Words
 from reinforcesight.language.numbers import find_numbers
+from reinforcesight.language.sentences.mentions import MentionTable, Words
 
 # Separated letters: "t w o", "t-w-o".
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,3}[^\W\d_](?![^\W_])){2,}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reinforcesight.language import patterns
 from reinforcesight.language.claim import Claim, canonical_claim
-from reinforcesight.language.mentions import Words
-from reinforcesight.language.tags import TaggedSentence
+from reinforcesight.language.sentences import patterns
+from reinforcesight.language.sentences.mentions import Words
+from reinforcesight.language.sentences.tags import TaggedSentence
 from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Axis
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reinforcesight.language import patterns
-from reinforcesight.language.tags import TaggedSentence
+from reinforcesight.language.sentences import patterns
+from reinforcesight.language.sentences.tags import TaggedSentence
 from reinforcesight.language.vocabulary import word_set
 
 # "from the camera's perspective" at the start of a sentence, or after "the mug comes before the lamp"

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from reinforcesight.language.mentions import NOT_AN_OBJECT, UNCLEAR, Words
-from reinforcesight.language.openings import OPENING_WORDS, opening_tag
-from reinforcesight.language.phrases import RELATION_WORDS, SMALL_WORDS, expand
+from reinforcesight.language.sentences.mentions import NOT_AN_OBJECT, UNCLEAR, Words
+from reinforcesight.language.sentences.openings import OPENING_WORDS, opening_tag
+from reinforcesight.language.sentences.phrases import RELATION_WORDS, SMALL_WORDS, expand
 from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Relation
 
@@ -36,7 +36,7 @@ class TaggedSentence:
     """Sentence as a string of tags.
 
     Attributes:
-        tags: One character per tag, see language/phrases.py. Additional tags: "m" is a mention, "u" a mention of an
+        tags: One character per tag, see phrases.py. Additional tags: "m" is a mention, "u" a mention of an
             unclear object, "s" a possessive, "g" a word in -ing or -ed, "j" a word in -s, "x" any other word.
         at: For each tag, the index of its word in the text.
         relations: Index of each tag with a relation to that relation.

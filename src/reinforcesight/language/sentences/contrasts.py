@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reinforcesight.language.claim import Claim, canonical_claim
 from reinforcesight.language.measures import CLAIMS_NOTHING
-from reinforcesight.language.mentions import NOT_AN_OBJECT, Words
+from reinforcesight.language.sentences.mentions import NOT_AN_OBJECT, Words
 from reinforcesight.language.vocabulary import word_set
 from reinforcesight.relations.kinds import Axis, Relation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reinforcesight.language.tags import TaggedSentence
+from reinforcesight.language.sentences.tags import TaggedSentence
 from reinforcesight.language.vocabulary import word_set
 
 # A mention without a preposition before it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from reinforcesight.language.mentions import NOT_AN_OBJECT, Words
+from reinforcesight.language.sentences.mentions import NOT_AN_OBJECT, Words
 from reinforcesight.language.vocabulary import word_set
 
 # "Move the lamp behind the mug", "keep it left of the mug"
