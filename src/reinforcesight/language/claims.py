@@ -1,8 +1,8 @@
 """Read which relations between objects a text claims. The audit and the reward both use this reader.
 
 Each sentence becomes a string of tags, one per word or phrase of the tables in
-:mod:`reinforcesight.language.sentences.phrases`. A few regular expressions over these strings find what is compared with
-what. docs/claims.md explains the tags and the steps.
+:mod:`reinforcesight.language.sentences.phrases`. A few regular expressions over these strings find what is compared
+with what. docs/claims.md explains the tags and the steps.
 """
 
 from __future__ import annotations
