@@ -64,7 +64,8 @@ def read(row: dict[str, Any]) -> set[Read]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--half", choices=["all", "odd", "even"], default="all")
-    parser.add_argument("--texts", choices=["first", "second", "third", "fourth", "fifth"], default="first")
+    texts = ["first", "second", "third", "fourth", "fifth", "sixth"]
+    parser.add_argument("--texts", choices=texts, default="first")
     args = parser.parse_args()
     half, prefix = args.half, "" if args.texts == "first" else f"{args.texts}_"
     outputs = list(lines(f"{prefix}answers", half))
@@ -82,7 +83,7 @@ def main() -> None:
     n = counts["paraphrase"]
     print(f"reworded claims {n}: {counts['paraphrase read']} read, {counts['paraphrase opposite']} as the opposite")
     print(f"no claims {counts['none']}: {counts['none'] - counts['none exact']} read as claims")
-    if counts["denied"]:  # the fourth and fifth name the claim that is denied; its opposite may be read
+    if counts["denied"]:  # from the fourth on, the claim that is denied is named; its opposite may be read
         print(f"denied claims {counts['denied']}: {counts['denied read']} read")
     print(f"with other statements {counts['mixed']}: {counts['mixed exact']} read exactly")
     if prefix:
