@@ -43,17 +43,19 @@ def test_the_report_is_the_same(flawed, small_tasks):
     assert two == one
 
 
-def test_rows_of_a_killed_process_are_checked(flawed, small_tasks, monkeypatch):
+def test_rows_of_a_killed_process_are_checked(flawed, small_tasks, monkeypatch, tmp_path):
     check, parent = workers.RowChecks.check, os.getpid()
 
     def killed_at_row_20(self, stored):
         if os.getpid() != parent and stored.where.endswith(" 20"):
+            (tmp_path / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return check(self, stored)
 
     expected = report(flawed, 1)
     monkeypatch.setattr(workers.RowChecks, "check", killed_at_row_20)
     assert report(flawed, 2) == expected
+    assert (tmp_path / "killed").exists()
 
 
 def test_small_sets_start_no_processes():

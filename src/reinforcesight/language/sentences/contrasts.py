@@ -42,8 +42,8 @@ class Sides:
         return found
 
 
-# Nearness to the anchor of a question, in whole clauses: nothing else may stand in them, so a denial, a doubt or a part
-# of an object leaves them unread.
+# "X is close to the anchor": the pattern must match the whole clause, so that a clause with a denial, a doubt or a part
+# of an object is not read.
 _SPACE = (
     "the (?:room|yard|street|garden|road|path|hall|corridor|field|lane|park|kitchen|picture|image|photo|scene|frame"
     "|shop|lake|pond|court|square|beach|lawn)"

@@ -24,7 +24,7 @@ def generate_answers(
 ) -> list[tuple[list[int], list[float]] | None]:
     """Generate greedy answers for a batch: token ids before the end token, and the probability of each.
 
-    ``None`` stands for an answer that is cut off at ``max_new_tokens``, which can't be trusted.
+    An answer that is cut off at ``max_new_tokens`` is ``None``, since its end is missing.
     """
     import torch
 
